@@ -1,0 +1,1 @@
+"""How good are the images?  Scores, distances and neighbours, each named with its feature network."""
