@@ -1,0 +1,106 @@
+"""The vocabulary: a GAN is a game.
+
+Its *players* are networks. A *move* is an objective that some players descend and others ascend. A *turn* is a
+set of moves made at once, from the same point. A game says in which *order* turns are played. Nothing else
+differs between the published systems, so nothing else is in a game's file, and nothing about any one game is
+in the engine (play.py).
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple, final
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from energan.optimizers import Optimizer
+
+Weights = Mapping[str, Tensor]
+Noise = Callable[[torch.Generator, int], Tensor]  # (generator, n) -> (n, ...), on the generator's device
+Source = Callable[[int], Mapping[str, Tensor]]  # k -> the k-th batch of data ever drawn, keyed by the equations' letters
+
+
+class Player(NamedTuple):
+    """A network and how it learns; without an optimizer it is frozen."""
+
+    net: nn.Module
+    optimizer: Optimizer | None = None
+
+
+@final
+class Players:
+    """Networks bound to weights: `p.D(x)` is D(x).
+
+    By default a player is its module, called as it is. `p.move(D=weights)` rebinds D to other weights
+    (functionally, so one may differentiate through them: unrolled GANs, averaged generators, vmap).
+    """
+
+    def __init__(self, nets: Mapping[str, nn.Module], weights: Mapping[str, Weights] | None = None) -> None:
+        self._nets = dict(nets)
+        self._weights = dict(weights or {})
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("_") or name not in self._nets:
+            raise AttributeError(f"this game has no player {name!r}; it has {', '.join(self.__dict__.get('_nets', ()))}")
+        if name in self._weights:
+            return partial(functional_call, self._nets[name], self._weights[name])
+        return self._nets[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._nets)
+
+    def weights(self, name: str) -> dict[str, Tensor]:
+        """The parameters that player `name` is bound to now, by name."""
+        return dict(self._weights.get(name) or self._nets[name].named_parameters())
+
+    def move(self, **weights: Weights) -> "Players":
+        """The same players with some rebound to other weights."""
+        return Players(self._nets, {**self._weights, **weights})
+
+
+@final
+class Batch:
+    """What one turn is played with: data (b.x, b.y), noise (b.z), the step (b.t) and the numbers (b.margin)."""
+
+    def __init__(self, values: Mapping[str, Tensor]) -> None:
+        self._values = dict(values)
+
+    def __getattr__(self, name: str) -> Tensor:
+        if name.startswith("_") or name not in self._values:
+            raise AttributeError(f"this batch has no {name!r}; it has {', '.join(self.__dict__.get('_values', ()))}")
+        return self._values[name]
+
+
+Logs = dict[str, Tensor]
+Objective = Callable[[Players, Batch], tuple[Tensor, Logs]]  # a scalar, and scalars to look at
+Readout = Callable[[Players, Batch], Tensor]
+
+
+class Move(NamedTuple):
+    """An objective, who descends it and who ascends it. All other players are held still."""
+
+    objective: Objective
+    min: tuple[str, ...] = ()
+    max: tuple[str, ...] = ()
+
+
+class Game(NamedTuple):
+    """A whole system.
+
+    players  who plays; a name is the letter of the equations
+    turns    sets of moves made at once, from the same point
+    order    step t -> the turns of that step, one after another; each is played on a fresh batch
+    noise    every random number that an equation names; drawn anew for each turn
+    numbers  margin, weights, penalties: read as b.margin; tensors in the state, one per model in `many`
+    sample   batch of noise -> images in [-1, 1], (n, c, h, w)
+    energy   batch of data -> how unlike the training data each one is, (n,); None where a system has no such reading
+    """
+
+    players: dict[str, Player]
+    turns: dict[str, tuple[Move, ...]]
+    order: Callable[[int], Sequence[str]]
+    noise: dict[str, Noise]
+    numbers: dict[str, float]
+    sample: Readout
+    energy: Readout | None = None

@@ -1,0 +1,45 @@
+"""The convolutional auto-encoder of EBGAN's image experiments.  arXiv:1609.03126, appendix C.
+
+    Encoder (64)4c2s-(128)4c2s-(256)4c2s        Decoder (128)4c2s-(64)4c2s-(3)4c2s
+
+for 64 x 64 (256 maps of 8 x 8 as the code); `maps` gives other depths, (64, 128, 256, 512) at 128 x 128. Batch norm
+after each weight layer but the first and the last, LeakyReLU 0.2 in Enc and ReLU in Dec, as DCGAN, to which the paper
+refers. Readings where it is silent: the output is linear; weights ~ N(0, .02).
+
+x (n, c, h, w), h and w divisible by 2^len(maps) -> (reconstruction (n, c, h, w), code (n, maps[-1], h', w')).
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from torch import Tensor, nn
+
+from energan.nets.layers import BatchNorm, initialise
+
+
+class Autoencoder(nn.Module):
+    """code: "pre" gives the last encoder layer before its activation, "post" after it."""
+
+    def __init__(
+        self,
+        *,
+        channels: int = 3,
+        maps: Sequence[int] = (64, 128, 256),
+        code: Literal["pre", "post"] = "pre",
+    ) -> None:
+        super().__init__()
+        self.code = code
+        encoder: list[nn.Module] = [nn.Conv2d(channels, maps[0], 4, 2, 1)]
+        for a, b in zip(maps, maps[1:], strict=False):
+            encoder += [nn.LeakyReLU(0.2), nn.Conv2d(a, b, 4, 2, 1, bias=False), BatchNorm(b, 0.02)]
+        decoder: list[nn.Module] = []
+        for a, b in zip(maps[::-1], maps[-2::-1], strict=False):
+            decoder += [nn.ConvTranspose2d(a, b, 4, 2, 1, bias=False), BatchNorm(b, 0.02), nn.ReLU()]
+        self.encoder, self.activation = nn.Sequential(*encoder), nn.LeakyReLU(0.2)
+        self.decoder = nn.Sequential(*decoder, nn.ConvTranspose2d(maps[0], channels, 4, 2, 1))
+        initialise(self, 0.02)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        pre = self.encoder(x)
+        post = self.activation(pre)
+        return self.decoder(post), pre if self.code == "pre" else post

@@ -1,0 +1,84 @@
+"""The layers that adversarial training needs otherwise than torch has them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import batch_norm
+
+from energan.noise import stream_uniform
+
+
+class BatchNorm(nn.Module):
+    """Batch normalisation (Ioffe & Szegedy 2015) with standing statistics, for (n, c) or (n, c, h, w).
+
+    While training it normalises by the batch and writes nothing, so that a training step is a pure function.
+    For use (`eval()`), it normalises by `mean` and `var`, which `standing_statistics` measured once: then one
+    sample never depends on its neighbours.
+    """
+
+    mean: Tensor
+    var: Tensor
+
+    def __init__(self, features: int, gain_std: float = 0.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(features) + gain_std * torch.randn(features))
+        self.bias = nn.Parameter(torch.zeros(features))
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("var", torch.ones(features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            return batch_norm(x, None, None, self.weight, self.bias, training=True)
+        return batch_norm(x, self.mean, self.var, self.weight, self.bias, training=False)
+
+
+class Dropout(nn.Module):
+    """Inverted dropout (Srivastava et al. 2014) whose masks come from the engine's stream: they repeat and batch."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.rate == 0:
+            return x
+        return x * (stream_uniform(x) >= self.rate).to(x.dtype) / (1 - self.rate)
+
+
+@torch.no_grad()
+def standing_statistics(net: nn.Module, run: Callable[[], Any], batches: int) -> None:
+    """Measures every BatchNorm's mean and variance over `batches` calls of `run`, and leaves `net` in eval mode.
+
+    `run` passes one batch through `net` (fresh noise for a generator, real images for an energy). The variance is
+    that of all batches' inputs together, so it includes what differs between batches.
+    """
+    norms = [m for m in net.modules() if isinstance(m, BatchNorm)]
+    sums = {m: [torch.zeros_like(m.mean, dtype=torch.float64) for _ in range(2)] for m in norms}
+
+    def record(m: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        x = inputs[0].to(torch.float64).transpose(0, 1).flatten(1)  # (c, n h w)
+        sums[m][0] += x.mean(1)  # type: ignore[index]
+        sums[m][1] += x.square().mean(1)  # type: ignore[index]
+
+    hooks = [m.register_forward_pre_hook(record) for m in norms]
+    net.train()
+    for _ in range(batches if norms else 0):
+        run()
+    for hook in hooks:
+        hook.remove()
+    for m, (first, second) in sums.items():
+        m.mean.copy_(first / batches)
+        m.var.copy_(second / batches - (first / batches).square())
+    net.eval()
+
+
+def initialise(net: nn.Module, std: float) -> nn.Module:
+    """Weights of every linear and convolutional layer ~ N(0, std), their biases 0."""
+    for layer in net.modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(layer.weight, 0.0, std)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+    return net

@@ -1,0 +1,71 @@
+"""Where randomness comes from.
+
+Noise that an equation names (z, c, eps) is drawn by the engine from the state's generator and reaches the
+objective as a key of the batch: that is what makes a resumed run equal an uninterrupted one, and a model trained
+among many equal the same model trained alone. Noise inside a layer (dropout) follows the same rule: the engine
+opens a `stream` with one drawn key per turn, and layers take their numbers from it by counting, so that they are
+a pure function of the key and can be drawn for hundreds of models at once under vmap.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from energan.game import Noise
+
+
+def normal(*shape: int) -> Noise:
+    """z ~ N(0, I) of shape (n, *shape)."""
+    return lambda generator, n: torch.randn(n, *shape, generator=generator, device=generator.device)
+
+
+def uniform(*shape: int, low: float = -1.0, high: float = 1.0) -> Noise:
+    """z ~ U(low, high) of shape (n, *shape)."""
+    return lambda generator, n: (
+        torch.rand(n, *shape, generator=generator, device=generator.device).mul_(high - low).add_(low)
+    )
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Torch's global generator seeded inside the block (weights are initialised from it) and put back after."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+_stream: list[Tensor] = []  # the open stream's key, (), int64
+_drawn = [0]  # how many tensors it has given so far
+
+
+@contextmanager
+def stream(key: Tensor) -> Iterator[None]:
+    """Inside the block, `stream_uniform` counts through the random numbers that belong to `key`, a () int64."""
+    _stream.append(key)
+    _drawn[0] = 0
+    try:
+        yield
+    finally:
+        _stream.pop()
+
+
+def stream_uniform(like: Tensor) -> Tensor:
+    """U[0, 1) in the shape of `like`: the next numbers of the open stream, or torch's own where none is open."""
+    if not _stream:
+        return torch.rand_like(like, dtype=torch.float32)
+    _drawn[0] += 1
+    count = torch.arange(like.numel(), device=like.device)
+    seed = _mix(_stream[-1] + 0x9E3779B9 * _drawn[0])
+    # 24 bits are what a float32 in [0, 1) can hold
+    return (_mix(_mix(count ^ seed) + seed) >> 8).to(torch.float32).mul(2.0**-24).view(like.shape)
+
+
+def _mix(x: Tensor) -> Tensor:
+    """A bijection of 32-bit integers (kept in int64) whose output bits each depend on all input bits."""
+    word = 0xFFFFFFFF
+    x = x & word
+    x = ((x ^ (x >> 16)) * 0x7FEB352D) & word
+    x = ((x ^ (x >> 15)) * 0x846CA68B) & word
+    return x ^ (x >> 16)

@@ -1,0 +1,1 @@
+"""One equation per function: tensors in, tensor out, no state."""
