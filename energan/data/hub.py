@@ -1,0 +1,51 @@
+"""Hugging Face datasets by name (extra `hub`)."""
+
+from collections.abc import Iterator
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from energan.data.cache import Files, Item, changed, stamp
+from energan.data.decode import reason
+from energan.data.folders import shown
+from energan.data.registry import hub_reachable
+from energan.data.tables import LABELS, classes_of, content_of
+from energan.errors import UserError
+
+
+def hub_files(source: str, split: str) -> Files:
+    """ "owner/name" on the Hugging Face hub. Raises UserError if it or the extra `hub` is not there."""
+    if find_spec("datasets") is None:
+        raise UserError(f"hf:{source} needs the package datasets: pip install 'energan[hub]'")
+    datasets = import_module("datasets")
+    here_only = datasets.DownloadConfig(local_files_only=not hub_reachable())
+    try:
+        table = datasets.load_dataset(source, split=split, download_config=here_only)
+    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+        raise UserError(f"hf:{source} ({split}) could not be had: {reason(error)}") from error
+    return dataset_files(table, source, f"hf:{source}, {split}")
+
+
+def dataset_files(table: Any, name: str, where: str) -> Files:
+    """The images in a `datasets.Dataset`."""
+    datasets = import_module("datasets")
+    pictures = [key for key, kind in table.features.items() if isinstance(kind, datasets.Image)]
+    if not pictures:
+        raise UserError(f"{where} has no column of images, only {', '.join(table.features)}")
+    column = "image" if "image" in pictures else pictures[0]
+    label = next((key for key in LABELS if key in table.features), None)
+    kind = table.features[label] if label else None
+    names = tuple(kind.names) if isinstance(kind, datasets.ClassLabel) else ()
+    labels, classes = classes_of(list(table[label]) if label else [], names)
+    undecoded = table.cast_column(column, datasets.Image(decode=False))
+
+    def items() -> Iterator[Item]:
+        for row, value in enumerate(undecoded[column]):
+            yield Item(f"row {row}", partial(content_of, value, Path()), labels[row] if labels else None)
+
+    origin = [Path(file["filename"]) for file in table.cache_files]
+    marks = stamp(where, len(table), *chain.from_iterable((path, *changed(path)) for path in origin))
+    return Files(shown(name.rsplit("/", 1)[-1]), where, marks, classes, len(table), items, ())
