@@ -15,40 +15,50 @@ from energan.errors import UserError
 if TYPE_CHECKING:  # torch stays unloaded until something is measured
     from torch import Tensor
 
+    from energan.metrics.networks import Description
+
 LEAST_IMAGES = 32  # on each side: no distance between fewer says anything
 LEAST_SHARE = 0.01  # of the fakes, for a digit to count as covered
 COMPARED = 500  # images whose nearest training image is looked for
 
 
 def evaluate(
-    fake: "Tensor", real: "Tensor", network: str = "mnist", *, train: "Tensor | None" = None, seed: int = 0
+    fake: "Tensor",
+    real: "Tensor | Description",
+    network: str = "mnist",
+    *,
+    train: "Tensor | None" = None,
+    seed: int = 0,
 ) -> dict[str, float]:
     """Measure generated images against real ones, held out from training for preference.
 
     Args:
         fake: generated images, uint8 (n, c, h, w).
-        real: real images, uint8 (m, c, h2, w2).  Compare results only for equal n and m.
+        real: real images, uint8 (m, c, h2, w2), or what `describe(images, network)` said of them, to measure
+            often against the same.  Compare results only for equal n and m.
         network: the feature network: "mnist" (28 x 28 or 32 x 32, grey) or "mobilenetv2" (any images).
         train: the training images, to look for copies among; of the fakes' shape.
         seed: of the random subsets (KID, and the images whose neighbours are looked for).
 
     Returns:
-        FID, KID (mean over 100 subsets of up to 1000), precision, recall, density, coverage (k = 3), under
-        names such as "MNIST-FID" and "FID-MobileNetV2".  With "mnist" also "MNIST-IS" (one split, at most 10),
-        "MNIST-I" (nats; floor 1e-6, ceiling 10.13) and "digits covered" (predicted for 1 % of the fakes or
-        more).  With `train`, the median L2 distance to the nearest training image, pixels in [0, 1], of 500
-        fakes ("train distance") and of 500 real images ("train distance of real"): copies have far less.
+        FID, KID (mean of 100 subsets of up to 1000), precision, recall, density and coverage (k = 3), under
+        names such as "MNIST-FID" and "FID-MobileNetV2".  With "mnist" also "MNIST-IS" (one split, at most
+        10), "MNIST-I" (nats; floor 1e-6, ceiling 10.13) and "digits covered" (each 1 % of the fakes or more).
+        With `train`, the median L2 distance to the nearest training image, pixels in [0, 1], of 500 fakes
+        ("train distance") and 500 of `real` if images ("train distance of real"): copies have far less.
 
     Raises UserError for fewer than 32 images on a side, an unknown network, or images that it does not take.
     """
     from energan.metrics.distances import frechet_distance, kernel_distance, precision_recall
-    from energan.metrics.networks import describe, network_named
+    from energan.metrics.networks import Description, describe, network_named
 
     label = network_named(network).label
-    for images, what in ((fake, "generated"), (real, "real")):
-        if len(images) < LEAST_IMAGES:
-            raise UserError(f"measuring needs at least {LEAST_IMAGES} {what} images, not {len(images)}")
-    described, reference = describe(fake, network), describe(real, network)
+    reals = len(real.features) if isinstance(real, Description) else len(real)
+    for number, what in ((len(fake), "generated"), (reals, "real")):
+        if number < LEAST_IMAGES:
+            raise UserError(f"measuring needs at least {LEAST_IMAGES} {what} images, not {number}")
+    reference = real if isinstance(real, Description) else describe(real, network)
+    described = describe(fake, network)
     overlap = precision_recall(reference.features, described.features)
     values = {
         "FID": frechet_distance(reference.features, described.features),
@@ -58,7 +68,11 @@ def evaluate(
     results = {label.format(name): value for name, value in values.items()}
     if described.logits is not None:
         results |= _scores(described.logits, label)
-    return results if train is None else results | _copies(fake, real, train, seed)
+    if train is not None:
+        results["train distance"] = _train_distance(fake, train, seed)
+        if not isinstance(real, Description):
+            results["train distance of real"] = _train_distance(real, train, seed)
+    return results
 
 
 def _scores(logits: "Tensor", label: str) -> dict[str, float]:
@@ -73,14 +87,10 @@ def _scores(logits: "Tensor", label: str) -> dict[str, float]:
     }
 
 
-def _copies(fake: "Tensor", real: "Tensor", train: "Tensor", seed: int) -> dict[str, float]:
+def _train_distance(images: "Tensor", train: "Tensor", seed: int) -> float:
     import torch
 
     from energan.metrics.neighbours import nearest_neighbours
 
-    draws = torch.Generator().manual_seed(seed)
-    results = {}
-    for images, name in ((fake, "train distance"), (real, "train distance of real")):
-        some = images[torch.randperm(len(images), generator=draws)[:COMPARED]]
-        results[name] = float(nearest_neighbours(some, train).distances.median()) / 255
-    return results
+    some = images[torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:COMPARED]]
+    return float(nearest_neighbours(some, train).distances.median()) / 255

@@ -15,7 +15,7 @@ images: uint8 (n, 1, 28, 28), or (n, 1, 32, 32) which is MNIST zero-padded and i
 """
 
 import json
-from collections.abc import Iterator
+import sys
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -30,7 +30,6 @@ from energan.errors import UserError
 WEIGHTS = Path(__file__).with_name("mnist_classifier.safetensors")
 FACTS = WEIGHTS.with_suffix(".json")
 LEAST_ACCURACY = 0.992  # on the 10,000 test images; below it the weights are not written
-FEATURES = 128  # width of the penultimate layer
 MEAN, STD = 0.1307, 0.3081  # of MNIST's training pixels in [0, 1]
 
 
@@ -39,12 +38,11 @@ class Classifier(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.convolutions = nn.Sequential(
-            *_convolution(1, 32, 5), *_convolution(32, 64, 3), *_convolution(64, 128, 3), nn.Flatten()
-        )
-        self.hidden = nn.Sequential(nn.Linear(128 * 3 * 3, FEATURES), nn.BatchNorm1d(FEATURES), nn.ReLU())
+        layers = (*_convolution(1, 32, 5), *_convolution(32, 64, 3), *_convolution(64, 128, 3))
+        self.convolutions = nn.Sequential(*layers, nn.Flatten())
+        self.hidden = nn.Sequential(nn.Linear(128 * 3 * 3, 128), nn.BatchNorm1d(128), nn.ReLU())
         self.dropout = nn.Dropout(0.3)
-        self.output = nn.Linear(FEATURES, 10)
+        self.output = nn.Linear(128, 10)
 
     def features(self, images: UInt8[Tensor, "n 1 h w"]) -> Float[Tensor, "n 128"]:
         """The penultimate features, >= 0.  Raises UserError for anything but uint8 (n, 1, 28 or 32, same)."""
@@ -60,13 +58,10 @@ def mnist_classifier() -> Classifier:
     from safetensors.torch import load
 
     if not WEIGHTS.is_file():
-        raise UserError(
-            "the MNIST classifier's weights are missing: run `python -m energan.metrics.classifier`"
-        )
+        raise UserError(f"{WEIGHTS} is missing: make it with `python -m energan.metrics.classifier`")
     net = Classifier()
     try:
-        weights = load(WEIGHTS.read_bytes())
-        net.load_state_dict({name: w.float() if w.is_floating_point() else w for name, w in weights.items()})
+        net.load_state_dict(load(WEIGHTS.read_bytes()))  # float16 on disk, copied into float32
     except (SafetensorError, RuntimeError) as error:
         raise UserError(f"{WEIGHTS} does not hold the MNIST classifier: install Energan again") from error
     net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -81,20 +76,20 @@ def train_mnist_classifier(seed: int = 0, epochs: int = 12, *, batch: int = 128)
     """
     if epochs < 1:
         raise UserError(f"the MNIST classifier needs at least 1 epoch of training, not {epochs}")
-    images, labels = _mnist("train")
+    (images, labels), test = _mnist("train"), _mnist("test")
+    steps = len(labels) // batch  # an epoch
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        net = Classifier().train()
+        net = Classifier()
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=0.02)
-        steps = epochs * (len(labels) // batch)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps, pct_start=0.2)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, epochs * steps, pct_start=0.2)
         for epoch in range(epochs):
-            for rows in _batches(len(labels), batch):
+            net.train()
+            for rows in torch.randperm(len(labels))[: steps * batch].view(-1, batch):
                 _descend(net, optimizer, _jittered(images[rows]), labels[rows])
                 schedule.step()
-            correct = accuracy(net.eval(), *_mnist("test"))
-            net.train()
+            correct = accuracy(net.eval(), *test)
             print(f"epoch {epoch + 1}/{epochs}: {correct:.2%} of the test images", flush=True)
     return net.eval().requires_grad_(False), correct
 
@@ -102,28 +97,23 @@ def train_mnist_classifier(seed: int = 0, epochs: int = 12, *, batch: int = 128)
 @torch.no_grad()
 def accuracy(net: Classifier, images: UInt8[Tensor, "n 1 h w"], labels: Int[Tensor, "n"]) -> float:
     """The share of images that are given their label."""
-    correct = [
-        (net(x).argmax(1) == y).sum()
-        for x, y in zip(torch.split(images, 500), torch.split(labels, 500), strict=True)
-    ]
-    return int(torch.stack(correct).sum()) / len(labels)
+    guesses = torch.cat([net(some).argmax(1) for some in torch.split(images, 500)])
+    return int((guesses == labels).sum()) / len(labels)
 
 
-def save(net: Classifier, folder: Path, *, correct: float, command: str, seed: int) -> None:
+def save(net: Classifier, folder: Path, *, correct: float, seed: int, epochs: int) -> None:
     """Write the weights (float16) and the JSON beside them.  Refuses (UserError) below LEAST_ACCURACY."""
     from safetensors.torch import save as to_bytes
 
     from energan.data.registry import replacing
 
-    if not correct >= LEAST_ACCURACY:
-        raise UserError(
-            f"the retrained MNIST classifier reaches {correct:.2%}, below {LEAST_ACCURACY:.1%}: "
-            "the shipped weights were kept; train for more epochs"
-        )
-    data = to_bytes({name: _half(weight) for name, weight in net.state_dict().items()})
+    if correct < LEAST_ACCURACY:
+        wrong = f"the retrained MNIST classifier reaches {correct:.2%}, below {LEAST_ACCURACY:.1%}"
+        raise UserError(f"{wrong}: the weights were not written; train for more epochs")
+    data = to_bytes(_halves(net))
     facts = {
         "accuracy": correct,
-        "command": command,
+        "command": f"python -m energan.metrics.classifier --seed {seed} --epochs {epochs}",
         "seed": seed,
         "sha256": sha256(data).hexdigest(),
         "date": datetime.now(UTC).date().isoformat(),
@@ -144,11 +134,9 @@ def retrain(*, seed: int = 0, epochs: int = 12, out: Path = WEIGHTS.parent) -> N
         out: folder that the weights and their JSON are written to.
     """
     net, _ = train_mnist_classifier(seed, epochs)
-    stored = {name: _half(weight).to(weight.dtype) for name, weight in net.state_dict().items()}
-    net.load_state_dict(stored)  # measure what is shipped, not what was rounded to make it
+    net.load_state_dict(_halves(net))  # measure what is shipped, not what was rounded to make it
     correct = accuracy(net, *_mnist("test"))
-    command = f"python -m energan.metrics.classifier --seed {seed} --epochs {epochs}"
-    save(net, out, correct=correct, command=command, seed=seed)
+    save(net, out, correct=correct, seed=seed, epochs=epochs)
     print(f"accuracy {correct:.2%}; wrote {out / WEIGHTS.name}")
 
 
@@ -174,19 +162,14 @@ def _standardised(images: UInt8[Tensor, "n 1 h w"]) -> Float[Tensor, "n 1 28 28"
             f"not {images.dtype} {tuple(images.shape)}"
         )
     edge = (images.shape[-1] - 28) // 2
-    centre = images[:, :, edge : edge + 28, edge : edge + 28]
-    scaled = (centre.float() / 255 - MEAN) / STD
-    return scaled.contiguous(memory_format=torch.channels_last)
-
-
-def _batches(n: int, size: int) -> Iterator[Tensor]:
-    yield from torch.split(torch.randperm(n)[: n // size * size], size)
+    scaled = images[:, :, edge : edge + 28, edge : edge + 28].float() / 255
+    return ((scaled - MEAN) / STD).contiguous(memory_format=torch.channels_last)
 
 
 def _descend(net: Classifier, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         logits = net(images)
-    optimizer.zero_grad(set_to_none=True)
+    optimizer.zero_grad()
     loss = F.cross_entropy(logits.float(), labels)  # unsmoothed: the scores read p(y|x)'s tails
     torch.autograd.backward(loss)
     optimizer.step()
@@ -197,17 +180,21 @@ def _jittered(images: UInt8[Tensor, "n 1 28 28"]) -> UInt8[Tensor, "n 1 28 28"]:
     angle, scale, across, down = (2 * torch.rand(4, len(images)) - 1).unbind()
     angle, scale = angle * torch.pi / 15, 1 + scale / 10
     cosine, sine = scale * angle.cos(), scale * angle.sin()
-    shift = 2 * 2 / 28  # 2 pixels of 28, in the grid's units, where the image is 2 wide
+    shift = 2 * 2 / 28  # 2 pixels of 28, on a grid where the image is 2 wide
     rows = torch.stack([cosine, -sine, shift * across, sine, cosine, shift * down], 1)
     grid = F.affine_grid(rows.view(-1, 2, 3), list(images.shape), align_corners=False)
     return F.grid_sample(images.float(), grid, align_corners=False).round().to(torch.uint8)
 
 
-def _half(weight: Tensor) -> Tensor:
-    return weight.half().contiguous() if weight.is_floating_point() else weight
+def _halves(net: nn.Module) -> dict[str, Tensor]:
+    return {k: w.half().contiguous() if w.is_floating_point() else w for k, w in net.state_dict().items()}
 
 
 if __name__ == "__main__":
     import tyro
 
-    tyro.cli(retrain)
+    try:
+        tyro.cli(retrain)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
