@@ -1,0 +1,60 @@
+"""Shape checks of the terms, and the same random numbers in every test."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import jaxtyping
+import pytest
+import torch
+from hypothesis import settings
+
+from energan.noise import seeded
+
+# before anything imports energan.terms: every call then checks its shapes (an int may stand for a float)
+jaxtyping.install_import_hook(
+    "energan.terms", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+)
+
+settings.register_profile("energan", deadline=None, derandomize=True, max_examples=30, database=None)
+settings.load_profile("energan")
+
+
+@pytest.fixture(autouse=True)
+def same_random_numbers() -> Iterator[None]:
+    """Each test starts from torch's seed 0, whatever ran before it."""
+    with seeded(0):
+        yield
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    """A generator of the test's own, seed 0."""
+    return torch.Generator().manual_seed(0)
+
+
+@contextmanager
+def untyped() -> Iterator[None]:
+    """No shape checks inside the block: torch.compile cannot trace through them."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    torch.compiler.reset()
+    try:
+        yield
+    finally:
+        torch.compiler.reset()
+        jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture
+def compile_cheaply(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """torch.compile as the engine calls it: traced and differentiated as always, but no code is generated."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    with untyped():
+        yield
+
+
+@pytest.fixture
+def compile_truly() -> Iterator[None]:
+    """torch.compile with its own code generator."""
+    with untyped():
+        yield
