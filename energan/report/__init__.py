@@ -1,0 +1,13 @@
+"""One self-contained HTML page per run: what was trained, how it went, what it draws, how to do it again.
+
+write_report(run) -> run / "report.html"      opens from disk, asks the network for nothing
+
+folder.py     reads the run folder, whatever is missing from it
+pictures.py   images as data: URIs, within a budget of bytes
+charts.py     which logged quantities go into which chart, and what each means
+page.py       the page's pieces, rendered with page.html, page.css and page.js
+"""
+
+from energan.report.page import write_report
+
+__all__ = ["write_report"]

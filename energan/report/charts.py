@@ -1,0 +1,170 @@
+"""Which logged quantities share a chart, in which colour, and what each means to a student.
+
+A quantity is logged as "PLAYER/NAME", such as "D/E(x)". The quantities of a game that is not listed here still get
+a chart each: nothing that was logged is left out.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from energan.report.folder import Histogram, Json, Logged, number
+from energan.report.pictures import evenly
+
+POINTS = 500  # a curve; a longer one is averaged, and says so
+HISTOGRAMS = 60  # in one page, at most
+BINS = 120  # in one histogram, at most
+STEEP = 50  # a curve whose largest value is this many times its median starts on a logarithmic axis
+
+
+class Panel(NamedTuple):
+    title: str
+    names: tuple[str, ...]
+    meaning: str
+    number: str = ""  # of the game's numbers, drawn as a line
+    level: float | None = None  # drawn as a line
+    zero: bool = True  # whether the vertical axis starts at 0
+    one: bool = False  # whether it ends at 1
+
+
+PANELS = (
+    Panel(
+        "Energies",
+        ("E(x)", "E(G(z))", "margin"),
+        "The energy is how badly the discriminator's auto-encoder reconstructs an image. E(x), of real images, should "
+        "sink; E(G(z)), of generated ones, is pushed up by the discriminator and down by the generator.",
+        number="margin",
+    ),
+    Panel(
+        "Hinge  [m − E(G(z))]₊",
+        ("[m-E(G(z))]+",),
+        "How far generated images lie below the margin, averaged over them. At 0 the discriminator has pushed all of "
+        "them past the margin and learns nothing more from them.",
+    ),
+    Panel(
+        "Pull-away term",
+        ("PT",),
+        "The mean squared cosine between the codes of two generated images: 1 when all are alike (the generator has "
+        "collapsed), near 0 when they differ. The generator keeps it low.",
+    ),
+    Panel(
+        "The discriminator's verdicts",
+        ("D(x)", "D(G(z))"),
+        "The probability of being real that the discriminator gives to real images, D(x), and to generated ones, "
+        "D(G(z)). At 0.5 it can no longer tell them apart.",
+        level=0.5,
+        one=True,
+    ),
+    Panel(
+        "Losses",
+        ("loss",),
+        "What each player minimises. The two pull against each other, so neither has to fall: look at the samples and "
+        "the metrics for progress.",
+        zero=False,
+    ),
+)
+
+TONES = {"E(x)": "real", "D(x)": "real", "E(G(z))": "fake", "D(G(z))": "fake", "margin": "line"}
+OTHERS = ("a", "b", "c", "d")  # tones of quantities that are neither of real nor of generated images
+
+Chart = dict[str, object]
+
+
+def curves(logs: Sequence[Logged], numbers: Json) -> list[Chart]:
+    """The charts of everything that was logged: the known panels first, then one chart for each other quantity."""
+    keys = list(dict.fromkeys(key for line in logs for key in line.values))
+    named = {key: key.split("/", 1)[-1] for key in keys}
+    known = {name for panel in PANELS for name in panel.names}
+    rest = dict.fromkeys(name for name in named.values() if name not in known)
+    panels = (*PANELS, *(Panel(name, (name,), "A quantity that this game logs.", zero=False) for name in rest))
+    charts = []
+    for panel in panels:
+        chosen = [key for name in panel.names for key in keys if named[key] == name]
+        if chosen:
+            charts.append(_chart(panel, chosen, logs, _level(panel, list(named.values()), numbers)))
+    return charts
+
+
+def single(title: str, key: str, logs: Sequence[Logged], meaning: str, *, zero: bool = True) -> Chart:
+    """A chart of one quantity."""
+    return _chart(Panel(title, (key,), meaning, zero=zero), [key], logs, None)
+
+
+def histograms(energies: Sequence[Histogram], numbers: Json) -> Chart | None:
+    """Shares of real and generated images per energy, at most HISTOGRAMS steps; None without any."""
+    if not energies:
+        return None
+    chosen = [_coarser(energies[i]) for i in evenly(len(energies), HISTOGRAMS)]
+    return {
+        "frames": [
+            {"step": h.step, "edges": h.edges, "real": _shares(h.real), "fake": _shares(h.fake)} for h in chosen
+        ],
+        "margin": number(numbers.get("margin")),
+    }
+
+
+def _level(panel: Panel, logged: Sequence[str], numbers: Json) -> dict[str, object] | None:
+    if panel.level is not None:
+        return {"name": "cannot tell", "value": panel.level}
+    value = number(numbers.get(panel.number))
+    # A margin that changes is logged, and then drawn as a curve.
+    return None if value is None or panel.number in logged else {"name": panel.number, "value": value}
+
+
+def _chart(panel: Panel, keys: list[str], logs: Sequence[Logged], level: dict[str, object] | None) -> Chart:
+    names = [key.split("/", 1)[-1] for key in keys]
+    series: list[dict[str, object]] = []
+    values: list[float] = []
+    merged, others = 1, iter(OTHERS * len(keys))
+    for key, name in zip(keys, names, strict=True):
+        points = [(line.step, line.values[key]) for line in logs if key in line.values]
+        values += [v for _, v in points if v is not None]
+        points, merged = _averaged(points)
+        series.append(
+            {
+                "name": name if names.count(name) == 1 else f"{name}, {key.split('/', 1)[0]}’s turn",
+                "tone": TONES.get(name) or next(others),
+                "dashed": name in names[: len(series)] and name in TONES,
+                "points": points,
+            }
+        )
+    return {
+        "title": panel.title,
+        "meaning": panel.meaning,
+        "series": series,
+        "level": level,
+        "zero": panel.zero and min(values, default=0) >= 0,
+        "one": panel.one,
+        "log": _steep(values),
+        "merged": merged,
+        "positive": min(values, default=0) > 0,
+    }
+
+
+def _averaged(points: list[tuple[int, float | None]]) -> tuple[list[tuple[int, float | None]], int]:
+    """At most POINTS points, each the mean of `merged` neighbouring ones; a gap stays a gap."""
+    merged = -(-len(points) // POINTS)
+    if merged <= 1:
+        return points, 1
+    means: list[tuple[int, float | None]] = []
+    for group in (points[i : i + merged] for i in range(0, len(points), merged)):
+        values = [v for _, v in group if v is not None]
+        means.append((group[-1][0], sum(values) / len(values) if len(values) == len(group) else None))
+    return means, merged
+
+
+def _steep(values: list[float]) -> bool:
+    positive = sorted(values)
+    return bool(positive) and positive[0] > 0 and positive[-1] > STEEP * positive[len(positive) // 2]
+
+
+def _coarser(h: Histogram) -> Histogram:
+    """Neighbouring bins joined until there are at most BINS of them."""
+    k = -(-len(h.real) // BINS)
+    real, fake = ([sum(counts[i : i + k]) for i in range(0, len(counts), k)] for counts in (h.real, h.fake))
+    edges = [*h.edges[:-1:k], h.edges[-1]]
+    return Histogram(h.step, edges, real, fake)
+
+
+def _shares(counts: list[float]) -> list[float]:
+    total = sum(counts)
+    return [round(c / total, 6) if total > 0 else 0.0 for c in counts]

@@ -1,0 +1,163 @@
+"""The pieces of the page, from a run folder, rendered with page.html, page.css and page.js beside this file."""
+
+import base64
+import hashlib
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from statistics import median
+
+from energan.files import write
+from energan.report import charts, words
+from energan.report.folder import Folder, Json, Logged, mapping, number, read, sequence
+from energan.report.pictures import Picture, Sheet, frames, picture, sheets
+
+PAGE = "report.html"
+
+
+def write_report(run: Path) -> Path:
+    """Writes RUN/report.html, one self-contained page, and returns its path.
+
+    Images, styles and scripts are inside; the page asks the network for nothing, and its content security policy
+    forbids that. At most 40 sample sheets are taken in, so that the page stays below 15 MB. What the folder lacks
+    is named in its place.
+
+    Raises UserError for a folder that is no run, for one from a newer Energan, and where nothing can be written.
+    """
+    folder = read(run)
+    html = _render(folder)
+    return write(run / PAGE, partial(_write_text, html))
+
+
+def _write_text(html: str, path: Path) -> int:
+    return path.write_text(html, encoding="utf-8")
+
+
+def _render(folder: Folder) -> str:
+    from jinja2 import Environment, PackageLoader
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("energan.report", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "figure": words.figure, "duration": words.duration, "size": words.size, "plain": words.plain,
+    }  # fmt: skip
+    here = files("energan.report")
+    style, script = (here.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    return environment.get_template("page.html").render(
+        style=Markup(style),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        **_pieces(folder),
+    )
+
+
+def _pieces(folder: Folder) -> dict[str, object]:
+    """Everything that the template shows, by name."""
+    config, run = folder.config, folder.path
+    numbers = mapping(mapping(config.get("game")).get("numbers"))
+    all_sheets = sheets(run / "samples")
+    shown = frames(all_sheets)
+    return {
+        "run": run.resolve().name,
+        "config": config,
+        "game": mapping(config.get("game")),
+        "players": {name: mapping(p) for name, p in mapping(mapping(config.get("game")).get("players")).items()},
+        "turns": {name: sequence(moves) for name, moves in mapping(mapping(config.get("game")).get("turns")).items()},
+        "numbers": [(name, value, words.NUMBERS.get(name, "")) for name, value in numbers.items()],
+        "settings": [(name.replace("_", " "), config.get(name), note) for name, note in words.SETTINGS.items()],
+        "data": mapping(config.get("data")),
+        "described": [(name, mapping(config.get("data")).get(name), note) for name, note in words.DATA.items()],
+        "skipped": sequence(mapping(config.get("data")).get("skipped")),
+        "environment": {k: v for k, v in mapping(config.get("environment")).items() if k != "packages"},
+        "packages": mapping(mapping(config.get("environment")).get("packages")),
+        "status": mapping(config.get("status")),
+        "state": words.STATES.get(str(mapping(config.get("status")).get("state")), "in an unknown state"),
+        "summary": _summary(config),
+        "final": shown[-1] if shown else None,
+        "frames": shown,
+        "sheet_count": len(all_sheets),
+        "unread": _unread(all_sheets, shown),
+        "real": picture(run / "real.png"),
+        "neighbours": picture(run / "neighbours.png"),
+        "distances": _distances(folder.neighbours),
+        "evaluation": _evaluation(folder),
+        "curves": charts.curves(folder.logs, numbers),
+        "rate": _rate(folder.rates),
+        "metrics": _metrics(folder.metrics),
+        "histograms": charts.histograms(folder.energies, numbers),
+        "checkpoints": [(p.name, p.stat().st_size) for p in sorted((run / "checkpoints").glob("*.safetensors"))],
+        "last_step": folder.logs[-1].step if folder.logs else None,
+    }
+
+
+def _summary(config: Json) -> str:
+    """One sentence: what was trained, on what, how long."""
+    data, status = mapping(config.get("data")), mapping(config.get("status"))
+    game = str(mapping(config.get("game")).get("name") or "A game").upper()
+    shape = " × ".join(words.plain(n) for n in sequence(data.get("shape")))
+    n, batch, step = number(data.get("n")), number(config.get("batch")), number(status.get("step"))
+    sentence = f"{game} trained on {data.get('name') or 'unnamed data'}"
+    if n is not None:
+        sentence += f" ({words.figure(n)} images{f' of {shape}' if shape else ''})"
+    if step is not None:
+        sentence += f" for {words.figure(step)} steps"
+        if step != config.get("steps") and number(config.get("steps")) is not None:
+            sentence += f" of {words.figure(config.get('steps'))}"
+        sentence += f" with {words.figure(batch)} images each" if batch is not None else ""
+        passes = step * batch / n if batch is not None and n else None
+        sentence += f", {words.figure(round(passes, 2))} times through the data" if passes else ""
+    if number(status.get("seconds")) is not None:
+        sentence += f", in {words.duration(status['seconds'])}"
+    where = " in ".join(str(config[k]) for k in ("device", "precision") if config.get(k))
+    return f"{sentence}{f' on {where}' if where else ''}."
+
+
+def _unread(all_sheets: list[Sheet], shown: list[tuple[int, Picture]]) -> list[str]:
+    """Names of the newest sheets that could not be read, down to the last one that could."""
+    last = shown[-1][0] if shown else -1
+    return [s.path.name for s in all_sheets if s.step > last]
+
+
+def _distances(neighbours: Json) -> dict[str, object] | None:
+    """How far samples are from their nearest training image, in the space that the run names."""
+    rows = [row[0] if isinstance(row, list) and row else row for row in sequence(neighbours.get("distances"))]
+    found = [d for d in map(number, rows) if d is not None]
+    if not found:
+        return None
+    return {"space": neighbours.get("space") or "an unnamed space", "least": min(found), "median": median(found)}
+
+
+def _evaluation(folder: Folder) -> dict[str, object] | None:
+    """The metrics of `energan evaluate`, else the last that training measured."""
+    values, when = mapping(folder.evaluation.get("metrics")), folder.evaluation
+    if not values and folder.metrics:
+        values, when = dict(folder.metrics[-1].values), {"step": folder.metrics[-1].step}
+    if not values:
+        return None
+    rows = [(name, value, *words.metric_meaning(name)) for name, value in values.items()]
+    network = folder.evaluation.get("network") or folder.config.get("network")
+    return {"rows": rows, "when": when, "final": when is folder.evaluation, "network": network}
+
+
+def _rate(rates: list[Logged]) -> charts.Chart | None:
+    if not any("images_per_second" in line.values for line in rates):
+        return None
+    meaning = "Training images per second, by the wall clock; measuring and saving slow it for a moment."
+    return charts.single("Speed", "images_per_second", rates, meaning)
+
+
+def _metrics(metrics: list[Logged]) -> list[charts.Chart]:
+    """One chart for each metric that was measured at two steps or more."""
+    names = dict.fromkeys(name for line in metrics for name in line.values)
+    found = []
+    for name in names:
+        if sum(name in line.values for line in metrics) > 1:
+            better, says = words.metric_meaning(name)
+            meaning = f"{says[:1].upper()}{says[1:]}." + (f" {better.capitalize()} is better." if better else "")
+            found.append(charts.single(name, name, metrics, meaning if says else "A metric of this run."))
+    return found

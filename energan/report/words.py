@@ -1,0 +1,110 @@
+"""Numbers, times and sizes as people read them, and one line on what each metric and setting means."""
+
+from energan.report.folder import number
+
+METRICS = {  # by the word that a metric's name holds: (which way is better, what it says)
+    "FID": ("lower", "distance between the features of generated and of real images, as two Gaussians"),
+    "KID": ("lower", "distance between the same features by a polynomial kernel; unbiased for few images"),
+    "precision": ("higher", "share of generated images that lie among real ones"),
+    "recall": ("higher", "share of real images that lie among generated ones"),
+    "density": ("higher", "how many real neighbourhoods a generated image lies in; about 1 for real images"),
+    "coverage": ("higher", "share of real images with a generated one close by"),
+    "IS": (
+        "higher",
+        "inception score: classes recognised surely, and all of them drawn; at most the number of classes",
+    ),
+    "I": ("higher", "the paper's score, mean KL(p(y) || p(y|x)) in nats: sure and varied at once"),
+    "digits covered": ("higher", "digits that at least 1 % of the samples show"),
+    "train distance": (
+        "",
+        "median distance from a sample to its nearest training image; copies have far less than real images",
+    ),
+    "train distance of real": ("", "the same for real images that were not trained on: what no copying looks like"),
+    "Parzen": ("higher", "log-likelihood of real images under a kernel density of the samples"),
+}
+
+NUMBERS = {
+    "margin": "m: the energy up to which generated images are pushed",
+    "pt": "weight of the pull-away term in the generator's loss",
+    "smoothing": "real images are given the target 1 − smoothing",
+}
+
+SETTINGS = {  # of run.json, in the order shown
+    "steps": "",
+    "batch": "images in a step",
+    "seed": "",
+    "precision": "",
+    "device": "",
+    "average": "decay per step of the averaged weights",
+    "network": "features that metrics are measured with",
+}
+
+DATA = {
+    "name": "",
+    "n": "images",
+    "shape": "channels, height, width",
+    "source": "",
+    "sha256": "of the images’ content",
+}
+
+STATES = {
+    "finished": "finished",
+    "stopped": "stopped before its end; `energan resume` continues it",
+    "diverged": "diverged: its numbers left the finite range",
+    "running": "not finished yet, or killed without warning",
+}
+
+
+def metric_meaning(name: str) -> tuple[str, str]:
+    """(which way is better, what it says) of a metric such as "MNIST-FID" or "FID-MobileNetV2"; empty if unknown."""
+    if name in METRICS:
+        return METRICS[name]
+    words = name.replace("_", "-").replace(" ", "-").split("-")
+    return next((meaning for word, meaning in METRICS.items() if word in words), ("", ""))
+
+
+def figure(value: object) -> str:
+    """A number to four significant digits, whole ones in full: 0.0977, 12,288, 3.2e-07. A dash for no number."""
+    x = number(value)
+    if x is None:
+        return "–"
+    if x == int(x) and abs(x) < 1e15:
+        return f"{int(x):,}"
+    if abs(x) >= 1000:
+        return f"{x:,.0f}" if abs(x) < 1e7 else f"{x:.3e}"
+    return f"{x:.4g}"
+
+
+def duration(seconds: object) -> str:
+    """3 min 22 s; 2 h 5 min; 0.4 s."""
+    s = number(seconds)
+    if s is None:
+        return "an unknown time"
+    if s < 60:
+        return f"{s:.3g} s"
+    minutes, hours = divmod(round(s), 60), divmod(round(s / 60), 60)
+    return f"{minutes[0]} min {minutes[1]} s" if s < 3600 else f"{hours[0]:,} h {hours[1]} min"
+
+
+def size(count: object) -> str:
+    """Bytes as kB, MB or GB (powers of ten)."""
+    n = number(count)
+    if n is None:
+        return "–"
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if n >= scale:
+            return f"{n / scale:.3g} {unit}"
+    return f"{n:.0f} bytes"
+
+
+def plain(value: object) -> str:
+    """Any JSON value on one line, as a person would write it; numbers stay exact."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(plain, value)) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {plain(v)}" for k, v in value.items()) or "none"
+    return f"{value:,}" if isinstance(value, int) and abs(value) >= 10000 else str(value)
