@@ -16,9 +16,11 @@ from torch.func import functional_call
 
 from energan.optimizers import Optimizer
 
-Weights = Mapping[str, Tensor]
+Weights = dict[str, Tensor]
 Noise = Callable[[torch.Generator, int], Tensor]  # (generator, n) -> (n, ...), on the generator's device
-Source = Callable[[int], Mapping[str, Tensor]]  # k -> the k-th batch of data ever drawn, keyed by the equations' letters
+Source = Callable[
+    [int], Mapping[str, Tensor]
+]  # k -> the k-th batch of data ever drawn, keyed by the equations' letters
 
 
 class Player(NamedTuple):
@@ -42,7 +44,9 @@ class Players:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_") or name not in self._nets:
-            raise AttributeError(f"this game has no player {name!r}; it has {', '.join(self.__dict__.get('_nets', ()))}")
+            raise AttributeError(
+                f"this game has no player {name!r}; it has {', '.join(self.__dict__.get('_nets', ()))}"
+            )
         if name in self._weights:
             return partial(functional_call, self._nets[name], self._weights[name])
         return self._nets[name]

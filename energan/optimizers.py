@@ -28,7 +28,8 @@ class Optimizer(Protocol):
     def step_(self, weights: Mapping[str, Tensor], grads: list[Tensor], moments: Moments, rate: float) -> None: ...
     def step(self, weights: Tree, grads: Tree, moments: Moments, rate: Tensor | float) -> tuple[Tree, Moments]: ...
     def _asdict(self) -> dict[str, Any]: ...
-    def _replace(self, **numbers: Any) -> "Optimizer": ...
+    @property
+    def _replace(self) -> Callable[..., Any]: ...
 
 
 def _zeros(weights: Mapping[str, Tensor]) -> Tree:
@@ -59,8 +60,10 @@ class Adam(NamedTuple):
 
     def step_(self, weights: Mapping[str, Tensor], grads: list[Tensor], moments: Moments, rate: float) -> None:
         w, m, v, count = _lists(weights, moments["m"], moments["v"], moments["count"])
-        adam(w, grads, m, v, [], count, foreach=False, fused=True, amsgrad=False, maximize=False,
-             beta1=self.beta1, beta2=self.beta2, lr=self.lr * rate, weight_decay=self.weight_decay, eps=self.eps)  # fmt: skip
+        adam(
+            w, grads, m, v, [], count, foreach=False, fused=True, amsgrad=False, maximize=False, lr=self.lr * rate,
+            beta1=self.beta1, beta2=self.beta2, weight_decay=self.weight_decay, eps=self.eps,
+        )  # fmt: skip
 
     def step(self, weights: Tree, grads: Tree, moments: Moments, rate: Tensor | float) -> tuple[Tree, Moments]:
         g = {k: grads[k] + self.weight_decay * w for k, w in weights.items()}

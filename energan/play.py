@@ -73,7 +73,8 @@ class One:
     ) -> None:
         _check(game)
         self.game, self._source, self._precision = game, source, precision
-        self._device, self._dtype = torch.device(device), DTYPES[precision]
+        self.device = torch.device(device)
+        self._dtype = DTYPES[precision]
         self.nets = {name: self._place(player.net) for name, player in game.players.items()}
         self.players = Players(self.nets)
         learners = {name: p.optimizer for name, p in game.players.items() if p.optimizer}
@@ -82,8 +83,8 @@ class One:
         self._optimizers: dict[str, Optimizer] = learners
         self._decay = dict(average or {})
         self._average = {name: _copy(self._weights[name]) for name in self._decay}
-        self._numbers = {k: torch.tensor(v, dtype=self._dtype, device=self._device) for k, v in game.numbers.items()}
-        self._generator = torch.Generator(self._device).manual_seed(seed)
+        self._numbers = {k: torch.tensor(v, dtype=self._dtype, device=self.device) for k, v in game.numbers.items()}
+        self._generator = torch.Generator(self.device).manual_seed(seed)
         self.t = self._draws = 0
         self._objective = (
             partial(torch.compile, fullgraph=True, dynamic=False) if compile else lambda objective: objective
@@ -92,10 +93,10 @@ class One:
 
     def _place(self, net: nn.Module) -> nn.Module:
         # channels-last is what convolutions are fastest in, on this side of 5-d tensors
-        return net.to(self._device, self._dtype).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        return net.to(self.device, self._dtype).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
 
     def step(self) -> Logs:
-        """Plays step t's turns; gives what the moves logged as scalar tensors keyed "turn/name" (nothing is synchronised)."""
+        """Plays step t's turns; gives their logs, () each and not synchronised, keyed "turn/name"."""
         logs: Logs = {}
         for turn in self.game.order(self.t):
             logs |= {f"{turn}/{k}": v for k, v in self._turn(turn).items()}
@@ -105,7 +106,7 @@ class One:
         return logs
 
     def _turn(self, turn: str) -> Logs:
-        data = {k: v.to(self._device, non_blocking=True) for k, v in self._source(self._draws).items()}
+        data = {k: v.to(self.device, non_blocking=True) for k, v in self._source(self._draws).items()}
         self._draws += 1
         values = _draw(self.game, data, self._generator, self._dtype)
         b = Batch({**values, **self._numbers, "t": torch.tensor(self.t)})
@@ -123,9 +124,9 @@ class One:
             net.requires_grad_(name in move.min or name in move.max)  # the others' weights need no gradient
         if move.objective not in self._compiled:
             self._compiled[move.objective] = self._objective(move.objective)
-        with stream(b.key), _autocast(self._precision, self._device):
+        with stream(b.key), _autocast(self._precision, self.device):
             loss, logs = self._compiled[move.objective](self.players, b)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         for name in move.max:
             torch._foreach_neg_([w.grad for w in self._weights[name].values() if w.grad is not None])
         return {k: v.detach() for k, v in logs.items()}
@@ -142,7 +143,7 @@ class One:
             w.grad = None
 
     def state(self) -> State:
-        """Everything that the next step depends on, as a tree of tensors (the live ones: copy or save before the next step)."""
+        """Everything that the next step depends on: a tree of the live tensors (save it before the next step)."""
         return {
             "weights": {name: dict(net.state_dict()) for name, net in self.nets.items()},
             "moments": self._moments,
@@ -208,9 +209,7 @@ class Many:
         self._turns = {k: torch.compile(f, fullgraph=True, dynamic=False) if compile else f for k, f in turns.items()}
 
     def _stack(self, trees: Sequence[Mapping[str, Tensor]]) -> Tree:
-        return {
-            k: torch.stack([tree[k].detach() for tree in trees]).to(self._device, self._dtype) for k in trees[0]
-        }
+        return {k: torch.stack([tree[k].detach() for tree in trees]).to(self._device, self._dtype) for k in trees[0]}
 
     def _settings(self, optimizers: Sequence[Optimizer | None]) -> Tree:
         return self._stack([_tensors(o._asdict()) for o in optimizers if o])
@@ -309,7 +308,9 @@ def _same_structure(a: Game, b: Game) -> None:
     """UserError unless the two games differ in nothing but weights and numbers."""
     for name, player in a.players.items():
         other = b.players.get(name, Player(nn.Identity()))
-        if {k: w.shape for k, w in _weights(player.net).items()} != {k: w.shape for k, w in _weights(other.net).items()}:
+        if {k: w.shape for k, w in _weights(player.net).items()} != {
+            k: w.shape for k, w in _weights(other.net).items()
+        }:
             raise UserError(f"models trained as one must share their architecture; player {name!r} differs")
         if type(player.optimizer) is not type(other.optimizer):
             raise UserError(f"models trained as one must share their optimizers' kind; player {name!r} differs")
@@ -346,4 +347,3 @@ def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Ten
             yield prefix + key, value
         else:
             yield from leaves(value, f"{prefix}{key}/")
-

@@ -9,6 +9,7 @@ refers. Readings where it is silent: the output is linear; weights ~ N(0, .02).
 x (n, c, h, w), h and w divisible by 2^len(maps) -> (reconstruction (n, c, h, w), code (n, maps[-1], h', w')).
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import Literal
 
@@ -30,7 +31,7 @@ class Autoencoder(nn.Module):
         super().__init__()
         self.code = code
         encoder: list[nn.Module] = [nn.Conv2d(channels, maps[0], 4, 2, 1)]
-        for a, b in zip(maps, maps[1:], strict=False):
+        for a, b in itertools.pairwise(maps):
             encoder += [nn.LeakyReLU(0.2), nn.Conv2d(a, b, 4, 2, 1, bias=False), BatchNorm(b, 0.02)]
         decoder: list[nn.Module] = []
         for a, b in zip(maps[::-1], maps[-2::-1], strict=False):

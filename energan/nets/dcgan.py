@@ -7,6 +7,7 @@ Kernels are 4 x 4 with stride 2, "(64)4c2s" in EBGAN's appendix C (DCGAN's own c
 width: feature maps of the layer at half resolution; they double as resolution halves. size: 2^k >= 16 pixels.
 """
 
+import itertools
 from math import log2
 
 from torch import Tensor, nn
@@ -30,7 +31,7 @@ class Generator(nn.Module):
         super().__init__()
         maps = [width * 2**i for i in reversed(range(_levels(size)))]  # 512, 256, 128, 64 at size 64
         layers: list[nn.Module] = [nn.ConvTranspose2d(z, maps[0], 4, bias=False), BatchNorm(maps[0], 0.02), nn.ReLU()]
-        for a, b in zip(maps, maps[1:], strict=False):
+        for a, b in itertools.pairwise(maps):
             layers += [nn.ConvTranspose2d(a, b, 4, 2, 1, bias=False), BatchNorm(b, 0.02), nn.ReLU()]
         self.net = nn.Sequential(*layers, nn.ConvTranspose2d(maps[-1], channels, 4, 2, 1), nn.Tanh())
         initialise(self, 0.02)
@@ -46,7 +47,7 @@ class Discriminator(nn.Module):
         super().__init__()
         maps = [width * 2**i for i in range(_levels(size))]  # 64, 128, 256, 512 at size 64
         layers: list[nn.Module] = [nn.Conv2d(channels, maps[0], 4, 2, 1), nn.LeakyReLU(0.2)]
-        for a, b in zip(maps, maps[1:], strict=False):
+        for a, b in itertools.pairwise(maps):
             layers += [nn.Conv2d(a, b, 4, 2, 1, bias=False), BatchNorm(b, 0.02), nn.LeakyReLU(0.2)]
         self.net = nn.Sequential(*layers, nn.Conv2d(maps[-1], 1, 4))
         initialise(self, 0.02)

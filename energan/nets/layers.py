@@ -1,6 +1,6 @@
 """The layers that adversarial training needs otherwise than torch has them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -48,30 +48,36 @@ class Dropout(nn.Module):
 
 
 @torch.no_grad()
-def standing_statistics(net: nn.Module, run: Callable[[], Any], batches: int) -> None:
-    """Measures every BatchNorm's mean and variance over `batches` calls of `run`, and leaves `net` in eval mode.
+def standing_statistics(nets: Iterable[nn.Module], run: Callable[[], Any], batches: int) -> None:
+    """Measures the mean and variance of every BatchNorm that `run` passes through, over `batches` calls of it.
 
-    `run` passes one batch through `net` (fresh noise for a generator, real images for an energy). The variance is
-    that of all batches' inputs together, so it includes what differs between batches.
+    `run` passes one batch through the nets (fresh noise for a generator, real images for an energy). The variance is
+    that of all batches' inputs together, so it includes what differs between batches. Leaves the nets in eval mode.
     """
-    norms = [m for m in net.modules() if isinstance(m, BatchNorm)]
-    sums = {m: [torch.zeros_like(m.mean, dtype=torch.float64) for _ in range(2)] for m in norms}
+    nets = list(nets)
+    sums: dict[BatchNorm, list[Tensor]] = {}
 
-    def record(m: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    def record(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        assert isinstance(layer, BatchNorm)
         x = inputs[0].to(torch.float64).transpose(0, 1).flatten(1)  # (c, n h w)
-        sums[m][0] += x.mean(1)  # type: ignore[index]
-        sums[m][1] += x.square().mean(1)  # type: ignore[index]
+        moments = sums.setdefault(layer, [torch.zeros_like(x[:, 0]) for _ in range(3)])
+        moments[0] += x.sum(1)
+        moments[1] += x.square().sum(1)
+        moments[2] += x.shape[1]
 
-    hooks = [m.register_forward_pre_hook(record) for m in norms]
-    net.train()
-    for _ in range(batches if norms else 0):
+    layers = [m for net in nets for m in net.modules() if isinstance(m, BatchNorm)]
+    hooks = [m.register_forward_pre_hook(record) for m in layers]
+    for net in nets:
+        net.train()
+    for _ in range(batches if layers else 0):
         run()
     for hook in hooks:
         hook.remove()
-    for m, (first, second) in sums.items():
-        m.mean.copy_(first / batches)
-        m.var.copy_(second / batches - (first / batches).square())
-    net.eval()
+    for layer, (total, squares, count) in sums.items():
+        layer.mean.copy_(total / count)
+        layer.var.copy_(squares / count - (total / count).square())
+    for net in nets:
+        net.eval()
 
 
 def initialise(net: nn.Module, std: float) -> nn.Module:

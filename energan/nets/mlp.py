@@ -10,6 +10,7 @@ Where batch norm follows, its bias is the layer's (a second one would have a zer
 x (n, c, h, w).
 """
 
+import itertools
 from math import prod
 from typing import Literal
 
@@ -21,7 +22,7 @@ from energan.nets.layers import BatchNorm, Dropout, initialise
 def _hidden(sizes: list[int], norm_first: bool, dropout: float = 0.0) -> list[nn.Module]:
     """Linear, batch norm, ReLU, dropout from each size to the next."""
     layers: list[nn.Module] = []
-    for i, (a, b) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for i, (a, b) in enumerate(itertools.pairwise(sizes)):
         norm = i > 0 or norm_first
         layers.append(nn.Linear(a, b, bias=not norm))
         if norm:
@@ -78,9 +79,7 @@ class Autoencoder(nn.Module):
 class Discriminator(nn.Module):
     """x (n, *shape) -> logits (n,); `layers` weight layers of `size` units."""
 
-    def __init__(
-        self, shape: tuple[int, int, int], *, layers: int = 2, size: int = 1024, dropout: float = 0.0
-    ) -> None:
+    def __init__(self, shape: tuple[int, int, int], *, layers: int = 2, size: int = 1024, dropout: float = 0.0) -> None:
         super().__init__()
         hidden = _hidden([prod(shape)] + [size] * (layers - 1), norm_first=False, dropout=dropout)
         self.net = nn.Sequential(*hidden, nn.Linear(size, 1))

@@ -1,7 +1,7 @@
 """Probabilistic discriminators, from logits.  Goodfellow et al. 2014, arXiv:1406.2661; D(x) = sigmoid(l(x)).
 
-    L_D = - log D(x) - log(1 - D(G(z)))            L_G = log(1 - D(G(z)))     minimax
-                                                   L_G = - log D(G(z))        non-saturating
+L_D = - log D(x) - log(1 - D(G(z)))            L_G = log(1 - D(G(z)))     minimax
+                                               L_G = - log D(G(z))        non-saturating
 """
 
 import torch

@@ -15,9 +15,7 @@ from torch import Tensor
 Kind = Literal["l2", "ssq", "mse"]
 
 
-def energy(
-    x: Float[Tensor, "n *d"], reconstruction: Float[Tensor, "n *d"], kind: Kind = "l2"
-) -> Float[Tensor, " n"]:
+def energy(x: Float[Tensor, "n *d"], reconstruction: Float[Tensor, "n *d"], kind: Kind = "l2") -> Float[Tensor, " n"]:
     """E(x) per sample, (n,), >= 0. kind: "l2" ||r - x|| (the paper), "ssq" ||r - x||^2, "mse" ||r - x||^2 / d.
 
     The gradient flows through the reconstruction *and* through x: for G, x is G(z), target included.

@@ -1,0 +1,45 @@
+# Everything runs in .venv, made from the lock file. `make demo` and `make test` are all that a fresh machine needs.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test slow lint types bench lock clean
+
+.venv/made: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+.PHONY: venv
+venv: .venv/made
+
+demo: venv
+	rm -rf demo
+	$(BIN)/energan train ebgan-pt-mnist --out demo
+	@echo "open demo/report.html in a browser"
+
+test: venv
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+
+slow: venv
+	$(BIN)/python -m pytest -m slow
+
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: venv
+	$(BIN)/mypy
+
+bench: venv
+	$(BIN)/python -m benchmarks
+
+# The lock file is what a fresh environment with all development extras resolves to.
+lock:
+	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet torch==2.13.0 -e '.[dev]'
+	{ sed -n '/^#/p' requirements.lock; .venv-lock/bin/python -m pip freeze --exclude-editable --exclude energan | sed 's/+cpu$$//'; } > requirements.new
+	mv requirements.new requirements.lock && rm -rf .venv-lock
+
+clean:
+	rm -rf .venv demo runs

@@ -1,0 +1,151 @@
+"""A run folder, measured: its samples against real images, its energy on anyone's images."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from energan import metrics, runs
+from energan.data import NAMED
+from energan.errors import UserError
+from energan.files import write, write_json
+from energan.metrics.neighbours import nearest_neighbours
+from energan.metrics.networks import describe
+from energan.model import Model
+from energan.runs import Run
+from energan.sheets import save_sheet
+
+NEIGHBOURS = 3  # training images shown beside a sample
+SHOWN = 12  # samples
+SEARCHED = 20000  # training images that neighbours are looked for among
+
+
+def evaluate(folder: Path, *, n: int = 10000, seed: int = 0, checkpoint: str | None = None) -> dict[str, Any]:
+    """Metrics of n samples against at most n real images, and the samples' nearest training images.
+
+    Writes evaluation.json, neighbours.png and neighbours.json into the run folder; returns what evaluation.json says.
+    """
+    model = runs.load(folder, checkpoint=checkpoint)
+    run = runs.rebuild(runs.read(folder))
+    training, real = run.training_set(), run.test_set()
+    network = usable_network(run, real.images)
+    samples = model.sample(n if network else SHOWN, seed)
+    values: dict[str, float] = {}
+    if network:
+        values = metrics.evaluate(samples, real.images[:n], network, seed=seed)
+    if run.game.energy is not None:
+        values |= _energies(model, training.images, real.images, samples)
+    _neighbours(folder, samples[:SHOWN], training.images, network)
+    held_out = "held out" if run.source in NAMED else "training images"
+    result = {
+        "step": int(runs.read_weights(runs.find(folder, checkpoint))[1]["step"]),
+        "samples": len(samples),
+        "reference": f"{real.name}, {min(n, len(real.images))} images ({held_out})",
+        "network": network,
+        "seed": seed,
+        "metrics": values,
+    }
+    write_json(folder / "evaluation.json", result)
+    return result
+
+
+def usable_network(run: Run, real: Tensor) -> str:
+    """The run's feature network, or "" where there are too few images or its weights cannot be had (said on stderr)."""
+    from energan.data.registry import warn
+
+    try:
+        if len(real) < metrics.LEAST_IMAGES:
+            raise UserError(f"{len(real)} images are too few (at least {metrics.LEAST_IMAGES})")
+        describe(real[:2], run.network)
+    except UserError as error:
+        warn(f"no distances to real images will be measured: {error}")
+        return ""
+    return run.network
+
+
+def _energies(model: Model, training: Tensor, real: Tensor, samples: Tensor) -> dict[str, float]:
+    """Mean energies of training images, real images and samples; what the discriminator thinks of each."""
+    sets = {"E(x) train": training, "E(x) reference": real, "E(G(z))": samples}
+    return {name: float(model.score(images[:1000]).mean()) for name, images in sets.items()}
+
+
+def _neighbours(folder: Path, samples: Tensor, training: Tensor, network: str) -> None:
+    """Rows of a sample and its nearest training images, in the network's features, or in pixels where there is none."""
+    chosen = torch.randperm(len(training), generator=torch.Generator().manual_seed(0))[:SEARCHED]
+    if network == "mnist":  # features of all candidates are cheap
+        sides, space = [describe(images, network).features for images in (samples, training[chosen])], "MNIST features"
+    else:
+        sides, space = [samples, training[chosen]], "pixels"
+    k = min(NEIGHBOURS, len(chosen))
+    found = nearest_neighbours(sides[0], sides[1], k)
+    rows = [torch.cat([samples[i : i + 1], training[chosen[found.indices[i]]]]) for i in range(len(samples))]
+    save_sheet(torch.cat(rows), folder / "neighbours.png", columns=4 * (k + 1))
+    write_json(
+        folder / "neighbours.json",
+        {"space": space, "searched": len(chosen), "distances": found.distances.tolist(), "columns": 4 * (k + 1)},
+    )
+
+
+def as_json(result: dict[str, Any]) -> str:
+    return json.dumps(result, indent=2)
+
+
+def as_table(result: dict[str, Any]) -> str:
+    lines = [f"{k:18}{v:10.4g}" for k, v in result["metrics"].items()]
+    return "\n".join([f"step {result['step']}, {result['samples']} samples against {result['reference']}", *lines])
+
+
+def score(images: str, folder: Path, out: Path, checkpoint: str | None, split: str) -> str:
+    """Energies of images under a run's model, to a CSV or parquet table (index, energy), with a histogram beside it."""
+    if out.suffix not in (".csv", ".parquet"):
+        raise UserError(f"--out {out}: scores go to a .csv or a .parquet")
+    model = runs.load(folder, checkpoint=checkpoint)
+    run = runs.rebuild(runs.read(folder))
+    model.energy  # noqa: B018  # refuse a game without energies before reading images
+    data = run.prepare(images, split)
+    energies = model.score(data.images)
+    labels = [""] * len(energies) if data.labels is None else [data.classes[i] for i in data.labels.tolist()]
+    _table(out, energies, labels)
+    training = run.training_set().images
+    chosen = torch.randperm(len(training), generator=torch.Generator().manual_seed(0))[:2000]
+    _draw(out.with_suffix(".png"), {"training images": model.score(training[chosen]), data.name: energies})
+    low, middle, high = energies.quantile(torch.tensor([0.05, 0.5, 0.95])).tolist()
+    skipped = f"; {len(data.skipped)} unreadable files were left out" if data.skipped else ""
+    return f"{len(energies)} energies in {out} (5 %: {low:.3g}, median {middle:.3g}, 95 %: {high:.3g}){skipped}"
+
+
+def _table(out: Path, energies: Tensor, labels: list[str]) -> None:
+    if out.suffix == ".parquet":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        table = pa.table({"index": list(range(len(energies))), "energy": energies.numpy(), "label": labels})
+        write(out, lambda p: pq.write_table(table, p))
+        return
+
+    def fill(p: Path) -> None:
+        with p.open("w", newline="") as f:
+            rows = csv.writer(f)
+            rows.writerow(["index", "energy", "label"])
+            rows.writerows(
+                [i, f"{e:.6g}", label] for i, (e, label) in enumerate(zip(energies.tolist(), labels, strict=True))
+            )
+
+    write(out, fill)
+
+
+def _draw(path: Path, energies: dict[str, Tensor]) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    both = torch.cat(list(energies.values()))
+    edges = torch.linspace(float(both.min()), float(both.max()) + 1e-6, 60).tolist()
+    for name, values in energies.items():
+        axes.hist(values.tolist(), bins=edges, density=True, alpha=0.55, label=f"{name} ({len(values)})")
+    axes.set(xlabel="energy", ylabel="density")
+    axes.legend(frameon=False)
+    write(path, lambda p: figure.savefig(p, format="png", dpi=120))

@@ -1,0 +1,51 @@
+"""A run's generator and energy for use elsewhere: safetensors with JSON, and ONNX (extra `export`)."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from energan import runs
+from energan.errors import UserError
+from energan.files import write, write_json, write_weights
+
+TOLERANCE = 1e-3  # largest difference of an ONNX output, relative to the output's largest value
+
+
+def export(folder: Path, out: Path, checkpoint: str | None, *, onnx: bool) -> str:
+    """Writes generator.safetensors, energy.safetensors, model.json and, if asked, .onnx; says what was written."""
+    model, record = runs.load(folder, checkpoint=checkpoint), runs.read(folder)
+    noise = model.noise(2, torch.Generator().manual_seed(0))
+    parts: dict[str, tuple[nn.Module, tuple[Tensor, ...]]] = {"generator": (model.generator, tuple(noise))}
+    if model.game.energy is not None:
+        images = torch.rand(2, *record["data"]["shape"]) * 2 - 1
+        parts["energy"] = (model.energy, (images,))
+    described = {}
+    for name, (module, inputs) in parts.items():
+        write_weights(out / f"{name}.safetensors", module.state_dict(), {"format": "1", "part": name})
+        described[name] = {"inputs": [list(x.shape[1:]) for x in inputs], "output": list(module(*inputs).shape[1:])}
+        if onnx:
+            described[name]["largest difference"] = [_onnx(module, inputs, out / f"{name}.onnx")]
+    write_json(out / "model.json", {"recipe": record["recipe"], "arguments": record["arguments"], "parts": described})
+    return f"{', '.join(sorted(p.name for p in out.iterdir() if not p.name.startswith('.')))} in {out}"
+
+
+def _onnx(module: nn.Module, inputs: tuple[Tensor, ...], path: Path) -> float:
+    """Writes an ONNX file with a free batch size; its largest difference from torch. UserError if it is off."""
+    try:
+        import onnxruntime
+    except ImportError:
+        raise UserError("ONNX needs the extra: pip install 'energan[export]'") from None
+    dynamic = ({0: torch.export.Dim("n")},) * len(inputs)
+    program = torch.onnx.export(
+        module, inputs, dynamo=True, dynamic_shapes=(dynamic,), input_names=[f"input{i}" for i in range(len(inputs))]
+    )
+    assert program is not None
+    write(path, program.save)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    result = session.run(None, {i.name: x.numpy() for i, x in zip(session.get_inputs(), inputs, strict=True)})[0]
+    expected = module(*inputs)
+    difference = float((torch.from_numpy(result) - expected).abs().max())
+    if difference > TOLERANCE * float(expected.abs().max()):
+        raise UserError(f"{path} differs from the model by {difference:.2g}: do not use it, and please report this")
+    return difference

@@ -1,0 +1,77 @@
+"""Writing files so that none is ever half there, and reading weights without running code."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from energan.errors import UserError
+
+
+def write(path: Path, fill: Callable[[Path], object]) -> Path:
+    """`fill` writes a temporary file beside `path`, which then takes its name. UserError if the disk is full or read-only."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:40]}-", suffix=path.suffix)
+        os.close(handle)
+    except OSError as error:
+        raise UserError(_sentence(path, error)) from error
+    temporary = Path(name)
+    try:
+        fill(temporary)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        raise UserError(_sentence(path, error)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sentence(path: Path, error: OSError) -> str:
+    return f"cannot write {path}: {(error.strerror or str(error)).lower()}; free space or choose another --out"
+
+
+def write_json(path: Path, value: object) -> Path:
+    return write(path, lambda p: p.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n"))
+
+
+def write_weights(path: Path, tensors: Mapping[str, Any], metadata: Mapping[str, str]) -> Path:
+    """Safetensors; tensors of any memory layout are stored contiguously."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    flat = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+
+    def fill(p: Path) -> None:
+        try:
+            save_file(flat, p, metadata=dict(metadata))
+        except SafetensorError as error:  # its own kind of "no space left on device"
+            raise OSError(None, str(error)) from error
+
+    return write(path, fill)
+
+
+def read_weights(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """(tensors, metadata) of a safetensors file. UserError for anything else: pickles are refused unread."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        head = path.open("rb").read(8)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
+    if head[:2] == b"PK" or head[:1] == b"\x80":
+        raise UserError(f"{path} is a pickled file, which could run code when opened; Energan reads only .safetensors")
+    try:
+        with safe_open(path, framework="pt") as f:
+            return {k: f.get_tensor(k) for k in f.keys()}, f.metadata() or {}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is damaged or no safetensors file ({error}); delete it or name another") from error

@@ -1,0 +1,147 @@
+"""What is seen and remembered of a training run while it goes on: progress, log.jsonl, TensorBoard."""
+
+import json
+import math
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, final
+
+import torch
+from torch import Tensor
+
+from energan import runs
+from energan.errors import UserError
+from energan.files import write
+from energan.game import Logs
+from energan.machine import peak_memory
+from energan.play import One
+from energan.runs import Run
+
+EXPLODED = 1e4  # times the largest that a quantity was in the first interval
+
+
+@final
+class Log:
+    """A context in which a run's steps are counted, averaged over intervals, shown and written.
+
+    Opening it on a resumed run drops the lines that a killed run wrote after its newest checkpoint.
+    """
+
+    def __init__(self, folder: Path, run: Run, step: int, quiet: bool) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self.folder, self.run, self.step = folder, run, step
+        self.every = max(1, min(100, run.steps // 50))
+        self._path = folder / "log.jsonl"
+        self._sums: Logs = {}
+        self._count = 0
+        self._first: dict[str, float] = {}
+        record = runs.read(folder)
+        self._before = record["status"]["seconds"] if step else 0.0
+        self.best = self._reopen(step)
+        self._progress = Progress(
+            TextColumn("step {task.completed:.0f}/{task.total:.0f}"), BarColumn(), TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(), TextColumn("{task.fields[logs]}"), disable=quiet,
+        )  # fmt: skip
+        self._task = self._progress.add_task("train", total=run.steps, completed=step, rate="", logs="")
+
+    def _reopen(self, step: int) -> float:
+        """Keeps the lines up to `step`; gives the best Fréchet distance among them."""
+        lines = [line for line in _read(self._path) if line["step"] <= step]
+        write(self._path, lambda p: p.write_text("".join(json.dumps(line) + "\n" for line in lines)))
+        distances = [v for line in lines for k, v in line.get("metrics", {}).items() if k.endswith("FID")]
+        return min(distances, default=math.inf)
+
+    def __enter__(self) -> "Log":
+        from torch.utils.tensorboard.writer import SummaryWriter
+
+        self._board = SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.step)
+        self._progress.start()
+        self._started = self._since = time.monotonic()
+        self._since_step = self.step
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+        self._board.close()
+
+    @property
+    def seconds(self) -> float:
+        """Of training so far, over all sessions."""
+        return self._before + time.monotonic() - self._started
+
+    def add(self, logs: Logs) -> None:
+        """Takes one step's logs into the interval's mean; nothing is synchronised with the device."""
+        self._sums = {k: self._sums[k] + v for k, v in logs.items()} if self._sums else dict(logs)
+        self._count += 1
+        self.step += 1
+
+    def line(self) -> None:
+        """Ends an interval: writes its means and rates. UserError if a quantity is not finite any more, or exploded."""
+        means = {k: float(v) / self._count for k, v in self._sums.items()}
+        self._sums, self._count = {}, 0
+        now = time.monotonic()
+        rate = (self.step - self._since_step) / (now - self._since)
+        self._since, self._since_step = now, self.step
+        finite = {k: v if math.isfinite(v) else None for k, v in means.items()}
+        images = rate * self.run.batch
+        self.write({
+            "step": self.step, "seconds": round(self.seconds, 2), "steps_per_second": round(rate, 3),
+            "images_per_second": round(images, 1), "logs": finite,
+        })  # fmt: skip
+        for k, v in means.items():
+            self._board.add_scalar(k, v, self.step)
+        shown = "  ".join(f"{k} {v:.3g}" for k, v in means.items() if k != "D/[m-E(G(z))]+")
+        self._progress.update(
+            self._task, completed=self.step, rate=f"{rate:.1f} steps/s {images:.0f} images/s", logs=shown
+        )
+        self._first = self._first or {k: abs(v) for k, v in means.items()}
+        for k, v in means.items():
+            if not math.isfinite(v):
+                self.diverged(f"{k} became {v}")
+            if abs(v) > EXPLODED * (1 + self._first[k]):
+                self.diverged(f"{k} grew from {self._first[k]:.3g} to {v:.3g}")
+
+    def diverged(self, what: str) -> None:
+        kept = runs.numbered(self.folder)
+        kept_name = f"the checkpoint of step {int(kept[-1].stem)} is kept" if kept else "there was no checkpoint yet"
+        message = f"training diverged before step {self.step}: {what}; {kept_name}; try a lower learning rate or margin"
+        self.status("diverged", message)
+        raise UserError(message)
+
+    def check(self, one: One) -> None:
+        """Before a checkpoint is written: every weight is finite."""
+        for name, net in one.nets.items():
+            total = torch.stack([w.detach().abs().sum() for w in net.parameters()]).sum()
+            if not bool(total.isfinite()):
+                self.diverged(f"the weights of {name} are no longer finite")
+
+    def write(self, line: dict[str, Any]) -> None:
+        with self._path.open("a") as f:
+            f.write(json.dumps(line, allow_nan=False) + "\n")
+
+    def metrics(self, values: dict[str, float], samples: int) -> None:
+        self.write({"step": self.step, "metrics": values, "samples": samples})
+        for k, v in values.items():
+            self._board.add_scalar(f"metrics/{k}", v, self.step)
+
+    def sheet(self, images: Tensor) -> None:
+        self._board.add_images("samples", images, self.step)
+
+    def status(self, state: str, message: str = "") -> None:
+        status = {"state": state, "step": self.step, "seconds": round(self.seconds, 1), "message": message}
+        runs.update(self.folder, status={**status, "peak_memory_bytes": peak_memory()})
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    """The whole lines of a log; a killed run may have left half a line."""
+    lines = []
+    for text in path.read_text().splitlines() if path.exists() else []:
+        try:
+            lines.append(json.loads(text))
+        except ValueError:
+            continue
+    return lines

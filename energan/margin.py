@@ -1,0 +1,59 @@
+"""Where to start the search for a margin.  arXiv:1609.03126, appendix E.
+
+"Run D (the auto-encoder) alone on the real sample dataset and monitor the loss. When it converges, the consequential
+loss implies a rough limit on how well such setting of D is capable to fit the dataset. This usually suggests a good
+start for a hyper-parameter searching on m."
+"""
+
+from torch import nn
+
+from energan.data import Batches, Images
+from energan.errors import UserError
+from energan.games import GAMES
+from energan.nets import autoencoder
+from energan.noise import seeded
+from energan.optimizers import Adam
+from energan.play import One
+
+WINDOW = 100  # steps that an energy is averaged over
+FLAT = 0.02  # share by which a window must fall below the last one, or the energy is taken for converged
+
+
+def converged_energy(
+    net: nn.Module, data: Images, *, steps: int, batch: int, seed: int, lr: float = 1e-3, precision: str = "fp32"
+) -> list[float]:
+    """Trains `net` to reconstruct the images; mean energy of each window of 100 steps until it stops falling."""
+    game = GAMES["autoencoder"](net, optimizer_D=Adam(lr))
+    one = One(game, Batches(data.images, data.labels, batch, seed), seed=seed, precision=precision)
+    means: list[float] = []
+    for _ in range(max(1, steps // WINDOW)):
+        means.append(sum(one.step()["D/E(x)"] for _ in range(WINDOW)).item() / WINDOW)  # type: ignore[union-attr]
+        if len(means) > 2 and means[-1] > (1 - FLAT) * means[-2]:
+            break
+    return means
+
+
+def advise(data: str, *, size: int, channels: int, steps: int, batch: int, seed: int) -> str:
+    """What `energan margin` prints: the energies, the proposal, and the same margin in other units."""
+    from energan.machine import pick_precision
+    from energan.recipes.common import padded_digits, positive, resized
+    from energan.terms.energy import convert_margin
+
+    positive(size=size, channels=channels, steps=steps, batch=batch)
+    if size % 8:
+        raise UserError(f"--size must be a multiple of 8, got {size}")
+    images = padded_digits(data, "train") if (size, channels) == (32, 1) else resized(size, channels)(data, "train")
+    with seeded(seed):
+        net = autoencoder.Autoencoder(channels=channels, maps=(32, 64, 128) if size <= 32 else (64, 128, 256))
+    means = converged_energy(net, images, steps=steps, batch=batch, seed=seed, precision=pick_precision("auto", "cpu"))
+    d = channels * size * size
+    proposal = float(f"{means[-1]:.2g}")
+    flat = "no longer falls" if len(means) * WINDOW < steps else "may still fall: more --steps"
+    return "\n".join([
+        f"the auto-encoder alone on {len(images.images)} images of {images.name}, {channels} x {size} x {size}:",
+        "  E(x) by 100 steps: " + ", ".join(f"{m:.3g}" for m in means) + f" ({flat})",
+        f"start the search at --margin {proposal:g} (RMS {proposal / d**0.5:.3g} a pixel), then twice and half of it;",
+        f"in other units: --energy ssq --margin {convert_margin(proposal, d, 'l2', 'ssq'):.3g}, "
+        f"--energy mse --margin {convert_margin(proposal, d, 'l2', 'mse'):.3g}.",
+        "too large is unstable, too small drops modes (appendix E).",
+    ])  # fmt: skip

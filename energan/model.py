@@ -1,0 +1,116 @@
+"""A trained game, ready for use: averaged weights, standing statistics, eval mode.
+
+What is here are ordinary modules: one sample or score never depends on its neighbours in a batch.
+"""
+
+import copy
+from typing import final
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from energan.data.images import to_bytes, to_unit
+from energan.errors import UserError
+from energan.game import Batch, Game, Players
+from energan.nets.layers import BatchNorm, standing_statistics
+from energan.play import One
+
+CHUNK = 250  # images at a time
+STANDING = 16  # batches that standing statistics are measured over
+
+
+class Sampler(nn.Module):
+    """The game's `sample` as a module: its noise, in the order of `game.noise` -> images (n, c, h, w) in [-1, 1]."""
+
+    def __init__(self, game: Game, nets: dict[str, nn.Module]) -> None:
+        super().__init__()
+        self.nets = nn.ModuleDict(nets)
+        self._game = game
+
+    def forward(self, *noise: Tensor) -> Tensor:
+        return self._game.sample(Players(dict(self.nets)), Batch(dict(zip(self._game.noise, noise, strict=True))))
+
+
+class Energy(nn.Module):
+    """The game's `energy` as a module: images (n, c, h, w) in [-1, 1] -> (n,), high where unlike the training data."""
+
+    def __init__(self, game: Game, nets: dict[str, nn.Module]) -> None:
+        super().__init__()
+        if game.energy is None:
+            raise UserError("this run's system has no energy to score images with")
+        self.nets = nn.ModuleDict(nets)
+        self._energy = game.energy
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._energy(Players(dict(self.nets)), Batch({"x": x}))
+
+
+@final
+class Model:
+    """`.generator` and `.energy` as modules, and what one does with them."""
+
+    def __init__(self, game: Game, nets: dict[str, nn.Module], device: str = "cpu") -> None:
+        self.game, self.nets, self.device = game, nets, torch.device(device)
+        for net in nets.values():
+            net.to(self.device, torch.float32).eval().requires_grad_(False)
+
+    @property
+    def generator(self) -> Sampler:
+        return Sampler(self.game, self.nets).eval()
+
+    @property
+    def energy(self) -> Energy:
+        return Energy(self.game, self.nets).eval()
+
+    def noise(self, n: int, generator: torch.Generator) -> list[Tensor]:
+        return [noise(generator, n) for noise in self.game.noise.values()]
+
+    @torch.no_grad()
+    def sample(self, n: int, seed: int = 0) -> UInt8[Tensor, "n c h w"]:
+        """n images, bytes; the same seed gives the same images, and a larger n continues them."""
+        generator = torch.Generator(self.device).manual_seed(seed)
+        draw = self.generator
+        chunks = [to_bytes(draw(*self.noise(CHUNK, generator))).cpu() for _ in range(0, n, CHUNK)]
+        return torch.cat(chunks)[:n].contiguous()
+
+    @torch.no_grad()
+    def score(self, images: UInt8[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
+        """The energy of each image, in the units that the game was trained in."""
+        read = self.energy
+        return torch.cat([read(to_unit(chunk.to(self.device))).float().cpu() for chunk in images.split(CHUNK)])
+
+
+def ready(one: One, images: UInt8[Tensor, "n c h w"], batch: int, seed: int = 0) -> Model:
+    """The model as it stands now: a copy with averaged weights, its statistics measured over noise and real images."""
+    game = one.game
+    nets = {name: copy.deepcopy(net) for name, net in one.nets.items()}
+    for name, weights in one.averaged().items():
+        nets[name].load_state_dict(weights, strict=False)
+    model = Model(game, nets, str(one.device))
+    generator = torch.Generator(one.device).manual_seed(seed)
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[: STANDING * batch]
+    chunks = [to_unit(images[i].to(one.device)) for i in order.split(batch)]
+    real = iter(chunks)
+    players = Players(nets)
+
+    def sample() -> Tensor:
+        noise = dict(zip(game.noise, model.noise(batch, generator), strict=True))
+        return game.sample(players, Batch({**noise, "x": chunks[0]}))
+
+    standing_statistics(nets.values(), sample, STANDING)
+    if game.energy is not None:
+        read = game.energy
+        standing_statistics(nets.values(), lambda: read(players, Batch({"x": next(real)})), len(chunks))
+    return model
+
+
+def standing(model: Model) -> dict[str, Tensor]:
+    """The measured statistics as "G/net.1.mean" -> tensor, for a checkpoint."""
+    return {
+        f"{name}/{path}.{key}": getattr(layer, key)
+        for name, net in model.nets.items()
+        for path, layer in net.named_modules()
+        if isinstance(layer, BatchNorm)
+        for key in ("mean", "var")
+    }

@@ -1,0 +1,85 @@
+"""What recipes share: how images are brought into a net's shape, and the checks of what users may set."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+from energan.errors import UserError
+
+if TYPE_CHECKING:
+    from energan.data import Images
+    from energan.game import Game
+    from energan.runs import Run
+
+Precision = Literal["auto", "bf16", "fp32"]
+Energy = Literal["l2", "ssq", "mse"]
+
+
+def positive(**values: float) -> None:
+    """UserError unless every value is above 0."""
+    for name, value in values.items():
+        if not value > 0:
+            raise UserError(f"--{name.replace('_', '-')} must be above 0, got {value}")
+
+
+def not_negative(**values: float) -> None:
+    """UserError unless every value is 0 or above."""
+    for name, value in values.items():
+        if not value >= 0:
+            raise UserError(f"--{name.replace('_', '-')} must be 0 or above, got {value}")
+
+
+def padded_digits(source: str, split: str) -> "Images":
+    """28 x 28 grey images, zero-padded to 32 x 32 as in the paper's grid search (appendix D)."""
+    from energan.data import load, pad
+
+    return pad(load(source, split, size=28, channels=1), 32)
+
+
+def _resized(source: str, split: str, size: int, channels: int) -> "Images":
+    from energan.data import load
+
+    return load(source, split, size=size, channels=channels)
+
+
+def resized(size: int, channels: int) -> "Callable[[str, str], Images]":
+    """Any images at size x size."""
+    return partial(_resized, size=size, channels=channels)
+
+
+def run(
+    game: "Game",
+    source: str,
+    prepare: "Callable[[str, str], Images]",
+    *,
+    steps: int,
+    batch: int,
+    seed: int,
+    every: int,
+    average: float,
+    network: str,
+    precision: Precision,
+    device: str,
+    compile: bool,
+) -> "Run":
+    """The Run of a game whose generator is called G; `average` is the decay of its averaged weights."""
+    from energan.machine import pick_device, pick_precision
+    from energan.runs import Run
+
+    positive(steps=steps, batch=batch, every=every)
+    not_negative(average=average, one_less_average=1 - average)
+    device = pick_device(device)
+    return Run(
+        game=game,
+        source=source,
+        prepare=prepare,
+        steps=steps,
+        batch=batch,
+        seed=seed,
+        every=every,
+        network=network,
+        average={"G": average} if average else {},
+        precision=pick_precision(precision, device),
+        device=device,
+        compile=compile,
+    )

@@ -1,0 +1,122 @@
+"""Any folder of images at 64 x 64: EBGAN-PT as the paper trained it on CelebA and LSUN, and DCGAN."""
+
+from typing import TYPE_CHECKING
+
+from energan.recipes.common import Energy, Precision, not_negative, positive, resized, run
+
+if TYPE_CHECKING:
+    from energan.runs import Run
+
+
+def ebgan_pt_64(
+    data: str,
+    *,
+    steps: int = 50000,
+    batch: int = 64,
+    seed: int = 0,
+    every: int = 1000,
+    channels: int = 3,
+    margin: float = 20.0,
+    energy: Energy = "l2",
+    pt: float = 0.1,
+    z: int = 100,
+    width: int = 64,
+    lr: float = 2e-4,
+    beta1: float = 0.5,
+    average: float = 0.999,
+    precision: Precision = "auto",
+    device: str = "auto",
+    compile: bool = False,
+) -> "Run":
+    """EBGAN-PT on 64 x 64 images: the networks of appendix C, a DCGAN generator, CelebA's margin.
+
+    Args:
+        data: Your images: a folder, .zip, .npz or .parquet.
+        steps: Training steps, each one turn of D and one of G.
+        batch: Images a turn.
+        seed: Of the weights, the noise and the order of the data.
+        every: Steps between sample sheets, checkpoints and energy histograms.
+        channels: 3 for colour, 1 for grey.
+        margin: m of the hinge (20 for CelebA, 80 for LSUN in the paper; `energan margin` proposes one).
+        energy: l2 (the paper's norm), ssq (its square) or mse (its square per pixel).
+        pt: Weight of the pulling-away term.
+        z: Dimensions of the noise.
+        width: Feature maps at half resolution (64 in the paper); less is faster.
+        lr: Adam's learning rate of both players.
+        beta1: Adam's first moment.
+        average: Decay of the generator's averaged weights, which sampling uses; 0 for none.
+        precision: bf16 (autocast), fp32, or auto (bf16 where the processor has units for it).
+        device: cpu, cuda, cuda:1, or auto.
+        compile: Compile the objectives first (minutes on two cores).
+    """
+    from energan.games import GAMES
+    from energan.nets import autoencoder, dcgan
+    from energan.noise import seeded
+    from energan.optimizers import Adam
+
+    positive(margin=margin, z=z, width=width, lr=lr)
+    not_negative(pt=pt)
+    with seeded(seed):
+        G = dcgan.Generator(z, channels=channels, size=64, width=width)
+        D = autoencoder.Autoencoder(channels=channels, maps=(width, 2 * width, 4 * width))
+    adam = Adam(lr, beta1)
+    game = GAMES["ebgan-pt"](G, D, z, margin=margin, pt=pt, kind=energy, optimizer_G=adam, optimizer_D=adam)
+    return run(
+        game, data, resized(64, channels), steps=steps, batch=batch, seed=seed, every=every, average=average,
+        network="mobilenetv2", precision=precision, device=device, compile=compile,
+    )  # fmt: skip
+
+
+def dcgan_64(
+    data: str,
+    *,
+    steps: int = 50000,
+    batch: int = 128,
+    seed: int = 0,
+    every: int = 1000,
+    channels: int = 3,
+    smoothing: float = 0.0,
+    z: int = 100,
+    width: int = 64,
+    lr: float = 2e-4,
+    beta1: float = 0.5,
+    average: float = 0.999,
+    precision: Precision = "auto",
+    device: str = "auto",
+    compile: bool = False,
+) -> "Run":
+    """DCGAN on 64 x 64 images (Radford et al. 2015), with 4 x 4 kernels.
+
+    Args:
+        data: Your images: a folder, .zip, .npz or .parquet.
+        steps: Training steps, each one turn of D and one of G.
+        batch: Images a turn.
+        seed: Of the weights, the noise and the order of the data.
+        every: Steps between sample sheets, checkpoints and energy histograms.
+        channels: 3 for colour, 1 for grey.
+        smoothing: One-sided label smoothing: the target of real images is 1 less this.
+        z: Dimensions of the noise.
+        width: Feature maps at half resolution (64 or 128 in published code); less is faster.
+        lr: Adam's learning rate of both players.
+        beta1: Adam's first moment.
+        average: Decay of the generator's averaged weights, which sampling uses; 0 for none.
+        precision: bf16 (autocast), fp32, or auto (bf16 where the processor has units for it).
+        device: cpu, cuda, cuda:1, or auto.
+        compile: Compile the objectives first (minutes on two cores).
+    """
+    from energan.games import GAMES
+    from energan.nets import dcgan
+    from energan.noise import seeded
+    from energan.optimizers import Adam
+
+    positive(z=z, width=width, lr=lr)
+    not_negative(smoothing=smoothing)
+    with seeded(seed):
+        G = dcgan.Generator(z, channels=channels, size=64, width=width)
+        D = dcgan.Discriminator(channels=channels, size=64, width=width)
+    adam = Adam(lr, beta1)
+    game = GAMES["gan"](G, D, z, smoothing=smoothing, optimizer_G=adam, optimizer_D=adam)
+    return run(
+        game, data, resized(64, channels), steps=steps, batch=batch, seed=seed, every=every, average=average,
+        network="mobilenetv2", precision=precision, device=device, compile=compile,
+    )  # fmt: skip

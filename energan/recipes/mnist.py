@@ -1,0 +1,205 @@
+"""Digits: the demo, and the best configurations of the paper's grid search (arXiv:1609.03126, figure 4, appendix C).
+
+Any set of 28 x 28 grey images will do: --data fashion-mnist, a folder, an .npz. Images are zero-padded to 32 x 32.
+"""
+
+from typing import TYPE_CHECKING, Literal
+
+from energan.recipes.common import Energy, Precision, not_negative, padded_digits, positive, run
+
+if TYPE_CHECKING:
+    from energan.runs import Run
+
+SHAPE = (1, 32, 32)
+
+
+def ebgan_pt_mnist(
+    *,
+    data: str = "mnist",
+    steps: int = 3000,
+    batch: int = 64,
+    seed: int = 0,
+    every: int = 250,
+    margin: float = 10.0,
+    energy: Energy = "l2",
+    pt: float = 0.1,
+    z: int = 100,
+    width: int = 32,
+    lr: float = 2e-4,
+    beta1: float = 0.5,
+    average: float = 0.999,
+    precision: Precision = "auto",
+    device: str = "auto",
+    compile: bool = False,
+) -> "Run":
+    """A convolutional EBGAN-PT that draws digits within minutes on two cores: the demo.
+
+    Args:
+        data: mnist, fashion-mnist, digits, or your own images (folder, .zip, .npz, .parquet).
+        steps: Training steps, each one turn of D and one of G.
+        batch: Images a turn.
+        seed: Of the weights, the noise and the order of the data.
+        every: Steps between sample sheets, checkpoints and energy histograms.
+        margin: m of the hinge, in units of the energy.
+        energy: l2 (the paper's norm), ssq (its square) or mse (its square per pixel).
+        pt: Weight of the pulling-away term.
+        z: Dimensions of the noise.
+        width: Feature maps of the widest resolution.
+        lr: Adam's learning rate of both players.
+        beta1: Adam's first moment.
+        average: Decay of the generator's averaged weights, which sampling uses; 0 for none.
+        precision: bf16 (autocast), fp32, or auto (bf16 where the processor has units for it).
+        device: cpu, cuda, cuda:1, or auto.
+        compile: Compile the objectives first (minutes on two cores).
+    """
+    from energan.games import GAMES
+    from energan.nets import autoencoder, dcgan
+    from energan.noise import seeded
+    from energan.optimizers import Adam
+
+    positive(margin=margin, z=z, width=width, lr=lr)
+    not_negative(pt=pt)
+    with seeded(seed):
+        G = dcgan.Generator(z, channels=1, size=32, width=width)
+        D = autoencoder.Autoencoder(channels=1, maps=(width, 2 * width, 4 * width))
+    adam = Adam(lr, beta1)
+    game = GAMES["ebgan-pt"](G, D, z, margin=margin, pt=pt, kind=energy, optimizer_G=adam, optimizer_D=adam)
+    return run(
+        game, data, padded_digits, steps=steps, batch=batch, seed=seed, every=every, average=average,
+        network="mnist", precision=precision, device=device, compile=compile,
+    )  # fmt: skip
+
+
+def ebgan_mnist(
+    *,
+    data: str = "mnist",
+    steps: int = 20000,
+    batch: int = 128,
+    seed: int = 0,
+    every: int = 1000,
+    margin: float = 10.0,
+    energy: Energy = "l2",
+    pt: float = 0.0,
+    z: int = 100,
+    layers_g: int = 5,
+    size_g: int = 800,
+    layers_d: int = 2,
+    size_d: int = 1024,
+    dropout_d: float = 0.0,
+    code: Literal["pre", "post"] = "pre",
+    lr: float = 1e-3,
+    average: float = 0.0,
+    precision: Precision = "auto",
+    device: str = "auto",
+    compile: bool = False,
+) -> "Run":
+    """The paper's best fully connected EBGAN on MNIST, figure 4 (b); with --pt 0.1 its EBGAN-PT, figure 4 (c).
+
+    Args:
+        data: mnist, fashion-mnist, digits, or your own images (folder, .zip, .npz, .parquet).
+        steps: Training steps, each one turn of D and one of G (the paper does not state how many).
+        batch: Images a turn (not stated in the paper).
+        seed: Of the weights, the noise and the order of the data.
+        every: Steps between sample sheets, checkpoints and energy histograms.
+        margin: m of the hinge, in units of the energy.
+        energy: l2 (the paper's norm), ssq (its square) or mse (its square per pixel).
+        pt: Weight of the pulling-away term; 0 is plain EBGAN.
+        z: Dimensions of the noise (not stated in the paper).
+        layers_g: Weight layers of the generator, nLayerG.
+        size_g: Units of its hidden layers, sizeG.
+        layers_d: Weight layers of encoder and decoder together, nLayerD.
+        size_d: Units of the encoder's layers, sizeD.
+        dropout_d: Dropout rate of the encoder's hidden layers.
+        code: What the pulling-away term sees: the code before or after its ReLU.
+        lr: Adam's learning rate of both players.
+        average: Decay of the generator's averaged weights, which sampling uses; 0 for none, as in the paper.
+        precision: bf16 (autocast), fp32, or auto (bf16 where the processor has units for it).
+        device: cpu, cuda, cuda:1, or auto.
+        compile: Compile the objectives first (minutes on two cores).
+    """
+    from energan.games import GAMES
+    from energan.nets import mlp
+    from energan.noise import seeded
+    from energan.optimizers import Adam
+
+    positive(margin=margin, z=z, layers_g=layers_g, size_g=size_g, layers_d=layers_d - 1, size_d=size_d, lr=lr)
+    not_negative(pt=pt, dropout_d=dropout_d)
+    with seeded(seed):
+        G = mlp.Generator(z, SHAPE, layers=layers_g, size=size_g)
+        D = mlp.Autoencoder(SHAPE, layers=layers_d, size=size_d, dropout=dropout_d, code=code)
+    adam = Adam(lr)
+    if pt:
+        game = GAMES["ebgan-pt"](G, D, z, margin=margin, pt=pt, kind=energy, optimizer_G=adam, optimizer_D=adam)
+    else:
+        game = GAMES["ebgan"](G, D, z, margin=margin, kind=energy, optimizer_G=adam, optimizer_D=adam)
+    return run(
+        game, data, padded_digits, steps=steps, batch=batch, seed=seed, every=every, average=average,
+        network="mnist", precision=precision, device=device, compile=compile,
+    )  # fmt: skip
+
+
+def gan_mnist(
+    *,
+    data: str = "mnist",
+    steps: int = 20000,
+    batch: int = 128,
+    seed: int = 0,
+    every: int = 1000,
+    loss: Literal["minimax", "non-saturating"] = "non-saturating",
+    smoothing: float = 0.0,
+    z: int = 100,
+    layers_g: int = 5,
+    size_g: int = 1600,
+    layers_d: int = 2,
+    size_d: int = 1024,
+    dropout_d: float = 0.0,
+    optim_g: Literal["sgd", "adam"] = "sgd",
+    optim_d: Literal["sgd", "adam"] = "sgd",
+    lr: float = 1e-2,
+    average: float = 0.0,
+    precision: Precision = "auto",
+    device: str = "auto",
+    compile: bool = False,
+) -> "Run":
+    """The paper's best fully connected GAN on MNIST, figure 4 (a): the baseline of its grid search.
+
+    Args:
+        data: mnist, fashion-mnist, digits, or your own images (folder, .zip, .npz, .parquet).
+        steps: Training steps, each one turn of D and one of G (the paper does not state how many).
+        batch: Images a turn (not stated in the paper).
+        seed: Of the weights, the noise and the order of the data.
+        every: Steps between sample sheets, checkpoints and energy histograms.
+        loss: The generator's: -log D(G(z)) (non-saturating) or log(1 - D(G(z))) (minimax).
+        smoothing: One-sided label smoothing: the target of real images is 1 less this.
+        z: Dimensions of the noise (not stated in the paper).
+        layers_g: Weight layers of the generator, nLayerG.
+        size_g: Units of its hidden layers, sizeG.
+        layers_d: Weight layers of the discriminator, nLayerD.
+        size_d: Units of its hidden layers, sizeD.
+        dropout_d: Dropout rate of its hidden layers.
+        optim_g: The generator's optimizer (SGD without momentum: the paper states none).
+        optim_d: The discriminator's optimizer.
+        lr: Learning rate of both players.
+        average: Decay of the generator's averaged weights, which sampling uses; 0 for none, as in the paper.
+        precision: bf16 (autocast), fp32, or auto (bf16 where the processor has units for it).
+        device: cpu, cuda, cuda:1, or auto.
+        compile: Compile the objectives first (minutes on two cores).
+    """
+    from energan.games import GAMES
+    from energan.nets import mlp
+    from energan.noise import seeded
+    from energan.optimizers import SGD, Adam
+
+    positive(z=z, layers_g=layers_g, size_g=size_g, layers_d=layers_d - 1, size_d=size_d, lr=lr)
+    not_negative(smoothing=smoothing, dropout_d=dropout_d)
+    with seeded(seed):
+        G = mlp.Generator(z, SHAPE, layers=layers_g, size=size_g)
+        D = mlp.Discriminator(SHAPE, layers=layers_d, size=size_d, dropout=dropout_d)
+    optimizers = {"sgd": SGD(lr), "adam": Adam(lr)}
+    game = GAMES["gan"](
+        G, D, z, loss=loss, smoothing=smoothing, optimizer_G=optimizers[optim_g], optimizer_D=optimizers[optim_d]
+    )
+    return run(
+        game, data, padded_digits, steps=steps, batch=batch, seed=seed, every=every, average=average,
+        network="mnist", precision=precision, device=device, compile=compile,
+    )  # fmt: skip

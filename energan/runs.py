@@ -1,0 +1,212 @@
+"""A run: what to train, and the folder that remembers it.  The folder's format is docs/run-folder.md.
+
+run.json                        configuration, environment, command, state
+log.jsonl                       one JSON object a line: progress, energy histograms, metrics
+samples/000500.png, real.png    sheets from fixed noise; training images
+checkpoints/000500.safetensors  newest few and best.safetensors
+evaluation.json, neighbours.png, report.html
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from energan import __version__
+from energan.data import NAMED, Images
+from energan.errors import UserError
+from energan.files import read_weights, write_json, write_weights
+from energan.game import Game
+from energan.machine import environment
+from energan.model import Model, standing
+from energan.play import One, State, leaves
+
+FORMAT = 1
+KEPT = 3  # newest checkpoints
+
+
+class Run(NamedTuple):
+    """An experiment, as a recipe returns it; nothing is loaded yet.
+
+    source    what --data named; prepare(source, split) loads it in the shape that the nets take
+    every     steps between sample sheets, metrics during training and checkpoints
+    network   feature network of the metrics during training (metrics.NETWORKS)
+    """
+
+    game: Game
+    source: str
+    prepare: Callable[[str, str], Images]
+    steps: int
+    batch: int
+    seed: int
+    every: int
+    network: str
+    average: dict[str, float]
+    precision: str
+    device: str
+    compile: bool
+
+    def training_set(self) -> Images:
+        return self.prepare(self.source, "train")
+
+    def test_set(self) -> Images:
+        """Real images to measure against: the test split where the source has one, else the training images."""
+        return self.prepare(self.source, "test" if self.source in NAMED else "train")
+
+
+def create(folder: Path, run: Run, data: Images, recipe: str, arguments: Mapping[str, Any], command: str) -> None:
+    """Writes run.json of a new run. UserError if the folder holds something else already."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder} is there already and not empty; choose another --out, or `energan resume {folder}`")
+    players = {
+        name: {
+            "parameters": sum(w.numel() for w in player.net.parameters()),
+            "optimizer": repr(player.optimizer._replace(schedule=None)) if player.optimizer else "frozen",
+            "net": repr(player.net),
+        }
+        for name, player in run.game.players.items()
+    }
+    turns = {
+        turn: [
+            " ".join([f"{goal} {', '.join(names)}" for goal, names in (("min", m.min), ("max", m.max)) if names])
+            + f": {_name(m.objective)}"
+            for m in moves
+        ]
+        for turn, moves in run.game.turns.items()
+    }
+    record = {
+        "format": FORMAT,
+        "energan": __version__,
+        "recipe": recipe,
+        "command": command,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "arguments": dict(arguments),
+        **{
+            k: getattr(run, k) for k in ("steps", "batch", "seed", "every", "precision", "device", "average", "network")
+        },
+        "data": {
+            "name": data.name,
+            "n": len(data.images),
+            "shape": list(data.images.shape[1:]),
+            "source": data.source,
+            "sha256": data.sha256,
+            "skipped": list(data.skipped),
+        },
+        "game": {"name": recipe, "numbers": dict(run.game.numbers), "players": players, "turns": turns},
+        "environment": environment(),
+        "status": {"state": "running", "step": 0, "seconds": 0.0, "message": ""},
+    }
+    write_json(folder / "run.json", record)
+
+
+def _name(objective: object) -> str:
+    return objective.func.__name__ if isinstance(objective, partial) else getattr(objective, "__name__", "objective")
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """run.json. UserError for a folder that is none, is damaged, or is newer than this Energan."""
+    path = folder / "run.json"
+    try:
+        record = json.loads(path.read_text())
+        number = record["format"]
+    except FileNotFoundError:
+        raise UserError(f"{folder} is not a run folder: it has no run.json") from None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{path} is damaged: {error}") from error
+    if number > FORMAT:
+        raise UserError(f"{folder} has run folder format {number}, this Energan reads up to {FORMAT}: upgrade energan")
+    return record
+
+
+def update(folder: Path, **changes: Any) -> None:
+    """Replaces entries of run.json."""
+    write_json(folder / "run.json", {**read(folder), **changes})
+
+
+def rebuild(record: Mapping[str, Any], **changes: Any) -> Run:
+    """The Run that run.json describes: its recipe called with its arguments."""
+    from energan.recipes import RECIPES
+
+    if record["recipe"] not in RECIPES:
+        raise UserError(f"this run's recipe {record['recipe']!r} is not one that this Energan has")
+    return RECIPES[record["recipe"]](**{**record["arguments"], **changes})
+
+
+def save(folder: Path, one: One, model: Model, name: str | None = None) -> Path:
+    """Writes a checkpoint (all that the next step depends on, and the standing statistics) and drops the oldest."""
+    checkpoints = folder / "checkpoints"
+    tensors = {f"state/{k}": v for k, v in leaves(one.state())} | {
+        f"standing/{k}": v for k, v in standing(model).items()
+    }
+    path = write_weights(
+        checkpoints / f"{name or f'{one.t:06d}'}.safetensors", tensors, {"format": str(FORMAT), "step": str(one.t)}
+    )
+    for old in numbered(folder)[:-KEPT]:
+        old.unlink()
+    return path
+
+
+def numbered(folder: Path) -> list[Path]:
+    """The checkpoints by step, oldest first."""
+    return sorted(
+        (folder / "checkpoints").glob("[0-9]*.safetensors"), key=lambda p: int(p.stem) if p.stem.isdigit() else -1
+    )
+
+
+def newest(folder: Path) -> Path:
+    found = numbered(folder)
+    if not found:
+        raise UserError(f"{folder} has no checkpoint yet; train for longer or lower --every")
+    return found[-1]
+
+
+def read_checkpoint(path: Path) -> tuple[State, dict[str, Tensor]]:
+    """(state, standing statistics) of a checkpoint. UserError if it is damaged, pickled, or no checkpoint."""
+    flat, _ = read_weights(path)
+    if not any(k.startswith("state/") for k in flat):
+        raise UserError(f"{path} holds weights but is no checkpoint of a run")
+    state: State = {"weights": {}, "moments": {}, "average": {}, "numbers": {}}
+    for key, tensor in flat.items():
+        if key.startswith("state/"):
+            *branches, leaf = key.removeprefix("state/").split("/")
+            node = state
+            for branch in branches:
+                node = node.setdefault(branch, {})
+            node[leaf] = tensor
+    return state, {k.removeprefix("standing/"): v for k, v in flat.items() if k.startswith("standing/")}
+
+
+def load(folder: str | Path, *, checkpoint: str | Path | None = None, device: str = "cpu") -> Model:
+    """The trained model of a run folder: `.generator`, `.energy`, `.sample(n)`, `.score(images)`.
+
+    checkpoint: "best", a step, or a path; the newest by default. UserError for anything that is not a sound run.
+    """
+    folder = Path(folder)
+    run = rebuild(read(folder), device=device)
+    path = find(folder, checkpoint)
+    state, statistics = read_checkpoint(path)
+    nets = {name: player.net for name, player in run.game.players.items()}
+    try:
+        for name, net in nets.items():
+            averaged = state["average"].get(name, {})
+            standing_ = {k.split("/", 1)[1]: v for k, v in statistics.items() if k.startswith(f"{name}/")}
+            net.load_state_dict({**state["weights"][name], **averaged, **standing_})
+    except (KeyError, RuntimeError) as error:
+        raise UserError(f"{path} does not fit this run's networks: {str(error).splitlines()[0]}") from error
+    return Model(run.game, nets, device)
+
+
+def find(folder: Path, checkpoint: str | Path | None) -> Path:
+    """The path of a checkpoint named by None (newest), "best", a step, or itself."""
+    if checkpoint is None:
+        return newest(folder)
+    stem = f"{checkpoint:0>6}" if str(checkpoint).isdigit() else checkpoint
+    for path in (folder / "checkpoints" / f"{stem}.safetensors", Path(checkpoint)):
+        if path.is_file():
+            return path
+    names = ", ".join(p.stem for p in sorted((folder / "checkpoints").glob("*.safetensors")))
+    raise UserError(f"there is no checkpoint {checkpoint}; {folder} has {names or 'none'}")

@@ -1,0 +1,42 @@
+"""Sheets of images, as people look at samples."""
+
+from math import ceil, sqrt
+from pathlib import Path
+
+from jaxtyping import UInt8
+from torch import Tensor
+
+from energan.errors import UserError
+from energan.files import write
+
+
+def save_sheet(images: UInt8[Tensor, "n c h w"], path: Path, columns: int | None = None) -> Path:
+    """One PNG of all images, row by row (about as many rows as columns by default), with a 1-pixel gap."""
+    from PIL import Image
+    from torch.nn.functional import pad
+
+    n, c, h, w = images.shape
+    columns = columns or ceil(sqrt(n))
+    rows = ceil(n / columns)
+    tiles = pad(images.cpu(), (0, 1, 0, 1), value=128)
+    tiles = pad(tiles, (0, 0, 0, 0, 0, 0, 0, rows * columns - n), value=128)
+    sheet = tiles.view(rows, columns, c, h + 1, w + 1).permute(0, 3, 1, 4, 2).reshape(rows * (h + 1), -1, c)
+    pixels = sheet[:-1, :-1].numpy()
+    return write(path, lambda p: Image.fromarray(pixels[..., 0] if c == 1 else pixels).save(p, format="PNG"))
+
+
+def save_images(images: UInt8[Tensor, "n c h w"], path: Path) -> Path:
+    """By the name: x.png one sheet; x.npz one array `images`, uint8 (n, c, h, w); otherwise a folder of n PNGs."""
+    import numpy as np
+    from PIL import Image
+
+    if path.suffix == ".png":
+        return save_sheet(images, path)
+    if path.suffix == ".npz":
+        return write(path, lambda p: np.savez_compressed(p, images=images.numpy()))
+    if path.suffix:
+        raise UserError(f"--out {path}: images go to a .png (one sheet), an .npz, or a folder (a name without a dot)")
+    for i, image in enumerate(images.permute(0, 2, 3, 1).numpy()):
+        one = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+        write(path / f"{i:05d}.png", lambda p, one=one: one.save(p, format="PNG"))  # type: ignore[misc]
+    return path
