@@ -157,15 +157,11 @@ def fit_all(
     channels = channels or (1 if c <= 2 else 3)
     if c == channels and (size is None or h == w == size):
         return images
-    squeezed = (
-        images.numpy().transpose(0, 2, 3, 1)[..., 0] if c == 1 else images.numpy().transpose(0, 2, 3, 1)
-    )
+    squeezed = images.numpy().transpose(0, 2, 3, 1)[..., 0] if c == 1 else images.numpy().transpose(0, 2, 3, 1)
 
     def work(start: int) -> UInt8[Array, "m k s s"]:
         chunk = squeezed[start : start + CHUNK]
-        return np.stack(
-            [fit(Image.fromarray(np.ascontiguousarray(x), MODES[c]), size, channels) for x in chunk]
-        )
+        return np.stack([fit(Image.fromarray(np.ascontiguousarray(x), MODES[c]), size, channels) for x in chunk])
 
     starts = in_order(work, range(0, n, CHUNK))
     done = list(counted(starts, n, f"resizing {words}", each=CHUNK, show=progress))
@@ -177,9 +173,7 @@ def label_numbers(values: Array[Any, Any] | None, n: int, where: str) -> Labelle
     if values is None:
         return None, ()
     if values.shape != (n,):
-        raise UserError(
-            f"{where} holds labels of shape {tuple(values.shape)} for {n} images: one each is needed"
-        )
+        raise UserError(f"{where} holds labels of shape {tuple(values.shape)} for {n} images: one each is needed")
     if values.dtype.kind == "f" and (values == np.floor(values)).all():
         values = values.astype(np.int64)
     numbers, classes = classes_of(values.tolist(), ())

@@ -25,8 +25,7 @@ class Batches:
             raise UserError(f"a batch of {batch} images cannot be drawn: set --batch to 1 or more")
         if batch > len(images):
             raise UserError(
-                f"a batch of {batch} cannot be drawn from {len(images)} images: "
-                f"lower --batch to {len(images)} or less"
+                f"a batch of {batch} cannot be drawn from {len(images)} images: lower --batch to {len(images)} or less"
             )
         self.images, self.labels, self.batch, self.seed = images, labels, batch, seed
         self.per_epoch = len(images) // batch  # batches

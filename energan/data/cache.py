@@ -87,9 +87,7 @@ def load_files(files: Files, size: int | None, channels: int | None, progress: b
         warn(f"{len(made.skipped)} of {files.total} files of {files.words} were skipped: {some}")
     labels = None if made.labels is None else torch.tensor(made.labels, dtype=torch.int64)
     classes = () if labels is None else files.classes
-    return Images(
-        content.view(made.shape), labels, files.name, classes, files.words, key, tuple(made.skipped)
-    )
+    return Images(content.view(made.shape), labels, files.name, classes, files.words, key, tuple(made.skipped))
 
 
 def _read(described: Path, raw: Path) -> Decoded | None:

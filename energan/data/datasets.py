@@ -61,18 +61,14 @@ def _items(dataset: Dataset[Any]) -> Iterator[Any]:
     elif isinstance(dataset, Sized):
         yield from (dataset[index] for index in range(len(dataset)))
     else:
-        raise UserError(
-            f"a dataset of type {type(dataset).__name__} has no length and cannot be read to its end"
-        )
+        raise UserError(f"a dataset of type {type(dataset).__name__} has no length and cannot be read to its end")
 
 
 def _parts(item: Any, name: str) -> tuple[Any, Any]:
     if isinstance(item, dict):
         key = next((key for key in IMAGE_KEYS if key in item), None)
         if key is None:
-            raise UserError(
-                f"{name} gives dicts without an image: one of {', '.join(IMAGE_KEYS)} is expected"
-            )
+            raise UserError(f"{name} gives dicts without an image: one of {', '.join(IMAGE_KEYS)} is expected")
         return item[key], next((item[key] for key in LABEL_KEYS if key in item), None)
     if isinstance(item, tuple | list):
         return item[0], item[1] if len(item) > 1 else None

@@ -65,9 +65,7 @@ def open_image(file: Path | bytes) -> Image.Image:
     if min(w, h) < 2:
         raise ValueError(f"only {w} x {h} pixels")
     if Image.MAX_IMAGE_PIXELS and w * h > Image.MAX_IMAGE_PIXELS:
-        raise ValueError(
-            f"{w} x {h} pixels are more than the {Image.MAX_IMAGE_PIXELS} that are safe to decode"
-        )
+        raise ValueError(f"{w} x {h} pixels are more than the {Image.MAX_IMAGE_PIXELS} that are safe to decode")
     return image
 
 

@@ -39,7 +39,7 @@ def arrange(paths: list[Parts], split: str, where: str) -> Arranged:
         path
         for path in paths
         if Path(path[-1]).suffix.lower() in EXTENSIONS
-        and not any(part.startswith(".") or part == "__MACOSX" for part in path)
+        and not any(part == "__MACOSX" or part.startswith(".") for part in path if part != "..")
     )
     if not paths:
         raise UserError(f"{where} holds no images (files ending in {' '.join(EXTENSIONS)})")
@@ -78,7 +78,7 @@ def folder_files(folder: Path, split: str) -> Files:
     listed."""
     where = f"the folder {shown(folder)}"
     try:
-        next(os.scandir(folder), None)
+        os.scandir(folder).close()
     except OSError as error:
         raise UserError(f"{where} cannot be listed: {reason(error)}") from error
     skipped: list[str] = []
@@ -95,9 +95,7 @@ def folder_files(folder: Path, split: str) -> Files:
         except OSError:  # a broken link: `_regular` will say so
             marks += ["/".join(path), "broken"]
     total = len(arranged.paths) + len(skipped)
-    return Files(
-        shown(folder.resolve().name), where, stamp(*marks), arranged.classes, total, items, tuple(skipped)
-    )
+    return Files(shown(folder.resolve().name), where, stamp(*marks), arranged.classes, total, items, tuple(skipped))
 
 
 def _walk(folder: Path, skipped: list[str]) -> Iterator[Parts]:

@@ -1,11 +1,13 @@
 """Hugging Face datasets by name (extra `hub`)."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from energan.data.cache import Files, Item, changed, stamp
@@ -21,12 +23,27 @@ def hub_files(source: str, split: str) -> Files:
     if find_spec("datasets") is None:
         raise UserError(f"hf:{source} needs the package datasets: pip install 'energan[hub]'")
     datasets = import_module("datasets")
-    here_only = datasets.DownloadConfig(local_files_only=not hub_reachable())
+    offline = not hub_reachable()
     try:
-        table = datasets.load_dataset(source, split=split, download_config=here_only)
+        with _offline(datasets) if offline else nullcontext():
+            table = datasets.load_dataset(source, split=split)
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         raise UserError(f"hf:{source} ({split}) could not be had: {reason(error)}") from error
     return dataset_files(table, source, f"hf:{source}, {split}")
+
+
+@contextmanager
+def _offline(datasets: ModuleType) -> Iterator[None]:
+    """Only what the hub's cache holds: without this its client retries for half a minute before it looks there."""
+    switches = (datasets.config, import_module("huggingface_hub").constants)
+    before = [switch.HF_HUB_OFFLINE for switch in switches]
+    try:
+        for switch in switches:
+            switch.HF_HUB_OFFLINE = True
+        yield
+    finally:
+        for switch, value in zip(switches, before, strict=True):
+            switch.HF_HUB_OFFLINE = value
 
 
 def dataset_files(table: Any, name: str, where: str) -> Files:

