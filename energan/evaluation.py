@@ -11,7 +11,7 @@ from torch import Tensor
 from energan import metrics, runs
 from energan.data import NAMED
 from energan.errors import UserError
-from energan.files import write, write_json
+from energan.files import read_weights, write, write_json
 from energan.metrics.neighbours import nearest_neighbours
 from energan.metrics.networks import describe
 from energan.model import Model
@@ -41,7 +41,7 @@ def evaluate(folder: Path, *, n: int = 10000, seed: int = 0, checkpoint: str | N
     _neighbours(folder, samples[:SHOWN], training.images, network)
     held_out = "held out" if run.source in NAMED else "training images"
     result = {
-        "step": int(runs.read_weights(runs.find(folder, checkpoint))[1]["step"]),
+        "step": int(read_weights(runs.find(folder, checkpoint))[1]["step"]),
         "samples": len(samples),
         "reference": f"{real.name}, {min(n, len(real.images))} images ({held_out})",
         "network": network,
