@@ -13,6 +13,7 @@ from energan.report.pictures import evenly
 POINTS = 500  # a curve; a longer one is averaged, and says so
 HISTOGRAMS = 60  # in one page, at most
 BINS = 120  # in one histogram, at most
+WIDE = 5  # a curve whose largest value is this many times its least offers a logarithmic axis
 STEEP = 50  # a curve whose largest value is this many times its median starts on a logarithmic axis
 
 
@@ -121,7 +122,7 @@ def _chart(panel: Panel, keys: list[str], logs: Sequence[Logged], level: dict[st
         points, merged = _averaged(points)
         series.append(
             {
-                "name": name if names.count(name) == 1 else f"{name}, {key.split('/', 1)[0]}’s turn",
+                "name": name.replace("_", " ") if names.count(name) == 1 else f"{name}, {key.split('/', 1)[0]}’s turn",
                 "tone": TONES.get(name) or next(others),
                 "dashed": name in names[: len(series)] and name in TONES,
                 "points": points,
@@ -136,7 +137,7 @@ def _chart(panel: Panel, keys: list[str], logs: Sequence[Logged], level: dict[st
         "one": panel.one,
         "log": _steep(values),
         "merged": merged,
-        "positive": min(values, default=0) > 0,
+        "logarithmic": min(values, default=0) > 0 and max(values) > WIDE * min(values),
     }
 
 

@@ -39,6 +39,8 @@
     return found;
   };
 
+  const rows = (height) => (height > 250 ? 6 : 4);
+
   // Axes of a plot: x in [x0, x1], y in [y0, y1] onto width x height pixels. Returns the two scales.
   const axes = (svg, box, { x0, x1, y0, y1, log = false, percent = false, xname }) => {
     const { width, height, left = 46, right = 12, top = 10, bottom = 36 } = box;
@@ -46,12 +48,12 @@
     svg.replaceChildren();
     const x = (v) => left + ((v - x0) / (x1 - x0 || 1)) * (width - left - right);
     const y = (v) => height - bottom - ((v - y0) / (y1 - y0 || 1)) * (height - top - bottom);
-    for (const v of marks(y0, y1, height > 250 ? 6 : 4, log)) {
+    for (const v of marks(y0, y1, rows(height), log)) {
       el("line", { class: "grid", x1: left, x2: width - right, y1: y(v), y2: y(v) }, svg);
       const label = percent ? short(v * 100) + " %" : short(log ? 10 ** v : v);
       el("text", { class: "mark", x: left - 7, y: y(v) + 4, "text-anchor": "end" }, svg, label);
     }
-    for (const v of marks(x0, x1, Math.max(2, width / 110), false)) {
+    for (const v of marks(x0, x1, Math.max(2, width / 80), false)) {
       const anchor = x(v) > width - 40 ? "end" : "middle";
       el("text", { class: "mark", x: anchor === "end" ? width - right : x(v), y: height - bottom + 17, "text-anchor": anchor }, svg, short(v));
     }
@@ -114,6 +116,10 @@
       y0 = chart.zero && !log ? 0 : y0 - room;
       y1 = chart.one && !log ? 1 : y1 + room;
       const width = Math.max(260, root.clientWidth), height = root.classList.contains("wide") ? clamp(width * 0.36, 230, 340) : 220;
+      if (!log) { // to the round marks around the values
+        const round = marks(y0, y1, rows(height), false), step = round[1] - round[0];
+        if (step > 0) { y0 = Math.floor(y0 / step + 1e-9) * step; y1 = Math.ceil(y1 / step - 1e-9) * step; }
+      }
       scales = axes(svg, { width, height }, { x0: Math.min(0, steps[0]), x1: steps.at(-1), y0, y1, log, xname: "step" });
       if (chart.level) {
         const y = scales.y(scaled(chart.level.value));
@@ -137,8 +143,8 @@
       svg.remove();
       el("p", { class: "absent" }, root, "None of its logged values is finite.");
     }
-    if (chart.positive && finite.length) {
-      const button = el("button", { type: "button", class: "quiet", "aria-pressed": String(log) }, legend, "log scale");
+    if (chart.logarithmic && finite.length) {
+      const button = el("button", { type: "button", class: "quiet", "aria-pressed": String(log) }, root, "log scale");
       button.addEventListener("click", () => { log = !log; button.setAttribute("aria-pressed", String(log)); draw(); });
     }
     const point = (event) => {
@@ -217,8 +223,10 @@
       const scales = axes(svg, { width, height }, { x0, x1, y0: 0, y1, percent: true, xname: "energy" });
       svg.setAttribute("aria-label", `Histogram of energies at step ${f.step}`);
       for (const tone of ["real", "fake"]) {
-        let path = `M${scales.x(f.edges[0]).toFixed(1)} ${scales.bottom}`;
-        f[tone].forEach((share, i) => { path += `V${scales.y(share).toFixed(1)}H${scales.x(f.edges[i + 1]).toFixed(1)}`; });
+        const used = f[tone].flatMap((share, i) => (share ? [i] : []));
+        if (!used.length) continue;
+        let path = `M${scales.x(f.edges[used[0]]).toFixed(1)} ${scales.bottom}`;
+        for (let i = used[0]; i <= used.at(-1); i++) path += `V${scales.y(f[tone][i]).toFixed(1)}H${scales.x(f.edges[i + 1]).toFixed(1)}`;
         el("path", { class: `area ${tone}`, d: `${path}V${scales.bottom}Z` }, svg);
       }
       if (margin !== null && margin >= x0 && margin <= x1) el("line", { class: "curve line dashed", x1: scales.x(margin), x2: scales.x(margin), y1: scales.top, y2: scales.bottom }, svg);
@@ -242,11 +250,11 @@
         const scales = axes(map, { width, height: 230 }, { x0: bounds[0], x1: bounds.at(-1), y0: low, y1: top, xname: "step" });
         const most = Math.max(...frames.flatMap((f) => f[tone]), 1e-6);
         frames.forEach((f, i) => {
-          const x = scales.x(bounds[i]), wide = scales.x(bounds[i + 1]) - x;
+          const x = Math.round(scales.x(bounds[i])), wide = Math.round(scales.x(bounds[i + 1])) - x;
           f[tone].forEach((share, j) => {
             if (!share || f.edges[j] >= top) return;
-            const y = scales.y(Math.min(f.edges[j + 1], top));
-            el("rect", { class: tone, x: x.toFixed(1), y: y.toFixed(1), width: (wide + 0.3).toFixed(1), height: (scales.y(f.edges[j]) - y + 0.3).toFixed(1), "fill-opacity": Math.sqrt(share / most).toFixed(3) }, map);
+            const y = Math.round(scales.y(Math.min(f.edges[j + 1], top)));
+            el("rect", { class: tone, x, y, width: wide, height: Math.round(scales.y(f.edges[j])) - y, "fill-opacity": Math.sqrt(share / most).toFixed(3) }, map);
           });
         });
         if (margin !== null && margin >= low && margin <= top) el("line", { class: "curve line dashed", x1: scales.left, x2: scales.right, y1: scales.y(margin), y2: scales.y(margin) }, map);

@@ -10,7 +10,7 @@ from statistics import median
 from energan.files import write
 from energan.report import charts, words
 from energan.report.folder import Folder, Json, Logged, mapping, number, read, sequence
-from energan.report.pictures import Picture, Sheet, frames, picture, sheets
+from energan.report.pictures import frames, picture, sheets
 
 PAGE = "report.html"
 
@@ -61,13 +61,14 @@ def _pieces(folder: Folder) -> dict[str, object]:
     config, run = folder.config, folder.path
     numbers = mapping(mapping(config.get("game")).get("numbers"))
     all_sheets = sheets(run / "samples")
-    shown = frames(all_sheets)
+    final = next(((s.step, p) for s in reversed(all_sheets) if (p := picture(s.path))), None)
     return {
         "run": run.resolve().name,
         "config": config,
         "game": mapping(config.get("game")),
         "players": {name: mapping(p) for name, p in mapping(mapping(config.get("game")).get("players")).items()},
         "turns": {name: sequence(moves) for name, moves in mapping(mapping(config.get("game")).get("turns")).items()},
+        "arguments": mapping(config.get("arguments")),
         "numbers": [(name, value, words.NUMBERS.get(name, "")) for name, value in numbers.items()],
         "settings": [(name.replace("_", " "), config.get(name), note) for name, note in words.SETTINGS.items()],
         "data": mapping(config.get("data")),
@@ -76,12 +77,13 @@ def _pieces(folder: Folder) -> dict[str, object]:
         "environment": {k: v for k, v in mapping(config.get("environment")).items() if k != "packages"},
         "packages": mapping(mapping(config.get("environment")).get("packages")),
         "status": mapping(config.get("status")),
-        "state": words.STATES.get(str(mapping(config.get("status")).get("state")), "in an unknown state"),
+        "state": words.STATES.get(str(mapping(config.get("status")).get("state")), "Its state is unknown."),
         "summary": _summary(config),
-        "final": shown[-1] if shown else None,
-        "frames": shown,
+        "facts": _facts(folder),
+        "final": final,
+        "frames": frames(all_sheets),
         "sheet_count": len(all_sheets),
-        "unread": _unread(all_sheets, shown),
+        "unread": [s.path.name for s in all_sheets if s.step > (final[0] if final else -1)],
         "real": picture(run / "real.png"),
         "neighbours": picture(run / "neighbours.png"),
         "distances": _distances(folder.neighbours),
@@ -108,7 +110,7 @@ def _summary(config: Json) -> str:
         sentence += f" for {words.figure(step)} steps"
         if step != config.get("steps") and number(config.get("steps")) is not None:
             sentence += f" of {words.figure(config.get('steps'))}"
-        sentence += f" with {words.figure(batch)} images each" if batch is not None else ""
+        sentence += f" of {words.figure(batch)} images" if batch is not None else ""
         passes = step * batch / n if batch is not None and n else None
         sentence += f", {words.figure(round(passes, 2))} times through the data" if passes else ""
     if number(status.get("seconds")) is not None:
@@ -117,10 +119,21 @@ def _summary(config: Json) -> str:
     return f"{sentence}{f' on {where}' if where else ''}."
 
 
-def _unread(all_sheets: list[Sheet], shown: list[tuple[int, Picture]]) -> list[str]:
-    """Names of the newest sheets that could not be read, down to the last one that could."""
-    last = shown[-1][0] if shown else -1
-    return [s.path.name for s in all_sheets if s.step > last]
+def _facts(folder: Folder) -> list[tuple[str, str]]:
+    """The run at a glance: (name, value) of what is known."""
+    config, status = folder.config, mapping(folder.config.get("status"))
+    speeds = [v for v in (number(line.values.get("images_per_second")) for line in folder.rates) if v is not None]
+    players = mapping(mapping(config.get("game")).get("players"))
+    counts = {name: number(mapping(player).get("parameters")) for name, player in players.items()}
+    facts = {
+        "run": folder.path.resolve().name,
+        "started": words.moment(config["created"]) if config.get("created") else None,
+        "seed": words.plain(config["seed"]) if "seed" in config else None,
+        "median speed": f"{words.figure(round(median(speeds)))} images/s" if speeds else None,
+        "peak memory": words.size(status["peak_memory_bytes"]) if status.get("peak_memory_bytes") else None,
+        **{f"parameters of {name}": words.figure(n) for name, n in counts.items() if n is not None},
+    }
+    return [(name, value) for name, value in facts.items() if value]
 
 
 def _distances(neighbours: Json) -> dict[str, object] | None:

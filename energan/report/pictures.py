@@ -1,4 +1,4 @@
-"""Images as data: URIs, within a budget of bytes, so that one page holds them all."""
+"""Images as data: URIs, each below a number of bytes, so that one page holds them all and stays below 15 MB."""
 
 import base64
 import warnings
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
 FRAMES = 40  # sample sheets in one page, at most
-BUDGET = 10_000_000  # bytes of sample sheets, before base64 makes them a third larger
-LARGE = 700_000  # bytes: a larger picture is stored again, smaller
-SIDE = 1600  # pixels of the longer side of such a picture
+FRAME = 200_000  # bytes of one of them, at most: 8 MB in all, 10.7 MB as text
+LARGEST = 700_000  # bytes of any other picture
+SIDE = 1600  # pixels of the longer side, of a picture that had to be made smaller
 
 
 class Picture(NamedTuple):
@@ -31,8 +31,8 @@ class Sheet(NamedTuple):
     path: Path
 
 
-def picture(path: Path) -> Picture | None:
-    """The image file as a data: URI, a large one as WebP; None where there is no readable image."""
+def picture(path: Path, most: int = LARGEST) -> Picture | None:
+    """The image file as a data: URI; one of more than `most` bytes as WebP. None where there is no readable image."""
     from PIL import Image
 
     try:
@@ -42,8 +42,8 @@ def picture(path: Path) -> Picture | None:
             image = Image.open(BytesIO(data))
             image.load()  # a truncated file fails here
             kind, size = f"image/{(image.format or '').lower()}", image.size
-            if len(data) > LARGE:
-                data, kind = _smaller(image), "image/webp"
+            if len(data) > most:
+                data, kind = _smaller(image, most), "image/webp"
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
         return None
     return Picture(f"data:{kind};base64,{base64.b64encode(data).decode()}", *size)
@@ -56,13 +56,9 @@ def sheets(folder: Path) -> list[Sheet]:
 
 
 def frames(all_sheets: list[Sheet]) -> list[tuple[int, Picture]]:
-    """At most FRAMES of the sheets, evenly spaced, the first and the last always, of at most BUDGET bytes."""
-    if not all_sheets:
-        return []
-    typical = max(min(s.path.stat().st_size, LARGE) for s in all_sheets)
-    count = max(2, min(FRAMES, BUDGET // max(typical, 1)))
-    chosen = [all_sheets[i] for i in evenly(len(all_sheets), count)]
-    read = [(s.step, picture(s.path)) for s in chosen]
+    """(step, picture) of at most FRAMES readable sheets, evenly spaced, the first and the last always."""
+    chosen = [all_sheets[i] for i in evenly(len(all_sheets), FRAMES)]
+    read = [(s.step, picture(s.path, FRAME)) for s in chosen]
     return [(step, p) for step, p in read if p is not None]
 
 
@@ -73,9 +69,13 @@ def evenly(n: int, count: int) -> list[int]:
     return [round(i * (n - 1) / (count - 1)) for i in range(count)]
 
 
-def _smaller(image: "Image.Image") -> bytes:
+def _smaller(image: "Image.Image", most: int) -> bytes:
     copy = image.convert("RGB")
     copy.thumbnail((SIDE, SIDE))
-    out = BytesIO()
-    copy.save(out, format="WEBP", quality=88)
-    return out.getvalue()
+    while True:
+        out = BytesIO()
+        copy.save(out, format="WEBP", quality=88, method=2)
+        if out.tell() <= most:
+            return out.getvalue()
+        shrink = 0.95 * (most / out.tell()) ** 0.5
+        copy.thumbnail((copy.width * shrink, copy.height * shrink))

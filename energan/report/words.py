@@ -1,5 +1,7 @@
 """Numbers, times and sizes as people read them, and one line on what each metric and setting means."""
 
+from datetime import datetime
+
 from energan.report.folder import number
 
 METRICS = {  # by the word that a metric's name holds: (which way is better, what it says)
@@ -48,10 +50,10 @@ DATA = {
 }
 
 STATES = {
-    "finished": "finished",
-    "stopped": "stopped before its end; `energan resume` continues it",
-    "diverged": "diverged: its numbers left the finite range",
-    "running": "not finished yet, or killed without warning",
+    "finished": "It finished.",
+    "stopped": "It was stopped before its end; energan resume continues it.",
+    "diverged": "It diverged: its numbers left the range that training can go on from.",
+    "running": "It has not finished yet, or was killed without warning.",
 }
 
 
@@ -84,6 +86,14 @@ def duration(seconds: object) -> str:
         return f"{s:.3g} s"
     minutes, hours = divmod(round(s), 60), divmod(round(s / 60), 60)
     return f"{minutes[0]} min {minutes[1]} s" if s < 3600 else f"{hours[0]:,} h {hours[1]} min"
+
+
+def moment(text: object) -> str:
+    """An ISO 8601 time to the minute; any other text as it is."""
+    try:
+        return datetime.fromisoformat(str(text)).strftime("%Y-%m-%d %H:%M %Z").strip()
+    except ValueError:
+        return str(text)
 
 
 def size(count: object) -> str:
