@@ -83,6 +83,12 @@ def test_the_share_of_a_dropped_mode_is_seen(mnist):
     assert result["MNIST-IS"] < 9.3
 
 
+def test_one_digit_alone_is_real_but_not_all_there_is(mnist):
+    result = evaluate(mnist.images[mnist.labels == 1][:300], mnist.images[-1000:])
+    assert result["MNIST-precision"] > 0.6
+    assert result["MNIST-recall"] < 0.3
+
+
 def test_padded_and_unpadded_digits_are_one(mnist):
     real, fake = mnist.images[:100], mnist.images[100:200]
     padded = torch.nn.functional.pad(fake, (2, 2, 2, 2))
@@ -152,10 +158,12 @@ def test_mobilenets_input_is_resized_and_standardised():
     result = standardised(grey)
     assert result.shape == (1, 3, 224, 224)
     torch.testing.assert_close(result, expected.view(1, 3, 1, 1).expand_as(result))
-    # antialiased: a fine chequerboard, twice too large, becomes its mean
-    fine = ((torch.arange(448)[:, None] + torch.arange(448)) % 2 * 255).to(torch.uint8).view(1, 1, 448, 448)
-    inner = standardised(fine)[:, :, 8:-8, 8:-8]
-    assert float(inner.std((2, 3)).max()) < 0.01
+    # antialiased: of stripes four times too fine, each fourth white, every pixel sees its quarter
+    stripes = ((torch.arange(896) % 4 == 0) * 255).to(torch.uint8).expand(1, 3, 896, 896)
+    inner = standardised(stripes)[0, :, 8:-8, 8:-8]
+    quarter = (0.25 - torch.tensor(mobilenet.MEAN)) / torch.tensor(mobilenet.STD)
+    torch.testing.assert_close(inner.mean((1, 2)), quarter, atol=0.02, rtol=0)
+    assert float(inner.std((1, 2)).max()) < 0.02
 
 
 def test_mobilenet_has_the_published_shape():
@@ -163,6 +171,8 @@ def test_mobilenet_has_the_published_shape():
     assert sum(p.numel() for p in net.parameters()) == 3_504_872
     assert sum(isinstance(module, torch.nn.Conv2d) for module in net.modules()) == 52
     assert net.features[18][0].weight.shape == (1280, 320, 1, 1)
+    stem = net.eval().features[0]
+    assert float(stem(1e4 * torch.randn(1, 3, 8, 8)).detach().max()) == 6  # ReLU6
 
 
 def test_mobilenet_sees_what_is_in_a_photograph(mobile):

@@ -12,16 +12,12 @@ def check_rows(x: Float[Tensor, "n d"], what: str, least: int = 1) -> None:
     if not x.is_floating_point() or x.ndim != 2:
         raise UserError(f"{what} must be a floating (n, d) tensor, not {x.dtype} {tuple(x.shape)}")
     if len(x) < least:
-        raise UserError(
-            f"{what} has {len(x)} rows, but this measure needs at least {least}: give more samples"
-        )
+        raise UserError(f"{what} has {len(x)} rows, but this measure needs at least {least}: give more samples")
     if not bool(x.isfinite().all()):
         raise UserError(f"{what} has NaN or infinite values: the model that made it has diverged")
 
 
-def check_pair(
-    a: Float[Tensor, "n d"], b: Float[Tensor, "m d"], what: tuple[str, str], least: int = 1
-) -> None:
+def check_pair(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"], what: tuple[str, str], least: int = 1) -> None:
     """Raise UserError unless both pass `check_rows` and have the same width."""
     check_rows(a, what[0], least)
     check_rows(b, what[1], least)

@@ -113,6 +113,4 @@ def precision_recall(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], k: 
 def _radii(x: Float[Tensor, "n d"], k: int) -> Float[Tensor, "n"]:
     """Distance of each row to its k-th nearest other row."""
     # the nearest of all is the row itself, hence k + 1
-    return torch.cat(
-        [torch.cdist(rows, x).topk(k + 1, largest=False).values[:, k] for rows in torch.split(x, ROWS)]
-    )
+    return torch.cat([torch.cdist(rows, x).topk(k + 1, largest=False).values[:, k] for rows in torch.split(x, ROWS)])

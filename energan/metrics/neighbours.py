@@ -27,9 +27,7 @@ class Neighbours(NamedTuple):
     distances: Float[Tensor, "n k"]
 
 
-def nearest_neighbours(
-    images: Shaped[Tensor, "n ..."], train: Shaped[Tensor, "m ..."], k: int = 1
-) -> Neighbours:
+def nearest_neighbours(images: Shaped[Tensor, "n ..."], train: Shaped[Tensor, "m ..."], k: int = 1) -> Neighbours:
     """The k nearest training rows of each image by L2 distance, in the unit of the tensors' entries.
 
     Give uint8 images for pixel distance (grey levels of 255) or their features, (n, d), for distance in a
@@ -49,9 +47,7 @@ def nearest_neighbours(
     if images.is_floating_point() and not bool(images.isfinite().all() and train.isfinite().all()):
         raise UserError("images or training images have NaN or infinite values")
     found = [_nearest(queries, train.flatten(1), k) for queries in torch.split(images.flatten(1), QUERIES)]
-    return Neighbours(
-        torch.cat([part.indices for part in found]), torch.cat([part.distances for part in found])
-    )
+    return Neighbours(torch.cat([part.indices for part in found]), torch.cat([part.distances for part in found]))
 
 
 def parzen_log_likelihood(
