@@ -37,8 +37,8 @@ def _zeros(weights: Mapping[str, Tensor]) -> Tree:
 
 
 def _counts(weights: Mapping[str, Tensor]) -> Tree:
-    # one count a parameter is what torch's fused kernels ask for
-    return {k: torch.zeros((), dtype=torch.float32, device=w.device) for k, w in weights.items()}
+    # one count a parameter is what torch's fused kernels ask for; new_zeros: under vmap, one a model
+    return {k: w.new_zeros((), dtype=torch.float32) for k, w in weights.items()}
 
 
 def _lists(*trees: Mapping[str, Tensor]) -> list[list[Tensor]]:

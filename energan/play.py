@@ -100,8 +100,10 @@ class One:
         logs: Logs = {}
         for turn in self.game.order(self.t):
             logs |= {f"{turn}/{k}": v for k, v in self._turn(turn).items()}
-        for name, decay in self._decay.items():
-            torch._foreach_lerp_(list(self._average[name].values()), list(self._weights[name].values()), 1 - decay)
+        with torch.no_grad():  # else the averages would keep the graph of every step
+            for name, decay in self._decay.items():
+                average, weights = self._average[name].values(), self._weights[name].values()
+                torch._foreach_lerp_(list(average), list(weights), 1 - decay)
         self.t += 1
         return logs
 
@@ -126,10 +128,16 @@ class One:
             self._compiled[move.objective] = self._objective(move.objective)
         with stream(b.key), _autocast(self._precision, self.device):
             loss, logs = self._compiled[move.objective](self.players, b)
+        # an ascending player's slope is subtracted from what the turn's earlier moves gave it: -(-g + slope)
+        self._negate(move.max)
         loss.backward()
-        for name in move.max:
-            torch._foreach_neg_([w.grad for w in self._weights[name].values() if w.grad is not None])
+        self._negate(move.max)
         return {k: v.detach() for k, v in logs.items()}
+
+    def _negate(self, names: tuple[str, ...]) -> None:
+        for name in names:
+            if grads := [w.grad for w in self._weights[name].values() if w.grad is not None]:
+                torch._foreach_neg_(grads)
 
     def _update(self, name: str) -> None:
         optimizer, weights = self._optimizers[name], self._weights[name]
@@ -161,7 +169,7 @@ class One:
         _copy_into(self._moments, state["moments"])
         _copy_into(self._average, state["average"])
         _copy_into(self._numbers, state["numbers"])
-        self._generator.set_state(state["generator"])
+        self._generator.set_state(state["generator"].clone())  # torch misreads a view, and crashes
         self.t, self._draws = int(state["t"]), int(state["draws"])
 
     def averaged(self) -> dict[str, Tree]:
@@ -203,6 +211,9 @@ class Many:
         self._moments: dict[str, Moments] = {
             name: vmap(optimizer.init)(self._weights[name]) for name, optimizer in self._optimizers.items()
         }
+        self._schedules = {
+            name: [o.schedule for g in games if (o := g.players[name].optimizer)] for name in self._optimizers
+        }
         self._generators = [torch.Generator(self._device).manual_seed(seed) for seed in seeds]
         self.t = self._draws = 0
         turns = {turn: self._batched(moves) for turn, moves in self.game.turns.items()}
@@ -228,8 +239,8 @@ class Many:
             self._draws += 1
             batch = {k: torch.stack([tree[k] for tree in trees]).to(self._device) for k in trees[0]}
             rates = {
-                name: torch.tensor(o.schedule(self.t) if o.schedule else 1.0, dtype=self._dtype)
-                for name, o in self._optimizers.items()
+                name: torch.tensor([f(self.t) if f else 1.0 for f in schedules], dtype=self._dtype)
+                for name, schedules in self._schedules.items()
             }
             t = torch.tensor(self.t)
             with torch.no_grad():  # functional gradients are taken inside; nothing outside needs a graph
@@ -264,7 +275,7 @@ class Many:
                 after[name], remembered[name] = optimizer.step(weights[name], grad, moments[name], rates[name])
             return after, remembered, logs
 
-        batched = vmap(turn, in_dims=(0, 0, 0, 0, 0, None, None), randomness="error")
+        batched = vmap(turn, in_dims=(0, 0, 0, 0, 0, None, 0), randomness="error")
         return lambda weights, moments, values, t, rates: batched(
             weights, moments, self._numbers, self._rates, values, t, rates
         )
@@ -289,7 +300,7 @@ class Many:
         for mine, other in ((self._weights, "weights"), (self._moments, "moments"), (self._numbers, "numbers")):
             _copy_into(mine, state[other])
         for generator, remembered in zip(self._generators, state["generators"], strict=True):
-            generator.set_state(remembered)
+            generator.set_state(remembered.clone())  # torch misreads a view, and crashes
         self.t, self._draws = int(state["t"]), int(state["draws"])
 
 
@@ -301,16 +312,14 @@ def _value(
 
 
 def _tensors(numbers: Mapping[str, Any]) -> Tree:
-    return {k: torch.tensor(v, dtype=torch.float64) for k, v in numbers.items() if isinstance(v, float)}
+    return {k: torch.tensor(v, dtype=torch.float64) for k, v in numbers.items() if isinstance(v, float | int)}
 
 
 def _same_structure(a: Game, b: Game) -> None:
     """UserError unless the two games differ in nothing but weights and numbers."""
     for name, player in a.players.items():
         other = b.players.get(name, Player(nn.Identity()))
-        if {k: w.shape for k, w in _weights(player.net).items()} != {
-            k: w.shape for k, w in _weights(other.net).items()
-        }:
+        if _architecture(player.net) != _architecture(other.net):
             raise UserError(f"models trained as one must share their architecture; player {name!r} differs")
         if type(player.optimizer) is not type(other.optimizer):
             raise UserError(f"models trained as one must share their optimizers' kind; player {name!r} differs")
@@ -318,6 +327,17 @@ def _same_structure(a: Game, b: Game) -> None:
         pairs = zip(moves, b.turns.get(turn, ()), strict=False)
         if len(moves) != len(b.turns.get(turn, ())) or not all(_same_move(*pair) for pair in pairs):
             raise UserError(f"models trained as one must share their objectives; turn {turn!r} differs")
+
+
+def _architecture(net: nn.Module) -> list[Any]:
+    """What two nets must have in common for one to compute with the other's weights: layers, settings and shapes."""
+
+    def settings(layer: nn.Module) -> dict[str, Any]:
+        public = {k: v for k, v in vars(layer).items() if not k.startswith("_") and k != "training"}
+        return {k: v for k, v in public.items() if isinstance(v, bool | int | float | str | tuple)}
+
+    layers = [(name, type(layer), settings(layer)) for name, layer in net.named_modules()]
+    return [layers, {name: w.shape for name, w in net.named_parameters()}]
 
 
 def _same_move(a: Move, b: Move) -> bool:

@@ -12,9 +12,7 @@ from hypothesis import settings
 from energan.noise import seeded
 
 # before anything imports energan.terms: every call then checks its shapes (an int may stand for a float)
-jaxtyping.install_import_hook(
-    "energan.terms", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
-)
+jaxtyping.install_import_hook("energan.terms", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 settings.register_profile("energan", deadline=None, derandomize=True, max_examples=30, database=None)
 settings.load_profile("energan")
@@ -49,6 +47,14 @@ def untyped() -> Iterator[None]:
 def compile_cheaply(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """torch.compile as the engine calls it: traced and differentiated as always, but no code is generated."""
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    with untyped():
+        yield
+
+
+@pytest.fixture
+def trace_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """torch.compile that finds graph breaks and runs the traced graph as it is."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
     with untyped():
         yield
 

@@ -27,6 +27,6 @@ def autoencoder(D: nn.Module, *, kind: Kind = "l2", optimizer_D: Optimizer = Ada
         order=lambda t: ("D",),
         noise={},
         numbers={},
-        sample=lambda p, b: p.D(b.x)[0],
+        sample=lambda p, b: p.D(b.x)[0].clamp(-1, 1),  # its output is linear
         energy=lambda p, b: energy(b.x, p.D(b.x)[0], kind),
     )

@@ -25,7 +25,8 @@ GENERATOR_LOSSES = {"minimax": adversarial.minimax, "non-saturating": adversaria
 def discriminator_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
     real, fake = p.D(b.x), p.D(p.G(b.z).detach())
     loss = adversarial.discriminator(real, fake, b.smoothing)
-    return loss, {"loss": loss, "D(x)": real.sigmoid().mean(), "D(G(z))": fake.sigmoid().mean()}
+    sure = adversarial.probability
+    return loss, {"loss": loss, "D(x)": sure(real).mean(), "D(G(z))": sure(fake).mean()}
 
 
 def generator_loss(p: Players, b: Batch, loss: Literal["minimax", "non-saturating"]) -> tuple[Tensor, Logs]:

@@ -14,6 +14,11 @@ def _wide(logits: Tensor) -> Tensor:
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
+def probability(logits: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    """D(x) = sigmoid(l(x)), in float32 or wider."""
+    return _wide(logits).sigmoid()
+
+
 def discriminator(
     real: Float[Tensor, " n"], fake: Float[Tensor, " m"], smoothing: Tensor | float = 0.0
 ) -> Float[Tensor, ""]:

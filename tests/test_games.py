@@ -1,0 +1,556 @@
+"""Every game through the same checks. A new game joins with a row in SMALL and one in BY_HAND."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import chain
+from typing import NamedTuple
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from energan.errors import UserError
+from energan.game import Batch, Game, Players, Source
+from energan.games import GAMES
+from energan.nets import autoencoder as convolutional
+from energan.nets import dcgan, mlp
+from energan.noise import normal, seeded, stream
+from energan.optimizers import Adam
+from energan.play import Many, One, leaves
+
+Z = 3
+MLP, CONV = (1, 4, 4), (2, 8, 8)
+
+
+class Small(NamedTuple):
+    """A small game: `build(seed, i)` makes the i-th, whose weights come from `seed` and whose numbers from `i`."""
+
+    build: Callable[[int, int], Game]
+    shape: tuple[int, int, int]  # of an image
+    bounded: bool = True  # its energy reading is >= 0
+
+
+def rates(i: int) -> tuple[Adam, Adam]:
+    return Adam(1e-3 * (i + 1), beta1=0.5), Adam(2e-3 / (i + 1))
+
+
+def _autoencoder(seed: int, i: int, D: Callable[[], nn.Module]) -> Game:
+    with seeded(seed):
+        return GAMES["autoencoder"](D(), optimizer_D=rates(i)[0])
+
+
+def _ebgan(seed: int, i: int, name: str, G: Callable[[], nn.Module], D: Callable[[], nn.Module], **numbers) -> Game:
+    with seeded(seed):
+        game = GAMES[name](G(), D(), Z, margin=3.0 + i, optimizer_G=rates(i)[0], optimizer_D=rates(i)[1], **numbers)
+    return game._replace(numbers={k: v * (1 + i) if k == "pt" else v for k, v in game.numbers.items()})
+
+
+def _gan(seed: int, i: int, G: Callable[[], nn.Module], D: Callable[[], nn.Module], loss: str) -> Game:
+    with seeded(seed):
+        g, d = rates(i)
+        return GAMES["gan"](G(), D(), Z, loss=loss, smoothing=0.1 * i, optimizer_G=g, optimizer_D=d)
+
+
+MLP_G = partial(mlp.Generator, Z, MLP, layers=3, size=8)
+MLP_AE = partial(mlp.Autoencoder, MLP, layers=3, size=6)
+CONV_G = partial(dcgan.Generator, Z, channels=2, size=8, width=4)
+CONV_AE = partial(convolutional.Autoencoder, channels=2, maps=(4, 6))
+MLP_D = partial(mlp.Discriminator, MLP, layers=3, size=8)
+CONV_D = partial(dcgan.Discriminator, channels=2, size=8, width=4)
+DROPPED_AE = partial(MLP_AE, dropout=0.5)
+DROPPED_D = partial(MLP_D, dropout=0.5)
+
+# "<name in GAMES> <what is special>"
+SMALL = {
+    "autoencoder": Small(partial(_autoencoder, D=MLP_AE), MLP),
+    "ebgan": Small(partial(_ebgan, name="ebgan", G=MLP_G, D=MLP_AE), MLP),
+    "ebgan convolutional mse": Small(partial(_ebgan, name="ebgan", G=CONV_G, D=CONV_AE, kind="mse"), CONV),
+    "ebgan-pt": Small(partial(_ebgan, name="ebgan-pt", G=MLP_G, D=MLP_AE), MLP),
+    "ebgan-pt dropout": Small(partial(_ebgan, name="ebgan-pt", G=MLP_G, D=DROPPED_AE), MLP),
+    "ebgan-pt convolutional": Small(partial(_ebgan, name="ebgan-pt", G=CONV_G, D=CONV_AE), CONV),
+    "gan": Small(partial(_gan, G=MLP_G, D=MLP_D, loss="non-saturating"), MLP, bounded=False),
+    "gan minimax dropout": Small(partial(_gan, G=MLP_G, D=DROPPED_D, loss="minimax"), MLP, bounded=False),
+    "gan convolutional": Small(partial(_gan, G=CONV_G, D=CONV_D, loss="non-saturating"), CONV, bounded=False),
+}
+small = pytest.mark.parametrize("name", SMALL)
+
+
+# ---- the games' losses, written again from the papers' equations: turn -> loss of the nets and the batch ----
+
+
+def norm(a: Tensor) -> Tensor:
+    return torch.stack([row.flatten().norm() for row in a])
+
+
+def mse(a: Tensor) -> Tensor:
+    return torch.stack([(row**2).mean() for row in a])
+
+
+def pull_away(code: Tensor) -> Tensor:
+    pairs = [(i, j) for i in range(len(code)) for j in range(len(code)) if i != j]
+    flat = code.flatten(1)
+    return sum((flat[i] @ flat[j] / flat[i].norm() / flat[j].norm()) ** 2 for i, j in pairs) / len(pairs)
+
+
+def hand_autoencoder(D, x, **_):
+    return {"D": lambda: norm(x - D(x)[0]).mean()}
+
+
+def hand_ebgan(G, D, x, z, margin, pt=0.0, measure=norm):
+    def d():
+        with torch.no_grad():
+            fake = G(z[0])
+        terms = [max(margin - e, 0 * e) for e in measure(fake - D(fake)[0])]
+        return measure(x - D(x)[0]).mean() + sum(terms) / len(terms)
+
+    def g():
+        fake = G(z[1])
+        reconstruction, code = D(fake)
+        return measure(fake - reconstruction).mean() + (pt * pull_away(code) if pt else 0)
+
+    return {"D": d, "G": g}
+
+
+def hand_gan(G, D, x, z, smoothing):
+    def d():
+        real, fake = torch.sigmoid(D(x)), torch.sigmoid(D(G(z[0]).detach()))
+        smoothed = (1 - smoothing) * real.log() + smoothing * (1 - real).log()
+        return -(smoothed.mean() + (1 - fake).log().mean())
+
+    return {"D": d, "G": lambda: -torch.sigmoid(D(G(z[1]))).log().mean()}
+
+
+BY_HAND = {
+    "autoencoder": hand_autoencoder,
+    "ebgan": hand_ebgan,
+    "ebgan convolutional mse": partial(hand_ebgan, measure=mse),
+    "ebgan-pt": hand_ebgan,
+    "ebgan-pt convolutional": hand_ebgan,
+    "gan": hand_gan,
+}
+
+
+# ---- helpers ----
+
+
+def images(shape: tuple[int, ...], seed: int = 0, n: int = 5) -> Source:
+    """Batches of noise images; batch k depends on (seed, k) alone."""
+
+    def source(k: int) -> Mapping[str, Tensor]:
+        return {"x": torch.rand(n, *shape, generator=torch.Generator().manual_seed(100 * seed + k)) * 2 - 1}
+
+    return source
+
+
+def one(name: str, seed: int = 0, i: int = 0, only: str | None = None, **settings) -> One:
+    game = SMALL[name].build(seed, i)
+    if only:
+        game = game._replace(order=lambda t: (only,))
+    return One(game, images(SMALL[name].shape, seed), seed=seed, **settings)
+
+
+def batch(name: str, game: Game, dtype: torch.dtype = torch.float64, n: int = 5) -> Batch:
+    """One turn's data, noise and numbers."""
+    g = torch.Generator().manual_seed(7)
+    data = {k: v.to(dtype) for k, v in images(SMALL[name].shape, n=n)(0).items()}
+    noise = {k: f(g, n).to(dtype) for k, f in game.noise.items()}
+    numbers = {k: torch.tensor(v, dtype=dtype) for k, v in game.numbers.items()}
+    return Batch({**data, **noise, **numbers, "t": torch.tensor(0), "key": torch.tensor(5)})
+
+
+def copy(state: dict) -> dict:
+    return {k: copy(v) if isinstance(v, dict) else v.clone() for k, v in state.items()}
+
+
+def close(a: Mapping, b: Mapping, atol: float) -> None:
+    """Both trees have the same leaves, to `atol`."""
+    theirs = dict(leaves(b))
+    assert set(theirs) == {k for k, _ in leaves(a)}
+    for key, value in leaves(a):
+        torch.testing.assert_close(value, theirs[key], rtol=0, atol=atol, msg=lambda m, k=key: f"{k}: {m}")
+
+
+def float64(game: Game) -> Players:
+    return Players({k: p.net.double().train() for k, p in game.players.items()})
+
+
+# ---- the checks ----
+
+
+def test_every_game_is_checked():
+    assert {name.split()[0] for name in SMALL} == set(GAMES)
+    assert {name.split()[0] for name in BY_HAND} == set(GAMES)
+
+
+@small
+def test_a_turn_moves_its_players_only_and_all_their_weights(name):
+    turns = SMALL[name].build(0, 0).turns
+    for turn, moves in turns.items():
+        player = one(name, only=turn, precision="fp64")
+        before = copy(player.state()["weights"])
+        player.step()
+        movers = {m for move in moves for m in (*move.min, *move.max)}
+        for who, weights in player.players._nets.items():
+            for k, w in weights.state_dict().items():
+                changed = not torch.equal(w, before[who][k])
+                is_weight = k in dict(weights.named_parameters())
+                assert changed == (who in movers and is_weight), (turn, who, k)
+
+
+@small
+def test_gradients_reach_all_weights_of_the_movers(name):
+    game = SMALL[name].build(0, 0)
+    players = float64(game)
+    for move in chain.from_iterable(game.turns.values()):
+        with stream(torch.tensor(1)):
+            loss, logs = move.objective(players, batch(name, game))
+        assert loss.shape == () and all(v.shape == () for v in logs.values())
+        for who in (*move.min, *move.max):
+            for k, w in players.weights(who).items():
+                (g,) = torch.autograd.grad(loss, w, retain_graph=True)
+                assert bool(g.isfinite().all()) and float(g.abs().sum()) > 0, (who, k)
+
+
+@small
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_losses_are_finite_and_float32(name, precision):
+    player = one(name, precision=precision)
+    for _ in range(3):
+        logs = player.step()
+    assert logs and all(bool(v.isfinite()) and v.dtype == torch.float32 and not v.requires_grad for v in logs.values())
+    assert all(w.dtype == torch.float32 for _, w in leaves({"": player.state()["weights"]}))
+    game = player.game
+    for move in chain.from_iterable(game.turns.values()):
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            assert move.objective(player.players, batch(name, game, torch.float32))[0].dtype == torch.float32
+
+
+@small
+def test_samples_are_images_in_minus_one_to_one(name):
+    game = SMALL[name].build(0, 0)
+    for player in game.players.values():
+        for w in player.net.parameters():
+            w.data.mul_(100)  # trained weights may be large
+    with torch.no_grad():
+        sample = game.sample(float64(game), batch(name, game, n=4))
+    assert sample.shape == (4, *SMALL[name].shape)
+    assert float(sample.abs().max()) <= 1
+    assert sample.std() > 0.01
+
+
+@small
+def test_energy_reading(name):
+    game = SMALL[name].build(0, 0)
+    if game.energy is None:
+        return
+    players = float64(game)
+    for who in players:
+        getattr(players, who).eval()
+    b = batch(name, game)
+    reading = game.energy(players, b)
+    assert reading.shape == (5,) and bool(reading.isfinite().all())
+    assert bool((reading >= 0).all()) or not SMALL[name].bounded
+    torch.testing.assert_close(game.energy(players, Batch({"x": b.x[2:3]})), reading[2:3])  # of x alone, and alone
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_two_steps_are_the_papers_equations(name):
+    """The engine against a loop written here, with torch's optimizers and the losses of BY_HAND."""
+    for i in (0, 1):
+        drawn: list[Tensor] = []
+
+        def recorded(generator, n, drawn=drawn):
+            drawn.append(normal(Z)(generator, n))
+            return drawn[-1]
+
+        game = SMALL[name].build(3, i)
+        noisy = dict.fromkeys(game.noise, recorded)
+        player = One(game._replace(noise=noisy), images(SMALL[name].shape), precision="fp64")
+        nets = {k: p.net.double() for k, p in SMALL[name].build(3, i).players.items()}
+        adams = {}
+        for who, p in game.players.items():
+            o = p.optimizer
+            adams[who] = torch.optim.Adam(nets[who].parameters(), lr=o.lr, betas=(o.beta1, o.beta2), eps=o.eps)
+        for t in range(2):
+            drawn.clear()
+            player.step()
+            turns = game.order(t)
+            for k, turn in enumerate(turns):
+                x = images(SMALL[name].shape)(t * len(turns) + k)["x"].double()
+                z = {"z": [z.double() for z in drawn]} if drawn else {}
+                loss = BY_HAND[name](**nets, x=x, **z, **game.numbers)[turn]()
+                adams[turn].zero_grad()
+                loss.backward(inputs=list(nets[turn].parameters()))
+                adams[turn].step()
+        # Adam's first steps are signs: a rounding difference in a tiny gradient shows
+        close({k: n.state_dict() for k, n in nets.items()}, player.state()["weights"], atol=1e-9)
+
+
+@small
+def test_many_models_are_each_the_model_alone(name):
+    """Different seeds, data, margins and learning rates: as if each were trained by itself."""
+    count, steps = 3, 3
+    alone = [one(name, seed=i, i=i, precision="fp64") for i in range(count)]
+    many = Many(
+        [SMALL[name].build(i, i) for i in range(count)],
+        [images(SMALL[name].shape, i) for i in range(count)],
+        seeds=range(count),
+        precision="fp64",
+    )
+    assert len(many) == count
+    for _ in range(steps):
+        together = many.step()
+        apart = [m.step() for m in alone]
+        for k, v in together.items():
+            torch.testing.assert_close(v, torch.stack([logs[k] for logs in apart]), rtol=0, atol=1e-9)
+    for i, model in enumerate(alone):
+        for who in model.players:
+            close(many.players(i).weights(who), model.players.weights(who), atol=1e-9)
+    margins = [{k: v[i].item() for k, v in many.state()["numbers"].items()} for i in range(count)]
+    assert margins == [pytest.approx(SMALL[name].build(i, i).numbers) for i in range(count)]
+
+
+@small
+def test_a_saved_state_continues_identically(name):
+    average = dict.fromkeys(SMALL[name].build(0, 0).players, 0.9)
+    whole, resumed = one(name, average=average), one(name, seed=0, i=0, average=average)
+    for _ in range(2):
+        whole.step()
+    middle = copy(whole.state())
+    for _ in range(2):
+        last = whole.step()
+    other = One(SMALL[name].build(9, 0), images(SMALL[name].shape, 0), seed=9, average=average)
+    for player in (other, resumed):
+        player.load(middle)
+        player.step()
+        logs = player.step()
+        assert logs.keys() == last.keys() and all(torch.equal(logs[k], last[k]) for k in logs)
+        close(player.state(), whole.state(), atol=0)
+
+
+@small
+def test_a_saved_state_of_many_continues_identically(name):
+    def many(seed: int) -> Many:
+        sources = [images(SMALL[name].shape, i) for i in range(2)]
+        return Many([SMALL[name].build(seed, i) for i in range(2)], sources, seeds=[seed, seed + 1])
+
+    whole = many(0)
+    whole.step()
+    middle = copy(whole.state())
+    last = whole.step()
+    fresh = many(5)
+    fresh.load(middle)
+    logs = fresh.step()
+    assert all(torch.equal(logs[k], last[k]) for k in last)
+    close(fresh.state(), whole.state(), atol=0)
+
+
+@small
+@pytest.mark.usefixtures("compile_cheaply")
+def test_compiles_without_a_graph_break_and_equals_eager(name):
+    eager, compiled = one(name, precision="fp64"), one(name, precision="fp64", compile=True)
+    for _ in range(2):
+        a, b = eager.step(), compiled.step()
+    assert all(torch.allclose(a[k], b[k], rtol=0, atol=1e-12) for k in a) and a.keys() == b.keys()
+    close(eager.state(), compiled.state(), atol=1e-11)
+
+
+@pytest.mark.parametrize("name", ["ebgan-pt dropout", "gan"])  # tracing a batched turn takes seconds
+@pytest.mark.usefixtures("trace_only")
+def test_the_batched_turn_compiles_without_a_graph_break_and_equals_eager(name):
+    def many(compile: bool) -> Many:
+        sources = [images(SMALL[name].shape, i) for i in range(2)]
+        games = [SMALL[name].build(i, i) for i in range(2)]
+        return Many(games, sources, seeds=[0, 1], precision="fp64", compile=compile)
+
+    eager, compiled = many(False), many(True)
+    for _ in range(2):
+        a, b = eager.step(), compiled.step()
+    assert all(torch.allclose(a[k], b[k], rtol=0, atol=1e-12) for k in a) and a.keys() == b.keys()
+    close(eager.state(), compiled.state(), atol=1e-11)
+
+
+@pytest.mark.usefixtures("compile_truly")
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")  # torch's own
+def test_generated_code_of_one_equals_eager():
+    eager, compiled = one("autoencoder"), one("autoencoder", compile=True)
+    for _ in range(2):
+        a, b = eager.step(), compiled.step()
+    assert all(torch.allclose(a[k], b[k], rtol=1e-4, atol=1e-6) for k in a)
+
+
+@pytest.mark.usefixtures("compile_truly")
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")  # torch's own
+def test_generated_code_of_many_equals_eager():
+    logs = []
+    for compile in (False, True):
+        games = [SMALL["autoencoder"].build(i, i) for i in range(2)]
+        many = Many(games, [images(MLP)] * 2, seeds=[0, 1], compile=compile)
+        many.step()
+        logs.append(many.step())
+    assert all(torch.allclose(logs[0][k], logs[1][k], rtol=1e-4, atol=1e-6) for k in logs[0])
+
+
+# ---- the mistakes of public EBGANs: each test names the one that it catches ----
+
+
+class Flat(nn.Module):
+    """An auto-encoder of which a test knows everything: reconstructs `reconstruct(x)`, with code `encode(x)`."""
+
+    def __init__(self, reconstruct: Callable[[Tensor], Tensor], encode: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+        self._reconstruct, self._encode = reconstruct, encode
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self._reconstruct(x) * self.scale, self._encode(x)
+
+
+class Scale(nn.Module):
+    """A generator that gives its noise as an image of one row, times a weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, z: Tensor) -> Tensor:
+        return (self.scale * z)[:, None, None]
+
+
+def nothing(x: Tensor) -> Tensor:
+    return x * 0
+
+
+def known(encode: Callable[[Tensor], Tensor] = lambda x: x.flatten(1), reconstruct=nothing, **numbers) -> Game:
+    """EBGAN-PT whose energy is E(x) = ||x|| (the reconstruction is 0), on images of 1 x 1 x 2."""
+    return GAMES["ebgan-pt"](Scale(), Flat(reconstruct, encode), 2, **numbers)
+
+
+def loss_of(game: Game, turn: str, **values: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    numbers = {k: torch.tensor(v) for k, v in game.numbers.items()}
+    players = Players({k: p.net for k, p in game.players.items()})
+    (move,) = game.turns[turn]
+    return move.objective(players, Batch({**values, **numbers}))
+
+
+FAKES = torch.tensor([[3.0, 4.0], [0.6, 0.8], [0.0, 2.0]])  # energies 5, 1, 2
+REAL = torch.zeros(3, 1, 1, 2)
+
+
+def test_generator_gradient_flows_through_the_target():
+    """Detached target: with a reconstruction that never moves, G would have no gradient at all."""
+    game = known(pt=0.0)
+    loss, _ = loss_of(game, "G", z=FAKES)
+    (g,) = torch.autograd.grad(loss, game.players["G"].net.scale)
+    assert g.item() == pytest.approx((5 + 1 + 2) / 3)  # d mean||s z|| / ds
+
+
+def test_generator_gradient_flows_through_both_the_target_and_d():
+    """Of a reconstruction x/2, E = ||x||/2: the target alone would give twice that, the other alone minus it."""
+    game = known(reconstruct=lambda x: x / 2, pt=0.0)
+    loss, _ = loss_of(game, "G", z=FAKES)
+    (g,) = torch.autograd.grad(loss, game.players["G"].net.scale)
+    assert g.item() == pytest.approx((5 + 1 + 2) / 3 / 2)
+
+
+def test_generator_is_constant_in_the_discriminators_loss():
+    game = known()
+    loss, _ = loss_of(game, "D", x=REAL, z=FAKES)
+    assert torch.autograd.grad(loss, game.players["G"].net.scale, allow_unused=True) == (None,)
+
+
+def test_hinge_is_per_sample_not_on_the_batch_mean():
+    """Energies 5, 1, 2 and m = 2.5: [m - E]+ is 0, 1.5, .5; of the mean energy 2.67 it would be 0."""
+    loss, logs = loss_of(known(margin=2.5), "D", x=REAL, z=FAKES)
+    assert loss.item() == pytest.approx(2 / 3, abs=1e-5)
+    assert logs["[m-E(G(z))]+"].item() == pytest.approx(2 / 3, abs=1e-5)
+
+
+def test_the_generator_has_no_hinge():
+    """Its gradient survives where the energy exceeds the margin."""
+    game = known(margin=0.5, pt=0.0)
+    loss, _ = loss_of(game, "G", z=FAKES)
+    assert loss.item() == pytest.approx(8 / 3) and torch.autograd.grad(loss, game.players["G"].net.scale)[0] > 1
+
+
+def test_margin_is_in_units_of_the_norm():
+    """Of MNIST's size, fakes rebuilt with an RMS error of .5 have E = 16 > 10: the hinge is off. On mean-MSE never."""
+    fakes, real = torch.full((2, 1024), 0.5), torch.zeros(2, 1, 1, 1024)
+    loss, logs = loss_of(known(), "D", x=real, z=fakes)
+    assert logs["E(G(z))"].item() == pytest.approx(16) and loss.item() == pytest.approx(0, abs=1e-5)
+    assert known().numbers["margin"] == 10
+    _, logs = loss_of(known(kind="mse", margin=20.0), "D", x=real, z=torch.ones(2, 1024))
+    assert logs["[m-E(G(z))]+"].item() == pytest.approx(19)  # at the largest error that images can have
+
+
+@pytest.mark.parametrize("copies", [2, 32])
+def test_margin_is_no_function_of_the_batch(copies):
+    """m = max(1, n/64) in one public code: the loss of a batch said twice must be the loss of the batch."""
+    once, _ = loss_of(known(), "D", x=REAL, z=FAKES)
+    more, _ = loss_of(known(), "D", x=REAL.repeat(copies, 1, 1, 1), z=FAKES.repeat(copies, 1))
+    assert more.item() == pytest.approx(once.item(), rel=1e-5)
+
+
+def test_pulling_away_is_on_codes_not_on_pixels():
+    """Parallel images with orthogonal codes are as far apart as they can be, and the reverse."""
+    fakes = torch.ones(3, 2)
+    _, logs = loss_of(known(encode=lambda x: torch.eye(3)), "G", z=fakes)
+    assert logs["PT"].item() == pytest.approx(0, abs=1e-6)
+    orthogonal = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    _, logs = loss_of(known(encode=lambda x: torch.ones(2, 5)), "G", z=orthogonal)
+    assert logs["PT"].item() == pytest.approx(1, abs=1e-6)
+
+
+def test_pulling_away_is_on_generated_samples():
+    """G's loss does not look at real samples: this batch has none, and asking for them would be an error."""
+    loss, logs = loss_of(known(pt=0.1), "G", z=FAKES)
+    cosines = [0.6 * 0.6 + 0.8 * 0.8, 0.8, 0.8]  # (3, 4)/5 and (.6, .8) are parallel; with (0, 1) .8
+    assert logs["PT"].item() == pytest.approx(sum(c**2 for c in cosines) / 3, abs=1e-6)
+    assert loss.item() == pytest.approx(8 / 3 + 0.1 * logs["PT"].item())
+
+
+def test_pulling_away_moves_the_generator_and_is_squared():
+    """Opposite codes count as equal ones; and the term has a gradient to G through the encoder."""
+    game = known(encode=lambda x: x.flatten(1) + torch.tensor([1.0, 0.0]), pt=1.0)
+    loss, logs = loss_of(game, "G", z=torch.tensor([[0.0, 1.0], [0.0, -2.0]]))
+    # codes (1, s), (1, -2s) at s = 1: cosine -1/sqrt(10)
+    assert logs["PT"].item() == pytest.approx(0.1, abs=1e-6)
+    (g,) = torch.autograd.grad(logs["PT"], game.players["G"].net.scale)
+    # c^2 = (1 - 2s^2)^2 / ((1 + s^2)(1 + 4s^2)); its derivative at 1 is 8/10 - 26/100 * ... by the quotient rule
+    assert g.item() == pytest.approx((8 * 10 - 1 * (2 * 5 + 8 * 2)) / 100, abs=1e-5)
+    assert loss.item() == pytest.approx(1.5 + 0.1, abs=1e-5)
+
+
+def test_pulling_away_is_not_in_the_discriminators_loss():
+    values = [
+        loss_of(known(encode=encode, pt=1.0), "D", x=REAL, z=FAKES)[0].item()
+        for encode in (lambda x: torch.eye(3), lambda x: torch.ones(3, 2))
+    ]
+    assert values[0] == values[1]
+
+
+def test_both_players_learn_with_fresh_noise_and_data():
+    """D's and G's turns of a step are played on different batches."""
+    seen: list[int] = []
+
+    def source(k: int) -> Mapping[str, Tensor]:
+        seen.append(k)
+        return {"x": torch.zeros(2, *MLP)}
+
+    drawn: list[Tensor] = []
+
+    def noise(generator: torch.Generator, n: int) -> Tensor:
+        drawn.append(normal(Z)(generator, n))
+        return drawn[-1]
+
+    game = SMALL["ebgan"].build(0, 0)._replace(noise={"z": noise})
+    player = One(game, source)
+    player.step()
+    player.step()
+    assert seen == [0, 1, 2, 3]
+    assert len({float(z.sum()) for z in drawn}) == 4
+
+
+def test_a_convolution_of_an_impossible_size_is_a_users_error():
+    with pytest.raises(UserError, match="got 12"):
+        dcgan.Generator(Z, size=12)
