@@ -6,6 +6,7 @@ Exit codes: 0, 1 for a defect of ours, 2 for input that cannot be used (one sent
 
 import inspect
 import json
+import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -37,8 +38,8 @@ def _finish(folder: Path, state: str) -> int:
     return 0
 
 
-def _train(recipe: str) -> Callable[..., int]:
-    """The command `train RECIPE`: the recipe's arguments, and where to put the run."""
+def _train(recipe: str, flags: Sequence[str]) -> Callable[..., int]:
+    """The command `train RECIPE`: the recipe's arguments, and where to put the run. `flags` are what was typed."""
     make = RECIPES[recipe]
 
     @wraps(make)
@@ -49,7 +50,7 @@ def _train(recipe: str) -> Callable[..., int]:
         run = make(**arguments)
         folder = Path(out) if out else _free(Path("runs"), recipe)
         data = run.training_set()
-        line = shlex.join(["energan", *sys.argv[1:]])
+        line = shlex.join(["energan", "train", recipe, *flags])
         runs.create(folder, run, data, recipe, arguments, line)
         _say(
             f"training {recipe} on {len(data.images)} images of {data.name} in {folder} ({run.precision}, {run.device})"
@@ -95,7 +96,11 @@ def resume(run: str, /, *, steps: int = 0, quiet: bool = False) -> int:
     record = runs.read(folder)
     if steps:
         record["arguments"]["steps"] = steps
-    spec = runs.rebuild(record)
+    # "auto" is what it was when the run was started: in another precision, it would not be the same run
+    spec = runs.rebuild(record, precision=record["precision"], device=record["device"])
+    done = int(runs.newest(folder).stem) if runs.numbered(folder) else 0
+    if spec.steps < done:
+        raise UserError(f"{folder} is at step {done} already: --steps {spec.steps} must be above that to train on")
     data = spec.training_set()
     if data.sha256 != record["data"]["sha256"]:
         raise UserError(f"the images of {spec.source} are not those that {folder} was trained on; start a new run")
@@ -114,10 +119,11 @@ def sample(run: str, /, *, n: int = 64, out: str = "samples.png", seed: int = 0,
         checkpoint: "best", a step, or a path; the newest by default.
     """
     from energan import runs
+    from energan.recipes.common import at_least, usable_seed
     from energan.sheets import save_images
 
-    if n < 1:
-        raise UserError(f"--n must be 1 or more, got {n}")
+    at_least(1, n=n)
+    usable_seed(seed)
     images = runs.load(run, checkpoint=checkpoint or None).sample(n, seed)
     save_images(images, Path(out))
     _say(f"{n} images in {out}")
@@ -135,13 +141,15 @@ def evaluate(run: str, /, *, n: int = 10000, seed: int = 0, checkpoint: str = ""
         json: Print JSON instead of a table.
     """
     from energan import evaluation
+    from energan.recipes.common import usable_seed
 
+    usable_seed(seed)
     result = evaluation.evaluate(Path(run), n=n, seed=seed, checkpoint=checkpoint or None)
     _say(evaluation.as_json(result) if json else evaluation.as_table(result))
     return 0
 
 
-def score(images: str, /, *, run: str, out: str = "scores.csv", checkpoint: str = "", split: str = "test") -> int:
+def score(images: str, /, *, run: str, out: str = "scores.csv", checkpoint: str = "", split: str = "") -> int:
     """Write an energy for each image (high: unlike the training data) and draw their histogram.
 
     Args:
@@ -149,7 +157,7 @@ def score(images: str, /, *, run: str, out: str = "scores.csv", checkpoint: str 
         run: The run's folder.
         out: scores.csv or scores.parquet; the histogram is the .png beside it.
         checkpoint: "best", a step, or a path; the newest by default.
-        split: Of a named set: train or test.
+        split: train or test; by default test of a named set, and all of a folder or file that has no splits.
     """
     from energan import evaluation
 
@@ -291,7 +299,7 @@ def _dispatch(arguments: list[str]) -> int:
             _say(_train_help())
             return 0
         recipe = _pick(rest[0], list(RECIPES), "recipe")
-        command, name, rest = _train(recipe), f"train {recipe}", rest[1:]
+        command, name, rest = _train(recipe, rest[1:]), f"train {recipe}", rest[1:]
     else:
         command = COMMANDS[name]
     import tyro
@@ -306,7 +314,8 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         print(f"energan: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:
+    except BrokenPipeError:  # as in `energan list | head -1`: nobody reads on, so what is left goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
         print("energan: interrupted", file=sys.stderr)

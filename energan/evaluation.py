@@ -20,6 +20,7 @@ from energan.sheets import save_sheet
 
 NEIGHBOURS = 3  # training images shown beside a sample
 SHOWN = 12  # samples
+DEVICE = "cpu"  # a run that was trained on a GPU is measured where there is none, too
 SEARCHED = 20000  # training images that neighbours are looked for among
 
 
@@ -28,8 +29,10 @@ def evaluate(folder: Path, *, n: int = 10000, seed: int = 0, checkpoint: str | N
 
     Writes evaluation.json, neighbours.png and neighbours.json into the run folder; returns what evaluation.json says.
     """
+    if n < 1:
+        raise UserError(f"--n must be 1 or more, got {n}")
     model = runs.load(folder, checkpoint=checkpoint)
-    run = runs.rebuild(runs.read(folder))
+    run = runs.rebuild(runs.read(folder), device=DEVICE)
     training, real = run.training_set(), run.test_set()
     network = usable_network(run, real.images)
     samples = model.sample(n if network else SHOWN, seed)
@@ -103,9 +106,9 @@ def score(images: str, folder: Path, out: Path, checkpoint: str | None, split: s
     if out.suffix not in (".csv", ".parquet"):
         raise UserError(f"--out {out}: scores go to a .csv or a .parquet")
     model = runs.load(folder, checkpoint=checkpoint)
-    run = runs.rebuild(runs.read(folder))
+    run = runs.rebuild(runs.read(folder), device=DEVICE)
     model.energy  # noqa: B018  # refuse a game without energies before reading images
-    data = run.prepare(images, split)
+    data = run.prepare(images, split or ("test" if images in NAMED else "train"))  # files are one "train" by default
     energies = model.score(data.images)
     labels = [""] * len(energies) if data.labels is None else [data.classes[i] for i in data.labels.tolist()]
     _table(out, energies, labels)

@@ -1,5 +1,6 @@
 """A run's generator and energy for use elsewhere: safetensors with JSON, and ONNX (extra `export`)."""
 
+import warnings
 from pathlib import Path
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 from energan import runs
 from energan.errors import UserError
 from energan.files import write, write_json, write_weights
+from energan.model import Sampler
 
 TOLERANCE = 1e-3  # largest difference of an ONNX output, relative to the output's largest value
 
@@ -34,12 +36,17 @@ def _onnx(module: nn.Module, inputs: tuple[Tensor, ...], path: Path) -> float:
     """Writes an ONNX file with a free batch size; its largest difference from torch. UserError if it is off."""
     try:
         import onnxruntime
+        import onnxscript  # noqa: F401  # torch's exporter needs it
     except ImportError:
         raise UserError("ONNX needs the extra: pip install 'energan[export]'") from None
-    dynamic = ({0: torch.export.Dim("n")},) * len(inputs)
-    program = torch.onnx.export(
-        module, inputs, dynamo=True, dynamic_shapes=(dynamic,), input_names=[f"input{i}" for i in range(len(inputs))]
-    )
+    free = ({0: torch.export.Dim("n")},) * len(inputs)
+    names = [f"input{i}" for i in range(len(inputs))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's own, of its own code
+        program = torch.onnx.export(
+            module, inputs, dynamo=True, input_names=names, verbose=False,
+            dynamic_shapes=(free,) if isinstance(module, Sampler) else free,  # its forward takes *noise
+        )  # fmt: skip
     assert program is not None
     write(path, program.save)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])

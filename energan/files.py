@@ -11,20 +11,23 @@ from energan.errors import UserError
 
 
 def write(path: Path, fill: Callable[[Path], object]) -> Path:
-    """`fill` writes a temporary file beside `path`, which then takes its name. UserError if the disk is full or read-only."""
+    """`fill` writes a temporary file beside `path`, which then takes its name.
+
+    UserError if that fails: the disk is full, or the folder read-only.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:40]}-", suffix=path.suffix)
         os.close(handle)
     except OSError as error:
-        raise UserError(_sentence(path, error)) from error
+        raise unwritable(path, error) from error
     temporary = Path(name)
     try:
         fill(temporary)
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
-        raise UserError(_sentence(path, error)) from error
+        raise unwritable(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
     return path
@@ -36,8 +39,10 @@ def _umask() -> int:
     return mask
 
 
-def _sentence(path: Path, error: OSError) -> str:
-    return f"cannot write {path}: {(error.strerror or str(error)).lower()}; free space or choose another --out"
+def unwritable(path: Path, error: OSError) -> UserError:
+    """What is said when a file or folder cannot be written."""
+    why = (error.strerror or str(error)).lower()
+    return UserError(f"cannot write {path}: {why}; free some space, or write to another folder")
 
 
 def write_json(path: Path, value: object) -> Path:
@@ -65,7 +70,8 @@ def read_weights(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        head = path.open("rb").read(8)
+        with path.open("rb") as file:
+            head = file.read(8)
     except OSError as error:
         raise UserError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
     if head[:2] == b"PK" or head[:1] == b"\x80":

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from energan import runs
 from energan.errors import UserError
-from energan.files import write
+from energan.files import unwritable, write
 from energan.game import Logs
 from energan.machine import peak_memory
 from energan.play import One
@@ -80,7 +80,12 @@ class Log:
         self.step += 1
 
     def line(self) -> None:
-        """Ends an interval: writes its means and rates. UserError if a quantity is not finite any more, or exploded."""
+        """Ends an interval, if it has a step: writes its means and rates.
+
+        UserError if a quantity is not finite any more, or exploded.
+        """
+        if not self._count:
+            return
         means = {k: float(v) / self._count for k, v in self._sums.items()}
         self._sums, self._count = {}, 0
         now = time.monotonic()
@@ -120,8 +125,11 @@ class Log:
                 self.diverged(f"the weights of {name} are no longer finite")
 
     def write(self, line: dict[str, Any]) -> None:
-        with self._path.open("a") as f:
-            f.write(json.dumps(line, allow_nan=False) + "\n")
+        try:
+            with self._path.open("a") as f:
+                f.write(json.dumps(line, allow_nan=False) + "\n")
+        except OSError as error:
+            raise unwritable(self._path, error) from error
 
     def metrics(self, values: dict[str, float], samples: int) -> None:
         self.write({"step": self.step, "metrics": values, "samples": samples})
@@ -137,11 +145,13 @@ class Log:
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a log; a killed run may have left half a line."""
+    """The whole lines of a log; a killed run may have left half a line, or bytes that are no text."""
     lines = []
-    for text in path.read_text().splitlines() if path.exists() else []:
+    for text in path.read_text(errors="replace").splitlines() if path.exists() else []:
         try:
-            lines.append(json.loads(text))
+            line = json.loads(text)
         except ValueError:
             continue
+        if isinstance(line, dict) and isinstance(line.get("step"), int):
+            lines.append(line)
     return lines

@@ -22,12 +22,16 @@ FLAT = 0.02  # share by which a window must fall below the last one, or the ener
 def converged_energy(
     net: nn.Module, data: Images, *, steps: int, batch: int, seed: int, lr: float = 1e-3, precision: str = "fp32"
 ) -> list[float]:
-    """Trains `net` to reconstruct the images; mean energy of each window of 100 steps until it stops falling."""
+    """Trains `net` to reconstruct the images, `steps` steps at most.
+
+    Returns the mean energy of each window of 100 steps (of all, where there are fewer) until it stops falling.
+    """
     game = GAMES["autoencoder"](net, optimizer_D=Adam(lr))
     one = One(game, Batches(data.images, data.labels, batch, seed), seed=seed, precision=precision)
     means: list[float] = []
-    for _ in range(max(1, steps // WINDOW)):
-        means.append(sum(one.step()["D/E(x)"] for _ in range(WINDOW)).item() / WINDOW)  # type: ignore[union-attr]
+    window = min(WINDOW, steps)
+    for _ in range(steps // window):
+        means.append(sum(one.step()["D/E(x)"] for _ in range(window)).item() / window)  # type: ignore[union-attr]
         if len(means) > 2 and means[-1] > (1 - FLAT) * means[-2]:
             break
     return means
@@ -36,10 +40,12 @@ def converged_energy(
 def advise(data: str, *, size: int, channels: int, steps: int, batch: int, seed: int) -> str:
     """What `energan margin` prints: the energies, the proposal, and the same margin in other units."""
     from energan.machine import pick_precision
-    from energan.recipes.common import padded_digits, positive, resized
+    from energan.recipes.common import at_least, padded_digits, positive, resized, usable_seed
     from energan.terms.energy import convert_margin
 
-    positive(size=size, channels=channels, steps=steps, batch=batch)
+    positive(size=size, channels=channels, steps=steps)
+    at_least(2, batch=batch)
+    usable_seed(seed)
     if size % 8:
         raise UserError(f"--size must be a multiple of 8, got {size}")
     images = padded_digits(data, "train") if (size, channels) == (32, 1) else resized(size, channels)(data, "train")
@@ -51,7 +57,7 @@ def advise(data: str, *, size: int, channels: int, steps: int, batch: int, seed:
     flat = "no longer falls" if len(means) * WINDOW < steps else "may still fall: more --steps"
     return "\n".join([
         f"the auto-encoder alone on {len(images.images)} images of {images.name}, {channels} x {size} x {size}:",
-        "  E(x) by 100 steps: " + ", ".join(f"{m:.3g}" for m in means) + f" ({flat})",
+        f"  E(x) by {min(WINDOW, steps)} steps: " + ", ".join(f"{m:.3g}" for m in means) + f" ({flat})",
         f"start the search at --margin {proposal:g} (RMS {proposal / d**0.5:.3g} a pixel), then twice and half of it;",
         f"in other units: --energy ssq --margin {convert_margin(proposal, d, 'l2', 'ssq'):.3g}, "
         f"--energy mse --margin {convert_margin(proposal, d, 'l2', 'mse'):.3g}.",

@@ -7,6 +7,7 @@ checkpoints/000500.safetensors  newest few and best.safetensors
 evaluation.json, neighbours.png, report.html
 """
 
+import inspect
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -17,9 +18,9 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from energan import __version__
-from energan.data import NAMED, Images
+from energan.data import NAMED, Batches, Images
 from energan.errors import UserError
-from energan.files import read_weights, write_json, write_weights
+from energan.files import read_weights, unwritable, write_json, write_weights
 from energan.game import Game
 from energan.machine import environment
 from energan.model import Model, standing
@@ -27,6 +28,7 @@ from energan.play import One, State, leaves
 
 FORMAT = 1
 KEPT = 3  # newest checkpoints
+NEEDED = ("recipe", "arguments", "steps", "precision", "device", "data", "status")  # of run.json, to go on or sample
 
 
 class Run(NamedTuple):
@@ -59,8 +61,13 @@ class Run(NamedTuple):
 
 
 def create(folder: Path, run: Run, data: Images, recipe: str, arguments: Mapping[str, Any], command: str) -> None:
-    """Writes run.json of a new run. UserError if the folder holds something else already."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    """Writes run.json of a new run. UserError if the folder holds something already, or the data no batch."""
+    Batches(data.images, data.labels, run.batch, run.seed)  # refused before anything is written
+    try:
+        taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    except OSError as error:  # a name too long, a folder that may not be looked into
+        raise unwritable(folder, error) from error
+    if taken:
         raise UserError(f"{folder} is there already and not empty; choose another --out, or `energan resume {folder}`")
     players = {
         name: {
@@ -112,13 +119,19 @@ def read(folder: Path) -> dict[str, Any]:
     path = folder / "run.json"
     try:
         record = json.loads(path.read_text())
-        number = record["format"]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{folder} is not a run folder: it has no run.json") from None
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise UserError(f"{path} is damaged: {error}") from error
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
+    except ValueError as error:
+        raise UserError(f"{path} is damaged: it is no JSON ({error})") from error
+    number = record.get("format") if isinstance(record, dict) else None
+    if not isinstance(number, int):
+        raise UserError(f"{path} is damaged: it has no format number")
     if number > FORMAT:
         raise UserError(f"{folder} has run folder format {number}, this Energan reads up to {FORMAT}: upgrade energan")
+    if lacking := [key for key in NEEDED if key not in record]:
+        raise UserError(f"{path} is damaged: it lacks {', '.join(lacking)}")
     return record
 
 
@@ -128,12 +141,17 @@ def update(folder: Path, **changes: Any) -> None:
 
 
 def rebuild(record: Mapping[str, Any], **changes: Any) -> Run:
-    """The Run that run.json describes: its recipe called with its arguments."""
+    """The Run that run.json describes: its recipe called with its arguments. UserError if it is none of ours."""
     from energan.recipes import RECIPES
 
     if record["recipe"] not in RECIPES:
         raise UserError(f"this run's recipe {record['recipe']!r} is not one that this Energan has")
-    return RECIPES[record["recipe"]](**{**record["arguments"], **changes})
+    make, arguments = RECIPES[record["recipe"]], {**record["arguments"], **changes}
+    try:
+        inspect.signature(make).bind(**arguments)
+    except TypeError as error:
+        raise UserError(f"this run's arguments are not those of this Energan's {record['recipe']}: {error}") from error
+    return make(**arguments)
 
 
 def save(folder: Path, one: One, model: Model, name: str | None = None) -> Path:
@@ -152,9 +170,8 @@ def save(folder: Path, one: One, model: Model, name: str | None = None) -> Path:
 
 def numbered(folder: Path) -> list[Path]:
     """The checkpoints by step, oldest first."""
-    return sorted(
-        (folder / "checkpoints").glob("[0-9]*.safetensors"), key=lambda p: int(p.stem) if p.stem.isdigit() else -1
-    )
+    found = (folder / "checkpoints").glob("[0-9]*.safetensors")
+    return sorted((p for p in found if p.stem.isdecimal()), key=lambda p: int(p.stem))
 
 
 def newest(folder: Path) -> Path:
@@ -204,7 +221,7 @@ def find(folder: Path, checkpoint: str | Path | None) -> Path:
     """The path of a checkpoint named by None (newest), "best", a step, or itself."""
     if checkpoint is None:
         return newest(folder)
-    stem = f"{checkpoint:0>6}" if str(checkpoint).isdigit() else checkpoint
+    stem = str(checkpoint).zfill(6) if str(checkpoint).isdecimal() else checkpoint
     for path in (folder / "checkpoints" / f"{stem}.safetensors", Path(checkpoint)):
         if path.is_file():
             return path

@@ -11,7 +11,9 @@ from torch import Tensor
 
 from energan import metrics, runs
 from energan.data import Batches, Images
+from energan.errors import UserError
 from energan.evaluation import usable_network
+from energan.files import unwritable
 from energan.log import Log
 from energan.metrics.networks import Description, describe
 from energan.model import Model, ready
@@ -29,7 +31,8 @@ def train(run: Run, folder: Path, data: Images, *, quiet: bool = False) -> str:
     """Trains in `folder` (where run.json is) from its newest checkpoint, or from the start, up to run.steps.
 
     Returns "finished", or "stopped" after Ctrl-C or SIGTERM: then all is saved, and training again continues exactly.
-    UserError where training diverges; the last good checkpoint is kept.
+    UserError where training diverges (the last good checkpoint is kept), where the newest checkpoint cannot be
+    continued from, and where the folder cannot be written.
     """
     one = One(
         run.game,
@@ -41,24 +44,41 @@ def train(run: Run, folder: Path, data: Images, *, quiet: bool = False) -> str:
         compile=run.compile,
     )
     if runs.numbered(folder):
-        one.load(runs.read_checkpoint(runs.newest(folder))[0])
+        _continue(one, runs.newest(folder))
     save_sheet(data.images[:SHEET], folder / "real.png")
     reference = run.test_set().images
     network = usable_network(run, reference)
     real = describe(reference[:MEASURED], network) if network else None
-    with _signals() as caught, Log(folder, run, one.t, quiet) as log:
-        while one.t < run.steps and not caught:
-            log.add(one.step())
-            if one.t % log.every == 0 or one.t == run.steps:
+    try:
+        with _signals() as caught, Log(folder, run, one.t, quiet) as log:
+            while one.t < run.steps and not caught:
+                log.add(one.step())
+                look = one.t % run.every == 0 or one.t == run.steps
+                if look or one.t % log.every == 0:
+                    log.line()  # before a checkpoint too: no exploded state is kept as the last good one
+                if look:
+                    _look(run, folder, one, data.images, real, log)
+            if one.t % run.every and one.t < run.steps:  # stopped between two looks
                 log.line()
-            if one.t % run.every == 0 or one.t == run.steps:
-                _look(run, folder, one, data.images, real, log)
-        if one.t % run.every and one.t < run.steps:  # stopped between two looks
-            log.check(one)
-            runs.save(folder, one, ready(one, data.images, run.batch))
-        state = "finished" if one.t >= run.steps else "stopped"
-        log.status(state, f"stopped by {caught[0]}" if state == "stopped" else "")
+                log.check(one)
+                runs.save(folder, one, ready(one, data.images, run.batch))
+            state = "finished" if one.t >= run.steps else "stopped"
+            log.status(state, f"stopped by {caught[0]}" if state == "stopped" else "")
+    except BrokenPipeError:
+        raise  # of the terminal, not of the folder
+    except OSError as error:  # TensorBoard's files are not ours to write
+        raise unwritable(folder, error) from error
     return state
+
+
+def _continue(one: One, checkpoint: Path) -> None:
+    try:
+        one.load(runs.read_checkpoint(checkpoint)[0])
+    except (KeyError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"{checkpoint} does not fit this run ({reason}); delete it to go on from an older one"
+        ) from error
 
 
 def _look(run: Run, folder: Path, one: One, images: Tensor, real: Description | None, log: Log) -> None:

@@ -1,5 +1,6 @@
 """What recipes share: how images are brought into a net's shape, and the checks of what users may set."""
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Literal
@@ -16,17 +17,41 @@ Energy = Literal["l2", "ssq", "mse"]
 
 
 def positive(**values: float) -> None:
-    """UserError unless every value is above 0."""
+    """UserError unless every value is above 0 (and finite)."""
     for name, value in values.items():
-        if not value > 0:
-            raise UserError(f"--{name.replace('_', '-')} must be above 0, got {value}")
+        if not 0 < value < math.inf:
+            raise UserError(f"{_flag(name)} must be above 0, got {value}")
 
 
 def not_negative(**values: float) -> None:
-    """UserError unless every value is 0 or above."""
+    """UserError unless every value is 0 or above (and finite)."""
     for name, value in values.items():
-        if not value >= 0:
-            raise UserError(f"--{name.replace('_', '-')} must be 0 or above, got {value}")
+        if not 0 <= value < math.inf:
+            raise UserError(f"{_flag(name)} must be 0 or above, got {value}")
+
+
+def share(**values: float) -> None:
+    """UserError unless every value is in [0, 1): a decay, a rate of dropout, a share of a target."""
+    for name, value in values.items():
+        if not 0 <= value < 1:
+            raise UserError(f"{_flag(name)} must be 0 or above and below 1, got {value}")
+
+
+def at_least(least: int, **values: int) -> None:
+    """UserError unless every value is `least` or more."""
+    for name, value in values.items():
+        if value < least:
+            raise UserError(f"{_flag(name)} must be {least} or more, got {value}")
+
+
+def usable_seed(seed: int) -> None:
+    """UserError unless both torch and NumPy take the seed."""
+    if not 0 <= seed < 2**63:
+        raise UserError(f"--seed must be from 0 to 2^63 - 1, got {seed}")
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def padded_digits(source: str, split: str) -> "Images":
@@ -66,8 +91,9 @@ def run(
     from energan.machine import pick_device, pick_precision
     from energan.runs import Run
 
-    positive(steps=steps, batch=batch, every=every)
-    not_negative(average=average, one_less_average=1 - average)
+    positive(steps=steps, every=every)
+    at_least(2, batch=batch)  # one image has no batch statistics, and no pairs to pull away
+    share(average=average)
     device = pick_device(device)
     return Run(
         game=game,

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from energan.recipes.common import Energy, Precision, not_negative, positive, resized, run
+from energan.recipes.common import Energy, Precision, not_negative, positive, resized, run, share, usable_seed
 
 if TYPE_CHECKING:
     from energan.runs import Run
@@ -56,6 +56,8 @@ def ebgan_pt_64(
 
     positive(margin=margin, z=z, width=width, lr=lr)
     not_negative(pt=pt)
+    share(beta1=beta1)
+    usable_seed(seed)
     with seeded(seed):
         G = dcgan.Generator(z, channels=channels, size=64, width=width)
         D = autoencoder.Autoencoder(channels=channels, maps=(width, 2 * width, 4 * width))
@@ -110,7 +112,8 @@ def dcgan_64(
     from energan.optimizers import Adam
 
     positive(z=z, width=width, lr=lr)
-    not_negative(smoothing=smoothing)
+    share(smoothing=smoothing, beta1=beta1)
+    usable_seed(seed)
     with seeded(seed):
         G = dcgan.Generator(z, channels=channels, size=64, width=width)
         D = dcgan.Discriminator(channels=channels, size=64, width=width)

@@ -5,7 +5,17 @@ Any set of 28 x 28 grey images will do: --data fashion-mnist, a folder, an .npz.
 
 from typing import TYPE_CHECKING, Literal
 
-from energan.recipes.common import Energy, Precision, not_negative, padded_digits, positive, run
+from energan.recipes.common import (
+    Energy,
+    Precision,
+    at_least,
+    not_negative,
+    padded_digits,
+    positive,
+    run,
+    share,
+    usable_seed,
+)
 
 if TYPE_CHECKING:
     from energan.runs import Run
@@ -59,6 +69,8 @@ def ebgan_pt_mnist(
 
     positive(margin=margin, z=z, width=width, lr=lr)
     not_negative(pt=pt)
+    share(beta1=beta1)
+    usable_seed(seed)
     with seeded(seed):
         G = dcgan.Generator(z, channels=1, size=32, width=width)
         D = autoencoder.Autoencoder(channels=1, maps=(width, 2 * width, 4 * width))
@@ -122,8 +134,11 @@ def ebgan_mnist(
     from energan.noise import seeded
     from energan.optimizers import Adam
 
-    positive(margin=margin, z=z, layers_g=layers_g, size_g=size_g, layers_d=layers_d - 1, size_d=size_d, lr=lr)
-    not_negative(pt=pt, dropout_d=dropout_d)
+    positive(margin=margin, z=z, layers_g=layers_g, size_g=size_g, size_d=size_d, lr=lr)
+    at_least(2, layers_d=layers_d)
+    not_negative(pt=pt)
+    share(dropout_d=dropout_d)
+    usable_seed(seed)
     with seeded(seed):
         G = mlp.Generator(z, SHAPE, layers=layers_g, size=size_g)
         D = mlp.Autoencoder(SHAPE, layers=layers_d, size=size_d, dropout=dropout_d, code=code)
@@ -190,8 +205,10 @@ def gan_mnist(
     from energan.noise import seeded
     from energan.optimizers import SGD, Adam
 
-    positive(z=z, layers_g=layers_g, size_g=size_g, layers_d=layers_d - 1, size_d=size_d, lr=lr)
-    not_negative(smoothing=smoothing, dropout_d=dropout_d)
+    positive(z=z, layers_g=layers_g, size_g=size_g, size_d=size_d, lr=lr)
+    at_least(2, layers_d=layers_d)
+    share(smoothing=smoothing, dropout_d=dropout_d)
+    usable_seed(seed)
     with seeded(seed):
         G = mlp.Generator(z, SHAPE, layers=layers_g, size=size_g)
         D = mlp.Discriminator(SHAPE, layers=layers_d, size=size_d, dropout=dropout_d)
