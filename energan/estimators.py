@@ -1,0 +1,311 @@
+"""scikit-learn's face: fit / sample / score_samples / predict, as IsolationForest and KernelDensity have them.
+
+    detector = EBGAN(random_state=0).fit(X)
+    detector.sample(64), detector.score_samples(X), detector.predict(X)
+
+X is images (n, h, w), (n, h, w, c) or (n, c, h, w), or, for EBGAN, a table (n, d); energan.data.rows says how it is
+scaled. Images are padded to 2^k x 2^k pixels, and samples are cropped again.
+
+As scikit-learn promises, what cannot be used raises ValueError; parameters are looked at in `fit`, which sets the
+fitted attributes (trailing underscore) all at its end: one that is interrupted or fails leaves the estimator as it was.
+"""
+
+import copy
+from typing import Any, Literal, NamedTuple, Self, final
+
+import numpy as np
+import torch
+from jaxtyping import Float, Num
+from numpy import ndarray as Array
+from sklearn.base import BaseEstimator, OutlierMixin
+from sklearn.utils import Tags, check_array, check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor, nn
+
+from energan.data import Batches
+from energan.data.progress import counted
+from energan.data.rows import Frame, learn_frame, to_pixels, to_rows, unnamed
+from energan.game import Game
+from energan.games import GAMES
+from energan.machine import pick_device, pick_precision
+from energan.margin import converged_energy
+from energan.model import CHUNK, Model, ready
+from energan.nets import autoencoder, dcgan, mlp
+from energan.noise import seeded
+from energan.optimizers import Adam
+from energan.play import One
+from energan.terms.energy import Kind, convert_margin
+
+ADVICE = 1000  # steps of the auto-encoder alone, at most, for margin="auto"
+Precision = Literal["auto", "bf16", "fp32"]
+
+
+class Given(NamedTuple):
+    """What `fit` trains on and with, made from X and the parameters."""
+
+    frame: Frame
+    images: Num[Tensor, "n c h w"]
+    batch: int
+    seed: int
+    precision: str
+    device: str
+
+
+def _given(estimator: Any, X: Any) -> Given:
+    """ValueError for data that cannot be used, and for parameters of both estimators out of range."""
+    _at_least(1, steps=estimator.steps, width=estimator.width, z=estimator.z)
+    _at_least(2, batch=estimator.batch)
+    _above_zero(lr=estimator.lr)
+    array = check_array(X, allow_nd=True, ensure_min_samples=2, estimator=estimator)
+    frame, device, precision = learn_frame(array), pick_device(estimator.device), estimator.precision
+    if precision == "auto":
+        precision = "fp32" if frame.layout == "n d" else pick_precision("auto", device)
+    batch = min(estimator.batch, len(array))
+    return Given(frame, to_pixels(array, frame), batch, _seed(estimator.random_state), precision, device)
+
+
+def _train(game: Game, given: Given, steps: int, verbose: int) -> Model:
+    """The game played on the images; G's weights are averaged over about the last tenth of the steps."""
+    source = Batches(given.images, None, given.batch, given.seed)
+    average = {"G": max(0.0, 1 - 10 / steps)}
+    one = One(game, source, seed=given.seed, precision=given.precision, device=given.device, average=average)
+    for _ in counted(range(steps), steps * given.batch, "training", each=given.batch, show=verbose > 0):
+        one.step()
+    if not all(w.isfinite().all() for net in one.nets.values() for w in net.parameters()):
+        raise ValueError("training diverged (weights are no longer finite): lower lr, or margin if there is one")
+    # whole batches only: batch statistics of a single row do not exist
+    return ready(one, given.images[: len(given.images) // given.batch * given.batch], given.batch, given.seed)
+
+
+def _remember(estimator: Any, X: Any, frame: Frame, model: Model) -> None:
+    """The fitted attributes that all estimators have."""
+    validate_data(estimator, X, skip_check_array=True)  # n_features_in_, feature_names_in_
+    estimator.frame_ = frame
+    estimator.networks_ = {name: net.cpu() for name, net in model.nets.items()}
+
+
+@torch.no_grad()
+def _sample(estimator: Any, n: int, random_state: Any) -> Num[Array, "n ..."]:
+    check_is_fitted(estimator)
+    _at_least(1, n_samples=n)
+    model = estimator._model()
+    seed = _seed(estimator.random_state if random_state is None else random_state) + 1  # not the noise it trained on
+    generator, draw = torch.Generator(model.device).manual_seed(seed), model.generator
+    chunks = [draw(*model.noise(CHUNK, generator)).cpu() for _ in range(0, n, CHUNK)]
+    return to_rows(torch.cat(chunks)[:n], estimator.frame_)
+
+
+def _seed(random_state: Any) -> int:
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def _at_least(least: float, **values: float) -> None:
+    for name, value in values.items():
+        if not value >= least:
+            raise ValueError(f"{name} must be {least} or above, got {value}")
+
+
+def _above_zero(**values: float) -> None:
+    for name, value in values.items():
+        if not value > 0:
+            raise ValueError(f"{name} must be above 0, got {value}")
+
+
+def _checked(estimator: Any, X: Any) -> Num[Array, "n ..."]:
+    """X for a fitted estimator: numbers, finite, with the features that it was fitted on. ValueError if not."""
+    check_is_fitted(estimator)
+    X = validate_data(estimator, X, reset=False, allow_nd=True)
+    if X.shape[1:] != estimator.frame_.shape:
+        raise ValueError(f"X has rows of shape {X.shape[1:]}, but fit saw {estimator.frame_.shape}")
+    return X
+
+
+@final
+class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
+    """EBGAN-PT (Zhao, Mathieu & LeCun 2016, arXiv:1609.03126): draws new rows, and says how unusual a row is.
+
+    Images get the convolutional networks of appendix C, tables fully connected ones of 8 `width` units.
+
+    margin         m of the hinge in units of the energy, above 0; "auto": the converged energy of the auto-encoder
+                   trained alone (appendix E), the paper's start for a search
+    pt             weight of the pulling-away term (eq. 14); 0 is plain EBGAN
+    kind           of energy: "l2" ||r - x|| (the paper's), "ssq" its square, "mse" its square per number; x in [-1, 1]
+    steps, batch   training steps (a turn of D, a turn of G each); rows a turn, 2 or more (at most all of X are taken)
+    width, z       feature maps at half resolution; dimensions of the noise
+    lr, beta1      of Adam, for both players
+    contamination  share of the training rows that `predict` calls outliers, in (0, 0.5]
+    random_state   None, an int or a RandomState; an int makes `fit` and `sample` repeat bit for bit on one machine
+    precision      of training: bf16, fp32, or auto (bf16 for images where there are units for it); scores are fp32
+    device         cpu, cuda, or auto
+    verbose        1: a progress bar on stderr
+
+    Fitted: margin_, offset_ (score below which a row is an outlier), networks_ {"G", "D"}, frame_ (how X is scaled),
+    n_features_in_ (of images: of their second axis), feature_names_in_ (of data frames).
+    """
+
+    def __init__(
+        self,
+        *,
+        margin: float | Literal["auto"] = "auto",
+        pt: float = 0.1,
+        kind: Kind = "l2",
+        steps: int = 2000,
+        batch: int = 64,
+        width: int = 32,
+        z: int = 100,
+        lr: float = 2e-4,
+        beta1: float = 0.5,
+        contamination: float = 0.1,
+        random_state: Any = None,
+        precision: Precision = "auto",
+        device: str = "auto",
+        verbose: int = 0,
+    ) -> None:
+        self.margin, self.pt, self.kind = margin, pt, kind
+        self.steps, self.batch, self.width, self.z = steps, batch, width, z
+        self.lr, self.beta1, self.contamination = lr, beta1, contamination
+        self.random_state, self.precision, self.device, self.verbose = random_state, precision, device, verbose
+
+    def _check_parameters(self) -> None:
+        _at_least(0, pt=self.pt)
+        _above_zero(contamination=self.contamination)
+        if isinstance(self.margin, str) and self.margin != "auto":
+            raise ValueError(f"margin must be a number above 0 or 'auto', got {self.margin!r}")
+        if self.margin != "auto":
+            _above_zero(margin=self.margin)
+        if self.contamination > 0.5:
+            raise ValueError(f"contamination must be 0.5 or below, got {self.contamination}")
+        if self.kind not in ("l2", "ssq", "mse"):
+            raise ValueError(f"kind must be 'l2', 'ssq' or 'mse', got {self.kind!r}")
+
+    def _networks(self, frame: Frame) -> dict[str, nn.Module]:
+        width, (channels, _, d) = self.width, frame.chw
+        if frame.layout == "n d":
+            G: nn.Module = mlp.Generator(self.z, (1, 1, d), layers=3, size=8 * width)
+            return {"G": G, "D": mlp.Autoencoder((1, 1, d), layers=3, size=8 * width)}
+        G = dcgan.Generator(self.z, channels=channels, size=frame.side, width=width)
+        maps = [width * 2**i for i in range(3 if frame.side <= 64 else 4)]
+        return {"G": G, "D": autoencoder.Autoencoder(channels=channels, maps=maps)}
+
+    def _game(self, networks: dict[str, nn.Module], margin: float) -> Game:
+        adam = Adam(self.lr, self.beta1)
+        given = {"margin": margin, "kind": self.kind, "optimizer_G": adam, "optimizer_D": adam}
+        if self.pt:
+            return GAMES["ebgan-pt"](networks["G"], networks["D"], self.z, pt=self.pt, **given)
+        return GAMES["ebgan"](networks["G"], networks["D"], self.z, **given)
+
+    def _model(self) -> Model:
+        networks = copy.deepcopy(self.networks_)  # what is fitted stays where it is, also beside a GPU
+        return Model(self._game(networks, self.margin_), networks, pick_device(self.device))
+
+    def fit(self, X: Num[Array, "n ..."], y: None = None) -> Self:
+        """Trains on the n >= 2 rows of X. ValueError for data or parameters that cannot be used, or if it diverges."""
+        self._check_parameters()
+        given = _given(self, X)
+        with seeded(given.seed):
+            networks = self._networks(given.frame)
+        margin = self._advised(copy.deepcopy(networks["D"]), given) if self.margin == "auto" else self.margin
+        model = _train(self._game(networks, margin), given, self.steps, self.verbose)
+        scores = -model.score(given.images).double().numpy()
+        _remember(self, X, given.frame, model)
+        self.margin_, self.offset_ = margin, float(np.percentile(scores, 100 * self.contamination))
+        return self
+
+    def _advised(self, D: nn.Module, given: Given) -> float:
+        means = converged_energy(
+            D, unnamed(given.images), steps=min(self.steps, ADVICE), batch=given.batch, seed=given.seed,
+            precision=given.precision,
+        )  # fmt: skip
+        return convert_margin(means[-1], given.images[0].numel(), "l2", self.kind)
+
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> Num[Array, "n ..."]:
+        """New rows, shaped as X's: bytes if X was bytes, else floats in X's range. random_state: None is the fit's."""
+        return _sample(self, n_samples, random_state)
+
+    def energy(self, X: Num[Array, "n ..."]) -> Float[Array, " n"]:
+        """E(x) of each row, (n,), >= 0: high where it is unlike the training data."""
+        pixels = to_pixels(_checked(self, X), self.frame_)
+        return self._model().score(pixels).double().numpy()
+
+    def score_samples(self, X: Num[Array, "n ..."]) -> Float[Array, " n"]:
+        """Minus the energy of each row, (n,): higher is more like the training data."""
+        return -self.energy(X)
+
+    def decision_function(self, X: Num[Array, "n ..."]) -> Float[Array, " n"]:
+        """`score_samples` less `offset_`, (n,): below 0 is an outlier."""
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X: Num[Array, "n ..."]) -> Num[Array, " n"]:
+        """1 for each row that is like the training data, -1 for each outlier."""
+        return np.where(self.decision_function(X) >= 0, 1, -1)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+@final
+class DCGAN(BaseEstimator):  # type: ignore[misc]
+    """DCGAN (Radford, Metz & Chintala 2015, arXiv:1511.06434) with 4 x 4 kernels: draws new images.
+
+    It has no `score_samples`: a trained D tells real images from G's, which says little about any others.
+
+    steps, batch   training steps (a turn of D, a turn of G each); images a turn, 2 or more (at most all of X are taken)
+    width, z       feature maps at half resolution; dimensions of the noise
+    lr, beta1      of Adam, for both players
+    smoothing      one-sided label smoothing: the target of real images is 1 less this, in [0, 1)
+    random_state, precision, device, verbose   as EBGAN's
+
+    Fitted: networks_ {"G", "D"}, frame_ (how X is scaled), n_features_in_ (X's second axis).
+    """
+
+    def __init__(
+        self,
+        *,
+        steps: int = 2000,
+        batch: int = 64,
+        width: int = 32,
+        z: int = 100,
+        lr: float = 2e-4,
+        beta1: float = 0.5,
+        smoothing: float = 0.0,
+        random_state: Any = None,
+        precision: Precision = "auto",
+        device: str = "auto",
+        verbose: int = 0,
+    ) -> None:
+        self.steps, self.batch, self.width, self.z = steps, batch, width, z
+        self.lr, self.beta1, self.smoothing = lr, beta1, smoothing
+        self.random_state, self.precision, self.device, self.verbose = random_state, precision, device, verbose
+
+    def _game(self, networks: dict[str, nn.Module]) -> Game:
+        adam = Adam(self.lr, self.beta1)
+        G, D = networks["G"], networks["D"]
+        return GAMES["gan"](G, D, self.z, smoothing=self.smoothing, optimizer_G=adam, optimizer_D=adam)
+
+    def _model(self) -> Model:
+        networks = copy.deepcopy(self.networks_)
+        return Model(self._game(networks), networks, pick_device(self.device))
+
+    def fit(self, X: Num[Array, "n ..."], y: None = None) -> Self:
+        """Trains on n >= 2 images. ValueError for data or parameters that cannot be used, or if it diverges."""
+        if not 0 <= self.smoothing < 1:
+            raise ValueError(f"smoothing must be in [0, 1), got {self.smoothing}")
+        given = _given(self, X)
+        if given.frame.layout == "n d":
+            raise ValueError("DCGAN is convolutional and needs images, but X is a table (n, d); EBGAN takes tables")
+        shape = {"channels": given.frame.chw[0], "size": given.frame.side, "width": self.width}
+        with seeded(given.seed):
+            networks = {"G": dcgan.Generator(self.z, **shape), "D": dcgan.Discriminator(**shape)}
+        _remember(self, X, given.frame, _train(self._game(networks), given, self.steps, self.verbose))
+        return self
+
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> Num[Array, "n ..."]:
+        """New images, shaped as X's: bytes if X was, else floats in X's range. random_state: None is the fit's."""
+        return _sample(self, n_samples, random_state)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array, tags.input_tags.three_d_array = False, True
+        return tags
