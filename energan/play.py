@@ -75,7 +75,7 @@ class One:
         self.game, self._source, self._precision = game, source, precision
         self.device = torch.device(device)
         self._dtype = DTYPES[precision]
-        self.nets = {name: self._place(player.net) for name, player in game.players.items()}
+        self.nets = {name: self._place(player) for name, player in game.players.items()}
         self.players = Players(self.nets)
         learners = {name: p.optimizer for name, p in game.players.items() if p.optimizer}
         self._weights = {name: _weights(net) for name, net in self.nets.items()}
@@ -91,9 +91,10 @@ class One:
         )
         self._compiled: dict[Objective, Objective] = {}
 
-    def _place(self, net: nn.Module) -> nn.Module:
+    def _place(self, player: Player) -> nn.Module:
         # channels-last is what convolutions are fastest in, on this side of 5-d tensors
-        return net.to(self.device, self._dtype).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        net = player.net.to(self.device, self._dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return net.train(player.optimizer is not None)  # a frozen net neither drops nor normalises by the batch
 
     def step(self) -> Logs:
         """Plays step t's turns; gives their logs, () each and not synchronised, keyed "turn/name"."""
@@ -202,7 +203,8 @@ class Many:
         self.game, self._sources, self._precision = games[0], sources, precision
         self._device, self._dtype = torch.device(device), DTYPES[precision]
         self._nets = {
-            name: player.net.to(self._device, self._dtype).train() for name, player in games[0].players.items()
+            name: player.net.to(self._device, self._dtype).train(player.optimizer is not None)
+            for name, player in games[0].players.items()
         }
         self._optimizers = {name: p.optimizer for name, p in games[0].players.items() if p.optimizer}
         self._weights = {name: self._stack([_weights(g.players[name].net) for g in games]) for name in self._nets}
