@@ -3,7 +3,9 @@
 import json
 import math
 import re
+from base64 import b64decode
 from html import unescape
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from sklearn.datasets import load_digits
 from energan.errors import UserError
 from energan.report import charts, words, write_report
 from energan.report.folder import Histogram, Logged, read
-from energan.report.pictures import FRAMES, evenly, frames, picture, sheets
+from energan.report.pictures import FRAMES, evenly, frames, groups, picture, sheets
 
 STEPS = 3000
 
@@ -46,8 +48,11 @@ def make_run(run: Path, images: np.ndarray | None = None, *, game: str = "ebgan-
         fake = (1 - share) * real[64:128] + share * (noise + 110)
         sheet(fake.clip(0, 255).astype(np.uint8), 8).save(run / "samples" / f"{step:06}.png")
     sheet(real[:64], 8).save(run / "real.png")
-    sheet(real[200:248], 6).save(run / "neighbours.png")
-    write(run / "neighbours.json", {"space": "MNIST features", "distances": [4.0, 2.5, 8.0]})
+    sheet(real[200:248], 16).save(run / "neighbours.png")
+    distances = [[4.0 + i, 9.0, 9.5] for i in range(12)]
+    write(
+        run / "neighbours.json", {"space": "MNIST features", "searched": 20000, "distances": distances, "columns": 16}
+    )
     (run / "checkpoints" / f"{STEPS:06}.safetensors").write_bytes(b"\0" * 4096)
     write(
         run / "evaluation.json",
@@ -235,10 +240,10 @@ def test_metrics_come_with_their_feature_network_and_sample_count(whole: Path):
     assert "MNIST-FID ↓ lower is better 12.34" in text
     assert "MNIST-IS ↑ higher is better 8.21" in text
     assert "on 10,000 samples against mnist test, 10000 images, with the feature network mnist" in text
-    assert (
-        "In MNIST features, the median distance from a sample to its nearest training image is 4 , the least 2.5"
-        in text
-    )
+    assert "First a sample, then the 3 training images most like it." in text
+    assert "in MNIST features among 20,000 training images" in text
+    assert "to the nearest is 9.5 , the least 4." in text
+    assert all(f"distance {4 + i}" in text for i in range(12))
 
 
 def test_without_an_evaluation_the_last_metrics_of_training_are_shown(tmp_path: Path):
@@ -251,13 +256,13 @@ def test_without_an_evaluation_the_last_metrics_of_training_are_shown(tmp_path: 
 
 def test_the_page_loads_nothing_and_holds_every_image(whole: Path):
     page = (whole / "report.html").read_text(encoding="utf-8")
-    addresses = re.findall(r"""(?:src|href|action|poster|data)=["']([^"']*)["']""", page) + re.findall(
-        r"url\(([^)]*)\)", page
-    )
+    addresses = re.findall(r"""(?:src|href|action|poster|data)=["']([^"']*)["']""", page)
+    addresses += re.findall(r"url\(([^)]*)\)", page)
     assert all(a.startswith(("data:", "#")) for a in addresses)
     assert "@import" not in page
     assert "default-src 'none'" in page
-    assert page.count("data:image/png;base64,") == 3 + 1 + 13  # final, real, neighbours; the shown frame; all frames
+    final, real, neighbours, shown, all_frames = 1, 1, 12, 1, 13
+    assert page.count("data:image/png;base64,") == final + real + neighbours + shown + all_frames
 
 
 @pytest.mark.parametrize(
@@ -274,7 +279,7 @@ def test_a_missing_piece_is_a_sentence(tmp_path: Path, missing: str):
         "real.png": "The sheet of real images, real.png, is not in this run folder",
         "evaluation.json": "Measured during training",
         "neighbours.png": "neighbours.png is missing",
-        "neighbours.json": "Nearest training images",
+        "neighbours.json": "Samples, each followed by",
         "checkpoints": "holds no checkpoint",
     }
     assert said[missing] in text_of(run)
@@ -311,7 +316,7 @@ def test_unexpected_types_in_a_run_folder_never_raise(tmp_path: Path, junk: obje
     ]
     (run / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     for name in ("evaluation.json", "neighbours.json"):
-        write(run / name, {"metrics": junk, "distances": junk, "step": junk, "samples": junk})
+        write(run / name, {"metrics": junk, "distances": junk, "columns": junk, "step": junk, "samples": junk})
     assert write_report(run).stat().st_size > 10_000
     parts = configuration("ebgan-pt")
     for part in ("game", "data", "environment", "status"):
@@ -335,7 +340,7 @@ def test_names_and_texts_cannot_become_markup(tmp_path: Path):
     with (run / "log.jsonl").open("a") as log:
         log.write(json.dumps({"step": 9000, "logs": {f"D/{attack}": 1.0}}) + "\n")
     write(run / "evaluation.json", {"metrics": {attack: 1.0}, "network": attack, "reference": attack})
-    write(run / "neighbours.json", {"space": attack, "distances": [1.0]})
+    write(run / "neighbours.json", {"space": attack, "distances": [1.0], "columns": attack})
     page = write_report(run).read_text(encoding="utf-8")
     assert "<script>alert" not in page
     assert "<img src=x" not in page
@@ -421,6 +426,35 @@ def test_unreadable_pictures_are_left_out(tmp_path: Path):
     assert "Unreadable and left out: 003000.png" in text_of(run)
     assert "real.png, is not" in text_of(run)
     assert picture(run / "none.png") is None
+
+
+def test_a_sheet_of_neighbours_is_cut_into_strips_of_one_sample_each(tmp_path: Path):
+    values = np.arange(1, 17, dtype=np.uint8)[:, None, None].repeat(6, 1).repeat(5, 2)  # 16 images 6 high, 5 wide
+    sheet(values, 8).save(tmp_path / "sheet.png")
+    strips = groups(tmp_path / "sheet.png", 8, 4, 3)
+    assert [(s.width, s.height) for s in strips] == [(23, 6)] * 3
+    for i, strip in enumerate(strips):
+        pixels = np.asarray(Image.open(BytesIO(b64decode(strip.uri.split(",", 1)[1]))))
+        assert pixels[0].tolist()[::6] == [4 * i + 1, 4 * i + 2, 4 * i + 3, 4 * i + 4]
+    assert groups(tmp_path / "sheet.png", 7, 7, 3) == []
+    assert groups(tmp_path / "sheet.png", 8, 3, 3) == []
+    assert groups(tmp_path / "none.png", 8, 4, 3) == []
+
+
+def test_neighbours_of_unknown_layout_are_shown_whole(tmp_path: Path):
+    run = make_run(tmp_path / "run")
+    (run / "neighbours.json").unlink()
+    write_report(run)
+    assert "Samples, each followed by the training images most like it." in text_of(run)
+    assert 'class="neighbours"' in (run / "report.html").read_text(encoding="utf-8")
+
+
+def test_no_feature_network_is_named_where_none_measured(tmp_path: Path):
+    run = make_run(tmp_path / "run")
+    write(run / "evaluation.json", {"step": 3000, "samples": 12, "metrics": {"E(G(z))": 8.5}, "network": ""})
+    write_report(run)
+    assert "Measured at step 3,000 on 12 samples." in text_of(run)
+    assert "E(G(z)) 8.5 mean energy of generated images" in text_of(run)
 
 
 def test_a_resumed_run_counts_each_step_once_and_half_lines_not_at_all(tmp_path: Path):

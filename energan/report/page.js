@@ -248,13 +248,15 @@
         const map = el("svg", { class: "plot map", role: "img", "aria-label": `Energies of ${tone === "real" ? "real" : "generated"} images at all steps` }, holder);
         const width = Math.max(240, maps.clientWidth / columns - 12);
         const scales = axes(map, { width, height: 230 }, { x0: bounds[0], x1: bounds.at(-1), y0: low, y1: top, xname: "step" });
-        const most = Math.max(...frames.flatMap((f) => f[tone]), 1e-6);
+        // Shares per unit of energy: the bins of two steps may differ in width.
+        const density = (f, j) => f[tone][j] / (f.edges[j + 1] - f.edges[j]);
+        const densest = Math.max(...frames.flatMap((f) => f[tone].map((_, j) => density(f, j))), 1e-30);
         frames.forEach((f, i) => {
           const x = Math.round(scales.x(bounds[i])), wide = Math.round(scales.x(bounds[i + 1])) - x;
           f[tone].forEach((share, j) => {
             if (!share || f.edges[j] >= top) return;
             const y = Math.round(scales.y(Math.min(f.edges[j + 1], top)));
-            el("rect", { class: tone, x, y, width: wide, height: Math.round(scales.y(f.edges[j])) - y, "fill-opacity": Math.sqrt(share / most).toFixed(3) }, map);
+            el("rect", { class: tone, x, y, width: wide, height: Math.round(scales.y(f.edges[j])) - y, "fill-opacity": Math.sqrt(density(f, j) / densest).toFixed(3) }, map);
           });
         });
         if (margin !== null && margin >= low && margin <= top) el("line", { class: "curve line dashed", x1: scales.left, x2: scales.right, y1: scales.y(margin), y2: scales.y(margin) }, map);

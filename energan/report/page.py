@@ -10,7 +10,7 @@ from statistics import median
 from energan.files import write
 from energan.report import charts, words
 from energan.report.folder import Folder, Json, Logged, mapping, number, read, sequence
-from energan.report.pictures import frames, picture, sheets
+from energan.report.pictures import frames, groups, picture, sheets
 
 PAGE = "report.html"
 
@@ -85,8 +85,7 @@ def _pieces(folder: Folder) -> dict[str, object]:
         "sheet_count": len(all_sheets),
         "unread": [s.path.name for s in all_sheets if s.step > (final[0] if final else -1)],
         "real": picture(run / "real.png"),
-        "neighbours": picture(run / "neighbours.png"),
-        "distances": _distances(folder.neighbours),
+        "neighbours": _neighbours(folder),
         "evaluation": _evaluation(folder),
         "curves": charts.curves(folder.logs, numbers),
         "rate": _rate(folder.rates),
@@ -100,10 +99,12 @@ def _pieces(folder: Folder) -> dict[str, object]:
 def _summary(config: Json) -> str:
     """One sentence: what was trained, on what, how long."""
     data, status = mapping(config.get("data")), mapping(config.get("status"))
-    game = str(mapping(config.get("game")).get("name") or "A game").upper()
+    game = mapping(config.get("game")).get("name")
     shape = " × ".join(words.plain(n) for n in sequence(data.get("shape")))
     n, batch, step = number(data.get("n")), number(config.get("batch")), number(status.get("step"))
-    sentence = f"{game} trained on {data.get('name') or 'unnamed data'}"
+    # The title above is the recipe's name, and need not be said twice.
+    sentence = f"{str(game).upper()} trained" if game and game != config.get("recipe") else "Trained"
+    sentence += f" on {data.get('name') or 'unnamed data'}"
     if n is not None:
         sentence += f" ({words.figure(n)} images{f' of {shape}' if shape else ''})"
     if step is not None:
@@ -136,13 +137,26 @@ def _facts(folder: Folder) -> list[tuple[str, str]]:
     return [(name, value) for name, value in facts.items() if value]
 
 
-def _distances(neighbours: Json) -> dict[str, object] | None:
-    """How far samples are from their nearest training image, in the space that the run names."""
-    rows = [row[0] if isinstance(row, list) and row else row for row in sequence(neighbours.get("distances"))]
-    found = [d for d in map(number, rows) if d is not None]
-    if not found:
+def _neighbours(folder: Folder) -> dict[str, object] | None:
+    """The sheet of samples and their nearest training images: in strips of one sample each where that is known."""
+    path = folder.path / "neighbours.png"
+    whole = picture(path)
+    if whole is None:
         return None
-    return {"space": neighbours.get("space") or "an unnamed space", "least": min(found), "median": median(found)}
+    rows = [row if isinstance(row, list) else [row] for row in sequence(folder.neighbours.get("distances"))]
+    nearest = [number(row[0]) if row else None for row in rows]
+    found = [d for d in nearest if d is not None]
+    k, columns = len(rows[0]) if rows else 0, number(folder.neighbours.get("columns")) or 0
+    strips = groups(path, int(columns), k + 1, len(rows))
+    return {
+        "whole": whole,
+        "strips": list(zip(strips, nearest, strict=False)),
+        "k": k,
+        "space": folder.neighbours.get("space") or "an unnamed space",
+        "searched": folder.neighbours.get("searched"),
+        "least": min(found, default=None),
+        "median": median(found) if found else None,
+    }
 
 
 def _evaluation(folder: Folder) -> dict[str, object] | None:
@@ -153,8 +167,9 @@ def _evaluation(folder: Folder) -> dict[str, object] | None:
     if not values:
         return None
     rows = [(name, value, *words.metric_meaning(name)) for name, value in values.items()]
-    network = folder.evaluation.get("network") or folder.config.get("network")
-    return {"rows": rows, "when": when, "final": when is folder.evaluation, "network": network}
+    final = when is folder.evaluation
+    network = (folder.evaluation if final else folder.config).get("network")
+    return {"rows": rows, "when": when, "final": final, "network": network}
 
 
 def _rate(rates: list[Logged]) -> charts.Chart | None:

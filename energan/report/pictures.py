@@ -46,7 +46,31 @@ def picture(path: Path, most: int = LARGEST) -> Picture | None:
                 data, kind = _smaller(image, most), "image/webp"
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
         return None
-    return Picture(f"data:{kind};base64,{base64.b64encode(data).decode()}", *size)
+    return Picture(_uri(data, kind), *size)
+
+
+def groups(path: Path, columns: int, images: int, count: int) -> list[Picture]:
+    """A sheet of `columns` images a row, 1 pixel apart, cut into `count` strips of `images` images each.
+
+    Empty where the sheet is unreadable or is not made so: then it can only be shown whole.
+    """
+    from PIL import Image
+
+    whole = picture(path)
+    if whole is None or min(columns, images, count) < 1 or columns % images:
+        return []
+    rows = -(-count * images // columns)
+    if (whole.width + 1) % columns or (whole.height + 1) % rows:
+        return []
+    wide, high, in_row = (whole.width + 1) // columns * images, (whole.height + 1) // rows, columns // images
+    strips = []
+    with Image.open(path) as sheet:
+        for row, column in (divmod(i, in_row) for i in range(count)):
+            out = BytesIO()
+            corner = (column * wide, row * high)
+            sheet.crop((*corner, corner[0] + wide - 1, corner[1] + high - 1)).save(out, format="PNG")
+            strips.append(Picture(_uri(out.getvalue(), "image/png"), wide - 1, high - 1))
+    return strips
 
 
 def sheets(folder: Path) -> list[Sheet]:
@@ -67,6 +91,10 @@ def evenly(n: int, count: int) -> list[int]:
     if n <= count:
         return list(range(n))
     return [round(i * (n - 1) / (count - 1)) for i in range(count)]
+
+
+def _uri(data: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def _smaller(image: "Image.Image", most: int) -> bytes:

@@ -22,6 +22,9 @@ METRICS = {  # by the word that a metric's name holds: (which way is better, wha
         "median distance from a sample to its nearest training image; copies have far less than real images",
     ),
     "train distance of real": ("", "the same for real images that were not trained on: what no copying looks like"),
+    "E(x) train": ("", "mean energy of training images"),
+    "E(x) reference": ("", "mean energy of the reference images; above that of training images by what was overfitted"),
+    "E(G(z))": ("", "mean energy of generated images"),
     "Parzen": ("higher", "log-likelihood of real images under a kernel density of the samples"),
 }
 
@@ -35,6 +38,7 @@ SETTINGS = {  # of run.json, in the order shown
     "steps": "",
     "batch": "images in a step",
     "seed": "",
+    "every": "steps between sheets, metrics and checkpoints",
     "precision": "",
     "device": "",
     "average": "decay per step of the averaged weights",
