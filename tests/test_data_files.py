@@ -192,12 +192,14 @@ def test_first_frame_of_an_animation(folder):
     assert [image[:, 4, 4].tolist() for image in read(folder)] == [[250, 0, 0]] * 2
 
 
-def test_large_jpegs_decoded_at_a_fraction_look_the_same(folder, tmp_path):
-    ramp = np.tile(np.linspace(0, 255, 512), (512, 1)).astype(np.uint8)
-    Image.fromarray(ramp).save(folder / "a.jpg", quality=95)
-    Image.fromarray(ramp).save(folder / "b.png")
+@pytest.mark.parametrize("side", [40, 128, 300, 512])
+def test_large_jpegs_decoded_at_a_fraction_look_the_same(folder, side):
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32), dtype=np.uint8)
+    detailed = Image.fromarray(noise).resize((side, side), Image.Resampling.BICUBIC)
+    detailed.save(folder / "a.jpg", quality=98)
+    detailed.save(folder / "b.png")
     jpeg, exact = read(folder, size=32).float()
-    assert (jpeg - exact).abs().max() <= 2
+    assert (jpeg - exact).abs().mean() < 3  # of 255
 
 
 def test_channels(folder):
@@ -360,8 +362,10 @@ def test_decoded_once(folder, monkeypatch):
     second = load(folder, progress=False)
     assert torch.equal(first.images, second.images)
     assert first._replace(images=0) == second._replace(images=0)
-    second.images.zero_()  # private to this process: the cache keeps its content
-    assert torch.equal(load(folder, progress=False).images, first.images)
+    before = first.images.clone()
+    for data in (first, second):
+        data.images.zero_()  # private to this process: the cache keeps its content
+        assert torch.equal(load(folder, progress=False).images, before)
 
 
 def test_a_changed_file_size_or_channel_is_another_key(folder):

@@ -20,7 +20,6 @@ from typing import IO, NamedTuple
 import torch
 from jaxtyping import UInt8
 from numpy import ndarray as Array
-from PIL import Image
 from torch import Tensor
 
 from energan.data.decode import UNREADABLE, decode, is_grey, open_image, reason
@@ -106,8 +105,7 @@ def _make(
 ) -> tuple[Decoded, UInt8[Tensor, " bytes"]]:
     """Decode into the cache; into memory, with a warning, where the cache folder cannot be written."""
     with warnings.catch_warnings():  # here and not in the threads: the filters belong to the whole process
-        warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata; `open_image` refuses bombs itself
         channels = channels or (1 if all_grey(files) else 3)
         try:
             with replacing(raw) as file:
