@@ -197,7 +197,7 @@ def test_nothing_is_wider_than_the_window(browser: webdriver.Chrome, whole: Path
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-@pytest.mark.parametrize("kind", ["gan", "bare", "diverged", "hostile"])
+@pytest.mark.parametrize("kind", ["gan", "bare", "diverged", "hostile", "once"])
 def test_odd_runs_open_without_a_message(browser: webdriver.Chrome, tmp_path: Path, kind: str):
     attack = "</script><script>console.error(1)</script><img src=x onerror=console.error(2)>{{ 7 * 7 }}"
     run = tmp_path / "<script>console.error(3)<"
@@ -218,11 +218,19 @@ def test_odd_runs_open_without_a_message(browser: webdriver.Chrome, tmp_path: Pa
         )
         with (run / "log.jsonl").open("a") as log:
             log.write(json.dumps({"step": 3100, "logs": {f"D/{attack}": 1.0}}) + "\n")
+    if kind == "once":  # one log line, one histogram, one sheet
+        whole = (run / "log.jsonl").read_text().splitlines()
+        (run / "log.jsonl").write_text("\n".join(line for line in whole if '"step": 250,' in line))
+        for path in sorted((run / "samples").iterdir())[1:]:
+            path.unlink()
     page = write_report(run)
     visit(browser, page)
     for slider in browser.find_elements(By.CSS_SELECTOR, "input[type=range]"):
         slider.send_keys(Keys.HOME, Keys.ARROW_RIGHT, Keys.END)
     assert messages(browser) == []
     assert requests(browser) == [page.resolve().as_uri()]
+    if kind == "once":
+        assert browser.find_elements(By.CSS_SELECTOR, "input[type=range]") == []
+        assert len(browser.find_elements(By.CSS_SELECTOR, "path.area")) == 2
     if kind == "hostile":
         assert browser.find_element(By.ID, "command").text == attack

@@ -269,6 +269,7 @@
       if (top < most) el("p", { class: "note" }, maps, `Energies above ${figure(top)}, up to ${figure(most)}, are left out of these two maps.`);
       cursor();
     };
+    if (!maps) { onSize(draw); return; } // one step alone
     const move = player(root, steps, (i) => { shown = i; draw(); cursor(); });
     onSize(() => { draw(); drawMaps(); });
   };
