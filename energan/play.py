@@ -182,7 +182,8 @@ class One:
 class Many:
     """N models of one game as one program. `games` share their structure and differ in weights and numbers.
 
-    seeds (N) drive each model's noise; sources (N, or one for all) its data. `compile` compiles the whole turn.
+    seeds (N) drive each model's noise, sources (N) give its data. `compile` compiles the whole turn, optimizers too.
+    precision is "fp32" or "fp64": under vmap, torch's batch norm has no backward pass in mixed precision.
     """
 
     def __init__(
@@ -200,7 +201,9 @@ class Many:
             _same_structure(games[0], game)
         if not len(games) == len(sources) == len(seeds):
             raise UserError(f"{len(games)} games need as many sources and seeds, got {len(sources)} and {len(seeds)}")
-        self.game, self._sources, self._precision = games[0], sources, precision
+        if precision not in ("fp32", "fp64"):
+            raise UserError(f"models trained as one run in fp32 or fp64, not in {precision}")
+        self.game, self._sources = games[0], sources
         self._device, self._dtype = torch.device(device), DTYPES[precision]
         self._nets = {
             name: player.net.to(self._device, self._dtype).train(player.optimizer is not None)
@@ -263,9 +266,8 @@ class Many:
             logs: Logs = {}
             for move in moves:
                 movers = {name: weights[name] for name in move.min + move.max}
-                with stream(b.key), _autocast(self._precision, self._device):
-                    value = partial(_value, self._nets, move.objective, weights, b)
-                    slopes, (_, new) = grad_and_value(value, has_aux=True)(movers)
+                value = partial(_value, self._nets, move.objective, weights, b)
+                slopes, (_, new) = grad_and_value(value, has_aux=True)(movers)
                 logs |= new
                 for name, slope in slopes.items():
                     sign = -1 if name in move.max else 1
@@ -310,7 +312,8 @@ def _value(
     nets: Mapping[str, nn.Module], objective: Objective, weights: dict[str, Tree], b: Batch, movers: dict[str, Tree]
 ) -> tuple[Tensor, Logs]:
     """A move's objective as a function of its movers' weights."""
-    return objective(Players(nets, {**weights, **movers}), b)
+    with stream(b.key):
+        return objective(Players(nets, {**weights, **movers}), b)
 
 
 def _tensors(numbers: Mapping[str, Any]) -> Tree:
