@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -60,7 +61,8 @@ def write_weights(path: Path, tensors: Mapping[str, Any], metadata: Mapping[str,
         try:
             save_file(flat, p, metadata=dict(metadata))
         except SafetensorError as error:  # its own kind of "no space left on device"
-            raise OSError(None, str(error)) from error
+            number = re.search(r"os error (\d+)", str(error))
+            raise OSError(*((int(number[1]), os.strerror(int(number[1]))) if number else (None, str(error)))) from error
 
     return write(path, fill)
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import threading
 import time
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +19,7 @@ from energan.machine import peak_memory
 from energan.play import One
 from energan.runs import Run
 
-EXPLODED = 1e4  # times the largest that a quantity was in the first interval
+EXPLODED = 1e4  # times what a quantity was at the session's first step
 
 
 @final
@@ -36,7 +37,7 @@ class Log:
         self._path = folder / "log.jsonl"
         self._sums: Logs = {}
         self._count = 0
-        self._first: dict[str, float] = {}
+        self._first: Logs = {}
         record = runs.read(folder)
         self._before = record["status"]["seconds"] if step else 0.0
         self.best = self._reopen(step)
@@ -56,6 +57,8 @@ class Log:
     def __enter__(self) -> "Log":
         from torch.utils.tensorboard.writer import SummaryWriter
 
+        # TensorBoard's thread tells a full disk twice: in a traceback, and by raising from its next call here
+        self._hook, threading.excepthook = threading.excepthook, self._unhandled
         self._board = SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.step)
         self._progress.start()
         self._started = self._since = time.monotonic()
@@ -66,7 +69,14 @@ class Log:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._progress.stop()
-        self._board.close()
+        try:
+            self._board.close()
+        finally:
+            threading.excepthook = self._hook
+
+    def _unhandled(self, error: threading.ExceptHookArgs) -> None:
+        if not issubclass(error.exc_type, OSError):
+            self._hook(error)
 
     @property
     def seconds(self) -> float:
@@ -76,6 +86,7 @@ class Log:
     def add(self, logs: Logs) -> None:
         """Takes one step's logs into the interval's mean; nothing is synchronised with the device."""
         self._sums = {k: self._sums[k] + v for k, v in logs.items()} if self._sums else dict(logs)
+        self._first = self._first or dict(logs)  # a step, not an interval, which may have exploded already
         self._count += 1
         self.step += 1
 
@@ -103,12 +114,12 @@ class Log:
         self._progress.update(
             self._task, completed=self.step, rate=f"{rate:.1f} steps/s {images:.0f} images/s", logs=shown
         )
-        self._first = self._first or {k: abs(v) for k, v in means.items()}
         for k, v in means.items():
+            first = abs(float(self._first[k]))
             if not math.isfinite(v):
                 self.diverged(f"{k} became {v}")
-            if abs(v) > EXPLODED * (1 + self._first[k]):
-                self.diverged(f"{k} grew from {self._first[k]:.3g} to {v:.3g}")
+            if abs(v) > EXPLODED * (1 + first):
+                self.diverged(f"{k} grew from {first:.3g} to {v:.3g}")
 
     def diverged(self, what: str) -> None:
         kept = runs.numbered(self.folder)

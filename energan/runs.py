@@ -197,7 +197,7 @@ def read_checkpoint(path: Path) -> tuple[State, dict[str, Tensor]]:
     return state, {k.removeprefix("standing/"): v for k, v in flat.items() if k.startswith("standing/")}
 
 
-def load(folder: str | Path, *, checkpoint: str | Path | None = None, device: str = "cpu") -> Model:
+def load(folder: str | Path, *, checkpoint: str | int | Path | None = None, device: str = "cpu") -> Model:
     """The trained model of a run folder: `.generator`, `.energy`, `.sample(n)`, `.score(images)`.
 
     checkpoint: "best", a step, or a path; the newest by default. UserError for anything that is not a sound run.
@@ -217,12 +217,12 @@ def load(folder: str | Path, *, checkpoint: str | Path | None = None, device: st
     return Model(run.game, nets, device)
 
 
-def find(folder: Path, checkpoint: str | Path | None) -> Path:
+def find(folder: Path, checkpoint: str | int | Path | None) -> Path:
     """The path of a checkpoint named by None (newest), "best", a step, or itself."""
     if checkpoint is None:
         return newest(folder)
     stem = str(checkpoint).zfill(6) if str(checkpoint).isdecimal() else checkpoint
-    for path in (folder / "checkpoints" / f"{stem}.safetensors", Path(checkpoint)):
+    for path in (folder / "checkpoints" / f"{stem}.safetensors", Path(str(checkpoint))):
         if path.is_file():
             return path
     names = ", ".join(p.stem for p in sorted((folder / "checkpoints").glob("*.safetensors")))

@@ -1,0 +1,100 @@
+"""Runs that take a second: narrow nets, few steps, 8 x 8 digits or a dozen generated pictures."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from energan import runs
+from energan.data import Images
+from energan.files import read_weights
+from energan.recipes import RECIPES
+from energan.runs import Run
+from energan.train import train
+
+SMALL: dict[str, dict[str, Any]] = {
+    "ebgan-pt-mnist": {"data": "digits", "width": 4, "z": 8, "average": 0.9},
+    "ebgan-mnist": {"data": "digits", "pt": 0.1, "size_g": 16, "size_d": 16, "dropout_d": 0.5, "average": 0.9},
+    "gan-mnist": {"data": "digits", "size_g": 16, "size_d": 16, "dropout_d": 0.5, "optim_d": "adam"},
+    "ebgan-pt-64": {"data": "pictures", "width": 4, "average": 0.9},
+    "dcgan-64": {"data": "pictures", "width": 4, "average": 0.9},
+}
+COMMON = {"steps": 8, "every": 3, "batch": 8, "precision": "fp32", "device": "cpu"}
+
+
+def pictures(folder: Path, n: int = 12) -> Path:
+    """n PNGs of colour noise, 20 x 24, in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(0)
+    Image.init()
+    for i in range(n):
+        Image.fromarray(random.integers(0, 256, (24, 20, 3), dtype=np.uint8)).save(folder / f"{i:02d}.png")
+    return folder
+
+
+def arguments(recipe: str, folder: Path, **changes: Any) -> dict[str, Any]:
+    """A recipe's small arguments; pictures are made beside the run's folder."""
+    small = {**SMALL[recipe], **COMMON, **changes}
+    if small["data"] == "pictures":
+        small["data"] = str(pictures(folder.parent / "pictures"))
+    return small
+
+
+def start(folder: Path, recipe: str = "ebgan-pt-mnist", **changes: Any) -> tuple[Run, Images]:
+    """A new run in `folder`, not trained yet."""
+    small = arguments(recipe, folder, **changes)
+    run = RECIPES[recipe](**small)
+    data = run.training_set()
+    runs.create(folder, run, data, recipe, small, "a test")
+    return run, data
+
+
+def trained(folder: Path, recipe: str = "ebgan-pt-mnist", **changes: Any) -> Path:
+    """A run in `folder`, trained to its end."""
+    run, data = start(folder, recipe, **changes)
+    assert train(run, folder, data, quiet=True) == "finished"
+    return folder
+
+
+def resumed(folder: Path, steps: int | None = None) -> str:
+    """What training says that goes on where the folder stands."""
+    run = runs.rebuild(runs.read(folder), **({"steps": steps} if steps else {}))
+    return train(run, folder, run.training_set(), quiet=True)
+
+
+def flags(recipe: str, folder: Path, **changes: Any) -> list[str]:
+    """The same arguments as the command line takes them."""
+    small = arguments(recipe, folder, **changes)
+    return [text for k, v in small.items() for text in (f"--{k.replace('_', '-')}", str(v))]
+
+
+def fingerprint(checkpoint: Path) -> str:
+    """sha256 over the names, types, shapes and bytes of every tensor of a checkpoint."""
+    tensors, _ = read_weights(checkpoint)
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def log(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """Temporary files that a failed write left behind."""
+    return [path for path in folder.rglob(".*") if path.is_file()]
+
+
+def sentence(capsys: pytest.CaptureFixture[str]) -> str:
+    """What the command line said on stderr last: one line that starts with its name, and no traceback."""
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    last = said.strip().splitlines()[-1]
+    assert last.startswith("energan: ")
+    return last
