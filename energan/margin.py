@@ -54,10 +54,11 @@ def advise(data: str, *, size: int, channels: int, steps: int, batch: int, seed:
     means = converged_energy(net, images, steps=steps, batch=batch, seed=seed, precision=pick_precision("auto", "cpu"))
     d = channels * size * size
     proposal = float(f"{means[-1]:.2g}")
-    flat = "no longer falls" if len(means) * WINDOW < steps else "may still fall: more --steps"
+    window = min(WINDOW, steps)
+    flat = "no longer falls" if len(means) < steps // window else "may still fall: more --steps"
     return "\n".join([
         f"the auto-encoder alone on {len(images.images)} images of {images.name}, {channels} x {size} x {size}:",
-        f"  E(x) by {min(WINDOW, steps)} steps: " + ", ".join(f"{m:.3g}" for m in means) + f" ({flat})",
+        f"  E(x) by {window} steps: " + ", ".join(f"{m:.3g}" for m in means) + f" ({flat})",
         f"start the search at --margin {proposal:g} (RMS {proposal / d**0.5:.3g} a pixel), then twice and half of it;",
         f"in other units: --energy ssq --margin {convert_margin(proposal, d, 'l2', 'ssq'):.3g}, "
         f"--energy mse --margin {convert_margin(proposal, d, 'l2', 'mse'):.3g}.",

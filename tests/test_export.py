@@ -1,0 +1,109 @@
+"""Export: what is written gives, loaded elsewhere, what the run gives."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from small_runs import sentence, trained
+
+import energan
+from energan import export as exporting
+from energan import runs
+from energan import train as training
+from energan.cli import main
+from energan.errors import UserError
+from energan.model import Energy, Model, Sampler
+from energan.recipes import RECIPES
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "usable_network", lambda run, real: "")
+        return trained(tmp_path_factory.mktemp("export") / "run", steps=4)
+
+
+@pytest.fixture(scope="module")
+def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("out") / "export"
+    assert main(["export", str(run), "--out", str(out), "--onnx"]) == 0
+    return out
+
+
+def inputs(model: Model, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+    z = model.noise(n, torch.Generator().manual_seed(5))[0]
+    return z, torch.rand(n, 1, 32, 32, generator=torch.Generator().manual_seed(6)) * 2 - 1
+
+
+def test_the_weights_and_the_json_are_the_model(run: Path, exported: Path) -> None:
+    model = energan.load(run)
+    described = json.loads((exported / "model.json").read_text())
+    game = RECIPES[described["recipe"]](**described["arguments"]).game
+    nets = {name: player.net for name, player in game.players.items()}
+    z, x = inputs(model, 3)
+    for name, module, given, expected in (
+        ("generator", Sampler(game, nets), z, model.generator(z)),
+        ("energy", Energy(game, nets), x, model.energy(x)),
+    ):
+        module.load_state_dict(load_file(exported / f"{name}.safetensors"))
+        assert torch.equal(module.eval()(given), expected)
+        part = described["parts"][name]
+        assert part["inputs"] == [list(given.shape[1:])] and part["output"] == list(expected.shape[1:])
+
+
+@pytest.mark.parametrize("n", [1, 2, 7])
+def test_onnx_gives_the_same_for_any_batch(run: Path, exported: Path, n: int) -> None:
+    import onnxruntime
+
+    model = energan.load(run)
+    for name, module, given in zip(
+        ("generator", "energy"), (model.generator, model.energy), inputs(model, n), strict=True
+    ):
+        session = onnxruntime.InferenceSession(str(exported / f"{name}.onnx"), providers=["CPUExecutionProvider"])
+        found = session.run(None, {"input0": given.numpy()})[0]
+        expected = module(given).numpy()
+        assert found.shape == expected.shape
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_the_difference_is_recorded(exported: Path) -> None:
+    parts = json.loads((exported / "model.json").read_text())["parts"]
+    assert set(parts) == {"generator", "energy"}
+    assert all(0 <= part["largest difference"][0] < 1e-3 for part in parts.values())
+
+
+def test_an_older_checkpoint_is_exported_as_it_was(run: Path, tmp_path: Path) -> None:
+    exporting.export(run, tmp_path / "a", "3", onnx=False)
+    exporting.export(run, tmp_path / "b", None, onnx=False)
+    a, b = (load_file(tmp_path / name / "generator.safetensors") for name in "ab")
+    assert a.keys() == b.keys() and any(not torch.equal(a[k], b[k]) for k in a)
+    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == [
+        "energy.safetensors", "generator.safetensors", "model.json",
+    ]  # fmt: skip
+
+
+def test_onnx_without_its_extra_is_one_sentence(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for missing in ("onnxruntime", "onnxscript"):
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, missing, None)
+            assert main(["export", str(run), "--out", str(tmp_path / missing), "--onnx"]) == 2
+        assert sentence(capsys) == "energan: ONNX needs the extra: pip install 'energan[export]'"
+
+
+def test_an_onnx_file_that_is_off_is_refused(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "TOLERANCE", -1.0)
+    with pytest.raises(UserError, match=r"differs from the model by .*: do not use it"):
+        exporting.export(run, tmp_path / "off", None, onnx=True)
+
+
+def test_a_folder_that_cannot_be_written(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert main(["export", str(run), "--out", str(tmp_path / "file")]) == 2
+    assert "cannot write" in sentence(capsys)
+    assert runs.read(run)["status"]["state"] == "finished"
