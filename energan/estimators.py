@@ -55,7 +55,9 @@ def _given(estimator: Any, X: Any) -> Given:
     """ValueError for data that cannot be used, and for parameters of both estimators out of range."""
     _at_least(1, steps=estimator.steps, width=estimator.width, z=estimator.z)
     _at_least(2, batch=estimator.batch)
-    _above_zero(lr=estimator.lr)
+    _above_zero(lr=1.0 if estimator.lr is None else estimator.lr)
+    if estimator.precision not in ("auto", "bf16", "fp32"):
+        raise ValueError(f"precision must be 'auto', 'bf16' or 'fp32', got {estimator.precision!r}")
     array = check_array(X, allow_nd=True, ensure_min_samples=2, estimator=estimator)
     frame, device, precision = learn_frame(array), pick_device(estimator.device), estimator.precision
     if precision == "auto":
@@ -132,15 +134,15 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     kind           of energy: "l2" ||r - x|| (the paper's), "ssq" its square, "mse" its square per number; x in [-1, 1]
     steps, batch   training steps (a turn of D, a turn of G each); rows a turn, 2 or more (at most all of X are taken)
     width, z       feature maps at half resolution; dimensions of the noise
-    lr, beta1      of Adam, for both players
+    lr, beta1      of Adam, for both players; lr None: 2e-4 for images (DCGAN's), 1e-3 for tables (the paper's grid)
     contamination  share of the training rows that `predict` calls outliers, in (0, 0.5]
     random_state   None, an int or a RandomState; an int makes `fit` and `sample` repeat bit for bit on one machine
     precision      of training: bf16, fp32, or auto (bf16 for images where there are units for it); scores are fp32
     device         cpu, cuda, or auto
     verbose        1: a progress bar on stderr
 
-    Fitted: margin_, offset_ (score below which a row is an outlier), networks_ {"G", "D"}, frame_ (how X is scaled),
-    n_features_in_ (of images: of their second axis), feature_names_in_ (of data frames).
+    Fitted: margin_, kind_, offset_ (score below which a row is an outlier), networks_ {"G", "D"}, frame_ (how X is
+    scaled), n_features_in_ (of images: of their second axis), feature_names_in_ (of data frames).
     """
 
     def __init__(
@@ -153,7 +155,7 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         batch: int = 64,
         width: int = 32,
         z: int = 100,
-        lr: float = 2e-4,
+        lr: float | None = None,
         beta1: float = 0.5,
         contamination: float = 0.1,
         random_state: Any = None,
@@ -187,16 +189,16 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         maps = [width * 2**i for i in range(3 if frame.side <= 64 else 4)]
         return {"G": G, "D": autoencoder.Autoencoder(channels=channels, maps=maps)}
 
-    def _game(self, networks: dict[str, nn.Module], margin: float) -> Game:
-        adam = Adam(self.lr, self.beta1)
-        given = {"margin": margin, "kind": self.kind, "optimizer_G": adam, "optimizer_D": adam}
+    def _game(self, frame: Frame, networks: dict[str, nn.Module], margin: float, kind: Kind) -> Game:
+        adam = Adam(self.lr or (1e-3 if frame.layout == "n d" else 2e-4), self.beta1)
+        given = {"margin": margin, "kind": kind, "optimizer_G": adam, "optimizer_D": adam}
         if self.pt:
             return GAMES["ebgan-pt"](networks["G"], networks["D"], self.z, pt=self.pt, **given)
         return GAMES["ebgan"](networks["G"], networks["D"], self.z, **given)
 
     def _model(self) -> Model:
         networks = copy.deepcopy(self.networks_)  # what is fitted stays where it is, also beside a GPU
-        return Model(self._game(networks, self.margin_), networks, pick_device(self.device))
+        return Model(self._game(self.frame_, networks, self.margin_, self.kind_), networks, pick_device(self.device))
 
     def fit(self, X: Num[Array, "n ..."], y: None = None) -> Self:
         """Trains on the n >= 2 rows of X. ValueError for data or parameters that cannot be used, or if it diverges."""
@@ -205,10 +207,14 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         with seeded(given.seed):
             networks = self._networks(given.frame)
         margin = self._advised(copy.deepcopy(networks["D"]), given) if self.margin == "auto" else self.margin
-        model = _train(self._game(networks, margin), given, self.steps, self.verbose)
+        model = _train(self._game(given.frame, networks, margin, self.kind), given, self.steps, self.verbose)
         scores = -model.score(given.images).double().numpy()
         _remember(self, X, given.frame, model)
-        self.margin_, self.offset_ = margin, float(np.percentile(scores, 100 * self.contamination))
+        self.margin_, self.kind_, self.offset_ = (
+            margin,
+            self.kind,
+            float(np.percentile(scores, 100 * self.contamination)),
+        )
         return self
 
     def _advised(self, D: nn.Module, given: Given) -> float:
