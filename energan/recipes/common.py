@@ -10,6 +10,7 @@ from energan.errors import UserError
 if TYPE_CHECKING:
     from energan.data import Images
     from energan.game import Game
+    from energan.optimizers import Schedule
     from energan.runs import Run
 
 Precision = Literal["auto", "bf16", "fp32"]
@@ -52,6 +53,16 @@ def usable_seed(seed: int) -> None:
 
 def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
+
+
+def decayed(steps: int, share: float) -> "Schedule | None":
+    """A learning rate that falls linearly to 0 over the last `share` of the steps; None where it does not fall."""
+    from energan.optimizers import linear_decay
+
+    not_negative(decay=share)
+    if share > 1:
+        raise UserError(f"--decay is a share of the steps, 0 to 1, got {share}")
+    return linear_decay(int(steps * (1 - share)), steps) if share and steps > 0 else None
 
 
 def padded_digits(source: str, split: str) -> "Images":

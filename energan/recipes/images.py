@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from energan.recipes.common import Energy, Precision, not_negative, positive, resized, run, share, usable_seed
+from energan.recipes.common import Energy, Precision, decayed, not_negative, positive, resized, run, share, usable_seed
 
 if TYPE_CHECKING:
     from energan.runs import Run
@@ -23,6 +23,7 @@ def ebgan_pt_64(
     width: int = 64,
     lr: float = 2e-4,
     beta1: float = 0.5,
+    decay: float = 0.5,
     average: float = 0.999,
     precision: Precision = "auto",
     device: str = "auto",
@@ -44,6 +45,7 @@ def ebgan_pt_64(
         width: Feature maps at half resolution (64 in the paper); less is faster.
         lr: Adam's learning rate of both players.
         beta1: Adam's first moment.
+        decay: Share of the steps, the last ones, over which the learning rate falls linearly to 0.
         average: Decay of the generator's averaged weights, which sampling uses; 0 for none.
         precision: bf16 (autocast), fp32, or auto (bf16 where the processor has units for it).
         device: cpu, cuda, cuda:1, or auto.
@@ -61,7 +63,7 @@ def ebgan_pt_64(
     with seeded(seed):
         G = dcgan.Generator(z, channels=channels, size=64, width=width)
         D = autoencoder.Autoencoder(channels=channels, maps=(width, 2 * width, 4 * width))
-    adam = Adam(lr, beta1)
+    adam = Adam(lr, beta1, schedule=decayed(steps, decay))
     game = GAMES["ebgan-pt"](G, D, z, margin=margin, pt=pt, kind=energy, optimizer_G=adam, optimizer_D=adam)
     return run(
         game, data, resized(64, channels), steps=steps, batch=batch, seed=seed, every=every, average=average,
@@ -82,6 +84,7 @@ def dcgan_64(
     width: int = 64,
     lr: float = 2e-4,
     beta1: float = 0.5,
+    decay: float = 0.5,
     average: float = 0.999,
     precision: Precision = "auto",
     device: str = "auto",
@@ -101,6 +104,7 @@ def dcgan_64(
         width: Feature maps at half resolution (64 or 128 in published code); less is faster.
         lr: Adam's learning rate of both players.
         beta1: Adam's first moment.
+        decay: Share of the steps, the last ones, over which the learning rate falls linearly to 0.
         average: Decay of the generator's averaged weights, which sampling uses; 0 for none.
         precision: bf16 (autocast), fp32, or auto (bf16 where the processor has units for it).
         device: cpu, cuda, cuda:1, or auto.
@@ -117,7 +121,7 @@ def dcgan_64(
     with seeded(seed):
         G = dcgan.Generator(z, channels=channels, size=64, width=width)
         D = dcgan.Discriminator(channels=channels, size=64, width=width)
-    adam = Adam(lr, beta1)
+    adam = Adam(lr, beta1, schedule=decayed(steps, decay))
     game = GAMES["gan"](G, D, z, smoothing=smoothing, optimizer_G=adam, optimizer_D=adam)
     return run(
         game, data, resized(64, channels), steps=steps, batch=batch, seed=seed, every=every, average=average,

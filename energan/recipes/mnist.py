@@ -35,8 +35,9 @@ def ebgan_pt_mnist(
     pt: float = 0.1,
     z: int = 100,
     width: int = 32,
-    lr: float = 2e-4,
+    lr: float = 1e-3,
     beta1: float = 0.5,
+    decay: float = 0.5,
     average: float = 0.999,
     precision: Precision = "auto",
     device: str = "auto",
@@ -57,6 +58,7 @@ def ebgan_pt_mnist(
         width: Feature maps of the widest resolution.
         lr: Adam's learning rate of both players.
         beta1: Adam's first moment.
+        decay: Share of the steps, the last ones, over which the learning rate falls linearly to 0.
         average: Decay of the generator's averaged weights, which sampling uses; 0 for none.
         precision: bf16 (autocast), fp32, or auto (bf16 where the processor has units for it).
         device: cpu, cuda, cuda:1, or auto.
@@ -74,7 +76,7 @@ def ebgan_pt_mnist(
     with seeded(seed):
         G = dcgan.Generator(z, channels=1, size=32, width=width)
         D = autoencoder.Autoencoder(channels=1, maps=(width, 2 * width, 4 * width))
-    adam = Adam(lr, beta1)
+    adam = Adam(lr, beta1, schedule=decayed(steps, decay))
     game = GAMES["ebgan-pt"](G, D, z, margin=margin, pt=pt, kind=energy, optimizer_G=adam, optimizer_D=adam)
     return run(
         game, data, padded_digits, steps=steps, batch=batch, seed=seed, every=every, average=average,
