@@ -18,8 +18,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import energan
+from energan.data import Images
 from energan.data.rows import FAR, learn_frame, to_pixels, to_rows
 from energan.estimators import DCGAN, EBGAN
+from energan.machine import pick_precision
+from energan.margin import converged_energy
+from energan.nets import autoencoder, dcgan
+from energan.noise import seeded
 from energan.play import One
 
 TINY: dict[str, Any] = {"steps": 2, "width": 2, "z": 3, "batch": 8, "random_state": 0}
@@ -200,11 +205,17 @@ def test_it_draws_a_circle_and_knows_what_is_off_it(ring: tuple[EBGAN, Array]) -
     assert detector.energy(X).mean() < detector.energy(around[off]).mean()
 
 
-def test_the_advised_margin_is_the_converged_energy_in_the_units_of_the_energy() -> None:
+def test_the_advised_margin_is_thrice_the_converged_energy_in_the_units_of_the_energy() -> None:
     X = images(64, 8, 8)
     norm, mean = (EBGAN(**TINY, kind=kind).fit(X).margin_ for kind in ("l2", "mse"))
     assert mean == pytest.approx(norm**2 / 64)
-    assert 1 < norm < 8 * 2  # uniform noise: at most sqrt(64/3) from grey, less what was learned, plus what went wrong
+    with seeded(int(np.random.RandomState(0).randint(2**31 - 1))):
+        dcgan.Generator(3, channels=1, size=8, width=2)
+        D = autoencoder.Autoencoder(channels=1, maps=(2, 4, 8))
+    data = Images(torch.from_numpy(X)[:, None], None, "", (), "", "", ())
+    seed, precision = int(np.random.RandomState(0).randint(2**31 - 1)), pick_precision("auto", "cpu")
+    alone = converged_energy(D, data, steps=2, batch=8, seed=seed, precision=precision)[-1]
+    assert norm == pytest.approx(3 * alone)
     assert EBGAN(**TINY, margin=3.5).fit(X).margin_ == 3.5
 
 
