@@ -376,6 +376,9 @@ def _high_water() -> int:
 def peak_memory(name: str, row: Row, setting: Setting) -> int:
     """What a row's nets and steps add to the largest resident size after imports, bytes. For a fresh process."""
     torch.set_num_threads(setting.threads)
+    w = torch.zeros(1, requires_grad=True)
+    w.sum().backward()
+    torch.optim.Adam([w]).step()  # torch's optimizers import its compiler, some 70 MiB of code: no row's own need
     before = _high_water()
     step = build(CONTESTS[name], row, setting)
     for _ in range(MEMORY_STEPS):
