@@ -9,6 +9,7 @@ from energan.recipes.common import (
     Energy,
     Precision,
     at_least,
+    decayed,
     not_negative,
     padded_digits,
     positive,
