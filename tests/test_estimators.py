@@ -231,8 +231,8 @@ def test_each_parameter_reaches_the_training() -> None:
     base = EBGAN(**TINY, margin=1.0)
     energies = base.fit(X).energy(X)
     for changed in (
-        {"margin": 0.01}, {"pt": 0.0}, {"kind": "mse"}, {"steps": 3}, {"batch": 16}, {"width": 3}, {"z": 4},
-        {"lr": 1e-3}, {"beta1": 0.9}, {"random_state": 1},
+        {"margin": 0.01}, {"pt": 0.0}, {"pt": 5.0}, {"kind": "mse"}, {"steps": 3}, {"batch": 16}, {"width": 3},
+        {"z": 4}, {"lr": 1e-3}, {"beta1": 0.9}, {"random_state": 1},
     ):  # fmt: skip
         other = clone(base).set_params(**changed).fit(X)
         assert (other.sample(4, random_state=0) != base.sample(4, random_state=0)).any() or (
