@@ -56,7 +56,7 @@ def main() -> None:
         model = Model(r.game, nets)
         generator = torch.Generator().manual_seed(1)
         draw = model.generator
-        standing_statistics(nets.values(), lambda d=draw, g=generator, m=model: d(*m.noise(r.batch, g)), 16)
+        standing_statistics(nets.values(), lambda d=draw, g=generator, m=model: d(*m.noise(run.batch, g)), 16)
         samples = model.sample(5000, seed=1)
         sheets.append(samples[:COLUMNS])
         values = metrics.evaluate(samples, real[:5000], "mnist")

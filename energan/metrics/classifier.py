@@ -95,7 +95,7 @@ def train_mnist_classifier(seed: int = 0, epochs: int = 12, *, batch: int = 128)
 
 
 @torch.no_grad()
-def accuracy(net: Classifier, images: UInt8[Tensor, "n 1 h w"], labels: Int[Tensor, "n"]) -> float:
+def accuracy(net: Classifier, images: UInt8[Tensor, "n 1 h w"], labels: Int[Tensor, " n"]) -> float:
     """The share of images that are given their label."""
     guesses = torch.cat([net(some).argmax(1) for some in torch.split(images, 500)])
     return int((guesses == labels).sum()) / len(labels)

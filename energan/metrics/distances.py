@@ -110,7 +110,7 @@ def precision_recall(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], k: 
     return Manifold(inside / m, made / n, balls / (k * m), int(reached.sum()) / n)
 
 
-def _radii(x: Float[Tensor, "n d"], k: int) -> Float[Tensor, "n"]:
+def _radii(x: Float[Tensor, "n d"], k: int) -> Float[Tensor, " n"]:
     """Distance of each row to its k-th nearest other row."""
     # the nearest of all is the row itself, hence k + 1
     return torch.cat([torch.cdist(rows, x).topk(k + 1, largest=False).values[:, k] for rows in torch.split(x, ROWS)])

@@ -71,7 +71,7 @@ def modified_score_ceiling(k: int = 10, floor: float = FLOOR) -> float:
     return math.log1p((k - 1) * floor) - math.log(k) - (1 - 1 / k) * math.log(floor)
 
 
-def roc_auc(inlier_energies: Float[Tensor, "n"], outlier_energies: Float[Tensor, "m"]) -> float:
+def roc_auc(inlier_energies: Float[Tensor, " n"], outlier_energies: Float[Tensor, " m"]) -> float:
     """The chance that an outlier has more energy than an inlier (ties count half): 1 perfect, 0.5 blind.
 
     scikit-learn's roc_auc_score.  Raises UserError if a side is empty, not a vector, or has NaN values.

@@ -15,7 +15,7 @@ from torch import Tensor
 Kind = Literal["l2", "ssq", "mse"]
 
 
-def energy(x: Float[Tensor, "n *d"], reconstruction: Float[Tensor, "n *d"], kind: Kind = "l2") -> Float[Tensor, " n"]:
+def energy(x: Float[Tensor, " n *d"], reconstruction: Float[Tensor, " n *d"], kind: Kind = "l2") -> Float[Tensor, " n"]:
     """E(x) per sample, (n,), >= 0. kind: "l2" ||r - x|| (the paper), "ssq" ||r - x||^2, "mse" ||r - x||^2 / d.
 
     The gradient flows through the reconstruction *and* through x: for G, x is G(z), target included.
@@ -40,7 +40,7 @@ def hinge(margin: Tensor, energy: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
     return (margin - energy).relu()
 
 
-def pulling_away(code: Float[Tensor, "n *d"]) -> Float[Tensor, ""]:
+def pulling_away(code: Float[Tensor, " n *d"]) -> Float[Tensor, ""]:
     """PT (eq. 14) of the flattened codes of a batch, in [0, 1]: 1 if all are parallel, 0 if orthogonal.
 
     The sum of squared cosines is ||S S^T||_F^2 = ||S^T S||_F^2 less its diagonal: one product, of the smaller side.
