@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,11 @@ def arguments(recipe: str, folder: Path, **changes: Any) -> dict[str, Any]:
     if small["data"] == "pictures":
         small["data"] = str(pictures(folder.parent / "pictures"))
     return small
+
+
+def steady(recipe: str) -> dict[str, Any]:
+    """What keeps a run's learning rates from depending on how many steps it is to have."""
+    return {"decay": 0.0} if "decay" in signature(RECIPES[recipe]).parameters else {}
 
 
 def start(folder: Path, recipe: str = "ebgan-pt-mnist", **changes: Any) -> tuple[Run, Images]:

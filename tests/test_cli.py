@@ -26,7 +26,7 @@ from energan.cli import COMMANDS, main
 from energan.recipes import RECIPES
 
 SMALL = ["--data", "digits", "--steps", "6", "--every", "3", "--width", "4", "--z", "8", "--batch", "8"]
-SMALL += ["--precision", "fp32", "--device", "cpu", "--quiet"]
+SMALL += ["--decay", "0.0", "--precision", "fp32", "--device", "cpu", "--quiet"]
 
 
 @pytest.fixture(autouse=True)
@@ -168,7 +168,7 @@ def test_resume_trains_on_and_measures_again(run: Path, capsys: pytest.CaptureFi
     record = runs.read(run)
     assert record["steps"] == record["arguments"]["steps"] == record["status"]["step"] == 9
     assert json.loads((run / "evaluation.json").read_text())["step"] == 9
-    whole = trained(tmp_path / "whole", steps=9, average=0.999)
+    whole = trained(tmp_path / "whole", steps=9, average=0.999, decay=0.0, lr=1e-3)
     assert fingerprint(runs.newest(run)) == fingerprint(runs.newest(whole))
     assert main(["resume", "run", "--steps", "5"]) == 2
     assert "run is at step 9 already: --steps 5 must be above that" in sentence(capsys)
@@ -182,8 +182,8 @@ def test_resume_keeps_the_precision_that_auto_meant(
     """On another machine, "auto" may mean another precision, which would not be the same run."""
     monkeypatch.setattr(training, "usable_network", lambda run, real: "")
     monkeypatch.setattr(machine, "native_bf16", lambda device: native)
-    whole = trained(tmp_path / "whole", steps=4, precision="auto")
-    trained(tmp_path / "run", steps=2, precision="auto")
+    whole = trained(tmp_path / "whole", steps=4, precision="auto", decay=0.0)
+    trained(tmp_path / "run", steps=2, precision="auto", decay=0.0)
     monkeypatch.setattr(machine, "native_bf16", lambda device: not native)
     monkeypatch.setattr(cli, "_finish", lambda folder, state: 0)
     assert main(["resume", str(tmp_path / "run"), "--steps", "4", "--quiet"]) == 0

@@ -11,7 +11,7 @@ from small_runs import SMALL, arguments
 
 from energan.errors import UserError
 from energan.recipes import RECIPES
-from energan.recipes.common import at_least, not_negative, positive, share, usable_seed
+from energan.recipes.common import at_least, decayed, not_negative, positive, share, usable_seed
 
 SHAPES = {"ebgan-pt-64": (3, 64, 64), "dcgan-64": (3, 64, 64)}  # the others: (1, 32, 32)
 
@@ -57,6 +57,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     *((recipe, {"average": v}, "--average must be 0 or above and below 1") for recipe in RECIPES for v in (-0.1, 1.0)),
     *((recipe, {"device": "tpu"}, "--device tpu: not a device") for recipe in RECIPES),
     *((recipe, {"beta1": 1.0}, "--beta1 must be") for recipe in CONVOLUTIONAL),
+    *((recipe, {"decay": v}, "--decay ") for recipe in CONVOLUTIONAL for v in (-0.1, 1.1, float("nan"))),
     *((recipe, {"pt": -0.1}, "--pt must be 0") for recipe in EBGANS),
     *((recipe, {"width": 0}, "--width must be") for recipe in CONVOLUTIONAL),
     *((recipe, {"layers_d": 1}, "--layers-d must be 2 or more, got 1") for recipe in CONNECTED),
@@ -98,6 +99,15 @@ def test_the_bounds_of_whole_numbers() -> None:
     usable_seed(2**63 - 1)
     with pytest.raises(UserError, match="--batch must be 2 or more, got 1"):
         at_least(2, batch=1)
+
+
+@pytest.mark.parametrize("decay", [0.0, 1e-20, 0.1, 0.5, 1.0])
+@pytest.mark.parametrize("steps", [1, 7])
+def test_the_learning_rate_falls_over_the_last_share_of_the_steps(decay: float, steps: int) -> None:
+    schedule = decayed(steps, decay)
+    rates = [schedule(t) if schedule else 1.0 for t in range(steps)]
+    assert all(0 < rate <= 1 for rate in rates) and rates == sorted(rates, reverse=True) and rates[0] == 1
+    assert sum(rate < 1 for rate in rates) <= steps * decay
 
 
 def test_the_largest_seed_trains() -> None:

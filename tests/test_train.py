@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import torch
-from small_runs import SMALL, fingerprint, flags, leftovers, log, resumed, sentence, start, trained
+from small_runs import SMALL, fingerprint, flags, leftovers, log, resumed, sentence, start, steady, trained
 
 import energan
 from energan import runs
@@ -97,6 +97,15 @@ def test_stopping_twice_and_at_a_checkpoint_changes_nothing(tmp_path: Path, monk
     assert fingerprint(runs.newest(cut)) == fingerprint(runs.newest(whole))
 
 
+@pytest.mark.parametrize("recipe", SMALL)
+def test_more_steps_extend_a_run(tmp_path: Path, recipe: str) -> None:
+    """Where the learning rate falls over the last steps, it does so over those of the longer run."""
+    whole = trained(tmp_path / "whole", recipe, steps=6, **steady(recipe))
+    folder = trained(tmp_path / "run", recipe, steps=4, **steady(recipe))
+    assert resumed(folder, steps=6) == "finished"
+    assert fingerprint(runs.newest(folder)) == fingerprint(runs.newest(whole))
+
+
 def wait(process: subprocess.Popen[str], ready: Callable[[], bool]) -> None:
     for _ in range(1200):
         if ready():
@@ -115,7 +124,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[Path, in
     processes = {}
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
         out = parent / number.name
-        told = flags("ebgan-pt-mnist", out, steps=100000, every=5)
+        told = flags("ebgan-pt-mnist", out, steps=100000, every=5, decay=0.0)
         processes[number] = subprocess.Popen(
             [*command, *told, "--out", str(out)],
             text=True,
@@ -157,7 +166,7 @@ def test_a_real_process_that_was_killed_is_continued_bit_for_bit(
         assert runs.read(folder)["status"]["state"] == "running"
     end = int(runs.newest(folder).stem) + 4
     assert resumed(folder, steps=end) == "finished"
-    whole = trained(tmp_path / "whole", steps=end, every=1000)
+    whole = trained(tmp_path / "whole", steps=end, every=1000, decay=0.0)
     assert fingerprint(runs.newest(folder)) == fingerprint(runs.newest(whole))
     assert [line["step"] for line in log(folder) if "logs" in line][-1] == end
 
@@ -285,7 +294,7 @@ def largest_file(size: int) -> Iterator[None]:
 
 
 def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> None:
-    folder = trained(tmp_path / "run", steps=3)
+    folder = trained(tmp_path / "run", steps=3, decay=0.0)
     before = fingerprint(runs.newest(folder))
     with largest_file(100_000), pytest.raises(UserError, match=r"cannot write .*000006\.safetensors: file too large"):
         resumed(folder, steps=6)
@@ -293,7 +302,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path: Pat
     assert fingerprint(runs.newest(folder)) == before
     assert not leftovers(folder)
     assert resumed(folder, steps=6) == "finished"
-    assert fingerprint(runs.newest(folder)) == fingerprint(runs.newest(trained(tmp_path / "whole", steps=6)))
+    assert fingerprint(runs.newest(folder)) == fingerprint(runs.newest(trained(tmp_path / "whole", steps=6, decay=0.0)))
 
 
 @contextmanager
