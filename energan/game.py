@@ -3,7 +3,7 @@
 Its *players* are networks. A *move* is an objective that some players descend and others ascend. A *turn* is a
 set of moves made at once, from the same point. A game says in which *order* turns are played. Nothing else
 differs between the published systems, so nothing else is in a game's file, and nothing about any one game is
-in the engine (play.py).
+in the engine (play/).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

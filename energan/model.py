@@ -90,7 +90,8 @@ def ready(one: One, images: UInt8[Tensor, "n c h w"], batch: int, seed: int = 0)
     model = Model(game, nets, str(one.device))
     generator = torch.Generator(one.device).manual_seed(seed)
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[: STANDING * batch]
-    chunks = [to_unit(images[i].to(one.device)) for i in order.split(batch)]
+    whole = [i for i in order.split(batch) if len(i) == min(batch, len(images))]  # a single row has no statistics
+    chunks = [to_unit(images[i].to(one.device)) for i in whole]
     real = iter(chunks)
     players = Players(nets)
 
