@@ -1,0 +1,145 @@
+"""A single model, in place."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Any, final
+
+import torch
+from torch import nn
+
+from energan.game import Batch, Game, Logs, Move, Objective, Player, Players, Source
+from energan.noise import stream
+from energan.optimizers import Optimizer, Tree
+from energan.play.state import DTYPES, State, check, copy, copy_into, draw, parameters
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+
+
+@final
+class One:
+    """A single model, in place.
+
+    precision "bf16" is autocast: weights, moments, energies and losses stay in float32.
+    average   {player: decay} keeps exponential moving averages of those players' weights.
+    compile   compiles the objectives with torch.compile, without graph breaks.
+    """
+
+    def __init__(
+        self,
+        game: Game,
+        source: Source,
+        *,
+        seed: int = 0,
+        precision: str = "fp32",
+        device: str = "cpu",
+        average: Mapping[str, float] | None = None,
+        compile: bool = False,
+    ) -> None:
+        check(game)
+        self.game, self._source, self._precision = game, source, precision
+        self.device = torch.device(device)
+        self._dtype = DTYPES[precision]
+        self.nets = {name: self._place(player) for name, player in game.players.items()}
+        self.players = Players(self.nets)
+        learners = {name: p.optimizer for name, p in game.players.items() if p.optimizer}
+        self._weights = {name: parameters(net) for name, net in self.nets.items()}
+        self._moments = {name: optimizer.init(self._weights[name]) for name, optimizer in learners.items()}
+        self._optimizers: dict[str, Optimizer] = learners
+        self._decay = dict(average or {})
+        self._average = {name: copy(self._weights[name]) for name in self._decay}
+        self._numbers = {k: torch.tensor(v, dtype=self._dtype, device=self.device) for k, v in game.numbers.items()}
+        self._generator = torch.Generator(self.device).manual_seed(seed)
+        self.t = self._draws = 0
+        self._objective = (
+            partial(torch.compile, fullgraph=True, dynamic=False) if compile else lambda objective: objective
+        )
+        self._compiled: dict[Objective, Objective] = {}
+
+    def _place(self, player: Player) -> nn.Module:
+        # channels-last is what convolutions are fastest in, on this side of 5-d tensors
+        net = player.net.to(self.device, self._dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return net.train(player.optimizer is not None)  # a frozen net neither drops nor normalises by the batch
+
+    def step(self) -> Logs:
+        """Plays step t's turns; gives their logs, () each and not synchronised, keyed "turn/name"."""
+        logs: Logs = {}
+        for turn in self.game.order(self.t):
+            logs |= {f"{turn}/{k}": v for k, v in self._turn(turn).items()}
+        with torch.no_grad():  # else the averages would keep the graph of every step
+            for name, decay in self._decay.items():
+                average, weights = self._average[name].values(), self._weights[name].values()
+                torch._foreach_lerp_(list(average), list(weights), 1 - decay)
+        self.t += 1
+        return logs
+
+    def _turn(self, turn: str) -> Logs:
+        data = {k: v.to(self.device, non_blocking=True) for k, v in self._source(self._draws).items()}
+        self._draws += 1
+        values = draw(self.game, data, self._generator, self._dtype)
+        b = Batch({**values, **self._numbers, "t": torch.tensor(self.t)})
+        logs: Logs = {}
+        for move in self.game.turns[turn]:
+            logs |= self._backward(move, b)
+        # every move of the turn has its gradient from the same point: now all players step
+        with torch.no_grad():
+            for name in dict.fromkeys(name for move in self.game.turns[turn] for name in move.min + move.max):
+                self._update(name)
+        return logs
+
+    def _backward(self, move: Move, b: Batch) -> Logs:
+        for name, net in self.nets.items():
+            net.requires_grad_(name in move.min or name in move.max)  # the others' weights need no gradient
+        if move.objective not in self._compiled:
+            self._compiled[move.objective] = self._objective(move.objective)
+        with stream(b.key), autocast(self._precision, self.device):
+            loss, logs = self._compiled[move.objective](self.players, b)
+        # an ascending player's slope is subtracted from what the turn's earlier moves gave it: -(-g + slope)
+        self._negate(move.max)
+        loss.backward()
+        self._negate(move.max)
+        return {k: v.detach() for k, v in logs.items()}
+
+    def _negate(self, names: tuple[str, ...]) -> None:
+        for name in names:
+            if grads := [w.grad for w in self._weights[name].values() if w.grad is not None]:
+                torch._foreach_neg_(grads)
+
+    def _update(self, name: str) -> None:
+        optimizer, weights = self._optimizers[name], self._weights[name]
+        for w in weights.values():
+            if w.grad is None:
+                w.grad = torch.zeros_like(w)
+        grads = [w.grad for w in weights.values() if w.grad is not None]
+        rate = optimizer.schedule(self.t) if optimizer.schedule else 1.0
+        optimizer.step_(weights, grads, self._moments[name], rate)
+        for w in weights.values():
+            w.grad = None
+
+    def state(self) -> State:
+        """Everything that the next step depends on: a tree of the live tensors (save it before the next step)."""
+        return {
+            "weights": {name: dict(net.state_dict()) for name, net in self.nets.items()},
+            "moments": self._moments,
+            "average": self._average,
+            "numbers": self._numbers,
+            "generator": self._generator.get_state(),
+            "t": torch.tensor(self.t),
+            "draws": torch.tensor(self._draws),
+        }
+
+    def load(self, state: State) -> None:
+        """Continues from `state`. KeyError or RuntimeError if it is of another game."""
+        for name, net in self.nets.items():
+            net.load_state_dict(state["weights"][name])
+        copy_into(self._moments, state["moments"])
+        copy_into(self._average, state["average"])
+        copy_into(self._numbers, state["numbers"])
+        self._generator.set_state(state["generator"].clone())  # torch misreads a view, and crashes
+        self.t, self._draws = int(state["t"]), int(state["draws"])
+
+    def averaged(self) -> dict[str, Tree]:
+        """The averaged weights of the players that are averaged, by player and parameter name."""
+        return self._average

@@ -1,0 +1,57 @@
+"""What both ways of playing share: a turn's draws, and trees of tensors."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from energan.errors import UserError
+from energan.game import Game
+from energan.optimizers import Tree
+
+DTYPES = {"fp64": torch.float64, "fp32": torch.float32, "bf16": torch.float32}  # of the weights
+State = dict[str, Any]  # nested dicts whose leaves are tensors
+
+
+def parameters(net: nn.Module) -> Tree:
+    return dict(net.named_parameters())
+
+
+def draw(game: Game, data: Mapping[str, Tensor], generator: torch.Generator, dtype: torch.dtype) -> Tree:
+    """One turn's data and noise, and the key of the layers' stream."""
+    values = {k: v.to(dtype) if v.is_floating_point() else v for k, v in data.items()}
+    n = len(next(iter(values.values())))
+    for name, noise in game.noise.items():
+        values[name] = noise(generator, n).to(dtype)
+    values["key"] = torch.randint(2**31, (), generator=generator, device=generator.device)
+    return values
+
+
+def check(game: Game) -> None:
+    for turn, moves in game.turns.items():
+        for name in (name for move in moves for name in move.min + move.max):
+            if name not in game.players or game.players[name].optimizer is None:
+                raise UserError(f"turn {turn!r} moves {name!r}, which is not a player with an optimizer")
+
+
+def copy(tree: Tree) -> Tree:
+    return {k: w.detach().clone() for k, w in tree.items()}
+
+
+def copy_into(mine: Any, other: Any) -> None:
+    """Copies the leaves of one tree into those of another of the same shape. KeyError if a leaf is missing."""
+    for key, value in mine.items():
+        if isinstance(value, Tensor):
+            value.copy_(other[key])
+        else:
+            copy_into(value, other[key])
+
+
+def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+    """The leaves of a state as ("weights/G/0.weight", tensor) pairs, in the tree's order."""
+    for key, value in tree.items():
+        if isinstance(value, Tensor):
+            yield prefix + key, value
+        else:
+            yield from leaves(value, f"{prefix}{key}/")
