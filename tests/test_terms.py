@@ -177,9 +177,7 @@ def test_pulling_away_is_in_0_1_and_ignores_scale_sign_and_order(n, d, seed, sca
     code = rows(n, d, seed)
     value = pulling_away(code)
     assert -1e-12 <= value.item() <= 1 + 1e-12
-    assert torch.allclose(
-        pulling_away(code * torch.tensor(scale[:n], dtype=code.dtype)[:, None]), value, atol=1e-10
-    )
+    assert torch.allclose(pulling_away(code * torch.tensor(scale[:n], dtype=code.dtype)[:, None]), value, atol=1e-10)
     assert torch.allclose(pulling_away(code.flip(0)), value, atol=1e-12)
 
 
