@@ -28,7 +28,7 @@ from energan.data.rows import Frame, learn_frame, to_pixels, to_rows, unnamed
 from energan.game import Game
 from energan.games import GAMES
 from energan.machine import pick_device, pick_precision
-from energan.margin import converged_energy
+from energan.margin import ROOM, converged_energy
 from energan.model import CHUNK, Model, ready
 from energan.nets import autoencoder, dcgan, mlp
 from energan.noise import seeded
@@ -38,7 +38,6 @@ from energan.terms.energy import Kind, convert_margin
 
 # At the converged energy itself, G collapses: 5,000 MNIST images, width 16, 600 steps, seed 0 gave MNIST-IS 1.0 and
 # MNIST-FID 133 at m = 3.2, which is that energy; 1.0 and 131 at 5; 3.4 and 49 at 10, and the better detector too.
-ROOM = 3.0  # margin="auto" is this many times the converged energy (as a norm)
 ADVICE = 1000  # steps of the auto-encoder alone, at most, for margin="auto"
 Precision = Literal["auto", "bf16", "fp32"]
 

@@ -102,7 +102,10 @@ def as_table(result: dict[str, Any]) -> str:
 
 
 def score(images: str, folder: Path, out: Path, checkpoint: str | None, split: str) -> str:
-    """Energies of images under a run's model, to a CSV or parquet table (index, energy), with a histogram beside it."""
+    """Energies of images under a run's model, with a histogram beside those of the training images.
+
+    The table, CSV or parquet, has a row an image: index, file, energy, label ("" where there is none).
+    """
     if out.suffix not in (".csv", ".parquet"):
         raise UserError(f"--out {out}: scores go to a .csv or a .parquet")
     model = runs.load(folder, checkpoint=checkpoint)
@@ -110,32 +113,43 @@ def score(images: str, folder: Path, out: Path, checkpoint: str | None, split: s
     model.energy  # noqa: B018  # refuse a game without energies before reading images
     data = run.prepare(images, split or ("test" if images in NAMED else "train"))  # files are one "train" by default
     energies = model.score(data.images)
-    labels = [""] * len(energies) if data.labels is None else [data.classes[i] for i in data.labels.tolist()]
-    _table(out, energies, labels)
-    training = run.training_set().images
-    chosen = torch.randperm(len(training), generator=torch.Generator().manual_seed(0))[:2000]
-    _draw(out.with_suffix(".png"), {"training images": model.score(training[chosen]), data.name: energies})
+    n = len(energies)
+    labels = [""] * n if data.labels is None else [data.classes[i] for i in data.labels.tolist()]
+    files = list(data.files) or [""] * n
+    _table(out, {"index": list(range(n)), "file": files, "energy": energies.tolist(), "label": labels})
+    training = _some_of_training(run)
+    known = {} if training is None else {"training images": model.score(training)}
+    _draw(out.with_suffix(".png"), {**known, data.name: energies})
     low, middle, high = energies.quantile(torch.tensor([0.05, 0.5, 0.95])).tolist()
     skipped = f"; {len(data.skipped)} unreadable files were left out" if data.skipped else ""
     return f"{len(energies)} energies in {out} (5 %: {low:.3g}, median {middle:.3g}, 95 %: {high:.3g}){skipped}"
 
 
-def _table(out: Path, energies: Tensor, labels: list[str]) -> None:
+def _some_of_training(run: Run) -> Tensor | None:
+    """2,000 training images, or None where they are no longer there (said on stderr)."""
+    from energan.data.registry import warn
+
+    try:
+        images = run.training_set().images
+    except UserError as error:
+        warn(f"the histogram lacks the training images: {error}")
+        return None
+    return images[torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[:2000]]
+
+
+def _table(out: Path, columns: dict[str, list[Any]]) -> None:
     if out.suffix == ".parquet":
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        table = pa.table({"index": list(range(len(energies))), "energy": energies.numpy(), "label": labels})
-        write(out, lambda p: pq.write_table(table, p))
+        write(out, lambda p: pq.write_table(pa.table(columns), p))
         return
 
     def fill(p: Path) -> None:
         with p.open("w", newline="") as f:
             rows = csv.writer(f)
-            rows.writerow(["index", "energy", "label"])
-            rows.writerows(
-                [i, f"{e:.6g}", label] for i, (e, label) in enumerate(zip(energies.tolist(), labels, strict=True))
-            )
+            rows.writerow(columns)
+            rows.writerows(zip(*columns.values(), strict=True))
 
     write(out, fill)
 

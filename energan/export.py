@@ -24,12 +24,24 @@ def export(folder: Path, out: Path, checkpoint: str | None, *, onnx: bool) -> st
         parts["energy"] = (model.energy, (images,))
     described = {}
     for name, (module, inputs) in parts.items():
-        write_weights(out / f"{name}.safetensors", module.state_dict(), {"format": "1", "part": name})
-        described[name] = {"inputs": [list(x.shape[1:]) for x in inputs], "output": list(module(*inputs).shape[1:])}
+        output, used = _traced(module, model.nets, inputs)
+        weights = {k: w for k, w in module.state_dict().items() if k.split(".")[1] in used}  # "nets.G.net.0.weight"
+        write_weights(out / f"{name}.safetensors", weights, {"format": "1", "part": name})
+        described[name] = {"inputs": [list(x.shape[1:]) for x in inputs], "output": list(output.shape[1:])}
         if onnx:
             described[name]["largest difference"] = [_onnx(module, inputs, out / f"{name}.onnx")]
     write_json(out / "model.json", {"recipe": record["recipe"], "arguments": record["arguments"], "parts": described})
     return f"{', '.join(sorted(p.name for p in out.iterdir() if not p.name.startswith('.')))} in {out}"
+
+
+def _traced(module: nn.Module, nets: dict[str, nn.Module], inputs: tuple[Tensor, ...]) -> tuple[Tensor, set[str]]:
+    """The module's output, and the names of the nets that it passed through."""
+    used: set[str] = set()
+    hooks = [net.register_forward_hook(lambda *_, name=name: used.add(name)) for name, net in nets.items()]
+    output = module(*inputs)
+    for hook in hooks:
+        hook.remove()
+    return output, used
 
 
 def _onnx(module: nn.Module, inputs: tuple[Tensor, ...], path: Path) -> float:

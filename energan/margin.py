@@ -16,6 +16,7 @@ from energan.optimizers import Adam
 from energan.play import One
 
 WINDOW = 100  # steps that an energy is averaged over
+ROOM = 3.0  # the proposal, in converged energies: at 1 digits collapsed (docs/results.md, margins)
 FLAT = 0.02  # share by which a window must fall below the last one, or the energy is taken for converged
 
 
@@ -53,13 +54,14 @@ def advise(data: str, *, size: int, channels: int, steps: int, batch: int, seed:
         net = autoencoder.Autoencoder(channels=channels, maps=(32, 64, 128) if size <= 32 else (64, 128, 256))
     means = converged_energy(net, images, steps=steps, batch=batch, seed=seed, precision=pick_precision("auto", "cpu"))
     d = channels * size * size
-    proposal = float(f"{means[-1]:.2g}")
+    proposal = float(f"{ROOM * means[-1]:.2g}")
     window = min(WINDOW, steps)
     flat = "no longer falls" if len(means) < steps // window else "may still fall: more --steps"
     return "\n".join([
         f"the auto-encoder alone on {len(images.images)} images of {images.name}, {channels} x {size} x {size}:",
         f"  E(x) by {window} steps: " + ", ".join(f"{m:.3g}" for m in means) + f" ({flat})",
-        f"start the search at --margin {proposal:g} (RMS {proposal / d**0.5:.3g} a pixel), then twice and half of it;",
+        f"the paper starts its search for a margin there, at {means[-1]:.2g}; here {ROOM:g} times that did better:",
+        f"try --margin {proposal:g} (RMS {proposal / d**0.5:.3g} a pixel), then twice and half of it;",
         f"in other units: --energy ssq --margin {convert_margin(proposal, d, 'l2', 'ssq'):.3g}, "
         f"--energy mse --margin {convert_margin(proposal, d, 'l2', 'mse'):.3g}.",
         "too large is unstable, too small drops modes (appendix E).",

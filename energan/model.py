@@ -57,10 +57,12 @@ class Model:
 
     @property
     def generator(self) -> Sampler:
+        """`sample` as a module."""
         return Sampler(self.game, self.nets).eval()
 
     @property
     def energy(self) -> Energy:
+        """`energy` as a module. UserError for a game that has no such reading."""
         return Energy(self.game, self.nets).eval()
 
     def noise(self, n: int, generator: torch.Generator) -> list[Tensor]:

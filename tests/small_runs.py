@@ -31,7 +31,6 @@ def pictures(folder: Path, n: int = 12) -> Path:
     """n PNGs of colour noise, 20 x 24, in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(0)
-    Image.init()
     for i in range(n):
         Image.fromarray(random.integers(0, 256, (24, 20, 3), dtype=np.uint8)).save(folder / f"{i:02d}.png")
     return folder

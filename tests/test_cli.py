@@ -20,7 +20,7 @@ from PIL import Image
 from small_runs import fingerprint, flags, leftovers, log, pictures, resumed, sentence, start, trained
 
 import energan
-from energan import cli, evaluation, machine, runs
+from energan import commands, evaluation, machine, runs
 from energan import train as training
 from energan.cli import COMMANDS, main
 from energan.recipes import RECIPES
@@ -34,7 +34,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Few samples to measure, one thread, and nothing in the checkout's own folder."""
     monkeypatch.setattr(training, "MEASURED", 64)
     monkeypatch.setattr(evaluation, "evaluate", functools.partial(evaluation.evaluate, n=64))
-    Image.init()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -185,7 +184,7 @@ def test_resume_keeps_the_precision_that_auto_meant(
     whole = trained(tmp_path / "whole", steps=4, precision="auto", decay=0.0)
     trained(tmp_path / "run", steps=2, precision="auto", decay=0.0)
     monkeypatch.setattr(machine, "native_bf16", lambda device: not native)
-    monkeypatch.setattr(cli, "_finish", lambda folder, state: 0)
+    monkeypatch.setattr(commands, "_finish", lambda folder, state: 0)
     assert main(["resume", str(tmp_path / "run"), "--steps", "4", "--quiet"]) == 0
     assert fingerprint(runs.newest(tmp_path / "run")) == fingerprint(runs.newest(whole))
 
@@ -202,7 +201,7 @@ def test_resume_refuses_other_images(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_a_new_folder_is_named_after_the_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs" / "gan-mnist").mkdir(parents=True)
-    monkeypatch.setattr(cli, "_finish", lambda folder, state: 0)
+    monkeypatch.setattr(commands, "_finish", lambda folder, state: 0)
     told = ["train", "gan-mnist", *flags("gan-mnist", tmp_path / "x", steps=1), "--quiet"]
     assert main(told) == 0 and main(told) == 0
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["gan-mnist", "gan-mnist-2", "gan-mnist-3"]
@@ -276,7 +275,7 @@ def test_scores_are_the_model_s_energies(run: Path, capsys: pytest.CaptureFixtur
     if ending == "csv":
         with Path("s.csv").open(newline="") as file:
             rows = list(csv.DictReader(file))
-        assert list(rows[0])[:3] == ["index", "energy", "label"]
+        assert list(rows[0])[:3] == ["index", "file", "energy"]
     else:
         import pyarrow.parquet as pq
 

@@ -53,6 +53,8 @@ def load(
         return data._replace(images=images, source=data.source + changes)
     if isinstance(source, str) and source.startswith("hf:"):
         return load_files(hub_files(source.removeprefix("hf:"), split), size, channels, progress)
+    if not str(source):
+        raise UserError(f"no images were named: give a folder or file, or one of {', '.join(NAMED)}")
     path = Path(source).expanduser()
     if path.suffix.lower() in (".npz", ".npy") and path.is_file():
         if split != "train":

@@ -28,7 +28,7 @@ from energan.data.progress import counted, in_order
 from energan.data.registry import cache_dir, keep, refuse_full_disk, replacing, warn
 from energan.errors import UserError
 
-FORMAT = 1  # raise it when decoding changes: what older versions cached is then decoded again
+FORMAT = 2  # raise it when decoding changes: what older versions cached is then decoded again
 
 
 class Item(NamedTuple):
@@ -55,6 +55,7 @@ class Decoded(NamedTuple):
     shape: tuple[int, int, int, int]  # n c h w
     labels: list[int] | None
     skipped: list[str]
+    files: list[str]
 
 
 def stamp(*parts: object) -> str:
@@ -86,7 +87,8 @@ def load_files(files: Files, size: int | None, channels: int | None, progress: b
         warn(f"{len(made.skipped)} of {files.total} files of {files.words} were skipped: {some}")
     labels = None if made.labels is None else torch.tensor(made.labels, dtype=torch.int64)
     classes = () if labels is None else files.classes
-    return Images(content.view(made.shape), labels, files.name, classes, files.words, key, tuple(made.skipped))
+    images = content.view(made.shape)
+    return Images(images, labels, files.name, classes, files.words, key, tuple(made.skipped), tuple(made.files))
 
 
 def _read(described: Path, raw: Path) -> Decoded | None:
@@ -95,7 +97,7 @@ def _read(described: Path, raw: Path) -> Decoded | None:
         found = json.loads(described.read_bytes())
         n, c, h, w = found["shape"]
         whole = raw.stat().st_size == n * c * h * w
-        return Decoded((n, c, h, w), found["labels"], found["skipped"]) if whole else None
+        return Decoded((n, c, h, w), found["labels"], found["skipped"], found["files"]) if whole else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -146,6 +148,7 @@ def _write(files: Files, file: IO[bytes], size: int | None, channels: int, progr
 
     shape: tuple[int, ...] = ()
     labels: list[int | None] = []
+    names: list[str] = []
     skipped = list(files.skipped)
     todo = in_order(work, files.items())
     for item, image in counted(todo, files.total, f"reading {files.name}", show=progress):
@@ -161,8 +164,9 @@ def _write(files: Files, file: IO[bytes], size: int | None, channels: int, progr
             )
         file.write(image.data)
         labels.append(item.label)
+        names.append(item.name)
     if not labels:
         raise UserError(f"none of the {files.total} files of {files.words} can be read: {skipped[0]}")
     c, h, w = shape
     known = [label for label in labels if label is not None and label >= 0]
-    return Decoded((len(labels), c, h, w), known if len(known) == len(labels) else None, skipped)
+    return Decoded((len(labels), c, h, w), known if len(known) == len(labels) else None, skipped, names)

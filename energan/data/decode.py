@@ -57,8 +57,7 @@ def reason(error: BaseException) -> str:
 
 def open_image(file: Path | bytes) -> Image.Image:
     """The image with its header read, its pixels not yet. Raises one of UNREADABLE."""
-    if not Image.EXTENSION:
-        Image.init()
+    Image.init()  # always: it is idempotent, and a thread that asks whether another did it finds it half done
     known = [name for name in FORMATS if name in Image.OPEN]  # Pillow may be built without some
     image = Image.open(BytesIO(file) if isinstance(file, bytes) else file, formats=known)
     w, h = image.size

@@ -20,6 +20,7 @@ class Images(NamedTuple):
     source: str  # where it came from, in words
     sha256: str  # of the set's bytes as published (named sets), of the cache key (files), of the bytes (datasets)
     skipped: tuple[str, ...]  # "file: reason" of each file that could not be read
+    files: tuple[str, ...] = ()  # the file that each image came from, where images come from files
 
 
 def pad(data: Images, size: int) -> Images:
