@@ -34,12 +34,14 @@ NEEDED = ("recipe", "arguments", "steps", "precision", "device", "data", "status
 class Run(NamedTuple):
     """An experiment, as a recipe returns it; nothing is loaded yet.
 
+    system    its name in GAMES
     source    what --data named; prepare(source, split) loads it in the shape that the nets take
     every     steps between sample sheets, metrics during training and checkpoints
     network   feature network of the metrics during training (metrics.NETWORKS)
     """
 
     game: Game
+    system: str
     source: str
     prepare: Callable[[str, str], Images]
     steps: int
@@ -103,7 +105,7 @@ def create(folder: Path, run: Run, data: Images, recipe: str, arguments: Mapping
             "sha256": data.sha256,
             "skipped": list(data.skipped),
         },
-        "game": {"name": recipe, "numbers": dict(run.game.numbers), "players": players, "turns": turns},
+        "game": {"name": run.system, "numbers": dict(run.game.numbers), "players": players, "turns": turns},
         "environment": environment(),
         "status": {"state": "running", "step": 0, "seconds": 0.0, "message": ""},
     }

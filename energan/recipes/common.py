@@ -86,6 +86,7 @@ def resized(size: int, channels: int) -> "Callable[[str, str], Images]":
 
 def run(
     game: "Game",
+    system: str,
     source: str,
     prepare: "Callable[[str, str], Images]",
     *,
@@ -99,7 +100,7 @@ def run(
     device: str,
     compile: bool,
 ) -> "Run":
-    """The Run of a game whose generator is called G; `average` is the decay of its averaged weights."""
+    """The Run of a game, GAMES[system], whose generator is called G; `average` is the decay of its averaged weights."""
     from energan.machine import pick_device, pick_precision
     from energan.runs import Run
 
@@ -109,6 +110,7 @@ def run(
     device = pick_device(device)
     return Run(
         game=game,
+        system=system,
         source=source,
         prepare=prepare,
         steps=steps,

@@ -66,8 +66,8 @@ def ebgan_pt_64(
     adam = Adam(lr, beta1, schedule=decayed(steps, decay))
     game = GAMES["ebgan-pt"](G, D, z, margin=margin, pt=pt, kind=energy, optimizer_G=adam, optimizer_D=adam)
     return run(
-        game, data, resized(64, channels), steps=steps, batch=batch, seed=seed, every=every, average=average,
-        network="mobilenetv2", precision=precision, device=device, compile=compile,
+        game, "ebgan-pt", data, resized(64, channels), steps=steps, batch=batch, seed=seed, every=every,
+        average=average, network="mobilenetv2", precision=precision, device=device, compile=compile,
     )  # fmt: skip
 
 
@@ -124,6 +124,6 @@ def dcgan_64(
     adam = Adam(lr, beta1, schedule=decayed(steps, decay))
     game = GAMES["gan"](G, D, z, smoothing=smoothing, optimizer_G=adam, optimizer_D=adam)
     return run(
-        game, data, resized(64, channels), steps=steps, batch=batch, seed=seed, every=every, average=average,
-        network="mobilenetv2", precision=precision, device=device, compile=compile,
+        game, "gan", data, resized(64, channels), steps=steps, batch=batch, seed=seed, every=every,
+        average=average, network="mobilenetv2", precision=precision, device=device, compile=compile,
     )  # fmt: skip

@@ -80,8 +80,8 @@ def ebgan_pt_mnist(
     adam = Adam(lr, beta1, schedule=decayed(steps, decay))
     game = GAMES["ebgan-pt"](G, D, z, margin=margin, pt=pt, kind=energy, optimizer_G=adam, optimizer_D=adam)
     return run(
-        game, data, padded_digits, steps=steps, batch=batch, seed=seed, every=every, average=average,
-        network="mnist", precision=precision, device=device, compile=compile,
+        game, "ebgan-pt", data, padded_digits, steps=steps, batch=batch, seed=seed, every=every,
+        average=average, network="mnist", precision=precision, device=device, compile=compile,
     )  # fmt: skip
 
 
@@ -151,8 +151,8 @@ def ebgan_mnist(
     else:
         game = GAMES["ebgan"](G, D, z, margin=margin, kind=energy, optimizer_G=adam, optimizer_D=adam)
     return run(
-        game, data, padded_digits, steps=steps, batch=batch, seed=seed, every=every, average=average,
-        network="mnist", precision=precision, device=device, compile=compile,
+        game, "ebgan-pt" if pt else "ebgan", data, padded_digits, steps=steps, batch=batch, seed=seed, every=every,
+        average=average, network="mnist", precision=precision, device=device, compile=compile,
     )  # fmt: skip
 
 
@@ -220,6 +220,6 @@ def gan_mnist(
         G, D, z, loss=loss, smoothing=smoothing, optimizer_G=optimizers[optim_g], optimizer_D=optimizers[optim_d]
     )
     return run(
-        game, data, padded_digits, steps=steps, batch=batch, seed=seed, every=every, average=average,
-        network="mnist", precision=precision, device=device, compile=compile,
+        game, "gan", data, padded_digits, steps=steps, batch=batch, seed=seed, every=every,
+        average=average, network="mnist", precision=precision, device=device, compile=compile,
     )  # fmt: skip
