@@ -27,11 +27,11 @@ SHAPE = (1, 32, 32)
 def ebgan_pt_mnist(
     *,
     data: str = "mnist",
-    steps: int = 3000,
+    steps: int = 3500,
     batch: int = 64,
     seed: int = 0,
     every: int = 250,
-    margin: float = 10.0,
+    margin: float = 16.0,
     energy: Energy = "l2",
     pt: float = 0.1,
     z: int = 100,
