@@ -48,8 +48,12 @@ def train_command(recipe: str, flags: Sequence[str]) -> Callable[..., int]:
     @wraps(make)
     def command(*, out: str = "", quiet: bool = False, **arguments: Any) -> int:
         from energan import runs
+        from energan.data import NAMED
         from energan.train import train
 
+        source = arguments["data"]
+        if source and source not in NAMED and Path(source).exists():
+            arguments["data"] = str(Path(source).resolve())  # so that `resume` works from any folder
         run = make(**arguments)
         folder = Path(out) if out else _free(Path("runs"), recipe)
         data = run.training_set()
