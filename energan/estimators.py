@@ -31,7 +31,7 @@ from energan.machine import pick_device, pick_precision
 from energan.margin import ROOM, converged_energy
 from energan.model import CHUNK, Model, ready
 from energan.nets import autoencoder, dcgan, mlp
-from energan.noise import seeded
+from energan.noise import seeded, uniform
 from energan.optimizers import Adam
 from energan.play import One
 from energan.terms.energy import Kind, convert_margin
@@ -290,7 +290,7 @@ class DCGAN(BaseEstimator):  # type: ignore[misc]
     def _game(self, networks: dict[str, nn.Module]) -> Game:
         adam = Adam(self.lr, self.beta1)
         G, D = networks["G"], networks["D"]
-        return GAMES["gan"](G, D, self.z, smoothing=self.smoothing, optimizer_G=adam, optimizer_D=adam)
+        return GAMES["gan"](G, D, uniform(self.z), smoothing=self.smoothing, optimizer_G=adam, optimizer_D=adam)
 
     def _model(self) -> Model:
         networks = copy.deepcopy(self.networks_)

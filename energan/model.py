@@ -18,6 +18,7 @@ from energan.play import One
 
 CHUNK = 250  # images at a time
 STANDING = 16  # batches that standing statistics are measured over
+UNSEEN = 1 << 30  # added to seeds: the noise of a run with the same seed is what its G was trained on
 
 
 class Sampler(nn.Module):
@@ -71,7 +72,7 @@ class Model:
     @torch.no_grad()
     def sample(self, n: int, seed: int = 0) -> UInt8[Tensor, "n c h w"]:
         """n images, bytes; the same seed gives the same images, and a larger n continues them."""
-        generator = torch.Generator(self.device).manual_seed(seed)
+        generator = torch.Generator(self.device).manual_seed(seed + UNSEEN)
         draw = self.generator
         chunks = [to_bytes(draw(*self.noise(CHUNK, generator))).cpu() for _ in range(0, n, CHUNK)]
         return torch.cat(chunks)[:n].contiguous()
@@ -84,13 +85,17 @@ class Model:
 
 
 def ready(one: One, images: UInt8[Tensor, "n c h w"], batch: int, seed: int = 0) -> Model:
-    """The model as it stands now: a copy with averaged weights, its statistics measured over noise and real images."""
+    """The model as it stands now: a copy with averaged weights, its statistics measured over noise and real images.
+
+    An energy's statistics are those of real images. In training a batch of samples is normalised by itself, so there
+    D gives samples other (higher) energies than `score` does; those of real images agree.
+    """
     game = one.game
     nets = {name: copy.deepcopy(net) for name, net in one.nets.items()}
     for name, weights in one.averaged().items():
         nets[name].load_state_dict(weights, strict=False)
     model = Model(game, nets, str(one.device))
-    generator = torch.Generator(one.device).manual_seed(seed)
+    generator = torch.Generator(one.device).manual_seed(seed + UNSEEN)
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[: STANDING * batch]
     whole = [i for i in order.split(batch) if len(i) == min(batch, len(images))]  # a single row has no statistics
     chunks = [to_unit(images[i].to(one.device)) for i in whole]

@@ -36,28 +36,27 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
-_stream: list[Tensor] = []  # the open stream's key, (), int64
-_drawn = [0]  # how many tensors it has given so far
+_streams: list[tuple[Tensor, list[int]]] = []  # keys, () int64, and how many tensors each has given; the last is open
 
 
 @contextmanager
 def stream(key: Tensor) -> Iterator[None]:
     """Inside the block, `stream_uniform` counts through the random numbers that belong to `key`, a () int64."""
-    _stream.append(key)
-    _drawn[0] = 0
+    _streams.append((key, [0]))
     try:
         yield
     finally:
-        _stream.pop()
+        _streams.pop()
 
 
 def stream_uniform(like: Tensor) -> Tensor:
     """U[0, 1) in the shape of `like`: the next numbers of the open stream, or torch's own where none is open."""
-    if not _stream:
+    if not _streams:
         return torch.rand_like(like, dtype=torch.float32)
-    _drawn[0] += 1
+    key, given = _streams[-1]
+    given[0] += 1
     count = torch.arange(like.numel(), device=like.device)
-    seed = _mix(_stream[-1] + 0x9E3779B9 * _drawn[0])
+    seed = _mix(key + 0x9E3779B9 * given[0])
     # 24 bits are what a float32 in [0, 1) can hold
     return (_mix(_mix(count ^ seed) + seed) >> 8).to(torch.float32).mul(2.0**-24).view(like.shape)
 

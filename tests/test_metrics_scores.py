@@ -89,8 +89,14 @@ def test_ceiling_at_the_usual_floor():
     assert modified_score_ceiling() == pytest.approx(10.131, abs=1e-3)
 
 
+def test_the_ceiling_is_one_for_small_floors_only():
+    nine = torch.eye(10)[:9]
+    assert modified_score(nine, 1e-5) < modified_score_ceiling(10, 1e-5)
+    assert modified_score(nine, 1e-3) > modified_score_ceiling(10, 1e-3)
+
+
 @settings(deadline=None)
-@given(tables, st.sampled_from([1e-3, 1e-6, 1e-9]))
+@given(tables, st.sampled_from([1e-5, 1e-6, 1e-9]))
 def test_scores_stay_in_their_bounds(p, floor):
     k = p.shape[1]
     assert 1 - 1e-9 <= inception_score(p)[0] <= k + 1e-9

@@ -26,7 +26,7 @@ class Images(NamedTuple):
 def pad(data: Images, size: int) -> Images:
     """Surround each image with zeros (black; -1 after scaling) to `size` x `size`.
 
-    The EBGAN paper's MNIST is 28 x 28 in 32 x 32 (arXiv:1609.03126, section 4.1). Where the margin is odd,
+    The EBGAN paper's MNIST is 28 x 28 in 32 x 32 (arXiv:1609.03126, appendix D). Where the margin is odd,
     the extra row or column comes last.
 
     Raises UserError if an image is larger than `size`.

@@ -2,11 +2,11 @@
 
     L_D(x, z) = E(x) + [m - E(G(z))]+              eq. 1
     L_G(z)    = E(G(z))                            eq. 2     EBGAN
-    L_G(z)    = E(G(z)) + w PT(Enc(G(z)))          eq. 14    EBGAN-PT, w = 0.1
-    E(x)      = ||Dec(Enc(x)) - x||                eq. 13
+    L_G(z)    = E(G(z)) + pt PT(Enc(G(z)))         PT: eq. 14; EBGAN-PT, pt = 0.1 (appendices C, F)
+    E(x)      = ||Dec(Enc(x)) - x||                eq. 13, the paper's D(x)
 
-x (n, c, h, w) in [-1, 1]; z (n, d) ~ N(0, I); D returns (reconstruction, code). In L_D, G(z) is held constant, also
-where it is the target of its own reconstruction; in L_G the gradient flows through D *and* through that target.
+x (n, c, h, w) in [-1, 1]; z (n, d) ~ N(0, I); the net D returns (reconstruction, code). In L_D, G(z) is held constant,
+also where it is the target of its own reconstruction; in L_G the gradient flows through D *and* through that target.
 The hinge is taken per sample. One turn of D, then one of G, each on a fresh batch (the paper states no ratio).
 """
 
@@ -22,8 +22,9 @@ from energan.terms.energy import Kind, energy, hinge, pulling_away
 
 def discriminator_loss(p: Players, b: Batch, kind: Kind) -> tuple[Tensor, Logs]:
     fake = p.G(b.z).detach()
-    real_energy = energy(b.x, p.D(b.x)[0], kind)
-    fake_energy = energy(fake, p.D(fake)[0], kind)
+    (real_reconstruction, _), (fake_reconstruction, _) = p.D(b.x), p.D(fake)
+    real_energy = energy(b.x, real_reconstruction, kind)
+    fake_energy = energy(fake, fake_reconstruction, kind)
     pushed = hinge(b.margin, fake_energy)
     logs = {"E(x)": real_energy.mean(), "E(G(z))": fake_energy.mean(), "[m-E(G(z))]+": pushed.mean()}
     return (real_energy + pushed).mean(), logs

@@ -61,7 +61,8 @@ def modified_score_ceiling(k: int = 10, floor: float = FLOOR) -> float:
 
     One row is then hi = 1/s for its class and lo = floor/s for the others, with s = 1 + (k - 1) floor, and
     p(y) = 1/k:  I = -ln k - (ln hi)/k - (1 - 1/k) ln lo = ln s - ln k - (1 - 1/k) ln floor,  10.131 for ten
-    digits and 1e-6.  No set of probabilities scores more for floors of 1e-3 and below.
+    digits and 1e-6.  For ten classes and floors of 1e-5 and below no set of probabilities scores more; for larger
+    floors a set that misses a class can (nine of ten at 1e-3: 3.947 against 3.923).
 
     Raises UserError for k < 2 or a floor outside (0, 1/k).
     """

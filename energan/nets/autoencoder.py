@@ -4,7 +4,8 @@
 
 for 64 x 64 (256 maps of 8 x 8 as the code); `maps` gives other depths, (64, 128, 256, 512) at 128 x 128. Batch norm
 after each weight layer but the first and the last, LeakyReLU 0.2 in Enc and ReLU in Dec, as DCGAN, to which the paper
-refers. Readings where it is silent: the output is linear; weights ~ N(0, .02).
+refers. Readings where it is silent: the output is linear; weights ~ N(0, .02), gains of batch norm ~ N(1, .02) as in
+DCGAN; the pulling-away term sees the code before its activation.
 
 x (n, c, h, w), h and w divisible by 2^len(maps) -> (reconstruction (n, c, h, w), code (n, maps[-1], h', w')).
 """

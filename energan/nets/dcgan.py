@@ -4,7 +4,7 @@ Strided (transposed) convolutions, no hidden dense layers; batch norm except at 
 discriminator's input; ReLU and tanh in G, LeakyReLU 0.2 in D; weights ~ N(0, .02), gains of batch norm ~ N(1, .02).
 Kernels are 4 x 4 with stride 2, "(64)4c2s" in EBGAN's appendix C (DCGAN's own code has 5 x 5).
 
-width: feature maps of the layer at half resolution; they double as resolution halves. size: 2^k >= 16 pixels.
+width: feature maps of the layer at half resolution; they double as resolution halves. size: 2^k >= 8 pixels.
 """
 
 import itertools

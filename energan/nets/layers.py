@@ -68,7 +68,9 @@ def standing_statistics(nets: Iterable[nn.Module], run: Callable[[], Any], batch
     layers = [m for net in nets for m in net.modules() if isinstance(m, BatchNorm)]
     hooks = [m.register_forward_pre_hook(record) for m in layers]
     for net in nets:
-        net.train()
+        net.eval()  # dropout off, as in use
+    for layer in layers:
+        layer.train()
     for _ in range(batches if layers else 0):
         run()
     for hook in hooks:

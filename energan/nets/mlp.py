@@ -1,9 +1,10 @@
 """The fully connected networks of the MNIST grid search.  arXiv:1609.03126, section 4.1 and appendix C.
 
-ReLU; batch norm after each weight layer except the generator's output and the discriminator's input layer; weights
+ReLU; batch norm after each hidden weight layer except the discriminator's input layer; weights
 ~ N(0, .02) in G and N(0, .002) in D, biases 0; tanh at the generator's output. Readings where the paper is silent:
 .02 and .002 are standard deviations; an auto-encoder's output is linear without batch norm (nLayerD counts Enc and
-Dec together and Dec is always one layer); dropout, 0.5 where used, follows each hidden ReLU of D.
+Dec together and Dec is always one layer), and so is a discriminator's logit; dropout follows each hidden ReLU of D; the
+pulling-away term sees the code before its ReLU.
 
 Where batch norm follows, its bias is the layer's (a second one would have a zero gradient, of which Adam makes noise).
 
@@ -50,7 +51,7 @@ class Generator(nn.Module):
 class Autoencoder(nn.Module):
     """x (n, *shape) -> (reconstruction (n, *shape), code (n, size)); `layers` counts Enc and Dec (nLayerD, sizeD).
 
-    code: "pre" gives the last encoder layer before its ReLU (codes may be orthogonal), "post" after it.
+    code: "pre" gives the last encoder layer before its ReLU (codes may be orthogonal), "post" after it and its dropout.
     """
 
     def __init__(

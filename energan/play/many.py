@@ -163,12 +163,26 @@ def _same_structure(a: Game, b: Game) -> None:
         other = b.players.get(name, Player(nn.Identity()))
         if _architecture(player.net) != _architecture(other.net):
             raise UserError(f"models trained as one must share their architecture; player {name!r} differs")
+        if not _equal(_held(player.net), _held(other.net)):
+            raise UserError(f"models trained as one must share what does not learn; player {name!r} differs")
         if type(player.optimizer) is not type(other.optimizer):
             raise UserError(f"models trained as one must share their optimizers' kind; player {name!r} differs")
+    noise = [{name: draw(torch.Generator().manual_seed(0), 2) for name, draw in game.noise.items()} for game in (a, b)]
+    if not _equal(*noise):
+        raise UserError("models trained as one must share their noise; only its seed may differ")
     for turn, moves in a.turns.items():
         pairs = zip(moves, b.turns.get(turn, ()), strict=False)
         if len(moves) != len(b.turns.get(turn, ())) or not all(_same_move(*pair) for pair in pairs):
             raise UserError(f"models trained as one must share their objectives; turn {turn!r} differs")
+
+
+def _held(net: nn.Module) -> Tree:
+    """What of a net does not learn: frozen parameters, buffers."""
+    return {k: v for k, v in net.state_dict().items() if k not in parameters(net)}
+
+
+def _equal(a: Tree, b: Tree) -> bool:
+    return a.keys() == b.keys() and all(a[k].shape == b[k].shape and torch.equal(a[k], b[k]) for k in a)
 
 
 def _architecture(net: nn.Module) -> list[Any]:

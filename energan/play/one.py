@@ -20,7 +20,7 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any
 
 @final
 class One:
-    """A single model, in place.
+    """A single model, in place: the game's own modules are moved to the device and the precision, and trained.
 
     precision "bf16" is autocast: weights, moments, energies and losses stay in float32.
     average   {player: decay} keeps exponential moving averages of those players' weights.
@@ -87,11 +87,15 @@ class One:
         with torch.no_grad():
             for name in dict.fromkeys(name for move in self.game.turns[turn] for name in move.min + move.max):
                 self._update(name)
+        for weights in self._weights.values():
+            for w in weights.values():
+                w.requires_grad_(True)  # as the caller's modules came
         return logs
 
     def _backward(self, move: Move, b: Batch) -> Logs:
-        for name, net in self.nets.items():
-            net.requires_grad_(name in move.min or name in move.max)  # the others' weights need no gradient
+        for name, weights in self._weights.items():
+            for w in weights.values():
+                w.requires_grad_(name in move.min or name in move.max)  # the others' weights need no gradient
         if move.objective not in self._compiled:
             self._compiled[move.objective] = self._objective(move.objective)
         with stream(b.key), autocast(self._precision, self.device):

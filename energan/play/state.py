@@ -15,7 +15,8 @@ State = dict[str, Any]  # nested dicts whose leaves are tensors
 
 
 def parameters(net: nn.Module) -> Tree:
-    return dict(net.named_parameters())
+    """The parameters that may learn, by name; those that the user froze (requires_grad False) are left alone."""
+    return {k: w for k, w in net.named_parameters() if w.requires_grad}
 
 
 def draw(game: Game, data: Mapping[str, Tensor], generator: torch.Generator, dtype: torch.dtype) -> Tree:
@@ -29,6 +30,18 @@ def draw(game: Game, data: Mapping[str, Tensor], generator: torch.Generator, dty
 
 
 def check(game: Game) -> None:
+    """UserError for a move of somebody who cannot learn, and for layers under which a step is no pure function."""
+    for name, player in game.players.items():
+        for path, layer in player.net.named_modules() if player.optimizer else ():
+            if isinstance(layer, nn.modules.batchnorm._NormBase) and layer.track_running_stats:
+                what = "whose running averages would mix real images with samples"
+            elif isinstance(layer, nn.modules.dropout._DropoutNd) and layer.p > 0:
+                what = "whose masks no seed of the run repeats"
+            else:
+                continue
+            kind = type(layer).__name__
+            ours = "Dropout" if kind.endswith(("Dropout", "Dropout1d", "Dropout2d", "Dropout3d")) else "BatchNorm"
+            raise UserError(f"player {name!r} has a {kind} at {path!r}, {what}; use energan.nets.layers.{ours}")
     for turn, moves in game.turns.items():
         for name in (name for move in moves for name in move.min + move.max):
             if name not in game.players or game.players[name].optimizer is None:
@@ -40,9 +53,13 @@ def copy(tree: Tree) -> Tree:
 
 
 def copy_into(mine: Any, other: Any) -> None:
-    """Copies the leaves of one tree into those of another of the same shape. KeyError if a leaf is missing."""
+    """Copies one tree's leaves into another's. KeyError or RuntimeError unless both have the same leaves."""
+    if mine.keys() != other.keys():
+        raise KeyError(", ".join(sorted(mine.keys() ^ other.keys())))
     for key, value in mine.items():
         if isinstance(value, Tensor):
+            if value.shape != other[key].shape:
+                raise RuntimeError(f"{key} has shape {tuple(other[key].shape)} instead of {tuple(value.shape)}")
             value.copy_(other[key])
         else:
             copy_into(value, other[key])

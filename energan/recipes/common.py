@@ -55,6 +55,16 @@ def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
+def margin_in(energy: Energy, margin: float | None, *, norm: float, d: int) -> float:
+    """The margin, or, where none was given, `norm` (in units of the l2 norm) converted to the energy's units."""
+    from energan.terms.energy import convert_margin
+
+    if margin is None:
+        return convert_margin(norm, d, "l2", energy)
+    positive(margin=margin)
+    return margin
+
+
 def decayed(steps: int, share: float) -> "Schedule | None":
     """A learning rate that falls linearly to 0 over the last `share` of the steps; None where it does not fall."""
     from energan.optimizers import linear_decay

@@ -1,8 +1,23 @@
-"""Any folder of images at 64 x 64: EBGAN-PT as the paper trained it on CelebA and LSUN, and DCGAN."""
+"""Any folder of images at 64 x 64: EBGAN-PT with the nets and margins of the paper's CelebA and LSUN runs, and DCGAN.
+
+The paper states neither optimizers, batch nor length for these; Adam 2e-4 with beta1 .5 is DCGAN's. Ours are the
+averaged weights and the learning rate that falls over the last half; --average 0 --decay 0 does without.
+"""
 
 from typing import TYPE_CHECKING
 
-from energan.recipes.common import Energy, Precision, decayed, not_negative, positive, resized, run, share, usable_seed
+from energan.recipes.common import (
+    Energy,
+    Precision,
+    decayed,
+    margin_in,
+    not_negative,
+    positive,
+    resized,
+    run,
+    share,
+    usable_seed,
+)
 
 if TYPE_CHECKING:
     from energan.runs import Run
@@ -16,7 +31,7 @@ def ebgan_pt_64(
     seed: int = 0,
     every: int = 1000,
     channels: int = 3,
-    margin: float = 20.0,
+    margin: float | None = None,
     energy: Energy = "l2",
     pt: float = 0.1,
     z: int = 100,
@@ -38,15 +53,16 @@ def ebgan_pt_64(
         seed: Of the weights, the noise and the order of the data.
         every: Steps between sample sheets, checkpoints and energy histograms.
         channels: 3 for colour, 1 for grey.
-        margin: m of the hinge (20 for CelebA, 80 for LSUN in the paper; `energan margin` proposes one).
+        margin: m of the hinge, in units of the energy; by default 20 of the norm, the paper's for CelebA (80 for
+            LSUN); `energan margin` proposes one.
         energy: l2 (the paper's norm), ssq (its square) or mse (its square per pixel).
         pt: Weight of the pulling-away term.
         z: Dimensions of the noise.
         width: Feature maps at half resolution (64 in the paper); less is faster.
         lr: Adam's learning rate of both players.
         beta1: Adam's first moment.
-        decay: Share of the steps, the last ones, over which the learning rate falls linearly to 0.
-        average: Decay of the generator's averaged weights, which sampling uses; 0 for none.
+        decay: Share of the steps, the last ones, over which the learning rate falls linearly to 0 (not in the paper).
+        average: Decay of the generator's averaged weights, which sampling uses; 0 for none (not in the paper).
         precision: bf16 (autocast), fp32, or auto (bf16 where the processor has units for it).
         device: cpu, cuda, cuda:1, or auto.
         compile: Compile the objectives first (minutes on two cores).
@@ -56,13 +72,14 @@ def ebgan_pt_64(
     from energan.noise import seeded
     from energan.optimizers import Adam
 
-    positive(margin=margin, z=z, width=width, lr=lr)
+    positive(z=z, width=width, lr=lr)
     not_negative(pt=pt)
     share(beta1=beta1)
     usable_seed(seed)
     with seeded(seed):
         G = dcgan.Generator(z, channels=channels, size=64, width=width)
         D = autoencoder.Autoencoder(channels=channels, maps=(width, 2 * width, 4 * width))
+    margin = margin_in(energy, margin, norm=20.0, d=channels * 64 * 64)
     adam = Adam(lr, beta1, schedule=decayed(steps, decay))
     game = GAMES["ebgan-pt"](G, D, z, margin=margin, pt=pt, kind=energy, optimizer_G=adam, optimizer_D=adam)
     return run(
@@ -100,19 +117,19 @@ def dcgan_64(
         every: Steps between sample sheets, checkpoints and energy histograms.
         channels: 3 for colour, 1 for grey.
         smoothing: One-sided label smoothing: the target of real images is 1 less this.
-        z: Dimensions of the noise.
+        z: Dimensions of the noise, U(-1, 1).
         width: Feature maps at half resolution (64 or 128 in published code); less is faster.
         lr: Adam's learning rate of both players.
         beta1: Adam's first moment.
-        decay: Share of the steps, the last ones, over which the learning rate falls linearly to 0.
-        average: Decay of the generator's averaged weights, which sampling uses; 0 for none.
+        decay: Share of the steps, the last ones, over which the learning rate falls linearly to 0 (not in the paper).
+        average: Decay of the generator's averaged weights, which sampling uses; 0 for none (not in the paper).
         precision: bf16 (autocast), fp32, or auto (bf16 where the processor has units for it).
         device: cpu, cuda, cuda:1, or auto.
         compile: Compile the objectives first (minutes on two cores).
     """
     from energan.games import GAMES
     from energan.nets import dcgan
-    from energan.noise import seeded
+    from energan.noise import seeded, uniform
     from energan.optimizers import Adam
 
     positive(z=z, width=width, lr=lr)
@@ -122,7 +139,7 @@ def dcgan_64(
         G = dcgan.Generator(z, channels=channels, size=64, width=width)
         D = dcgan.Discriminator(channels=channels, size=64, width=width)
     adam = Adam(lr, beta1, schedule=decayed(steps, decay))
-    game = GAMES["gan"](G, D, z, smoothing=smoothing, optimizer_G=adam, optimizer_D=adam)
+    game = GAMES["gan"](G, D, uniform(z), smoothing=smoothing, optimizer_G=adam, optimizer_D=adam)
     return run(
         game, "gan", data, resized(64, channels), steps=steps, batch=batch, seed=seed, every=every,
         average=average, network="mobilenetv2", precision=precision, device=device, compile=compile,

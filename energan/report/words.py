@@ -24,7 +24,11 @@ METRICS = {  # by the word that a metric's name holds: (which way is better, wha
     "train distance of real": ("", "the same for real images that were not trained on: what no copying looks like"),
     "E(x) train": ("", "mean energy of training images"),
     "E(x) reference": ("", "mean energy of the reference images; above that of training images by what was overfitted"),
-    "E(G(z))": ("", "mean energy of generated images"),
+    "E(G(z))": (
+        "",
+        "mean energy of generated images by statistics of real ones; in training, normalised by their own batch, "
+        "samples score higher",
+    ),
     "Parzen": ("higher", "log-likelihood of real images under a kernel density of the samples"),
 }
 

@@ -19,7 +19,10 @@ def energy(x: Float[Tensor, " n *d"], reconstruction: Float[Tensor, " n *d"], ki
     """E(x) per sample, (n,), >= 0. kind: "l2" ||r - x|| (the paper), "ssq" ||r - x||^2, "mse" ||r - x||^2 / d.
 
     The gradient flows through the reconstruction *and* through x: for G, x is G(z), target included.
+    ValueError unless both have the same shape: a D that returns no (reconstruction, code) pair would be broadcast.
     """
+    if x.shape != reconstruction.shape:
+        raise ValueError(f"a reconstruction of {tuple(x.shape)} cannot be {tuple(reconstruction.shape)}")
     wide = torch.promote_types(x.dtype, torch.float32)
     difference = (reconstruction.to(wide) - x.to(wide)).flatten(1)
     if kind == "mse":
