@@ -99,7 +99,12 @@ ROWS = tuple(Row(e, *s) for e in (False, True) for s in ((False, False), (True, 
 Step = Callable[[], object]
 
 
-# ---- equal nets, in torch's own layers: the peers' batch norm keeps running statistics, so it is kept here too ------
+# ---- equal nets, in torch's own layers; the running statistics, which a step writes and never reads, are left out ----
+
+Norm1d = partial(nn.BatchNorm1d, track_running_stats=False)
+Norm2d = partial(nn.BatchNorm2d, track_running_stats=False)
+
+
 class Autoencoder(nn.Module):
     """x -> (reconstruction, code)."""
 
@@ -116,26 +121,26 @@ def pytorch_gan_nets() -> tuple[nn.Module, nn.Module]:
     """PyTorch-GAN's at its defaults: z (n, 62), x (n, 1, 32, 32), code (n, 32). Its batch norm has eps 0.8."""
     G = nn.Sequential(
         nn.Linear(62, 128 * 8 * 8), nn.Unflatten(1, (128, 8, 8)),
-        nn.Upsample(scale_factor=2), nn.Conv2d(128, 128, 3, 1, 1), nn.BatchNorm2d(128, 0.8), nn.LeakyReLU(0.2, True),
-        nn.Upsample(scale_factor=2), nn.Conv2d(128, 64, 3, 1, 1), nn.BatchNorm2d(64, 0.8), nn.LeakyReLU(0.2, True),
+        nn.Upsample(scale_factor=2), nn.Conv2d(128, 128, 3, 1, 1), Norm2d(128, 0.8), nn.LeakyReLU(0.2, True),
+        nn.Upsample(scale_factor=2), nn.Conv2d(128, 64, 3, 1, 1), Norm2d(64, 0.8), nn.LeakyReLU(0.2, True),
         nn.Conv2d(64, 1, 3, 1, 1), nn.Tanh(),
     )  # fmt: skip
     encoder = nn.Sequential(nn.Conv2d(1, 64, 3, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(64 * 16 * 16, 32))
     decoder = nn.Sequential(
-        nn.BatchNorm1d(32, 0.8), nn.ReLU(True), nn.Linear(32, 64 * 16 * 16), nn.BatchNorm1d(64 * 16 * 16),
+        Norm1d(32, 0.8), nn.ReLU(True), nn.Linear(32, 64 * 16 * 16), Norm1d(64 * 16 * 16),
         nn.ReLU(True), nn.Unflatten(1, (64, 16, 16)), nn.Upsample(scale_factor=2), nn.Conv2d(64, 1, 3, 1, 1),
     )  # fmt: skip
     return initialise(G, 0.02), initialise(Autoencoder(encoder, decoder), 0.02)
 
 
 def _conv(a: int, b: int, stride: int = 1) -> list[nn.Module]:
-    return [nn.Conv2d(a, b, 3, stride, 1, bias=False), nn.BatchNorm2d(b), nn.ELU()]
+    return [nn.Conv2d(a, b, 3, stride, 1, bias=False), Norm2d(b), nn.ELU()]
 
 
 def torchgan_nets() -> tuple[nn.Module, nn.Module]:
     """torchgan's at their defaults: z (n, 100), x (n, 3, 32, 32), code (n, 192, 8, 8)."""
     levels = [
-        [nn.ConvTranspose2d(a, b, 4, s, p, bias=False), nn.BatchNorm2d(b), nn.LeakyReLU(0.2)]
+        [nn.ConvTranspose2d(a, b, 4, s, p, bias=False), Norm2d(b), nn.LeakyReLU(0.2)]
         for a, b, s, p in ((100, 256, 1, 0), (256, 128, 2, 1), (128, 64, 2, 1))
     ]
     G = nn.Sequential(
@@ -145,10 +150,10 @@ def torchgan_nets() -> tuple[nn.Module, nn.Module]:
         nn.Conv2d(3, 64, 3, 1, 1), nn.ELU(), *_conv(64, 64), *_conv(64, 128, 2), *_conv(128, 128), *_conv(128, 192, 2),
         *_conv(192, 192), *_conv(192, 192),
     )  # fmt: skip
-    up = nn.ConvTranspose2d(64, 64, 3, 2, 1, 1, bias=False), nn.BatchNorm2d(64), nn.ELU(), *_conv(64, 64)
+    up = nn.ConvTranspose2d(64, 64, 3, 2, 1, 1, bias=False), Norm2d(64), nn.ELU(), *_conv(64, 64)
     decoder = nn.Sequential(
-        nn.Flatten(), nn.Linear(192 * 8 * 8, 100), nn.BatchNorm1d(100), nn.ELU(),
-        nn.Linear(100, 64 * 8 * 8), nn.BatchNorm1d(64 * 8 * 8), nn.ELU(), nn.Unflatten(1, (64, 8, 8)),
+        nn.Flatten(), nn.Linear(192 * 8 * 8, 100), Norm1d(100), nn.ELU(),
+        nn.Linear(100, 64 * 8 * 8), Norm1d(64 * 8 * 8), nn.ELU(), nn.Unflatten(1, (64, 8, 8)),
         *_conv(64, 64), *_conv(64, 64), *up, *up, nn.Conv2d(64, 3, 3, 1, 1), nn.Tanh(),
     )  # fmt: skip  # up twice: torchgan's decoder passes the same layers at 8 x 8 and at 16 x 16
     return initialise(G, 0.02), initialise(Autoencoder(encoder, decoder), 0.02)

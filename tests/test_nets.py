@@ -281,3 +281,10 @@ def test_dropout_of_the_grid_is_where_its_rate_says():
     assert not torch.equal(net(x)[0], net(x)[0])
     net.eval()
     assert torch.equal(net(x)[0], net(x)[0])
+
+
+def test_standing_statistics_are_measured_without_dropout():
+    net = nn.Sequential(nn.Linear(3, 4), Dropout(0.5), BatchNorm(4))
+    x = torch.randn(32, 3)
+    standing_statistics([net], lambda: net(x), 2)
+    assert torch.allclose(net[2].mean, net[0](x).mean(0), atol=1e-6)

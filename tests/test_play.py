@@ -10,7 +10,7 @@ from energan.errors import UserError
 from energan.game import Batch, Game, Logs, Move, Player, Players
 from energan.nets import mlp
 from energan.nets.layers import BatchNorm, Dropout
-from energan.noise import normal
+from energan.noise import normal, seeded
 from energan.optimizers import SGD, Adam, RMSProp, linear_decay
 from energan.play import Many, One, leaves
 
@@ -359,3 +359,78 @@ def test_convolutions_are_channels_last():
     game = duel(MOVES)
     game = game._replace(players={**game.players, "C": Player(nn.Conv2d(3, 4, 3))})
     assert One(game, ones).players.weights("C")["weight"].is_contiguous(memory_format=torch.channels_last)
+
+
+def half_frozen() -> nn.Module:
+    """A net whose first layer its user froze."""
+    with seeded(0):
+        net = nn.Sequential(nn.Linear(1, 2), nn.Linear(2, 1)).double()
+    net[0].requires_grad_(False)
+    return net
+
+
+def pull(p: Players, b: Batch) -> tuple[Tensor, Logs]:
+    value = p.A(b.x).square().mean()
+    return value, {"value": value}
+
+
+def pulled(net: nn.Module, **changes: object) -> Game:
+    game = Game(
+        players={"A": Player(net, SGD(0.1, momentum=0.5, weight_decay=0.1))},
+        turns={"A": (Move(pull, min=("A",)),)},
+        order=lambda t: ("A",),
+        noise={},
+        numbers={},
+        sample=lambda p, b: p.A(b.x),
+    )
+    return game._replace(**changes)
+
+
+def test_what_the_user_froze_inside_a_player_stays_and_modules_come_back_as_they_were():
+    net, before = half_frozen(), half_frozen().state_dict()
+    one = One(pulled(net), ones, precision="fp64")
+    one.step(), one.step()
+    many = Many([pulled(half_frozen())] * 2, [ones] * 2, seeds=[0, 1], precision="fp64")
+    many.step(), many.step()
+    for after in (net.state_dict(), {**half_frozen().state_dict(), **many.players(1).weights("A")}):
+        assert torch.equal(after["0.weight"], before["0.weight"]) and torch.equal(after["0.bias"], before["0.bias"])
+        assert not torch.equal(after["1.weight"], before["1.weight"])
+    assert [w.requires_grad for w in net.parameters()] == [False, False, True, True]
+
+
+def test_models_may_not_differ_in_what_does_not_learn_or_in_their_noise():
+    other = half_frozen()
+    other[0].weight.data += 1
+    with pytest.raises(UserError, match="what does not learn; player 'A'"):
+        Many([pulled(half_frozen()), pulled(other)], [ones] * 2, seeds=[0, 1])
+    games = [pulled(half_frozen(), noise={"z": normal(n)}) for n in (1, 2)]
+    with pytest.raises(UserError, match="share their noise"):
+        Many(games, [ones] * 2, seeds=[0, 1])
+
+
+@pytest.mark.parametrize(
+    ("layer", "ours"),
+    [
+        (nn.BatchNorm1d(1), "BatchNorm"),
+        (nn.Dropout(0.5), "Dropout"),
+        (nn.InstanceNorm1d(1, track_running_stats=True), ""),
+    ],
+)
+def test_layers_under_which_a_step_is_no_pure_function_are_refused(layer: nn.Module, ours: str):
+    game = pulled(nn.Sequential(nn.Linear(1, 1), layer))
+    with pytest.raises(
+        UserError, match=rf"player 'A' has a {type(layer).__name__} at '1', .*energan.nets.layers.{ours}"
+    ):
+        One(game, ones)
+    fine = nn.Sequential(nn.Linear(1, 1), nn.BatchNorm1d(1, track_running_stats=False), nn.Dropout(0.0))
+    One(pulled(fine), ones).step()
+
+
+def test_a_state_with_other_leaves_is_refused():
+    one = One(pulled(half_frozen()), ones, precision="fp64")
+    state = one.state()
+    with pytest.raises(KeyError, match="m"):
+        one.load({**state, "numbers": {"m": torch.zeros(())}})
+    moments = {"A": {"m": {k: torch.zeros(1) for k in ("1.weight", "1.bias")}}}
+    with pytest.raises(RuntimeError, match="shape"):
+        one.load({**state, "moments": moments})

@@ -138,3 +138,14 @@ def test_ebgan_mnist_is_the_paper_s_figure_4b_and_with_pt_4c() -> None:
     assert weights == [(800, 100), (800, 800), (800, 800), (800, 800), (1024, 800)]  # nLayerG 5, sizeG 800
     weights = [tuple(w.shape) for w in plain.game.players["D"].net.parameters() if w.ndim == 2]
     assert weights == [(1024, 1024), (1024, 1024)]  # nLayerD 2, sizeD 1024, on 32 x 32
+
+
+@pytest.mark.parametrize(
+    ("recipe", "norm", "d"), [("ebgan-pt-mnist", 16, 1024), ("ebgan-mnist", 10, 1024), ("ebgan-pt-64", 20, 12288)]
+)
+def test_a_default_margin_follows_the_energys_unit(recipe: str, norm: float, d: int) -> None:
+    """Margin 20 on a mean squared error would never let the hinge go."""
+    for kind, expected in (("l2", norm), ("ssq", norm**2), ("mse", norm**2 / d)):
+        game = RECIPES[recipe](data="digits", energy=kind, steps=4).game
+        assert game.numbers["margin"] == pytest.approx(expected)
+    assert RECIPES[recipe](data="digits", energy="mse", margin=3.0, steps=4).game.numbers["margin"] == 3.0

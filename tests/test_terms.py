@@ -4,6 +4,7 @@ from math import log, pi, sqrt
 
 import pytest
 import torch
+from conftest import untyped
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
@@ -318,3 +319,9 @@ def test_shapes_are_checked_here():
     """The import hook of conftest.py is at work: without it wrong shapes would broadcast silently."""
     with pytest.raises(Exception, match=r"shape|type"):
         hinge(torch.tensor(1.0), torch.ones(2, 2))
+
+
+def test_a_reconstruction_of_another_shape_is_refused_not_broadcast():
+    x = torch.zeros(4, 1, 2, 2)
+    with untyped(), pytest.raises(ValueError, match=r"\(4, 1, 2, 2\) cannot be \(1, 2, 2\)"):
+        energy(x, x[0])  # what D(x)[0] is for a D that returns no pair
