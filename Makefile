@@ -19,7 +19,7 @@ demo: venv
 	@echo "open demo/report.html in a browser"
 
 test: venv
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 slow: venv
 	$(BIN)/python -m pytest -m slow
