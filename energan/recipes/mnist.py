@@ -31,7 +31,7 @@ SHAPE = (1, 32, 32)
 def ebgan_pt_mnist(
     *,
     data: str = "mnist",
-    steps: int = 3500,
+    steps: int = 3000,
     batch: int = 64,
     seed: int = 0,
     every: int = 250,
