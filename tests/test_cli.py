@@ -343,7 +343,7 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ("train ebgan-pt-mnist --data digits --out new --margin -1", "--margin must be above 0, got -1.0"),
         ("train ebgan-pt-mnist --data digist --out new", "there is no digist: did you mean 'digits'?"),
         ("train ebgan-pt-mnist --data file --out new", "file is none of what can be loaded"),
-        ("train ebgan-pt-mnist --data empty --out new", "the folder empty holds no images"),
+        ("train ebgan-pt-mnist --data empty --out new", "empty holds no images"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_sentence_and_leaves_nothing(

@@ -69,7 +69,7 @@ def test_what_run_json_says(run: Path) -> None:
     assert record["data"]["shape"] == [1, 32, 32] and record["data"]["n"] == 1541
     assert len(record["data"]["sha256"]) == 64 and record["data"]["skipped"] == []
     assert record["game"]["turns"] == {"D": ["min D: discriminator_loss"], "G": ["min G: generator_loss_pt"]}
-    assert record["game"]["numbers"] == {"margin": 10.0, "pt": 0.1}
+    assert record["game"]["numbers"] == {"margin": 16.0, "pt": 0.1}
     assert record["environment"]["torch"] == torch.__version__
     assert record["status"]["state"] == "finished" and record["status"]["step"] == 8
     for name, player in runs.rebuild(record).game.players.items():
