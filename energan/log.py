@@ -31,6 +31,7 @@ class Log:
 
     def __init__(self, folder: Path, run: Run, step: int, quiet: bool) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.table import Column
 
         self.folder, self.run, self.step = folder, run, step
         self.every = max(1, min(100, run.steps // 50))
@@ -41,9 +42,11 @@ class Log:
         record = runs.read(folder)
         self._before = record["status"]["seconds"] if step else 0.0
         self.best = self._reopen(step)
-        self._progress = Progress(
-            TextColumn("step {task.completed:.0f}/{task.total:.0f}"), BarColumn(), TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(), TextColumn("{task.fields[logs]}"), disable=quiet,
+        whole, rest = Column(no_wrap=True, min_width=len(f"{run.steps}") * 2 + 6), Column(no_wrap=True, ratio=1)
+        self._progress = Progress(  # what does not fit in the terminal's width is cut from the quantities
+            TextColumn("step {task.completed:.0f}/{task.total:.0f}", table_column=whole), BarColumn(bar_width=10),
+            TextColumn("{task.fields[rate]}", table_column=Column(no_wrap=True, min_width=24)), TimeRemainingColumn(),
+            TextColumn("{task.fields[logs]}", table_column=rest), disable=quiet, expand=True,
         )  # fmt: skip
         self._task = self._progress.add_task("train", total=run.steps, completed=step, rate="", logs="")
 
