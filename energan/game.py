@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from energan.optimizers import Optimizer
+from energan.optimizers import Moments, Optimizer
 
 Weights = dict[str, Tensor]
 Noise = Callable[[torch.Generator, int], Tensor]  # (generator, n) -> (n, ...), on the generator's device
@@ -23,11 +23,39 @@ Source = Callable[
 ]  # k -> the k-th batch of data ever drawn, keyed by the equations' letters
 
 
+Projection = Callable[[Weights], Weights]  # pure; after each of a player's steps, onto the weights it may have
+
+
+class Clip(NamedTuple):
+    """The projection onto [low, high] of each weight: WGAN's critic, BEGAN's k."""
+
+    low: float
+    high: float
+
+    def __call__(self, weights: Weights) -> Weights:
+        return {name: w.clamp(self.low, self.high) for name, w in weights.items()}
+
+
 class Player(NamedTuple):
-    """A network and how it learns; without an optimizer it is frozen."""
+    """A network, how it learns (without an optimizer it is frozen) and what its weights are projected onto."""
 
     net: nn.Module
     optimizer: Optimizer | None = None
+    projection: Projection | None = None
+
+
+class Learner(NamedTuple):
+    """What a player's next step depends on besides its weights and its gradient."""
+
+    optimizer: Optimizer
+    moments: Moments
+    rate: Tensor | float
+    projection: Projection | None
+
+    def step(self, weights: Weights, grads: Weights) -> tuple[Weights, "Learner"]:
+        """The weights after one step, and the learner as it then is: a pure function, differentiable in both."""
+        after, moments = self.optimizer.step(weights, grads, self.moments, self.rate)
+        return self.projection(after) if self.projection else after, self._replace(moments=moments)
 
 
 @final
@@ -35,12 +63,19 @@ class Players:
     """Networks bound to weights: `p.D(x)` is D(x).
 
     By default a player is its module, called as it is. `p.move(D=weights)` rebinds D to other weights
-    (functionally, so one may differentiate through them: unrolled GANs, averaged generators, vmap).
+    (functionally, so one may differentiate through them: averaged generators, vmap). `p.stepped(D=gradient)` are the
+    players after D's own next step, differentiable too: unrolled GANs.
     """
 
-    def __init__(self, nets: Mapping[str, nn.Module], weights: Mapping[str, Weights] | None = None) -> None:
+    def __init__(
+        self,
+        nets: Mapping[str, nn.Module],
+        weights: Mapping[str, Weights] | None = None,
+        learners: Mapping[str, Learner] | None = None,
+    ) -> None:
         self._nets = dict(nets)
         self._weights = dict(weights or {})
+        self._learners = dict(learners or {})
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_") or name not in self._nets:
@@ -60,7 +95,15 @@ class Players:
 
     def move(self, **weights: Weights) -> "Players":
         """The same players with some rebound to other weights."""
-        return Players(self._nets, {**self._weights, **weights})
+        return Players(self._nets, {**self._weights, **weights}, self._learners)
+
+    def stepped(self, **grads: Weights) -> "Players":
+        """The players after one step of the named ones, by their own optimizers, down these gradients."""
+        weights, learners = dict(self._weights), dict(self._learners)
+        for name, grad in grads.items():
+            before = self.weights(name)
+            weights[name], learners[name] = learners[name].step({k: before[k] for k in grad}, grad)
+        return Players(self._nets, weights, learners)
 
 
 @final

@@ -73,7 +73,8 @@ class Adam(NamedTuple):
         new = {}
         for k, w in weights.items():
             n = count[k].to(w.dtype)
-            unbiased = (v[k] / (1 - self.beta2**n)).sqrt() + self.eps
+            # the tiny constant: who differentiates through a step (unrolled GAN) meets v = 0, where sqrt has no slope
+            unbiased = (v[k] / (1 - self.beta2**n) + 1e-30).sqrt() + self.eps
             new[k] = w - self.lr * rate * m[k] / (1 - self.beta1**n) / unbiased
         return new, {"m": m, "v": v, "count": count}
 
@@ -117,7 +118,7 @@ class RMSProp(NamedTuple):
 
     def step(self, weights: Tree, grads: Tree, moments: Moments, rate: Tensor | float) -> tuple[Tree, Moments]:
         v = {k: self.alpha * moments["v"][k] + (1 - self.alpha) * grads[k] ** 2 for k in weights}
-        new = {k: w - self.lr * rate * grads[k] / (v[k].sqrt() + self.eps) for k, w in weights.items()}
+        new = {k: w - self.lr * rate * grads[k] / ((v[k] + 1e-30).sqrt() + self.eps) for k, w in weights.items()}
         return new, {"v": v, "count": {k: c + 1 for k, c in moments["count"].items()}}
 
 

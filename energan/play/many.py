@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.func import grad_and_value, vmap
 
 from energan.errors import UserError
-from energan.game import Batch, Game, Logs, Move, Objective, Player, Players, Source
+from energan.game import Batch, Game, Learner, Logs, Move, Objective, Player, Players, Source
 from energan.noise import stream
 from energan.optimizers import Moments, Optimizer, Tree
 from energan.play.state import DTYPES, State, check, copy_into, draw, parameters
@@ -47,6 +47,7 @@ class Many:
             for name, player in games[0].players.items()
         }
         self._optimizers = {name: p.optimizer for name, p in games[0].players.items() if p.optimizer}
+        self._projections = {name: p.projection for name, p in games[0].players.items()}
         self._weights = {name: self._stack([parameters(g.players[name].net) for g in games]) for name in self._nets}
         self._rates = {name: self._settings([g.players[name].optimizer for g in games]) for name in self._optimizers}
         self._numbers = self._stack([_tensors(g.numbers) for g in games])
@@ -99,11 +100,15 @@ class Many:
             values: Tree, t: Tensor, rates: Tree,
         ) -> tuple[dict[str, Tree], dict[str, Moments], Logs]:  # fmt: skip
             b = Batch({**values, **numbers, "t": t})
+            learners = {
+                name: Learner(o._replace(**settings[name]), moments[name], rates[name], self._projections[name])
+                for name, o in self._optimizers.items()
+            }
             grads: dict[str, Tree] = {}
             logs: Logs = {}
             for move in moves:
                 movers = {name: weights[name] for name in move.min + move.max}
-                value = partial(_value, self._nets, move.objective, weights, b)
+                value = partial(_value, self._nets, move.objective, weights, learners, b)
                 slopes, (_, new) = grad_and_value(value, has_aux=True)(movers)
                 logs |= new
                 for name, slope in slopes.items():
@@ -112,8 +117,8 @@ class Many:
                     grads[name] = {k: before[k] + sign * g for k, g in slope.items()}
             after, remembered = dict(weights), dict(moments)
             for name, grad in grads.items():
-                optimizer = self._optimizers[name]._replace(**settings[name])
-                after[name], remembered[name] = optimizer.step(weights[name], grad, moments[name], rates[name])
+                after[name], learner = learners[name].step(weights[name], grad)
+                remembered[name] = learner.moments
             return after, remembered, logs
 
         batched = vmap(turn, in_dims=(0, 0, 0, 0, 0, None, 0), randomness="error")
@@ -146,11 +151,12 @@ class Many:
 
 
 def _value(
-    nets: Mapping[str, nn.Module], objective: Objective, weights: dict[str, Tree], b: Batch, movers: dict[str, Tree]
-) -> tuple[Tensor, Logs]:
+    nets: Mapping[str, nn.Module], objective: Objective, weights: dict[str, Tree], learners: Mapping[str, Learner],
+    b: Batch, movers: dict[str, Tree],
+) -> tuple[Tensor, Logs]:  # fmt: skip
     """A move's objective as a function of its movers' weights."""
     with stream(b.key):
-        return objective(Players(nets, {**weights, **movers}), b)
+        return objective(Players(nets, {**weights, **movers}, learners), b)
 
 
 def _tensors(numbers: Mapping[str, Any]) -> Tree:
@@ -167,6 +173,8 @@ def _same_structure(a: Game, b: Game) -> None:
             raise UserError(f"models trained as one must share what does not learn; player {name!r} differs")
         if type(player.optimizer) is not type(other.optimizer):
             raise UserError(f"models trained as one must share their optimizers' kind; player {name!r} differs")
+        if player.projection != other.projection:
+            raise UserError(f"models trained as one must share their projections; player {name!r} differs")
     noise = [{name: draw(torch.Generator().manual_seed(0), 2) for name, draw in game.noise.items()} for game in (a, b)]
     if not _equal(*noise):
         raise UserError("models trained as one must share their noise; only its seed may differ")

@@ -8,7 +8,7 @@ from typing import Any, final
 import torch
 from torch import nn
 
-from energan.game import Batch, Game, Logs, Move, Objective, Player, Players, Source
+from energan.game import Batch, Game, Learner, Logs, Move, Objective, Player, Players, Source
 from energan.noise import stream
 from energan.optimizers import Optimizer, Tree
 from energan.play.state import DTYPES, State, check, copy, copy_into, draw, parameters
@@ -80,9 +80,10 @@ class One:
         self._draws += 1
         values = draw(self.game, data, self._generator, self._dtype)
         b = Batch({**values, **self._numbers, "t": torch.tensor(self.t)})
+        players = Players(self.nets, learners={name: self._learner(name) for name in self._optimizers})
         logs: Logs = {}
         for move in self.game.turns[turn]:
-            logs |= self._backward(move, b)
+            logs |= self._backward(move, players, b)
         # every move of the turn has its gradient from the same point: now all players step
         with torch.no_grad():
             for name in dict.fromkeys(name for move in self.game.turns[turn] for name in move.min + move.max):
@@ -92,14 +93,19 @@ class One:
                 w.requires_grad_(True)  # as the caller's modules came
         return logs
 
-    def _backward(self, move: Move, b: Batch) -> Logs:
+    def _learner(self, name: str) -> Learner:
+        optimizer = self._optimizers[name]
+        rate = optimizer.schedule(self.t) if optimizer.schedule else 1.0
+        return Learner(optimizer, self._moments[name], rate, self.game.players[name].projection)
+
+    def _backward(self, move: Move, players: Players, b: Batch) -> Logs:
         for name, weights in self._weights.items():
             for w in weights.values():
                 w.requires_grad_(name in move.min or name in move.max)  # the others' weights need no gradient
         if move.objective not in self._compiled:
             self._compiled[move.objective] = self._objective(move.objective)
         with stream(b.key), autocast(self._precision, self.device):
-            loss, logs = self._compiled[move.objective](self.players, b)
+            loss, logs = self._compiled[move.objective](players, b)
         # an ascending player's slope is subtracted from what the turn's earlier moves gave it: -(-g + slope)
         self._negate(move.max)
         loss.backward()
@@ -112,13 +118,15 @@ class One:
                 torch._foreach_neg_(grads)
 
     def _update(self, name: str) -> None:
-        optimizer, weights = self._optimizers[name], self._weights[name]
+        weights = self._weights[name]
+        optimizer, moments, rate, projection = self._learner(name)
         for w in weights.values():
             if w.grad is None:
                 w.grad = torch.zeros_like(w)
         grads = [w.grad for w in weights.values() if w.grad is not None]
-        rate = optimizer.schedule(self.t) if optimizer.schedule else 1.0
-        optimizer.step_(weights, grads, self._moments[name], rate)
+        optimizer.step_(weights, grads, moments, float(rate))
+        if projection:
+            copy_into(weights, projection(weights))
         for w in weights.values():
             w.grad = None
 
