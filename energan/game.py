@@ -7,6 +7,7 @@ in the engine (play/).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, final
 
@@ -26,7 +27,9 @@ Source = Callable[
 Projection = Callable[[Weights], Weights]  # pure; after each of a player's steps, onto the weights it may have
 
 
-class Clip(NamedTuple):
+@final
+@dataclass(frozen=True)
+class Clip:
     """The projection onto [low, high] of each weight: WGAN's critic, BEGAN's k."""
 
     low: float

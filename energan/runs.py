@@ -24,7 +24,7 @@ from energan.files import read_weights, unwritable, write_json, write_weights
 from energan.game import Game
 from energan.machine import environment
 from energan.model import Model, standing
-from energan.play import One, State, leaves
+from energan.play import One, State, leaves, tree
 
 FORMAT = 1
 KEPT = 3  # newest checkpoints
@@ -188,14 +188,7 @@ def read_checkpoint(path: Path) -> tuple[State, dict[str, Tensor]]:
     flat, _ = read_weights(path)
     if not any(k.startswith("state/") for k in flat):
         raise UserError(f"{path} holds weights but is no checkpoint of a run")
-    state: State = {"weights": {}, "moments": {}, "average": {}, "numbers": {}}
-    for key, tensor in flat.items():
-        if key.startswith("state/"):
-            *branches, leaf = key.removeprefix("state/").split("/")
-            node = state
-            for branch in branches:
-                node = node.setdefault(branch, {})
-            node[leaf] = tensor
+    state = tree({k.removeprefix("state/"): v for k, v in flat.items() if k.startswith("state/")})
     return state, {k.removeprefix("standing/"): v for k, v in flat.items() if k.startswith("standing/")}
 
 

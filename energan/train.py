@@ -1,9 +1,5 @@
 """The one loop: draw, play, look, remember."""
 
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -20,6 +16,7 @@ from energan.model import Model, ready
 from energan.play import One
 from energan.runs import Run
 from energan.sheets import save_sheet
+from energan.signals import stopping
 
 SHEET = 64  # images on a sample sheet
 HISTOGRAM = 512  # energies of real images, and of samples
@@ -50,7 +47,7 @@ def train(run: Run, folder: Path, data: Images, *, quiet: bool = False) -> str:
     network = usable_network(run, reference)
     real = describe(reference[:MEASURED], network) if network else None
     try:
-        with _signals() as caught, Log(folder, run, one.t, quiet) as log:
+        with stopping() as caught, Log(folder, run, one.t, quiet) as log:
             while one.t < run.steps and not caught:
                 log.add(one.step())
                 look = one.t % run.every == 0 or one.t == run.steps
@@ -109,24 +106,3 @@ def _histogram(model: Model, images: Tensor, samples: Tensor, bins: int = 40) ->
     edges = torch.linspace(float(both.min()), float(both.max()) + 1e-6, bins + 1)
     real, fake = torch.histogram(real, edges)[0], torch.histogram(fake, edges)[0]
     return {"edges": edges.tolist(), "real": real.tolist(), "fake": fake.tolist()}
-
-
-@contextmanager
-def _signals() -> Iterator[list[str]]:
-    """Inside, Ctrl-C and SIGTERM put their name into the list; a second Ctrl-C stops at once."""
-    caught: list[str] = []
-
-    def note(number: int, frame: object) -> None:
-        if caught:
-            raise KeyboardInterrupt
-        caught.append(signal.Signals(number).name)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield caught  # signals reach the main thread only
-        return
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

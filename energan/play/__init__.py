@@ -10,6 +10,6 @@ Both keep a state that is a plain tree of tensors; saving it is resuming it.
 
 from energan.play.many import Many
 from energan.play.one import One
-from energan.play.state import State, leaves
+from energan.play.state import State, leaves, tree
 
-__all__ = ["Many", "One", "State", "leaves"]
+__all__ = ["Many", "One", "State", "leaves", "tree"]

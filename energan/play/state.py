@@ -72,3 +72,15 @@ def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Ten
             yield prefix + key, value
         else:
             yield from leaves(value, f"{prefix}{key}/")
+
+
+def tree(flat: Mapping[str, Tensor]) -> State:
+    """The state whose leaves these are: what `leaves` took apart."""
+    state: State = {"weights": {}, "moments": {}, "average": {}, "numbers": {}}  # may be empty, and then have no leaves
+    for key, tensor in flat.items():
+        *branches, leaf = key.split("/")
+        node = state
+        for branch in branches:
+            node = node.setdefault(branch, {})
+        node[leaf] = tensor
+    return state

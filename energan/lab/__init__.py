@@ -1,0 +1,8 @@
+"""The laboratory: studies that show, with error bars, that the systems do what their papers prove.
+
+`energan lab NAME` runs one. Its flags are its arguments. Nothing heavy is imported before one is called.
+"""
+
+from collections.abc import Callable
+
+STUDIES: dict[str, Callable[..., None]] = {}

@@ -1,0 +1,141 @@
+"""A study: trials of many models at once, each remembered, so that what was stopped goes on where it stood.
+
+study.json                 what was asked for, and the machine that did it
+trials/NAME.safetensors    a trial under way (all that its next step depends on) or done (what was seen of it)
+table.md, results.json     what came out, for people and for programs
+*.png, *.gif               to look at
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, final
+
+import torch
+from torch import Tensor
+
+from energan.errors import UserError
+from energan.files import read_weights, write, write_json, write_weights
+from energan.machine import environment
+from energan.play import Many, leaves, tree
+from energan.signals import stopping
+
+SAVED = 60.0  # seconds between two states of a trial under way
+Seen = dict[str, Tensor]  # name -> (looks, ...)
+
+
+class Stopped(Exception):
+    """The user wished to stop; all is saved."""
+
+
+@final
+class Study:
+    """A folder of trials. Use `study(...)`."""
+
+    def __init__(self, folder: Path, caught: list[str], quiet: bool) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self.folder, self._caught = folder, caught
+        self.progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=20),
+            TextColumn("{task.completed}/{task.total} steps, {task.fields[rate]} steps/s, left:"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            disable=quiet,
+        )
+
+    def trial(
+        self, name: str, build: Callable[[], Many], watch: Callable[[Many], Mapping[str, Tensor]], *, steps: int,
+        looks: int = 20,
+    ) -> Seen:  # fmt: skip
+        """Plays `steps` steps of the models that `build` makes; gives what `watch` saw of them before the first step
+        and at `looks` evenly spaced later ones, stacked, with "step" (looks + 1,) and "seconds", of training alone.
+
+        A trial that is done is read, not played again. Raises Stopped after Ctrl-C or SIGTERM, all saved.
+        """
+        path = self.folder / "trials" / f"{name}.safetensors"
+        before, said = read_weights(path) if path.exists() else ({}, {})
+        seen = {k.removeprefix("seen/"): v for k, v in before.items() if k.startswith("seen/")}
+        state = {k.removeprefix("state/"): v for k, v in before.items() if k.startswith("state/")}
+        if seen and not state:
+            return seen
+        many = build()
+        if state:
+            many.load(tree(state))
+        at = {round(i * steps / looks) for i in range(looks + 1)}
+        seconds = float(said.get("seconds", 0.0))
+        task = self.progress.add_task(name, total=steps, completed=many.t, rate="-")
+        saved = started = time.monotonic()
+        first = many.t
+
+        def look() -> Seen:
+            now = {**watch(many), "step": torch.tensor(many.t), "seconds": torch.tensor(seconds)}
+            return {k: torch.cat([seen[k], v[None]]) if k in seen else v[None] for k, v in now.items()}
+
+        if not seen:
+            seen = look()
+        while many.t < steps:
+            before_step = time.monotonic()
+            many.step()
+            seconds += time.monotonic() - before_step
+            if many.t in at:
+                seen = look()
+            if many.t % 20 == 0 or many.t == steps:
+                rate = (many.t - first) / (time.monotonic() - started)
+                self.progress.update(task, completed=many.t, rate=f"{rate:.1f}")
+            if self._caught or time.monotonic() - saved > SAVED:
+                self._save(path, seen, seconds, many)
+                saved = time.monotonic()
+            if self._caught:
+                raise Stopped
+        self._save(path, seen, seconds, None)
+        self.progress.remove_task(task)
+        return seen
+
+    def _save(self, path: Path, seen: Seen, seconds: float, many: Many | None) -> None:
+        state = {f"state/{k}": v for k, v in leaves(many.state())} if many else {}
+        write_weights(path, {**{f"seen/{k}": v for k, v in seen.items()}, **state}, {"seconds": str(seconds)})
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], notes: str = "") -> str:
+        """Adds a table to table.md; gives it as text."""
+        lines = ["| " + " | ".join(cells) + " |" for cells in (columns, ["---"] * len(columns), *rows)]
+        text = "\n".join([f"## {title}", "", *lines, "", *([notes, ""] if notes else [])])
+        path = self.folder / "table.md"
+        before = path.read_text() if path.exists() else ""
+        write(path, lambda p: p.write_text(f"{before}{text}\n"))
+        return text
+
+    def results(self, values: Mapping[str, Any]) -> None:
+        """Writes results.json."""
+        write_json(self.folder / "results.json", dict(values))
+
+
+@contextmanager
+def study(name: str, arguments: Mapping[str, Any], out: str, quiet: bool) -> Iterator[Study]:
+    """A study in the folder `out` (lab/NAME by default), gone on with if it is of the same arguments.
+
+    Raises UserError if the folder holds something else.
+    """
+    folder = Path(out) if out else Path("lab") / name
+    path = folder / "study.json"
+    asked = json.loads(json.dumps({"study": name, "arguments": dict(arguments)}))
+    if path.exists():
+        try:
+            record = json.loads(path.read_text())
+        except ValueError as error:
+            raise UserError(f"{path} is damaged: it is no JSON ({error}); choose another --out") from error
+        if {k: record.get(k) for k in asked} != asked:
+            raise UserError(f"{folder} holds a study with other settings; choose another --out, or delete it")
+    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder} is there already and is no study; choose another --out")
+    else:
+        write_json(path, {**asked, "environment": environment()})
+    (folder / "table.md").unlink(missing_ok=True)  # it is written anew from the trials
+    with stopping() as caught:
+        opened = Study(folder, caught, quiet)
+        with opened.progress:
+            yield opened
