@@ -134,6 +134,10 @@ class Move(NamedTuple):
     min: tuple[str, ...] = ()
     max: tuple[str, ...] = ()
 
+    def named(self, logs: Logs) -> Logs:
+        """The objective's logs, keyed by whose they are: "D/loss", "G+V/F"."""
+        return {f"{'+'.join(self.min + self.max)}/{k}": v for k, v in logs.items()}
+
 
 class Game(NamedTuple):
     """A whole system.

@@ -1,5 +1,6 @@
 """Every game through the same checks. A new game joins with a row in SMALL and one in BY_HAND."""
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import chain
@@ -8,15 +9,18 @@ from typing import NamedTuple
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from energan.errors import UserError
-from energan.game import Batch, Game, Players, Source
+from energan.game import Batch, Game, Learner, Noise, Players, Source
 from energan.games import GAMES
 from energan.nets import autoencoder as convolutional
 from energan.nets import dcgan, mlp
+from energan.nets.perceptron import Perceptron
 from energan.noise import normal, seeded, stream
-from energan.optimizers import Adam
+from energan.optimizers import SGD, Adam
 from energan.play import Many, One, leaves
+from energan.play.state import parameters
 
 Z = 3
 MLP, CONV = (1, 4, 4), (2, 8, 8)
@@ -26,8 +30,9 @@ class Small(NamedTuple):
     """A small game: `build(seed, i)` makes the i-th, whose weights come from `seed` and whose numbers from `i`."""
 
     build: Callable[[int, int], Game]
-    shape: tuple[int, int, int]  # of an image
+    shape: tuple[int, ...]  # of a sample
     bounded: bool = True  # its energy reading is >= 0
+    images: bool = True  # its samples are images in [-1, 1], not points
 
 
 def rates(i: int) -> tuple[Adam, Adam]:
@@ -60,6 +65,31 @@ CONV_D = partial(dcgan.Discriminator, channels=2, size=8, width=4)
 DROPPED_AE = partial(MLP_AE, dropout=0.5)
 DROPPED_D = partial(MLP_D, dropout=0.5)
 
+POINTS = (2,)
+TOY_G = partial(Perceptron, (Z, 8, 2))
+TOY_D = partial(Perceptron, (2, 8, 8, 1), shape=(), activation="tanh")
+
+
+def critic() -> nn.Module:
+    """A net whose readings count only in differences: its last bias would have no gradient."""
+    net = TOY_D()
+    net.net[-1].bias = None
+    return net
+
+
+def _game(seed: int, i: int, name: str, nets: Mapping[str, Callable[[], nn.Module]], **settings) -> Game:
+    """A game of Adams; its numbers grow with i."""
+    with seeded(seed):
+        made = {k: make() for k, make in nets.items()}
+        adams = {f"optimizer_{k}": rate for k, rate in zip(made, rates(i), strict=False)}
+        game = GAMES[name](**made, z=Z, **adams, **settings)
+    return game._replace(numbers={k: v * (1 + i / 4) for k, v in game.numbers.items()})
+
+
+def toy(name: str, who: str = "D", D: Callable[[], nn.Module] = TOY_D, **settings) -> Callable[[int, int], Game]:
+    return partial(_game, name=name, nets={"G": TOY_G} | ({who: D} if who else {}), **settings)
+
+
 # "<name in GAMES> <what is special>"
 SMALL = {
     "autoencoder": Small(partial(_autoencoder, D=MLP_AE), MLP),
@@ -71,6 +101,22 @@ SMALL = {
     "gan": Small(partial(_gan, G=MLP_G, D=MLP_D, loss="non-saturating"), MLP, bounded=False),
     "gan minimax dropout": Small(partial(_gan, G=MLP_G, D=DROPPED_D, loss="minimax"), MLP, bounded=False),
     "gan convolutional": Small(partial(_gan, G=CONV_G, D=CONV_D, loss="non-saturating"), CONV, bounded=False),
+    "gan simultaneous": Small(toy("gan", simultaneous=True), POINTS, bounded=False, images=False),
+    "began": Small(partial(_game, name="began", nets={"G": MLP_G, "D": MLP_AE}, k=0.5, rate=0.1), MLP),
+    "energy-distance": Small(toy("energy-distance", ""), POINTS, images=False),
+    "energy-losses": Small(partial(_game, name="energy-losses", nets={"G": MLP_G, "D": MLP_AE}, margin=3.0), MLP),
+    "energy-losses nll": Small(partial(_game, name="energy-losses", nets={"G": MLP_G, "D": MLP_AE}, loss="nll"), MLP),
+    "fgan": Small(toy("fgan", "V", divergence="jensen-shannon"), POINTS, bounded=False, images=False),
+    "fgan double loop": Small(toy("fgan", "V", critic_steps=2, loss="trick"), POINTS, bounded=False, images=False),
+    "fgan trick": Small(toy("fgan", "V", divergence="kl", loss="trick"), POINTS, bounded=False, images=False),
+    "gmmn": Small(toy("gmmn", "", widths=(0.5, 2.0)), POINTS, images=False),
+    "hinge": Small(toy("hinge", D=critic), POINTS, bounded=False, images=False),
+    "lsgan": Small(toy("lsgan"), POINTS, bounded=False, images=False),
+    "r3gan": Small(toy("r3gan", D=critic), POINTS, bounded=False, images=False),
+    "sinkhorn": Small(toy("sinkhorn", "", epsilon=0.5, iterations=300), POINTS, images=False),
+    "unrolled": Small(toy("unrolled", steps=2), POINTS, bounded=False, images=False),
+    "wgan": Small(toy("wgan", "f", critic, clip=0.1, warm_steps=3), POINTS, bounded=False, images=False),
+    "wgan-gp": Small(toy("wgan-gp", "f", critic, critic_steps=2), POINTS, bounded=False, images=False),
 }
 small = pytest.mark.parametrize("name", SMALL)
 
@@ -96,38 +142,194 @@ def hand_autoencoder(D, x, **_):
     return {"D": lambda: norm(x - D(x)[0]).mean()}
 
 
-def hand_ebgan(G, D, x, z, margin, pt=0.0, measure=norm):
+def hand_ebgan(G, D, x, z, margin, pt=0.0, measure=norm, **_):
     def d():
         with torch.no_grad():
-            fake = G(z[0])
+            fake = G(z)
         terms = [max(margin - e, 0 * e) for e in measure(fake - D(fake)[0])]
         return measure(x - D(x)[0]).mean() + sum(terms) / len(terms)
 
     def g():
-        fake = G(z[1])
+        fake = G(z)
         reconstruction, code = D(fake)
         return measure(fake - reconstruction).mean() + (pt * pull_away(code) if pt else 0)
 
     return {"D": d, "G": g}
 
 
-def hand_gan(G, D, x, z, smoothing):
+def hand_gan(G, D, x, z, smoothing, **_):
     def d():
-        real, fake = torch.sigmoid(D(x)), torch.sigmoid(D(G(z[0]).detach()))
+        real, fake = torch.sigmoid(D(x)), torch.sigmoid(D(G(z).detach()))
         smoothed = (1 - smoothing) * real.log() + smoothing * (1 - real).log()
         return -(smoothed.mean() + (1 - fake).log().mean())
 
-    return {"D": d, "G": lambda: -torch.sigmoid(D(G(z[1]))).log().mean()}
+    def g():
+        return -torch.sigmoid(D(G(z))).log().mean()
+
+    return {"D": d, "G": g, "both": {"D": d, "G": g}}
+
+
+def hand_began(G, D, k, x, z, gamma, **_):
+    def pixels(v):
+        return (v - D(v)[0]).abs().mean()
+
+    def d():
+        return pixels(x) - k.k.item() * pixels(G(z).detach())
+
+    def balance():
+        return -k.k * (gamma * pixels(x) - pixels(G(z))).item()
+
+    return {"all": {"D": d, "G": lambda: pixels(G(z)), "k": balance}}
+
+
+def hand_energy_distance(G, x, z, **_):
+    def between(a, b):
+        return sum((p - q).norm() for p in a for q in b if p is not q)
+
+    n = len(x)
+
+    def g():
+        y = list(G(z))  # rows, so that `is` tells a row from another
+        rows = list(x)
+        return 2 * between(rows, y) / n**2 - (between(rows, rows) + between(y, y)) / (n * (n - 1))
+
+    return {"G": g}
+
+
+def hand_energy_losses(G, D, x, z, margin, **_):
+    def d():
+        fake = G(z).detach()
+        pushed = (margin - norm(fake - D(fake)[0])).clamp(min=0)
+        return (norm(x - D(x)[0]) ** 2 + pushed**2).mean()
+
+    return {"D": d, "G": lambda: norm(G(z) - D(G(z))[0]).mean()}
+
+
+def hand_fgan(G, V, x, z, **_):
+    """The Jensen-Shannon row of the paper's tables."""
+
+    def bound():
+        def g(v):
+            return math.log(2) - (1 + (-v).exp()).log()
+
+        return g(V(x)).mean() + (2 - g(V(G(z))).exp()).log().mean()
+
+    return {"both": {"G": bound, "V": lambda: -bound()}}
+
+
+def hand_gmmn(G, x, z, **_):
+    def kernel(a, b):
+        return sum(torch.exp(-((p - q) ** 2).sum() / 2 / s**2) for p in a for q in b for s in (0.5, 2.0)) / len(a) ** 2
+
+    def g():
+        return (kernel(x, x) + kernel(G(z), G(z)) - 2 * kernel(x, G(z))).sqrt()
+
+    return {"G": g}
+
+
+def hand_hinge(G, D, x, z, **_):
+    def d():
+        return (1 - D(x)).clamp(min=0).mean() + (1 + D(G(z).detach())).clamp(min=0).mean()
+
+    return {"D": d, "G": lambda: -D(G(z)).mean()}
+
+
+def hand_lsgan(G, D, x, z, **_):
+    def d():
+        return ((D(x) - 1) ** 2).mean() / 2 + (D(G(z).detach()) ** 2).mean() / 2
+
+    return {"D": d, "G": lambda: ((D(G(z)) - 1) ** 2).mean() / 2}
+
+
+def slopes(D, at):
+    at = at.detach().requires_grad_(True)
+    return torch.autograd.grad(D(at).sum(), at, create_graph=True)[0]
+
+
+def hand_r3gan(G, D, x, z, gamma, **_):
+    def d():
+        fake = G(z).detach()
+        paired = (1 + (D(fake) - D(x)).exp()).log().mean()
+        return paired + gamma / 2 * sum((slopes(D, at) ** 2).sum(1).mean() for at in (x, fake))
+
+    return {"D": d, "G": lambda: (1 + (D(x) - D(G(z))).exp()).log().mean()}
+
+
+def hand_sinkhorn(G, x, z, epsilon, **_):
+    def transport(a, b):
+        cost = ((a[:, None] - b) ** 2).sum(2) / 2
+        kernel = (-cost.detach() / epsilon).exp()
+        u = torch.ones(len(a), dtype=a.dtype)
+        for _ in range(3000):
+            v = 1 / (kernel.T @ u)
+            u = 1 / (kernel @ v)
+        plan = u[:, None] * kernel * v / len(a)  # the rows and columns sum to 1/n
+        return (plan * cost).sum() + epsilon * (plan * (plan * len(a) ** 2).log()).sum()
+
+    return {"G": lambda: transport(x, G(z)) - transport(x, x) / 2 - transport(G(z), G(z)) / 2}
+
+
+def hand_unrolled(G, D, x, z, optimizers, **_):
+    """K = 2, with Adam's two steps written out."""
+
+    def value(weights):
+        real, fake = (torch.sigmoid(functional_call(D, weights, at)) for at in (x, G(z)))
+        return real.log().mean() + (1 - fake).log().mean()
+
+    def g():
+        (group,), state = optimizers["D"].param_groups, optimizers["D"].state
+        (one_, two), names = group["betas"], [k for k, _ in D.named_parameters()]
+        weights = list(D.parameters())
+        m, v = ([state.get(w, {}).get(k, torch.zeros_like(w)) for w in weights] for k in ("exp_avg", "exp_avg_sq"))
+        count = int(state[weights[0]]["step"]) if state else 0
+        for t in (count + 1, count + 2):
+            up = torch.autograd.grad(value(dict(zip(names, weights, strict=True))), weights, create_graph=True)
+            m = [one_ * a - (1 - one_) * u for a, u in zip(m, up, strict=True)]
+            v = [two * a + (1 - two) * u**2 for a, u in zip(v, up, strict=True)]
+            sized = [(a / (1 - two**t)).sqrt() + group["eps"] for a in v]
+            steps = zip(weights, m, sized, strict=True)
+            weights = [w - group["lr"] * a / (1 - one_**t) / s for w, a, s in steps]
+        return value(dict(zip(names, weights, strict=True)))
+
+    return {"both": {"D": lambda: -value(dict(D.named_parameters())), "G": g}}
+
+
+def hand_wgan(G, f, x, z, **_):
+    return {"f": lambda: f(G(z).detach()).mean() - f(x).mean(), "G": lambda: -f(G(z)).mean()}
+
+
+def hand_wgan_gp(G, f, x, z, eps, penalty, **_):
+    def critic():
+        fake = G(z).detach()
+        between = torch.stack([e * a + (1 - e) * b for e, a, b in zip(eps, x, fake, strict=True)])
+        steep = ((slopes(f, between).norm(dim=1) - 1) ** 2).mean()
+        return f(fake).mean() - f(x).mean() + penalty * steep
+
+    return {"f": critic, "G": lambda: -f(G(z)).mean()}
 
 
 BY_HAND = {
     "autoencoder": hand_autoencoder,
+    "began": hand_began,
     "ebgan": hand_ebgan,
     "ebgan convolutional mse": partial(hand_ebgan, measure=mse),
     "ebgan-pt": hand_ebgan,
     "ebgan-pt convolutional": hand_ebgan,
+    "energy-distance": hand_energy_distance,
+    "energy-losses": hand_energy_losses,
+    "fgan": hand_fgan,
     "gan": hand_gan,
+    "gan simultaneous": hand_gan,
+    "gmmn": hand_gmmn,
+    "hinge": hand_hinge,
+    "lsgan": hand_lsgan,
+    "r3gan": hand_r3gan,
+    "sinkhorn": hand_sinkhorn,
+    "unrolled": hand_unrolled,
+    "wgan": hand_wgan,
+    "wgan-gp": hand_wgan_gp,
 }
+CLAMPED = {("wgan", "f"): (-0.1, 0.1), ("began", "k"): (0.0, 1.0)}  # after each of the player's steps
 
 
 # ---- helpers ----
@@ -171,7 +373,12 @@ def close(a: Mapping, b: Mapping, atol: float) -> None:
 
 
 def float64(game: Game) -> Players:
-    return Players({k: p.net.double().train() for k, p in game.players.items()})
+    nets = {k: p.net.double().train() for k, p in game.players.items()}
+    learners = {
+        k: Learner(p.optimizer, p.optimizer.init(parameters(nets[k])), 1.0, p.projection)
+        for k, p in game.players.items()
+    }
+    return Players(nets, learners=learners)
 
 
 # ---- the checks ----
@@ -234,7 +441,7 @@ def test_samples_are_images_in_minus_one_to_one(name):
     with torch.no_grad():
         sample = game.sample(float64(game), batch(name, game, n=4))
     assert sample.shape == (4, *SMALL[name].shape)
-    assert float(sample.abs().max()) <= 1
+    assert float(sample.abs().max()) <= 1 or not SMALL[name].images
     assert sample.std() > 0.01
 
 
@@ -253,35 +460,45 @@ def test_energy_reading(name):
     torch.testing.assert_close(game.energy(players, Batch({"x": b.x[2:3]})), reading[2:3])  # of x alone, and alone
 
 
+def torchs(optimizer, weights) -> torch.optim.Optimizer:
+    """torch's own optimizer with the same settings."""
+    weights = list(weights)
+    if isinstance(optimizer, SGD):
+        return torch.optim.SGD(weights, optimizer.lr, optimizer.momentum)
+    return torch.optim.Adam(weights, optimizer.lr, (optimizer.beta1, optimizer.beta2), optimizer.eps)
+
+
+def recorded(noise: Noise, into: list[Tensor]) -> Noise:
+    return lambda generator, n: into.append(noise(generator, n)) or into[-1]
+
+
 @pytest.mark.parametrize("name", BY_HAND)
 def test_two_steps_are_the_papers_equations(name):
     """The engine against a loop written here, with torch's optimizers and the losses of BY_HAND."""
     for i in (0, 1):
-        drawn: list[Tensor] = []
-
-        def recorded(generator, n, drawn=drawn):
-            drawn.append(normal(Z)(generator, n))
-            return drawn[-1]
-
         game = SMALL[name].build(3, i)
-        noisy = dict.fromkeys(game.noise, recorded)
+        drawn: dict[str, list[Tensor]] = {k: [] for k in game.noise}
+
+        noisy = {k: recorded(noise, drawn[k]) for k, noise in game.noise.items()}
         player = One(game._replace(noise=noisy), images(SMALL[name].shape), precision="fp64")
         nets = {k: p.net.double() for k, p in SMALL[name].build(3, i).players.items()}
-        adams = {}
-        for who, p in game.players.items():
-            o = p.optimizer
-            adams[who] = torch.optim.Adam(nets[who].parameters(), lr=o.lr, betas=(o.beta1, o.beta2), eps=o.eps)
+        optimizers = {who: torchs(p.optimizer, nets[who].parameters()) for who, p in game.players.items()}
+        count = 0
         for t in range(2):
-            drawn.clear()
             player.step()
-            turns = game.order(t)
-            for k, turn in enumerate(turns):
-                x = images(SMALL[name].shape)(t * len(turns) + k)["x"].double()
-                z = {"z": [z.double() for z in drawn]} if drawn else {}
-                loss = BY_HAND[name](**nets, x=x, **z, **game.numbers)[turn]()
-                adams[turn].zero_grad()
-                loss.backward(inputs=list(nets[turn].parameters()))
-                adams[turn].step()
+            for turn in game.order(t):
+                x = images(SMALL[name].shape)(count)["x"].double()
+                noise = {k: tensors[count].double() for k, tensors in drawn.items()}
+                losses = BY_HAND[name](**nets, x=x, **noise, **game.numbers, optimizers=optimizers)[turn]
+                losses = losses if isinstance(losses, dict) else {turn: losses}
+                grads = {who: torch.autograd.grad(loss(), list(nets[who].parameters())) for who, loss in losses.items()}
+                for who, slope in grads.items():  # all have theirs from the same point
+                    for w, g in zip(nets[who].parameters(), slope, strict=True):
+                        w.grad = g
+                    optimizers[who].step()
+                    for w in nets[who].parameters():
+                        w.data.clamp_(*CLAMPED.get((name, who), (-math.inf, math.inf)))
+                count += 1
         # Adam's first steps are signs: a rounding difference in a tiny gradient shows
         close({k: n.state_dict() for k, n in nets.items()}, player.state()["weights"], atol=1e-9)
 

@@ -4,12 +4,36 @@ from collections.abc import Callable
 
 from energan.game import Game
 from energan.games.autoencoder import autoencoder
+from energan.games.began import began
 from energan.games.ebgan import ebgan, ebgan_pt
+from energan.games.energy_distance import energy_distance
+from energan.games.energy_losses import energy_losses
+from energan.games.fgan import fgan
 from energan.games.gan import gan
+from energan.games.gmmn import gmmn
+from energan.games.hinge import hinge
+from energan.games.lsgan import lsgan
+from energan.games.r3gan import r3gan
+from energan.games.sinkhorn import sinkhorn
+from energan.games.unrolled import unrolled
+from energan.games.wgan import wgan
+from energan.games.wgan_gp import wgan_gp
 
 GAMES: dict[str, Callable[..., Game]] = {
     "autoencoder": autoencoder,
+    "began": began,
     "ebgan": ebgan,
     "ebgan-pt": ebgan_pt,
+    "energy-distance": energy_distance,
+    "energy-losses": energy_losses,
+    "fgan": fgan,
     "gan": gan,
+    "gmmn": gmmn,
+    "hinge": hinge,
+    "lsgan": lsgan,
+    "r3gan": r3gan,
+    "sinkhorn": sinkhorn,
+    "unrolled": unrolled,
+    "wgan": wgan,
+    "wgan-gp": wgan_gp,
 }

@@ -5,7 +5,8 @@
     L_G = log(1 - D(G(z)))                         "minimax"
     L_G = - log D(G(z))                            "non-saturating", what the paper trains with (section 3)
 
-x (n, c, h, w) in [-1, 1]; z (n, d). One turn of D, then one of G (k = 1), each on a fresh batch.
+x (n, c, h, w) in [-1, 1]; z (n, d). One turn of D, then one of G (k = 1), each on a fresh batch; or, as in the authors'
+own code, "simultaneous": one turn in which both move from the same point, on the same batch.
 One-sided label smoothing (Salimans et al. 2016) sets the target of real samples to 1 - smoothing.
 """
 
@@ -41,17 +42,17 @@ def gan(
     *,
     loss: Literal["minimax", "non-saturating"] = "non-saturating",
     smoothing: float = 0.0,
+    simultaneous: bool = False,
     optimizer_G: Optimizer = Adam(2e-4, beta1=0.5),
     optimizer_D: Optimizer = Adam(2e-4, beta1=0.5),
 ) -> Game:
     """GAN. z: dimensions of N(0, I), or a Noise; D returns logits (n,). Its energy reading is -l(x)."""
+    of_D, of_G = Move(discriminator_loss, min=("D",)), Move(partial(generator_loss, loss=loss), min=("G",))
+    turns: dict[str, tuple[Move, ...]] = {"both": (of_D, of_G)} if simultaneous else {"D": (of_D,), "G": (of_G,)}
     return Game(
         players={"G": Player(G, optimizer_G), "D": Player(D, optimizer_D)},
-        turns={
-            "D": (Move(discriminator_loss, min=("D",)),),
-            "G": (Move(partial(generator_loss, loss=loss), min=("G",)),),
-        },
-        order=lambda t: ("D", "G"),
+        turns=turns,
+        order=lambda t: tuple(turns),
         noise={"z": normal(z) if isinstance(z, int) else z},
         numbers={"smoothing": smoothing},
         sample=lambda p, b: p.G(b.z),

@@ -72,7 +72,7 @@ class Many:
         return len(self._generators)
 
     def step(self) -> Logs:
-        """Plays step t's turns in all models; gives their logs, (N,) each, keyed "turn/name"."""
+        """Plays step t's turns in all models; gives their logs, (N,) each, keyed "player/name"."""
         logs: Logs = {}
         for turn in self.game.order(self.t):
             trees = [
@@ -88,7 +88,7 @@ class Many:
             t = torch.tensor(self.t)
             with torch.no_grad():  # functional gradients are taken inside; nothing outside needs a graph
                 self._weights, self._moments, new = self._turns[turn](self._weights, self._moments, batch, t, rates)
-            logs |= {f"{turn}/{k}": v for k, v in new.items()}
+            logs |= new
         self.t += 1
         return logs
 
@@ -110,7 +110,7 @@ class Many:
                 movers = {name: weights[name] for name in move.min + move.max}
                 value = partial(_value, self._nets, move.objective, weights, learners, b)
                 slopes, (_, new) = grad_and_value(value, has_aux=True)(movers)
-                logs |= new
+                logs |= move.named(new)
                 for name, slope in slopes.items():
                     sign = -1 if name in move.max else 1
                     before = grads.get(name, dict.fromkeys(slope, 0))

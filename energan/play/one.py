@@ -43,7 +43,6 @@ class One:
         self.device = torch.device(device)
         self._dtype = DTYPES[precision]
         self.nets = {name: self._place(player) for name, player in game.players.items()}
-        self.players = Players(self.nets)
         learners = {name: p.optimizer for name, p in game.players.items() if p.optimizer}
         self._weights = {name: parameters(net) for name, net in self.nets.items()}
         self._moments = {name: optimizer.init(self._weights[name]) for name, optimizer in learners.items()}
@@ -64,10 +63,10 @@ class One:
         return net.train(player.optimizer is not None)  # a frozen net neither drops nor normalises by the batch
 
     def step(self) -> Logs:
-        """Plays step t's turns; gives their logs, () each and not synchronised, keyed "turn/name"."""
+        """Plays step t's turns; gives their logs, () each and not synchronised, keyed "player/name"."""
         logs: Logs = {}
         for turn in self.game.order(self.t):
-            logs |= {f"{turn}/{k}": v for k, v in self._turn(turn).items()}
+            logs |= self._turn(turn)
         with torch.no_grad():  # else the averages would keep the graph of every step
             for name, decay in self._decay.items():
                 average, weights = self._average[name].values(), self._weights[name].values()
@@ -80,8 +79,7 @@ class One:
         self._draws += 1
         values = draw(self.game, data, self._generator, self._dtype)
         b = Batch({**values, **self._numbers, "t": torch.tensor(self.t)})
-        players = Players(self.nets, learners={name: self._learner(name) for name in self._optimizers})
-        logs: Logs = {}
+        players, logs = self.players, {}
         for move in self.game.turns[turn]:
             logs |= self._backward(move, players, b)
         # every move of the turn has its gradient from the same point: now all players step
@@ -92,6 +90,11 @@ class One:
             for w in weights.values():
                 w.requires_grad_(True)  # as the caller's modules came
         return logs
+
+    @property
+    def players(self) -> Players:
+        """The players as they are now."""
+        return Players(self.nets, learners={name: self._learner(name) for name in self._optimizers})
 
     def _learner(self, name: str) -> Learner:
         optimizer = self._optimizers[name]
@@ -110,7 +113,9 @@ class One:
         self._negate(move.max)
         loss.backward()
         self._negate(move.max)
-        return {k: v.detach() for k, v in logs.items()}
+        return move.named(
+            {k: v.detach().clone() for k, v in logs.items()}
+        )  # of a weight itself (BEGAN's k), what it was
 
     def _negate(self, names: tuple[str, ...]) -> None:
         for name in names:

@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from energan.terms.precision import wide
+
 Kind = Literal["l2", "ssq", "mse"]
 
 
@@ -21,15 +23,27 @@ def energy(x: Float[Tensor, " n *d"], reconstruction: Float[Tensor, " n *d"], ki
     The gradient flows through the reconstruction *and* through x: for G, x is G(z), target included.
     ValueError unless both have the same shape: a D that returns no (reconstruction, code) pair would be broadcast.
     """
-    if x.shape != reconstruction.shape:
-        raise ValueError(f"a reconstruction of {tuple(x.shape)} cannot be {tuple(reconstruction.shape)}")
-    wide = torch.promote_types(x.dtype, torch.float32)
-    difference = (reconstruction.to(wide) - x.to(wide)).flatten(1)
+    difference = _difference(x, reconstruction)
     if kind == "mse":
         return difference.square().mean(1)
     ssq = difference.square().sum(1)
     # the tiny constant: the norm's gradient is singular at 0
     return ssq if kind == "ssq" else (ssq + 1e-12).sqrt()
+
+
+def absolute(x: Float[Tensor, " n *d"], reconstruction: Float[Tensor, " n *d"]) -> Float[Tensor, " n"]:
+    """mean |r - x| per sample, >= 0: L of BEGAN (Berthelot et al. 2017, arXiv:1703.10717, eq. 1, eta = 1), per pixel.
+
+    As `energy`, it lets the gradient flow through both, and raises ValueError for different shapes.
+    """
+    return _difference(x, reconstruction).abs().mean(1)
+
+
+def _difference(x: Tensor, reconstruction: Tensor) -> Tensor:
+    """r - x, (n, d)."""
+    if x.shape != reconstruction.shape:
+        raise ValueError(f"a reconstruction of {tuple(x.shape)} cannot be {tuple(reconstruction.shape)}")
+    return (wide(reconstruction) - wide(x)).flatten(1)
 
 
 def convert_margin(margin: float, d: int, source: Kind, target: Kind) -> float:
@@ -52,7 +66,7 @@ def pulling_away(code: Float[Tensor, " n *d"]) -> Float[Tensor, ""]:
     n = len(code)
     if n < 2:
         raise ValueError("pulling_away needs at least 2 codes: its sum runs over pairs")
-    s = code.flatten(1).to(torch.promote_types(code.dtype, torch.float32))
+    s = wide(code).flatten(1)
     s = s / (s.square().sum(1, keepdim=True) + 1e-24).sqrt()
     with torch.autocast(s.device.type, enabled=False):
         gram = s @ s.T if n <= s.shape[1] else s.T @ s
