@@ -1,12 +1,14 @@
 """The layers that adversarial training needs otherwise than torch has them."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm
 
+from energan.nets.normalisation import WeightNorm, wide
 from energan.noise import stream_uniform
 
 
@@ -47,6 +49,32 @@ class Dropout(nn.Module):
         return x * (stream_uniform(x) >= self.rate).to(x.dtype) / (1 - self.rate)
 
 
+class MinibatchDiscrimination(nn.Module):
+    """How near the others of its batch each sample is.  Salimans et al. 2016, arXiv:1606.03498, section 3.2.
+
+        M_i = T f_i,  o_b(i) = sum_{j != i} exp(-||M_ib - M_jb||_1) + bias_b         (n, f) -> (n, f + kernels)
+
+    o is joined to the features f. As in the authors' code T is weight-normalised and the bias starts at -1; their
+    data-dependent scale is left out. For use (`eval()`) each sample counts as alone, so o is the bias: a score must
+    not depend on what else is scored.
+    """
+
+    def __init__(self, features: int, kernels: int = 100, dimensions: int = 5) -> None:
+        super().__init__()
+        self.kernels, self.dimensions = kernels, dimensions
+        self.tensor = WeightNorm(features, kernels * dimensions, bias=False)
+        self.bias = nn.Parameter(torch.full((kernels,), -1.0))
+
+    def forward(self, f: Tensor) -> Tensor:
+        near = wide(self.bias).expand(len(f), -1)
+        if self.training:
+            with torch.autocast(f.device.type, enabled=False):
+                m = self.tensor(wide(f)).view(len(f), self.kernels, self.dimensions)
+            distances = (m[:, None] - m).abs().sum(3)  # (n, n, kernels)
+            near = near + (-distances).exp().sum(1) - 1  # less itself, at distance 0
+        return torch.cat([f, near.to(f.dtype)], 1)
+
+
 @torch.no_grad()
 def standing_statistics(nets: Iterable[nn.Module], run: Callable[[], Any], batches: int) -> None:
     """Measures the mean and variance of every BatchNorm that `run` passes through, over `batches` calls of it.
@@ -84,9 +112,14 @@ def standing_statistics(nets: Iterable[nn.Module], run: Callable[[], Any], batch
 
 def initialise(net: nn.Module, std: float) -> nn.Module:
     """Weights of every linear and convolutional layer ~ N(0, std), their biases 0."""
+    return fill(net, partial(nn.init.normal_, std=std))
+
+
+def fill(net: nn.Module, weight: Callable[[Tensor], Any]) -> nn.Module:
+    """Weights of every linear and convolutional layer filled by `weight` (one of nn.init), their biases 0."""
     for layer in net.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(layer.weight, 0.0, std)
+            weight(layer.weight)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
     return net
