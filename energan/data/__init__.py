@@ -32,7 +32,8 @@ def load(
 ) -> Images:
     """Images by name or from the user's files, as bytes (n, c, h, w).
 
-    source: "mnist", "fashion-mnist", "digits"; a folder, .zip, .npz, .npy or .parquet file; "hf:owner/name".
+    source: "mnist", "fashion-mnist", "digits", "stacked-mnist"; a folder, .zip, .npz, .npy or .parquet file;
+        "hf:owner/name".
     split: "train" or "test"; files have a "test" only if they say so (sub-folders train/ and test/).
     size: resize the largest centred square, antialiased, to size x size; without it images keep their size.
     channels: 1 (luminance) or 3 (RGB); without it 1 if no image has colours.

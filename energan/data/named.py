@@ -15,6 +15,7 @@ from torch import Tensor
 from energan.data.images import Images
 from energan.data.readers import Reader, debian_idx, hub_parquet, local_idx, mnist_wheel, sklearn_digits
 from energan.data.registry import cache_dir, keep
+from energan.data.stacked import CLASSES, stacked_digits
 from energan.errors import UserError
 
 
@@ -28,6 +29,11 @@ class Named(NamedTuple):
     classes: tuple[str, ...]
     sha256: dict[str, tuple[str, str]]  # split: hash of the images' bytes (n, c, h, w), of the labels' bytes
     sources: tuple[Source, ...]  # tried in this order
+
+    @property
+    def label(self) -> np.dtype[np.unsignedinteger]:
+        """How a label is stored: in one byte where the classes fit."""
+        return np.dtype("u1" if len(self.classes) <= 256 else "<u2")
 
 
 DIGITS = tuple("0123456789")
@@ -106,6 +112,21 @@ NAMED: dict[str, Named] = {
         },
         (Source("scikit-learn", sklearn_digits),),
     ),
+    "stacked-mnist": Named(
+        (3, 28, 28),
+        CLASSES,
+        {
+            "train": (
+                "f814d3ab655e8014e9a61489f9c19e495bd34185f04861590364b5551f3cdde1",
+                "84741bddae369ff0dd124762a744a81191be6bcbd72291a1d2b36282d85e30b4",
+            ),
+            "test": (
+                "1cf34be7a88de890e824429c1f5713cb3382526459a0e5909a9ad7c0c03557c8",
+                "6f10509c9ea69a44bcd171296f4802c2a34ced0ed904f2389bf058fd11254d7f",
+            ),
+        },
+        (Source("triples of mnist", stacked_digits),),
+    ),
 }
 
 
@@ -130,7 +151,7 @@ def load_named(name: str, split: str) -> Images:
         except UserError as error:
             tried.append(f"{source.words} ({error})")
             continue
-        content = np.concatenate([images.reshape(-1), labels.astype(np.uint8)])
+        content = np.concatenate([images.reshape(-1), labels.astype(row.label).view(np.uint8)])
         found = _accept(row, split, torch.from_numpy(content))
         if found is not None:
             keep(kept, content.tobytes())
@@ -151,10 +172,11 @@ def _mapped(path: Path) -> UInt8[Tensor, " bytes"]:
 def _accept(
     row: Named, split: str, content: UInt8[Tensor, " bytes"]
 ) -> tuple[UInt8[Tensor, "n c h w"], Int64[Tensor, " n"]] | None:
-    """The images and labels in `content` (images' bytes, then one byte a label) if both hashes are right."""
+    """The images and labels in `content` (images' bytes, then the labels') if both hashes are right."""
     per_image = int(np.prod(row.shape))
-    n = len(content) // (per_image + 1)
+    n = len(content) // (per_image + row.label.itemsize)
     images, labels = content[: n * per_image], content[n * per_image :]
     if tuple(hashlib.sha256(part.numpy().data).hexdigest() for part in (images, labels)) != row.sha256[split]:
         return None
-    return images.view(n, *row.shape), labels.long()
+    numbers = labels.numpy().view(row.label).astype(np.int64)
+    return images.view(n, *row.shape), torch.from_numpy(numbers)
