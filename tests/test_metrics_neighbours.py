@@ -10,7 +10,7 @@ from torch import Tensor
 
 from energan.errors import UserError
 from energan.metrics import neighbours
-from energan.metrics.neighbours import SIGMAS, nearest_neighbours, parzen_log_likelihood, parzen_sigma
+from energan.metrics.neighbours import SIGMAS, nearest_neighbours, parzen, parzen_log_likelihood, parzen_sigma
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +112,36 @@ def test_sigma_is_the_likeliest_of_those_offered():
     assert parzen_sigma(samples, samples, [0.001, 1.0]) == 0.001  # why it is not chosen on the samples
     assert (len(SIGMAS), SIGMAS[0]) == (10, pytest.approx(0.1))
     assert SIGMAS[-1] == pytest.approx(1)
+
+
+def test_parzen_runs_the_published_procedure(monkeypatch):
+    from sklearn.neighbors import KernelDensity
+
+    monkeypatch.setattr(neighbours, "VALIDATION", 20)
+    samples, validation, test = (uniform(seed, n, 1, 2, 3) for seed, n in ((0, 60), (1, 50), (2, 30)))
+    validation[20:] = samples[:30]  # what is after the first few does not count: it would favour a narrow window
+    mean, error, sigma = parzen(samples, validation, test)
+    rows = [part.flatten(1).numpy() for part in (samples, validation[:20], test)]
+    fits = [KernelDensity(bandwidth=10 ** (-1 + i / 9)).fit(rows[0]) for i in range(10)]
+    best = max(fits, key=lambda fit: fit.score(rows[1]))
+    assert sigma == pytest.approx(best.bandwidth)
+    assert sigma > parzen_sigma(samples.flatten(1), validation.flatten(1))
+    scores = best.score_samples(rows[2])
+    assert (mean, error) == (pytest.approx(scores.mean()), pytest.approx(scores.std(ddof=1) / math.sqrt(30)))
+
+
+def test_parzen_refuses_pixels_of_another_scale():
+    good = uniform(0, 5, 4)
+    for place, what in enumerate(("samples", "validation set", "test set")):
+        for bad in (2 * good - 1, 255 * good, (255 * good).byte(), good * math.nan):
+            sets = [good, good, good]
+            sets[place] = bad
+            with pytest.raises(UserError, match=rf"the {what} must have float pixels in \[0, 1\]"):
+                parzen(*sets)
+    with pytest.raises(UserError, match="has 0 rows"):
+        parzen(good, good[:0], good)
+    with pytest.raises(UserError, match="equally wide"):
+        parzen(good, good, good[:, :3])
 
 
 def test_parzen_refuses_what_has_no_density():
