@@ -79,7 +79,8 @@ class One:
         self._draws += 1
         values = draw(self.game, data, self._generator, self._dtype)
         b = Batch({**values, **self._numbers, "t": torch.tensor(self.t)})
-        players, logs = self.players, {}
+        logs: Logs = {}
+        players = self.players
         for move in self.game.turns[turn]:
             logs |= self._backward(move, players, b)
         # every move of the turn has its gradient from the same point: now all players step
