@@ -54,7 +54,7 @@ class Log:
         """Keeps the lines up to `step`; gives the best Fréchet distance among them."""
         lines = [line for line in _read(self._path) if line["step"] <= step]
         write(self._path, lambda p: p.write_text("".join(json.dumps(line) + "\n" for line in lines)))
-        distances = [v for line in lines for k, v in line.get("metrics", {}).items() if k.endswith("FID")]
+        distances = [v for line in lines for k, v in line.get("metrics", {}).items() if "FID" in k]
         return min(distances, default=math.inf)
 
     def __enter__(self) -> "Log":

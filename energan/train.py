@@ -92,7 +92,7 @@ def _look(run: Run, folder: Path, one: One, images: Tensor, real: Description | 
     if measure and real is not None:
         values = metrics.evaluate(samples, real, run.network)
         log.metrics(values, len(samples))
-        distance = next(v for k, v in values.items() if k.endswith("FID"))
+        distance = next(v for k, v in values.items() if "FID" in k)
         if distance < log.best:
             log.best = distance
             runs.save(folder, one, model, "best")
