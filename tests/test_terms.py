@@ -1,6 +1,6 @@
 """Each term against values by hand, and against a property that holds for all inputs."""
 
-from math import log, pi, sqrt
+from math import exp, log, log1p, pi, sqrt
 
 import pytest
 import torch
@@ -8,11 +8,13 @@ from conftest import untyped
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.func import grad, vmap
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from energan.terms import adversarial
 from energan.terms.energy import convert_margin, energy, hinge, pulling_away
+from energan.terms.energy_losses import LOSSES
 
 KINDS = ("l2", "ssq", "mse")
 
@@ -313,6 +315,160 @@ def test_adversarial_losses_of_bfloat16_logits_are_float32():
         adversarial.non_saturating(logits),
     ):
         assert loss.dtype == torch.float32
+
+
+# --- critics ------------------------------------------------------------------------------------------------
+
+
+def test_critics_losses_by_hand():
+    real, fake = torch.tensor([2.0, 0.5, -1.0]), torch.tensor([-3.0, 0.0])
+    assert adversarial.wasserstein(real, fake).item() == pytest.approx(-1.5 - 0.5)
+    assert adversarial.critic_generator(fake).item() == pytest.approx(1.5)
+    assert adversarial.hinge_discriminator(real, fake).item() == pytest.approx((0 + 0.5 + 2) / 3 + (0 + 1) / 2)
+    squares = ((1 + 0.25 + 4) / 3 + (9 + 0) / 2) / 2
+    assert adversarial.least_squares_discriminator(real, fake).item() == pytest.approx(squares)
+    assert adversarial.least_squares_generator(fake).item() == pytest.approx((16 + 1) / 2 / 2)
+    pairs = (log1p(exp(-5)) + log1p(exp(-0.5))) / 2  # 2 - -3 and 0.5 - 0
+    assert adversarial.relativistic(real[:2], fake).item() == pytest.approx(pairs)
+
+
+@given(st.lists(st.floats(-20, 20), min_size=2, max_size=6), st.floats(-50, 50))
+def test_only_differences_count_for_wasserstein_and_relativistic_pairs(outputs: list[float], shift: float):
+    real, fake = torch.tensor(outputs, dtype=torch.float64), torch.tensor(outputs[::-1], dtype=torch.float64) * 2
+    for loss in (adversarial.wasserstein, adversarial.relativistic):
+        assert torch.allclose(loss(real + shift, fake + shift), loss(real, fake))
+    # swapped, relativistic is the generator's; of equal outputs both players are undecided
+    difference = (real - fake).mean()
+    swapped = adversarial.relativistic(fake, real)
+    assert torch.allclose(swapped - adversarial.relativistic(real, fake), difference)
+    assert adversarial.relativistic(real, real).item() == pytest.approx(log(2))
+
+
+def test_relativistic_pairs_are_not_all_pairs():
+    real, fake = torch.tensor([10.0, -10.0]), torch.tensor([-10.0, 10.0])
+    assert adversarial.relativistic(real, fake).item() == pytest.approx((0 + 20) / 2)
+    assert adversarial.relativistic(real, fake.flip(0)).item() == pytest.approx(log(2))
+
+
+def test_the_hinge_is_taken_per_sample_and_stops_beyond_one():
+    real, fake = torch.tensor([-3.0, 5.0], requires_grad=True), torch.tensor([-2.0, 0.0], requires_grad=True)
+    slopes = torch.autograd.grad(adversarial.hinge_discriminator(real, fake), (real, fake))
+    assert slopes[0].tolist() == [-0.5, 0] and slopes[1].tolist() == [0, 0.5]
+
+
+def test_least_squares_are_least_at_their_targets():
+    one, zero = torch.ones(3), torch.zeros(2)
+    assert adversarial.least_squares_discriminator(one, zero).item() == 0
+    assert adversarial.least_squares_generator(one).item() == 0
+    assert adversarial.least_squares_discriminator(zero, one).item() == 1
+
+
+PAIRED = ("wasserstein", "hinge_discriminator", "least_squares_discriminator", "relativistic")
+
+
+@pytest.mark.parametrize("name", PAIRED)
+def test_critics_losses_are_wide_finite_and_push_real_up_and_fakes_down(name):
+    loss = getattr(adversarial, name)
+    low = torch.full((2,), 0.25, dtype=torch.bfloat16)
+    assert loss(low, low).dtype == torch.float32
+    down, up = grad(loss, argnums=(0, 1))(low, low)
+    assert bool((down < 0).all()) and bool((up > 0).all())
+    for size in (1e4, -1e4):
+        v = torch.full((2,), size)
+        values = (loss(v, -v), *grad(loss, argnums=(0, 1))(v, -v))
+        assert all(bool(value.isfinite().all()) for value in values)
+
+
+# --- the losses of energy-based learning --------------------------------------------------------------------
+
+
+def test_energy_losses_by_hand():
+    """m = 3, scale = 1/2; the second fake is the most offending answer of all."""
+    correct, incorrect = torch.tensor([1.0, 2.0, 0.0]), torch.tensor([4.0, 0.5, 2.0])
+    z = [exp(-0.5 * own) + exp(-2) + exp(-0.25) + exp(-1) for own in (1, 2, 0)]
+    expected = {
+        "energy": [1, 2, 0],
+        "perceptron": [0.5, 1.5, 0],
+        "pairwise-hinge": [0, 4.5, 1],
+        "ebgan-margin": [1, 4.5, 1],
+        "log": [log1p(exp(-3)), log1p(exp(1.5)), log1p(exp(-2))],
+        "lvq2": [0, 1, 0],
+        "mce": [1 / (1 + exp(3)), 1 / (1 + exp(-1.5)), 1 / (1 + exp(2))],
+        "square-square": [1, 4 + 6.25, 1],
+        "square-exponential": [1 + 0.5 * exp(-4), 4 + 0.5 * exp(-0.5), 0.5 * exp(-2)],
+        "nll": [1 + 2 * log(z[0]), 2 + 2 * log(z[1]), 2 * log(z[2])],
+        "mee": [1 - exp(-0.5) / z[0], 1 - exp(-1) / z[1], 1 - 1 / z[2]],
+    }
+    assert set(LOSSES) == set(expected)
+    for name, values in expected.items():
+        assert LOSSES[name](correct, incorrect, 3.0, 0.5).tolist() == pytest.approx(values, abs=1e-6), name
+        numbers = torch.tensor(3.0), torch.tensor(0.5)
+        assert LOSSES[name](correct, incorrect, *numbers).tolist() == pytest.approx(values, abs=1e-6), name
+    # between its ends: (2.5 - 2) / (1/2 * 2)
+    assert LOSSES["lvq2"](torch.tensor([2.5]), torch.tensor([2.0]), 0.0, 0.5).tolist() == pytest.approx([0.5])
+
+
+LOSS_NAMES = list(LOSSES)
+
+
+@pytest.mark.parametrize("name", LOSS_NAMES)
+@given(seed=st.integers(0, 99), margin=st.floats(0.1, 30), scale=st.floats(0.1, 3))
+def test_energy_losses_never_pull_fakes_down_nor_push_real_samples_up(name, seed: int, margin: float, scale: float):
+    correct, incorrect = rows(2, 5, seed).abs() * 4
+    down, up = grad(lambda c, i: LOSSES[name](c, i, margin, scale).sum(), argnums=(0, 1))(correct, incorrect)
+    assert bool((down >= -1e-12).all()) and bool((up <= 1e-12).all())
+    # of offending answers below the margin, every loss but the collapsing one says something about the fakes
+    margin, scale = margin + 50, 10.0 if name == "lvq2" else scale
+    slopes = grad(lambda i: LOSSES[name](incorrect + 1, i, margin, scale).sum())(incorrect)
+    assert (float(slopes.abs().amax()) > 0) is (name != "energy")
+
+
+@pytest.mark.parametrize("name", LOSS_NAMES)
+def test_energy_losses_are_non_negative_wide_and_finite(name):
+    loss = LOSSES[name]
+    e = torch.tensor([0.0, 1e-3, 1.0, 1e4])
+    correct, incorrect = torch.meshgrid(e, e, indexing="xy")
+    for c, i in ((correct.flatten(), incorrect.flatten()), (e, torch.zeros(4)), (torch.zeros(4), e)):
+        value, slopes = loss(c, i, 10.0, 2.0), grad(lambda c, i: loss(c, i, 10.0, 2.0).sum(), argnums=(0, 1))(c, i)
+        assert bool((value >= 0).all()) and bool(value.isfinite().all())
+        assert all(bool(slope.isfinite().all()) for slope in slopes)
+    low = torch.ones(3, dtype=torch.bfloat16)
+    assert loss(low, low, 10.0, 2.0).dtype == torch.float32
+
+
+def test_ebgan_margin_is_the_decoupled_loss_of_equation_1():
+    correct, incorrect = rows(2, 6).abs() * 8
+    m = torch.tensor(5.0, dtype=torch.float64)
+    assert torch.equal(LOSSES["ebgan-margin"](correct, incorrect, m, 1.0), correct + hinge(m, incorrect))
+
+
+def test_nll_tends_to_the_perceptron_loss_for_a_large_beta():
+    correct, incorrect = rows(2, 6).abs()
+    perceptron = LOSSES["perceptron"](correct, incorrect, 0.0, 1.0)
+    assert torch.allclose(LOSSES["nll"](correct, incorrect, 0.0, 1e4), perceptron, atol=1e-3)
+    # of 1 real sample and 6 fakes of one energy, each answer has a seventh
+    same = torch.full((6,), 2.0)
+    assert LOSSES["nll"](same, same, 0.0, 1.0).tolist() == pytest.approx([log(7)] * 6)
+    assert LOSSES["mee"](same, same, 0.0, 1.0).tolist() == pytest.approx([6 / 7] * 6)
+
+
+@pytest.mark.parametrize("name", LOSS_NAMES)
+def test_energy_losses_of_many_models_with_their_own_margins(name):
+    correct, incorrect = rows(6, 4).abs().view(2, 3, 4) * 5
+    margin, scale = rows(2, 3, 1).abs() * 3 + 0.1
+    together = vmap(LOSSES[name])(correct, incorrect, margin, scale)
+    for k in range(3):
+        alone = LOSSES[name](correct[k], incorrect[k], margin[k], scale[k])
+        assert torch.allclose(together[k], alone)
+
+
+def test_critics_and_energy_losses_compile_into_one_graph(trace_only):
+    def all_of_them(a: Tensor, b: Tensor) -> Tensor:
+        critics = [getattr(adversarial, name)(a, b) for name in PAIRED]
+        return torch.stack([*critics, *(loss(a, b, 3.0, 0.5).mean() for loss in LOSSES.values())])
+
+    a, b = torch.rand(4), torch.rand(4)
+    assert torch.allclose(torch.compile(all_of_them, fullgraph=True)(a, b), all_of_them(a, b))
 
 
 def test_shapes_are_checked_here():

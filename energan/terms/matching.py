@@ -31,12 +31,18 @@ def _rows(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _squared_distances(x: Tensor, y: Tensor) -> Tensor:
-    """||x_i - y_j||^2, (n, m). |x|^2 + |y|^2 - 2 x.y cancels for close points: the product is taken in float64."""
+    """||x_i - y_j||^2, (n, m). |x|^2 + |y|^2 - 2 x.y cancels for close points: the product is taken in float64.
+
+    Where rounding left 0 or less, relu stops the gradient, even the infinite one of a root.
+    """
     a, b = x.double(), y.double()
-    centre = a.mean(0)
-    a, b = a - centre, b - centre
     squared = a.square().sum(1)[:, None] + b.square().sum(1) - 2 * a @ b.T
     return squared.relu().to(x.dtype)
+
+
+def _gaussians(x: Tensor, y: Tensor, bandwidths: Sequence[float]) -> Tensor:
+    squared = _squared_distances(x, y)
+    return torch.stack([(squared / (-2 * s**2)).exp() for s in bandwidths]).sum(0)
 
 
 def _mean_of_pairs(values: Tensor) -> Tensor:
@@ -67,13 +73,9 @@ def kernel_mmd(
     biased, >= 0, as GMMN takes the root of.
     """
     x, y = _rows(x, y)
-
-    def kernel(a: Tensor, b: Tensor) -> Tensor:
-        squared = _squared_distances(a, b)
-        return torch.stack([(squared / (-2 * s**2)).exp() for s in bandwidths]).sum(0)
-
     within = torch.mean if biased else _mean_of_pairs
-    return within(kernel(x, x)) + within(kernel(y, y)) - 2 * kernel(x, y).mean()
+    between = 2 * _gaussians(x, y, bandwidths).mean()
+    return within(_gaussians(x, x, bandwidths)) + within(_gaussians(y, y, bandwidths)) - between
 
 
 def energy_distance(x: Float[Tensor, " n *d"], y: Float[Tensor, " m *d"]) -> Float[Tensor, ""]:
@@ -82,11 +84,8 @@ def energy_distance(x: Float[Tensor, " n *d"], y: Float[Tensor, " m *d"]) -> Flo
     Its gradient at points that coincide is 0. ValueError for fewer than 2 samples of either kind.
     """
     x, y = _rows(x, y)
-
-    def distances(a: Tensor, b: Tensor) -> Tensor:
-        return (_squared_distances(a, b) + 1e-24).sqrt()  # the tiny constant: the root's gradient is singular at 0
-
-    return 2 * distances(x, y).mean() - _mean_of_pairs(distances(x, x)) - _mean_of_pairs(distances(y, y))
+    xy, xx, yy = (_squared_distances(a, b).sqrt() for a, b in ((x, y), (x, x), (y, y)))
+    return 2 * xy.mean() - _mean_of_pairs(xx) - _mean_of_pairs(yy)
 
 
 def _soft_minimum(cost: Tensor, potential: Tensor, epsilon: Number) -> Tensor:
