@@ -1,29 +1,38 @@
-"""The command line: energan train | resume | sample | evaluate | score | report | export | margin | list | doctor.
+"""The command line: energan train | lab | resume | sample | evaluate | score | report | export | margin | list ...
 
 Exit codes: 0, 1 for a defect of ours, 2 for input that cannot be used (one sentence on stderr), 130 after Ctrl-C.
 """
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
+from typing import Any
 
 from energan import __version__
-from energan.commands import COMMANDS, STOPPED, first_line, say, train_command
+from energan.commands import COMMANDS, STOPPED, first_line, lab_command, say, train_command
 from energan.errors import UserError
+from energan.lab import STUDIES
 from energan.recipes import RECIPES
+
+FAMILIES: dict[str, tuple[str, Mapping[str, Callable[..., Any]]]] = {
+    "train": ("recipe", RECIPES),
+    "lab": ("study", STUDIES),
+}
 
 
 def _help() -> str:
     lines = ["usage: energan COMMAND [flags]      (energan COMMAND --help tells its flags)", ""]
     lines += ["  train RECIPE  Train a recipe on images; energan train --help lists the recipes."]
+    lines += ["  lab STUDY     Run a study of theory or toys; energan lab --help lists the studies."]
     lines += [f"  {name:14}{first_line(command)}" for name, command in COMMANDS.items()]
     return "\n".join([*lines, "", f"energan {__version__}; a first run: energan train ebgan-pt-mnist"])
 
 
-def _train_help() -> str:
-    lines = ["usage: energan train RECIPE [flags]      (energan train RECIPE --help tells its flags)", ""]
-    return "\n".join([*lines, *(f"  {name:20}{first_line(make)}" for name, make in RECIPES.items())])
+def _family_help(command: str, what: str, members: Mapping[str, Callable[..., Any]]) -> str:
+    usage = f"energan {command} {what.upper()}"
+    lines = [f"usage: {usage} [flags]      ({usage} --help tells its flags)", ""]
+    return "\n".join([*lines, *(f"  {name:22}{first_line(make)}" for name, make in members.items())])
 
 
 def _pick(name: str, names: Sequence[str], what: str) -> str:
@@ -41,13 +50,14 @@ def _dispatch(arguments: list[str]) -> int:
     if arguments[0] == "--version":
         say(__version__)
         return 0
-    name, rest = _pick(arguments[0], ["train", *COMMANDS], "command"), arguments[1:]
-    if name == "train":
+    name, rest = _pick(arguments[0], [*FAMILIES, *COMMANDS], "command"), arguments[1:]
+    if name in FAMILIES:
+        what, members = FAMILIES[name]
         if not rest or rest[0] in ("-h", "--help"):
-            say(_train_help())
+            say(_family_help(name, what, members))
             return 0
-        recipe = _pick(rest[0], list(RECIPES), "recipe")
-        command, name, rest = train_command(recipe, rest[1:]), f"train {recipe}", rest[1:]
+        member, rest = _pick(rest[0], list(members), what), rest[1:]
+        command, name = train_command(member, rest) if name == "train" else lab_command(member), f"{name} {member}"
     else:
         command = COMMANDS[name]
     import tyro

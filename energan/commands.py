@@ -1,6 +1,7 @@
 """What the command line can do: a command is a function, its flags are its arguments, its docstring their help.
 
-`energan train RECIPE` has the recipe's own arguments as flags. A command returns the exit code.
+`energan train RECIPE` and `energan lab STUDY` have the recipe's and the study's own arguments as flags. A command
+returns the exit code.
 """
 
 import inspect
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from energan.errors import UserError
+from energan.lab import STUDIES
 from energan.recipes import RECIPES
 
 STOPPED = 130
@@ -76,6 +78,30 @@ def train_command(recipe: str, flags: Sequence[str]) -> Callable[..., int]:
     command.__doc__ = (make.__doc__ or "").rstrip() + (
         "\n        out: The run's folder; a new one under runs/ by default.\n        quiet: No progress bar.\n    "
     )
+    del command.__wrapped__
+    return command
+
+
+def lab_command(name: str) -> Callable[..., int]:
+    """The command `lab NAME`: the study's arguments are its flags."""
+    play = STUDIES[name]
+
+    @wraps(play)
+    def command(**arguments: Any) -> int:
+        from energan.lab.study import Stopped
+
+        folder = Path(arguments["out"] or Path("lab") / name)
+        try:
+            play(**arguments)
+        except Stopped:
+            say("stopped and saved; the same command continues exactly here")
+            return STOPPED
+        say((folder / "table.md").read_text())
+        say(f"figures and numbers: {folder}")
+        return 0
+
+    command.__signature__ = inspect.signature(play).replace(return_annotation=int)  # type: ignore[attr-defined]
+    command.__annotations__ = {**play.__annotations__, "return": int}
     del command.__wrapped__
     return command
 

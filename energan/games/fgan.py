@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from energan.game import Batch, Game, Logs, Move, Noise, Player, Players
 from energan.noise import normal
 from energan.optimizers import Adam, Optimizer
-from energan.terms.divergence import DIVERGENCES, variational
+from energan.terms.divergence import DIVERGENCES, divergence_trick, variational
 
 
 def bound(p: Players, b: Batch, divergence: str) -> tuple[Tensor, Logs]:
@@ -25,7 +25,7 @@ def bound(p: Players, b: Batch, divergence: str) -> tuple[Tensor, Logs]:
 
 
 def trick(p: Players, b: Batch, divergence: str) -> tuple[Tensor, Logs]:
-    value = DIVERGENCES[divergence].activation(p.V(p.G(b.z)).float()).mean()
+    value = divergence_trick(DIVERGENCES[divergence], p.V(p.G(b.z)))
     return value, {"T(G(z))": value}
 
 

@@ -3,8 +3,8 @@
     L_D = E [1 - D(x)]+ + E [1 + D(G(z))]+
     L_G = - E D(G(z))
 
-x (n, ...); z (n, d); the net D returns (n,), in the second paper of layers with nets.normalisation.SpectralNorm. One turn of
-D, then one of G, each on a fresh batch.
+x (n, ...); z (n, d); the net D returns (n,), in the second paper of layers with nets.normalisation.SpectralNorm. One
+turn of D, then one of G, each on a fresh batch.
 """
 
 from torch import Tensor, nn

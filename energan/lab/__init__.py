@@ -5,4 +5,6 @@
 
 from collections.abc import Callable
 
-STUDIES: dict[str, Callable[..., None]] = {}
+from energan.lab.modes import grid, ring
+
+STUDIES: dict[str, Callable[..., None]] = {"grid": grid, "ring": ring}

@@ -7,23 +7,25 @@ table.md, results.json     what came out, for people and for programs
 """
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, final
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, final
 
 from energan.errors import UserError
 from energan.files import read_weights, write, write_json, write_weights
 from energan.machine import environment
-from energan.play import Many, leaves, tree
 from energan.signals import stopping
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from energan.play import Many
+
 SAVED = 60.0  # seconds between two states of a trial under way
-Seen = dict[str, Tensor]  # name -> (looks, ...)
+Seen = dict[str, "Tensor"]  # name -> (looks, ...)
 
 
 class Stopped(Exception):
@@ -49,14 +51,23 @@ class Study:
         )
 
     def trial(
-        self, name: str, build: Callable[[], Many], watch: Callable[[Many], Mapping[str, Tensor]], *, steps: int,
+        self,
+        name: str,
+        build: "Callable[[], Many]",
+        watch: "Callable[[Many], Mapping[str, Tensor]]",
+        *,
+        steps: int,
         looks: int = 20,
-    ) -> Seen:  # fmt: skip
+    ) -> Seen:
         """Plays `steps` steps of the models that `build` makes; gives what `watch` saw of them before the first step
         and at `looks` evenly spaced later ones, stacked, with "step" (looks + 1,) and "seconds", of training alone.
 
         A trial that is done is read, not played again. Raises Stopped after Ctrl-C or SIGTERM, all saved.
         """
+        import torch
+
+        from energan.play import tree
+
         path = self.folder / "trials" / f"{name}.safetensors"
         before, said = read_weights(path) if path.exists() else ({}, {})
         seen = {k.removeprefix("seen/"): v for k, v in before.items() if k.startswith("seen/")}
@@ -96,7 +107,9 @@ class Study:
         self.progress.remove_task(task)
         return seen
 
-    def _save(self, path: Path, seen: Seen, seconds: float, many: Many | None) -> None:
+    def _save(self, path: Path, seen: Seen, seconds: float, many: "Many | None") -> None:
+        from energan.play import leaves
+
         state = {f"state/{k}": v for k, v in leaves(many.state())} if many else {}
         write_weights(path, {**{f"seen/{k}": v for k, v in seen.items()}, **state}, {"seconds": str(seconds)})
 
@@ -110,8 +123,16 @@ class Study:
         return text
 
     def results(self, values: Mapping[str, Any]) -> None:
-        """Writes results.json."""
-        write_json(self.folder / "results.json", dict(values))
+        """Writes results.json; a number that is not finite becomes null."""
+        write_json(self.folder / "results.json", _finite(values))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @contextmanager
