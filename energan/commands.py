@@ -255,7 +255,7 @@ def recipes(*, json: bool = False) -> int:
         say(as_text({"recipes": told, "data": sorted(NAMED)}))
         return 0
     for name, line in told.items():
-        say(f"{name:20}{line}")
+        say(f"{name:23}{line}")
     say(f"\nnamed images: {', '.join(sorted(NAMED))}; or your own folder, .zip, .npz, .parquet")
     return 0
 

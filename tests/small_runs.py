@@ -23,6 +23,20 @@ SMALL: dict[str, dict[str, Any]] = {
     "gan-mnist": {"data": "digits", "size_g": 16, "size_d": 16, "dropout_d": 0.5, "optim_d": "adam"},
     "ebgan-pt-64": {"data": "pictures", "width": 4, "average": 0.9},
     "dcgan-64": {"data": "pictures", "width": 4, "average": 0.9},
+    "maxout-gan-mnist": {"data": "digits", "z": 8, "size_g": 16, "size_d": 8},
+    "energy-losses-mnist": {"data": "digits", "width": 4, "z": 8, "average": 0.9},
+    "began-mnist": {"data": "digits", "width": 4, "z": 8},
+    "wgan-mnist": {"data": "digits", "width": 4, "z": 8, "warm_steps": 2, "critic_steps": 1},
+    "wgan-gp-mnist": {"data": "digits", "generator": "mlp", "width": 4, "z": 8, "size_g": 16, "critic_steps": 2},
+    "wgan-gp-stacked": {"data": "pictures", "width": 4, "z": 8, "critic_steps": 2, "average": 0.9},
+    "fgan-mnist": {"data": "digits", "divergence": "pearson", "width": 4, "z": 8, "average": 0.9},
+    "unrolled-mnist": {"data": "digits", "unroll": 2, "width": 4, "z": 8, "average": 0.9},
+    "lsgan-mnist": {"data": "digits", "width": 4, "z": 8, "average": 0.9},
+    "hinge-mnist": {"data": "digits", "width": 4, "z": 8, "average": 0.9},
+    "r3gan-mnist": {"data": "digits", "width": 4, "z": 8, "average": 0.9},
+    "gmmn-mnist": {"data": "digits", "z": 8},
+    "energy-distance-mnist": {"data": "digits", "z": 8},
+    "sinkhorn-mnist": {"data": "digits", "z": 8},
 }
 COMMON = {"steps": 8, "every": 3, "batch": 8, "precision": "fp32", "device": "cpu"}
 

@@ -4,24 +4,43 @@ import inspect
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
-from small_runs import SMALL, arguments
+import torch
+from small_runs import SMALL, arguments, sentence, trained
 
+from energan import evaluation
+from energan import train as training
+from energan.cli import main
+from energan.data import Batches
 from energan.errors import UserError
+from energan.momentum import AnnealedSGD
+from energan.nets.normalisation import SpectralNorm
+from energan.play import One
 from energan.recipes import RECIPES
 from energan.recipes.common import at_least, decayed, not_negative, positive, share, usable_seed
+from energan.recipes.flags import SENTENCES, documented
+from energan.runs import Run
+from energan.terms.divergence import DIVERGENCES
+from energan.terms.energy_losses import LOSSES
 
-SHAPES = {"ebgan-pt-64": (3, 64, 64), "dcgan-64": (3, 64, 64)}  # the others: (1, 32, 32)
+SHAPES = {"ebgan-pt-64": (3, 64, 64), "dcgan-64": (3, 64, 64), "wgan-gp-stacked": (3, 32, 32)} | dict.fromkeys(
+    ("maxout-gan-mnist", "wgan-mnist", "wgan-gp-mnist", "gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist"),
+    (1, 28, 28),
+)  # the others: (1, 32, 32)
+ALONE = ("gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist")  # generators without a critic
+PLAYERS = {"wgan-mnist": "Gf", "wgan-gp-mnist": "Gf", "wgan-gp-stacked": "Gf", "fgan-mnist": "GV", "began-mnist": "GDk"}
+PLAYERS |= dict.fromkeys(ALONE, "G")  # the others: G and D
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_recipe_builds_with_its_defaults(recipe: str) -> None:
     given = {"data": "nothing is loaded yet"} if recipe.endswith("64") else {}
     run = RECIPES[recipe](**given)
-    assert run.source == given.get("data", "mnist")
-    assert set(run.game.players) == {"G", "D"} and run.steps >= 1000 and run.every <= run.steps
+    assert run.source == given.get("data", "stacked-mnist" if recipe.endswith("stacked") else "mnist")
+    assert set(run.game.players) == set(PLAYERS.get(recipe, "GD")) and run.steps >= 1000 and run.every <= run.steps
+    assert (run.game.energy is None) == (recipe in ALONE)
     assert run.precision in ("bf16", "fp32") and run.device in ("cpu", "cuda") and not run.compile
 
 
@@ -39,31 +58,41 @@ def test_every_flag_has_a_default_and_a_sentence(recipe: str) -> None:
     told = dict(re.findall(r"^ {8}(\w+): (.+)$", inspect.getdoc(make).replace("\n    ", "\n        "), re.M))
     parameters = inspect.signature(make).parameters
     assert list(told) == list(parameters)
-    assert all(text[0].isupper() or text.split()[0] in (*parameters, "m", "l2", "cpu,", "bf16", "mnist,", "3", "0")
-               for text in told.values())  # fmt: skip
+    lower = (*parameters, "m", "l2", "cpu,", "bf16", "mnist,", "stacked-mnist,", "3", "0")
+    assert all(text[0].isupper() or text.split()[0] in lower for text in told.values())
     for name, parameter in parameters.items():
         assert name == "data" or parameter.default is not parameter.empty
 
 
-EBGANS = ("ebgan-pt-mnist", "ebgan-mnist", "ebgan-pt-64")
-CONVOLUTIONAL = ("ebgan-pt-mnist", "ebgan-pt-64", "dcgan-64")
-CONNECTED = ("ebgan-mnist", "gan-mnist")
+def having(flag: str) -> list[str]:
+    return [name for name, make in RECIPES.items() if flag in inspect.signature(make).parameters]
+
+
+NAN, INF = float("nan"), float("inf")
+REFUSED: dict[str, tuple[tuple[float, ...], str]] = {
+    **dict.fromkeys(("steps", "every", "z", "lr", "width", "size_g"), ((0,), "must be above 0")),
+    **dict.fromkeys(("layers_g", "size_d", "lr_d", "clip", "scale", "epsilon"), ((0,), "must be above 0")),
+    "margin": ((0.0, -1.0, NAN, INF), "must be above 0"),
+    "batch": ((-1, 0, 1), "must be 2 or more"),
+    "seed": ((-1, 2**63), "must be from 0 to"),
+    **dict.fromkeys(("average", "smoothing"), ((-0.1, 1.0), "must be 0 or above and below 1")),
+    **dict.fromkeys(("beta1", "beta2", "dropout_d"), ((1.0,), "must be 0 or above and below 1")),
+    **dict.fromkeys(("pt", "penalty", "warm_steps", "rate"), ((-1,), "must be 0 or above")),
+    "gamma": ((-0.1, NAN), "must be "),
+    "decay": ((-0.1, 1.1, NAN), ""),
+    "layers_d": ((1,), "must be 2 or more, got 1"),
+    "critic_steps": ((-1,), "must be "),
+    "unroll": ((-1,), "must be 0 or more"),
+    "iterations": ((0,), "must be 1 or more"),
+    "mean": ((-0.1, 1.1, NAN), "is a brightness"),
+}
 BAD: list[tuple[str, dict[str, Any], str]] = [
-    *((recipe, {"margin": value}, "--margin must be above 0") for recipe in EBGANS
-      for value in (0.0, -1.0, float("nan"), float("inf"))),
-    *((recipe, {flag: 0}, f"--{flag} must be above 0") for recipe in RECIPES for flag in ("steps", "every", "z", "lr")),
-    *((recipe, {"batch": n}, "--batch must be 2 or more") for recipe in RECIPES for n in (-1, 0, 1)),
-    *((recipe, {"seed": n}, "--seed must be from 0 to") for recipe in RECIPES for n in (-1, 2**63)),
-    *((recipe, {"average": v}, "--average must be 0 or above and below 1") for recipe in RECIPES for v in (-0.1, 1.0)),
+    *((recipe, {flag: value}, f"--{flag.replace('_', '-')} {expected}")
+      for flag, (values, expected) in REFUSED.items() for value in values for recipe in having(flag)),
     *((recipe, {"device": "tpu"}, "--device tpu: not a device") for recipe in RECIPES),
-    *((recipe, {"beta1": 1.0}, "--beta1 must be") for recipe in CONVOLUTIONAL),
-    *((recipe, {"decay": v}, "--decay ") for recipe in CONVOLUTIONAL for v in (-0.1, 1.1, float("nan"))),
-    *((recipe, {"pt": -0.1}, "--pt must be 0") for recipe in EBGANS),
-    *((recipe, {"width": 0}, "--width must be") for recipe in CONVOLUTIONAL),
-    *((recipe, {"layers_d": 1}, "--layers-d must be 2 or more, got 1") for recipe in CONNECTED),
-    *((recipe, {"layers_g": 0}, "--layers-g must be above 0") for recipe in CONNECTED),
-    *((recipe, {"dropout_d": 1.0}, "--dropout-d must be") for recipe in CONNECTED),
-    *((recipe, {"smoothing": 1.0}, "--smoothing must be") for recipe in ("gan-mnist", "dcgan-64")),
+    *((recipe, {"critic_steps": 0}, "--critic-steps must be 1 or more")
+      for recipe in having("clip") + having("penalty")),
+    ("gmmn-mnist", {"widths": (4.0, 0.0)}, "--widths must be above 0, got 0.0"),
 ]  # fmt: skip
 
 
@@ -112,11 +141,6 @@ def test_the_learning_rate_falls_over_the_last_share_of_the_steps(decay: float, 
 
 def test_the_largest_seed_trains() -> None:
     """What is let through must not fail in torch or NumPy later."""
-    import torch
-
-    from energan.data import Batches
-    from energan.play import One
-
     run = RECIPES["ebgan-pt-mnist"](data="digits", width=4, seed=2**63 - 1)
     data = run.training_set()
     one = One(run.game, Batches(data.images, data.labels, 4, run.seed), seed=run.seed)
@@ -124,8 +148,6 @@ def test_the_largest_seed_trains() -> None:
 
 
 def test_cuda_is_refused_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UserError, match=r"--device cuda: torch .* sees no CUDA device here; use --device cpu"):
         RECIPES["ebgan-pt-mnist"](device="cuda")
@@ -141,7 +163,13 @@ def test_ebgan_mnist_is_the_paper_s_figure_4b_and_with_pt_4c() -> None:
 
 
 @pytest.mark.parametrize(
-    ("recipe", "norm", "d"), [("ebgan-pt-mnist", 16, 1024), ("ebgan-mnist", 10, 1024), ("ebgan-pt-64", 20, 12288)]
+    ("recipe", "norm", "d"),
+    [
+        ("ebgan-pt-mnist", 16, 1024),
+        ("ebgan-mnist", 10, 1024),
+        ("ebgan-pt-64", 20, 12288),
+        ("energy-losses-mnist", 16, 1024),
+    ],
 )
 def test_a_default_margin_follows_the_energys_unit(recipe: str, norm: float, d: int) -> None:
     """Margin 20 on a mean squared error would never let the hinge go."""
@@ -149,3 +177,111 @@ def test_a_default_margin_follows_the_energys_unit(recipe: str, norm: float, d: 
         game = RECIPES[recipe](data="digits", energy=kind, steps=4).game
         assert game.numbers["margin"] == pytest.approx(expected)
     assert RECIPES[recipe](data="digits", energy="mse", margin=3.0, steps=4).game.numbers["margin"] == 3.0
+
+
+def test_maxout_gan_mnist_has_the_authors_settings() -> None:
+    """Section 1 of the paper's code: both at once, D's loss halved (which is half its rate), z ~ U(-sqrt 3, sqrt 3)."""
+    game = RECIPES["maxout-gan-mnist"]().game
+    assert [len(moves) for moves in game.turns.values()] == [2]
+    g, d = game.players["G"].optimizer, game.players["D"].optimizer
+    assert g == AnnealedSGD(0.1) and d == AnnealedSGD(0.05, floor=5e-7)
+    z = game.noise["z"](torch.Generator().manual_seed(0), 1000)
+    assert z.shape == (1000, 100) and 1.72 < float(z.max()) < 3**0.5 and -(3**0.5) < float(z.min()) < -1.72
+    weights = [tuple(w.shape) for w in game.players["G"].net.parameters() if w.ndim == 2]
+    assert weights == [(1200, 100), (1200, 1200), (784, 1200)]
+    weights = [tuple(w.shape) for w in game.players["D"].net.parameters() if w.ndim == 2]
+    assert weights == [(1200, 784), (1200, 240), (1, 240)]
+    start = RECIPES["maxout-gan-mnist"](mean=0.25).game.players["G"].net.net[-2].bias
+    torch.testing.assert_close(start.sigmoid(), torch.full((784,), 0.25))
+
+
+def kinds(net: torch.nn.Module) -> set[str]:
+    return {type(layer).__name__ for layer in net.modules()}
+
+
+@pytest.mark.parametrize("recipe", ["wgan-gp-mnist", "wgan-gp-stacked", "r3gan-mnist", "unrolled-mnist", "fgan-mnist"])
+def test_a_critic_whose_slope_counts_reads_each_image_by_itself(recipe: str, tmp_path: Path) -> None:
+    norm = {"norm": True} if recipe == "wgan-gp-mnist" else {}
+    run = RECIPES[recipe](**{**arguments(recipe, tmp_path / "run"), **norm})
+    G, D = (player.net for player in run.game.players.values())
+    assert "BatchNorm" not in kinds(D) and ("BatchNorm" in kinds(G)) != (recipe == "wgan-gp-mnist")
+
+
+def test_wgan_trains_without_batch_norm_and_with_a_connected_generator() -> None:
+    for generator, norm, expected in (("conv", True, (1, 1)), ("conv", False, (0, 0)), ("mlp", True, (0, 1))):
+        players = RECIPES["wgan-mnist"](generator=generator, norm=norm, width=4).game.players
+        assert tuple("BatchNorm" in kinds(players[name].net) for name in "Gf") == expected
+        assert ("ConvTranspose2d" in kinds(players["G"].net)) == (generator == "conv")
+
+
+def test_every_layer_of_the_hinge_discriminator_has_a_spectral_norm() -> None:
+    net = RECIPES["hinge-mnist"](width=4).game.players["D"].net
+    layers = [layer for layer in net.modules() if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear)]
+    normed = [layer.layer for layer in net.modules() if isinstance(layer, SpectralNorm)]
+    assert len(layers) == 4 and all(a is b for a, b in zip(layers, normed, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "flag", "table"), [("fgan-mnist", "divergence", DIVERGENCES), ("energy-losses-mnist", "loss", LOSSES)]
+)
+def test_a_choice_names_every_row_of_its_table(recipe: str, flag: str, table: dict[str, Any]) -> None:
+    assert set(get_args(get_type_hints(RECIPES[recipe], {"Run": Run})[flag])) == set(table)
+
+
+@pytest.mark.parametrize("divergence", DIVERGENCES)
+@pytest.mark.parametrize("nets", ["conv", "mlp"])
+def test_fgan_trains_by_every_divergence(divergence: str, nets: str) -> None:
+    run = RECIPES["fgan-mnist"](data="digits", divergence=divergence, nets=nets, width=4, z=8, loss="bound")
+    data = run.training_set()
+    one = One(run.game, Batches(data.images, data.labels, 4, run.seed), seed=run.seed)
+    assert all(bool(torch.isfinite(v)) for _ in range(2) for v in one.step().values())
+
+
+@pytest.mark.parametrize("recipe", ["gmmn-mnist", "wgan-gp-mnist", "fgan-mnist", "began-mnist"])
+def test_a_run_of_any_kind_of_players_is_sampled_scored_exported_and_reported(
+    recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No critic at all; a critic f, and noise that no sample needs; a critic V; a third player."""
+    monkeypatch.setattr(training, "usable_network", lambda run, real: "")
+    monkeypatch.setattr(evaluation, "usable_network", lambda run, real: "")
+    folder, scores = str(trained(tmp_path / "run", recipe, steps=3)), tmp_path / "scores.csv"
+    for command in (
+        ["sample", folder, "--n", "3", "--out", str(tmp_path / "three.npz")],
+        ["evaluate", folder, "--n", "3"],
+        ["export", folder, "--out", str(tmp_path / "exported"), *(["--onnx"] if recipe == "wgan-gp-mnist" else [])],
+        ["report", folder],
+    ):
+        assert main(command) == 0
+    parts = {path.stem for path in (tmp_path / "exported").glob("*.safetensors")}
+    capsys.readouterr()
+    code = main(["score", "digits", "--run", folder, "--out", str(scores)])
+    if recipe in ALONE:
+        assert code == 2 and sentence(capsys) == "energan: this run's system has no energy to score images with"
+        assert parts == {"generator"} and not scores.exists()
+    else:
+        assert code == 0 and len(scores.read_text().splitlines()) == 257 and parts == {"generator", "energy"}
+
+
+def test_a_recipe_s_own_sentence_comes_first_and_the_shared_ones_follow_the_signature() -> None:
+    def made(*, seed: int = 0, lr: float = 0.1, own: int = 1) -> Run:
+        """What it is.
+
+        Why.
+
+        Args:
+            own: Its own,
+                on two lines.
+            lr: Another rate.
+        """
+        raise NotImplementedError
+
+    assert documented(made) is made
+    told = f"What it is.\n\nWhy.\n\nArgs:\n    seed: {SENTENCES['seed']}\n    lr: Another rate.\n"
+    assert inspect.getdoc(made) == f"{told}    own: Its own,\n        on two lines."
+
+    def silent(*, something: int = 0) -> Run:
+        """What it is."""
+        raise NotImplementedError
+
+    with pytest.raises(KeyError, match="something"):
+        documented(silent)

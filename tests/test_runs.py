@@ -267,6 +267,8 @@ def test_nothing_depends_on_its_neighbours(
     alone = torch.cat([model.generator(*[part[i : i + 1] for part in z]) for i in range(5)])
     assert together.std() > 0
     torch.testing.assert_close(alone, together, rtol=1e-4, atol=1e-5)
+    if model.game.energy is None:
+        return
     x = torch.rand(5, *together.shape[1:]) * 2 - 1
     torch.testing.assert_close(
         torch.cat([model.energy(x[i : i + 1]) for i in range(5)]), model.energy(x), rtol=1e-4, atol=1e-4

@@ -6,8 +6,19 @@ The command line is made from their signatures and docstrings. Nothing heavy is 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from energan.recipes.discriminators import (
+    fgan_mnist,
+    hinge_mnist,
+    lsgan_mnist,
+    maxout_gan_mnist,
+    r3gan_mnist,
+    unrolled_mnist,
+)
+from energan.recipes.energies import began_mnist, energy_losses_mnist
 from energan.recipes.images import dcgan_64, ebgan_pt_64
+from energan.recipes.matching import energy_distance_mnist, gmmn_mnist, sinkhorn_mnist
 from energan.recipes.mnist import ebgan_mnist, ebgan_pt_mnist, gan_mnist
+from energan.recipes.wasserstein import wgan_gp_mnist, wgan_gp_stacked, wgan_mnist
 
 if TYPE_CHECKING:
     from energan.runs import Run
@@ -16,6 +27,20 @@ RECIPES: dict[str, "Callable[..., Run]"] = {
     "ebgan-pt-mnist": ebgan_pt_mnist,
     "ebgan-mnist": ebgan_mnist,
     "gan-mnist": gan_mnist,
+    "maxout-gan-mnist": maxout_gan_mnist,
+    "energy-losses-mnist": energy_losses_mnist,
+    "began-mnist": began_mnist,
+    "wgan-mnist": wgan_mnist,
+    "wgan-gp-mnist": wgan_gp_mnist,
+    "wgan-gp-stacked": wgan_gp_stacked,
+    "fgan-mnist": fgan_mnist,
+    "unrolled-mnist": unrolled_mnist,
+    "lsgan-mnist": lsgan_mnist,
+    "hinge-mnist": hinge_mnist,
+    "r3gan-mnist": r3gan_mnist,
+    "gmmn-mnist": gmmn_mnist,
+    "energy-distance-mnist": energy_distance_mnist,
+    "sinkhorn-mnist": sinkhorn_mnist,
     "ebgan-pt-64": ebgan_pt_64,
     "dcgan-64": dcgan_64,
 }

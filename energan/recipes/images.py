@@ -18,11 +18,13 @@ from energan.recipes.common import (
     share,
     usable_seed,
 )
+from energan.recipes.flags import documented
 
 if TYPE_CHECKING:
     from energan.runs import Run
 
 
+@documented
 def ebgan_pt_64(
     data: str,
     *,
@@ -48,24 +50,9 @@ def ebgan_pt_64(
 
     Args:
         data: Your images: a folder, .zip, .npz or .parquet.
-        steps: Training steps, each one turn of D and one of G.
-        batch: Images a turn.
-        seed: Of the weights, the noise and the order of the data.
-        every: Steps between sample sheets, checkpoints and energy histograms.
-        channels: 3 for colour, 1 for grey.
         margin: m of the hinge, in units of the energy; by default 20 of the norm, the paper's for CelebA (80 for
             LSUN); `energan margin` proposes one.
-        energy: l2 (the paper's norm), ssq (its square) or mse (its square per pixel).
-        pt: Weight of the pulling-away term.
-        z: Dimensions of the noise.
         width: Feature maps at half resolution (64 in the paper); less is faster.
-        lr: Adam's learning rate of both players.
-        beta1: Adam's first moment.
-        decay: Share of the steps, the last ones, over which the learning rate falls linearly to 0 (not in the paper).
-        average: Decay of the generator's averaged weights, which sampling uses; 0 for none (not in the paper).
-        precision: bf16 (autocast), fp32, or auto (bf16 where the processor has units for it).
-        device: cpu, cuda, cuda:1, or auto.
-        compile: Compile the objectives first (minutes on two cores).
     """
     from energan.games import GAMES
     from energan.nets import autoencoder, dcgan
@@ -88,6 +75,7 @@ def ebgan_pt_64(
     )  # fmt: skip
 
 
+@documented
 def dcgan_64(
     data: str,
     *,
@@ -111,21 +99,8 @@ def dcgan_64(
 
     Args:
         data: Your images: a folder, .zip, .npz or .parquet.
-        steps: Training steps, each one turn of D and one of G.
-        batch: Images a turn.
-        seed: Of the weights, the noise and the order of the data.
-        every: Steps between sample sheets, checkpoints and energy histograms.
-        channels: 3 for colour, 1 for grey.
-        smoothing: One-sided label smoothing: the target of real images is 1 less this.
         z: Dimensions of the noise, U(-1, 1).
         width: Feature maps at half resolution (64 or 128 in published code); less is faster.
-        lr: Adam's learning rate of both players.
-        beta1: Adam's first moment.
-        decay: Share of the steps, the last ones, over which the learning rate falls linearly to 0 (not in the paper).
-        average: Decay of the generator's averaged weights, which sampling uses; 0 for none (not in the paper).
-        precision: bf16 (autocast), fp32, or auto (bf16 where the processor has units for it).
-        device: cpu, cuda, cuda:1, or auto.
-        compile: Compile the objectives first (minutes on two cores).
     """
     from energan.games import GAMES
     from energan.nets import dcgan

@@ -21,6 +21,7 @@ from energan.recipes.common import (
     share,
     usable_seed,
 )
+from energan.recipes.flags import documented
 
 if TYPE_CHECKING:
     from energan.runs import Run
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 SHAPE = (1, 32, 32)
 
 
+@documented
 def ebgan_pt_mnist(
     *,
     data: str = "mnist",
@@ -51,24 +53,8 @@ def ebgan_pt_mnist(
     """A convolutional EBGAN-PT that draws digits within minutes on two cores: the demo.
 
     Args:
-        data: mnist, fashion-mnist, digits, or your own images (folder, .zip, .npz, .parquet).
-        steps: Training steps, each one turn of D and one of G.
-        batch: Images a turn.
-        seed: Of the weights, the noise and the order of the data.
-        every: Steps between sample sheets, checkpoints and energy histograms.
         margin: m of the hinge, in units of the energy; by default 16 of the norm, chosen by experiment (the
             paper's grid search has 10).
-        energy: l2 (the paper's norm), ssq (its square) or mse (its square per pixel).
-        pt: Weight of the pulling-away term.
-        z: Dimensions of the noise.
-        width: Feature maps of the widest resolution.
-        lr: Adam's learning rate of both players.
-        beta1: Adam's first moment.
-        decay: Share of the steps, the last ones, over which the learning rate falls linearly to 0.
-        average: Decay of the generator's averaged weights, which sampling uses; 0 for none (not in the paper).
-        precision: bf16 (autocast), fp32, or auto (bf16 where the processor has units for it).
-        device: cpu, cuda, cuda:1, or auto.
-        compile: Compile the objectives first (minutes on two cores).
     """
     from energan.games import GAMES
     from energan.nets import autoencoder, dcgan
@@ -91,6 +77,7 @@ def ebgan_pt_mnist(
     )  # fmt: skip
 
 
+@documented
 def ebgan_mnist(
     *,
     data: str = "mnist",
@@ -117,13 +104,9 @@ def ebgan_mnist(
     """The paper's best fully connected EBGAN on MNIST, figure 4 (b); with --pt 0.1 its EBGAN-PT, figure 4 (c).
 
     Args:
-        data: mnist, fashion-mnist, digits, or your own images (folder, .zip, .npz, .parquet).
         steps: Training steps, each one turn of D and one of G (the paper does not state how many).
         batch: Images a turn (not stated in the paper).
-        seed: Of the weights, the noise and the order of the data.
-        every: Steps between sample sheets, checkpoints and energy histograms.
         margin: m of the hinge, in units of the energy; by default the paper's 10 of the norm.
-        energy: l2 (the paper's norm), ssq (its square) or mse (its square per pixel).
         pt: Weight of the pulling-away term; 0 is plain EBGAN.
         z: Dimensions of the noise (not stated in the paper).
         layers_g: Weight layers of the generator, nLayerG.
@@ -132,11 +115,6 @@ def ebgan_mnist(
         size_d: Units of the encoder's layers, sizeD.
         dropout_d: Dropout rate of the encoder's hidden layers (the paper tried with and without; no rate stated).
         code: What the pulling-away term sees: the code before or after its ReLU.
-        lr: Adam's learning rate of both players.
-        average: Decay of the generator's averaged weights, which sampling uses; 0 for none, as in the paper.
-        precision: bf16 (autocast), fp32, or auto (bf16 where the processor has units for it).
-        device: cpu, cuda, cuda:1, or auto.
-        compile: Compile the objectives first (minutes on two cores).
     """
     from energan.games import GAMES
     from energan.nets import mlp
@@ -163,6 +141,7 @@ def ebgan_mnist(
     )  # fmt: skip
 
 
+@documented
 def gan_mnist(
     *,
     data: str = "mnist",
@@ -189,13 +168,9 @@ def gan_mnist(
     """The paper's best fully connected GAN on MNIST, figure 4 (a): the baseline of its grid search.
 
     Args:
-        data: mnist, fashion-mnist, digits, or your own images (folder, .zip, .npz, .parquet).
         steps: Training steps, each one turn of D and one of G (the paper does not state how many).
         batch: Images a turn (not stated in the paper).
-        seed: Of the weights, the noise and the order of the data.
-        every: Steps between sample sheets, checkpoints and energy histograms.
         loss: The generator's: -log D(G(z)) (non-saturating) or log(1 - D(G(z))) (minimax).
-        smoothing: One-sided label smoothing: the target of real images is 1 less this.
         z: Dimensions of the noise (not stated in the paper).
         layers_g: Weight layers of the generator, nLayerG.
         size_g: Units of its hidden layers, sizeG.
@@ -205,10 +180,6 @@ def gan_mnist(
         optim_g: The generator's optimizer (SGD without momentum: the paper states none).
         optim_d: The discriminator's optimizer.
         lr: Learning rate of both players.
-        average: Decay of the generator's averaged weights, which sampling uses; 0 for none, as in the paper.
-        precision: bf16 (autocast), fp32, or auto (bf16 where the processor has units for it).
-        device: cpu, cuda, cuda:1, or auto.
-        compile: Compile the objectives first (minutes on two cores).
     """
     from energan.games import GAMES
     from energan.nets import mlp

@@ -1,0 +1,51 @@
+"""The sentences of the flags that recipes share: a recipe's docstring has those of its own flags alone."""
+
+import re
+from collections.abc import Callable
+from inspect import cleandoc, signature
+from textwrap import indent
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from energan.runs import Run
+
+Recipe = TypeVar("Recipe", bound="Callable[..., Run]")
+
+SENTENCES = {
+    "data": "mnist, fashion-mnist, digits, or your own images (folder, .zip, .npz, .parquet).",
+    "steps": "Training steps, each one turn of D and one of G.",
+    "batch": "Images a turn.",
+    "seed": "Of the weights, the noise and the order of the data.",
+    "every": "Steps between sample sheets, checkpoints and energy histograms.",
+    "channels": "3 for colour, 1 for grey.",
+    "energy": "l2 (the paper's norm), ssq (its square) or mse (its square per pixel).",
+    "pt": "Weight of the pulling-away term.",
+    "smoothing": "One-sided label smoothing: the target of real images is 1 less this.",
+    "z": "Dimensions of the noise.",
+    "width": "Feature maps of the widest resolution; less is faster.",
+    "size_g": "Units of the generator's hidden layers, where it is fully connected.",
+    "critic_steps": "Turns of the critic before each of the generator.",
+    "lr": "Adam's learning rate of both players.",
+    "beta1": "Adam's first moment.",
+    "decay": "Share of the steps, the last ones, over which the learning rate falls linearly to 0 (not in the paper).",
+    "average": "Decay of the generator's averaged weights, which sampling uses; 0 for none (not in the paper).",
+    "precision": "bf16 (autocast), fp32, or auto (bf16 where the processor has units for it).",
+    "device": "cpu, cuda, cuda:1, or auto.",
+    "compile": "Compile the objectives first (minutes on two cores).",
+}
+
+
+def documented(recipe: Recipe) -> Recipe:
+    """The recipe itself, now with a sentence for every flag, in the signature's order: its own, else SENTENCES'.
+
+    KeyError for a flag that neither has a sentence for.
+    """
+    if not recipe.__doc__:  # python -OO
+        return recipe
+    about, _, own = cleandoc(recipe.__doc__).partition("\nArgs:\n")
+    parts = re.split(r"^    (\w+): ", own, flags=re.MULTILINE)
+    told = {**SENTENCES, **dict(zip(parts[1::2], parts[2::2], strict=True))}
+    lines = [f"    {name}: {told[name].rstrip()}" for name in signature(recipe).parameters]
+    text = "\n".join([about.rstrip(), "", "Args:", *lines, ""])
+    recipe.__doc__ = indent(text, "    ").lstrip() + "    "
+    return recipe
