@@ -12,13 +12,17 @@ from typing import Any
 from energan import __version__
 from energan.commands import COMMANDS, STOPPED, first_line, lab_command, say, train_command
 from energan.errors import UserError
-from energan.lab import STUDIES
 from energan.recipes import RECIPES
 
-FAMILIES: dict[str, tuple[str, Mapping[str, Callable[..., Any]]]] = {
-    "train": ("recipe", RECIPES),
-    "lab": ("study", STUDIES),
-}
+FAMILIES = {"train": "recipe", "lab": "study"}  # commands that take a name, and what it names
+
+
+def _members(family: str) -> Mapping[str, Callable[..., Any]]:
+    if family == "train":
+        return RECIPES
+    from energan.lab import STUDIES  # which need torch
+
+    return STUDIES
 
 
 def _help() -> str:
@@ -52,7 +56,7 @@ def _dispatch(arguments: list[str]) -> int:
         return 0
     name, rest = _pick(arguments[0], [*FAMILIES, *COMMANDS], "command"), arguments[1:]
     if name in FAMILIES:
-        what, members = FAMILIES[name]
+        what, members = FAMILIES[name], _members(name)
         if not rest or rest[0] in ("-h", "--help"):
             say(_family_help(name, what, members))
             return 0

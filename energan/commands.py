@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from energan.errors import UserError
-from energan.lab import STUDIES
 from energan.recipes import RECIPES
 
 STOPPED = 130
@@ -84,6 +83,8 @@ def train_command(recipe: str, flags: Sequence[str]) -> Callable[..., int]:
 
 def lab_command(name: str) -> Callable[..., int]:
     """The command `lab NAME`: the study's arguments are its flags."""
+    from energan.lab import STUDIES
+
     play = STUDIES[name]
 
     @wraps(play)

@@ -1,10 +1,19 @@
 """The laboratory: studies that show, with error bars, that the systems do what their papers prove.
 
-`energan lab NAME` runs one. Its flags are its arguments. Nothing heavy is imported before one is called.
+`energan lab NAME` runs one. Its flags are its arguments.
 """
 
 from collections.abc import Callable
 
+from energan.lab.fgan_1d import fgan_1d
 from energan.lab.modes import grid, ring
+from energan.lab.theorems import theorems
+from energan.lab.vanishing import vanishing
 
-STUDIES: dict[str, Callable[..., None]] = {"grid": grid, "ring": ring}
+STUDIES: dict[str, Callable[..., None]] = {
+    "fgan-1d": fgan_1d,
+    "grid": grid,
+    "ring": ring,
+    "theorems": theorems,
+    "vanishing": vanishing,
+}

@@ -9,20 +9,24 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+import torch
+from torch import Tensor, nn
+
+from energan.data import toys
 from energan.errors import UserError
+from energan.game import Batch, Game
+from energan.games import GAMES
 from energan.lab.figures import FAKE, REAL, animate, bare, field, panels, points, save, spread
-from energan.lab.study import study
+from energan.lab.study import Seen, Study, study
+from energan.metrics.modes import modes
+from energan.nets.perceptron import Autoencoder, Perceptron
+from energan.noise import seeded
+from energan.optimizers import Adam, RMSProp, linear_decay
+from energan.play import Many
 from energan.recipes.common import at_least, usable_seed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from torch import Tensor, nn
-
-    from energan.data.toys import Mixture
-    from energan.game import Game
-    from energan.lab.study import Seen, Study
-    from energan.optimizers import Adam
-    from energan.play import Many
 
 SAMPLES = 2500  # of each model, measured at each look
 SHOWN = 600  # of the first model's samples, in the animation
@@ -48,59 +52,40 @@ class Settings(NamedTuple):
     looks: int
     seed: int
 
-    def G(self) -> "nn.Module":
-        from energan.nets.perceptron import Perceptron
-
+    def G(self) -> nn.Module:
         return Perceptron((self.z, self.width, self.width, 2))
 
-    def D(self) -> "nn.Module":
-        from energan.nets.perceptron import Perceptron
-
+    def D(self) -> nn.Module:
         return Perceptron((2, self.width, self.width, 1), shape=())
 
-    def autoencoder(self) -> "nn.Module":
-        from energan.nets.perceptron import Autoencoder
-
+    def autoencoder(self) -> nn.Module:
         return Autoencoder((2, self.width, self.width))
 
 
-def _adam(nets: Settings, lr: float, beta1: float = 0.5, beta2: float = 0.999) -> "Adam":
-    from energan.optimizers import Adam, linear_decay
-
+def _adam(nets: Settings, lr: float, beta1: float = 0.5, beta2: float = 0.999) -> Adam:
     return Adam(lr, beta1, beta2, schedule=linear_decay(nets.steps // 2, nets.steps))
 
 
-def _gan(nets: Settings) -> "Game":
-    from energan.games import GAMES
-
+def _gan(nets: Settings) -> Game:
     return GAMES["gan"](nets.G(), nets.D(), nets.z, optimizer_G=_adam(nets, 1e-3), optimizer_D=_adam(nets, 1e-3))
 
 
-def _unrolled(nets: Settings, steps: int) -> "Game":
-    from energan.games import GAMES
-
+def _unrolled(nets: Settings, steps: int) -> Game:
     adams = {"optimizer_G": _adam(nets, 1e-3), "optimizer_D": _adam(nets, 1e-3)}
     return GAMES["unrolled"](nets.G(), nets.D(), nets.z, steps=steps, **adams)
 
 
-def _wgan(nets: Settings) -> "Game":
-    from energan.games import GAMES
-    from energan.optimizers import RMSProp, linear_decay
-
+def _wgan(nets: Settings) -> Game:
     rms = RMSProp(5e-4, schedule=linear_decay(nets.steps // 2, nets.steps))
     return GAMES["wgan"](nets.G(), nets.D(), nets.z, clip=0.1, warm_steps=0, optimizer_G=rms, optimizer_f=rms)
 
 
-def _wgan_gp(nets: Settings) -> "Game":
-    from energan.games import GAMES
-
+def _wgan_gp(nets: Settings) -> Game:
     adam = _adam(nets, 1e-3, 0.5, 0.9)
     return GAMES["wgan-gp"](nets.G(), nets.D(), nets.z, penalty=0.1, optimizer_G=adam, optimizer_f=adam)
 
 
-def _ebgan(nets: Settings, pt: float) -> "Game":
-    from energan.games import GAMES
-
+def _ebgan(nets: Settings, pt: float) -> Game:
     adam = _adam(nets, 1e-3)
     if pt:
         return GAMES["ebgan-pt"](
@@ -109,22 +94,18 @@ def _ebgan(nets: Settings, pt: float) -> "Game":
     return GAMES["ebgan"](nets.G(), nets.autoencoder(), nets.z, margin=1.0, optimizer_G=adam, optimizer_D=adam)
 
 
-def _began(nets: Settings) -> "Game":
-    from energan.games import GAMES
-
+def _began(nets: Settings) -> Game:
     adam = _adam(nets, 1e-3)
     game = GAMES["began"](nets.G(), nets.autoencoder(), nets.z, rate=0.01, optimizer_G=adam, optimizer_D=adam)
     return game._replace(sample=lambda p, b: p.G(b.z))  # points are no pixels: nothing to clamp
 
 
-def _r3gan(nets: Settings) -> "Game":
-    from energan.games import GAMES
-
+def _r3gan(nets: Settings) -> Game:
     adam = _adam(nets, 1e-3, 0.0, 0.99)
     return GAMES["r3gan"](nets.G(), nets.D(), nets.z, gamma=0.1, optimizer_G=adam, optimizer_D=adam)
 
 
-SYSTEMS: "dict[str, Callable[[Settings], Game]]" = {
+SYSTEMS: dict[str, Callable[[Settings], Game]] = {
     "GAN": _gan,
     "unrolled K=0": partial(_unrolled, steps=0),
     "unrolled K=1": partial(_unrolled, steps=1),
@@ -139,34 +120,23 @@ SYSTEMS: "dict[str, Callable[[Settings], Game]]" = {
 }
 
 
-def samples(many: "Many", n: int, seed: int = 0) -> "Tensor":
+def samples(many: Many, n: int, seed: int = 0) -> Tensor:
     """(N, n, d): n samples of each model, from the same noise."""
-    import torch
-
-    from energan.game import Batch
-
     generator = torch.Generator().manual_seed(seed)
     noise = Batch({name: draw(generator, n) for name, draw in many.game.noise.items()})
     with torch.no_grad():
         return torch.stack([many.game.sample(many.players(i), noise) for i in range(len(many))])
 
 
-def square(extent: float, side: int) -> "Tensor":
+def square(extent: float, side: int) -> Tensor:
     """(side^2, 2): points of a square grid over [-extent, extent]^2, row by row from below."""
-    import torch
-
     ticks = torch.linspace(-extent, extent, side)
     y, x = torch.meshgrid(ticks, ticks, indexing="ij")
     return torch.stack([x.flatten(), y.flatten()], 1)
 
 
-def watch(many: "Many", target: "Mixture", extent: float) -> "Mapping[str, Tensor]":
+def watch(many: Many, target: toys.Mixture, extent: float) -> Mapping[str, Tensor]:
     """The measures of all models, and of the first one samples and the critic's field."""
-    import torch
-
-    from energan.game import Batch
-    from energan.metrics.modes import modes
-
     drawn = samples(many, SAMPLES)
     found = modes(drawn, target.means, target.stds, weights=target.weights)
     assert many.game.energy is not None
@@ -175,30 +145,26 @@ def watch(many: "Many", target: "Mixture", extent: float) -> "Mapping[str, Tenso
     return {**found._asdict(), "samples": drawn[0, :SHOWN].clone(), "field": -reading}
 
 
-def _play(s: "Study", name: str, target: "Mixture", settings: Settings) -> "Seen":
-    from energan.data.toys import source
-    from energan.noise import seeded
-    from energan.play import Many
-
+def _play(s: Study, name: str, target: toys.Mixture, settings: Settings) -> Seen:
     seeds = range(settings.seed, settings.seed + settings.seeds)
 
-    def build() -> "Many":
+    def build() -> Many:
         games = []
         for seed in seeds:
             with seeded(seed):
                 games.append(SYSTEMS[name](settings))
-        return Many(games, [source(target, settings.batch, seed) for seed in seeds], seeds=seeds)
+        return Many(games, [toys.source(target, settings.batch, seed) for seed in seeds], seeds=seeds)
 
     file = name.lower().replace(" ", "-").replace("=", "")
     look = partial(watch, target=target, extent=_extent(target))
     return s.trial(file, build, look, steps=settings.steps, looks=settings.looks)
 
 
-def _extent(target: "Mixture") -> float:
+def _extent(target: toys.Mixture) -> float:
     return 1.35 * float(target.means.abs().max())
 
 
-def _row(name: str, seen: "Seen", published: Mapping[str, str]) -> list[str]:
+def _row(name: str, seen: Seen, published: Mapping[str, str]) -> list[str]:
     covered, good, kl = (seen[k][-1] for k in ("covered", "high_quality", "reverse_kl"))
     found = kl[kl.isfinite()]
     none = f" ({len(kl) - len(found)} without high quality)" if len(found) < len(kl) else ""
@@ -212,7 +178,7 @@ def _row(name: str, seen: "Seen", published: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _curves(s: "Study", seen: "Mapping[str, Seen]", modes: int) -> None:
+def _curves(s: Study, seen: Mapping[str, Seen], modes: int) -> None:
     """Modes and share of high quality against steps, mean and one standard deviation over the models."""
     figure, (left, right) = panels(1, 2, 5, 3.4)
     for i, (name, one) in enumerate(seen.items()):
@@ -227,7 +193,7 @@ def _curves(s: "Study", seen: "Mapping[str, Seen]", modes: int) -> None:
     save(figure, s.folder / "curves.png")
 
 
-def _scene(seen: "Mapping[str, Seen]", target: "Mixture", look: int) -> "Figure":
+def _scene(seen: Mapping[str, Seen], target: toys.Mixture, look: int) -> "Figure":
     """Each system's first model: its samples over its critic's field, and the modes as circles."""
     columns = min(4, len(seen))
     figure, axes = panels(-(-len(seen) // columns), columns, 2.1, 2.25)
@@ -244,7 +210,13 @@ def _scene(seen: "Mapping[str, Seen]", target: "Mixture", look: int) -> "Figure"
 
 
 def _study(
-    name: str, target: "Mixture", systems: str, settings: Settings, asked: Mapping[str, object], out: str, quiet: bool
+    name: str,
+    target: toys.Mixture,
+    systems: str,
+    settings: Settings,
+    asked: Mapping[str, object],
+    out: str,
+    quiet: bool,
 ) -> None:
     """Plays the named systems, and writes what came out."""
     at_least(1, seeds=settings.seeds, width=settings.width, z=settings.z, looks=settings.looks)
@@ -298,7 +270,6 @@ def ring(
         out: The study's folder; lab/ring by default. The same command goes on where it stopped.
         quiet: No progress bar.
     """
-    from energan.data import toys
 
     make = {
         "protocol": toys.ring,
@@ -337,7 +308,6 @@ def grid(
         out: The study's folder; lab/grid by default. The same command goes on where it stopped.
         quiet: No progress bar.
     """
-    from energan.data import toys
 
     settings = Settings(seeds, steps, batch, width, z, looks, seed)
     _study("grid", toys.grid_wgan_gp(), systems, settings, {"systems": systems, **settings._asdict()}, out, quiet)

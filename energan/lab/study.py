@@ -115,7 +115,8 @@ class Study:
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], notes: str = "") -> str:
         """Adds a table to table.md; gives it as text."""
-        lines = ["| " + " | ".join(cells) + " |" for cells in (columns, ["---"] * len(columns), *rows)]
+        escaped = [[cell.replace("|", "\\|") for cell in cells] for cells in (columns, ["---"] * len(columns), *rows)]
+        lines = ["| " + " | ".join(cells) + " |" for cells in escaped]
         text = "\n".join([f"## {title}", "", *lines, "", *([notes, ""] if notes else [])])
         path = self.folder / "table.md"
         before = path.read_text() if path.exists() else ""
