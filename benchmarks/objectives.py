@@ -1,0 +1,403 @@
+"""What a step of every game costs beside the loop that one would write by hand for it.
+
+    python -m benchmarks.objectives [--steps 30] [--only NAME] [--precision fp32|bf16] [--json]
+
+Each game of energan.games has a row: a step by energan.play.One against the same step in plain PyTorch, on one pair of
+nets: DCGAN's generator and a critic without batch norm (for energies, EBGAN's auto-encoder), width 32, on 64 images of
+32 x 32. Both sides start from the same weights, see the same batches and the same noise; a test holds them to the same
+updates. By hand means what one writes for speed: fused optimizers, no graph of G where D learns, D frozen where G does,
+every output computed once. They step alternately (A B, B A, ...); the ratio is the median over the pairs.
+
+A step is what the game's order says: f-GAN's, BEGAN's and unrolled GAN's (K = 5) is one turn of all players, WGAN's and
+WGAN-GP's five turns of the critic and one of G (without WGAN's long first ones).
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.functional import relu, softplus
+
+from benchmarks.engine import alternate, batches, machine, table
+from energan.game import Game, Source
+from energan.games import GAMES
+from energan.nets import autoencoder, dcgan, wgan_gp
+from energan.noise import seeded
+from energan.optimizers import Adam, RMSProp
+from energan.play import One
+
+Z, WIDTH, BATCH, SIZE = 64, 32, 64, (1, 32, 32)
+LR, BETA1, RATE, CLIP, CRITIC_STEPS, K = 2e-4, 0.5, 5e-5, 0.01, 5, 5
+MARGIN, PT, PENALTY, GAMMA, BALANCE, STEP = 10.0, 0.1, 10.0, 1.0, 0.5, 1e-3
+WIDTHS, EPSILON, ITERATIONS = (4.0, 10.0, 20.0, 40.0, 80.0, 160.0), 10.0, 20
+
+
+class Hand:
+    """The nets, optimizers and random numbers of a loop by hand."""
+
+    def __init__(self, game: Game, source: Source, precision: str) -> None:
+        nets = [player.net.to(memory_format=torch.channels_last) for player in game.players.values()]  # type: ignore[call-overload]
+        self.G = nets[0]
+        self.D = nets[min(1, len(nets) - 1)]
+        self.of_G, self.of_D = (_optimizer(net, "f" in game.players and not game.numbers) for net in (self.G, self.D))
+        self.source, self.noise, self.draws = source, game.noise, 0
+        self.generator = torch.Generator().manual_seed(0)
+        self.autocast = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16")
+        self.k = 0.0  # BEGAN's
+
+    def batch(self) -> tuple[Tensor, ...]:
+        """x and the game's noise; and a number drawn in vain, because the engine draws one for its layers."""
+        x = self.source(self.draws)["x"]
+        self.draws += 1
+        noise = [draw(self.generator, len(x)) for draw in self.noise.values()]
+        torch.randint(2**31, (), generator=self.generator)
+        return x, *noise
+
+
+def _optimizer(net: nn.Module, rmsprop: bool) -> torch.optim.Optimizer:
+    if rmsprop:
+        return torch.optim.RMSprop(net.parameters(), lr=RATE, foreach=True)
+    return torch.optim.Adam(net.parameters(), lr=LR, betas=(BETA1, 0.999), fused=True)
+
+
+def descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+
+
+Loss = Callable[..., Tensor]  # of D, x, G(z) and the game's other noise
+
+
+def in_turns(h: Hand, of_D: Loss, of_G: Loss, critic_steps: int = 1, clip: float = 0.0) -> None:
+    """`critic_steps` turns of D, then one of G."""
+    h.D.requires_grad_(True)
+    for _ in range(critic_steps):
+        x, z, *rest = h.batch()
+        with h.autocast:
+            with torch.no_grad():
+                fake = h.G(z)
+            loss = of_D(h.D, x, fake, *rest)
+        descend(h.of_D, loss)
+        if clip:
+            with torch.no_grad():
+                weights = list(h.D.parameters())
+                torch._foreach_clamp_min_(weights, -clip)
+                torch._foreach_clamp_max_(weights, clip)
+    h.D.requires_grad_(False)
+    x, z, *rest = h.batch()
+    with h.autocast:
+        loss = of_G(h.D, x, h.G(z))
+    descend(h.of_G, loss)
+
+
+def alone(h: Hand, loss: Callable[[Tensor, Tensor], Tensor]) -> None:
+    """A turn of G, against a distance between x and G(z)."""
+    x, z = h.batch()
+    with h.autocast:
+        value = loss(x, h.G(z))
+    descend(h.of_G, value)
+
+
+# ---- losses of D and of G ----
+
+
+def gan_D(D: nn.Module, x: Tensor, fake: Tensor) -> Tensor:
+    return softplus(-D(x).float()).mean() + softplus(D(fake).float()).mean()
+
+
+def gan_G(D: nn.Module, x: Tensor, fake: Tensor) -> Tensor:
+    return softplus(-D(fake).float()).mean()
+
+
+def hinge_D(D: nn.Module, x: Tensor, fake: Tensor) -> Tensor:
+    return relu(1 - D(x).float()).mean() + relu(1 + D(fake).float()).mean()
+
+
+def critic_G(D: nn.Module, x: Tensor, fake: Tensor) -> Tensor:
+    return -D(fake).float().mean()
+
+
+def least_squares_D(D: nn.Module, x: Tensor, fake: Tensor) -> Tensor:
+    return ((D(x).float() - 1).square().mean() + D(fake).float().square().mean()) / 2
+
+
+def least_squares_G(D: nn.Module, x: Tensor, fake: Tensor) -> Tensor:
+    return (D(fake).float() - 1).square().mean() / 2
+
+
+def wasserstein_D(D: nn.Module, x: Tensor, fake: Tensor) -> Tensor:
+    return D(fake).float().mean() - D(x).float().mean()
+
+
+def slope(output: Tensor, x: Tensor) -> Tensor:
+    """The gradient of each output by its own input, (n, d)."""
+    return torch.autograd.grad(output.sum(), x, create_graph=True)[0].float().flatten(1)
+
+
+def wgan_gp_D(D: nn.Module, x: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
+    eps = eps[:, None, None, None]
+    between = (eps * x + (1 - eps) * fake).requires_grad_()
+    norms = (slope(D(between).float(), between).square().sum(1) + 1e-12).sqrt()
+    return wasserstein_D(D, x, fake) + PENALTY * (norms - 1).square().mean()
+
+
+def r3gan_D(D: nn.Module, x: Tensor, fake: Tensor) -> Tensor:
+    x, fake = x.detach().requires_grad_(), fake.requires_grad_()
+    real, unreal = D(x).float(), D(fake).float()
+    penalties = slope(real, x).square().sum(1).mean() + slope(unreal, fake).square().sum(1).mean()
+    return softplus(unreal - real).mean() + GAMMA / 2 * penalties
+
+
+def r3gan_G(D: nn.Module, x: Tensor, fake: Tensor) -> Tensor:
+    return softplus(D(x).float() - D(fake).float()).mean()
+
+
+def energy(x: Tensor, reconstruction: Tensor) -> Tensor:
+    return ((reconstruction.float() - x.float()).flatten(1).square().sum(1) + 1e-12).sqrt()
+
+
+def ebgan_D(D: nn.Module, x: Tensor, fake: Tensor) -> Tensor:
+    return (energy(x, D(x)[0]) + relu(MARGIN - energy(fake, D(fake)[0]))).mean()
+
+
+def square_square_D(D: nn.Module, x: Tensor, fake: Tensor) -> Tensor:
+    return (energy(x, D(x)[0]).square() + relu(MARGIN - energy(fake, D(fake)[0])).square()).mean()
+
+
+def ebgan_G(D: nn.Module, x: Tensor, fake: Tensor) -> Tensor:
+    return energy(fake, D(fake)[0]).mean()
+
+
+def ebgan_pt_G(D: nn.Module, x: Tensor, fake: Tensor) -> Tensor:
+    reconstruction, code = D(fake)
+    s = nn.functional.normalize(code.float().flatten(1))
+    with torch.autocast("cpu", enabled=False):
+        pull_away = ((s @ s.T).square().sum() - len(s)) / (len(s) * (len(s) - 1))
+    return energy(fake, reconstruction).mean() + PT * pull_away
+
+
+# ---- distances of two batches ----
+
+
+def squared(x: Tensor, y: Tensor) -> Tensor:
+    """||x_i - y_j||^2; by float64, as the engine's, for close points cancel."""
+    a, b = x.double(), y.double()
+    return (a.square().sum(1)[:, None] + b.square().sum(1) - 2 * a @ b.T).relu().float()
+
+
+def rows(x: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    return x.flatten(1), fake.float().flatten(1)
+
+
+def mmd(x: Tensor, fake: Tensor) -> Tensor:
+    def kernel(a: Tensor, b: Tensor) -> Tensor:
+        distances = squared(a, b)
+        return sum((distances / (-2 * w**2)).exp() for w in WIDTHS).mean()  # type: ignore[union-attr]
+
+    x, y = rows(x, fake)
+    return (relu(kernel(x, x) + kernel(y, y) - 2 * kernel(x, y)) + 1e-12).sqrt()
+
+
+def energy_distance(x: Tensor, fake: Tensor) -> Tensor:
+    x, y = rows(x, fake)
+    n = len(x)
+    within = (squared(x, x).sqrt().sum() + squared(y, y).sqrt().sum()) / (n * (n - 1))
+    return 2 * squared(x, y).sqrt().mean() - within
+
+
+def sinkhorn(x: Tensor, fake: Tensor) -> Tensor:
+    x, y = rows(x, fake)
+    return transport(x, y, False) - (transport(x, x, True) + transport(y, y, True)) / 2
+
+
+def transport(x: Tensor, y: Tensor, same: bool) -> Tensor:
+    """The entropic transport's dual, its potentials held."""
+    cost = squared(x, y) / 2
+    log_n = torch.tensor(len(x)).log()
+
+    def best(c: Tensor, potential: Tensor, e: Tensor | float) -> Tensor:
+        return -e * (((potential - c) / e).logsumexp(1) - log_n)
+
+    with torch.no_grad():
+        ratio = (cost.max() / EPSILON).clamp(min=1)
+        f = g = torch.zeros(len(x))
+        for i in range(ITERATIONS):
+            e = EPSILON * ratio ** max(0.0, 1 - 2 * i / ITERATIONS)
+            if same:
+                f = (f + best(cost, f, e)) / 2
+            else:
+                g = best(cost.T, f, e)
+                f = best(cost, g, e)
+        if same:
+            g = best(cost, f, EPSILON)
+    return f.mean() + g.mean() + EPSILON * (1 - ((f[:, None] + g - cost) / EPSILON).exp().mean())
+
+
+# ---- steps in which all players move at once ----
+
+
+def fgan(h: Hand) -> None:
+    """The bound of the GAN's divergence: one backward pass, which G descends and V ascends."""
+    x, z = h.batch()
+    with h.autocast:
+        value = -softplus(-h.D(x).float()).mean() - softplus(h.D(h.G(z)).float()).mean()
+    h.of_G.zero_grad(set_to_none=True)
+    h.of_D.zero_grad(set_to_none=True)
+    value.backward()
+    torch._foreach_neg_([w.grad for w in h.D.parameters()])
+    h.of_G.step()
+    h.of_D.step()
+
+
+def began(h: Hand) -> None:
+    x, z = h.batch()
+    h.D.requires_grad_(True)
+    with h.autocast:
+        fake = h.G(z)
+        held = fake.detach()
+        real_loss, fake_loss = ((v.float() - h.D(v)[0].float()).abs().mean() for v in (x, held))
+        loss_D = real_loss - h.k * fake_loss
+    h.of_D.zero_grad(set_to_none=True)
+    loss_D.backward()
+    h.D.requires_grad_(False)
+    with h.autocast:
+        loss_G = (fake.float() - h.D(fake)[0].float()).abs().mean()
+    descend(h.of_G, loss_G)
+    h.of_D.step()
+    h.k = min(1.0, max(0.0, h.k + STEP * float((BALANCE * real_loss - fake_loss).detach())))
+
+
+def unrolled(h: Hand) -> None:
+    """K steps of D's Adam, differentiated through; G(z) is computed once for D's loss and all of G's."""
+    x, z = h.batch()
+    weights = dict(h.D.named_parameters())
+    moments = [h.of_D.state[w] for w in weights.values()]
+    m, v = ([s[key] if s else torch.zeros_like(w) for s, w in zip(moments, weights.values(), strict=True)]
+            for key in ("exp_avg", "exp_avg_sq"))  # fmt: skip
+    count = int(moments[0]["step"]) if moments[0] else 0
+
+    def loss(weights: dict[str, Tensor], fake: Tensor) -> Tensor:
+        with h.autocast:
+            return gan_D(lambda y: functional_call(h.D, weights, y), x, fake)  # type: ignore[arg-type]
+
+    with h.autocast:
+        fake = h.G(z)
+    of_D = loss(weights, fake.detach())
+    ahead = weights
+    for i in range(count + 1, count + K + 1):
+        grads = torch.autograd.grad(loss(ahead, fake), list(ahead.values()), create_graph=True)
+        m = [BETA1 * a + (1 - BETA1) * g for a, g in zip(m, grads, strict=True)]
+        v = [0.999 * a + 0.001 * g.square() for a, g in zip(v, grads, strict=True)]
+        ahead = {
+            name: w - LR / (1 - BETA1**i) * a / ((b / (1 - 0.999**i) + 1e-30).sqrt() + 1e-8)
+            for (name, w), a, b in zip(ahead.items(), m, v, strict=True)
+        }
+    grads = torch.autograd.grad(-loss(ahead, fake), list(h.G.parameters()))
+    descend(h.of_D, of_D)
+    for w, g in zip(h.G.parameters(), grads, strict=True):
+        w.grad = g
+    h.of_G.step()
+
+
+def reconstruct(h: Hand) -> None:
+    (x,) = h.batch()
+    with h.autocast:
+        loss = energy(x, h.D(x)[0]).mean()
+    descend(h.of_D, loss)
+
+
+# ---- the rows ----
+
+
+class Row(NamedTuple):
+    """A game's settings, the letter and the net of its other player (or none), and its step by hand."""
+
+    step: Callable[[Hand], None]
+    letter: str = "D"
+    autoencoder: bool = False
+    settings: Mapping[str, Any] = MappingProxyType({})
+
+
+def turns(of_D: Loss, of_G: Loss, **settings: Any) -> Callable[[Hand], None]:
+    return partial(in_turns, of_D=of_D, of_G=of_G, **settings)
+
+
+ROWS = {
+    "autoencoder": Row(reconstruct, autoencoder=True),
+    "began": Row(began, autoencoder=True, settings={"gamma": BALANCE, "rate": STEP}),
+    "ebgan": Row(turns(ebgan_D, ebgan_G), autoencoder=True, settings={"margin": MARGIN}),
+    "ebgan-pt": Row(turns(ebgan_D, ebgan_pt_G), autoencoder=True, settings={"margin": MARGIN, "pt": PT}),
+    "energy-distance": Row(partial(alone, loss=energy_distance), ""),
+    "energy-losses": Row(turns(square_square_D, ebgan_G), autoencoder=True, settings={"margin": MARGIN}),
+    "fgan": Row(fgan, "V"),
+    "gan": Row(turns(gan_D, gan_G)),
+    "gmmn": Row(partial(alone, loss=mmd), "", settings={"widths": WIDTHS}),
+    "hinge": Row(turns(hinge_D, critic_G)),
+    "lsgan": Row(turns(least_squares_D, least_squares_G)),
+    "r3gan": Row(turns(r3gan_D, r3gan_G), settings={"gamma": GAMMA}),
+    "sinkhorn": Row(partial(alone, loss=sinkhorn), "", settings={"epsilon": EPSILON, "iterations": ITERATIONS}),
+    "unrolled": Row(unrolled, settings={"steps": K}),
+    "wgan": Row(
+        turns(wasserstein_D, critic_G, critic_steps=CRITIC_STEPS, clip=CLIP), "f",
+        settings={"clip": CLIP, "critic_steps": CRITIC_STEPS, "warm_steps": 0},
+    ),
+    "wgan-gp": Row(
+        turns(wgan_gp_D, critic_G, critic_steps=CRITIC_STEPS), "f",
+        settings={"penalty": PENALTY, "critic_steps": CRITIC_STEPS},
+    ),
+}  # fmt: skip
+
+
+def game(name: str) -> Game:
+    """The game on new nets, always from the same weights."""
+    row = ROWS[name]
+    with seeded(0):
+        nets: dict[str, nn.Module] = {"G": dcgan.Generator(Z, channels=1, size=32, width=WIDTH)}
+        if row.autoencoder:
+            nets["D"] = autoencoder.Autoencoder(channels=1, maps=(WIDTH, 2 * WIDTH, 4 * WIDTH))
+        elif row.letter:
+            nets[row.letter] = wgan_gp.Critic(width=WIDTH)
+    rate = RMSProp(RATE) if name == "wgan" else Adam(LR, BETA1)
+    if name == "autoencoder":
+        return GAMES[name](nets["D"], optimizer_D=rate)
+    return GAMES[name](**nets, z=Z, **{f"optimizer_{letter}": rate for letter in nets}, **row.settings)
+
+
+def sides(name: str, precision: str) -> tuple[One, Hand]:
+    """The two that take the same steps."""
+    source = batches(SIZE, BATCH)
+    return One(game(name), source, precision=precision), Hand(game(name), source, precision)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Times and prints; `arguments` are the command line's where none are given."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=30, help="pairs of steps that are timed")
+    parser.add_argument("--only", choices=tuple(ROWS), help="one game")
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of markdown")
+    args = parser.parse_args(arguments)
+    rows: list[dict[str, Any]] = []
+    for name in [args.only] if args.only else ROWS:
+        one, hand = sides(name, args.precision)
+        ours, theirs, ratio = alternate(one.step, partial(ROWS[name].step, hand), args.steps)
+        rows.append({"game": name, "precision": args.precision, "energan ms": ours, "by hand ms": theirs,
+                     "energan / by hand": ratio})  # fmt: skip
+        print(rows[-1], file=sys.stderr, flush=True)
+    facts = machine(compile=False)
+    if args.json:
+        print(json.dumps({"machine": facts, "rows": rows}, indent=2))
+    else:
+        print(f"{', '.join(f'{k}: {v}' for k, v in facts.items())}\n\n{table(rows)}")
+
+
+if __name__ == "__main__":
+    main()

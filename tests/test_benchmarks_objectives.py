@@ -1,0 +1,44 @@
+"""The loops by hand of benchmarks.objectives do what the engine does, on nets too small to time."""
+
+import pytest
+import torch
+
+from benchmarks import objectives
+from energan.games import GAMES
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("WIDTH", 4), ("BATCH", 8), ("Z", 8)):
+        monkeypatch.setattr(objectives, name, value)
+
+
+def moved(net: torch.nn.Module, before: torch.nn.Module) -> torch.Tensor:
+    """How far a player came from its first weights."""
+    pairs = zip(net.parameters(), before.parameters(), strict=True)
+    return torch.cat([(after - w).detach().flatten() for after, w in pairs])
+
+
+@pytest.mark.parametrize("name", objectives.ROWS)
+def test_both_sides_make_the_same_updates(name: str) -> None:
+    one, hand = objectives.sides(name, "fp32")
+    for _ in range(3):
+        one.step()
+        objectives.ROWS[name].step(hand)
+    before = objectives.game(name).players
+    for letter, by_hand in zip([k for k in before if k != "k"], dict.fromkeys((hand.G, hand.D)), strict=True):
+        ours, theirs = (moved(net, before[letter].net) for net in (one.nets[letter], by_hand))
+        assert float(theirs.abs().max()) > 0
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0.02 * float(theirs.abs().max()))
+    if name == "began":
+        assert float(one.nets["k"]().detach()) == pytest.approx(hand.k, rel=1e-4) and hand.k > 0
+
+
+def test_every_game_has_a_row() -> None:
+    assert set(objectives.ROWS) == set(GAMES)
+
+
+def test_it_prints_a_row(capsys: pytest.CaptureFixture[str]) -> None:
+    objectives.main(["--steps", "2", "--only", "lsgan"])
+    said = capsys.readouterr().out
+    assert "| game | precision | energan ms | by hand ms | energan / by hand |" in said and "| lsgan | fp32 |" in said
