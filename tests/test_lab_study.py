@@ -1,0 +1,137 @@
+"""The laboratory's folder: trials are remembered, stopped and gone on with exactly; its pictures and tables."""
+
+import json
+import math
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from energan.data.toys import ring, source
+from energan.errors import UserError
+from energan.game import Batch
+from energan.games import GAMES
+from energan.lab.figures import animate, bare, field, panels, points, save, spread
+from energan.lab.study import Stopped, study
+from energan.nets.perceptron import Perceptron
+from energan.noise import seeded
+from energan.play import Many
+
+
+def models(seed: int = 0) -> Many:
+    games = []
+    for i in range(2):
+        with seeded(seed + i):
+            games.append(GAMES["gan"](Perceptron((2, 4, 2)), Perceptron((2, 4, 1), shape=()), 2))
+    return Many(games, [source(ring(), 8, i) for i in range(2)], seeds=[seed, seed + 1])
+
+
+def watch(many: Many) -> dict[str, Tensor]:
+    return {"first": torch.stack([many.players(i).weights("G")["net.0.weight"].flatten()[0] for i in range(2)])}
+
+
+def never() -> Many:
+    raise AssertionError("a finished trial is read, not played")
+
+
+def test_a_trial_is_looked_at_evenly_and_then_read(tmp_path: Path) -> None:
+    with study("x", {"a": 1}, str(tmp_path / "s"), True) as s:
+        seen = s.trial("t", models, watch, steps=10, looks=5)
+    assert seen["step"].tolist() == [0, 2, 4, 6, 8, 10] and seen["first"].shape == (6, 2)
+    assert bool((seen["seconds"].diff() >= 0).all()) and float(seen["seconds"][0]) == 0
+    alone = models()
+    for _ in range(10):
+        alone.step()
+    assert torch.equal(seen["first"][-1], watch(alone)["first"])
+    with study("x", {"a": 1}, str(tmp_path / "s"), True) as s:
+        again = s.trial("t", never, watch, steps=10, looks=5)
+    assert all(torch.equal(again[k], v) for k, v in seen.items())
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_stopped_trial_goes_on_as_if_it_had_not(tmp_path: Path, name: str) -> None:
+    def stopping(many: Many) -> dict[str, Tensor]:
+        if many.t == 4:
+            os.kill(os.getpid(), getattr(signal, name))
+        return watch(many)
+
+    with study("x", {}, str(tmp_path / "whole"), True) as s:
+        whole = s.trial("t", models, watch, steps=10, looks=5)
+    with pytest.raises(Stopped), study("x", {}, str(tmp_path / "parts"), True) as s:
+        s.trial("t", models, stopping, steps=10, looks=5)
+    with study("x", {}, str(tmp_path / "parts"), True) as s:
+        parts = s.trial("t", lambda: models(7), watch, steps=10, looks=5)  # what it stands on is in the file
+    assert torch.equal(parts["first"], whole["first"]) and torch.equal(parts["step"], whole["step"])
+    assert not [p for p in tmp_path.rglob(".*") if p.is_file()]
+
+
+def test_another_study_in_the_folder_is_refused(tmp_path: Path) -> None:
+    with study("x", {"a": 1}, str(tmp_path / "s"), True):
+        pass
+    with pytest.raises(UserError, match="other settings"), study("x", {"a": 2}, str(tmp_path / "s"), True):
+        pass
+    with pytest.raises(UserError, match="other settings"), study("y", {"a": 1}, str(tmp_path / "s"), True):
+        pass
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("years of work")
+    with pytest.raises(UserError, match="is no study"), study("x", {}, str(tmp_path / "full"), True):
+        pass
+    (tmp_path / "s" / "study.json").write_text("{")
+    with pytest.raises(UserError, match="damaged"), study("x", {"a": 1}, str(tmp_path / "s"), True):
+        pass
+
+
+def test_a_damaged_trial_is_one_sentence(tmp_path: Path) -> None:
+    with study("x", {}, str(tmp_path / "s"), True) as s:
+        s.trial("t", models, watch, steps=2, looks=1)
+    (tmp_path / "s" / "trials" / "t.safetensors").write_bytes(b"not weights at all")
+    with pytest.raises(UserError, match="damaged"), study("x", {}, str(tmp_path / "s"), True) as s:
+        s.trial("t", never, watch, steps=2, looks=1)
+
+
+def test_tables_and_results(tmp_path: Path) -> None:
+    with study("x", {}, str(tmp_path / "s"), True) as s:
+        s.table("One", ("a|b", "c"), [["1", "2"]], "A note.")
+        s.table("Two", ("d",), [["3"]])
+        s.results({"kl": [1.0, math.nan], "deep": {"inf": math.inf, "n": 3}})
+    text = (tmp_path / "s" / "table.md").read_text()
+    assert text == "## One\n\n| a\\|b | c |\n| --- | --- |\n| 1 | 2 |\n\nA note.\n\n## Two\n\n| d |\n| --- |\n| 3 |\n\n"
+    assert json.loads((tmp_path / "s" / "results.json").read_text()) == {
+        "kl": [1.0, None],
+        "deep": {"inf": None, "n": 3},
+    }
+    with study("x", {}, str(tmp_path / "s"), True) as s:
+        s.table("Again", ("e",), [])
+    assert (tmp_path / "s" / "table.md").read_text().startswith("## Again")  # written anew, not added to
+
+
+def test_pictures(tmp_path: Path) -> None:
+    def draw(i: int):
+        figure, axes = panels(1, 2)
+        field(axes[0], torch.arange(16.0) * (i + 1), 2.0)
+        points(axes[0], torch.randn(5, 2), "red")
+        bare(axes[0], "a", 2.0)
+        return figure
+
+    save(draw(0), tmp_path / "a.png")
+    animate(draw, 3, tmp_path / "a.gif", seconds=0.1)
+    with Image.open(tmp_path / "a.png") as png, Image.open(tmp_path / "a.gif") as gif:
+        assert png.size == gif.size == (520, 260) and gif.n_frames >= 2
+    assert spread([1.0, 3.0]) == "2.00 ± 1.41" and spread(torch.tensor([2]), 1) == "2.0 ± 0.0"
+
+
+def test_the_field_shows_ranks_from_below() -> None:
+    _, (axes,) = panels(1, 1)
+    field(axes, torch.tensor([0.0, 1e9, -5.0, 2.0]), 1.0)
+    image = axes.get_images()[0]
+    assert image.origin == "lower" and image.get_array().tolist() == [[0.25, 0.75], [0.0, 0.5]]
+
+
+def test_a_batch_needs_no_games_to_be_looked_at() -> None:
+    many = models()
+    drawn = many.game.sample(many.players(1), Batch({"z": torch.randn(3, 2)}))
+    assert drawn.shape == (3, 2)
