@@ -73,10 +73,11 @@ def read_weights(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
 
     try:
         with path.open("rb") as file:
-            head = file.read(8)
+            head = file.read(9)
     except OSError as error:
         raise UserError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
-    if head[:2] == b"PK" or head[:1] == b"\x80":
+    # A safetensors file starts with its header's length, which may look like a pickle's first bytes, and then a brace.
+    if head[8:] != b"{" and (head[:2] == b"PK" or head[:1] == b"\x80"):
         raise UserError(f"{path} is a pickled file, which could run code when opened; Energan reads only .safetensors")
     try:
         with safe_open(path, framework="pt") as f:

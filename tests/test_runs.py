@@ -301,6 +301,16 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     assert json.loads(path.read_text()) == {"a": 1} and not leftovers(tmp_path)
 
 
+def test_weights_of_any_header_length_are_read(tmp_path):
+    """The file's first byte is its header's length modulo 256: of some, that of a pickle."""
+    first = set()
+    for n in range(40):
+        path = write_weights(tmp_path / "w.safetensors", {"x": torch.ones(2)}, {"note": "a" * 8 * n})
+        first.add(path.read_bytes()[0])
+        assert read_weights(path)[1]["note"] == "a" * 8 * n
+    assert 0x80 in first
+
+
 def test_weights_come_back_in_any_memory_layout(tmp_path: Path) -> None:
     x = torch.arange(24.0).view(1, 2, 3, 4).to(memory_format=torch.channels_last)
     write_weights(tmp_path / "w.safetensors", {"x": x, "view": x[:, 0], "same": x}, {"a": "b"})
