@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in [given.only] if given.only else SYSTEMS:
         rows.append(row(name, given.seeds, given.steps))
         print(rows[-1], file=sys.stderr, flush=True)
-    print(machine())
+    print(machine(compile=False))
     print(table(rows))
 
 
