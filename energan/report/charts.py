@@ -1,13 +1,13 @@
-"""Which logged quantities share a chart, in which colour, and what each means to a student.
+"""Curves and histograms of what a run logged.
 
-A quantity is logged as "PLAYER/NAME", such as "D/E(x)". The quantities of a game that is not listed here still get
+A quantity is logged as "PLAYER/NAME", such as "D/E(x)". The quantities of a game that panels.py does not list still get
 a chart each: nothing that was logged is left out.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from energan.report.folder import Histogram, Json, Logged, number
+from energan.report.panels import OTHERS, PANELS, TONES, Panel
 from energan.report.pictures import evenly
 
 POINTS = 500  # a curve; a longer one is averaged, and says so
@@ -16,56 +16,6 @@ BINS = 120  # in one histogram, at most
 WIDE = 5  # a curve whose largest value is this many times its least offers a logarithmic axis
 STEEP = 50  # a curve whose largest value is this many times its median starts on a logarithmic axis
 
-
-class Panel(NamedTuple):
-    title: str
-    names: tuple[str, ...]
-    meaning: str
-    number: str = ""  # of the game's numbers, drawn as a line
-    level: float | None = None  # drawn as a line
-    zero: bool = True  # whether the vertical axis starts at 0
-    one: bool = False  # whether it ends at 1
-
-
-PANELS = (
-    Panel(
-        "Energies",
-        ("E(x)", "E(G(z))", "margin"),
-        "The energy is how badly the discriminator's auto-encoder reconstructs an image. E(x), of real images, should "
-        "sink; E(G(z)), of generated ones, is pushed up by the discriminator and down by the generator.",
-        number="margin",
-    ),
-    Panel(
-        "Hinge  [m − E(G(z))]₊",
-        ("[m-E(G(z))]+",),
-        "How far generated images lie below the margin, averaged over them. At 0 the discriminator has pushed all of "
-        "them past the margin and learns nothing more from them.",
-    ),
-    Panel(
-        "Pull-away term",
-        ("PT",),
-        "The mean squared cosine between the codes of two generated images: 1 when all are alike (the generator has "
-        "collapsed), near 0 when they differ. The generator keeps it low.",
-    ),
-    Panel(
-        "The discriminator's verdicts",
-        ("D(x)", "D(G(z))"),
-        "The probability of being real that the discriminator gives to real images, D(x), and to generated ones, "
-        "D(G(z)). At 0.5 it can no longer tell them apart.",
-        level=0.5,
-        one=True,
-    ),
-    Panel(
-        "Losses",
-        ("loss",),
-        "What each player minimises. The two pull against each other, so neither has to fall: look at the samples and "
-        "the metrics for progress.",
-        zero=False,
-    ),
-)
-
-TONES = {"E(x)": "real", "D(x)": "real", "E(G(z))": "fake", "D(G(z))": "fake", "margin": "line"}
-OTHERS = ("a", "b", "c", "d")  # tones of quantities that are neither of real nor of generated images
 
 Chart = dict[str, object]
 
