@@ -30,7 +30,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "wgan-gp-mnist": {"data": "digits", "generator": "mlp", "width": 4, "z": 8, "size_g": 16, "critic_steps": 2},
     "wgan-gp-stacked": {"data": "pictures", "width": 4, "z": 8, "critic_steps": 2, "average": 0.9},
     "fgan-mnist": {"data": "digits", "divergence": "pearson", "width": 4, "z": 8, "average": 0.9},
-    "unrolled-mnist": {"data": "digits", "unroll": 2, "width": 4, "z": 8, "average": 0.9},
+    "unrolled-mnist": {"data": "digits", "unroll": 2, "width": 4, "width_d": 2, "z": 8, "average": 0.9},
     "lsgan-mnist": {"data": "digits", "width": 4, "z": 8, "average": 0.9},
     "hinge-mnist": {"data": "digits", "width": 4, "z": 8, "average": 0.9},
     "r3gan-mnist": {"data": "digits", "width": 4, "z": 8, "average": 0.9},

@@ -78,21 +78,24 @@ def decayed(steps: int, share: float) -> "Schedule | None":
     return linear_decay(start, steps) if share and steps > 0 else None
 
 
-def dcgan_pair(z: int, width: int, seed: int, *, channels: int = 1, norm: bool = True) -> "tuple[nn.Module, nn.Module]":
+def dcgan_pair(
+    z: int, width: int, seed: int, *, channels: int = 1, norm: bool = True, width_d: int | None = None
+) -> "tuple[nn.Module, nn.Module]":
     """DCGAN's G and D for 32 x 32 images, checked. norm False: D without batch norm reads each image by itself.
 
-    That D is WGAN-GP's critic, which takes 32 x 32 as it takes 28 x 28.
+    That D is WGAN-GP's critic, which takes 32 x 32 as it takes 28 x 28. D is as wide as G unless `width_d` says else.
     """
     from energan.nets import dcgan, wgan_gp
     from energan.noise import seeded
 
-    positive(z=z, width=width)
+    width_d = width if width_d is None else width_d
+    positive(z=z, width=width, width_d=width_d)
     usable_seed(seed)
     with seeded(seed):
         G = dcgan.Generator(z, channels=channels, size=32, width=width)
         if norm:
-            return G, dcgan.Discriminator(channels=channels, size=32, width=width)
-        return G, wgan_gp.Critic(channels=channels, width=width)
+            return G, dcgan.Discriminator(channels=channels, size=32, width=width_d)
+        return G, wgan_gp.Critic(channels=channels, width=width_d)
 
 
 def padded_digits(source: str, split: str, channels: int = 1) -> "Images":

@@ -1,6 +1,6 @@
 """Digits by the other games of a discriminator. The first GAN has its own nets; all others share DCGAN's, to compare.
 
-The games of functions on whole images (f-GAN, R3GAN, unrolled) and of the spectral norm have a D without batch norm.
+R3GAN's penalties and the unrolled steps ask for a D without batch norm, and the spectral norm takes its place.
 """
 
 from typing import TYPE_CHECKING, Literal
@@ -112,7 +112,7 @@ def fgan_mnist(
     nets: Literal["conv", "mlp"] = "conv",
     z: int = 100,
     width: int = 32,
-    lr: float = 2e-4,
+    lr: float = 1e-3,
     beta1: float = 0.5,
     average: float = 0.999,
     precision: Precision = "auto",
@@ -134,7 +134,7 @@ def fgan_mnist(
     positive(lr=lr)
     share(beta1=beta1)
     at_least(0, critic_steps=critic_steps)
-    G, V = dcgan_pair(z, width, seed, norm=False) if nets == "conv" else _connected(z, seed)
+    G, V = dcgan_pair(z, width, seed) if nets == "conv" else _connected(z, seed)
     adam = Adam(lr, beta1)
     game = GAMES["fgan"](
         G, V, z, divergence=divergence, critic_steps=critic_steps, loss=loss, optimizer_G=adam, optimizer_V=adam
@@ -155,7 +155,7 @@ def lsgan_mnist(
     every: int = 250,
     z: int = 100,
     width: int = 32,
-    lr: float = 2e-4,
+    lr: float = 1e-3,
     beta1: float = 0.5,
     average: float = 0.999,
     precision: Precision = "auto",
@@ -268,8 +268,9 @@ def unrolled_mnist(
     unroll: int = 5,
     z: int = 100,
     width: int = 16,
-    lr: float = 1e-3,
-    lr_d: float = 1e-4,
+    width_d: int = 8,
+    lr: float = 5e-4,
+    lr_d: float = 5e-4,
     beta1: float = 0.5,
     average: float = 0.999,
     precision: Precision = "auto",
@@ -281,6 +282,7 @@ def unrolled_mnist(
     Args:
         steps: Training steps, each one turn of D and G together.
         unroll: K, the steps that G looks ahead and differentiates through; 0 is the minimax GAN.
+        width_d: The discriminator's; half the generator's, as in one of the paper's stacked MNIST experiments.
         lr: Adam's learning rate of the generator.
         lr_d: Adam's learning rate of the discriminator, in its own steps and in the K ahead.
     """
@@ -290,7 +292,7 @@ def unrolled_mnist(
     positive(lr=lr, lr_d=lr_d)
     share(beta1=beta1)
     at_least(0, unroll=unroll)
-    G, D = dcgan_pair(z, width, seed, norm=False)
+    G, D = dcgan_pair(z, width, seed, norm=False, width_d=width_d)
     game = GAMES["unrolled"](G, D, z, steps=unroll, optimizer_G=Adam(lr, beta1), optimizer_D=Adam(lr_d, beta1))
     return run(
         game, "unrolled", data, padded_digits, steps=steps, batch=batch, seed=seed, every=every,

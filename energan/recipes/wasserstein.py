@@ -158,7 +158,7 @@ def wgan_gp_stacked(
     penalty: float = 10.0,
     critic_steps: int = 5,
     z: int = 128,
-    width: int = 32,
+    width: int = 16,
     lr: float = 2e-4,
     beta1: float = 0.5,
     beta2: float = 0.9,
