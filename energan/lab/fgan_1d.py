@@ -41,7 +41,7 @@ def _game(name: str, critic_steps: int, steps: int) -> Game:
     V = Perceptron((1, 64, 64, 1), shape=(), activation="tanh")
     return GAMES["fgan"](
         Affine(1), V, 1, divergence=name, critic_steps=critic_steps,
-        optimizer_G=Adam(5e-3, 0.5, schedule=schedule), optimizer_V=Adam(3e-3, 0.5, schedule=schedule),
+        optimizer_G=Adam(3e-3, 0.5, schedule=schedule), optimizer_V=Adam(1e-2, 0.5, schedule=schedule),
     )  # fmt: skip
 
 
@@ -107,8 +107,8 @@ def fgan_1d(
     *,
     divergences: str = ",".join(PAPER),
     seeds: int = 10,
-    steps: int = 4000,
-    batch: int = 512,
+    steps: int = 2500,
+    batch: int = 256,
     looks: int = 30,
     seed: int = 0,
     out: str = "",
