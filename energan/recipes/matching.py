@@ -36,7 +36,7 @@ def gmmn_mnist(
     batch: int = 1000,
     seed: int = 0,
     every: int = 200,
-    widths: tuple[float, ...] = (4.0, 10.0, 20.0, 40.0, 80.0, 160.0),
+    widths: tuple[float, ...] = (2.83, 4.47, 6.32, 8.94, 12.6, 17.9),
     z: int = 10,
     lr: float = 1e-3,
     average: float = 0.0,
