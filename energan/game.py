@@ -101,11 +101,16 @@ class Players:
         return Players(self._nets, {**self._weights, **weights}, self._learners)
 
     def stepped(self, **grads: Weights) -> "Players":
-        """The players after one step of the named ones, by their own optimizers, down these gradients."""
+        """The players after one step of the named ones, by their own optimizers, down these gradients.
+
+        Weights that do not learn stay as they are, whatever gradient they have.
+        """
         weights, learners = dict(self._weights), dict(self._learners)
         for name, grad in grads.items():
             before = self.weights(name)
-            weights[name], learners[name] = learners[name].step({k: before[k] for k in grad}, grad)
+            learning = {k: grad[k] for k in next(iter(learners[name].moments.values()))}
+            after, learners[name] = learners[name].step({k: before[k] for k in learning}, learning)
+            weights[name] = {**before, **after}
         return Players(self._nets, weights, learners)
 
 
@@ -134,9 +139,10 @@ class Move(NamedTuple):
     min: tuple[str, ...] = ()
     max: tuple[str, ...] = ()
 
-    def named(self, logs: Logs) -> Logs:
-        """The objective's logs, keyed by whose they are: "D/loss", "G+V/F"."""
-        return {f"{'+'.join(self.min + self.max)}/{k}": v for k, v in logs.items()}
+    def named(self, logs: Logs, turn: str, moves: int) -> Logs:
+        """The objective's logs as "turn/name"; in a turn of several moves, by whose they are: "D/loss", "D+k/M"."""
+        whose = turn if moves == 1 else "+".join(self.min + self.max)
+        return {f"{whose}/{k}": v for k, v in logs.items()}
 
 
 class Game(NamedTuple):

@@ -1,6 +1,7 @@
 """`energan lab fgan-1d`: what is learned, beside what quadrature says is best."""
 
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -51,3 +52,9 @@ def test_an_unknown_divergence_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no 'jeffreys'; there are kl"):
         STUDIES["fgan-1d"](divergences="kl,jeffreys", out=str(tmp_path / "s"))
     assert not (tmp_path / "s").exists()
+
+
+def test_a_model_that_diverged_does_not_cost_the_others_their_table() -> None:
+    seen = {"mu": torch.tensor([[1.0, 1.0, math.nan]]), "sigma": torch.tensor([[1.8, 1e-4, 1.0]])}
+    scores = module._scores(seen, ["kl"])
+    assert scores[:, 0].isnan().tolist() == [False, True, True]

@@ -71,7 +71,7 @@ def test_two_moves_of_a_turn_take_their_gradients_at_the_same_point():
     game = duel({"both": (Move(product, min=("A",)), Move(product, max=("B",)))})
     one, logs = play(game)
     assert points(one) == pytest.approx((2 - 0.1 * 3, 3 + 0.1 * 2))
-    assert logs[0]["both/value"].item() == pytest.approx(6)
+    assert logs[0]["A/value"].item() == pytest.approx(6)
 
 
 def test_two_turns_are_played_one_after_the_other():
@@ -434,3 +434,59 @@ def test_a_state_with_other_leaves_is_refused():
     moments = {"A": {"m": {k: torch.zeros(1) for k in ("1.weight", "1.bias")}}}
     with pytest.raises(RuntimeError, match="shape"):
         one.load({**state, "moments": moments})
+
+
+@pytest.mark.parametrize("optimizer", [Adam(1e-2, 0.5, schedule=linear_decay(0, 10)), SGD(1e-1, momentum=0.9)])
+def test_a_step_ahead_is_the_step_that_follows_and_leaves_frozen_weights_alone(optimizer):
+    """`p.stepped` of the learner's own gradient is what the engine then does; Adam's moments count too."""
+    from energan.games.unrolled import discriminator_loss, unrolled
+    from energan.nets.perceptron import Perceptron
+
+    with seeded(0):
+        G, D = Perceptron((2, 4, 2)), Perceptron((2, 4, 1), shape=(), activation="tanh")
+    D.net[0].bias.requires_grad_(False)
+    source = {"x": torch.randn(6, 2)}
+    game = unrolled(G, D, 2, steps=2, optimizer_D=optimizer)
+    one = One(game, lambda k: source, precision="fp64")
+    for _ in range(3):
+        one.step()  # so that there are moments
+    players, seen = one.players, []
+    b = Batch({"x": source["x"].double(), "z": torch.randn(6, 2, dtype=torch.float64)})
+    slope = torch.func.grad(lambda w: discriminator_loss(players.move(D=w), b)[0])(players.weights("D"))
+    ahead = {k: w.detach().clone() for k, w in players.stepped(D=slope).weights("D").items()}
+    frozen = D.net[0].bias.detach().clone()
+
+    def same(p, _):
+        seen.append(1)
+        return discriminator_loss(p, b)
+
+    other = One(game._replace(turns={"both": (Move(same, min=("D",)),)}), lambda k: source, precision="fp64")
+    other.load(one.state())
+    other.step()
+    now = other.players.weights("D")
+    assert seen and all(torch.allclose(ahead[k], now[k], rtol=0, atol=1e-12) for k in now)
+    assert torch.equal(now["net.0.bias"], frozen) and not torch.equal(ahead["net.2.bias"], frozen[:1])
+
+
+def test_a_projection_holds_after_each_step_in_both_ways_of_playing():
+    from energan.game import Clip
+    from energan.games.wgan import wgan
+    from energan.nets.perceptron import Perceptron
+
+    def game(i: int):
+        with seeded(i):
+            return wgan(Perceptron((2, 4, 2)), Perceptron((2, 4, 1), shape=()), 2, clip=0.02, warm_steps=0)
+
+    data = {"x": torch.randn(6, 2)}
+    one = One(game(0), lambda k: data)
+    many = Many([game(0), game(1)], [lambda k: data] * 2, seeds=[0, 1])
+    one.step(), many.step()
+    for players in (one.players, many.players(0), many.players(1)):
+        sizes = torch.cat([w.detach().abs().flatten() for w in players.weights("f").values()])
+        assert float(sizes.max()) == pytest.approx(0.02) and bool((sizes < 0.0199).any())
+        assert max(float(w.detach().abs().max()) for w in players.weights("G").values()) > 0.1
+    assert Clip(0.0, 1.0)({"k": torch.tensor([-1.0, 0.5, 2.0])})["k"].tolist() == [0.0, 0.5, 1.0]
+    players = game(1).players
+    other = game(1)._replace(players={**players, "f": players["f"]._replace(projection=Clip(-1.0, 1.0))})
+    with pytest.raises(UserError, match="projections; player 'f' differs"):
+        Many([game(0), other], [lambda k: data] * 2, seeds=[0, 1])

@@ -81,7 +81,7 @@ def mixture(
 
 
 def ring(modes: int = 8, radius: float = 1.0, std: float = 0.01) -> Mixture:
-    """Gaussians at equal angles, the first at (radius, 0).  VEEGAN's and PacGAN's numbers (arXiv:1712.04086, 4.2)."""
+    """Gaussians at equal angles, the first at (radius, 0).  VEEGAN's and PacGAN's numbers (arXiv:1712.04086)."""
     angle = torch.arange(modes, dtype=torch.float64) * (2 * math.pi / max(modes, 1))
     return mixture(radius * torch.stack([angle.cos(), angle.sin()], 1), std)
 
@@ -105,7 +105,7 @@ def ring_wgan_gp() -> Mixture:
 
 
 def grid(side: int = 5, spacing: float = 2.0, std: float = 0.05) -> Mixture:
-    """side x side Gaussians around the origin.  VEEGAN's and PacGAN's numbers (arXiv:1712.04086, section 4.2)."""
+    """side x side Gaussians around the origin.  VEEGAN's and PacGAN's numbers (arXiv:1712.04086, section 4.1)."""
     ticks = (torch.arange(side, dtype=torch.float64) - (side - 1) / 2) * spacing
     return mixture(torch.cartesian_prod(ticks, ticks), std)
 
@@ -118,7 +118,7 @@ def grid_wgan_gp() -> Mixture:
 def two_gaussians() -> Mixture:
     """0.67 N(2, 2) + 0.33 N(-1, 0.255^2) on the line, the second argument being the variance.
 
-    f-GAN (arXiv:1606.00709, section 3) does not state its target; this one gives all its exact fits.
+    f-GAN (arXiv:1606.00709, section 2) does not state its target: a reading, which gives its exact fits as known.
     """
     stds = torch.tensor([math.sqrt(2), 0.255], dtype=torch.float64)
     return mixture(torch.tensor([[2.0], [-1.0]]), stds, torch.tensor([0.67, 0.33], dtype=torch.float64))

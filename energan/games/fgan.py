@@ -1,6 +1,6 @@
 """f-GAN: generative neural samplers by variational divergence minimisation.  Nowozin et al. 2016, arXiv:1606.00709.
 
-    F(G, V) = E_P[g(V(x))] - E_Q[f*(g(V(G(z))))]     eq. 6 and 8; g, f*: table 6, terms/divergence.py
+    F(G, V) = E_P[g(V(x))] - E_Q[f*(g(V(G(z))))]     sections 2.3, 2.4; g, f*: terms/divergence.py
     V ascends F, which then bounds D_f(P||Q) from below (eq. 4); G descends it, or
     G ascends E_Q[g(V(G(z)))]                         "trick", section 3.2
 

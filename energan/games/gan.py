@@ -6,7 +6,8 @@
     L_G = - log D(G(z))                            "non-saturating", what the paper trains with (section 3)
 
 x (n, c, h, w) in [-1, 1]; z (n, d). One turn of D, then one of G (k = 1), each on a fresh batch; or, as in the authors'
-own code, "simultaneous": one turn in which both move from the same point, on the same batch.
+own code, "simultaneous": one turn in which both move from the same point, on the same batch (dropout masks of D are of
+each player's own pass, in theirs of one).
 One-sided label smoothing (Salimans et al. 2016) sets the target of real samples to 1 - smoothing.
 """
 

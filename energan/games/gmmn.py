@@ -26,10 +26,14 @@ def gmmn(
     G: nn.Module,
     z: int | Noise,
     *,
-    widths: tuple[float, ...] = (2.0, 5.0, 10.0, 20.0, 40.0, 80.0),
+    widths: tuple[float, ...] = (2.83, 4.47, 6.32, 8.94, 12.6, 17.9),
     optimizer_G: Optimizer = Adam(1e-3),
 ) -> Game:
-    """GMMN. widths: the kernels' standard deviations in units of ||x - y||; z: dimensions of U(-1, 1), or a Noise."""
+    """GMMN. widths: the kernels' standard deviations in units of ||x - y||; z: dimensions of U(-1, 1), or a Noise.
+
+    The paper's sigma (2, 5, 10, 20, 40, 80, of pixels in [0, 1]) are variances: exp(-||x - y||^2 / (2 sigma)). The
+    widths here are 2 sqrt(sigma), for pixels in [-1, 1].
+    """
     return Game(
         players={"G": Player(G, optimizer_G)},
         turns={"G": (Move(partial(generator_loss, widths=widths), min=("G",)),)},

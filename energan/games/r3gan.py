@@ -1,6 +1,6 @@
 """R3GAN's objective: relativistic pairing with R1 and R2.  Huang, Gokaslan, Kuleshov & Tompkin 2024, arXiv:2501.05441.
 
-    L_D = E softplus(-(l(x) - l(G(z)))) + gamma/2 (E ||grad l(x)||^2 + E ||grad l(G(z))||^2)      eq. 2, 4, 5
+    L_D = E softplus(-(l(x) - l(G(z)))) + gamma/2 (E ||grad l(x)||^2 + E ||grad l(G(z))||^2)
     L_G = E softplus(-(l(G(z)) - l(x)))
 
 x (n, ...); z (n, d); the net D returns logits (n,); the i-th sample is paired with the i-th image. One turn of D, then
@@ -13,13 +13,13 @@ from energan.game import Batch, Game, Logs, Move, Noise, Player, Players
 from energan.noise import normal
 from energan.optimizers import Adam, Optimizer
 from energan.terms.adversarial import relativistic
-from energan.terms.penalty import zero_centred
+from energan.terms.penalty import reading_and_slope
 
 
 def discriminator_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
     fake = p.G(b.z).detach()
-    loss = relativistic(p.D(b.x), p.D(fake))
-    r1, r2 = zero_centred(p.D, b.x), zero_centred(p.D, fake)
+    (real_reading, r1), (fake_reading, r2) = reading_and_slope(p.D, b.x), reading_and_slope(p.D, fake)
+    loss = relativistic(real_reading, fake_reading)
     return loss + b.gamma / 2 * (r1 + r2), {"loss": loss, "R1": r1, "R2": r2}
 
 

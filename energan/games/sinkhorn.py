@@ -1,5 +1,6 @@
 """A generator trained by the Sinkhorn divergence: entropic Wasserstein without its bias.
-Genevay, Peyré & Cuturi 2018, arXiv:1706.00292, eq. 4; Feydy et al. 2019, arXiv:1810.08278.
+Genevay, Peyré & Cuturi 2018, arXiv:1706.00292 (twice this, without the entropy's value); as here, Feydy et al. 2019,
+arXiv:1810.08278.
 
     L_G = W_e(x, G(z)) - 1/2 W_e(x, x) - 1/2 W_e(G(z), G(z))      cost ||x - y||^2 / 2, entropy weighed by epsilon
 

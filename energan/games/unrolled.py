@@ -1,9 +1,9 @@
-"""Unrolled GAN.  Metz, Poole, Pfau & Sohl-Dickstein 2016, arXiv:1611.02163, section 2.2.
+"""Unrolled GAN.  Metz, Poole, Pfau & Sohl-Dickstein 2016, arXiv:1611.02163, sections 2.1 to 2.3.
 
-    f(G, D)   = E log D(x) + E log(1 - D(G(z)))       eq. 1, D(x) = sigmoid(l(x))
-    D_0 = D,    D_k+1 = D_k + rate grad_D f(G, D_k)   eq. 7: D's own steps, here by D's own optimizer, as in their code
-    f_K(G, D) = f(G, D_K(G, D))                       eq. 8
-    G descends f_K, differentiating through all K steps; D ascends f as ever     eq. 9, 10
+    f(G, D)   = E log D(x) + E log(1 - D(G(z)))       D(x) = sigmoid(l(x))
+    D_0 = D,    D_k+1 = D_k + rate grad_D f(G, D_k)   D's own steps, here by D's own optimizer, as in their code
+    f_K(G, D) = f(G, D_K(G, D))
+    G descends f_K, differentiating through all K steps; D ascends f as ever
 
 x (n, ...); z (n, d); the net D returns logits (n,). All K steps are of one batch. One turn, in which both move at once;
 K = 0 is the GAN of the minimax game.
@@ -22,7 +22,7 @@ from energan.terms import adversarial
 
 def discriminator_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
     """-f(G, D)."""
-    real, fake = p.D(b.x), p.D(p.G(b.z))
+    real, fake = p.D(b.x), p.D(p.G(b.z).detach())
     loss = adversarial.discriminator(real, fake)
     sure = adversarial.probability
     return loss, {"loss": loss, "D(x)": sure(real).mean(), "D(G(z))": sure(fake).mean()}
@@ -30,13 +30,15 @@ def discriminator_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
 
 def generator_loss(p: Players, b: Batch, steps: int) -> tuple[Tensor, Logs]:
     """f_K(G, D)."""
+    fake = p.G(b.z)  # the slopes of D's steps depend on it, and G learns through them
 
     def loss(weights: Weights, p: Players) -> Tensor:
-        return discriminator_loss(p.move(D=weights), b)[0]
+        D = p.move(D=weights).D
+        return adversarial.discriminator(D(b.x), D(fake))
 
     for _ in range(steps):
         p = p.stepped(D=grad(loss)(p.weights("D"), p))
-    value = -discriminator_loss(p, b)[0]
+    value = -loss(p.weights("D"), p)
     return value, {"f_K": value}
 
 

@@ -1,9 +1,10 @@
-"""`fgan-1d`: a Gaussian fitted to a mixture under each divergence.  Nowozin et al. 2016, arXiv:1606.00709, section 3.
+"""`fgan-1d`: a Gaussian fitted to a mixture under each divergence.  Nowozin et al. 2016, arXiv:1606.00709, section 2.
 
 G(z) = mu + sigma z, V two layers of 64 tanh units, the target 0.67 N(2, 2) + 0.33 N(-1, 0.255^2) (data/toys.py). Each
 divergence has a best Gaussian of its own, found by quadrature; the game should find it without knowing a density.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PAPER = ("kl", "reverse-kl", "jensen-shannon", "jeffrey", "pearson")  # the columns of its table 2
+PAPER = ("kl", "reverse-kl", "jensen-shannon", "jeffrey", "pearson")  # the paper's own
 METHODS = {"single-step": 0, "double-loop": 5}  # turns of V before each of G; 0: both at once
 LINE = torch.linspace(-5.0, 8.0, 261)[:, None]  # of the pictures
 TARGET = two_gaussians()
@@ -64,11 +65,18 @@ def _play(s: Study, name: str, method: str, seeds: Sequence[int], steps: int, ba
     return s.trial(f"{name}-{method}", build, _watch, steps=steps, looks=looks)
 
 
+def _score(mu: float, sigma: float, name: str) -> float:
+    """NaN for a Gaussian that quadrature cannot hold: training diverged, and the others still count."""
+    try:
+        return divergence(TARGET.log_density, gaussian(mu, sigma), name)
+    except UserError:
+        return math.nan
+
+
 def _scores(seen: Seen, names: Sequence[str]) -> Tensor:
     """(N, k): each trained Gaussian's divergence from the target, by quadrature."""
     models = zip(seen["mu"][-1].tolist(), seen["sigma"][-1].tolist(), strict=True)
-    rows = [[divergence(TARGET.log_density, gaussian(*model), name) for name in names] for model in models]
-    return torch.tensor(rows, dtype=torch.float64)
+    return torch.tensor([[_score(*model, name) for name in names] for model in models], dtype=torch.float64)
 
 
 def _scene(seen: Mapping[str, Seen], look: int) -> "Figure":
@@ -165,7 +173,7 @@ def _write(
     s.table("Learned Gaussians beside the best ones", heads, rows, "Mean ± standard deviation over seeds.")
     results = {}
     for method, scored in scores.items():
-        table = torch.stack([scored[name].mean(0) for name in names])  # trained by, scored by
+        table = torch.stack([scored[name].nanmean(0) for name in names])  # trained by, scored by
         least = table.argmin(0)
         rows = [
             [name, *(f"**{v:.3f}**" if least[j] == i else f"{v:.3f}" for j, v in enumerate(table[i].tolist()))]

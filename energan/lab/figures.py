@@ -53,7 +53,9 @@ def field(axes: "Axes", reading: "Tensor", extent: float) -> None:
     side = round(len(reading) ** 0.5)
     ranks = reading.argsort().argsort().view(side, side) / len(reading)
     box = (-extent, extent, -extent, extent)
-    axes.imshow(ranks.numpy(), cmap=FIELD, origin="lower", extent=box, vmin=0, vmax=1, alpha=0.7, interpolation="bilinear")
+    axes.imshow(
+        ranks.numpy(), cmap=FIELD, origin="lower", extent=box, vmin=0, vmax=1, alpha=0.7, interpolation="bilinear"
+    )
 
 
 def points(axes: "Axes", x: "Tensor", colour: str, size: float = 2.0) -> None:

@@ -49,7 +49,8 @@ def divergence(
 ) -> float:
     """D_f(P||Q) in nats; f is a row of `energan.terms.divergence.DIVERGENCES` or a convex function of the ratio p/q.
 
-    Where p/q is beyond e^+-300, it is taken for that: an infinite divergence comes out as a huge number.
+    Where p/q is beyond e^+-300, it is taken for that. An infinite divergence comes out as a huge number, or, where it
+    diverges only far out, as what lies within the range: widen it to see.
 
     Raises UserError for an unknown name, a range or number of points that is none, or a density that is not
     normalised on the points (less than all but 1e-3 of its mass lies there, or it is narrower than their spacing).

@@ -10,7 +10,7 @@ Weights are uniform with their deviations, sqrt(4 / (in + out)) for convolutions
 layers, in and out counting what a number sums over and goes to; biases 0. Padding is symmetric (theirs has its
 odd pixel on one side).
 
-`mlp_generator` is the G that only WGAN trained: Arjovsky et al. 2017, arXiv:1701.07875, section 4.3.
+`mlp_generator` is the G with which WGAN trained and GAN did poorly: Arjovsky et al. 2017, arXiv:1701.07875, 4.3.
 """
 
 from math import prod

@@ -59,7 +59,7 @@ class Many:
         }
         self._generators = [torch.Generator(self._device).manual_seed(seed) for seed in seeds]
         self.t = self._draws = 0
-        turns = {turn: self._batched(moves) for turn, moves in self.game.turns.items()}
+        turns = {turn: self._batched(turn, moves) for turn, moves in self.game.turns.items()}
         self._turns = {k: torch.compile(f, fullgraph=True, dynamic=False) if compile else f for k, f in turns.items()}
 
     def _stack(self, trees: Sequence[Mapping[str, Tensor]]) -> Tree:
@@ -72,7 +72,7 @@ class Many:
         return len(self._generators)
 
     def step(self) -> Logs:
-        """Plays step t's turns in all models; gives their logs, (N,) each, keyed "player/name"."""
+        """Plays step t's turns in all models; gives their logs, (N,) each, keyed "turn/name"."""
         logs: Logs = {}
         for turn in self.game.order(self.t):
             trees = [
@@ -92,7 +92,7 @@ class Many:
         self.t += 1
         return logs
 
-    def _batched(self, moves: tuple[Move, ...]) -> Any:
+    def _batched(self, called: str, moves: tuple[Move, ...]) -> Any:
         """(weights, moments, batch, t, rates) of N models -> (weights, moments, logs) after one turn."""
 
         def turn(
@@ -110,7 +110,7 @@ class Many:
                 movers = {name: weights[name] for name in move.min + move.max}
                 value = partial(_value, self._nets, move.objective, weights, learners, b)
                 slopes, (_, new) = grad_and_value(value, has_aux=True)(movers)
-                logs |= move.named(new)
+                logs |= move.named(new, called, len(moves))
                 for name, slope in slopes.items():
                     sign = -1 if name in move.max else 1
                     before = grads.get(name, dict.fromkeys(slope, 0))

@@ -63,7 +63,7 @@ class One:
         return net.train(player.optimizer is not None)  # a frozen net neither drops nor normalises by the batch
 
     def step(self) -> Logs:
-        """Plays step t's turns; gives their logs, () each and not synchronised, keyed "player/name"."""
+        """Plays step t's turns; gives their logs, () each and not synchronised, keyed "turn/name"."""
         logs: Logs = {}
         for turn in self.game.order(self.t):
             logs |= self._turn(turn)
@@ -82,7 +82,8 @@ class One:
         logs: Logs = {}
         players = self.players
         for move in self.game.turns[turn]:
-            logs |= self._backward(move, players, b)
+            new = self._backward(move, players, b)
+            logs |= move.named(new, turn, len(self.game.turns[turn]))
         # every move of the turn has its gradient from the same point: now all players step
         with torch.no_grad():
             for name in dict.fromkeys(name for move in self.game.turns[turn] for name in move.min + move.max):
@@ -114,9 +115,8 @@ class One:
         self._negate(move.max)
         loss.backward()
         self._negate(move.max)
-        return move.named(
-            {k: v.detach().clone() for k, v in logs.items()}
-        )  # of a weight itself (BEGAN's k), what it was
+        # a log may be a weight itself (BEGAN's k), which is about to change in place
+        return {k: v.detach().clone() for k, v in logs.items()}
 
     def _negate(self, names: tuple[str, ...]) -> None:
         for name in names:

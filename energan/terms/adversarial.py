@@ -42,7 +42,7 @@ def non_saturating(fake: Float[Tensor, " m"]) -> Float[Tensor, ""]:
 def wasserstein(real: Float[Tensor, " n"], fake: Float[Tensor, " m"]) -> Float[Tensor, ""]:
     """E f(G(z)) - E f(x), what the critic minimises: minus its estimate of the distance.
 
-    Arjovsky, Chintala & Bottou 2017, arXiv:1701.07875, eq. 3, for f that are 1-Lipschitz.
+    Arjovsky, Chintala & Bottou 2017, arXiv:1701.07875, eq. 2 and 3, for f that are 1-Lipschitz.
     """
     return wide(fake).mean() - wide(real).mean()
 

@@ -1,7 +1,7 @@
-"""f-divergences and their variational bounds.  Nowozin, Cseke & Tomioka 2016, arXiv:1606.00709, tables 1, 2 and 6.
+"""f-divergences and their variational bounds.  Nowozin, Cseke & Tomioka 2016, arXiv:1606.00709, its tables.
 
     D_f(P||Q) = E_Q[f(p(x)/q(x))] >= F = E_P[T(x)] - E_Q[f*(T(x))]     eq. 4;  f*(t) = sup_u (u t - f(u))
-    T(x) = g(V(x)), V any real number                                   eq. 6;  equal for T = f'(p/q)
+    T(x) = g(V(x)), V any real number                                   section 2.4;  equal for T = f'(p/q)
 
 P is the data, Q the generator; V ascends F, G descends it. x is taken for real where T(x) > f'(1), the threshold.
 
@@ -9,8 +9,8 @@ Rows are the paper's, less two constants: D_f is 0 for P = Q in every row but "g
 twice the usual JSD. "pearson" and "total-variation" have f* of the whole line: for t < -2 and t < -1/2, where no best
 critic is, u < 0 would attain it. Logarithms are natural, divergences in nats.
 
-A departure: where e^V or e^-V occurs, V beyond +-30 (a density ratio of 1e13) is bent to +-(30 + log(1 + |V| - 30)),
-which makes a line of the exponential: values and gradients stay finite. Within +-30 nothing changes.
+A departure: where e^V or e^-V would overflow, V beyond 30 or below -30 is bent to +-(30 + log(1 + |V| - 30)), which
+makes a line of the exponential: values and gradients stay finite. Elsewhere nothing changes.
 """
 
 from collections.abc import Callable
@@ -47,7 +47,11 @@ class Divergence(NamedTuple):
 
 
 def _bent(v: Tensor) -> Tensor:
-    return v.clamp(-BEND, BEND) + v.sign() * (v.abs() - BEND).relu().log1p()
+    return v.clamp(max=BEND) + (v - BEND).relu().log1p()
+
+
+def _bent_below(v: Tensor) -> Tensor:
+    return -_bent(-v)
 
 
 def _jeffrey_conjugate(t: Tensor) -> Tensor:
@@ -75,8 +79,8 @@ DIVERGENCES: dict[str, Divergence] = {
     "reverse-kl": Divergence(
         f=lambda u: -u.log(),
         conjugate=lambda t: -1 - (-t).log(),
-        activation=lambda v: -(-_bent(v)).exp(),
-        composed=lambda v: _bent(v) - 1,
+        activation=lambda v: -(-_bent_below(v)).exp(),
+        composed=lambda v: _bent_below(v) - 1,
         threshold=-1.0,
     ),
     "pearson": Divergence(
@@ -89,15 +93,15 @@ DIVERGENCES: dict[str, Divergence] = {
     "neyman": Divergence(
         f=lambda u: (1 - u).square() / u,
         conjugate=lambda t: 2 - 2 * (1 - t).sqrt(),
-        activation=lambda v: -(-_bent(v)).expm1(),
-        composed=lambda v: -2 * (-_bent(v) / 2).expm1(),
+        activation=lambda v: -(-_bent_below(v)).expm1(),
+        composed=lambda v: -2 * (-_bent_below(v) / 2).expm1(),
         threshold=0.0,
     ),
     "squared-hellinger": Divergence(
         f=lambda u: (u.sqrt() - 1).square(),
         conjugate=lambda t: t / (1 - t),
-        activation=lambda v: -(-_bent(v)).expm1(),
-        composed=lambda v: _bent(v).expm1(),
+        activation=lambda v: -(-_bent_below(v)).expm1(),
+        composed=lambda v: _bent(_bent_below(v)).expm1(),
         threshold=0.0,
     ),
     "jeffrey": Divergence(
@@ -132,7 +136,7 @@ DIVERGENCES: dict[str, Divergence] = {
 
 
 def variational(divergence: Divergence, real: Float[Tensor, " n"], fake: Float[Tensor, " m"]) -> Float[Tensor, ""]:
-    """F = E_P[g(V(x))] - E_Q[f*(g(V(x)))] from the critic's outputs V (eq. 6): at most D_f(P||Q).
+    """F = E_P[g(V(x))] - E_Q[f*(g(V(x)))] from the critic's outputs V (section 2.4): at most D_f(P||Q).
 
     V ascends it, G descends it.
     """
@@ -140,5 +144,8 @@ def variational(divergence: Divergence, real: Float[Tensor, " n"], fake: Float[T
 
 
 def divergence_trick(divergence: Divergence, fake: Float[Tensor, " m"]) -> Float[Tensor, ""]:
-    """E_Q[g(V(x))]: what G ascends in place of descending F (section 3.2), with a gradient where V is sure."""
+    """E_Q[g(V(x))]: what G ascends in place of descending F (section 3.2), with a gradient where V is sure.
+
+    Of total variation, whose f*(t) is t, both are the same, and vanish there.
+    """
     return divergence.activation(wide(fake)).mean()

@@ -1,5 +1,5 @@
 """Losses that make real samples' energies low and fakes' high.  LeCun, Chopra, Hadsell, Ranzato & Huang 2006,
-"A tutorial on energy-based learning", table 1; a fake plays the most offending answer.
+"A tutorial on energy-based learning", table 1 (lvq2: as in its text); a fake plays the most offending answer.
 
     LOSSES[name](Ec, Ei, margin, scale) -> (n,), per sample: the mean over the batch comes after
 

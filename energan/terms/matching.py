@@ -114,7 +114,7 @@ def _between(cost: Tensor, epsilon: Number, iterations: int) -> Tensor:
 
 
 def _within(cost: Tensor, epsilon: Number, iterations: int) -> Tensor:
-    """Both potentials are the same one: averaged steps, which at least halve its error each (Feydy et al., eq. 25)."""
+    """Both potentials are the same one: averaged steps, which in the end halve its error at least (Feydy et al.)."""
     c = cost.detach()
     f = torch.zeros_like(c[0])
     for e in _schedule(c, epsilon, iterations):

@@ -1,7 +1,7 @@
 """Penalties on a critic's gradient with respect to its input.
 
     WGAN-GP   E (||grad D(x^)||_2 - 1)^2,  x^ = eps x + (1 - eps) x~    Gulrajani et al. 2017, arXiv:1704.00028, eq. 3
-    R1, R2    E ||grad D(x)||_2^2, x real (R1) or fake (R2)             Mescheder et al. 2018, arXiv:1801.04406, eq. 9
+    R1, R2    E ||grad D(x)||_2^2, x real (R1) or fake (R2)             Mescheder et al. 2018, arXiv:1801.04406
 
 A critic is a callable (n, *d) -> (n,) whose i-th output depends on its i-th input alone (no batch norm), such as p.D.
 The penalties can be differentiated with respect to its weights. Norms are over all numbers of an example.
@@ -54,6 +54,14 @@ def wgan_gp(
     return (gradient_norms(critic, interpolate(real, fake, eps)) - 1).square().mean()
 
 
+def reading_and_slope(critic: Critic, x: Float[Tensor, " n *d"]) -> tuple[Float[Tensor, " n"], Float[Tensor, ""]]:
+    """(D(x), E ||grad D(x)||_2^2) from one pass of the critic: what `zero_centred` gives, and what it was taken of."""
+    found = torch.func.vjp(lambda x: wide(critic(x)), x)
+    reading, pull = found[0], found[1]
+    (slope,) = pull(torch.ones_like(reading))
+    return reading, wide(slope).flatten(1).square().sum(1).mean()
+
+
 def zero_centred(critic: Critic, x: Float[Tensor, " n *d"]) -> Float[Tensor, ""]:
     """E ||grad D(x)||_2^2: R1 of real examples, R2 of fakes. The factor (the papers' gamma / 2) is the caller's."""
-    return _squared_norms(critic, x).mean()
+    return reading_and_slope(critic, x)[1]
