@@ -1,6 +1,7 @@
-"""Digits by the other games of a discriminator. The first GAN has its own nets; all others share DCGAN's, to compare.
+"""Digits by the other games of a discriminator. The first GAN has its own nets; all others share DCGAN's generator.
 
-R3GAN's penalties and the unrolled steps ask for a D without batch norm, and the spectral norm takes its place.
+Their D is DCGAN's, or WGAN-GP's critic where batch norm is out: R3GAN's penalties are of single images, the spectral
+norm takes its place in hinge GAN, and unrolled GAN goes without by choice.
 """
 
 from typing import TYPE_CHECKING, Literal
@@ -127,7 +128,7 @@ def fgan_mnist(
             (neyman, reverse-kl, kl, jeffrey) may explode at the start, and train at a lower --lr if at all.
         critic_steps: Turns of V before each of G; 0 for the single-step method, in which both move at once.
         loss: What G descends: the bound itself, or -E g(V(G(z))) (the paper's trick, section 3.2).
-        nets: DCGAN's (conv), or the fully connected ones of the paper's MNIST experiment (mlp).
+        nets: DCGAN's (conv), or fully connected ones after the paper's (mlp).
     """
     from energan.games import GAMES
     from energan.optimizers import Adam
@@ -238,7 +239,7 @@ def r3gan_mnist(
     device: str = "auto",
     compile: bool = False,
 ) -> "Run":
-    """R3GAN's objective (arXiv:2501.05441): relativistic, with penalties on both slopes; DCGAN's nets, not its own.
+    """R3GAN's objective (arXiv:2501.05441): relativistic, with penalties on both slopes; small nets, not its own.
 
     Args:
         gamma: Weight of the penalties R1 and R2, half of it each.
