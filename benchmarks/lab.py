@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from benchmarks.engine import alternate, machine, table
 from energan.data.toys import ring, source
-from energan.lab.modes import SYSTEMS, Settings
+from energan.lab.systems import SYSTEMS, Settings
 from energan.noise import seeded
 from energan.play import Many, One
 

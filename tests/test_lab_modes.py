@@ -9,7 +9,8 @@ import torch
 from energan.data.toys import mixture, ring, source
 from energan.errors import UserError
 from energan.lab import STUDIES
-from energan.lab.modes import SYSTEMS, Settings, samples, square, watch
+from energan.lab.modes import samples, square, watch
+from energan.lab.systems import SYSTEMS, Settings
 from energan.metrics.modes import modes
 from energan.noise import seeded
 from energan.play import Many, One

@@ -6,19 +6,13 @@ The command line is made from their signatures and docstrings. Nothing heavy is 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from energan.recipes.discriminators import (
-    fgan_mnist,
-    hinge_mnist,
-    lsgan_mnist,
-    maxout_gan_mnist,
-    r3gan_mnist,
-    unrolled_mnist,
-)
+from energan.recipes.discriminators import fgan_mnist, maxout_gan_mnist, unrolled_mnist
 from energan.recipes.energies import began_mnist, energy_losses_mnist
 from energan.recipes.images import dcgan_64, ebgan_pt_64
 from energan.recipes.matching import energy_distance_mnist, gmmn_mnist, sinkhorn_mnist
 from energan.recipes.mnist import ebgan_mnist, ebgan_pt_mnist, gan_mnist
 from energan.recipes.wasserstein import wgan_gp_mnist, wgan_gp_stacked, wgan_mnist
+from energan.recipes.yardsticks import hinge_mnist, lsgan_mnist, r3gan_mnist
 
 if TYPE_CHECKING:
     from energan.runs import Run

@@ -36,6 +36,10 @@ NUMBERS = {
     "margin": "m: the energy up to which generated images are pushed",
     "pt": "weight of the pull-away term in the generator's loss",
     "smoothing": "real images are given the target 1 − smoothing",
+    "penalty": "weight of the charge for slopes other than 1 in the critic's loss",
+    "gamma": "R3GAN: weight of the charge for slopes in D's loss; BEGAN: the share of L(x) that L(G(z)) is held at",
+    "epsilon": "weight of the transport's entropy, in units of its cost",
+    "scale": "the energy loss's own factor, where it has one",
 }
 
 SETTINGS = {  # of run.json, in the order shown
