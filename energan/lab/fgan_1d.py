@@ -155,6 +155,10 @@ def fgan_1d(
         animate(partial(_scene, seen["single-step"]), frames, s.folder / "training.gif")
 
 
+def _short(value: float) -> str:
+    return f"{value:.3f}" if value < 1000 else f"{value:.1e}"
+
+
 def _write(
     s: Study,
     names: Sequence[str],
@@ -176,7 +180,7 @@ def _write(
         table = torch.stack([scored[name].nanmean(0) for name in names])  # trained by, scored by
         least = table.argmin(0)
         rows = [
-            [name, *(f"**{v:.3f}**" if least[j] == i else f"{v:.3f}" for j, v in enumerate(table[i].tolist()))]
+            [name, *(f"**{_short(v)}**" if least[j] == i else _short(v) for j, v in enumerate(table[i].tolist()))]
             for i, name in enumerate(names)
         ]
         each = torch.stack([scored[name] for name in names], 1)  # (N, trained by, scored by)
