@@ -37,7 +37,7 @@ def animate(draw: "Callable[[int], Figure]", frames: int, path: Path, *, seconds
     for i in range(frames):
         buffer = BytesIO()
         draw(i).savefig(buffer, format="png")
-        images.append(Image.open(buffer).convert("RGB").quantize(128, dither=Image.Dither.NONE))
+        images.append(Image.open(buffer).convert("RGB").quantize(64, dither=Image.Dither.NONE))
     durations = [int(1000 * seconds)] * (frames - 1) + [2000]
     write(
         path,
