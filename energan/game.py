@@ -86,7 +86,7 @@ class Players:
                 f"this game has no player {name!r}; it has {', '.join(self.__dict__.get('_nets', ()))}"
             )
         if name in self._weights:
-            return partial(functional_call, self._nets[name], self._weights[name])
+            return partial(_call, self._nets[name], self._weights[name])
         return self._nets[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -112,6 +112,10 @@ class Players:
             after, learners[name] = learners[name].step({k: before[k] for k in learning}, learning)
             weights[name] = {**before, **after}
         return Players(self._nets, weights, learners)
+
+
+def _call(net: nn.Module, weights: Weights, *arguments: Any) -> Any:
+    return functional_call(net, weights, arguments)
 
 
 @final

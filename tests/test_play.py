@@ -490,3 +490,10 @@ def test_a_projection_holds_after_each_step_in_both_ways_of_playing():
     other = game(1)._replace(players={**players, "f": players["f"]._replace(projection=Clip(-1.0, 1.0))})
     with pytest.raises(UserError, match="projections; player 'f' differs"):
         Many([game(0), other], [lambda k: data] * 2, seeds=[0, 1])
+
+
+def test_a_rebound_player_takes_as_many_arguments_as_its_net():
+    net = nn.Bilinear(2, 3, 1)
+    players = Players({"D": net}).move(D={k: 2 * w for k, w in net.named_parameters()})
+    a, b = torch.randn(4, 2), torch.randn(4, 3)
+    assert torch.allclose(players.D(a, b), 2 * net(a, b))
