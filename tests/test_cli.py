@@ -313,7 +313,7 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     [
         ("trian", "there is no command 'trian': did you mean train?"),
         ("", ""),
-        ("zzz", "there is no command 'zzz': there are train, resume, sample"),
+        ("zzz", "there is no command 'zzz': there are train, lab, resume, sample"),
         ("train ebgan-pt-mnits", "there is no recipe 'ebgan-pt-mnits': did you mean ebgan-pt-mnist?"),
         ("sample run --n 0", "--n must be 1 or more, got 0"),
         ("sample run --n -3", "--n must be 1 or more, got -3"),
@@ -344,6 +344,10 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ("train ebgan-pt-mnist --data digist --out new", "there is no digist: did you mean 'digits'?"),
         ("train ebgan-pt-mnist --data file --out new", "file is none of what can be loaded"),
         ("train ebgan-pt-mnist --data empty --out new", "empty holds no images"),
+        ("lab rong", "there is no study 'rong': did you mean"),
+        ("lab ring --systems VAE --out new", "--systems: there is no 'VAE'"),
+        ("lab ring --out file/new", "cannot write file/new/study.json"),
+        ("lab ring --out run", "run is there already and is no study"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_sentence_and_leaves_nothing(

@@ -11,12 +11,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from energan.cli import main
 from energan.data.toys import ring, source
 from energan.errors import UserError
 from energan.game import Batch
 from energan.games import GAMES
 from energan.lab.figures import animate, bare, field, panels, points, save, spread
-from energan.lab.study import Stopped, study
+from energan.lab.study import Stopped, Study, study
 from energan.nets.perceptron import Perceptron
 from energan.noise import seeded
 from energan.play import Many
@@ -135,3 +136,42 @@ def test_a_batch_needs_no_games_to_be_looked_at() -> None:
     many = models()
     drawn = many.game.sample(many.players(1), Batch({"z": torch.randn(3, 2)}))
     assert drawn.shape == (3, 2)
+
+
+def test_the_command_tells_where_it_wrote_and_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = [
+        "lab",
+        "ring",
+        "--systems",
+        "GAN",
+        "--seeds",
+        "2",
+        "--steps",
+        "4",
+        "--batch",
+        "8",
+        "--width",
+        "4",
+        "--looks",
+        "2",
+        "--quiet",
+    ]
+    save_ = Study._save
+
+    def interrupted(self: Study, *arguments: object) -> None:
+        save_(self, *arguments)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr("energan.lab.study.SAVED", 0.0)
+    monkeypatch.setattr(Study, "_save", interrupted)
+    assert main(command) == 130
+    assert "the same command continues exactly here" in capsys.readouterr().out
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "| GAN |" in said and f"figures and numbers: {Path('lab') / 'ring'}" in said
+    assert main(["lab"]) == 0 and "fgan-1d" in capsys.readouterr().out
