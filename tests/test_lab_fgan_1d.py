@@ -19,8 +19,7 @@ TINY = {"seeds": 2, "batch": 64, "looks": 2, "quiet": True}
 
 
 def test_affine_is_shift_and_scale() -> None:
-    G = Affine(2)
-    G.shift.data, G.scale.data = torch.tensor([1.0, 2.0]), torch.tensor([3.0, -1.0])
+    G = Affine(torch.tensor([1.0, 2.0]), torch.tensor([3.0, -1.0]))
     assert G(torch.tensor([[1.0, 1.0]])).tolist() == [[4.0, 1.0]]
 
 

@@ -41,7 +41,7 @@ def _game(name: str, critic_steps: int, steps: int) -> Game:
     schedule = linear_decay(steps // 2, steps)
     V = Perceptron((1, 64, 64, 1), shape=(), activation="tanh")
     return GAMES["fgan"](
-        Affine(1), V, 1, divergence=name, critic_steps=critic_steps,
+        Affine(torch.randn(1) / 2, torch.ones(1)), V, 1, divergence=name, critic_steps=critic_steps,
         optimizer_G=Adam(3e-3, 0.5, schedule=schedule), optimizer_V=Adam(1e-2, 0.5, schedule=schedule),
     )  # fmt: skip
 

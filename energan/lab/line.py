@@ -20,6 +20,7 @@ from energan.lab.figures import FAKE, REAL, panels, save
 from energan.lab.study import Seen, Study
 from energan.metrics.quadrature import divergence, gaussian
 from energan.nets.perceptron import Perceptron
+from energan.nets.toys import Affine
 from energan.noise import seeded
 from energan.optimizers import Adam, linear_decay
 from energan.play import Many
@@ -34,17 +35,6 @@ GAN_PQ = ((0.0, 1.0), (1.0, 2.0))  # (mean, standard deviation) of P and Q: D* r
 FGAN_PQ = ((0.0, 1.0), (0.8, 1.1))  # all nine divergences, and the variances of their estimates, are finite
 FRESH = 2**16  # samples that no critic was trained on
 LOOKS = 12
-
-
-class Affine(nn.Module):
-    """z -> mean + deviation z: a generator whose distribution is known."""
-
-    def __init__(self, mean: Tensor, deviation: Tensor) -> None:
-        super().__init__()
-        self.mean, self.deviation = nn.Parameter(mean.clone()), nn.Parameter(deviation.clone())
-
-    def forward(self, z: Tensor) -> Tensor:
-        return self.mean + self.deviation * z
 
 
 def densities(pq: Sequence[tuple[float, float]]) -> tuple[Tensor, Tensor]:

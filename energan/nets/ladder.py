@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from energan.errors import UserError
 from energan.nets.combinators import COMBINATORS, Combination
 from energan.nets.layers import BatchNorm, fill
-from energan.nets.normalisation import wide
+from energan.precision import wide
 
 EPSILON = 1e-10
 SIZES = (784, 1000, 500, 250, 250, 250, 10)  # the paper's, for permutation-invariant MNIST

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm
 
-from energan.nets.normalisation import WeightNorm, wide
+from energan.nets.normalisation import WeightNorm
 from energan.noise import stream_uniform
+from energan.precision import wide
 
 
 class BatchNorm(nn.Module):

@@ -5,11 +5,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, linear
 
 from energan.errors import UserError
-
-
-def wide(x: Tensor) -> Tensor:
-    """x in float32 or wider."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))
+from energan.precision import wide
 
 
 class WeightNorm(nn.Module):

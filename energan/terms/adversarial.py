@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from energan.terms.precision import wide
+from energan.precision import wide
 
 
 def probability(logits: Float[Tensor, " n"]) -> Float[Tensor, " n"]:

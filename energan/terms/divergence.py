@@ -22,7 +22,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from energan.terms.precision import wide
+from energan.precision import wide
 
 Elementwise = Callable[[Tensor], Tensor]
 

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from energan.terms.precision import wide
+from energan.precision import wide
 
 Kind = Literal["l2", "ssq", "mse"]
 

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from energan.terms.precision import wide
+from energan.precision import wide
 
 Number = Tensor | float
 EnergyLoss = Callable[[Tensor, Tensor, Number, Number], Tensor]

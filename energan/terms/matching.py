@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from energan.terms.precision import wide
+from energan.precision import wide
 
 Number = Tensor | float
 

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from energan.terms.precision import wide
+from energan.precision import wide
 
 Critic = Callable[[Tensor], Tensor]
 
