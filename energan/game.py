@@ -157,8 +157,9 @@ class Game(NamedTuple):
     order    step t -> the turns of that step, one after another; each is played on a fresh batch
     noise    every random number that an equation names; drawn anew for each turn
     numbers  margin, weights, penalties: read as b.margin; tensors in the state, one per model in `many`
-    sample   batch of noise -> images in [-1, 1], (n, c, h, w)
+    sample   batch of noise -> images in [-1, 1], (n, c, h, w); None where a system draws nothing
     energy   batch of data -> how unlike the training data each one is, (n,); None where a system has no such reading
+    logits   batch of data -> of each class, (n, classes), as the classifier is used; None where a system has none
     """
 
     players: dict[str, Player]
@@ -166,5 +167,6 @@ class Game(NamedTuple):
     order: Callable[[int], Sequence[str]]
     noise: dict[str, Noise]
     numbers: dict[str, float]
-    sample: Readout
+    sample: Readout | None
     energy: Readout | None = None
+    logits: Readout | None = None

@@ -26,11 +26,13 @@ class Sampler(nn.Module):
 
     def __init__(self, game: Game, nets: dict[str, nn.Module]) -> None:
         super().__init__()
+        if game.sample is None:
+            raise UserError("this run's system has no generator to draw images with")
         self.nets = nn.ModuleDict(nets)
-        self._game = game
+        self._sample, self._names = game.sample, tuple(game.noise)
 
     def forward(self, *noise: Tensor) -> Tensor:
-        return self._game.sample(Players(dict(self.nets)), Batch(dict(zip(self._game.noise, noise, strict=True))))
+        return self._sample(Players(dict(self.nets)), Batch(dict(zip(self._names, noise, strict=True))))
 
 
 class Energy(nn.Module):
@@ -47,9 +49,23 @@ class Energy(nn.Module):
         return self._energy(Players(dict(self.nets)), Batch({"x": x}))
 
 
+class Classifier(nn.Module):
+    """The game's `logits` as a module: images (n, c, h, w) in [-1, 1] -> (n, classes)."""
+
+    def __init__(self, game: Game, nets: dict[str, nn.Module]) -> None:
+        super().__init__()
+        if game.logits is None:
+            raise UserError("this run's system has no classifier")
+        self.nets = nn.ModuleDict(nets)
+        self._logits = game.logits
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._logits(Players(dict(self.nets)), Batch({"x": x}))
+
+
 @final
 class Model:
-    """`.generator` and `.energy` as modules, and what one does with them."""
+    """`.generator`, `.energy` and `.classifier` as modules, and what one does with them."""
 
     def __init__(self, game: Game, nets: dict[str, nn.Module], device: str = "cpu") -> None:
         self.game, self.nets, self.device = game, nets, torch.device(device)
@@ -58,13 +74,18 @@ class Model:
 
     @property
     def generator(self) -> Sampler:
-        """`sample` as a module."""
+        """`sample` as a module. UserError for a game that draws nothing."""
         return Sampler(self.game, self.nets).eval()
 
     @property
     def energy(self) -> Energy:
         """`energy` as a module. UserError for a game that has no such reading."""
         return Energy(self.game, self.nets).eval()
+
+    @property
+    def classifier(self) -> Classifier:
+        """`logits` as a module. UserError for a game that does not classify."""
+        return Classifier(self.game, self.nets).eval()
 
     def noise(self, n: int, generator: torch.Generator) -> list[Tensor]:
         return [noise(generator, n) for noise in self.game.noise.values()]
@@ -82,6 +103,13 @@ class Model:
         """The energy of each image, in the units that the game was trained in."""
         read = self.energy
         return torch.cat([read(to_unit(chunk.to(self.device))).float().cpu() for chunk in images.split(CHUNK)])
+
+    @torch.no_grad()
+    def probabilities(self, images: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
+        """The probability of each class, for each image."""
+        read = self.classifier
+        chunks = [read(to_unit(chunk.to(self.device))).float().softmax(1).cpu() for chunk in images.split(CHUNK)]
+        return torch.cat(chunks)
 
 
 def ready(one: One, images: UInt8[Tensor, "n c h w"], batch: int, seed: int = 0) -> Model:
@@ -102,13 +130,12 @@ def ready(one: One, images: UInt8[Tensor, "n c h w"], batch: int, seed: int = 0)
     real = iter(chunks)
     players = Players(nets)
 
-    def sample() -> Tensor:
-        noise = dict(zip(game.noise, model.noise(batch, generator), strict=True))
-        return game.sample(players, Batch({**noise, "x": chunks[0]}))
+    def draws() -> Batch:
+        return Batch({**dict(zip(game.noise, model.noise(batch, generator), strict=True)), "x": chunks[0]})
 
-    standing_statistics(nets.values(), sample, STANDING)
-    if game.energy is not None:
-        read = game.energy
+    if (draw := game.sample) is not None:
+        standing_statistics(nets.values(), lambda: draw(players, draws()), STANDING)
+    if (read := game.energy or game.logits) is not None:
         standing_statistics(nets.values(), lambda: read(players, Batch({"x": next(real)})), len(chunks))
     return model
 

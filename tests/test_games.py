@@ -16,6 +16,7 @@ from energan.game import Batch, Game, Learner, Noise, Players, Source
 from energan.games import GAMES
 from energan.nets import autoencoder as convolutional
 from energan.nets import dcgan, mlp
+from energan.nets.ladder import Ladder
 from energan.nets.perceptron import Perceptron
 from energan.noise import normal, seeded, stream
 from energan.optimizers import SGD, Adam
@@ -30,9 +31,10 @@ class Small(NamedTuple):
     """A small game: `build(seed, i)` makes the i-th, whose weights come from `seed` and whose numbers from `i`."""
 
     build: Callable[[int, int], Game]
-    shape: tuple[int, ...]  # of a sample
+    shape: tuple[int, ...]  # of a sample, or of x
     bounded: bool = True  # its energy reading is >= 0
     images: bool = True  # its samples are images in [-1, 1], not points
+    classes: int = 0  # of the labelled x; then there are u without labels too
 
 
 def rates(i: int) -> tuple[Adam, Adam]:
@@ -56,12 +58,27 @@ def _gan(seed: int, i: int, G: Callable[[], nn.Module], D: Callable[[], nn.Modul
         return GAMES["gan"](G(), D(), Z, loss=loss, smoothing=0.1 * i, optimizer_G=g, optimizer_D=d)
 
 
+def _ladder(gain: bool = True) -> nn.Module:
+    """Its decoder gives 0 at the start, so that most of it would have no slope: here each weight is a little off."""
+    net = Ladder((16, 6, 5, 3), gain=gain)
+    with torch.no_grad():
+        for w in net.parameters():
+            w.add_(torch.randn_like(w), alpha=0.1)
+    return net
+
+
+def _of_ladder(seed: int, i: int) -> Game:
+    with seeded(seed):
+        return GAMES["ladder"](_ladder(), sigma=0.3 + 0.1 * i, optimizer_D=rates(i)[0])
+
+
 MLP_G = partial(mlp.Generator, Z, MLP, layers=3, size=8)
 MLP_AE = partial(mlp.Autoencoder, MLP, layers=3, size=6)
 CONV_G = partial(dcgan.Generator, Z, channels=2, size=8, width=4)
 CONV_AE = partial(convolutional.Autoencoder, channels=2, maps=(4, 6))
 MLP_D = partial(mlp.Discriminator, MLP, layers=3, size=8)
 CONV_D = partial(dcgan.Discriminator, channels=2, size=8, width=4)
+LADDER = partial(_ladder, gain=False)
 DROPPED_AE = partial(MLP_AE, dropout=0.5)
 DROPPED_D = partial(MLP_D, dropout=0.5)
 
@@ -106,11 +123,18 @@ SMALL = {
     "energy-distance": Small(toy("energy-distance", ""), POINTS, images=False),
     "energy-losses": Small(partial(_game, name="energy-losses", nets={"G": MLP_G, "D": MLP_AE}, margin=3.0), MLP),
     "energy-losses nll": Small(partial(_game, name="energy-losses", nets={"G": MLP_G, "D": MLP_AE}, loss="nll"), MLP),
+    "ebgan-ln": Small(partial(_game, name="ebgan-ln", nets={"G": MLP_G, "D": LADDER}, switch=1), MLP, classes=3),
+    "ebgan-ln clean": Small(
+        partial(_game, name="ebgan-ln", nets={"G": MLP_G, "D": LADDER}, switch=9, corrupted=False, scaled=False),
+        MLP,
+        classes=3,
+    ),
     "fgan": Small(toy("fgan", "V", divergence="jensen-shannon"), POINTS, bounded=False, images=False),
     "fgan double loop": Small(toy("fgan", "V", critic_steps=2, loss="trick"), POINTS, bounded=False, images=False),
     "fgan trick": Small(toy("fgan", "V", divergence="kl", loss="trick"), POINTS, bounded=False, images=False),
     "gmmn": Small(toy("gmmn", "", widths=(0.5, 2.0)), POINTS, images=False),
     "hinge": Small(toy("hinge", D=critic), POINTS, bounded=False, images=False),
+    "ladder": Small(_of_ladder, MLP, classes=3),
     "lsgan": Small(toy("lsgan"), POINTS, bounded=False, images=False),
     "r3gan": Small(toy("r3gan", D=critic), POINTS, bounded=False, images=False),
     "sinkhorn": Small(toy("sinkhorn", "", epsilon=0.5, iterations=300), POINTS, images=False),
@@ -180,6 +204,39 @@ def hand_began(G, D, k, x, z, gamma, **_):
         return -k.k * (gamma * pixels(x) - pixels(G(z))).item()
 
     return {"all": {"D": d, "G": lambda: pixels(G(z)), "k": balance}}
+
+
+def hand_classified(D, x, y, u, n_x, n_u, sigma):
+    """Cross-entropy by its definition, and the costs of the unlabelled rows."""
+    out = D(torch.cat([x, u]), sigma * torch.cat([n_x, n_u]), len(x))
+    return -(y * (out.logits - out.logits.exp().sum(1, keepdim=True).log())).sum(1).mean(), out.costs
+
+
+def hand_ladder(D, sigma, **batch):
+    data = {k: batch[k] for k in ("x", "y", "u", "n_x", "n_u")}
+
+    def d():
+        ce, costs = hand_classified(D, **data, sigma=sigma)
+        return ce + 1000 * costs[0].mean() + 10 * costs[1].mean() + sum(0.1 * c.mean() for c in costs[2:])
+
+    return {"D": d}
+
+
+def hand_ebgan_ln(G, D, z, n_z, margin, weight, sigma, switch, t, corrupted=True, scaled=True, **batch):
+    data = {k: batch[k] for k in ("x", "y", "u", "n_x", "n_u")}
+
+    def energy(fake):
+        return D(fake, (sigma if corrupted else 0) * n_z).costs[0] * 16
+
+    def real():
+        ce, costs = hand_classified(D, **data, sigma=sigma)
+        return ce + weight * 16 * costs[0].mean()
+
+    def d():
+        m = margin * (1 - t / switch)
+        return real() + (weight if scaled else 1) * sum(max(m - e, 0 * e) for e in energy(G(z).detach())) / len(z)
+
+    return {"D": d, "G": lambda: energy(G(z)).mean(), "L": {"D": real}}
 
 
 def hand_energy_distance(G, x, z, **_):
@@ -315,6 +372,8 @@ BY_HAND = {
     "ebgan convolutional mse": partial(hand_ebgan, measure=mse),
     "ebgan-pt": hand_ebgan,
     "ebgan-pt convolutional": hand_ebgan,
+    "ebgan-ln": hand_ebgan_ln,
+    "ebgan-ln clean": partial(hand_ebgan_ln, corrupted=False, scaled=False),
     "energy-distance": hand_energy_distance,
     "energy-losses": hand_energy_losses,
     "fgan": hand_fgan,
@@ -322,6 +381,7 @@ BY_HAND = {
     "gan simultaneous": hand_gan,
     "gmmn": hand_gmmn,
     "hinge": hand_hinge,
+    "ladder": hand_ladder,
     "lsgan": hand_lsgan,
     "r3gan": hand_r3gan,
     "sinkhorn": hand_sinkhorn,
@@ -335,11 +395,17 @@ CLAMPED = {("wgan", "f"): (-0.1, 0.1), ("began", "k"): (0.0, 1.0)}  # after each
 # ---- helpers ----
 
 
-def images(shape: tuple[int, ...], seed: int = 0, n: int = 5) -> Source:
-    """Batches of noise images; batch k depends on (seed, k) alone."""
+def images(name: str, seed: int = 0, n: int = 5) -> Source:
+    """Batches of noise images, and labels where the game takes them; batch k depends on (seed, k) alone."""
+    shape, classes = SMALL[name].shape, SMALL[name].classes
 
     def source(k: int) -> Mapping[str, Tensor]:
-        return {"x": torch.rand(n, *shape, generator=torch.Generator().manual_seed(100 * seed + k)) * 2 - 1}
+        g = torch.Generator().manual_seed(100 * seed + k)
+        x = torch.rand(n, *shape, generator=g) * 2 - 1
+        if not classes:
+            return {"x": x}
+        y = torch.randint(classes, (n,), generator=g)
+        return {"x": x, "y": torch.eye(classes)[y], "u": torch.rand(n, *shape, generator=g) * 2 - 1}
 
     return source
 
@@ -348,13 +414,13 @@ def one(name: str, seed: int = 0, i: int = 0, only: str | None = None, **setting
     game = SMALL[name].build(seed, i)
     if only:
         game = game._replace(order=lambda t: (only,))
-    return One(game, images(SMALL[name].shape, seed), seed=seed, **settings)
+    return One(game, images(name, seed), seed=seed, **settings)
 
 
 def batch(name: str, game: Game, dtype: torch.dtype = torch.float64, n: int = 5) -> Batch:
     """One turn's data, noise and numbers."""
     g = torch.Generator().manual_seed(7)
-    data = {k: v.to(dtype) for k, v in images(SMALL[name].shape, n=n)(0).items()}
+    data = {k: v.to(dtype) for k, v in images(name, n=n)(0).items()}
     noise = {k: f(g, n).to(dtype) for k, f in game.noise.items()}
     numbers = {k: torch.tensor(v, dtype=dtype) for k, v in game.numbers.items()}
     return Batch({**data, **noise, **numbers, "t": torch.tensor(0), "key": torch.tensor(5)})
@@ -435,6 +501,8 @@ def test_losses_are_finite_and_float32(name, precision):
 @small
 def test_samples_are_images_in_minus_one_to_one(name):
     game = SMALL[name].build(0, 0)
+    if game.sample is None:
+        return
     for player in game.players.values():
         for w in player.net.parameters():
             w.data.mul_(100)  # trained weights may be large
@@ -460,6 +528,21 @@ def test_energy_reading(name):
     torch.testing.assert_close(game.energy(players, Batch({"x": b.x[2:3]})), reading[2:3])  # of x alone, and alone
 
 
+@small
+def test_classes_are_read_off_each_image_alone(name):
+    game = SMALL[name].build(0, 0)
+    assert (game.logits is None) == (SMALL[name].classes == 0)
+    if game.logits is None:
+        return
+    players = float64(game)
+    for who in players:
+        getattr(players, who).eval()
+    b = batch(name, game)
+    logits = game.logits(players, Batch({"x": b.x}))
+    assert logits.shape == (5, SMALL[name].classes) and bool(logits.isfinite().all())
+    torch.testing.assert_close(game.logits(players, Batch({"x": b.x[2:3]})), logits[2:3])
+
+
 def torchs(optimizer, weights) -> torch.optim.Optimizer:
     """torch's own optimizer with the same settings."""
     weights = list(weights)
@@ -480,16 +563,16 @@ def test_two_steps_are_the_papers_equations(name):
         drawn: dict[str, list[Tensor]] = {k: [] for k in game.noise}
 
         noisy = {k: recorded(noise, drawn[k]) for k, noise in game.noise.items()}
-        player = One(game._replace(noise=noisy), images(SMALL[name].shape), precision="fp64")
+        player = One(game._replace(noise=noisy), images(name), precision="fp64")
         nets = {k: p.net.double() for k, p in SMALL[name].build(3, i).players.items()}
         optimizers = {who: torchs(p.optimizer, nets[who].parameters()) for who, p in game.players.items()}
         count = 0
         for t in range(2):
             player.step()
             for turn in game.order(t):
-                x = images(SMALL[name].shape)(count)["x"].double()
+                data = {k: v.double() for k, v in images(name)(count).items()}
                 noise = {k: tensors[count].double() for k, tensors in drawn.items()}
-                losses = BY_HAND[name](**nets, x=x, **noise, **game.numbers, optimizers=optimizers)[turn]
+                losses = BY_HAND[name](**nets, **data, **noise, **game.numbers, optimizers=optimizers, t=t)[turn]
                 losses = losses if isinstance(losses, dict) else {turn: losses}
                 grads = {who: torch.autograd.grad(loss(), list(nets[who].parameters())) for who, loss in losses.items()}
                 for who, slope in grads.items():  # all have theirs from the same point
@@ -510,7 +593,7 @@ def test_many_models_are_each_the_model_alone(name):
     alone = [one(name, seed=i, i=i, precision="fp64") for i in range(count)]
     many = Many(
         [SMALL[name].build(i, i) for i in range(count)],
-        [images(SMALL[name].shape, i) for i in range(count)],
+        [images(name, i) for i in range(count)],
         seeds=range(count),
         precision="fp64",
     )
@@ -536,7 +619,7 @@ def test_a_saved_state_continues_identically(name):
     middle = copy(whole.state())
     for _ in range(2):
         last = whole.step()
-    other = One(SMALL[name].build(9, 0), images(SMALL[name].shape, 0), seed=9, average=average)
+    other = One(SMALL[name].build(9, 0), images(name), seed=9, average=average)
     for player in (other, resumed):
         player.load(middle)
         player.step()
@@ -548,7 +631,7 @@ def test_a_saved_state_continues_identically(name):
 @small
 def test_a_saved_state_of_many_continues_identically(name):
     def many(seed: int) -> Many:
-        sources = [images(SMALL[name].shape, i) for i in range(2)]
+        sources = [images(name, i) for i in range(2)]
         return Many([SMALL[name].build(seed, i) for i in range(2)], sources, seeds=[seed, seed + 1])
 
     whole = many(0)
@@ -576,7 +659,7 @@ def test_compiles_without_a_graph_break_and_equals_eager(name):
 @pytest.mark.usefixtures("trace_only")
 def test_the_batched_turn_compiles_without_a_graph_break_and_equals_eager(name):
     def many(compile: bool) -> Many:
-        sources = [images(SMALL[name].shape, i) for i in range(2)]
+        sources = [images(name, i) for i in range(2)]
         games = [SMALL[name].build(i, i) for i in range(2)]
         return Many(games, sources, seeds=[0, 1], precision="fp64", compile=compile)
 
@@ -602,7 +685,7 @@ def test_generated_code_of_many_equals_eager():
     logs = []
     for compile in (False, True):
         games = [SMALL["autoencoder"].build(i, i) for i in range(2)]
-        many = Many(games, [images(MLP)] * 2, seeds=[0, 1], compile=compile)
+        many = Many(games, [images("autoencoder")] * 2, seeds=[0, 1], compile=compile)
         many.step()
         logs.append(many.step())
     assert all(torch.allclose(logs[0][k], logs[1][k], rtol=1e-4, atol=1e-6) for k in logs[0])

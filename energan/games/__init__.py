@@ -6,12 +6,14 @@ from energan.game import Game
 from energan.games.autoencoder import autoencoder
 from energan.games.began import began
 from energan.games.ebgan import ebgan, ebgan_pt
+from energan.games.ebgan_ln import ebgan_ln
 from energan.games.energy_distance import energy_distance
 from energan.games.energy_losses import energy_losses
 from energan.games.fgan import fgan
 from energan.games.gan import gan
 from energan.games.gmmn import gmmn
 from energan.games.hinge import hinge
+from energan.games.ladder import ladder
 from energan.games.lsgan import lsgan
 from energan.games.r3gan import r3gan
 from energan.games.sinkhorn import sinkhorn
@@ -24,12 +26,14 @@ GAMES: dict[str, Callable[..., Game]] = {
     "began": began,
     "ebgan": ebgan,
     "ebgan-pt": ebgan_pt,
+    "ebgan-ln": ebgan_ln,
     "energy-distance": energy_distance,
     "energy-losses": energy_losses,
     "fgan": fgan,
     "gan": gan,
     "gmmn": gmmn,
     "hinge": hinge,
+    "ladder": ladder,
     "lsgan": lsgan,
     "r3gan": r3gan,
     "sinkhorn": sinkhorn,

@@ -42,8 +42,10 @@ def samples(many: Many, n: int, seed: int = 0) -> Tensor:
     """(N, n, d): n samples of each model, from the same noise."""
     generator = torch.Generator().manual_seed(seed)
     noise = Batch({name: draw(generator, n) for name, draw in many.game.noise.items()})
+    draw_from = many.game.sample
+    assert draw_from is not None  # all systems of these studies draw
     with torch.no_grad():
-        return torch.stack([many.game.sample(many.players(i), noise) for i in range(len(many))])
+        return torch.stack([draw_from(many.players(i), noise) for i in range(len(many))])
 
 
 def square(extent: float, side: int) -> Tensor:

@@ -1,0 +1,84 @@
+"""The ladder network: a classifier from few labels that denoises its layers.  Rasmus et al. 2015, arXiv:1507.02672.
+
+    L(x, y, u) = CE(corrupted logits of x, y) + sum_l lambda_l C_l(u)      C_l: nets/ladder.py
+    L(x, y)    = CE(corrupted logits of x, y)                              the supervised baseline, no lambdas
+
+x (n, ...) labelled, y (n, classes) one-hot, u (n, ...) unlabelled, images in [-1, 1]; n_x, n_u ~ N(0, sigma^2) are the
+noise of all layers, (n, sum of their widths). D is a nets.ladder.Ladder, named as in the EBGAN whose discriminator it
+becomes (games/ebgan_ln.py). In use, labels are read off the clean path.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from energan.errors import UserError
+from energan.game import Batch, Game, Logs, Move, Player, Players
+from energan.nets.ladder import Denoised, Ladder, denoising
+from energan.noise import normal
+from energan.optimizers import Adam, Optimizer
+from energan.precision import wide
+
+# lambda_0 (pixels) upwards, of the authors' runs with 100 labels; layers beyond the last take its weight
+COSTS = {"full": (1000.0, 10.0, 0.1), "bottom": (5000.0, 0.0), "gamma": (0.0, 0.5), "none": (0.0,)}
+
+
+def denoised(p: Players, b: Batch) -> Denoised:
+    """Both kinds of rows through the ladder, corrupted."""
+    noise = b.sigma * torch.cat([b.n_x, b.n_u])
+    return p.D(torch.cat([b.x, b.u]), noise, len(b.x))
+
+
+def loss(p: Players, b: Batch, lambdas: tuple[float, ...]) -> tuple[Tensor, Logs]:
+    logits, costs = denoised(p, b)
+    ce = cross_entropy(wide(logits), b.y)
+    return ce + denoising(costs, lambdas), {"CE": ce, **{f"C_{i}": c.mean() for i, c in enumerate(costs)}}
+
+
+def supervised_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
+    logits = p.D(b.x, b.sigma * b.n_x, len(b.x)).logits
+    ce = cross_entropy(wide(logits), b.y)
+    return ce, {"CE": ce}
+
+
+def weights(costs: str | Sequence[float], layers: int) -> tuple[float, ...]:
+    """lambda_0 to lambda_{layers - 1} by name (COSTS) or as they are. UserError for another name or number of them."""
+    if not isinstance(costs, str):
+        given = tuple(float(c) for c in costs)
+        if len(given) != layers or min(given) < 0:
+            raise UserError(f"a ladder of {layers} layers (its pixels are one) needs as many costs >= 0, got {given}")
+        return given
+    if costs not in COSTS:
+        raise UserError(f"there are no costs {costs!r}; there are {', '.join(COSTS)}")
+    if costs == "gamma":
+        return (0.0,) * (layers - 1) + (0.5,)
+    named = COSTS[costs]
+    return (named + named[-1:] * layers)[:layers]
+
+
+def ladder(
+    D: Ladder,
+    *,
+    costs: str | Sequence[float] = "full",
+    sigma: float = 0.3,
+    optimizer_D: Optimizer = Adam(2e-3),
+) -> Game:
+    """A ladder network. costs: "full", "bottom", "gamma", "none" (supervised), or lambda_0 (pixels) to lambda_L.
+
+    sigma: standard deviation of the noise; the authors' is 0.3, and 0.5 in their supervised baseline.
+    """
+    lambdas = weights(costs, len(D.sizes))
+    objective = partial(loss, lambdas=lambdas) if any(lambdas) else supervised_loss
+    widths = sum(D.sizes)
+    return Game(
+        players={"D": Player(D, optimizer_D)},
+        turns={"D": (Move(objective, min=("D",)),)},
+        order=lambda t: ("D",),
+        noise={"n_x": normal(widths), "n_u": normal(widths)},
+        numbers={"sigma": sigma},
+        sample=None,
+        logits=lambda p, b: p.D(b.x),
+    )
