@@ -5,123 +5,59 @@
 
 X is images (n, h, w), (n, h, w, c) or (n, c, h, w), or, for EBGAN, a table (n, d); energan.data.rows says how it is
 scaled. Images are padded to 2^k x 2^k pixels, and samples are cropped again.
-
-As scikit-learn promises, what cannot be used raises ValueError; parameters are looked at in `fit`, which sets the
-fitted attributes (trailing underscore) all at its end: one that is interrupted or fails leaves the estimator as it was.
 """
 
 import copy
-from typing import Any, Literal, NamedTuple, Self, final
+from typing import Any, Literal, Self, final
 
 import numpy as np
-import torch
 from jaxtyping import Float, Num
 from numpy import ndarray as Array
 from sklearn.base import BaseEstimator, OutlierMixin
-from sklearn.utils import Tags, check_array, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
-from torch import Tensor, nn
+from sklearn.utils import Tags, check_array
+from torch import nn
 
 from energan.data import Batches
-from energan.data.progress import counted
-from energan.data.rows import Frame, learn_frame, to_pixels, to_rows, unnamed
+from energan.data.rows import Frame, to_pixels, to_rows, unnamed
+from energan.fitting import (
+    Given,
+    Precision,
+    above_zero,
+    at_least,
+    check_training,
+    checked,
+    drawn,
+    last_tenth,
+    play,
+    prepare,
+    remember,
+)
 from energan.game import Game
 from energan.games import GAMES
-from energan.machine import pick_device, pick_precision
+from energan.machine import pick_device
 from energan.margin import ROOM, converged_energy
-from energan.model import CHUNK, Model, ready
+from energan.model import Model
 from energan.nets import autoencoder, dcgan, mlp
 from energan.noise import seeded, uniform
 from energan.optimizers import Adam
-from energan.play import One
 from energan.terms.energy import Kind, convert_margin
 
 # At the converged energy itself, G collapses: 5,000 MNIST images, width 16, 600 steps, seed 0 gave MNIST-IS 1.0 and
 # MNIST-FID 133 at m = 3.2, which is that energy; 1.0 and 131 at 5; 3.4 and 49 at 10, and the better detector too.
 ADVICE = 1000  # steps of the auto-encoder alone, at most, for margin="auto"
-Precision = Literal["auto", "bf16", "fp32"]
-
-
-class Given(NamedTuple):
-    """What `fit` trains on and with, made from X and the parameters."""
-
-    frame: Frame
-    images: Num[Tensor, "n c h w"]
-    batch: int
-    seed: int
-    precision: str
-    device: str
 
 
 def _given(estimator: Any, X: Any) -> Given:
     """ValueError for data that cannot be used, and for parameters of both estimators out of range."""
-    _at_least(1, steps=estimator.steps, width=estimator.width, z=estimator.z)
-    _at_least(2, batch=estimator.batch)
-    _above_zero(lr=1.0 if estimator.lr is None else estimator.lr)
-    if estimator.precision not in ("auto", "bf16", "fp32"):
-        raise ValueError(f"precision must be 'auto', 'bf16' or 'fp32', got {estimator.precision!r}")
-    array = check_array(X, allow_nd=True, ensure_min_samples=2, estimator=estimator)
-    frame, device, precision = learn_frame(array), pick_device(estimator.device), estimator.precision
-    if precision == "auto":
-        precision = "fp32" if frame.layout == "n d" else pick_precision("auto", device)
-    batch = min(estimator.batch, len(array))
-    return Given(frame, to_pixels(array, frame), batch, _seed(estimator.random_state), precision, device)
+    check_training(estimator)
+    at_least(1, width=estimator.width, z=estimator.z)
+    return prepare(estimator, check_array(X, allow_nd=True, ensure_min_samples=2, estimator=estimator))
 
 
-def _train(game: Game, given: Given, steps: int, verbose: int) -> Model:
+def _train(estimator: Any, game: Game, data: Given) -> Model:
     """The game played on the images; G's weights are averaged over about the last tenth of the steps."""
-    source = Batches(given.images, None, given.batch, given.seed)
-    average = {"G": max(0.0, 1 - 10 / steps)}
-    one = One(game, source, seed=given.seed, precision=given.precision, device=given.device, average=average)
-    for _ in counted(range(steps), steps * given.batch, "training", each=given.batch, show=verbose > 0):
-        one.step()
-    if not all(w.isfinite().all() for net in one.nets.values() for w in net.parameters()):
-        raise ValueError("training diverged (weights are no longer finite): lower lr, or margin if there is one")
-    # whole batches only: batch statistics of a single row do not exist
-    return ready(one, given.images[: len(given.images) // given.batch * given.batch], given.batch, given.seed)
-
-
-def _remember(estimator: Any, X: Any, frame: Frame, model: Model) -> None:
-    """The fitted attributes that all estimators have."""
-    validate_data(estimator, X, skip_check_array=True)  # n_features_in_, feature_names_in_
-    estimator.frame_ = frame
-    estimator.networks_ = {name: net.cpu() for name, net in model.nets.items()}
-
-
-@torch.no_grad()
-def _sample(estimator: Any, n: int, random_state: Any) -> Num[Array, "n ..."]:
-    check_is_fitted(estimator)
-    _at_least(1, n_samples=n)
-    model = estimator._model()
-    seed = _seed(estimator.random_state if random_state is None else random_state) + 1  # not the noise it trained on
-    generator, draw = torch.Generator(model.device).manual_seed(seed), model.generator
-    chunks = [draw(*model.noise(CHUNK, generator)).cpu() for _ in range(0, n, CHUNK)]
-    return to_rows(torch.cat(chunks)[:n], estimator.frame_)
-
-
-def _seed(random_state: Any) -> int:
-    return int(check_random_state(random_state).randint(2**31 - 1))
-
-
-def _at_least(least: float, **values: float) -> None:
-    for name, value in values.items():
-        if not value >= least:
-            raise ValueError(f"{name} must be {least} or above, got {value}")
-
-
-def _above_zero(**values: float) -> None:
-    for name, value in values.items():
-        if not value > 0:
-            raise ValueError(f"{name} must be above 0, got {value}")
-
-
-def _checked(estimator: Any, X: Any) -> Num[Array, "n ..."]:
-    """X for a fitted estimator: numbers, finite, with the features that it was fitted on. ValueError if not."""
-    check_is_fitted(estimator)
-    X = validate_data(estimator, X, reset=False, allow_nd=True)
-    if X.shape[1:] != estimator.frame_.shape:
-        raise ValueError(f"X has rows of shape {X.shape[1:]}, but fit saw {estimator.frame_.shape}")
-    return X
+    source = Batches(data.images, None, data.batch, data.seed)
+    return play(game, source, data, {"G": last_tenth(estimator.steps)}, estimator)
 
 
 @final
@@ -171,12 +107,12 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         self.random_state, self.precision, self.device, self.verbose = random_state, precision, device, verbose
 
     def _check_parameters(self) -> None:
-        _at_least(0, pt=self.pt)
-        _above_zero(contamination=self.contamination)
+        at_least(0, pt=self.pt)
+        above_zero(contamination=self.contamination)
         if isinstance(self.margin, str) and self.margin != "auto":
             raise ValueError(f"margin must be a number above 0 or 'auto', got {self.margin!r}")
         if self.margin != "auto":
-            _above_zero(margin=self.margin)
+            above_zero(margin=self.margin)
         if self.contamination > 0.5:
             raise ValueError(f"contamination must be 0.5 or below, got {self.contamination}")
         if self.kind not in ("l2", "ssq", "mse"):
@@ -209,9 +145,9 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         with seeded(given.seed):
             networks = self._networks(given.frame)
         margin = self._advised(copy.deepcopy(networks["D"]), given) if self.margin == "auto" else self.margin
-        model = _train(self._game(given.frame, networks, margin, self.kind), given, self.steps, self.verbose)
+        model = _train(self, self._game(given.frame, networks, margin, self.kind), given)
         scores = -model.score(given.images).double().numpy()
-        _remember(self, X, given.frame, model)
+        remember(self, X, given.frame, model)
         self.margin_, self.kind_, self.offset_ = (
             margin,
             self.kind,
@@ -228,11 +164,11 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Num[Array, "n ..."]:
         """New rows, shaped as X's: bytes if X was bytes, else floats in X's range. random_state: None is the fit's."""
-        return _sample(self, n_samples, random_state)
+        return to_rows(drawn(self, n_samples, random_state), self.frame_)
 
     def energy(self, X: Num[Array, "n ..."]) -> Float[Array, " n"]:
         """E(x) of each row, (n,), >= 0: high where it is unlike the training data."""
-        pixels = to_pixels(_checked(self, X), self.frame_)
+        pixels = to_pixels(checked(self, X), self.frame_)
         return self._model().score(pixels).double().numpy()
 
     def score_samples(self, X: Num[Array, "n ..."]) -> Float[Array, " n"]:
@@ -306,12 +242,12 @@ class DCGAN(BaseEstimator):  # type: ignore[misc]
         shape = {"channels": given.frame.chw[0], "size": given.frame.side, "width": self.width}
         with seeded(given.seed):
             networks = {"G": dcgan.Generator(self.z, **shape), "D": dcgan.Discriminator(**shape)}
-        _remember(self, X, given.frame, _train(self._game(networks), given, self.steps, self.verbose))
+        remember(self, X, given.frame, _train(self, self._game(networks), given))
         return self
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Num[Array, "n ..."]:
         """New images, shaped as X's: bytes if X was, else floats in X's range. random_state: None is the fit's."""
-        return _sample(self, n_samples, random_state)
+        return to_rows(drawn(self, n_samples, random_state), self.frame_)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

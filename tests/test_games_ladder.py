@@ -165,7 +165,7 @@ def test_few_labels_teach_it():
     labels = torch.where(torch.arange(200) < 6, kinds, -1)
     few = LabelledBatches(images, labels, classes=2, labelled=20, unlabelled=20, seed=0)
     with seeded(0):
-        one = One(GAMES["ladder"](Ladder((16, 10, 2)), optimizer_D=Adam(1e-2)), few)
+        one = One(GAMES["ladder"](Ladder((16, 10, 2)), costs=(10, 1, 0.1), optimizer_D=Adam(1e-2)), few)
     for _ in range(60):
         one.step()
     with torch.no_grad():

@@ -5,6 +5,7 @@ by their least and greatest value; a table (n, d) by those of each feature. Imag
 what the networks see as -1 (black).
 """
 
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,9 +65,14 @@ def learn_frame(X: Num[Array, "n ..."]) -> Frame:
     return Frame(X.shape[1:], layout, dtype, np.asarray(low, wide), np.asarray(high, wide))
 
 
+def flattened(frame: Frame) -> Frame:
+    """The frame of the same images, each a row of numbers on the images' own scale: what fully connected nets see."""
+    return frame._replace(shape=(prod(frame.shape),), layout="n d")
+
+
 def to_pixels(X: Num[Array, "n ..."], frame: Frame) -> Num[Tensor, "n c h w"]:
     """What the networks are fed, on the scale 0..255 that batches are scaled from: bytes stay bytes, else float32."""
-    if frame.layout != "n d" and X.dtype == frame.dtype == np.uint8:
+    if frame.low.ndim == 0 and X.dtype == frame.dtype == np.uint8:  # bytes of images
         values = X
     else:
         span = np.where(frame.high > frame.low, frame.high - frame.low, 1)
