@@ -5,12 +5,14 @@
 
 from collections.abc import Callable
 
+from energan.lab.few_labels import few_labels
 from energan.lab.fgan_1d import fgan_1d
 from energan.lab.modes import grid, ring
 from energan.lab.theorems import theorems
 from energan.lab.vanishing import vanishing
 
 STUDIES: dict[str, Callable[..., None]] = {
+    "few-labels": few_labels,
     "fgan-1d": fgan_1d,
     "grid": grid,
     "ring": ring,

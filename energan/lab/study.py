@@ -22,7 +22,7 @@ from energan.signals import stopping
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from energan.play import Many
+    from energan.play import Many, One
 
 SAVED = 60.0  # seconds between two states of a trial under way
 Seen = dict[str, "Tensor"]  # name -> (looks, ...)
@@ -50,11 +50,16 @@ class Study:
             disable=quiet,
         )
 
+    def done(self, name: str) -> bool:
+        """Whether a trial of this name has been played to its end."""
+        path = self.folder / "trials" / f"{name}.safetensors"
+        return path.exists() and not any(k.startswith("state/") for k in read_weights(path)[0])
+
     def trial(
         self,
         name: str,
-        build: "Callable[[], Many]",
-        watch: "Callable[[Many], Mapping[str, Tensor]]",
+        build: "Callable[[], Many | One]",
+        watch: "Callable[..., Mapping[str, Tensor]]",
         *,
         steps: int,
         looks: int = 20,
@@ -107,7 +112,7 @@ class Study:
         self.progress.remove_task(task)
         return seen
 
-    def _save(self, path: Path, seen: Seen, seconds: float, many: "Many | None") -> None:
+    def _save(self, path: Path, seen: Seen, seconds: float, many: "Many | One | None") -> None:
         from energan.play import leaves
 
         state = {f"state/{k}": v for k, v in leaves(many.state())} if many else {}

@@ -1,0 +1,93 @@
+"""The classifiers of the few-labels study, each with its authors' settings, their schedules scaled to `steps`."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from energan.game import Game
+from energan.games import GAMES
+from energan.nets import mlp
+from energan.nets.ladder import Ladder
+from energan.optimizers import Adam, linear_decay
+
+Z = 100
+
+
+class Task(NamedTuple):
+    """What a classifier is trained for. shape: of an image; labels: how many there are; hidden: units of D's layers."""
+
+    shape: tuple[int, int, int]
+    classes: int
+    labels: int
+    steps: int
+    hidden: tuple[int, ...]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        c, h, w = self.shape
+        return (c * h * w, *self.hidden, self.classes)
+
+
+class System(NamedTuple):
+    """game(task, lr) -> a game; lr: D's, where the study does not set another; average: decay of D's averaged weights.
+
+    about: in the table. published: errors in % by the number of labels, as their authors print them.
+    """
+
+    game: Callable[[Task, float], Game]
+    lr: float
+    about: str
+    published: dict[int, str]
+    average: Callable[[int], float] = lambda steps: 0.0
+
+
+def _adam(task: Task, lr: float, beta1: float = 0.9) -> Adam:
+    """Flat for two thirds of the steps, then linearly to 0: as both the ladder's and EBGAN's authors have it."""
+    return Adam(lr, beta1, schedule=linear_decay(2 * task.steps // 3, task.steps))
+
+
+def _ladder(task: Task, lr: float, costs: str) -> Game:
+    """Rasmus et al.: lambda twice (full) or two fifths (bottom) as large with 1,000 labels, and sigma 0.2."""
+    many = task.labels >= 1000
+    lambdas: str | tuple[float, ...] = costs
+    if many and costs == "full":
+        lambdas = (2000.0, 20.0, *[0.1] * (len(task.sizes) - 2))
+    if many and costs == "bottom":
+        lambdas = (2000.0, *[0.0] * (len(task.sizes) - 1))
+    if many and costs == "gamma":
+        lambdas = (*[0.0] * (len(task.sizes) - 1), 10.0)
+    sigma = 0.5 if costs == "none" else 0.2 if many and costs == "full" else 0.3
+    return GAMES["ladder"](Ladder(task.sizes), costs=lambdas, sigma=sigma, optimizer_D=_adam(task, lr))
+
+
+def _ln(task: Task, lr: float) -> Game:
+    """Zhao et al., the ladder that EBGAN-LN is compared with: bottom cost, 1000 / 784 of the squared error, no gain."""
+    lambdas = (1000.0 / 784 * task.sizes[0], *[0.0] * (len(task.sizes) - 1))
+    return GAMES["ladder"](Ladder(task.sizes, gain=False), costs=lambdas, optimizer_D=_adam(task, lr, 0.5))
+
+
+def _ebgan_ln(task: Task, lr: float, margin: float = 16.0) -> Game:
+    """Zhao et al.: the margin falls to 0 over the first third, then G is off; G's rate is half of D's."""
+    G = mlp.Generator(Z, task.shape, layers=3, size=500)
+    return GAMES["ebgan-ln"](
+        G, Ladder(task.sizes, gain=False), Z, margin=margin, switch=task.steps // 3,
+        optimizer_G=_adam(task, lr / 2, 0.5), optimizer_D=_adam(task, lr, 0.5),
+    )  # fmt: skip
+
+
+SYSTEMS: dict[str, System] = {
+    "full": System(
+        partial(_ladder, costs="full"), 2e-3, "ladder, all costs", {100: "1.06 ± 0.37", 1000: "0.84 ± 0.08"}
+    ),
+    "bottom": System(
+        partial(_ladder, costs="bottom"), 2e-3, "ladder, bottom cost", {100: "1.09 ± 0.32", 1000: "0.90 ± 0.05"}
+    ),
+    "gamma": System(
+        partial(_ladder, costs="gamma"), 2e-3, "ladder, top cost", {100: "3.06 ± 1.44", 1000: "1.53 ± 0.10"}
+    ),
+    "supervised": System(
+        partial(_ladder, costs="none"), 2e-3, "no unlabelled images", {100: "21.74 ± 1.77", 1000: "5.70 ± 0.20"}
+    ),
+    "ln": System(_ln, 1e-3, "ladder of EBGAN's authors", {100: "1.36 ± 0.21", 200: "1.24 ± 0.09", 1000: "1.04 ± 0.06"}),
+    "ebgan-ln": System(_ebgan_ln, 1e-3, "EBGAN-LN", {100: "1.04 ± 0.12", 200: "0.99 ± 0.12", 1000: "0.89 ± 0.04"}),
+}
