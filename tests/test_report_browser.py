@@ -13,6 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from test_report import change, make_run, write
+from test_report_classifier import make_classifier
 
 from energan.report import write_report
 
@@ -234,3 +235,23 @@ def test_odd_runs_open_without_a_message(browser: webdriver.Chrome, tmp_path: Pa
         assert len(browser.find_elements(By.CSS_SELECTOR, "path.area")) == 2
     if kind == "hostile":
         assert browser.find_element(By.ID, "command").text == attack
+
+
+@pytest.mark.parametrize("system", ["ladder", "ebgan-ln"])
+def test_a_classifiers_run_opens_without_a_message_and_fits_a_phone(
+    browser: webdriver.Chrome, tmp_path: Path, system: str
+):
+    page = write_report(make_classifier(tmp_path / "run", system))
+    phone = {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    try:
+        visit(browser, page)
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert browser.execute_script("return [...document.images].every(i => i.complete && i.naturalWidth > 0)")
+    links = browser.find_elements(By.CSS_SELECTOR, "nav a")
+    assert all(browser.find_elements(By.CSS_SELECTOR, link.get_attribute("hash")) for link in links)
+    assert len(browser.find_elements(By.CSS_SELECTOR, "svg.confusion .hit text")) == 10
+    assert messages(browser) == []
+    assert requests(browser) == [page.resolve().as_uri()]

@@ -4,7 +4,10 @@ write_report(run) -> run / "report.html"      opens from disk, asks the network 
 
 folder.py     reads the run folder, whatever is missing from it
 pictures.py   images as data: URIs, within a budget of bytes
-charts.py     which logged quantities go into which chart, and what each means
+charts.py     which logged quantities go into which chart
+panels.py     what each of them means
+classifier.py a classifier's error, confusions and most uncertain images, rendered with classifier.html
+words.py      numbers and names as people read them
 page.py       the page's pieces, rendered with page.html, page.css and page.js
 """
 

@@ -14,6 +14,7 @@ POINTS = 500  # a curve; a longer one is averaged, and says so
 HISTOGRAMS = 60  # in one page, at most
 BINS = 120  # in one histogram, at most
 WIDE = 5  # a curve whose largest value is this many times its least offers a logarithmic axis
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 STEEP = 50  # a curve whose largest value is this many times its median starts on a logarithmic axis
 
 
@@ -70,11 +71,12 @@ def _chart(panel: Panel, keys: list[str], logs: Sequence[Logged], level: dict[st
         points = [(line.step, line.values[key]) for line in logs if key in line.values]
         values += [v for _, v in points if v is not None]
         points, merged = _averaged(points)
+        tone = TONES.get(name) or next(others)
         series.append(
             {
-                "name": name.replace("_", " ") if names.count(name) == 1 else f"{name}, {key.split('/', 1)[0]}’s turn",
-                "tone": TONES.get(name) or next(others),
-                "dashed": name in names[: len(series)] and name in TONES,
+                "name": _shown(name) if names.count(name) == 1 else f"{_shown(name)}, {key.split('/', 1)[0]}’s turn",
+                "tone": tone,
+                "dashed": tone in [s["tone"] for s in series],
                 "points": points,
             }
         )
@@ -89,6 +91,12 @@ def _chart(panel: Panel, keys: list[str], logs: Sequence[Logged], level: dict[st
         "merged": merged,
         "logarithmic": min(values, default=0) > 0 and max(values) > WIDE * min(values),
     }
+
+
+def _shown(name: str) -> str:
+    """C_12 as C₁₂, train_distance as train distance."""
+    base, _, index = name.rpartition("_")
+    return base + index.translate(SUBSCRIPTS) if base and index.isdecimal() else name.replace("_", " ")
 
 
 def _averaged(points: list[tuple[int, float | None]]) -> tuple[list[tuple[int, float | None]], int]:

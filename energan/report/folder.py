@@ -5,6 +5,7 @@ of an unexpected type reads as absent (`{}`, `None` or an empty list).
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from math import isfinite
@@ -14,6 +15,7 @@ from typing import NamedTuple
 from energan.errors import UserError
 
 FORMAT = 1  # the newest layout of run.json that is read here
+ERROR = "test error %"  # a classifier's metric, as training logs it
 
 Json = dict[str, object]
 
@@ -40,7 +42,8 @@ class Folder:
     config: Json
     logs: list[Logged]  # training quantities by name, such as "D/E(x)"
     rates: list[Logged]  # "steps_per_second", "images_per_second", "seconds"
-    metrics: list[Logged]
+    metrics: list[Logged]  # but for ERROR
+    errors: list[Logged]  # ERROR alone
     energies: list[Histogram]
     evaluation: Json
     neighbours: Json
@@ -50,12 +53,14 @@ def read(run: Path) -> Folder:
     """The run folder's contents. UserError when it is not a run folder, or one from a newer Energan."""
     config = _config(run)
     lines = _lines(run / "log.jsonl")
+    measured = _logged(lines, "metrics")
     return Folder(
         path=run,
         config=config,
         logs=_logged(lines, "logs"),
         rates=_rates(lines),
-        metrics=_logged(lines, "metrics"),
+        metrics=_picked(measured, lambda name: name != ERROR),
+        errors=_picked(measured, lambda name: name == ERROR),
         energies=_energies(lines),
         evaluation=_optional(run / "evaluation.json"),
         neighbours=_optional(run / "neighbours.json"),
@@ -125,8 +130,17 @@ def _lines(path: Path) -> list[tuple[int, Json]]:
 
 def _logged(lines: list[tuple[int, Json]], key: str) -> list[Logged]:
     # By step: a resumed run writes again the steps after its checkpoint, and the last writing counts.
-    values = {step: mapping(line[key]) for step, line in lines if key in line}
+    values: dict[int, Json] = {}
+    for step, line in lines:
+        if key in line:
+            values[step] = values.get(step, {}) | mapping(line[key])
     return [Logged(step, {str(k): number(v) for k, v in logs.items()}) for step, logs in values.items()]
+
+
+def _picked(logged: list[Logged], wanted: Callable[[str], bool]) -> list[Logged]:
+    """The lines reduced to the wanted quantities, without those that have none of them."""
+    picked = [Logged(line.step, {k: v for k, v in line.values.items() if wanted(k)}) for line in logged]
+    return [line for line in picked if line.values]
 
 
 def _rates(lines: list[tuple[int, Json]]) -> list[Logged]:

@@ -9,7 +9,8 @@ from statistics import median
 
 from energan.files import write
 from energan.report import charts, words
-from energan.report.folder import Folder, Json, Logged, mapping, number, read, sequence
+from energan.report.classifier import classifier, is_classifier
+from energan.report.folder import Folder, Logged, mapping, number, read, sequence
 from energan.report.pictures import frames, groups, picture, sheets
 
 PAGE = "report.html"
@@ -59,14 +60,14 @@ def _render(folder: Folder) -> str:
 def _pieces(folder: Folder) -> dict[str, object]:
     """Everything that the template shows, by name."""
     config, run = folder.config, folder.path
-    numbers = mapping(mapping(config.get("game")).get("numbers"))
+    numbers, players = (mapping(mapping(config.get("game")).get(key)) for key in ("numbers", "players"))
     all_sheets = sheets(run / "samples")
     final = next(((s.step, p) for s in reversed(all_sheets) if (p := picture(s.path))), None)
     return {
         "run": run.resolve().name,
         "config": config,
         "game": mapping(config.get("game")),
-        "players": {name: mapping(p) for name, p in mapping(mapping(config.get("game")).get("players")).items()},
+        "players": {name: mapping(p) for name, p in players.items()},
         "turns": {name: sequence(moves) for name, moves in mapping(mapping(config.get("game")).get("turns")).items()},
         "arguments": mapping(config.get("arguments")),
         "numbers": [(name, value, words.NUMBERS.get(name, "")) for name, value in numbers.items()],
@@ -78,7 +79,7 @@ def _pieces(folder: Folder) -> dict[str, object]:
         "packages": mapping(mapping(config.get("environment")).get("packages")),
         "status": mapping(config.get("status")),
         "state": words.STATES.get(str(mapping(config.get("status")).get("state")), "Its state is unknown."),
-        "summary": _summary(config),
+        "summary": _summary(folder),
         "facts": _facts(folder),
         "final": final,
         "frames": frames(all_sheets),
@@ -87,6 +88,8 @@ def _pieces(folder: Folder) -> dict[str, object]:
         "real": picture(run / "real.png"),
         "neighbours": _neighbours(folder),
         "evaluation": _evaluation(folder),
+        "classifier": classifier(folder),
+        "draws": bool(all_sheets) or not is_classifier(folder) or "G" in players,
         "curves": charts.curves(folder.logs, numbers),
         "rate": _rate(folder.rates),
         "metrics": _metrics(folder.metrics),
@@ -96,8 +99,9 @@ def _pieces(folder: Folder) -> dict[str, object]:
     }
 
 
-def _summary(config: Json) -> str:
+def _summary(folder: Folder) -> str:
     """One sentence: what was trained, on what, how long."""
+    config, taught = folder.config, is_classifier(folder)
     data, status = mapping(config.get("data")), mapping(config.get("status"))
     game = mapping(config.get("game")).get("name")
     shape = " × ".join(words.plain(n) for n in sequence(data.get("shape")))
@@ -106,12 +110,15 @@ def _summary(config: Json) -> str:
     sentence = f"{str(game).upper()} trained" if game and game != config.get("recipe") else "Trained"
     sentence += f" on {data.get('name') or 'unnamed data'}"
     if n is not None:
-        sentence += f" ({words.figure(n)} images{f' of {shape}' if shape else ''})"
+        labels = number(mapping(config.get("arguments")).get("labels")) if taught else None  # 0: all that there are
+        labelled = f", {words.figure(labels)} of them labelled" if labels else ""
+        sentence += f" ({words.figure(n)} images{f' of {shape}' if shape else ''}{labelled})"
     if step is not None:
         sentence += f" for {words.figure(step)} steps"
         if step != config.get("steps") and number(config.get("steps")) is not None:
             sentence += f" of {words.figure(config.get('steps'))}"
-        sentence += f" of {words.figure(batch)} images" if batch is not None else ""
+        if batch is not None:
+            sentence += f" of {words.figure(batch)} {'labelled and as many unlabelled ' if taught else ''}images"
         passes = step * batch / n if batch is not None and n else None
         sentence += f", {words.figure(round(passes, 2))} times through the data" if passes else ""
     if number(status.get("seconds")) is not None:

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+LAYERS = 8  # of a ladder in one chart: as many as there are tones, solid and dashed
+
 
 class Panel(NamedTuple):
     title: str
@@ -16,9 +18,10 @@ class Panel(NamedTuple):
 PANELS = (
     Panel(
         "Energies",
-        ("E(x)", "E(G(z))", "margin"),
-        "The energy is how badly the discriminator's auto-encoder reconstructs an image. E(x), of real images, should "
-        "sink; E(G(z)), of generated ones, is pushed up by the discriminator and down by the generator.",
+        ("E(x)", "E(u)", "E(G(z))", "margin"),
+        "The energy is how badly the discriminator's auto-encoder reconstructs an image. That of real images, E(x), or "
+        "E(u) of unlabelled ones, should sink; E(G(z)), of generated ones, is pushed up to the margin by the "
+        "discriminator and down by the generator. A margin that falls with time ends that contest.",
         number="margin",
     ),
     Panel(
@@ -28,6 +31,24 @@ PANELS = (
         "them past the margin and learns nothing more from them.",
     ),
     Panel(
+        "Cross-entropy",
+        ("CE",),
+        "How surprised the classifier is by the labels it is taught, in nats. With few labels it soon nears 0: the "
+        "labelled images are learned by heart, and only the test error says what was learned of the others.",
+    ),
+    Panel(
+        "Denoising costs",
+        tuple(f"C_{i}" for i in range(LAYERS)),
+        "How badly the decoder restores each layer from its noisy version: C₀ of the pixels, C₁ of the first hidden "
+        "layer, and so on. This is what the ladder learns from unlabelled images.",
+    ),
+    Panel(
+        "Feature matching",
+        ("matching",),
+        "How far the mean features of generated images lie from those of unlabelled ones, in the discriminator's last "
+        "hidden layer. The generator lowers this instead of fooling the discriminator.",
+    ),
+    Panel(
         "Pull-away term",
         ("PT",),
         "The mean squared cosine between the codes of two generated images: 1 when all are alike (the generator has "
@@ -35,9 +56,9 @@ PANELS = (
     ),
     Panel(
         "The discriminator's verdicts",
-        ("D(x)", "D(G(z))"),
-        "The probability of being real that the discriminator gives to real images, D(x), and to generated ones, "
-        "D(G(z)). At 0.5 it can no longer tell them apart.",
+        ("D(x)", "D(u)", "D(G(z))"),
+        "The probability of being real that the discriminator gives to real images, D(x) (unlabelled ones: "
+        "D(u)), and to generated ones, D(G(z)). At 0.5 it can no longer tell them apart.",
         level=0.5,
         one=True,
     ),
@@ -90,7 +111,7 @@ PANELS = (
 )
 
 TONES = {
-    "E(x)": "real", "D(x)": "real", "L(x)": "real",
+    "E(x)": "real", "D(x)": "real", "L(x)": "real", "E(u)": "real", "D(u)": "real",
     "E(G(z))": "fake", "D(G(z))": "fake", "L(G(z))": "fake", "margin": "line",
 }  # fmt: skip
 OTHERS = ("a", "b", "c", "d")  # tones of quantities that are neither of real nor of generated images

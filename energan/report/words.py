@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from energan.report.folder import number
+from energan.report.folder import ERROR, number
 
 METRICS = {  # by the word that a metric's name holds: (which way is better, what it says)
     "FID": ("lower", "distance between the features of generated and of real images, as two Gaussians"),
@@ -30,6 +30,7 @@ METRICS = {  # by the word that a metric's name holds: (which way is better, wha
         "samples score higher",
     ),
     "Parzen": ("higher", "log-likelihood of real images under a kernel density of the samples"),
+    ERROR: ("lower", "share of test images that the classifier gets wrong"),
 }
 
 NUMBERS = {
@@ -40,11 +41,14 @@ NUMBERS = {
     "gamma": "R3GAN: weight of the charge for slopes in D's loss; BEGAN: the share of L(x) that L(G(z)) is held at",
     "epsilon": "weight of the transport's entropy, in units of its cost",
     "scale": "the energy loss's own factor, where it has one",
+    "sigma": "standard deviation of the noise that corrupts the pixels and every layer",
+    "weight": "lambda: weight of the unlabelled images’ reconstruction beside the labelled ones’ cross-entropy",
+    "switch": "step at which the margin has fallen to 0 and the generator is switched off",
 }
 
 SETTINGS = {  # of run.json, in the order shown
     "steps": "",
-    "batch": "images in a step",
+    "batch": "images in a step; for a classifier, labelled ones and as many unlabelled",
     "seed": "",
     "every": "steps between sheets, metrics and checkpoints",
     "precision": "",
