@@ -9,6 +9,7 @@ a pure function of the key and can be drawn for hundreds of models at once under
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import tau
 
 import torch
 from torch import Tensor
@@ -41,7 +42,7 @@ _streams: list[tuple[Tensor, list[int]]] = []  # keys, () int64, and how many te
 
 @contextmanager
 def stream(key: Tensor) -> Iterator[None]:
-    """Inside the block, `stream_uniform` counts through the random numbers that belong to `key`, a () int64."""
+    """Inside the block, layers count through the random numbers that belong to `key`, a () int64."""
     _streams.append((key, [0]))
     try:
         yield
@@ -53,12 +54,32 @@ def stream_uniform(like: Tensor) -> Tensor:
     """U[0, 1) in the shape of `like`: the next numbers of the open stream, or torch's own where none is open."""
     if not _streams:
         return torch.rand_like(like, dtype=torch.float32)
+    # 24 bits are what a float32 in [0, 1) can hold
+    return (_words(like.numel(), like.device) >> 8).to(torch.float32).mul(2.0**-24).view(like.shape)
+
+
+def stream_normal(like: Tensor) -> Tensor:
+    """N(0, 1) in the shape of `like`, in float32 or wider: the stream's next, or torch's own where none is open.
+
+    Box & Muller 1958, two numbers from each 32 bits, 16 for the radius: none is beyond 4.9, which noise in a layer
+    does not miss and which halves what it costs.
+    """
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    if not _streams:
+        return torch.randn_like(like, dtype=dtype)
+    words = _words((like.numel() + 1) // 2, like.device)
+    radius = ((words & 0xFFFF).to(dtype).add(0.5).mul(2.0**-16).log() * -2).sqrt()
+    angle = (words >> 16).to(dtype).mul(tau * 2.0**-16)
+    return torch.cat([radius * angle.cos(), radius * angle.sin()])[: like.numel()].view(like.shape)
+
+
+def _words(n: int, device: torch.device) -> Tensor:
+    """The next n 32-bit integers of the open stream, (n,) int64."""
     key, given = _streams[-1]
     given[0] += 1
-    count = torch.arange(like.numel(), device=like.device)
+    count = torch.arange(n, device=device)
     seed = _mix(key + 0x9E3779B9 * given[0])
-    # 24 bits are what a float32 in [0, 1) can hold
-    return (_mix(_mix(count ^ seed) + seed) >> 8).to(torch.float32).mul(2.0**-24).view(like.shape)
+    return _mix(_mix(count ^ seed) + seed)
 
 
 def _mix(x: Tensor) -> Tensor:

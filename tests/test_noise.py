@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.func import vmap
 
-from energan.nets.layers import Dropout
-from energan.noise import normal, seeded, stream, stream_uniform, uniform
+from energan.nets.layers import Dropout, GaussianNoise
+from energan.noise import normal, seeded, stream, stream_normal, stream_uniform, uniform
 
 
 def key(i: int) -> torch.Tensor:
@@ -82,6 +82,64 @@ def test_stream_under_vmap_gives_each_model_its_own_numbers():
     assert len({float(row[0]) for row in together}) == 3
 
 
+def test_stream_normal_is_standard_normal():
+    draws = []
+    for i in (0, 1, 2**31 - 1):
+        with stream(key(i)):
+            draws += [stream_normal(torch.zeros(200, 501)), stream_normal(torch.zeros(200, 501))]
+    for z in draws:
+        assert z.dtype == torch.float32 and z.shape == (200, 501) and float(z.abs().max()) < 4.9
+        assert float(z.mean()) == pytest.approx(0, abs=0.013) and float(z.std()) == pytest.approx(1, abs=0.01)
+        assert float((z**3).mean()) == pytest.approx(0, abs=0.05) and float((z**4).mean()) == pytest.approx(3, abs=0.15)
+        for bound, share in ((-2, 0.02275), (-1, 0.15866), (0, 0.5), (0.5, 0.69146), (2.5, 0.99379)):
+            assert float((z < bound).float().mean()) == pytest.approx(share, abs=0.007)
+    n = draws[0].numel()
+    # the two halves come of the same pairs
+    shifted = [draws[0].flatten().roll(s) for s in (1, 501, n // 2)] + [draws[0].flatten().roll(n // 2) ** 2]
+    flat = torch.stack([z.flatten() for z in draws] + shifted + [draws[0].flatten() ** 2])
+    assert float((torch.corrcoef(flat) - torch.eye(len(flat))).abs().max()) < 0.015
+
+
+def test_stream_normal_counts_through_its_key_and_batches():
+    def draw(k):
+        with stream(k):
+            return stream_normal(torch.zeros(5)), stream_normal(torch.zeros(3, dtype=torch.float64))
+
+    keys = torch.tensor([1, 2, 3])
+    together = vmap(draw)(keys)
+    assert together[1].dtype == torch.float64
+    for i, k in enumerate(keys):
+        alone = draw(k)
+        torch.testing.assert_close(together[0][i], alone[0])
+        torch.testing.assert_close(together[1][i], alone[1], rtol=0, atol=1e-14)
+    assert not torch.equal(together[0][0], together[0][1])
+    assert not torch.equal(together[0][0][:3], together[1][0].float())
+
+
+def test_stream_normal_of_no_numbers_and_without_a_stream():
+    with stream(key(1)):
+        assert stream_normal(torch.zeros(0, 4)).shape == (0, 4)
+        assert stream_normal(torch.zeros(())).shape == ()
+        assert stream_normal(torch.zeros(3, dtype=torch.bfloat16)).dtype == torch.float32
+    with seeded(1):
+        a = stream_normal(torch.zeros(3))
+    with seeded(1):
+        assert torch.equal(a, torch.randn(3))
+
+
+def test_the_streams_uniform_numbers_are_what_they_were():
+    """Of the commit before stream_normal: a saved run with dropout goes on as it would have."""
+    with stream(key(5)):
+        drawn = [*stream_uniform(torch.zeros(3)).tolist(), *stream_uniform(torch.zeros(2)).tolist()]
+    assert drawn == [
+        0.3634994626045227,
+        0.06053352355957031,
+        0.9604646563529968,
+        0.6603045463562012,
+        0.46419185400009155,
+    ]
+
+
 def test_a_stream_ends_with_its_block_even_after_an_error():
     with pytest.raises(ZeroDivisionError), stream(key(1)):
         raise ZeroDivisionError
@@ -120,3 +178,13 @@ def test_dropout_is_off_in_eval_and_at_rate_zero(layer):
 def test_dropout_keeps_the_precision():
     x = torch.ones(4, 4, dtype=torch.bfloat16)
     assert Dropout(0.5).train()(x).dtype == torch.bfloat16
+
+
+def test_gaussian_noise_has_its_size_and_is_off_in_use():
+    layer, x = GaussianNoise(0.5), torch.full((200, 300), 2.0)
+    with stream(key(3)):
+        noisy = layer(x)
+    assert float((noisy - x).std()) == pytest.approx(0.5, rel=0.02)
+    assert float((noisy - x).mean()) == pytest.approx(0, abs=0.01)
+    assert layer(x.to(torch.bfloat16)).dtype == torch.bfloat16
+    assert torch.equal(GaussianNoise(0.5).eval()(x), x) and torch.equal(GaussianNoise(0.0)(x), x)

@@ -317,6 +317,25 @@ def test_adversarial_losses_of_bfloat16_logits_are_float32():
         assert loss.dtype == torch.float32
 
 
+def test_evidence_by_hand_and_its_losses_are_those_of_k_plus_1_classes():
+    logits = rows(5, 3)
+    assert adversarial.evidence(torch.tensor([[log(1), log(2), log(5)]])).item() == pytest.approx(log(8))
+    fake = torch.cat([logits, torch.zeros(5, 1, dtype=torch.float64)], 1).softmax(1)[:, 3]  # of class K + 1
+    reading = adversarial.evidence(logits)
+    assert torch.allclose(adversarial.probability(reading), 1 - fake)
+    assert torch.allclose(adversarial.discriminator(reading, reading), -(1 - fake).log().mean() - fake.log().mean())
+    assert torch.allclose(adversarial.minimax(reading), fake.log().mean())
+
+
+@pytest.mark.parametrize("size", [1e4, -1e4])
+def test_evidence_of_large_logits_stays_finite(size):
+    logits = torch.full((2, 10), size, requires_grad=True)
+    loss = adversarial.discriminator(*adversarial.evidence(logits).split(1))
+    assert bool(loss.isfinite()) and bool(torch.autograd.grad(loss, logits)[0].isfinite().all())
+    narrow = adversarial.evidence(torch.ones(2, 10, dtype=torch.bfloat16))
+    assert narrow.dtype == torch.float32 and narrow.tolist() == pytest.approx([1 + log(10)] * 2)
+
+
 # --- critics ------------------------------------------------------------------------------------------------
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import batch_norm
+from torch.nn.functional import batch_norm, linear
 
+from energan.errors import UserError
 from energan.nets.normalisation import WeightNorm
-from energan.noise import stream_uniform
+from energan.noise import stream_normal, stream_uniform
 from energan.precision import wide
 
 
@@ -50,13 +51,26 @@ class Dropout(nn.Module):
         return x * (stream_uniform(x) >= self.rate).to(x.dtype) / (1 - self.rate)
 
 
+class GaussianNoise(nn.Module):
+    """x + sigma n, n ~ N(0, 1) from the engine's stream: it repeats and batches. Off for use."""
+
+    def __init__(self, sigma: float) -> None:
+        super().__init__()
+        self.sigma = sigma
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.sigma == 0:
+            return x
+        return x + self.sigma * stream_normal(x).to(x.dtype)
+
+
 class MinibatchDiscrimination(nn.Module):
     """How near the others of its batch each sample is.  Salimans et al. 2016, arXiv:1606.03498, section 3.2.
 
         M_i = T f_i,  o_b(i) = sum_{j != i} exp(-||M_ib - M_jb||_1) + bias_b         (n, f) -> (n, f + kernels)
 
-    o is joined to the features f. As in the authors' code T is weight-normalised and the bias starts at -1; their
-    data-dependent scale is left out. For use (`eval()`) each sample counts as alone, so o is the bias: a score must
+    o is joined to the features f. As in the authors' code T is weight-normalised and the bias starts at -1, unless
+    `initialise_by_data` sets both. For use (`eval()`) each sample counts as alone, so o is the bias: a score must
     not depend on what else is scored.
     """
 
@@ -109,6 +123,59 @@ def standing_statistics(nets: Iterable[nn.Module], run: Callable[[], Any], batch
         layer.var.copy_(squares / count - (total / count).square())
     for net in nets:
         net.eval()
+
+
+@torch.no_grad()
+def initialise_by_data(net: nn.Module, x: Tensor) -> nn.Module:
+    """Gains and biases such that over the batch x (n, ...) all units start alike; the net, ready to train.
+
+        WeightNorm               pre-activations of mean 0 and standard deviation 1, for each unit
+        MinibatchDiscrimination  for each kernel, nearest others at a mean distance of 2; o of mean 0
+
+    Salimans & Kingma 2016, arXiv:1602.07868, section 3, and the authors' code of arXiv:1606.03498 (on 500 images).
+    Layers are set in the order in which the net runs them, each on what those before it give; noise layers are on, from
+    torch's generator. UserError for fewer than 2 rows, and for rows that a layer cannot tell apart.
+    """
+    hooks = [m.register_forward_pre_hook(_fit) for m in net.modules() if type(m) in FITS]
+    try:
+        net.train()(x)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return net
+
+
+def _fit(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    FITS[type(layer)](layer, inputs[0])
+
+
+def _fit_weight_norm(layer: WeightNorm, x: Tensor) -> None:
+    if layer.bias is None:
+        return  # the tensor of a MinibatchDiscrimination, set with it
+    y = linear(x, layer.weight())
+    scale = 1 / _apart(y.std(0, correction=0))
+    layer.gain.mul_(scale)
+    layer.bias.copy_(-y.mean(0) * scale)
+
+
+def _fit_minibatch(layer: MinibatchDiscrimination, f: Tensor) -> None:
+    m = layer.tensor(f).view(len(f), layer.kernels, layer.dimensions).transpose(0, 1)
+    others = torch.cdist(m, m, p=1) + torch.full((len(f),), torch.inf, dtype=f.dtype, device=f.device).diag()
+    scale = 1 / _apart(others.amin(2).mean(1) / 2)  # (kernels,)
+    layer.tensor.gain.mul_(scale.repeat_interleave(layer.dimensions))
+    layer.bias.copy_(-(-others * scale[:, None, None]).exp().sum(2).mean(1))
+
+
+def _apart(spread: Tensor) -> Tensor:
+    if not bool((spread > 0).all()):
+        raise UserError("weights cannot be initialised by images which a layer cannot tell apart")
+    return spread
+
+
+FITS: dict[type[nn.Module], Callable[[Any, Tensor], None]] = {
+    WeightNorm: _fit_weight_norm,
+    MinibatchDiscrimination: _fit_minibatch,
+}
 
 
 def initialise(net: nn.Module, std: float) -> nn.Module:

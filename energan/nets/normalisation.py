@@ -11,18 +11,21 @@ from energan.precision import wide
 class WeightNorm(nn.Module):
     """A linear layer with w = g v / ||v|| for each unit.  Salimans & Kingma 2016, arXiv:1602.07868.
 
-    v ~ N(0, .05), g = 1, bias 0: their initialisation without the pass over data that would set g and the bias.
+    v ~ N(0, std), g = 1, bias 0: their initialisation before the pass over data (nets.layers.initialise_by_data) that
+    sets g and the bias. Where `held`, g stays as it is: its slope is cut, so that it remains a model's own weight.
     """
 
-    def __init__(self, features: int, units: int, bias: bool = True) -> None:
+    def __init__(self, features: int, units: int, bias: bool = True, *, std: float = 0.05, held: bool = False) -> None:
         super().__init__()
-        self.direction = nn.Parameter(0.05 * torch.randn(units, features))
+        self.held = held
+        self.direction = nn.Parameter(std * torch.randn(units, features))
         self.gain = nn.Parameter(torch.ones(units))
         self.bias = nn.Parameter(torch.zeros(units)) if bias else None
 
     def weight(self) -> Tensor:
         """(units, features), of length `gain` in each row."""
-        return self.direction * (self.gain / self.direction.square().sum(1).sqrt())[:, None]
+        gain = self.gain.detach() if self.held else self.gain
+        return self.direction * (gain / self.direction.square().sum(1).sqrt())[:, None]
 
     def forward(self, x: Tensor) -> Tensor:
         return linear(x, self.weight(), self.bias)

@@ -29,6 +29,14 @@ def discriminator(
     return (softplus(-real) + smoothing * real).mean() + softplus(fake).mean()
 
 
+def evidence(logits: Float[Tensor, "n classes"]) -> Float[Tensor, " n"]:
+    """log Z = log sum_k exp l_k(x), the logit of being real: a fake is class K + 1, whose own logit is 0.
+
+    D(x) = Z / (Z + 1), so the losses here are those of a classifier.  Salimans et al. 2016, section 5.
+    """
+    return wide(logits).logsumexp(1)
+
+
 def minimax(fake: Float[Tensor, " m"]) -> Float[Tensor, ""]:
     """log(1 - D(G(z))): vanishes where D is sure."""
     return -softplus(wide(fake)).mean()
