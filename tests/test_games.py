@@ -15,7 +15,7 @@ from energan.errors import UserError
 from energan.game import Batch, Game, Learner, Noise, Players, Source
 from energan.games import GAMES
 from energan.nets import autoencoder as convolutional
-from energan.nets import dcgan, mlp
+from energan.nets import dcgan, improved, mlp
 from energan.nets.ladder import Ladder
 from energan.nets.perceptron import Perceptron
 from energan.noise import normal, seeded, stream
@@ -79,6 +79,8 @@ CONV_AE = partial(convolutional.Autoencoder, channels=2, maps=(4, 6))
 MLP_D = partial(mlp.Discriminator, MLP, layers=3, size=8)
 CONV_D = partial(dcgan.Discriminator, channels=2, size=8, width=4)
 LADDER = partial(_ladder, gain=False)
+IMPROVED_G = partial(improved.Generator, Z, MLP, hidden=(8, 6))
+IMPROVED_D = partial(improved.Discriminator, (16, 6, 5, 3), noise=(0.0, 0.0), held=False)
 DROPPED_AE = partial(MLP_AE, dropout=0.5)
 DROPPED_D = partial(MLP_D, dropout=0.5)
 
@@ -134,6 +136,26 @@ SMALL = {
     "fgan trick": Small(toy("fgan", "V", divergence="kl", loss="trick"), POINTS, bounded=False, images=False),
     "gmmn": Small(toy("gmmn", "", widths=(0.5, 2.0)), POINTS, images=False),
     "hinge": Small(toy("hinge", D=critic), POINTS, bounded=False, images=False),
+    "improved-gan-ssl": Small(
+        partial(_game, name="improved-gan-ssl", nets={"G": IMPROVED_G, "D": IMPROVED_D}), MLP, bounded=False, classes=3
+    ),
+    "improved-gan-ssl noise": Small(
+        partial(_game, name="improved-gan-ssl", nets={"G": IMPROVED_G, "D": partial(IMPROVED_D, noise=(0.3, 0.5))}),
+        MLP,
+        bounded=False,
+        classes=3,
+    ),
+    "improved-gan-ssl minibatch": Small(
+        partial(
+            _game,
+            name="improved-gan-ssl",
+            nets={"G": IMPROVED_G, "D": partial(IMPROVED_D, kernels=4)},
+            variant="minibatch",
+        ),
+        MLP,
+        bounded=False,
+        classes=3,
+    ),
     "ladder": Small(_of_ladder, MLP, classes=3),
     "lsgan": Small(toy("lsgan"), POINTS, bounded=False, images=False),
     "r3gan": Small(toy("r3gan", D=critic), POINTS, bounded=False, images=False),
@@ -237,6 +259,26 @@ def hand_ebgan_ln(G, D, z, n_z, margin, weight, sigma, switch, t, corrupted=True
         return real() + (weight if scaled else 1) * sum(max(m - e, 0 * e) for e in energy(G(z).detach())) / len(z)
 
     return {"D": d, "G": lambda: energy(G(z)).mean(), "L": {"D": real}}
+
+
+def hand_improved(G, D, x, y, u, z, weight, matching=True, **_):
+    """The K + 1 classes written out: the logit 0 beside D's."""
+
+    def shares(rows):
+        logits = torch.cat([D(rows)[0], torch.zeros(len(rows), 1).double()], 1).exp()
+        return logits / logits.sum(1, keepdim=True)
+
+    def d():
+        ce = -(y * (D(x)[0].exp() / D(x)[0].exp().sum(1, keepdim=True)).log()).sum(1).mean()
+        unsupervised = -(1 - shares(u)[:, 3]).log().mean() - shares(G(z).detach())[:, 3].log().mean()
+        return ce + weight / 2 * unsupervised
+
+    def g():
+        if matching:
+            return (D(u)[1].mean(0) - D(G(z))[1].mean(0)).square().mean()
+        return shares(G(z))[:, 3].log().mean()
+
+    return {"D": d, "G": g}
 
 
 def hand_energy_distance(G, x, z, **_):
@@ -381,6 +423,8 @@ BY_HAND = {
     "gan simultaneous": hand_gan,
     "gmmn": hand_gmmn,
     "hinge": hand_hinge,
+    "improved-gan-ssl": hand_improved,
+    "improved-gan-ssl minibatch": partial(hand_improved, matching=False),
     "ladder": hand_ladder,
     "lsgan": hand_lsgan,
     "r3gan": hand_r3gan,

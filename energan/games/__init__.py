@@ -13,6 +13,7 @@ from energan.games.fgan import fgan
 from energan.games.gan import gan
 from energan.games.gmmn import gmmn
 from energan.games.hinge import hinge
+from energan.games.improved_gan_ssl import improved_gan_ssl
 from energan.games.ladder import ladder
 from energan.games.lsgan import lsgan
 from energan.games.r3gan import r3gan
@@ -33,6 +34,7 @@ GAMES: dict[str, Callable[..., Game]] = {
     "gan": gan,
     "gmmn": gmmn,
     "hinge": hinge,
+    "improved-gan-ssl": improved_gan_ssl,
     "ladder": ladder,
     "lsgan": lsgan,
     "r3gan": r3gan,
