@@ -1,4 +1,4 @@
-"""The command line: energan train | lab | resume | sample | evaluate | score | report | export | margin | list ...
+"""The command line: energan train | lab | classify | resume | sample | evaluate | score | predict | report | list ...
 
 Exit codes: 0, 1 for a defect of ours, 2 for input that cannot be used (one sentence on stderr), 130 after Ctrl-C.
 """
@@ -10,9 +10,11 @@ from difflib import get_close_matches
 from typing import Any
 
 from energan import __version__
-from energan.commands import COMMANDS, STOPPED, first_line, lab_command, say, train_command
+from energan.commands import COMMANDS, lab_command
+from energan.console import STOPPED, first_line, say
 from energan.errors import UserError
 from energan.recipes import RECIPES
+from energan.sessions import train_command
 
 FAMILIES = {"train": "recipe", "lab": "study"}  # commands that take a name, and what it names
 

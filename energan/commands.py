@@ -1,84 +1,18 @@
 """What the command line can do: a command is a function, its flags are its arguments, its docstring their help.
 
 `energan train RECIPE` and `energan lab STUDY` have the recipe's and the study's own arguments as flags. A command
-returns the exit code.
+returns the exit code. Those that train are in sessions.py.
 """
 
 import inspect
-import json
-import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from energan.errors import UserError
+from energan.console import STOPPED, as_text, first_line, say
 from energan.recipes import RECIPES
-
-STOPPED = 130
-
-
-def as_text(value: object) -> str:
-    return json.dumps(value, indent=2)
-
-
-def first_line(f: Callable[..., Any]) -> str:
-    return (f.__doc__ or "").strip().splitlines()[0]
-
-
-def say(text: str) -> None:
-    print(text, flush=True)
-
-
-def _finish(folder: Path, state: str) -> int:
-    """After training: measure, draw the neighbours, write the report."""
-    from energan import evaluation, report
-
-    if state == "stopped":
-        say(f"stopped and saved; `energan resume {shlex.quote(str(folder))}` continues exactly here")
-        return STOPPED
-    evaluation.evaluate(folder)
-    say(f"report: {report.write_report(folder)}")
-    return 0
-
-
-def train_command(recipe: str, flags: Sequence[str]) -> Callable[..., int]:
-    """The command `train RECIPE`: the recipe's arguments, and where to put the run. `flags` are what was typed."""
-    make = RECIPES[recipe]
-
-    @wraps(make)
-    def command(*, out: str = "", quiet: bool = False, **arguments: Any) -> int:
-        from energan import runs
-        from energan.data import NAMED
-        from energan.train import train
-
-        source = arguments["data"]
-        if source and source not in NAMED and Path(source).exists():
-            arguments["data"] = str(Path(source).resolve())  # so that `resume` works from any folder
-        run = make(**arguments)
-        folder = Path(out) if out else _free(Path("runs"), recipe)
-        data = run.training_set()
-        line = shlex.join(["energan", "train", recipe, *flags])
-        runs.create(folder, run, data, recipe, arguments, line)
-        say(
-            f"training {recipe} on {len(data.images)} images of {data.name} in {folder} ({run.precision}, {run.device})"
-        )
-        return _finish(folder, train(run, folder, data, quiet=quiet))
-
-    signature = inspect.signature(make)
-    where = [
-        inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default="", annotation=str),
-        inspect.Parameter("quiet", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=bool),
-    ]
-    command.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[*signature.parameters.values(), *where], return_annotation=int
-    )
-    command.__annotations__ = {**make.__annotations__, "out": str, "quiet": bool, "return": int}
-    command.__doc__ = (make.__doc__ or "").rstrip() + (
-        "\n        out: The run's folder; a new one under runs/ by default.\n        quiet: No progress bar.\n    "
-    )
-    del command.__wrapped__
-    return command
+from energan.sessions import classify, resume
 
 
 def lab_command(name: str) -> Callable[..., int]:
@@ -105,41 +39,6 @@ def lab_command(name: str) -> Callable[..., int]:
     command.__annotations__ = {**play.__annotations__, "return": int}
     del command.__wrapped__
     return command
-
-
-def _free(parent: Path, name: str) -> Path:
-    """parent/name, or the first of name-2, name-3, ... that is not there yet."""
-    number = 1
-    while (folder := parent / (name if number == 1 else f"{name}-{number}")).exists():
-        number += 1
-    return folder
-
-
-def resume(run: str, /, *, steps: int = 0, quiet: bool = False) -> int:
-    """Continue a run exactly where its newest checkpoint stands.
-
-    Args:
-        run: The run's folder.
-        steps: Train up to this step in all; 0 for what the run was started with.
-        quiet: No progress bar.
-    """
-    from energan import runs
-    from energan.train import train
-
-    folder = Path(run)
-    record = runs.read(folder)
-    if steps:
-        record["arguments"]["steps"] = steps
-    # "auto" is what it was when the run was started: in another precision, it would not be the same run
-    spec = runs.rebuild(record, precision=record["precision"], device=record["device"])
-    done = int(runs.newest(folder).stem) if runs.numbered(folder) else 0
-    if spec.steps < done:
-        raise UserError(f"{folder} is at step {done} already: --steps {spec.steps} must be above that to train on")
-    data = spec.training_set()
-    if data.sha256 != record["data"]["sha256"]:
-        raise UserError(f"the images of {spec.source} are not those that {folder} was trained on; start a new run")
-    runs.update(folder, steps=spec.steps, arguments=record["arguments"])
-    return _finish(folder, train(spec, folder, data, quiet=quiet))
 
 
 def sample(run: str, /, *, n: int = 64, out: str = "samples.png", seed: int = 0, checkpoint: str = "") -> int:
@@ -199,6 +98,22 @@ def score(images: str, /, *, run: str, out: str = "scores.csv", checkpoint: str 
     return 0
 
 
+def predict(images: str, /, *, run: str, out: str = "predictions.csv", checkpoint: str = "", split: str = "") -> int:
+    """Write the class that a run's classifier gives each image, and the probability of every class.
+
+    Args:
+        images: A folder, .zip, .npz or .parquet of images, or a named set.
+        run: The run's folder.
+        out: A .csv with a row an image: file, label, probability, and a column a class.
+        checkpoint: A step or a path; the newest by default.
+        split: train or test; by default test of a named set, and all of a folder or file that has no splits.
+    """
+    from energan import prediction
+
+    say(prediction.predict(images, Path(run), Path(out), checkpoint or None, split))
+    return 0
+
+
 def report(run: str, /) -> int:
     """Write a run's report again: one HTML page that opens from disk.
 
@@ -212,13 +127,13 @@ def report(run: str, /) -> int:
 
 
 def export(run: str, /, *, out: str = "export", checkpoint: str = "", onnx: bool = False) -> int:
-    """Write a run's generator and energy as safetensors with JSON, and as ONNX.
+    """Write a run's generator, energy and classifier as safetensors with JSON, and as ONNX.
 
     Args:
         run: The run's folder.
         out: The folder to write to.
         checkpoint: "best", a step, or a path; the newest by default.
-        onnx: Also write generator.onnx and energy.onnx, and compare their output (extra `export`).
+        onnx: Also write each part as .onnx, and compare its output (extra `export`).
     """
     from energan.export import export as write
 
@@ -280,10 +195,12 @@ def doctor(*, json: bool = False) -> int:
 
 
 COMMANDS: dict[str, Callable[..., int]] = {
+    "classify": classify,
     "resume": resume,
     "sample": sample,
     "evaluate": evaluate,
     "score": score,
+    "predict": predict,
     "report": report,
     "export": export,
     "margin": margin,

@@ -1,4 +1,4 @@
-"""A run folder, measured: its samples against real images, its energy on anyone's images."""
+"""A run folder, measured: its samples against real images, its classifier, its energy on anyone's images."""
 
 import csv
 import json
@@ -15,6 +15,7 @@ from energan.files import read_weights, write, write_json
 from energan.metrics.neighbours import nearest_neighbours
 from energan.metrics.networks import describe
 from energan.model import Model
+from energan.prediction import classification
 from energan.runs import Run
 from energan.sheets import save_sheet
 
@@ -27,38 +28,53 @@ SEARCHED = 20000  # training images that neighbours are looked for among
 def evaluate(folder: Path, *, n: int = 10000, seed: int = 0, checkpoint: str | None = None) -> dict[str, Any]:
     """Metrics of n samples against at most n real images, and the samples' nearest training images.
 
-    Writes evaluation.json, neighbours.png and neighbours.json into the run folder; returns what evaluation.json says.
+    Of a classifier, also its error and what it is least sure of (prediction.classification).
+    Writes evaluation.json and neighbours.png, .json or uncertain.png into the run folder; returns what evaluation.json
+    says.
     """
     if n < 1:
         raise UserError(f"--n must be 1 or more, got {n}")
     model = runs.load(folder, checkpoint=checkpoint)
     run = runs.rebuild(runs.read(folder), device=DEVICE)
-    training, real = run.training_set(), run.test_set()
+    training = run.training_set()
+    result: dict[str, Any] = {"step": int(read_weights(runs.find(folder, checkpoint))[1]["step"]), "seed": seed}
+    if run.game.sample is not None:
+        result |= _drawn(folder, run, model, training.images, n, seed)
+    else:
+        result |= {"samples": 0, "reference": "", "network": "", "metrics": {}}
+    if run.game.logits is not None:
+        held_out = run.held_out(training.classes)
+        result["classification"] = classification(model, training, held_out, folder / "uncertain.png")
+    write_json(folder / "evaluation.json", result)
+    return result
+
+
+def _drawn(folder: Path, run: Run, model: Model, training: Tensor, n: int, seed: int) -> dict[str, Any]:
+    """Metrics of n samples, and what they are against."""
+    real = run.test_set()
     network = usable_network(run, real.images)
     samples = model.sample(n if network else SHOWN, seed)
     values: dict[str, float] = {}
     if network:
         values = metrics.evaluate(samples, real.images[:n], network, seed=seed)
     if run.game.energy is not None:
-        values |= _energies(model, training.images, real.images, samples)
-    _neighbours(folder, samples[:SHOWN], training.images, network)
+        values |= _energies(model, training, real.images, samples)
+    _neighbours(folder, samples[:SHOWN], training, network)
     held_out = "held out" if run.source in NAMED else "training images"
-    result = {
-        "step": int(read_weights(runs.find(folder, checkpoint))[1]["step"]),
+    return {
         "samples": len(samples),
         "reference": f"{real.name}, {min(n, len(real.images))} images ({held_out})",
         "network": network,
-        "seed": seed,
         "metrics": values,
     }
-    write_json(folder / "evaluation.json", result)
-    return result
 
 
 def usable_network(run: Run, real: Tensor) -> str:
     """The run's feature network, or "" where there are too few images or its weights cannot be had (said on stderr)."""
     from energan.data.registry import warn
 
+    if not run.network:
+        return ""
     try:
         if len(real) < metrics.LEAST_IMAGES:
             raise UserError(f"{len(real)} images are too few (at least {metrics.LEAST_IMAGES})")
@@ -98,7 +114,18 @@ def as_json(result: dict[str, Any]) -> str:
 
 def as_table(result: dict[str, Any]) -> str:
     lines = [f"{k:18}{v:10.4g}" for k, v in result["metrics"].items()]
-    return "\n".join([f"step {result['step']}, {result['samples']} samples against {result['reference']}", *lines])
+    if result["samples"]:
+        lines.insert(0, f"step {result['step']}, {result['samples']} samples against {result['reference']}")
+    if found := result.get("classification"):
+        lines.append(f"step {result['step']}, {told(found)}")
+    return "\n".join(lines)
+
+
+def told(found: dict[str, Any]) -> str:
+    """The error that `classification` found, in words."""
+    if found["error"] is None:
+        return "no test error: there are no labelled test images (--test names some)"
+    return f"test error {found['error']:.2f} % of {found['images']} images"
 
 
 def score(images: str, folder: Path, out: Path, checkpoint: str | None, split: str) -> str:

@@ -1,7 +1,8 @@
-"""A run's generator and energy for use elsewhere: safetensors with JSON, and ONNX (extra `export`)."""
+"""A run's generator, energy and classifier for use elsewhere: safetensors with JSON, and ONNX (extra `export`)."""
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,14 +16,18 @@ TOLERANCE = 1e-3  # largest difference of an ONNX output, relative to the output
 
 
 def export(folder: Path, out: Path, checkpoint: str | None, *, onnx: bool) -> str:
-    """Writes generator.safetensors, energy.safetensors, model.json and, if asked, .onnx; says what was written."""
+    """Writes .safetensors of the parts that the run has (generator, energy, classifier), model.json with their shapes
+    (and the classes' names) and, if asked, .onnx; says what was written."""
     model, record = runs.load(folder, checkpoint=checkpoint), runs.read(folder)
-    noise = model.noise(2, torch.Generator().manual_seed(0))
-    parts: dict[str, tuple[nn.Module, tuple[Tensor, ...]]] = {"generator": (model.generator, tuple(noise))}
+    images = torch.rand(2, *record["data"]["shape"]) * 2 - 1
+    parts: dict[str, tuple[nn.Module, tuple[Tensor, ...]]] = {}
+    if model.game.sample is not None:
+        parts["generator"] = (model.generator, tuple(model.noise(2, torch.Generator().manual_seed(0))))
     if model.game.energy is not None:
-        images = torch.rand(2, *record["data"]["shape"]) * 2 - 1
         parts["energy"] = (model.energy, (images,))
-    described = {}
+    if model.game.logits is not None:
+        parts["classifier"] = (model.classifier, (images,))
+    described: dict[str, dict[str, Any]] = {}
     for name, (module, inputs) in parts.items():
         output, used = _traced(module, model.nets, inputs)
         weights = {k: w for k, w in module.state_dict().items() if k.split(".")[1] in used}  # "nets.G.net.0.weight"
@@ -30,6 +35,8 @@ def export(folder: Path, out: Path, checkpoint: str | None, *, onnx: bool) -> st
         described[name] = {"inputs": [list(x.shape[1:]) for x in inputs], "output": list(output.shape[1:])}
         if onnx:
             described[name]["largest difference"] = [_onnx(module, inputs, out / f"{name}.onnx")]
+    if "classifier" in described:
+        described["classifier"]["classes"] = record["data"]["classes"]
     write_json(out / "model.json", {"recipe": record["recipe"], "arguments": record["arguments"], "parts": described})
     return f"{', '.join(sorted(p.name for p in out.iterdir() if not p.name.startswith('.')))} in {out}"
 

@@ -19,7 +19,7 @@ from energan.machine import peak_memory
 from energan.play import One
 from energan.runs import Run
 
-EXPLODED = 1e4  # times what a quantity was at the session's first step
+EXPLODED = 1e4  # times what a quantity was at the session's first step that had it
 
 
 @final
@@ -37,7 +37,7 @@ class Log:
         self.every = max(1, min(100, run.steps // 50))
         self._path = folder / "log.jsonl"
         self._sums: Logs = {}
-        self._count = 0
+        self._counts: dict[str, int] = {}  # by quantity: not every step has the same turns
         self._first: Logs = {}
         record = runs.read(folder)
         self._before = record["status"]["seconds"] if step else 0.0
@@ -88,9 +88,10 @@ class Log:
 
     def add(self, logs: Logs) -> None:
         """Takes one step's logs into the interval's mean; nothing is synchronised with the device."""
-        self._sums = {k: self._sums[k] + v for k, v in logs.items()} if self._sums else dict(logs)
-        self._first = self._first or dict(logs)  # a step, not an interval, which may have exploded already
-        self._count += 1
+        for k, v in logs.items():
+            self._sums[k] = self._sums[k] + v if k in self._sums else v
+            self._counts[k] = self._counts.get(k, 0) + 1
+            self._first.setdefault(k, v)  # a step, not an interval, which may have exploded already
         self.step += 1
 
     def line(self) -> None:
@@ -98,10 +99,10 @@ class Log:
 
         UserError if a quantity is not finite any more, or exploded.
         """
-        if not self._count:
+        if not self._counts:
             return
-        means = {k: float(v) / self._count for k, v in self._sums.items()}
-        self._sums, self._count = {}, 0
+        means = {k: float(v) / self._counts[k] for k, v in self._sums.items()}
+        self._sums, self._counts = {}, {}
         now = time.monotonic()
         rate = (self.step - self._since_step) / (now - self._since)
         self._since, self._since_step = now, self.step

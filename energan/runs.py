@@ -5,6 +5,7 @@ log.jsonl                       one JSON object a line: progress, energy histogr
 samples/000500.png, real.png    sheets from fixed noise; training images
 checkpoints/000500.safetensors  newest few and best.safetensors
 evaluation.json, neighbours.png, report.html
+uncertain.png, predictions.csv  of a classifier
 """
 
 import inspect
@@ -19,9 +20,11 @@ from torch import Tensor
 
 from energan import __version__
 from energan.data import NAMED, Batches, Images
+from energan.data.labelled import NONE, LabelledBatches
+from energan.data.labels import in_classes
 from energan.errors import UserError
 from energan.files import read_weights, unwritable, write_json, write_weights
-from energan.game import Game
+from energan.game import Game, Source
 from energan.machine import environment
 from energan.model import Model, standing
 from energan.play import One, State, leaves, tree
@@ -37,7 +40,9 @@ class Run(NamedTuple):
     system    its name in GAMES
     source    what --data named; prepare(source, split) loads it in the shape that the nets take
     every     steps between sample sheets, metrics during training and checkpoints
-    network   feature network of the metrics during training (metrics.NETWORKS)
+    network   feature network of the metrics during training (metrics.NETWORKS); "" for none
+    test      labelled images to measure a classifier with, where the source has none of its own
+    initialise  what is done with the training images before the first step: nets that start from data
     """
 
     game: Game
@@ -53,6 +58,8 @@ class Run(NamedTuple):
     precision: str
     device: str
     compile: bool
+    test: str = ""
+    initialise: Callable[[Tensor], None] | None = None
 
     def training_set(self) -> Images:
         return self.prepare(self.source, "train")
@@ -61,10 +68,27 @@ class Run(NamedTuple):
         """Real images to measure against: the test split where the source has one, else the training images."""
         return self.prepare(self.source, "test" if self.source in NAMED else "train")
 
+    def held_out(self, classes: tuple[str, ...]) -> Images | None:
+        """Test images with labels, numbered as `classes`; None where neither the set nor the user has any."""
+        if not self.test and self.source not in NAMED:
+            return None
+        return in_classes(self.prepare(self.test or self.source, "test"), classes)
+
+    def batches(self, data: Images) -> Source:
+        """What the game is fed: images; or labelled ones and as many unlabelled. UserError if no batch can be drawn."""
+        if self.game.logits is None:
+            return Batches(data.images, data.labels, self.batch, self.seed)
+        if data.labels is None:
+            raise UserError(f"{data.name} has no labels to learn from")
+        return LabelledBatches(
+            data.images, data.labels, classes=len(data.classes), labelled=self.batch, unlabelled=self.batch,
+            seed=self.seed,
+        )  # fmt: skip
+
 
 def create(folder: Path, run: Run, data: Images, recipe: str, arguments: Mapping[str, Any], command: str) -> None:
     """Writes run.json of a new run. UserError if the folder holds something already, or the data no batch."""
-    Batches(data.images, data.labels, run.batch, run.seed)  # refused before anything is written
+    run.batches(data)  # refused before anything is written
     try:
         taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
     except OSError as error:  # a name too long, a folder that may not be looked into
@@ -104,12 +128,20 @@ def create(folder: Path, run: Run, data: Images, recipe: str, arguments: Mapping
             "source": data.source,
             "sha256": data.sha256,
             "skipped": list(data.skipped),
+            **(_labels(data) if run.game.logits else {}),
         },
         "game": {"name": run.system, "numbers": dict(run.game.numbers), "players": players, "turns": turns},
         "environment": environment(),
         "status": {"state": "running", "step": 0, "seconds": 0.0, "message": ""},
     }
     write_json(folder / "run.json", record)
+
+
+def _labels(data: Images) -> dict[str, Any]:
+    """What a classifier was shown: the classes' names, and how many labels each has."""
+    assert data.labels is not None  # batches were drawn of them
+    known = data.labels[data.labels != NONE]
+    return {"classes": list(data.classes), "labels": known.bincount(minlength=len(data.classes)).tolist()}
 
 
 def _name(objective: object) -> str:
@@ -193,7 +225,7 @@ def read_checkpoint(path: Path) -> tuple[State, dict[str, Tensor]]:
 
 
 def load(folder: str | Path, *, checkpoint: str | int | Path | None = None, device: str = "cpu") -> Model:
-    """The trained model of a run folder: `.generator`, `.energy`, `.sample(n)`, `.score(images)`.
+    """The trained model of a run folder: `.sample(n)`, `.score(images)`, `.probabilities(images)` and their modules.
 
     checkpoint: "best", a step, or a path; the newest by default. UserError for anything that is not a sound run.
     """

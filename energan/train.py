@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from energan import metrics, runs
-from energan.data import Batches, Images
+from energan.data import Images
 from energan.errors import UserError
 from energan.evaluation import usable_network
 from energan.files import unwritable
@@ -14,6 +14,7 @@ from energan.log import Log
 from energan.metrics.networks import Description, describe
 from energan.model import Model, ready
 from energan.play import One
+from energan.prediction import error_on
 from energan.runs import Run
 from energan.sheets import save_sheet
 from energan.signals import stopping
@@ -21,6 +22,8 @@ from energan.signals import stopping
 SHEET = 64  # images on a sample sheet
 HISTOGRAM = 512  # energies of real images, and of samples
 MEASURED = 2000  # samples that metrics during training look at
+TESTED = 10000  # images with labels that a classifier's error is measured on
+ERROR = "test error %"  # the name of that metric
 RARELY = 4  # looks between two of those measurements
 
 
@@ -31,9 +34,11 @@ def train(run: Run, folder: Path, data: Images, *, quiet: bool = False) -> str:
     UserError where training diverges (the last good checkpoint is kept), where the newest checkpoint cannot be
     continued from, and where the folder cannot be written.
     """
+    if run.initialise and not runs.numbered(folder):
+        run.initialise(data.images)
     one = One(
         run.game,
-        Batches(data.images, data.labels, run.batch, run.seed),
+        run.batches(data),
         seed=run.seed,
         precision=run.precision,
         device=run.device,
@@ -43,9 +48,8 @@ def train(run: Run, folder: Path, data: Images, *, quiet: bool = False) -> str:
     if runs.numbered(folder):
         _continue(one, runs.newest(folder))
     save_sheet(data.images[:SHEET], folder / "real.png")
-    reference = run.test_set().images
-    network = usable_network(run, reference)
-    real = describe(reference[:MEASURED], network) if network else None
+    real = _reference(run) if run.game.sample else None
+    tested = _tested(run, data.classes) if run.game.logits else None
     try:
         with stopping() as caught, Log(folder, run, one.t, quiet) as log:
             while one.t < run.steps and not caught:
@@ -54,7 +58,7 @@ def train(run: Run, folder: Path, data: Images, *, quiet: bool = False) -> str:
                 if look or one.t % log.every == 0:
                     log.line()  # before a checkpoint too: no exploded state is kept as the last good one
                 if look:
-                    _look(run, folder, one, data.images, real, log)
+                    _look(run, folder, one, data.images, real, tested, log)
             if one.t % run.every and one.t < run.steps:  # stopped between two looks
                 log.line()
                 log.check(one)
@@ -78,11 +82,41 @@ def _continue(one: One, checkpoint: Path) -> None:
         ) from error
 
 
-def _look(run: Run, folder: Path, one: One, images: Tensor, real: Description | None, log: Log) -> None:
-    """A checkpoint, a sample sheet, the energies' histogram; now and then metrics, and the best checkpoint so far."""
+def _reference(run: Run) -> Description | None:
+    """What samples are measured against, or None where nothing is measured."""
+    real = run.test_set().images
+    network = usable_network(run, real)
+    return describe(real[:MEASURED], network) if network else None
+
+
+def _tested(run: Run, classes: tuple[str, ...]) -> Images | None:
+    """Labelled test images, 10,000 at most; None where there are none."""
+    data = run.held_out(classes)
+    if data is None or data.labels is None or len(data.images) <= TESTED:
+        return data
+    chosen = torch.randperm(len(data.images), generator=torch.Generator().manual_seed(0))[:TESTED]
+    return data._replace(images=data.images[chosen], labels=data.labels[chosen])
+
+
+def _look(
+    run: Run, folder: Path, one: One, images: Tensor, real: Description | None, tested: Images | None, log: Log
+) -> None:
+    """A checkpoint; a classifier's error; of what draws, a sheet of samples and, now and then, metrics."""
     log.check(one)
     model = ready(one, images, run.batch)
     runs.save(folder, one, model)
+    if tested is not None:
+        log.metrics({ERROR: error_on(model, tested)}, len(tested.images))
+    if run.game.sample is not None:
+        _drawn(run, folder, one, model, images, real, log)
+
+
+def _drawn(run: Run, folder: Path, one: One, model: Model, images: Tensor, real: Description | None, log: Log) -> None:
+    """A sample sheet, the energies' histogram; now and then metrics, and the best checkpoint so far.
+
+    A classifier has no best one: its generator's is not its own, and one of least test error would be chosen by the
+    test images.
+    """
     measure = real is not None and (one.t % (RARELY * run.every) == 0 or one.t == run.steps)
     samples = model.sample(MEASURED if measure else HISTOGRAM, seed=0)
     save_sheet(samples[:SHEET], folder / "samples" / f"{one.t:06d}.png")
@@ -93,7 +127,7 @@ def _look(run: Run, folder: Path, one: One, images: Tensor, real: Description | 
         values = metrics.evaluate(samples, real, run.network)
         log.metrics(values, len(samples))
         distance = next(v for k, v in values.items() if "FID" in k)
-        if distance < log.best:
+        if distance < log.best and run.game.logits is None:
             log.best = distance
             runs.save(folder, one, model, "best")
 

@@ -37,6 +37,17 @@ SMALL: dict[str, dict[str, Any]] = {
     "gmmn-mnist": {"data": "digits", "z": 8},
     "energy-distance-mnist": {"data": "digits", "z": 8},
     "sinkhorn-mnist": {"data": "digits", "z": 8},
+    "ladder-mnist": {"data": "digits", "size": 8, "labels": 20, "hidden": [16, 8]},
+    "ebgan-ln-mnist": {
+        "data": "digits",
+        "size": 8,
+        "labels": 20,
+        "hidden": [16, 8],
+        "z": 8,
+        "size_g": 8,
+        "switch": 0.5,
+    },
+    "improved-gan-mnist": {"data": "digits", "size": 8, "labels": 20, "hidden": [16, 8], "z": 8, "size_g": 8},
 }
 COMMON = {"steps": 8, "every": 3, "batch": 8, "precision": "fp32", "device": "cpu"}
 
@@ -59,8 +70,9 @@ def arguments(recipe: str, folder: Path, **changes: Any) -> dict[str, Any]:
 
 
 def steady(recipe: str) -> dict[str, Any]:
-    """What keeps a run's learning rates from depending on how many steps it is to have."""
-    return {"decay": 0.0} if "decay" in signature(RECIPES[recipe]).parameters else {}
+    """What keeps a run's learning rates, and margin, from depending on how many steps it is to have."""
+    flags = signature(RECIPES[recipe]).parameters
+    return {name: value for name, value in (("decay", 0.0), ("switch", 0.0)) if name in flags}
 
 
 def start(folder: Path, recipe: str = "ebgan-pt-mnist", **changes: Any) -> tuple[Run, Images]:

@@ -20,7 +20,7 @@ from PIL import Image
 from small_runs import fingerprint, flags, leftovers, log, pictures, resumed, sentence, start, trained
 
 import energan
-from energan import commands, evaluation, machine, runs
+from energan import evaluation, machine, runs, sessions
 from energan import train as training
 from energan.cli import COMMANDS, main
 from energan.recipes import RECIPES
@@ -184,7 +184,7 @@ def test_resume_keeps_the_precision_that_auto_meant(
     whole = trained(tmp_path / "whole", steps=4, precision="auto", decay=0.0)
     trained(tmp_path / "run", steps=2, precision="auto", decay=0.0)
     monkeypatch.setattr(machine, "native_bf16", lambda device: not native)
-    monkeypatch.setattr(commands, "_finish", lambda folder, state: 0)
+    monkeypatch.setattr(sessions, "_finish", lambda folder, state: 0)
     assert main(["resume", str(tmp_path / "run"), "--steps", "4", "--quiet"]) == 0
     assert fingerprint(runs.newest(tmp_path / "run")) == fingerprint(runs.newest(whole))
 
@@ -201,7 +201,7 @@ def test_resume_refuses_other_images(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_a_new_folder_is_named_after_the_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs" / "gan-mnist").mkdir(parents=True)
-    monkeypatch.setattr(commands, "_finish", lambda folder, state: 0)
+    monkeypatch.setattr(sessions, "_finish", lambda folder, state: 0)
     told = ["train", "gan-mnist", *flags("gan-mnist", tmp_path / "x", steps=1), "--quiet"]
     assert main(told) == 0 and main(told) == 0
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["gan-mnist", "gan-mnist-2", "gan-mnist-3"]
@@ -313,7 +313,7 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     [
         ("trian", "there is no command 'trian': did you mean train?"),
         ("", ""),
-        ("zzz", "there is no command 'zzz': there are train, lab, resume, sample"),
+        ("zzz", "there is no command 'zzz': there are train, lab, classify, resume"),
         ("train ebgan-pt-mnits", "there is no recipe 'ebgan-pt-mnits': did you mean ebgan-pt-mnist?"),
         ("sample run --n 0", "--n must be 1 or more, got 0"),
         ("sample run --n -3", "--n must be 1 or more, got -3"),

@@ -15,7 +15,9 @@ from energan import train as training
 from energan.cli import main
 from energan.data import Batches
 from energan.errors import UserError
+from energan.games.ladder import COSTS
 from energan.momentum import AnnealedSGD
+from energan.nets.combinators import COMBINATORS
 from energan.nets.normalisation import SpectralNorm
 from energan.play import One
 from energan.recipes import RECIPES
@@ -29,9 +31,11 @@ SHAPES = {"ebgan-pt-64": (3, 64, 64), "dcgan-64": (3, 64, 64), "wgan-gp-stacked"
     ("maxout-gan-mnist", "wgan-mnist", "wgan-gp-mnist", "gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist"),
     (1, 28, 28),
 )  # the others: (1, 32, 32)
+CLASSIFIERS = ("ladder-mnist", "ebgan-ln-mnist", "improved-gan-mnist")  # small ones see 8 x 8 digits as they are
+SHAPES |= dict.fromkeys(CLASSIFIERS, (1, 8, 8))
 ALONE = ("gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist")  # generators without a critic
 PLAYERS = {"wgan-mnist": "Gf", "wgan-gp-mnist": "Gf", "wgan-gp-stacked": "Gf", "fgan-mnist": "GV", "began-mnist": "GDk"}
-PLAYERS |= dict.fromkeys(ALONE, "G")  # the others: G and D
+PLAYERS |= {**dict.fromkeys(ALONE, "G"), "ladder-mnist": "D"}  # the others: G and D
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -40,7 +44,8 @@ def test_a_recipe_builds_with_its_defaults(recipe: str) -> None:
     run = RECIPES[recipe](**given)
     assert run.source == given.get("data", "stacked-mnist" if recipe.endswith("stacked") else "mnist")
     assert set(run.game.players) == set(PLAYERS.get(recipe, "GD")) and run.steps >= 1000 and run.every <= run.steps
-    assert (run.game.energy is None) == (recipe in ALONE)
+    assert (run.game.energy is None) == (recipe in (*ALONE, "ladder-mnist", "ebgan-ln-mnist"))
+    assert (run.game.logits is not None) == (recipe in CLASSIFIERS)
     assert run.precision in ("bf16", "fp32") and run.device in ("cpu", "cuda") and not run.compile
 
 
@@ -69,7 +74,7 @@ def having(flag: str) -> list[str]:
 
 
 NAN, INF = float("nan"), float("inf")
-REFUSED: dict[str, tuple[tuple[float, ...], str]] = {
+REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     **dict.fromkeys(("steps", "every", "z", "lr", "width", "size_g"), ((0,), "must be above 0")),
     **dict.fromkeys(("layers_g", "size_d", "width_d", "lr_d", "clip", "scale", "epsilon"), ((0,), "must be above 0")),
     "margin": ((0.0, -1.0, NAN, INF), "must be above 0"),
@@ -85,6 +90,12 @@ REFUSED: dict[str, tuple[tuple[float, ...], str]] = {
     "unroll": ((-1,), "must be 0 or more"),
     "iterations": ((0,), "must be 1 or more"),
     "mean": ((-0.1, 1.1, NAN), "is a brightness"),
+    **dict.fromkeys(("weight", "sigma", "labels"), ((-1,), "must be 0 or above")),
+    "label_seed": ((-1, 2**63), "must be from 0 to"),
+    "classes": ((1,), "must be 2 or more"),
+    "size": ((1,), "must be 2 or more"),
+    "switch": ((-0.1, 1.1, NAN), "is a share of the steps"),
+    "hidden": (((16, 0),), "must be above 0"),
 }
 BAD: list[tuple[str, dict[str, Any], str]] = [
     *((recipe, {flag: value}, f"--{flag.replace('_', '-')} {expected}")
@@ -222,7 +233,14 @@ def test_every_layer_of_the_hinge_discriminator_has_a_spectral_norm() -> None:
 
 
 @pytest.mark.parametrize(
-    ("recipe", "flag", "table"), [("fgan-mnist", "divergence", DIVERGENCES), ("energy-losses-mnist", "loss", LOSSES)]
+    ("recipe", "flag", "table"),
+    [
+        ("fgan-mnist", "divergence", DIVERGENCES),
+        ("energy-losses-mnist", "loss", LOSSES),
+        ("ladder-mnist", "costs", COSTS),
+        ("ladder-mnist", "combinator", COMBINATORS),
+        ("ebgan-ln-mnist", "combinator", COMBINATORS),
+    ],
 )
 def test_a_choice_names_every_row_of_its_table(recipe: str, flag: str, table: dict[str, Any]) -> None:
     assert set(get_args(get_type_hints(RECIPES[recipe], {"Run": Run})[flag])) == set(table)

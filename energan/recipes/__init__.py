@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from energan.recipes.discriminators import fgan_mnist, maxout_gan_mnist, unrolled_mnist
 from energan.recipes.energies import began_mnist, energy_losses_mnist
 from energan.recipes.images import dcgan_64, ebgan_pt_64
+from energan.recipes.labels import ebgan_ln_mnist, improved_gan_mnist, ladder_mnist
 from energan.recipes.matching import energy_distance_mnist, gmmn_mnist, sinkhorn_mnist
 from energan.recipes.mnist import ebgan_mnist, ebgan_pt_mnist, gan_mnist
 from energan.recipes.wasserstein import wgan_gp_mnist, wgan_gp_stacked, wgan_mnist
@@ -35,6 +36,9 @@ RECIPES: dict[str, "Callable[..., Run]"] = {
     "gmmn-mnist": gmmn_mnist,
     "energy-distance-mnist": energy_distance_mnist,
     "sinkhorn-mnist": sinkhorn_mnist,
+    "ladder-mnist": ladder_mnist,
+    "ebgan-ln-mnist": ebgan_ln_mnist,
+    "improved-gan-mnist": improved_gan_mnist,
     "ebgan-pt-64": ebgan_pt_64,
     "dcgan-64": dcgan_64,
 }

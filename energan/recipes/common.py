@@ -47,10 +47,10 @@ def at_least(least: int, **values: int) -> None:
             raise UserError(f"{_flag(name)} must be {least} or more, got {value}")
 
 
-def usable_seed(seed: int) -> None:
+def usable_seed(seed: int, name: str = "seed") -> None:
     """UserError unless both torch and NumPy take the seed."""
     if not 0 <= seed < 2**63:
-        raise UserError(f"--seed must be from 0 to 2^63 - 1, got {seed}")
+        raise UserError(f"{_flag(name)} must be from 0 to 2^63 - 1, got {seed}")
 
 
 def _flag(name: str) -> str:

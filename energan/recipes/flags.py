@@ -13,6 +13,12 @@ Recipe = TypeVar("Recipe", bound="Callable[..., Run]")
 
 SENTENCES = {
     "data": "mnist, fashion-mnist, digits, or your own images (folder, .zip, .npz, .parquet).",
+    "labels": "How many labels are kept, as many of each class; 0 for all there are.",
+    "label_seed": "Of which labels are kept, and of nothing else.",
+    "labels_csv": "A CSV with columns file and label, for a folder without class sub-folders.",
+    "test": "Labelled images to measure the error on, where --data is no named set; one sub-folder per class.",
+    "classes": "Classes of the images.",
+    "size": "Pixels a side.",
     "steps": "Training steps, each one turn of D and one of G.",
     "batch": "Images a turn.",
     "seed": "Of the weights, the noise and the order of the data.",

@@ -1,0 +1,177 @@
+"""Commands that train: `train RECIPE`, `resume`, `classify`. Each ends by measuring the run and writing its report."""
+
+import inspect
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from energan.console import STOPPED, say
+from energan.errors import UserError
+from energan.recipes import RECIPES
+from energan.recipes.common import Precision
+
+if TYPE_CHECKING:
+    from energan.data import Images
+
+FILES = ("data", "labels_csv", "test")  # arguments of recipes that may name a file or folder
+
+
+def _finish(folder: Path, state: str) -> int:
+    """After training: measure, draw the neighbours or predict, write the report."""
+    from energan import evaluation, prediction, report
+
+    if state == "stopped":
+        say(f"stopped and saved; `energan resume {shlex.quote(str(folder))}` continues exactly here")
+        return STOPPED
+    found = evaluation.evaluate(folder).get("classification")
+    if found:
+        say(evaluation.told(found))
+        say(f"predictions: {prediction.predict_training(folder)}")
+    say(f"report: {report.write_report(folder)}")
+    return 0
+
+
+def _start(recipe: str, arguments: Mapping[str, Any], out: str, line: Sequence[str], quiet: bool) -> int:
+    """A new run of a recipe in the folder `out`, or in a new one; `line` is the command that asked for it."""
+    from energan import runs
+    from energan.data import NAMED
+    from energan.train import train
+
+    arguments = dict(arguments)
+    for name in FILES:
+        source = arguments.get(name)
+        if source and source not in NAMED and Path(source).exists():
+            arguments[name] = str(Path(source).resolve())  # so that `resume` works from any folder
+    run = RECIPES[recipe](**arguments)
+    folder = Path(out) if out else _free(Path("runs"), recipe)
+    data = run.training_set()
+    runs.create(folder, run, data, recipe, arguments, shlex.join(line))
+    where = f"{data.name} in {folder} ({run.precision}, {run.device})"
+    say(f"training {recipe} on {len(data.images)} images of {where}")
+    if run.game.logits is not None:
+        say(_labels(data))
+    return _finish(folder, train(run, folder, data, quiet=quiet))
+
+
+def _labels(data: "Images") -> str:
+    """How many labels there are, of each class."""
+    assert data.labels is not None
+    known = data.labels[data.labels >= 0]
+    numbers = zip(data.classes, known.bincount(minlength=len(data.classes)).tolist(), strict=True)
+    return f"labels: {', '.join(f'{name} {n}' for name, n in numbers)}; without one: {len(data.labels) - len(known)}"
+
+
+def train_command(recipe: str, flags: Sequence[str]) -> Callable[..., int]:
+    """The command `train RECIPE`: the recipe's arguments, and where to put the run. `flags` are what was typed."""
+    make = RECIPES[recipe]
+
+    @wraps(make)
+    def command(*, out: str = "", quiet: bool = False, **arguments: Any) -> int:
+        return _start(recipe, arguments, out, ["energan", "train", recipe, *flags], quiet)
+
+    signature = inspect.signature(make)
+    where = [
+        inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default="", annotation=str),
+        inspect.Parameter("quiet", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=bool),
+    ]
+    command.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*signature.parameters.values(), *where], return_annotation=int
+    )
+    command.__annotations__ = {**make.__annotations__, "out": str, "quiet": bool, "return": int}
+    command.__doc__ = (make.__doc__ or "").rstrip() + (
+        "\n        out: The run's folder; a new one under runs/ by default.\n        quiet: No progress bar.\n    "
+    )
+    del command.__wrapped__
+    return command
+
+
+def _free(parent: Path, name: str) -> Path:
+    """parent/name, or the first of name-2, name-3, ... that is not there yet."""
+    number = 1
+    while (folder := parent / (name if number == 1 else f"{name}-{number}")).exists():
+        number += 1
+    return folder
+
+
+def resume(run: str, /, *, steps: int = 0, quiet: bool = False) -> int:
+    """Continue a run exactly where its newest checkpoint stands.
+
+    Args:
+        run: The run's folder.
+        steps: Train up to this step in all; 0 for what the run was started with.
+        quiet: No progress bar.
+    """
+    from energan import runs
+    from energan.train import train
+
+    folder = Path(run)
+    record = runs.read(folder)
+    if steps:
+        record["arguments"]["steps"] = steps
+    # "auto" is what it was when the run was started: in another precision, it would not be the same run
+    spec = runs.rebuild(record, precision=record["precision"], device=record["device"])
+    done = int(runs.newest(folder).stem) if runs.numbered(folder) else 0
+    if spec.steps < done:
+        raise UserError(f"{folder} is at step {done} already: --steps {spec.steps} must be above that to train on")
+    data = spec.training_set()
+    if data.sha256 != record["data"]["sha256"]:
+        raise UserError(
+            f"the images or labels of {spec.source} are not those that {folder} was trained on; start a new run"
+        )
+    runs.update(folder, steps=spec.steps, arguments=record["arguments"])
+    return _finish(folder, train(spec, folder, data, quiet=quiet))
+
+
+def classify(
+    *,
+    data: str,
+    labels: str = "",
+    test: str = "",
+    system: Literal["ladder", "ebgan-ln", "improved-gan"] = "ladder",
+    steps: int = 3000,
+    batch: int = 100,
+    seed: int = 0,
+    label_seed: int = 0,
+    size: int = 28,
+    channels: int = 1,
+    precision: Precision = "auto",
+    device: str = "auto",
+    out: str = "",
+    quiet: bool = False,
+) -> int:
+    """Train a classifier on images of which some have labels, and predict the class of all.
+
+    Args:
+        data: A folder with one sub-folder per class and one called unlabelled; any folder with --labels; another set.
+        labels: A CSV with columns file and label (empty: none), or how many labels to use; by default all there are.
+        test: Labelled images to measure the error on: one sub-folder per class. A named set has its own.
+        system: What learns: a ladder network, EBGAN-LN, or the improved GAN's classifier.
+        steps: Training steps.
+        batch: Labelled images a step, and unlabelled ones; less where there are fewer images.
+        seed: Of the weights, the noise and the order of the data.
+        label_seed: Of which labels are used, where --labels is a number.
+        size: Pixels a side that images are brought to.
+        channels: 3 for colour, 1 for grey.
+        precision: bf16 (autocast), fp32, or auto (bf16 where the processor has units for it).
+        device: cpu, cuda, cuda:1, or auto.
+        out: The run's folder; a new one under runs/ by default.
+        quiet: No progress bar.
+    """
+    from energan.recipes.labels import labelled_images
+
+    count, file = (int(labels), "") if labels.isdecimal() else (0, labels)
+    found = labelled_images(data, "train", labels_csv=file, size=size, channels=channels)
+    arguments = {
+        "data": data, "labels": count, "label_seed": label_seed, "labels_csv": file, "test": test,
+        "classes": len(found.classes), "size": size, "channels": channels, "steps": steps,
+        "batch": min(batch, len(found.images)), "seed": seed, "precision": precision, "device": device,
+    }  # fmt: skip
+    given = {
+        "data": data, "labels": labels, "test": test, "system": system, "steps": steps, "batch": batch, "seed": seed,
+        "label-seed": label_seed, "size": size, "channels": channels, "precision": precision, "device": device,
+        "out": out,
+    }  # fmt: skip
+    line = [text for name, value in given.items() if value != "" for text in (f"--{name}", str(value))]
+    return _start(f"{system}-mnist", arguments, out, ["energan", "classify", *line], quiet)
