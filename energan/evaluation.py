@@ -16,7 +16,7 @@ from energan.metrics.neighbours import nearest_neighbours
 from energan.metrics.networks import describe
 from energan.model import Model
 from energan.prediction import classification
-from energan.runs import Run
+from energan.run import Run
 from energan.sheets import save_sheet
 
 NEIGHBOURS = 3  # training images shown beside a sample

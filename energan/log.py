@@ -17,7 +17,7 @@ from energan.files import unwritable, write
 from energan.game import Logs
 from energan.machine import peak_memory
 from energan.play import One
-from energan.runs import Run
+from energan.run import Run
 
 EXPLODED = 1e4  # times what a quantity was at the session's first step that had it
 

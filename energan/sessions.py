@@ -5,15 +5,12 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from energan.console import STOPPED, say
 from energan.errors import UserError
 from energan.recipes import RECIPES
 from energan.recipes.common import Precision
-
-if TYPE_CHECKING:
-    from energan.data import Images
 
 FILES = ("data", "labels_csv", "test")  # arguments of recipes that may name a file or folder
 
@@ -50,17 +47,10 @@ def _start(recipe: str, arguments: Mapping[str, Any], out: str, line: Sequence[s
     runs.create(folder, run, data, recipe, arguments, shlex.join(line))
     where = f"{data.name} in {folder} ({run.precision}, {run.device})"
     say(f"training {recipe} on {len(data.images)} images of {where}")
-    if run.game.logits is not None:
-        say(_labels(data))
+    if "labels" in (found := runs.read(folder)["data"]):
+        numbers = ", ".join(f"{name} {n}" for name, n in zip(found["classes"], found["labels"], strict=True))
+        say(f"labels: {numbers}; without one: {len(data.images) - sum(found['labels'])}")
     return _finish(folder, train(run, folder, data, quiet=quiet))
-
-
-def _labels(data: "Images") -> str:
-    """How many labels there are, of each class."""
-    assert data.labels is not None
-    known = data.labels[data.labels >= 0]
-    numbers = zip(data.classes, known.bincount(minlength=len(data.classes)).tolist(), strict=True)
-    return f"labels: {', '.join(f'{name} {n}' for name, n in numbers)}; without one: {len(data.labels) - len(known)}"
 
 
 def train_command(recipe: str, flags: Sequence[str]) -> Callable[..., int]:

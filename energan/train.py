@@ -15,7 +15,7 @@ from energan.metrics.networks import Description, describe
 from energan.model import Model, ready
 from energan.play import One
 from energan.prediction import error_on
-from energan.runs import Run
+from energan.run import Run
 from energan.sheets import save_sheet
 from energan.signals import stopping
 

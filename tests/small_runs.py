@@ -14,7 +14,7 @@ from energan import runs
 from energan.data import Images
 from energan.files import read_weights
 from energan.recipes import RECIPES
-from energan.runs import Run
+from energan.run import Run
 from energan.train import train
 
 SMALL: dict[str, dict[str, Any]] = {

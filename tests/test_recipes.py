@@ -23,7 +23,7 @@ from energan.play import One
 from energan.recipes import RECIPES
 from energan.recipes.common import at_least, decayed, not_negative, positive, share, usable_seed
 from energan.recipes.flags import SENTENCES, documented
-from energan.runs import Run
+from energan.run import Run
 from energan.terms.divergence import DIVERGENCES
 from energan.terms.energy_losses import LOSSES
 

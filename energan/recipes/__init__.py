@@ -16,7 +16,7 @@ from energan.recipes.wasserstein import wgan_gp_mnist, wgan_gp_stacked, wgan_mni
 from energan.recipes.yardsticks import hinge_mnist, lsgan_mnist, r3gan_mnist
 
 if TYPE_CHECKING:
-    from energan.runs import Run
+    from energan.run import Run
 
 RECIPES: dict[str, "Callable[..., Run]"] = {
     "ebgan-pt-mnist": ebgan_pt_mnist,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from energan.data import Images
     from energan.game import Game
     from energan.optimizers import Schedule
-    from energan.runs import Run
+    from energan.run import Run
 
 Precision = Literal["auto", "bf16", "fp32"]
 Energy = Literal["l2", "ssq", "mse"]
@@ -134,7 +134,7 @@ def run(
 ) -> "Run":
     """The Run of a game, GAMES[system], whose generator is called G; `average` is the decay of its averaged weights."""
     from energan.machine import pick_device, pick_precision
-    from energan.runs import Run
+    from energan.run import Run
 
     positive(steps=steps, every=every)
     at_least(2, batch=batch)  # one image has no batch statistics, and no pairs to pull away

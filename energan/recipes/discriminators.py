@@ -22,7 +22,7 @@ from energan.recipes.flags import documented
 if TYPE_CHECKING:
     from torch import nn
 
-    from energan.runs import Run
+    from energan.run import Run
 
 Divergence = Literal[
     "kl", "reverse-kl", "pearson", "neyman", "squared-hellinger", "jeffrey", "jensen-shannon", "gan", "total-variation"

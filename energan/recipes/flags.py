@@ -7,7 +7,7 @@ from textwrap import indent
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from energan.runs import Run
+    from energan.run import Run
 
 Recipe = TypeVar("Recipe", bound="Callable[..., Run]")
 

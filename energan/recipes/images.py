@@ -21,7 +21,7 @@ from energan.recipes.common import (
 from energan.recipes.flags import documented
 
 if TYPE_CHECKING:
-    from energan.runs import Run
+    from energan.run import Run
 
 
 @documented

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from energan.data import Images
     from energan.nets.ladder import Ladder
-    from energan.runs import Run
+    from energan.run import Run
 
 HIDDEN = (1000, 500, 250, 250, 250)  # of the ladder, and of the improved GAN's D
 FIRST = 500  # images that the improved GAN's D is initialised by
@@ -275,7 +275,7 @@ def improved_gan_mnist(
 
     Args:
         steps: Training steps, each one turn of D and one of G (minibatch: three); the paper has 180,000.
-        variant: What G learns by: feature-matching (the better classifier), minibatch discrimination (the better images).
+        variant: What G learns by: feature-matching (the better classifier) or minibatch (the better images).
         weight: Of what is learned without labels.
         hidden: Units of the hidden layers of D.
         z: Dimensions of the noise, U(0, 1).

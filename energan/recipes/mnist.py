@@ -24,7 +24,7 @@ from energan.recipes.common import (
 from energan.recipes.flags import documented
 
 if TYPE_CHECKING:
-    from energan.runs import Run
+    from energan.run import Run
 
 SHAPE = (1, 32, 32)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from energan.data import Images
-    from energan.runs import Run
+    from energan.run import Run
 
 
 def _nets(

@@ -12,7 +12,7 @@ from energan.recipes.flags import documented
 if TYPE_CHECKING:
     from torch import nn
 
-    from energan.runs import Run
+    from energan.run import Run
 
 
 @documented

@@ -1,0 +1,64 @@
+"""A run: what to train on what, as a recipe returns it."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from torch import Tensor
+
+from energan.data import NAMED, Batches, Images
+from energan.data.labelled import LabelledBatches
+from energan.data.labels import in_classes
+from energan.errors import UserError
+from energan.game import Game, Source
+
+
+class Run(NamedTuple):
+    """An experiment, as a recipe returns it; nothing is loaded yet.
+
+    system    its name in GAMES
+    source    what --data named; prepare(source, split) loads it in the shape that the nets take
+    every     steps between sample sheets, metrics during training and checkpoints
+    network   feature network of the metrics during training (metrics.NETWORKS); "" for none
+    test      labelled images to measure a classifier with, where the source has none of its own
+    initialise  what is done with the training images before the first step: nets that start from data
+    """
+
+    game: Game
+    system: str
+    source: str
+    prepare: Callable[[str, str], Images]
+    steps: int
+    batch: int
+    seed: int
+    every: int
+    network: str
+    average: dict[str, float]
+    precision: str
+    device: str
+    compile: bool
+    test: str = ""
+    initialise: Callable[[Tensor], None] | None = None
+
+    def training_set(self) -> Images:
+        return self.prepare(self.source, "train")
+
+    def test_set(self) -> Images:
+        """Real images to measure against: the test split where the source has one, else the training images."""
+        return self.prepare(self.source, "test" if self.source in NAMED else "train")
+
+    def held_out(self, classes: tuple[str, ...]) -> Images | None:
+        """Test images with labels, numbered as `classes`; None where neither the set nor the user has any."""
+        if not self.test and self.source not in NAMED:
+            return None
+        return in_classes(self.prepare(self.test or self.source, "test"), classes)
+
+    def batches(self, data: Images) -> Source:
+        """What the game is fed: images; or labelled ones and as many unlabelled. UserError if no batch can be drawn."""
+        if self.game.logits is None:
+            return Batches(data.images, data.labels, self.batch, self.seed)
+        if data.labels is None:
+            raise UserError(f"{data.name} has no labels to learn from")
+        return LabelledBatches(
+            data.images, data.labels, classes=len(data.classes), labelled=self.batch, unlabelled=self.batch,
+            seed=self.seed,
+        )  # fmt: skip
