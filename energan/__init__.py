@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from energan.classifiers import EBGANLadderClassifier as EBGANLadderClassifier
+    from energan.classifiers import ImprovedGANClassifier as ImprovedGANClassifier
+    from energan.classifiers import LadderClassifier as LadderClassifier
     from energan.errors import UserError as UserError
     from energan.estimators import DCGAN as DCGAN
     from energan.estimators import EBGAN as EBGAN
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
 _HOME = {
     "EBGAN": "energan.estimators",
     "DCGAN": "energan.estimators",
+    "LadderClassifier": "energan.classifiers",
+    "EBGANLadderClassifier": "energan.classifiers",
+    "ImprovedGANClassifier": "energan.classifiers",
     "load": "energan.runs",
     "UserError": "energan.errors",
 }

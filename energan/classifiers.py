@@ -1,0 +1,333 @@
+"""scikit-learn's face of classifiers that learn from few labels: fit(X, y) where -1 in y is no label.
+
+    model = LadderClassifier(random_state=0).fit(X, y)
+    model.predict(X), model.predict_proba(X), model.score(X_test, y_test), model.transduction_
+
+X is images (n, h, w), (n, h, w, c) or (n, c, h, w), or a table (n, d), scaled as energan.data.rows says. All networks
+are fully connected: they see each image as a row of numbers, whatever the order of its pixels.
+
+y is integers or text, -1 or "-1" where a row has no label, as in sklearn.semi_supervised: a class that is itself
+called -1 cannot be learned (number or name it otherwise). Each step takes `batch` labelled rows, drawn again where
+there are fewer, and as many rows of all X; where every row has its label, both learn from all of them.
+"""
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal, Self, final
+
+import numpy as np
+import torch
+from jaxtyping import Float, Num, Shaped
+from numpy import ndarray as Array
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import Tags, check_X_y
+from sklearn.utils.multiclass import check_classification_targets
+from torch import Tensor, nn
+
+from energan.data.images import to_unit
+from energan.data.labelled import NONE, LabelledBatches, numbered
+from energan.data.rows import flattened, to_pixels, to_rows
+from energan.fitting import (
+    Precision,
+    above_zero,
+    at_least,
+    check_training,
+    checked,
+    drawn,
+    last_tenth,
+    play,
+    prepare,
+    remember,
+    value_errors,
+)
+from energan.game import Game
+from energan.games import GAMES
+from energan.machine import pick_device
+from energan.model import CHUNK, Model
+from energan.nets import improved, mlp
+from energan.nets.ladder import Ladder
+from energan.nets.layers import initialise_by_data
+from energan.noise import seeded
+from energan.optimizers import Adam, Schedule, linear_decay
+
+HIDDEN = (1000, 500, 250, 250, 250)  # the hidden layers of all three papers' permutation-invariant MNIST
+PIXELS = 784  # that the paper's margin is a sum over
+FIRST = 500  # rows that an improved GAN's D is initialised by, at most
+
+
+class _Classifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
+    """What the classifiers have in common: a game with `logits`, its data {x, y, u}."""
+
+    _averaged: ClassVar[tuple[str, ...]]  # players whose weights are averaged over about the last tenth of the steps
+
+    @abstractmethod
+    def _check_parameters(self) -> None: ...
+
+    @abstractmethod
+    def _networks(self, images: Num[Tensor, "n c h w"], classes: int) -> dict[str, nn.Module]: ...
+
+    @abstractmethod
+    def _game(self, networks: dict[str, nn.Module]) -> Game: ...
+
+    def _model(self) -> Model:
+        networks = copy.deepcopy(self.networks_)  # what is fitted stays where it is, also beside a GPU
+        # of the parameters that it was fitted with: those of today speak of the next fit
+        return Model(type(self)(**self.trained_with_)._game(networks), networks, pick_device(self.device))
+
+    def fit(self, X: Num[Array, "n ..."], y: Shaped[Array, " n"]) -> Self:
+        """Trains on the n >= 2 rows of X and those labels that y gives.
+
+        ValueError for data or parameters that cannot be used, for fewer than two classes, or if it diverges.
+        """
+        check_training(self)
+        self._check_parameters()
+        X_, y_ = check_X_y(X, y, allow_nd=True, ensure_min_samples=2, estimator=self)
+        if y_.dtype.kind == "f":
+            check_classification_targets(y_)
+        given = prepare(self, X_, flat=True)
+        with value_errors(), seeded(given.seed):
+            labels, classes = numbered(y_)
+            if len(classes) < 2:
+                raise ValueError(f"y has labels of one class only, {classes[0]}: a classifier needs two or more")
+            game = self._game(self._networks(given.images, len(classes)))
+            source = LabelledBatches(
+                given.images, labels, classes=len(classes), labelled=given.batch, unlabelled=given.batch,
+                seed=given.seed,
+            )  # fmt: skip
+        model = play(game, source, given, dict.fromkeys(self._averaged, last_tenth(self.steps)), self)
+        likeliest = _probabilities(model, given.images).argmax(axis=1)
+        remember(self, X, given.frame, model)
+        self.trained_with_, self.classes_ = self.get_params(deep=False), classes
+        self.transduction_ = classes[np.where(labels == NONE, likeliest, labels)]
+        return self
+
+    def predict_proba(self, X: Num[Array, "n ..."]) -> Float[Array, "n classes"]:
+        """The probability of each class, (n, classes), in the order of `classes_`; rows sum to 1."""
+        X = checked(self, X)
+        pixels = to_pixels(X.reshape(len(X), -1), flattened(self.frame_))
+        return _probabilities(self._model(), pixels)
+
+    def predict(self, X: Num[Array, "n ..."]) -> Shaped[Array, " n"]:
+        """The likeliest class of each row, (n,)."""
+        likeliest = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[likeliest]
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+@torch.no_grad()
+def _probabilities(model: Model, images: Num[Tensor, "n c h w"]) -> Float[Array, "n classes"]:
+    """In float64: rounding would make a row's depend on how many rows it stands among."""
+    read = copy.deepcopy(model.classifier).double()
+    chunks = images.split(CHUNK)
+    return torch.cat([read(to_unit(c.to(model.device)).double()).softmax(1).cpu() for c in chunks]).numpy()
+
+
+def _sample(estimator: _Classifier, n: int, random_state: Any) -> Num[Array, "n ..."]:
+    rows = to_rows(drawn(estimator, n, random_state), flattened(estimator.frame_))
+    return rows.reshape(n, *estimator.frame_.shape)
+
+
+def _last_third(steps: int) -> Schedule:
+    """The rate falls linearly to 0 from two thirds of the steps on."""
+    return linear_decay(2 * steps // 3, steps)
+
+
+@final
+class LadderClassifier(_Classifier):
+    """A ladder network (Rasmus et al. 2015, arXiv:1507.02672): a classifier that denoises all its layers.
+
+    hidden         units of each hidden layer
+    costs          of denoising: "full", "bottom" (the pixels only), "gamma" (the top only), "none" (a noisy supervised
+                   network), as the paper's with 100 labels; or lambda_0 (pixels) to lambda_L, len(hidden) + 2 of them
+    sigma          standard deviation of the noise in every layer; None is the paper's 0.3, or 0.5 with the costs "none"
+    steps, batch   training steps; rows of either kind a step, 2 or more (at most as many as X has)
+    lr             of Adam; it falls linearly to 0 over the last third of the steps
+    random_state   None, an int or a RandomState; an int makes `fit` repeat bit for bit on one machine
+    precision      of training: bf16, fp32, or auto (bf16 for images where there are units for it); use is in fp32
+    device         cpu, cuda, or auto
+    verbose        1: a progress bar on stderr
+
+    Fitted: classes_, transduction_ (the label of each row of X, (n,): y's where it has one, else what it predicts),
+    networks_ {"D"}, frame_ (how X is scaled), trained_with_ (the parameters), n_features_in_ (of images: of their
+    second axis), feature_names_in_ (of data frames). -1 in y is no label, so no class can be called so.
+    """
+
+    _averaged = ()
+
+    def __init__(
+        self,
+        *,
+        hidden: Sequence[int] = HIDDEN,
+        costs: str | Sequence[float] = "full",
+        sigma: float | None = None,
+        steps: int = 3000,
+        batch: int = 100,
+        lr: float = 2e-3,
+        random_state: Any = None,
+        precision: Precision = "auto",
+        device: str = "auto",
+        verbose: int = 0,
+    ) -> None:
+        self.hidden, self.costs, self.sigma = hidden, costs, sigma
+        self.steps, self.batch, self.lr = steps, batch, lr
+        self.random_state, self.precision, self.device, self.verbose = random_state, precision, device, verbose
+
+    def _check_parameters(self) -> None:
+        at_least(1, hidden=min(self.hidden, default=1))
+        at_least(0, sigma=self._sigma())
+
+    def _sigma(self) -> float:
+        if self.sigma is None:
+            return 0.5 if isinstance(self.costs, str) and self.costs == "none" else 0.3
+        return self.sigma
+
+    def _networks(self, images: Num[Tensor, "n c h w"], classes: int) -> dict[str, nn.Module]:
+        return {"D": Ladder((images[0].numel(), *self.hidden, classes))}
+
+    def _game(self, networks: dict[str, nn.Module]) -> Game:
+        adam = Adam(self.lr, schedule=_last_third(self.steps))
+        return GAMES["ladder"](networks["D"], costs=self.costs, sigma=self._sigma(), optimizer_D=adam)
+
+
+@final
+class EBGANLadderClassifier(_Classifier):
+    """EBGAN-LN (Zhao, Mathieu & LeCun 2016, arXiv:1609.03126, 4.2): a ladder that a generator sends contrastive rows.
+
+    As in the paper G plays for the first third of the steps, while the margin falls to 0, and the rates fall to 0 over
+    the last third.
+
+    hidden         units of each hidden layer of D, a ladder with the bottom cost
+    margin         m of the hinge at the start, of the summed squared error of pixels in [0, 1]; "auto" is the paper's,
+                   16 for 784 pixels, in proportion to X's
+    weight         lambda of the energies, per pixel: the paper's 1000 / 784 is 1000 here
+    sigma          standard deviation of the noise in every layer of D
+    z, width       dimensions of the noise; units of each hidden layer of G
+    steps, batch   training steps; rows of each kind a step, 2 or more (at most as many as X has)
+    lr             of Adam (beta1 0.5) for D; G's is half of it, as in the paper (which has 5e-4 for 180,000 steps)
+    random_state, precision, device, verbose   as LadderClassifier's; an int makes `sample` repeat too
+
+    Fitted: as LadderClassifier; networks_ {"G", "D"}.
+    """
+
+    _averaged = ()
+
+    def __init__(
+        self,
+        *,
+        hidden: Sequence[int] = HIDDEN,
+        margin: float | Literal["auto"] = "auto",
+        weight: float = 1000.0,
+        sigma: float = 0.3,
+        z: int = 100,
+        width: int = 800,
+        steps: int = 3000,
+        batch: int = 100,
+        lr: float = 2e-3,
+        random_state: Any = None,
+        precision: Precision = "auto",
+        device: str = "auto",
+        verbose: int = 0,
+    ) -> None:
+        self.hidden, self.margin, self.weight, self.sigma = hidden, margin, weight, sigma
+        self.z, self.width = z, width
+        self.steps, self.batch, self.lr = steps, batch, lr
+        self.random_state, self.precision, self.device, self.verbose = random_state, precision, device, verbose
+
+    def _check_parameters(self) -> None:
+        at_least(1, hidden=min(self.hidden, default=1), z=self.z, width=self.width)
+        at_least(0, weight=self.weight, sigma=self.sigma)
+        if isinstance(self.margin, str) and self.margin != "auto":
+            raise ValueError(f"margin must be a number above 0 or 'auto', got {self.margin!r}")
+        if self.margin != "auto":
+            above_zero(margin=self.margin)
+
+    def _networks(self, images: Num[Tensor, "n c h w"], classes: int) -> dict[str, nn.Module]:
+        d = images[0].numel()
+        G = mlp.Generator(self.z, (1, 1, d), layers=3, size=self.width)
+        return {"G": G, "D": Ladder((d, *self.hidden, classes), gain=False)}
+
+    def _game(self, networks: dict[str, nn.Module]) -> Game:
+        D = networks["D"]
+        assert isinstance(D, Ladder)
+        d, decay = D.sizes[0], _last_third(self.steps)
+        return GAMES["ebgan-ln"](
+            networks["G"],
+            D,
+            self.z,
+            margin=16 * d / PIXELS if self.margin == "auto" else self.margin,
+            switch=max(1, self.steps // 3),
+            weight=self.weight / d,
+            sigma=self.sigma,
+            optimizer_G=Adam(self.lr / 2, beta1=0.5, schedule=decay),
+            optimizer_D=Adam(self.lr, beta1=0.5, schedule=decay),
+        )
+
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> Num[Array, "n ..."]:
+        """New rows, shaped as X's: bytes if X was bytes, else floats in X's range. random_state: None is the fit's."""
+        return _sample(self, n_samples, random_state)
+
+
+@final
+class ImprovedGANClassifier(_Classifier):
+    """The improved GAN's K + 1 classes with feature matching (Salimans et al. 2016, arXiv:1606.03498, section 5).
+
+    D tells the classes and G's rows apart; weights are used as averaged over about the last tenth of the steps.
+
+    hidden         units of each hidden layer of D, one layer or more
+    noise          standard deviations of the noise in D: of the input, in pixels of [0, 1], and of each hidden layer
+    weight         of the unlabelled and generated rows' part of D's loss
+    z, width       dimensions of the noise of G; units of each of its two hidden layers
+    steps, batch   training steps; rows of each kind a step, 2 or more (at most as many as X has)
+    lr             of Adam (beta1 0.5), for both players
+    random_state, precision, device, verbose   as LadderClassifier's; an int makes `sample` repeat too
+
+    Fitted: as LadderClassifier; networks_ {"G", "D"}.
+    """
+
+    _averaged = ("G", "D")
+
+    def __init__(
+        self,
+        *,
+        hidden: Sequence[int] = HIDDEN,
+        noise: tuple[float, float] = (0.3, 0.5),
+        weight: float = 1.0,
+        z: int = 100,
+        width: int = 500,
+        steps: int = 3000,
+        batch: int = 100,
+        lr: float = 3e-3,
+        random_state: Any = None,
+        precision: Precision = "auto",
+        device: str = "auto",
+        verbose: int = 0,
+    ) -> None:
+        self.hidden, self.noise, self.weight = hidden, noise, weight
+        self.z, self.width = z, width
+        self.steps, self.batch, self.lr = steps, batch, lr
+        self.random_state, self.precision, self.device, self.verbose = random_state, precision, device, verbose
+
+    def _check_parameters(self) -> None:
+        at_least(1, hidden=min(self.hidden, default=0), z=self.z, width=self.width)
+        at_least(0, weight=self.weight, noise=min(self.noise))
+
+    def _networks(self, images: Num[Tensor, "n c h w"], classes: int) -> dict[str, nn.Module]:
+        D = improved.Discriminator((images[0].numel(), *self.hidden, classes), noise=self.noise)
+        initialise_by_data(D, to_unit(images[torch.randperm(len(images))[:FIRST]]))
+        G = improved.Generator(self.z, tuple(images[0].shape), hidden=(self.width, self.width))
+        return {"G": G, "D": D}
+
+    def _game(self, networks: dict[str, nn.Module]) -> Game:
+        adam = Adam(self.lr, beta1=0.5, eps=1e-4)
+        return GAMES["improved-gan-ssl"](
+            networks["G"], networks["D"], self.z, weight=self.weight, optimizer_G=adam, optimizer_D=adam
+        )
+
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> Num[Array, "n ..."]:
+        """As EBGANLadderClassifier's."""
+        return _sample(self, n_samples, random_state)
