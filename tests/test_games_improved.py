@@ -18,7 +18,7 @@ SIZES, Z = (16, 8, 6, 3), 3
 FAST = {"optimizer_G": Adam(1e-2, beta1=0.5), "optimizer_D": Adam(1e-2, beta1=0.5)}
 
 
-def source(seed: int = 0, n: int = 6):
+def source(seed: int = 0, n: int = 7):
     def batch(k: int) -> dict[str, Tensor]:
         g = torch.Generator().manual_seed(100 * seed + k)
         x, u = (torch.rand(n, 1, 4, 4, generator=g) * 2 - 1 for _ in range(2))
@@ -68,7 +68,7 @@ def test_the_losses_of_a_batch_by_hand():
     """K logits against the K + 1 of which the last is 0, and probabilities written out."""
     made, b = game(noise=(0.0, 0.0), weight=0.7), source()(0)
     G, D = (made.players[k].net for k in "GD")
-    z = torch.rand(6, Z)
+    z = torch.rand(7, Z)
     loss, logs = loss_of(made, "D", **b, z=z)
 
     def fake_share(rows: Tensor) -> Tensor:
@@ -88,7 +88,7 @@ def test_the_losses_of_a_batch_by_hand():
 
 def test_unlabelled_images_are_what_g_matches():
     made, b = game(noise=(0.0, 0.0)), source()(0)
-    z = torch.rand(6, Z)
+    z = torch.rand(7, Z)
     as_it_is = loss_of(made, "G", **b, z=z)[0]
     assert torch.equal(loss_of(made, "G", **{**b, "x": b["u"]}, z=z)[0], as_it_is)
     assert not torch.equal(loss_of(made, "G", **{**b, "u": b["x"]}, z=z)[0], as_it_is)
@@ -96,7 +96,7 @@ def test_unlabelled_images_are_what_g_matches():
 
 def test_minibatch_discrimination_sees_kinds_of_rows_apart():
     """Labelled rows that change leave what is said of the other kinds as it was."""
-    b, z = source()(0), torch.rand(6, Z)
+    b, z = source()(0), torch.rand(7, Z)
     made = game(kernels=4, noise=(0.0, 0.0), variant="minibatch")
     one, other = (loss_of(made, "D", **{**b, "x": x}, z=z)[1] for x in (b["x"], b["x"].flip(0) / 3))
     assert torch.equal(one["unsupervised"], other["unsupervised"]) and not torch.equal(one["CE"], other["CE"])
