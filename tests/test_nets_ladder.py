@@ -264,6 +264,19 @@ def test_either_kind_of_rows_may_be_missing():
     torch.testing.assert_close(samples.costs, both.costs)
 
 
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_the_lowest_costs_alone_are_those_of_all(depth):
+    net, (x, noise, _) = small(), rows()
+    every, few = (net(x, noise, LABELLED, d) for d in (None, depth))
+    assert len(few.costs) == depth
+    torch.testing.assert_close(few.logits, every.logits, rtol=0, atol=0)
+    torch.testing.assert_close(few.costs, every.costs[:depth], rtol=0, atol=1e-12)
+    weights = [w for w in net.parameters() if w.requires_grad]
+    slopes = [torch.autograd.grad(out.costs[depth - 1].sum(), weights, allow_unused=True) for out in (every, few)]
+    for a, b in zip(*slopes, strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-12)
+
+
 def test_training_writes_nothing():
     net, (x, noise, _) = small(), rows()
     before = {k: v.clone() for k, v in net.state_dict().items()}

@@ -33,11 +33,11 @@ from energan.terms.energy import hinge
 def energy(p: Players, b: Batch, fake: Tensor, corrupted: bool) -> Float[Tensor, " n"]:
     """||x^ - x||^2 of generated rows alone, pixels in [0, 1]."""
     sigma = b.sigma if corrupted else 0.0
-    return p.D(fake, sigma * b.n_z).costs[0] * fake[0].numel()
+    return p.D(fake, sigma * b.n_z, 0, 1).costs[0] * fake[0].numel()
 
 
 def discriminator_loss(p: Players, b: Batch, corrupted: bool, scaled: bool) -> tuple[Tensor, Logs]:
-    logits, costs = ladder.denoised(p, b)
+    logits, costs = ladder.denoised(p, b, 1)
     ce, real = cross_entropy(wide(logits), b.y), costs[0].mean() * b.u[0].numel()
     margin = b.margin * (1 - b.t / b.switch).clamp(min=0)
     fake = energy(p, b, p.G(b.z).detach(), corrupted)
@@ -52,7 +52,7 @@ def generator_loss(p: Players, b: Batch, corrupted: bool) -> tuple[Tensor, Logs]
 
 
 def ladder_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
-    logits, costs = ladder.denoised(p, b)
+    logits, costs = ladder.denoised(p, b, 1)
     ce, real = cross_entropy(wide(logits), b.y), costs[0].mean() * b.u[0].numel()
     return ce + b.weight * real, {"CE": ce, "E(u)": real}
 

@@ -26,14 +26,14 @@ from energan.precision import wide
 COSTS = {"full": (1000.0, 10.0, 0.1), "bottom": (5000.0, 0.0), "gamma": (0.0, 0.5), "none": (0.0,)}
 
 
-def denoised(p: Players, b: Batch) -> Denoised:
-    """Both kinds of rows through the ladder, corrupted."""
+def denoised(p: Players, b: Batch, depth: int) -> Denoised:
+    """Both kinds of rows through the ladder, corrupted; the lowest `depth` costs."""
     noise = b.sigma * torch.cat([b.n_x, b.n_u])
-    return p.D(torch.cat([b.x, b.u]), noise, len(b.x))
+    return p.D(torch.cat([b.x, b.u]), noise, len(b.x), depth)
 
 
 def loss(p: Players, b: Batch, lambdas: tuple[float, ...]) -> tuple[Tensor, Logs]:
-    logits, costs = denoised(p, b)
+    logits, costs = denoised(p, b, len(lambdas))
     ce = cross_entropy(wide(logits), b.y)
     return ce + denoising(costs, lambdas), {"CE": ce, **{f"C_{i}": c.mean() for i, c in enumerate(costs)}}
 
@@ -71,7 +71,9 @@ def ladder(
     sigma: standard deviation of the noise; the authors' is 0.3, and 0.5 in their supervised baseline.
     """
     lambdas = weights(costs, len(D.sizes))
-    objective = partial(loss, lambdas=lambdas) if any(lambdas) else supervised_loss
+    while lambdas and not lambdas[-1]:
+        lambdas = lambdas[:-1]  # costs above the highest one that counts are not computed
+    objective = partial(loss, lambdas=lambdas) if lambdas else supervised_loss
     widths = sum(D.sizes)
     return Game(
         players={"D": Player(D, optimizer_D)},

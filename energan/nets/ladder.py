@@ -30,7 +30,7 @@ SIZES = (784, 1000, 500, 250, 250, 250, 10)  # the paper's, for permutation-inva
 
 class Denoised(NamedTuple):
     logits: Float[Tensor, "labelled classes"]  # of the corrupted path
-    costs: tuple[Float[Tensor, " unlabelled"], ...]  # C_0 (pixels) to C_L, of each row; () without unlabelled rows
+    costs: tuple[Float[Tensor, " unlabelled"], ...]  # C_0 (pixels) upwards, of each row; () without unlabelled rows
 
 
 class Ladder(nn.Module):
@@ -62,10 +62,13 @@ class Ladder(nn.Module):
         for weights in (self.up, self.down):
             fill(weights, lambda w: nn.init.normal_(w, std=w.shape[1] ** -0.5))
 
-    def forward(self, x: Tensor, noise: Tensor | None = None, labelled: int = 0) -> Denoised | Tensor:
+    def forward(
+        self, x: Tensor, noise: Tensor | None = None, labelled: int = 0, depth: int | None = None
+    ) -> Denoised | Tensor:
         """x (n, ...): labelled rows first, then unlabelled -> Denoised; without noise, for use, `predict(x)`.
 
         noise (n, sum(sizes)): n_0 to n_L side by side, of the standard deviation they are to have (the paper's is 0.3).
+        depth: how many costs, from the pixels up; all by default. C_0 alone needs no clean path: x is its target.
         Nothing is written: what the layers are normalised by is the batch's. UserError for noise of another shape, and
         for labelled or unlabelled rows of which there is just one.
         """
@@ -81,8 +84,8 @@ class Ladder(nn.Module):
         if labelled == len(x):
             return Denoised(logits, ())
         # the labelled rows of the clean path reach no cost
-        clean, moments = self._encode(x[labelled:], [0.0] * len(self.sizes), 0)
-        estimates = self._decode([z[labelled:] for z in corrupted], logits[labelled:].softmax(1))
+        clean, moments = self._encode(x[labelled:], [0.0] * len(self.sizes[:depth]), 0)
+        estimates = self._decode([z[labelled:] for z in corrupted], logits[labelled:].softmax(1))[:depth]
         normal = [estimates[0], *(_normal(z, *m) for z, m in zip(estimates[1:], moments, strict=True))]
         return Denoised(logits[:labelled], tuple((z - e).square().mean(1) for z, e in zip(clean, normal, strict=True)))
 
@@ -101,10 +104,11 @@ class Ladder(nn.Module):
     def _encode(
         self, x: Tensor, noise: Sequence[Tensor | float], labelled: int
     ) -> tuple[list[Tensor], list[tuple[Tensor, Tensor]]]:
-        """z_0 to z_L of all rows; mean and variance of the last kind of rows (unlabelled, if any) of layers 1 to L."""
+        """z_0 upwards of all rows, as many as `noise`; mean and variance of the last kind of rows (unlabelled, if any)
+        of layers 1 upwards."""
         z, moments = [x + noise[0]], []
         h = z[0]
-        for layer, beta, n in zip(self.up, self.beta, noise[1:], strict=True):
+        for layer, beta, n in zip(self.up, self.beta, noise[1:], strict=False):
             before = wide(layer(h))
             kinds = [rows for rows in (before[:labelled], before[labelled:]) if len(rows)]
             of_kinds = [_moments(rows) for rows in kinds]
