@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from energan.recipes.discriminators import fgan_mnist, maxout_gan_mnist, unrolled_mnist
 from energan.recipes.energies import began_mnist, energy_losses_mnist
 from energan.recipes.images import dcgan_64, ebgan_pt_64
-from energan.recipes.labels import ebgan_ln_mnist, improved_gan_mnist, ladder_mnist
+from energan.recipes.improved import improved_gan_mnist
+from energan.recipes.ladders import ebgan_ln_mnist, ladder_mnist
 from energan.recipes.matching import energy_distance_mnist, gmmn_mnist, sinkhorn_mnist
 from energan.recipes.mnist import ebgan_mnist, ebgan_pt_mnist, gan_mnist
 from energan.recipes.wasserstein import wgan_gp_mnist, wgan_gp_stacked, wgan_mnist

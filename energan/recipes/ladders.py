@@ -1,0 +1,155 @@
+"""Ladder networks, classifiers from few labels: alone, and as the discriminator of an EBGAN (EBGAN-LN)."""
+
+from typing import TYPE_CHECKING, Literal
+
+from energan.errors import UserError
+from energan.recipes.common import Precision, decayed, not_negative, positive, run, share, usable_seed
+from energan.recipes.flags import documented
+from energan.recipes.labels import HIDDEN, few_labels, network
+
+if TYPE_CHECKING:
+    from energan.nets.ladder import Ladder
+    from energan.run import Run
+
+
+@documented
+def ladder_mnist(
+    *,
+    data: str = "mnist",
+    labels: int = 100,
+    label_seed: int = 0,
+    labels_csv: str = "",
+    test: str = "",
+    classes: int = 10,
+    size: int = 28,
+    channels: int = 1,
+    steps: int = 3000,
+    batch: int = 100,
+    seed: int = 0,
+    every: int = 250,
+    costs: Literal["full", "bottom", "gamma", "none"] = "full",
+    sigma: float | None = None,
+    hidden: tuple[int, ...] = HIDDEN,
+    combinator: Literal["gaussian", "sigmoid", "amlp"] = "gaussian",
+    lr: float = 2e-3,
+    decay: float = 1 / 3,
+    precision: Precision = "auto",
+    device: str = "auto",
+    compile: bool = False,
+) -> "Run":
+    """A ladder network: a classifier from few labels that denoises its layers; with --costs none, the baseline.
+
+    Args:
+        steps: Training steps, each one turn of D; the paper has 90,000.
+        costs: Of denoising: full, bottom (pixels alone), gamma (the top alone), none (the supervised baseline).
+        sigma: Standard deviation of the noise in each layer; by default the paper's 0.3, and 0.5 with --costs none.
+        hidden: Units of the hidden layers.
+        combinator: Of a layer with what is above it: gaussian (the paper's), sigmoid or amlp.
+        lr: Adam's learning rate.
+    """
+    from energan.games import GAMES
+    from energan.noise import seeded
+    from energan.optimizers import Adam
+
+    prepare = few_labels(labels, label_seed, classes, labels_csv, size, channels)
+    positive(lr=lr)
+    sigma = (0.5 if costs == "none" else 0.3) if sigma is None else sigma
+    not_negative(sigma=sigma)
+    usable_seed(seed)
+    with seeded(seed):
+        D = _ladder(size * size * channels, hidden, classes, combinator, gain=True)
+    game = GAMES["ladder"](D, costs=costs, sigma=sigma, optimizer_D=Adam(lr, schedule=decayed(steps, decay)))
+    return run(
+        game, "ladder", data, prepare, steps=steps, batch=batch, seed=seed, every=every,
+        average=0.0, network="", precision=precision, device=device, compile=compile,
+    )._replace(test=test)  # fmt: skip
+
+
+@documented
+def ebgan_ln_mnist(
+    *,
+    data: str = "mnist",
+    labels: int = 100,
+    label_seed: int = 0,
+    labels_csv: str = "",
+    test: str = "",
+    classes: int = 10,
+    size: int = 28,
+    channels: int = 1,
+    steps: int = 3000,
+    batch: int = 100,
+    seed: int = 0,
+    every: int = 250,
+    margin: float | None = None,
+    switch: float = 1 / 3,
+    weight: float = 1000.0,
+    scaled: bool = True,
+    corrupted: bool = True,
+    sigma: float = 0.3,
+    hidden: tuple[int, ...] = HIDDEN,
+    combinator: Literal["gaussian", "sigmoid", "amlp"] = "gaussian",
+    z: int = 100,
+    size_g: int = 800,
+    lr: float = 2.5e-4,
+    lr_d: float = 5e-4,
+    beta1: float = 0.5,
+    decay: float = 1 / 3,
+    precision: Precision = "auto",
+    device: str = "auto",
+    compile: bool = False,
+) -> "Run":
+    """EBGAN-LN: a ladder network whose denoising cost is an EBGAN's energy; a generator helps it at first.
+
+    Args:
+        steps: Training steps, of D and at first of G; the paper has 180,000.
+        margin: m at the start, in squared pixels of [0, 1]; by default the paper's 16 for 784 pixels, in proportion to
+            theirs.
+        switch: Share of the steps, the first ones, over which the margin falls to 0; from then on G is off.
+        weight: Of the energy per pixel (the paper's lambda is 1000 / 784, of the energy of 784 pixels).
+        scaled: Whether the weight is on the term of generated images too.
+        corrupted: Whether generated images go through the corrupted path, as real ones do.
+        sigma: Standard deviation of the noise in each layer of D.
+        hidden: Units of the hidden layers of D.
+        combinator: Of a layer with what is above it: gaussian (the paper's), sigmoid or amlp.
+        size_g: Units of the two hidden layers of G (the paper does not describe G).
+        lr: Adam's learning rate of G.
+        lr_d: Adam's learning rate of D.
+    """
+    from energan.games import GAMES
+    from energan.nets import mlp
+    from energan.noise import seeded
+    from energan.optimizers import Adam
+
+    prepare = few_labels(labels, label_seed, classes, labels_csv, size, channels)
+    positive(z=z, size_g=size_g, lr=lr, lr_d=lr_d, steps=steps)
+    not_negative(weight=weight, sigma=sigma)
+    share(beta1=beta1)
+    usable_seed(seed)
+    if not 0 <= switch <= 1:
+        raise UserError(f"--switch is a share of the steps, 0 to 1, got {switch}")
+    d = size * size * channels
+    margin = 16.0 * d / 784 if margin is None else margin
+    positive(margin=margin)
+    with seeded(seed):
+        G = mlp.Generator(z, (channels, size, size), layers=3, size=size_g)
+        D = _ladder(d, hidden, classes, combinator, gain=False)
+    schedule = decayed(steps, decay)
+    game = GAMES["ebgan-ln"](
+        G, D, z, margin=margin, switch=round(switch * steps), weight=weight / d, sigma=sigma, scaled=scaled,
+        corrupted=corrupted, optimizer_G=Adam(lr, beta1, schedule=schedule),
+        optimizer_D=Adam(lr_d, beta1, schedule=schedule),
+    )  # fmt: skip
+    return run(
+        game, "ebgan-ln", data, prepare, steps=steps, batch=batch, seed=seed, every=every, average=0.0,
+        network=network(data, size, channels), precision=precision, device=device, compile=compile,
+    )._replace(test=test)  # fmt: skip
+
+
+def _ladder(
+    d: int, hidden: tuple[int, ...], classes: int, combinator: Literal["gaussian", "sigmoid", "amlp"], *, gain: bool
+) -> "Ladder":
+    from energan.nets.ladder import Ladder
+
+    for width in hidden:
+        positive(hidden=width)
+    return Ladder((d, *hidden, classes), combinator=combinator, gain=gain)
