@@ -141,7 +141,7 @@ def score(images: str, folder: Path, out: Path, checkpoint: str | None, split: s
     data = run.prepare(images, split or ("test" if images in NAMED else "train"))  # files are one "train" by default
     energies = model.score(data.images)
     n = len(energies)
-    labels = [""] * n if data.labels is None else [data.classes[i] for i in data.labels.tolist()]
+    labels = [""] * n if data.labels is None else [[*data.classes, ""][i] for i in data.labels.tolist()]
     files = list(data.files) or [""] * n
     _table(out, {"index": list(range(n)), "file": files, "energy": energies.tolist(), "label": labels})
     training = _some_of_training(run)

@@ -361,6 +361,20 @@ def test_a_csv_and_any_system_classify(tmp_path: Path, system: str, capsys: pyte
     assert len(table(tmp_path / "run" / "predictions.csv")) == 12
 
 
+def test_arrays_with_labels_of_minus_one_classify(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, held = (load("digits", split) for split in ("train", "test"))
+    hidden = np.where(np.arange(300) < 60, data.labels[:300], -1)
+    np.savez(tmp_path / "few.npz", x=data.images[:300, 0], y=hidden)
+    np.savez(tmp_path / "held.npz", x=held.images[:, 0], y=held.labels)
+    told = ["--data", str(tmp_path / "few.npz"), "--test", str(tmp_path / "held.npz"), "--out", str(tmp_path / "run")]
+    assert main(["classify", *told, *SMALL]) == 0
+    said = capsys.readouterr().out
+    assert "without one: 240\n" in said and "of 256 images" in said
+    assert runs.read(tmp_path / "run")["data"]["labels"] == np.bincount(hidden[:60]).tolist()
+    rows = table(tmp_path / "run" / "predictions.csv")
+    assert len(rows) == 300 and {row["label"] for row in rows} <= {str(i) for i in range(10)}
+
+
 def test_how_many_labels_may_be_said_instead(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = ["--data", "digits", "--labels", "30", "--label-seed", "3", "--out", str(tmp_path / "run")]
     assert main(["classify", *told, *SMALL]) == 0

@@ -296,6 +296,10 @@ def test_a_folder_of_anyone_s_images_is_scored(run: Path, capsys: pytest.Capture
     assert "5 energies in mine.csv" in said.out and "1 unreadable files were left out" in said.out
     assert "1 of 6 files of the folder mine were skipped: torn.png" in said.err
     assert len(Path("mine.csv").read_text().splitlines()) == 6
+    np.savez("some.npz", x=np.zeros((3, 9, 9), np.uint8), y=[7, -1, 5])
+    assert main(["score", "some.npz", "--run", "run", "--out", "some.csv"]) == 0
+    with Path("some.csv").open(newline="") as file:
+        assert [row["label"] for row in csv.DictReader(file)] == ["7", "", "5"]
     assert main(["score", "digits", "--run", "run", "--split", "train", "--out", "t.csv"]) == 0
     assert len(Path("t.csv").read_text().splitlines()) == 1542
 

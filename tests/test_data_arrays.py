@@ -92,6 +92,9 @@ def test_images_and_labels_by_name(tmp_path):
     data = load(saved(tmp_path / "b.npz", first=ones, y=np.array(["cat", "ant"])))
     assert (data.labels.tolist(), data.classes) == ([1, 0], ("ant", "cat"))
     assert data.sha256 != load(tmp_path / "a.npz").sha256
+    for kind in (np.int8, np.float32):  # -1 is no label
+        some = load(saved(tmp_path / "d.npz", x=np.zeros((3, 4, 4)), y=np.array([-1, 7, 5], kind)))
+        assert (some.labels.tolist(), some.classes) == ([-1, 1, 0], ("5", "7"))
     with pytest.raises(UserError, match=r"labels of shape \(3,\) for 2 images"):
         load(saved(tmp_path / "c.npz", x=ones, y=np.zeros(3)))
 
@@ -210,13 +213,13 @@ def table(images: list[bytes | None], **columns: list[object]) -> pa.Table:
 
 
 def test_parquet_in_the_hugging_face_layout(tmp_path):
-    made = table([png(1), png(2), b"text"], label=[1, 0, 1])
+    made = table([png(1), png(2), b"text", png(3)], label=[1, 0, 1, -1])
     features = {"info": {"features": {"label": {"names": ["ant", "bee", "cat"]}}}}
     made = made.replace_schema_metadata({"huggingface": json.dumps(features)})
     pq.write_table(made, tmp_path / "a.parquet")
     data = load(tmp_path / "a.parquet", progress=False)
-    assert data.images[:, 0, 0, 0].tolist() == [1, 2]
-    assert data.labels.tolist() == [1, 0]
+    assert data.images[:, 0, 0, 0].tolist() == [1, 2, 3]
+    assert data.labels.tolist() == [1, 0, -1]
     assert data.classes == ("ant", "bee", "cat")
     assert data.skipped == ("a.parquet row 2: not an image of a known format",)
 
@@ -226,7 +229,10 @@ def test_parquet_in_the_hugging_face_layout(tmp_path):
     [
         (["b", "a"], [1, 0], ("a", "b")),
         ([9, 3], [1, 0], ("3", "9")),
-        ([-1, 0], None, ()),
+        ([-1, 4], [-1, 0], ("4",)),
+        (["b", "-1"], [0, -1], ("b",)),
+        ([-1, -1], None, ()),
+        ([-2, 0], None, ()),
         ([None, 1], None, ()),
         ([0.5, 1.5], None, ()),
     ],

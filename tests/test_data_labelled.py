@@ -180,6 +180,8 @@ def test_folders_without_such_a_class_and_without_any(tmp_path, monkeypatch):
     fill(tmp_path / "all", "cat", "frog")
     data = load(tmp_path / "all", progress=False)
     assert unlabelled_class(data) is data
+    both = data._replace(labels=torch.tensor([0, -1, 2, 1]), classes=("cat", "Unlabelled", "frog"))
+    assert unlabelled_class(both).labels.tolist() == [0, -1, 1, -1]  # what has none stays so
     fill(tmp_path / "none", "unlabelled", "unlabeled")
     with pytest.raises(UserError, match="no labelled images"):
         unlabelled_class(load(tmp_path / "none", progress=False))

@@ -28,7 +28,7 @@ from energan.data.progress import counted, in_order
 from energan.data.registry import cache_dir, keep, refuse_full_disk, replacing, warn
 from energan.errors import UserError
 
-FORMAT = 2  # raise it when decoding changes: what older versions cached is then decoded again
+FORMAT = 3  # raise it when decoding changes: what older versions cached is then decoded again
 
 
 class Item(NamedTuple):
@@ -36,7 +36,7 @@ class Item(NamedTuple):
 
     name: str  # for the user's eyes
     read: Callable[[], Path | bytes]  # raises one of UNREADABLE
-    label: int | None
+    label: int | None  # -1: of a set with labels, but without one itself
 
 
 class Files(NamedTuple):
@@ -168,5 +168,5 @@ def _write(files: Files, file: IO[bytes], size: int | None, channels: int, progr
     if not labels:
         raise UserError(f"none of the {files.total} files of {files.words} can be read: {skipped[0]}")
     c, h, w = shape
-    known = [label for label in labels if label is not None and label >= 0]
+    known = [label for label in labels if label is not None]
     return Decoded((len(labels), c, h, w), known if len(known) == len(labels) else None, skipped, names)

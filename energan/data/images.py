@@ -14,7 +14,7 @@ class Images(NamedTuple):
     """Images of one size as bytes, with what is known about them."""
 
     images: UInt8[Tensor, "n c h w"]  # 0..255, c is 1 (grey) or 3 (RGB); memory-mapped where it comes from a cache
-    labels: Int64[Tensor, " n"] | None  # 0..len(classes)-1
+    labels: Int64[Tensor, " n"] | None  # 0..len(classes)-1, or -1 for an image without one
     name: str  # "mnist", or the name of the folder or file
     classes: tuple[str, ...]  # () when there are no labels
     source: str  # where it came from, in words

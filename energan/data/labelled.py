@@ -72,7 +72,7 @@ def unlabelled_class(data: Images) -> Images:
         return data
     if not any(named):
         raise UserError(f"{data.name} has no labelled images: put some into sub-folders called as their classes")
-    numbers = torch.tensor([sum(named[:i]) if kept else NONE for i, kept in enumerate(named)])
+    numbers = torch.tensor([*(sum(named[:i]) if kept else NONE for i, kept in enumerate(named)), NONE])  # -1 stays so
     classes = tuple(name for name, kept in zip(data.classes, named, strict=True) if kept)
     return data._replace(labels=numbers[data.labels], classes=classes)
 

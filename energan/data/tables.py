@@ -18,6 +18,7 @@ from numpy import ndarray as Array
 from energan.data.cache import Files, Item, changed, stamp
 from energan.data.decode import UNREADABLE, decode, reason
 from energan.data.folders import shown
+from energan.data.labelled import NONE
 from energan.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
 
 LABELS = ("label", "labels", "fine_label", "y")
+UNKNOWN = (NONE, str(NONE))  # values that are no class
 
 
 def parquet_files(paths: list[Path], split: str, name: str) -> Files:
@@ -105,18 +107,19 @@ def _class_names(schema: "Schema", label: str | None) -> tuple[str, ...]:
 
 
 def classes_of(values: list[Any], names: tuple[str, ...]) -> tuple[list[int], tuple[str, ...]]:
-    """Labels 0..k-1 and the names of the k classes; neither if some image has no class.
+    """Labels 0..k-1, or -1 for none, and the names of the k classes; neither if no image has a class.
 
-    Values that no names are known for are numbered in their order: 3, 5, 7 become classes 0, 1, 2 called so.
+    Values that no names are known for are numbered in their order: 3, 5, 7 become classes 0, 1, 2 called so; -1 (and,
+    among text, "-1") is none. Values that are no classes (fractions, other negative numbers) give neither.
     """
-    if not all(isinstance(value, int) and value >= 0 for value in values) and not all(
-        isinstance(value, str) for value in values
-    ):
+    known = [value for value in values if value not in UNKNOWN]
+    numbers = all(isinstance(value, int) and value >= NONE for value in values)
+    if not known or not (numbers or all(isinstance(value, str) for value in values)):
         return [], ()
-    if names and values and not isinstance(values[0], str) and max(values) < len(names):
+    if names and numbers and max(known) < len(names):
         return list(map(int, values)), names
-    found = sorted(set(values))
-    number = {value: index for index, value in enumerate(found)}
+    found = sorted(set(known))
+    number = {value: index for index, value in enumerate(found)} | dict.fromkeys(UNKNOWN, NONE)
     return [number[value] for value in values], tuple(shown(str(value)) for value in found)
 
 
