@@ -11,125 +11,27 @@ called -1 cannot be learned (number or name it otherwise). Each step takes `batc
 there are fewer, and as many rows of all X; where every row has its label, both learn from all of them.
 """
 
-import copy
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, Self, final
+from typing import Any, Literal, final
 
-import numpy as np
 import torch
-from jaxtyping import Float, Num, Shaped
+from jaxtyping import Num
 from numpy import ndarray as Array
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags, check_X_y
-from sklearn.utils.multiclass import check_classification_targets
 from torch import Tensor, nn
 
 from energan.data.images import to_unit
-from energan.data.labelled import NONE, LabelledBatches, numbered
-from energan.data.rows import flattened, to_pixels, to_rows
-from energan.fitting import (
-    Precision,
-    above_zero,
-    at_least,
-    check_training,
-    checked,
-    drawn,
-    last_tenth,
-    play,
-    prepare,
-    remember,
-    value_errors,
-)
+from energan.fitting import Precision, above_zero, at_least
 from energan.game import Game
 from energan.games import GAMES
-from energan.machine import pick_device
-from energan.model import CHUNK, Model
 from energan.nets import improved, mlp
 from energan.nets.ladder import Ladder
 from energan.nets.layers import initialise_by_data
-from energan.noise import seeded
 from energan.optimizers import Adam, Schedule, linear_decay
+from energan.semisupervised import Classifier, rows_drawn
 
 HIDDEN = (1000, 500, 250, 250, 250)  # the hidden layers of all three papers' permutation-invariant MNIST
 PIXELS = 784  # that the paper's margin is a sum over
 FIRST = 500  # rows that an improved GAN's D is initialised by, at most
-
-
-class _Classifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
-    """What the classifiers have in common: a game with `logits`, its data {x, y, u}."""
-
-    _averaged: ClassVar[tuple[str, ...]]  # players whose weights are averaged over about the last tenth of the steps
-
-    @abstractmethod
-    def _check_parameters(self) -> None: ...
-
-    @abstractmethod
-    def _networks(self, images: Num[Tensor, "n c h w"], classes: int) -> dict[str, nn.Module]: ...
-
-    @abstractmethod
-    def _game(self, networks: dict[str, nn.Module]) -> Game: ...
-
-    def _model(self) -> Model:
-        networks = copy.deepcopy(self.networks_)  # what is fitted stays where it is, also beside a GPU
-        # of the parameters that it was fitted with: those of today speak of the next fit
-        return Model(type(self)(**self.trained_with_)._game(networks), networks, pick_device(self.device))
-
-    def fit(self, X: Num[Array, "n ..."], y: Shaped[Array, " n"]) -> Self:
-        """Trains on the n >= 2 rows of X and those labels that y gives.
-
-        ValueError for data or parameters that cannot be used, for fewer than two classes, or if it diverges.
-        """
-        check_training(self)
-        self._check_parameters()
-        X_, y_ = check_X_y(X, y, allow_nd=True, ensure_min_samples=2, estimator=self)
-        if y_.dtype.kind == "f":
-            check_classification_targets(y_)
-        given = prepare(self, X_, flat=True)
-        with value_errors(), seeded(given.seed):
-            labels, classes = numbered(y_)
-            if len(classes) < 2:
-                raise ValueError(f"y has labels of one class only, {classes[0]}: a classifier needs two or more")
-            game = self._game(self._networks(given.images, len(classes)))
-            source = LabelledBatches(
-                given.images, labels, classes=len(classes), labelled=given.batch, unlabelled=given.batch,
-                seed=given.seed,
-            )  # fmt: skip
-        model = play(game, source, given, dict.fromkeys(self._averaged, last_tenth(self.steps)), self)
-        likeliest = _probabilities(model, given.images).argmax(axis=1)
-        remember(self, X, given.frame, model)
-        self.trained_with_, self.classes_ = self.get_params(deep=False), classes
-        self.transduction_ = classes[np.where(labels == NONE, likeliest, labels)]
-        return self
-
-    def predict_proba(self, X: Num[Array, "n ..."]) -> Float[Array, "n classes"]:
-        """The probability of each class, (n, classes), in the order of `classes_`; rows sum to 1."""
-        X = checked(self, X)
-        pixels = to_pixels(X.reshape(len(X), -1), flattened(self.frame_))
-        return _probabilities(self._model(), pixels)
-
-    def predict(self, X: Num[Array, "n ..."]) -> Shaped[Array, " n"]:
-        """The likeliest class of each row, (n,)."""
-        likeliest = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[likeliest]
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        return tags
-
-
-@torch.no_grad()
-def _probabilities(model: Model, images: Num[Tensor, "n c h w"]) -> Float[Array, "n classes"]:
-    """In float64: rounding would make a row's depend on how many rows it stands among."""
-    read = copy.deepcopy(model.classifier).double()
-    chunks = images.split(CHUNK)
-    return torch.cat([read(to_unit(c.to(model.device)).double()).softmax(1).cpu() for c in chunks]).numpy()
-
-
-def _sample(estimator: _Classifier, n: int, random_state: Any) -> Num[Array, "n ..."]:
-    rows = to_rows(drawn(estimator, n, random_state), flattened(estimator.frame_))
-    return rows.reshape(n, *estimator.frame_.shape)
 
 
 def _last_third(steps: int) -> Schedule:
@@ -138,7 +40,7 @@ def _last_third(steps: int) -> Schedule:
 
 
 @final
-class LadderClassifier(_Classifier):
+class LadderClassifier(Classifier):
     """A ladder network (Rasmus et al. 2015, arXiv:1507.02672): a classifier that denoises all its layers.
 
     hidden         units of each hidden layer
@@ -195,7 +97,7 @@ class LadderClassifier(_Classifier):
 
 
 @final
-class EBGANLadderClassifier(_Classifier):
+class EBGANLadderClassifier(Classifier):
     """EBGAN-LN (Zhao, Mathieu & LeCun 2016, arXiv:1609.03126, 4.2): a ladder that a generator sends contrastive rows.
 
     As in the paper G plays for the first third of the steps, while the margin falls to 0, and the rates fall to 0 over
@@ -269,11 +171,11 @@ class EBGANLadderClassifier(_Classifier):
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Num[Array, "n ..."]:
         """New rows, shaped as X's: bytes if X was bytes, else floats in X's range. random_state: None is the fit's."""
-        return _sample(self, n_samples, random_state)
+        return rows_drawn(self, n_samples, random_state)
 
 
 @final
-class ImprovedGANClassifier(_Classifier):
+class ImprovedGANClassifier(Classifier):
     """The improved GAN's K + 1 classes with feature matching (Salimans et al. 2016, arXiv:1606.03498, section 5).
 
     D tells the classes and G's rows apart; weights are used as averaged over about the last tenth of the steps.
@@ -330,4 +232,4 @@ class ImprovedGANClassifier(_Classifier):
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Num[Array, "n ..."]:
         """As EBGANLadderClassifier's."""
-        return _sample(self, n_samples, random_state)
+        return rows_drawn(self, n_samples, random_state)

@@ -23,6 +23,7 @@ from energan.fitting import (
     Given,
     Precision,
     above_zero,
+    as_fitted,
     at_least,
     check_training,
     checked,
@@ -80,7 +81,8 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     verbose        1: a progress bar on stderr
 
     Fitted: margin_, kind_, offset_ (score below which a row is an outlier), networks_ {"G", "D"}, frame_ (how X is
-    scaled), n_features_in_ (of images: of their second axis), feature_names_in_ (of data frames).
+    scaled), trained_with_ (the parameters), n_features_in_ (of images: of their second axis), feature_names_in_ (of
+    data frames).
     """
 
     def __init__(
@@ -136,7 +138,8 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _model(self) -> Model:
         networks = copy.deepcopy(self.networks_)  # what is fitted stays where it is, also beside a GPU
-        return Model(self._game(self.frame_, networks, self.margin_, self.kind_), networks, pick_device(self.device))
+        game = as_fitted(self)._game(self.frame_, networks, self.margin_, self.kind_)
+        return Model(game, networks, pick_device(self.device))
 
     def fit(self, X: Num[Array, "n ..."], y: None = None) -> Self:
         """Trains on the n >= 2 rows of X. ValueError for data or parameters that cannot be used, or if it diverges."""
@@ -201,7 +204,8 @@ class DCGAN(BaseEstimator):  # type: ignore[misc]
     smoothing      one-sided label smoothing: the target of real images is 1 less this, in [0, 1)
     random_state, precision, device, verbose   as EBGAN's
 
-    Fitted: networks_ {"G", "D"}, frame_ (how X is scaled), n_features_in_ (X's second axis).
+    Fitted: networks_ {"G", "D"}, frame_ (how X is scaled), trained_with_ (the parameters), n_features_in_ (X's second
+    axis).
     """
 
     def __init__(
@@ -230,7 +234,7 @@ class DCGAN(BaseEstimator):  # type: ignore[misc]
 
     def _model(self) -> Model:
         networks = copy.deepcopy(self.networks_)
-        return Model(self._game(networks), networks, pick_device(self.device))
+        return Model(as_fitted(self)._game(networks), networks, pick_device(self.device))
 
     def fit(self, X: Num[Array, "n ..."], y: None = None) -> Self:
         """Trains on n >= 2 images. ValueError for data or parameters that cannot be used, or if it diverges."""

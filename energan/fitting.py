@@ -76,8 +76,13 @@ def last_tenth(steps: int) -> float:
 def remember(estimator: Any, X: Any, frame: Frame, model: Model) -> None:
     """The fitted attributes that all estimators have."""
     validate_data(estimator, X, skip_check_array=True)  # n_features_in_, feature_names_in_
-    estimator.frame_ = frame
+    estimator.frame_, estimator.trained_with_ = frame, estimator.get_params(deep=False)
     estimator.networks_ = {name: net.cpu() for name, net in model.nets.items()}
+
+
+def as_fitted(estimator: Any) -> Any:
+    """An estimator with the parameters that this one was fitted with: those of today speak of the next fit."""
+    return type(estimator)(**estimator.trained_with_)
 
 
 @torch.no_grad()
@@ -86,7 +91,8 @@ def drawn(estimator: Any, n: int, random_state: Any) -> Float[Tensor, "n c h w"]
     check_is_fitted(estimator)
     at_least(1, n_samples=n)
     model = estimator._model()
-    seed = seed_of(estimator.random_state if random_state is None else random_state) + 1  # not what it trained on
+    random_state = estimator.trained_with_["random_state"] if random_state is None else random_state
+    seed = seed_of(random_state) + 1  # not what it trained on
     generator, draw = torch.Generator(model.device).manual_seed(seed), model.generator
     return torch.cat([draw(*model.noise(CHUNK, generator)).cpu() for _ in range(0, n, CHUNK)])[:n]
 

@@ -253,6 +253,19 @@ def test_a_copy_and_a_pickle_do_the_same(tiny: Any, again: Callable[[Any], Any])
 
 
 @BOTH
+def test_parameters_set_later_speak_of_the_next_fit(tiny: Any) -> None:
+    X = images(20, 6, 6)
+    model = clone(tiny).fit(X)
+    before = model.sample(3)
+    model.set_params(z=9, width=3, random_state=5)
+    assert (model.sample(3) == before).all()
+    if isinstance(model, EBGAN):
+        energies = model.energy(X)
+        assert (model.set_params(kind="mse", margin="auto", pt=0.0).energy(X) == energies).all()
+    assert (model.fit(X).sample(3) != before).any()
+
+
+@BOTH
 def test_a_clone_has_the_parameters_and_nothing_learned(tiny: Any) -> None:
     model = clone(tiny).set_params(steps=1).fit(images(20, 6, 6))
     other = clone(model)
