@@ -10,11 +10,11 @@ from difflib import get_close_matches
 from typing import Any
 
 from energan import __version__
-from energan.commands import COMMANDS, lab_command
+from energan.commands import COMMANDS
 from energan.console import STOPPED, first_line, say
 from energan.errors import UserError
 from energan.recipes import RECIPES
-from energan.sessions import train_command
+from energan.sessions import lab_command, train_command
 
 FAMILIES = {"train": "recipe", "lab": "study"}  # commands that take a name, and what it names
 

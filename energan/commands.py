@@ -1,44 +1,14 @@
 """What the command line can do: a command is a function, its flags are its arguments, its docstring their help.
 
-`energan train RECIPE` and `energan lab STUDY` have the recipe's and the study's own arguments as flags. A command
-returns the exit code. Those that train are in sessions.py.
+A command returns the exit code. Those that train are in sessions.py.
 """
 
-import inspect
 from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import Any
 
-from energan.console import STOPPED, as_text, first_line, say
+from energan.console import as_text, first_line, say
 from energan.recipes import RECIPES
 from energan.sessions import classify, resume
-
-
-def lab_command(name: str) -> Callable[..., int]:
-    """The command `lab NAME`: the study's arguments are its flags."""
-    from energan.lab import STUDIES
-
-    play = STUDIES[name]
-
-    @wraps(play)
-    def command(**arguments: Any) -> int:
-        from energan.lab.study import Stopped
-
-        folder = Path(arguments["out"] or Path("lab") / name)
-        try:
-            play(**arguments)
-        except Stopped:
-            say("stopped and saved; the same command continues exactly here")
-            return STOPPED
-        say((folder / "table.md").read_text())
-        say(f"figures and numbers: {folder}")
-        return 0
-
-    command.__signature__ = inspect.signature(play).replace(return_annotation=int)  # type: ignore[attr-defined]
-    command.__annotations__ = {**play.__annotations__, "return": int}
-    del command.__wrapped__
-    return command
 
 
 def sample(run: str, /, *, n: int = 64, out: str = "samples.png", seed: int = 0, checkpoint: str = "") -> int:

@@ -1,15 +1,16 @@
 """A run: what to train on what, as a recipe returns it."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
 from energan.data import NAMED, Batches, Images
-from energan.data.labelled import LabelledBatches
+from energan.data.labelled import NONE, LabelledBatches
 from energan.data.labels import in_classes
 from energan.errors import UserError
-from energan.game import Game, Source
+from energan.game import Game, Move, Source
 
 
 class Run(NamedTuple):
@@ -62,3 +63,44 @@ class Run(NamedTuple):
             data.images, data.labels, classes=len(data.classes), labelled=self.batch, unlabelled=self.batch,
             seed=self.seed,
         )  # fmt: skip
+
+    def described(self, data: Images) -> dict[str, Any]:
+        """What run.json says of the run, of the training images and of the game."""
+        settings = ("steps", "batch", "seed", "every", "precision", "device", "average", "network")
+        players = {
+            name: {
+                "parameters": sum(w.numel() for w in player.net.parameters()),
+                "optimizer": repr(player.optimizer._replace(schedule=None)) if player.optimizer else "frozen",
+                "net": repr(player.net),
+            }
+            for name, player in self.game.players.items()
+        }
+        turns = {turn: [_told(move) for move in moves] for turn, moves in self.game.turns.items()}
+        numbers = dict(self.game.numbers)
+        return {
+            **{name: getattr(self, name) for name in settings},
+            "data": {
+                "name": data.name,
+                "n": len(data.images),
+                "shape": list(data.images.shape[1:]),
+                "source": data.source,
+                "sha256": data.sha256,
+                "skipped": list(data.skipped),
+                **(_labels(data) if self.game.logits else {}),
+            },
+            "game": {"name": self.system, "numbers": numbers, "players": players, "turns": turns},
+        }
+
+
+def _told(move: Move) -> str:
+    """Who descends and who ascends which objective, as in "min D max k: loss"."""
+    goals = [f"{goal} {', '.join(names)}" for goal, names in (("min", move.min), ("max", move.max)) if names]
+    objective = move.objective.func if isinstance(move.objective, partial) else move.objective
+    return f"{' '.join(goals)}: {getattr(objective, '__name__', 'objective')}"
+
+
+def _labels(data: Images) -> dict[str, Any]:
+    """What a classifier was shown: the classes' names, and how many labels each has."""
+    assert data.labels is not None  # batches were drawn of them
+    known = data.labels[data.labels != NONE]
+    return {"classes": list(data.classes), "labels": known.bincount(minlength=len(data.classes)).tolist()}

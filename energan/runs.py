@@ -12,7 +12,6 @@ import inspect
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from torch import Tensor
 
 from energan import __version__
 from energan.data import Images
-from energan.data.labelled import NONE
 from energan.errors import UserError
 from energan.files import read_weights, unwritable, write_json, write_weights
 from energan.machine import environment
@@ -42,22 +40,6 @@ def create(folder: Path, run: Run, data: Images, recipe: str, arguments: Mapping
         raise unwritable(folder, error) from error
     if taken:
         raise UserError(f"{folder} is there already and not empty; choose another --out, or `energan resume {folder}`")
-    players = {
-        name: {
-            "parameters": sum(w.numel() for w in player.net.parameters()),
-            "optimizer": repr(player.optimizer._replace(schedule=None)) if player.optimizer else "frozen",
-            "net": repr(player.net),
-        }
-        for name, player in run.game.players.items()
-    }
-    turns = {
-        turn: [
-            " ".join([f"{goal} {', '.join(names)}" for goal, names in (("min", m.min), ("max", m.max)) if names])
-            + f": {_name(m.objective)}"
-            for m in moves
-        ]
-        for turn, moves in run.game.turns.items()
-    }
     record = {
         "format": FORMAT,
         "energan": __version__,
@@ -65,34 +47,11 @@ def create(folder: Path, run: Run, data: Images, recipe: str, arguments: Mapping
         "command": command,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "arguments": dict(arguments),
-        **{
-            k: getattr(run, k) for k in ("steps", "batch", "seed", "every", "precision", "device", "average", "network")
-        },
-        "data": {
-            "name": data.name,
-            "n": len(data.images),
-            "shape": list(data.images.shape[1:]),
-            "source": data.source,
-            "sha256": data.sha256,
-            "skipped": list(data.skipped),
-            **(_labels(data) if run.game.logits else {}),
-        },
-        "game": {"name": run.system, "numbers": dict(run.game.numbers), "players": players, "turns": turns},
+        **run.described(data),
         "environment": environment(),
         "status": {"state": "running", "step": 0, "seconds": 0.0, "message": ""},
     }
     write_json(folder / "run.json", record)
-
-
-def _labels(data: Images) -> dict[str, Any]:
-    """What a classifier was shown: the classes' names, and how many labels each has."""
-    assert data.labels is not None  # batches were drawn of them
-    known = data.labels[data.labels != NONE]
-    return {"classes": list(data.classes), "labels": known.bincount(minlength=len(data.classes)).tolist()}
-
-
-def _name(objective: object) -> str:
-    return objective.func.__name__ if isinstance(objective, partial) else getattr(objective, "__name__", "objective")
 
 
 def read(folder: Path) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-"""Commands that train: `train RECIPE`, `resume`, `classify`. Each ends by measuring the run and writing its report."""
+"""Commands that train: `train RECIPE`, `resume`, `classify`, each of which ends by measuring the run and writing its
+report, and `lab STUDY`. A recipe's and a study's own arguments are their flags.
+"""
 
 import inspect
 import shlex
@@ -165,3 +167,29 @@ def classify(
     }  # fmt: skip
     line = [text for name, value in given.items() if value != "" for text in (f"--{name}", str(value))]
     return _start(f"{system}-mnist", arguments, out, ["energan", "classify", *line], quiet)
+
+
+def lab_command(name: str) -> Callable[..., int]:
+    """The command `lab NAME`: the study's arguments are its flags."""
+    from energan.lab import STUDIES
+
+    play = STUDIES[name]
+
+    @wraps(play)
+    def command(**arguments: Any) -> int:
+        from energan.lab.study import Stopped
+
+        folder = Path(arguments["out"] or Path("lab") / name)
+        try:
+            play(**arguments)
+        except Stopped:
+            say("stopped and saved; the same command continues exactly here")
+            return STOPPED
+        say((folder / "table.md").read_text())
+        say(f"figures and numbers: {folder}")
+        return 0
+
+    command.__signature__ = inspect.signature(play).replace(return_annotation=int)  # type: ignore[attr-defined]
+    command.__annotations__ = {**play.__annotations__, "return": int}
+    del command.__wrapped__
+    return command

@@ -10,8 +10,9 @@ import torch
 from energan.data import load
 from energan.errors import UserError
 from energan.lab import STUDIES
+from energan.lab.cells import Cell, Settings, watch
 from energan.lab.classifiers import SYSTEMS, Task
-from energan.lab.few_labels import Cell, Settings, _share, paired, watch
+from energan.lab.few_labels import _share, paired
 from energan.noise import seeded
 
 TINY = {"data": "digits", "labels": "20", "seeds": 2, "steps": 6, "batch": 12, "hidden": (9, 7), "looks": 2}

@@ -1,25 +1,20 @@
 """How well classifiers learn from few labels: table 2 of EBGAN's paper, the ladder's and the improved GAN's."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
-import torch
 from torch import Tensor
 
-from energan.data import Images, load
-from energan.data.labelled import LabelledBatches, balanced_subset
+from energan.data import load
+from energan.data.labelled import balanced_subset
 from energan.errors import UserError
-from energan.game import Game
-from energan.lab.classifiers import SYSTEMS, Task
+from energan.lab.cells import Cell, Data, Settings, play
+from energan.lab.classifiers import SYSTEMS
 from energan.lab.figures import panels, save, spread
-from energan.lab.study import Seen, Study, study
-from energan.machine import pick_device, pick_precision
-from energan.model import Model, ready
-from energan.noise import seeded
-from energan.play import Many, One
+from energan.lab.study import Seen, study
 from energan.recipes.common import at_least, usable_seed
+from energan.recipes.labels import HIDDEN
 
 COLUMNS = (
     "system",
@@ -31,113 +26,6 @@ COLUMNS = (
     "seconds a seed",
 )
 PAIRED = ("ln", "ebgan-ln")  # compared seed by seed: the same labels, weights and batches
-Data = tuple[Images, Images]  # to train on, to test on
-
-
-class Settings(NamedTuple):
-    """What all cells of the table share."""
-
-    seeds: int
-    steps: int
-    batch: int
-    hidden: tuple[int, ...]
-    lr: float
-    looks: int
-    seed: int
-    together: bool
-    precision: Literal["auto", "bf16", "fp32"]
-    device: str
-
-
-class Cell(NamedTuple):
-    system: str
-    labels: int
-
-    def build(self, seeds: Sequence[int], data: Data, settings: Settings) -> One | Many:
-        """The cell's models of these label seeds: one, or all as one program. A seed is of the weights too."""
-        train, _ = data
-        sources, games = [], []
-        for seed in seeds:
-            kept = balanced_subset(_labels(train), self.labels, classes=len(train.classes), seed=seed).labels
-            sources.append(
-                LabelledBatches(
-                    train.images, kept, classes=len(train.classes), labelled=settings.batch,
-                    unlabelled=settings.batch, seed=seed,
-                )
-            )  # fmt: skip
-            games.append(self.game(seed, train, settings))
-        device = pick_device(settings.device)
-        if settings.together:
-            return Many(games, sources, seeds=seeds, device=device)
-        decay = SYSTEMS[self.system].average(settings.steps)
-        return One(
-            games[0], sources[0], seed=seeds[0], precision=pick_precision(settings.precision, device), device=device,
-            average={"D": decay} if decay else {},
-        )  # fmt: skip
-
-    def game(self, seed: int, train: Images, settings: Settings) -> Game:
-        system = SYSTEMS[self.system]
-        _, c, h, w = train.images.shape
-        task = Task((c, h, w), len(train.classes), self.labels, settings.steps, settings.hidden)
-        with seeded(seed):
-            return system.game(task, settings.lr or system.lr)
-
-
-def _labels(images: Images) -> Tensor:
-    assert images.labels is not None  # `few_labels` has looked
-    return images.labels
-
-
-def _models(player: One | Many, again: Callable[[], One], images: Tensor, batch: int) -> Iterator[Model]:
-    """Every model of the player, ready for use. again: a fresh One of the same game, for the weights of one of many."""
-    if isinstance(player, One):
-        yield ready(player, images, batch)
-        return
-    for i in range(len(player)):
-        one = again()
-        for name, net in one.nets.items():
-            net.load_state_dict({k: w.to(one.device) for k, w in player.players(i).weights(name).items()}, strict=False)
-        yield ready(one, images, batch)
-
-
-def watch(player: One | Many, again: Callable[[], One], data: Data, batch: int) -> Mapping[str, Tensor]:
-    """predicted (models, n): the class of each test image; error (models,): the share that is wrong, in %."""
-    train, test = data
-    models = _models(player, again, train.images, batch)
-    predicted = torch.stack([model.probabilities(test.images).argmax(1) for model in models])
-    return {"predicted": predicted.to(torch.uint8), "error": 100 * (predicted != _labels(test)).double().mean(1)}
-
-
-def _play(s: Study, cell: Cell, data: Data, settings: Settings, mine: Callable[[], bool]) -> Seen | None:
-    """What was seen of all seeds of a cell, (looks + 1, seeds); None while another part has not finished it."""
-    seeds = range(settings.seed, settings.seed + settings.seeds)
-    groups = [list(seeds)] if settings.together else [[seed] for seed in seeds]
-    found: list[Seen] = []
-    for group in groups:
-        name = f"{cell.system}-{cell.labels}" + ("" if settings.together else f"-{group[0]}")
-        if not mine() and not s.done(name):
-            continue
-        alone = settings._replace(together=False)
-
-        def again(first: int = group[0], alone: Settings = alone) -> One:
-            one = cell.build([first], data, alone)
-            assert isinstance(one, One)
-            return one
-
-        found.append(
-            s.trial(
-                name,
-                partial(cell.build, group, data, settings),
-                partial(watch, again=again, data=data, batch=settings.batch),
-                steps=settings.steps,
-                looks=settings.looks,
-            )
-        )
-    if len(found) < len(groups):
-        return None
-    joined = {k: torch.cat([one[k] for one in found], 1) for k in ("error", "predicted")}
-    seconds = torch.stack([one["seconds"][-1] for one in found]).sum() / settings.seeds
-    return {**joined, "step": found[0]["step"], "seconds": seconds}
 
 
 def _row(cell: Cell, seen: Seen) -> list[str]:
@@ -204,7 +92,7 @@ def few_labels(
     seeds: int = 5,
     steps: int = 3000,
     batch: int = 100,
-    hidden: tuple[int, ...] = (1000, 500, 250, 250, 250),
+    hidden: tuple[int, ...] = HIDDEN,
     lr: float = 0.0,
     looks: int = 12,
     seed: int = 0,
@@ -246,7 +134,7 @@ def few_labels(
     asked = {"systems": systems, "labels": labels, "data": data, **settings._asdict()}
     mine = _share(part)
     with study("few-labels", asked, out, quiet) as s:
-        played = {cell: _play(s, cell, both, settings, mine) for cell in cells}
+        played = {cell: play(s, cell, both, settings, mine) for cell in cells}
         seen = {cell: one for cell, one in played.items() if one is not None}
         notes = (
             f"{seeds} label seeds (0 is the first label set that seed {seed} draws), {steps} steps, batch {batch} + "
