@@ -69,7 +69,7 @@ def _ladder(gain: bool = True) -> nn.Module:
 
 def _of_ladder(seed: int, i: int) -> Game:
     with seeded(seed):
-        return GAMES["ladder"](_ladder(), sigma=0.3 + 0.1 * i, optimizer_D=rates(i)[0])
+        return GAMES["ladder"](_ladder(), sigma=0.3 + 0.1 * i, sigma_x=0.2, optimizer_D=rates(i)[0])
 
 
 MLP_G = partial(mlp.Generator, Z, MLP, layers=3, size=8)
@@ -228,30 +228,32 @@ def hand_began(G, D, k, x, z, gamma, **_):
     return {"all": {"D": d, "G": lambda: pixels(G(z)), "k": balance}}
 
 
-def hand_classified(D, x, y, u, n_x, n_u, sigma):
+def hand_classified(D, x, y, u, n_x, n_u, sigma, sigma_x):
     """Cross-entropy by its definition, and the costs of the unlabelled rows."""
-    out = D(torch.cat([x, u]), sigma * torch.cat([n_x, n_u]), len(x))
+    widths = torch.tensor([sigma_x] * 16 + [sigma] * 14, dtype=torch.float64)  # of Ladder((16, 6, 5, 3))
+    out = D(torch.cat([x, u]), widths * torch.cat([n_x, n_u]), len(x))
     return -(y * (out.logits - out.logits.exp().sum(1, keepdim=True).log())).sum(1).mean(), out.costs
 
 
-def hand_ladder(D, sigma, **batch):
+def hand_ladder(D, sigma, sigma_x, **batch):
     data = {k: batch[k] for k in ("x", "y", "u", "n_x", "n_u")}
 
     def d():
-        ce, costs = hand_classified(D, **data, sigma=sigma)
+        ce, costs = hand_classified(D, **data, sigma=sigma, sigma_x=sigma_x)
         return ce + 1000 * costs[0].mean() + 10 * costs[1].mean() + sum(0.1 * c.mean() for c in costs[2:])
 
     return {"D": d}
 
 
-def hand_ebgan_ln(G, D, z, n_z, margin, weight, sigma, switch, t, corrupted=True, scaled=True, **batch):
+def hand_ebgan_ln(G, D, z, n_z, margin, weight, sigma, sigma_x, switch, t, corrupted=True, scaled=True, **batch):
     data = {k: batch[k] for k in ("x", "y", "u", "n_x", "n_u")}
 
     def energy(fake):
-        return D(fake, (sigma if corrupted else 0) * n_z).costs[0] * 16
+        widths = torch.tensor([sigma_x] * 16 + [sigma] * 14, dtype=torch.float64)
+        return D(fake, (widths if corrupted else 0) * n_z).costs[0] * 16
 
     def real():
-        ce, costs = hand_classified(D, **data, sigma=sigma)
+        ce, costs = hand_classified(D, **data, sigma=sigma, sigma_x=sigma_x)
         return ce + weight * 16 * costs[0].mean()
 
     def d():

@@ -3,9 +3,10 @@
     L(x, y, u) = CE(corrupted logits of x, y) + sum_l lambda_l C_l(u)      C_l: nets/ladder.py
     L(x, y)    = CE(corrupted logits of x, y)                              the supervised baseline, no lambdas
 
-x (n, ...) labelled, y (n, classes) one-hot, u (n, ...) unlabelled, images in [-1, 1]; n_x, n_u ~ N(0, sigma^2) are the
-noise of all layers, (n, sum of their widths). D is a nets.ladder.Ladder, named as in the EBGAN whose discriminator it
-becomes (games/ebgan_ln.py). In use, labels are read off the clean path.
+x (n, ...) labelled, y (n, classes) one-hot, u (n, ...) unlabelled, images in [-1, 1]; n_x, n_u ~ N(0, I) are the noise
+of all layers, (n, sum of their widths), of which the input's is scaled by sigma_x, the others' by sigma. D is a
+nets.ladder.Ladder, named as in the EBGAN whose discriminator it becomes (games/ebgan_ln.py). In use, labels are read
+off the clean path.
 """
 
 from collections.abc import Sequence
@@ -26,10 +27,15 @@ from energan.precision import wide
 COSTS = {"full": (1000.0, 10.0, 0.1), "bottom": (5000.0, 0.0), "gamma": (0.0, 0.5), "none": (0.0,)}
 
 
+def scaled(b: Batch, n: Tensor) -> Tensor:
+    """The noise of all layers as it is added: sigma_x times that of the input, sigma times that above it."""
+    pixels = b.x[0].numel()
+    return torch.cat([b.sigma_x * n[:, :pixels], b.sigma * n[:, pixels:]], 1)
+
+
 def denoised(p: Players, b: Batch, depth: int) -> Denoised:
     """Both kinds of rows through the ladder, corrupted; the lowest `depth` costs."""
-    noise = b.sigma * torch.cat([b.n_x, b.n_u])
-    return p.D(torch.cat([b.x, b.u]), noise, len(b.x), depth)
+    return p.D(torch.cat([b.x, b.u]), scaled(b, torch.cat([b.n_x, b.n_u])), len(b.x), depth)
 
 
 def loss(p: Players, b: Batch, lambdas: tuple[float, ...]) -> tuple[Tensor, Logs]:
@@ -39,7 +45,7 @@ def loss(p: Players, b: Batch, lambdas: tuple[float, ...]) -> tuple[Tensor, Logs
 
 
 def supervised_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
-    logits = p.D(b.x, b.sigma * b.n_x, len(b.x)).logits
+    logits = p.D(b.x, scaled(b, b.n_x), len(b.x)).logits
     ce = cross_entropy(wide(logits), b.y)
     return ce, {"CE": ce}
 
@@ -64,11 +70,13 @@ def ladder(
     *,
     costs: str | Sequence[float] = "full",
     sigma: float = 0.3,
+    sigma_x: float = 0.3,
     optimizer_D: Optimizer = Adam(2e-3),
 ) -> Game:
     """A ladder network. costs: "full", "bottom", "gamma", "none" (supervised), or lambda_0 (pixels) to lambda_L.
 
-    sigma: standard deviation of the noise; the authors' is 0.3, and 0.5 in their supervised baseline.
+    sigma, sigma_x: standard deviations of the noise in the layers and on the input (pixels of [0, 1]). The authors' are
+    0.3; sigma is 0.5 in their supervised baseline, and 0.2 with 1,000 labels and all costs.
     """
     lambdas = weights(costs, len(D.sizes))
     while lambdas and not lambdas[-1]:
@@ -80,7 +88,7 @@ def ladder(
         turns={"D": (Move(objective, min=("D",)),)},
         order=lambda t: ("D",),
         noise={"n_x": normal(widths), "n_u": normal(widths)},
-        numbers={"sigma": sigma},
+        numbers={"sigma": sigma, "sigma_x": sigma_x},
         sample=None,
         logits=lambda p, b: p.D(b.x),
     )
