@@ -2,12 +2,12 @@
 
     python -m benchmarks.objectives [--steps 30] [--only NAME] [--precision fp32|bf16] [--json]
 
-Each game of energan.games has a row: a step by energan.play.One against the same step in plain PyTorch, on one pair of
-nets: DCGAN's generator and a critic without batch norm (for energies, EBGAN's auto-encoder), width 32, on 64 images of
-32 x 32. Both sides start from the same weights, see the same batches and the same noise; a test holds them to the same
-updates. Improved GAN has its own nets, of width 1024 to 256, without the noise in layers, on 64 images of each kind. By
-hand means what one writes for speed: fused optimizers, no graph of G where D learns, D frozen where G does, every
-output computed once. They step alternately (A B, B A, ...); the ratio is the median over the pairs.
+Each game of energan.games has a row, the classifiers from few labels in benchmarks.few_labels: a step by
+energan.play.One against the same step in plain PyTorch, on one pair of nets: DCGAN's generator and a critic without
+batch norm (for energies, EBGAN's auto-encoder), width 32, on 64 images of 32 x 32. Both sides start from the same
+weights, see the same batches and the same noise; a test holds them to the same updates. By hand means what one writes
+for speed: fused optimizers, no graph of G where D learns, D frozen where G does, every output computed once. They step
+alternately (A B, B A, ...); the ratio is the median over the pairs.
 
 A step is what the game's order says: f-GAN's, BEGAN's and unrolled GAN's (K = 5) is one turn of all players, WGAN's and
 WGAN-GP's five turns of the critic and one of G (without WGAN's long first ones).
@@ -18,24 +18,23 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from math import prod
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.functional import cross_entropy, one_hot, relu, softplus
+from torch.nn.functional import relu, softplus
 
 from benchmarks.engine import alternate, batches, machine, table
 from energan.game import Game, Source
 from energan.games import GAMES
-from energan.nets import autoencoder, dcgan, improved, wgan_gp
+from energan.nets import autoencoder, dcgan, wgan_gp
 from energan.noise import seeded
 from energan.optimizers import Adam, RMSProp
 from energan.play import One
 
-Z, WIDTH, BATCH, SIZE, CLASSES = 64, 32, 64, (1, 32, 32), 10
+Z, WIDTH, BATCH, SIZE = 64, 32, 64, (1, 32, 32)
 LR, BETA1, RATE, CLIP, CRITIC_STEPS, K = 2e-4, 0.5, 5e-5, 0.01, 5, 5
 MARGIN, PT, PENALTY, GAMMA, BALANCE, STEP = 10.0, 0.1, 10.0, 1.0, 0.5, 1e-3
 WIDTHS, EPSILON, ITERATIONS = (4.0, 10.0, 20.0, 40.0, 80.0, 160.0), 10.0, 20
@@ -55,12 +54,12 @@ class Hand:
         self.k = 0.0  # BEGAN's
 
     def batch(self) -> tuple[Tensor, ...]:
-        """The data and the game's noise; and a number drawn in vain, because the engine draws one for its layers."""
-        data = self.source(self.draws)
+        """x and the game's noise; and a number drawn in vain, because the engine draws one for its layers."""
+        x = self.source(self.draws)["x"]
         self.draws += 1
-        noise = [draw(self.generator, len(data["x"])) for draw in self.noise.values()]
+        noise = [draw(self.generator, len(x)) for draw in self.noise.values()]
         torch.randint(2**31, (), generator=self.generator)
-        return *data.values(), *noise
+        return x, *noise
 
 
 def _optimizer(net: nn.Module, rmsprop: bool) -> torch.optim.Optimizer:
@@ -309,24 +308,6 @@ def unrolled(h: Hand) -> None:
     h.of_G.step()
 
 
-def improved_gan(h: Hand) -> None:
-    """D's pass over labelled, unlabelled and generated images is one."""
-    h.D.requires_grad_(True)
-    x, y, u, z = h.batch()
-    with h.autocast:
-        with torch.no_grad():
-            fake = h.G(z)
-        labelled, *others = h.D(torch.cat([x, u, fake])).logits.float().split(len(x))
-        real, unreal = (logits.logsumexp(1) for logits in others)
-        loss = cross_entropy(labelled, y) + (softplus(-real).mean() + softplus(unreal).mean()) / 2
-    descend(h.of_D, loss)
-    h.D.requires_grad_(False)
-    _, _, u, z = h.batch()
-    with h.autocast:
-        apart = h.D(u).features.float().mean(0) - h.D(h.G(z)).features.float().mean(0)
-    descend(h.of_G, apart.square().mean())
-
-
 def reconstruct(h: Hand) -> None:
     (x,) = h.batch()
     with h.autocast:
@@ -344,7 +325,6 @@ class Row(NamedTuple):
     letter: str = "D"
     autoencoder: bool = False
     settings: Mapping[str, Any] = MappingProxyType({})
-    labelled: bool = False  # a classifier from few labels
 
 
 def turns(of_D: Loss, of_G: Loss, **settings: Any) -> Callable[[Hand], None]:
@@ -362,7 +342,6 @@ ROWS = {
     "gan": Row(turns(gan_D, gan_G)),
     "gmmn": Row(partial(alone, loss=mmd), "", settings={"widths": WIDTHS}),
     "hinge": Row(turns(hinge_D, critic_G)),
-    "improved-gan-ssl": Row(improved_gan, labelled=True),
     "lsgan": Row(turns(least_squares_D, least_squares_G)),
     "r3gan": Row(turns(r3gan_D, r3gan_G), settings={"gamma": GAMMA}),
     "sinkhorn": Row(partial(alone, loss=sinkhorn), "", settings={"epsilon": EPSILON, "iterations": ITERATIONS}),
@@ -388,28 +367,14 @@ def game(name: str) -> Game:
         elif row.letter:
             nets[row.letter] = wgan_gp.Critic(width=WIDTH)
     rate = RMSProp(RATE) if name == "wgan" else Adam(LR, BETA1)
-    if name == "improved-gan-ssl":
-        with seeded(0):
-            hidden = [k * WIDTH for k in (32, 16, 8, 8, 8)]
-            nets = {
-                "G": improved.Generator(Z, SIZE, hidden=(16 * WIDTH, 16 * WIDTH)),
-                "D": improved.Discriminator((prod(SIZE), *hidden, CLASSES), noise=(0.0, 0.0)),
-            }
     if name == "autoencoder":
         return GAMES[name](nets["D"], optimizer_D=rate)
     return GAMES[name](**nets, z=Z, **{f"optimizer_{letter}": rate for letter in nets}, **row.settings)
 
 
-def labelled_batches() -> Source:
-    """{"x", "y", "u"}; images of noise have labels at random."""
-    x, u = batches(SIZE, BATCH), batches(SIZE, BATCH, seed=1)
-    y = one_hot(torch.randint(CLASSES, (BATCH,), generator=torch.Generator().manual_seed(0)), CLASSES).float()
-    return lambda k: {"x": x(k)["x"], "y": y, "u": u(k)["x"]}
-
-
 def sides(name: str, precision: str) -> tuple[One, Hand]:
     """The two that take the same steps."""
-    source = labelled_batches() if ROWS[name].labelled else batches(SIZE, BATCH)
+    source = batches(SIZE, BATCH)
     return One(game(name), source, precision=precision), Hand(game(name), source, precision)
 
 
