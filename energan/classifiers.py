@@ -46,7 +46,8 @@ class LadderClassifier(Classifier):
     hidden         units of each hidden layer
     costs          of denoising: "full", "bottom" (the pixels only), "gamma" (the top only), "none" (a noisy supervised
                    network), as the paper's with 100 labels; or lambda_0 (pixels) to lambda_L, len(hidden) + 2 of them
-    sigma          standard deviation of the noise in every layer; None is the paper's 0.3, or 0.5 with the costs "none"
+    sigma          standard deviation of the noise in the layers; None is the paper's 0.3, or 0.5 with the costs "none"
+    sigma_x        that of the noise on the input, in pixels of [0, 1]
     steps, batch   training steps; rows of either kind a step, 2 or more (at most as many as X has)
     lr             of Adam; it falls linearly to 0 over the last third of the steps
     random_state   None, an int or a RandomState; an int makes `fit` repeat bit for bit on one machine
@@ -67,6 +68,7 @@ class LadderClassifier(Classifier):
         hidden: Sequence[int] = HIDDEN,
         costs: str | Sequence[float] = "full",
         sigma: float | None = None,
+        sigma_x: float = 0.3,
         steps: int = 3000,
         batch: int = 100,
         lr: float = 2e-3,
@@ -75,13 +77,13 @@ class LadderClassifier(Classifier):
         device: str = "auto",
         verbose: int = 0,
     ) -> None:
-        self.hidden, self.costs, self.sigma = hidden, costs, sigma
+        self.hidden, self.costs, self.sigma, self.sigma_x = hidden, costs, sigma, sigma_x
         self.steps, self.batch, self.lr = steps, batch, lr
         self.random_state, self.precision, self.device, self.verbose = random_state, precision, device, verbose
 
     def _check_parameters(self) -> None:
         at_least(1, hidden=min(self.hidden, default=1))
-        at_least(0, sigma=self._sigma())
+        at_least(0, sigma=self._sigma(), sigma_x=self.sigma_x)
 
     def _sigma(self) -> float:
         if self.sigma is None:
@@ -93,7 +95,8 @@ class LadderClassifier(Classifier):
 
     def _game(self, networks: dict[str, nn.Module]) -> Game:
         adam = Adam(self.lr, schedule=_last_third(self.steps))
-        return GAMES["ladder"](networks["D"], costs=self.costs, sigma=self._sigma(), optimizer_D=adam)
+        sigmas = {"sigma": self._sigma(), "sigma_x": self.sigma_x}
+        return GAMES["ladder"](networks["D"], costs=self.costs, **sigmas, optimizer_D=adam)
 
 
 @final
@@ -126,7 +129,7 @@ class EBGANLadderClassifier(Classifier):
         weight: float = 1000.0,
         sigma: float = 0.3,
         z: int = 100,
-        width: int = 800,
+        width: int = 500,
         steps: int = 3000,
         batch: int = 100,
         lr: float = 2e-3,
@@ -151,7 +154,7 @@ class EBGANLadderClassifier(Classifier):
     def _networks(self, images: Num[Tensor, "n c h w"], classes: int) -> dict[str, nn.Module]:
         d = images[0].numel()
         G = mlp.Generator(self.z, (1, 1, d), layers=3, size=self.width)
-        return {"G": G, "D": Ladder((d, *self.hidden, classes), gain=False)}
+        return {"G": G, "D": Ladder((d, *self.hidden, classes))}
 
     def _game(self, networks: dict[str, nn.Module]) -> Game:
         D = networks["D"]

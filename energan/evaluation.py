@@ -15,7 +15,7 @@ from energan.files import read_weights, write, write_json
 from energan.metrics.neighbours import nearest_neighbours
 from energan.metrics.networks import describe
 from energan.model import Model
-from energan.prediction import classification
+from energan.prediction import classification, unlabelled
 from energan.run import Run
 from energan.sheets import save_sheet
 
@@ -136,9 +136,13 @@ def score(images: str, folder: Path, out: Path, checkpoint: str | None, split: s
     if out.suffix not in (".csv", ".parquet"):
         raise UserError(f"--out {out}: scores go to a .csv or a .parquet")
     model = runs.load(folder, checkpoint=checkpoint)
-    run = runs.rebuild(runs.read(folder), device=DEVICE)
+    record = runs.read(folder)
+    run = runs.rebuild(record, device=DEVICE)
     model.energy  # noqa: B018  # refuse a game without energies before reading images
-    data = run.prepare(images, split or ("test" if images in NAMED else "train"))  # files are one "train" by default
+    if run.game.logits is not None:
+        data = unlabelled(images, split, record)
+    else:  # files are one "train" by default
+        data = run.prepare(images, split or ("test" if images in NAMED else "train"))
     energies = model.score(data.images)
     n = len(energies)
     labels = [""] * n if data.labels is None else [[*data.classes, ""][i] for i in data.labels.tolist()]

@@ -64,8 +64,7 @@ def play(game: Game, source: Source, given: Given, average: Mapping[str, float],
         one.step()
     if not all(w.isfinite().all() for net in one.nets.values() for w in net.parameters()):
         raise ValueError("training diverged (weights are no longer finite): lower lr, or margin if there is one")
-    # whole batches only: batch statistics of a single row do not exist
-    return ready(one, given.images[: len(given.images) // given.batch * given.batch], given.batch, given.seed)
+    return ready(one, given.images, given.batch, given.seed)
 
 
 def last_tenth(steps: int) -> float:

@@ -78,11 +78,16 @@ def predict(images: str, folder: Path, out: Path, checkpoint: str | None, split:
         raise UserError(f"--out {out}: predictions go to a .csv")
     model, record = runs.load(folder, checkpoint=checkpoint), runs.read(folder)
     model.classifier  # noqa: B018  # refuse a game without classes before reading images
-    channels, size, _ = record["data"]["shape"]
-    data = load(images, split or ("test" if images in NAMED else "train"), size=size, channels=channels)
+    data = unlabelled(images, split, record)
     _table(out, data, model.probabilities(data.images), tuple(record["data"]["classes"]))
     skipped = f"; {len(data.skipped)} unreadable files were left out" if data.skipped else ""
     return f"{len(data.images)} predictions in {out}{skipped}"
+
+
+def unlabelled(images: str, split: str, record: dict[str, Any]) -> Images:
+    """Anyone's images in the size and colours of a classifier's; they need no labels, as those that it learned from."""
+    channels, size, _ = record["data"]["shape"]
+    return load(images, split or ("test" if images in NAMED else "train"), size=size, channels=channels)
 
 
 def _table(out: Path, data: Images, probabilities: Float[Tensor, "n classes"], classes: tuple[str, ...]) -> Path:

@@ -117,6 +117,18 @@ def test_few_labels_small_batches_and_all_labels(tiny: Any, hidden: int, n: int,
     assert np.isfinite(model.predict_proba(images(n, 4))).all()
 
 
+def test_the_last_rows_count_where_they_fill_no_batch() -> None:
+    """Sorted by class, the third class is all in the rows behind the last whole batch; it is measured all the same."""
+    random = np.random.default_rng(0)
+    X = np.concatenate([random.normal(centre, 0.3, (n, 4)) for centre, n in (((0, 0, 3, 0), 50), ((3, 0, 0, 0), 50))])
+    X = np.concatenate([X, random.normal((0, 6, 0, 6), 0.3, (40, 4))])
+    y = np.repeat([0, 1, 2], [50, 50, 40])
+    order = random.permutation(140)
+    for rows in (np.arange(140), order):
+        model = LadderClassifier(hidden=(20,), costs=(10, 1, 0.1), steps=60, lr=1e-2, random_state=0)
+        assert model.fit(X[rows], y[rows]).score(X, y) > 0.95
+
+
 @EACH
 def test_two_rows_are_enough(tiny: Any) -> None:
     assert clone(tiny).fit(images(2, 4), [0, 1]).predict(images(2, 4)).shape == (2,)
@@ -228,7 +240,7 @@ def test_the_costs_of_a_ladder_by_name_and_one_by_one() -> None:
 def test_the_margin_and_the_weight_of_an_ebgan_are_in_proportion_to_the_pixels() -> None:
     model = EBGANLadderClassifier(**TINY, **DRAWS)
     assert model._game(model._networks(torch.zeros(1, 1, 28, 28), 10)).numbers == {
-        "margin": 16.0, "weight": pytest.approx(1000 / 784), "sigma": 0.3, "switch": 1.0,
+        "margin": 16.0, "weight": pytest.approx(1000 / 784), "sigma": 0.3, "sigma_x": 0.3, "switch": 1.0,
     }  # fmt: skip
     game = model.set_params(steps=90)._game(model._networks(torch.zeros(1, 1, 1, 196), 10))
     assert game.numbers["margin"] == 4

@@ -471,6 +471,13 @@ def test_predict_tells_the_classes_of_new_images(
     assert [row["file"] for row in table(out)] == ["0", "1", "2"] and not leftovers(tmp_path)
 
 
+def test_score_needs_no_labels_of_the_images_that_it_scores(tmp_path: Path) -> None:
+    """The improved GAN has energies; it learned from images with labels, but those of others need none."""
+    run, out = trained(tmp_path / "run", "improved-gan-mnist", steps=1), tmp_path / "e.csv"
+    assert main(["score", str(flat(tmp_path / "new", 4)), "--run", str(run), "--out", str(out)]) == 0
+    assert [row["label"] for row in table(out)] == [""] * 4
+
+
 def test_what_a_run_does_not_have_is_said_in_a_sentence(
     classified: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

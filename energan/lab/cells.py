@@ -9,8 +9,9 @@ from torch import Tensor
 
 from energan.data import Images
 from energan.data.labelled import LabelledBatches, balanced_subset
+from energan.errors import UserError
 from energan.game import Game
-from energan.lab.classifiers import SYSTEMS, Task
+from energan.lab.classifiers import SYSTEMS, Task, by_data
 from energan.lab.study import Seen, Study
 from energan.machine import pick_device, pick_precision
 from energan.model import Model, ready
@@ -52,10 +53,11 @@ class Cell(NamedTuple):
                 )
             )  # fmt: skip
             games.append(self.game(seed, train, settings))
-        device = pick_device(settings.device)
+        device, decay = pick_device(settings.device), SYSTEMS[self.system].average(settings.steps)
+        if settings.together and decay:
+            raise UserError(f"{self.system} uses averaged weights, which models trained as one lack: drop --together")
         if settings.together:
             return Many(games, sources, seeds=seeds, device=device)
-        decay = SYSTEMS[self.system].average(settings.steps)
         return One(
             games[0], sources[0], seed=seeds[0], precision=pick_precision(settings.precision, device), device=device,
             average={"D": decay} if decay else {},
@@ -66,7 +68,9 @@ class Cell(NamedTuple):
         _, c, h, w = train.images.shape
         task = Task((c, h, w), len(train.classes), self.labels, settings.steps, settings.hidden)
         with seeded(seed):
-            return system.game(task, settings.lr or system.lr)
+            game = system.game(task, settings.lr or system.lr)
+            by_data(game, train.images)
+        return game
 
 
 def _labels(images: Images) -> Tensor:

@@ -25,7 +25,7 @@ COLUMNS = (
     "published, far longer",
     "seconds a seed",
 )
-PAIRED = ("ln", "ebgan-ln")  # compared seed by seed: the same labels, weights and batches
+PAIRED = ("ln", "ebgan-ln")  # compared seed by seed: the same labels
 
 
 def _row(cell: Cell, seen: Seen) -> list[str]:
@@ -33,7 +33,7 @@ def _row(cell: Cell, seen: Seen) -> list[str]:
     return [
         f"{cell.system}: {system.about}",
         str(cell.labels),
-        spread(errors[len(errors) // 2]),
+        spread(errors[round((len(errors) - 1) / 2)]),
         spread(errors[-1]),
         f"{float(errors[-1].quantile(0.5)):.2f}",
         system.published.get(cell.labels, ""),
@@ -103,7 +103,7 @@ def few_labels(
     out: str = "",
     quiet: bool = False,
 ) -> None:
-    """Classifiers from few labels: ladder networks, EBGAN-LN and the supervised baseline, over many label seeds.
+    """Classifiers from few labels: ladder networks, EBGAN-LN, the improved GAN, a baseline; over many label seeds.
 
     Args:
         systems: Which ones, with commas between.
@@ -113,7 +113,7 @@ def few_labels(
         steps: Of every system, EBGAN-LN's first third with its generator. The paper's are 120,000 and 180,000.
         batch: Labelled images a step, and as many unlabelled ones.
         hidden: Units of the hidden layers.
-        lr: Adam's learning rate for all systems; 0 for each system's own, chosen for some thousand steps.
+        lr: Adam's learning rate for all systems; 0 for each system's own (docs/results.md: how they were chosen).
         looks: How often models are tested.
         seed: The first label seed; the others follow.
         together: Train all seeds of a cell as one program (for GPUs: on a processor one by one is faster).
@@ -136,8 +136,13 @@ def few_labels(
     with study("few-labels", asked, out, quiet) as s:
         played = {cell: play(s, cell, both, settings, mine) for cell in cells}
         seen = {cell: one for cell, one in played.items() if one is not None}
+        (s.folder / "table.md").unlink(missing_ok=True)  # another part may have written meanwhile
+        if len(seen) < len(cells):
+            waiting = [f"{c.system}, {c.labels} labels" for c in cells if c not in seen]
+            s.table("other parts have not finished", ("waiting for",), [[name] for name in waiting])
+            return
         notes = (
-            f"{seeds} label seeds (0 is the first label set that seed {seed} draws), {steps} steps, batch {batch} + "
+            f"Label seeds {seed} to {seed + seeds - 1}, {steps} steps, batch {batch} + "
             f"{batch}; mean ± standard deviation over seeds, of {len(both[1].images)} test images."
         )
         s.table(f"few labels of {data}", COLUMNS, [_row(cell, one) for cell, one in seen.items()], notes)
@@ -152,8 +157,7 @@ def few_labels(
             for c, one in seen.items()
         }
         s.results({"cells": errors, "paired": {str(n): t for n, t in tests.items()}})
-        if seen:
-            _curves(s.folder, seen)
+        _curves(s.folder, seen)
 
 
 def _cells(systems: str, labels: str) -> list[Cell]:

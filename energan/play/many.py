@@ -82,7 +82,7 @@ class Many:
             self._draws += 1
             batch = {k: torch.stack([tree[k] for tree in trees]).to(self._device) for k in trees[0]}
             rates = {
-                name: torch.tensor([f(self.t) if f else 1.0 for f in schedules], dtype=self._dtype)
+                name: torch.tensor([f(self.t) if f else 1.0 for f in schedules], dtype=self._dtype, device=self._device)
                 for name, schedules in self._schedules.items()
             }
             t = torch.tensor(self.t)

@@ -29,6 +29,7 @@ def ladder_mnist(
     every: int = 250,
     costs: Literal["full", "bottom", "gamma", "none"] = "full",
     sigma: float | None = None,
+    sigma_x: float = 0.3,
     hidden: tuple[int, ...] = HIDDEN,
     combinator: Literal["gaussian", "sigmoid", "amlp"] = "gaussian",
     lr: float = 2e-3,
@@ -43,6 +44,7 @@ def ladder_mnist(
         steps: Training steps, each one turn of D; the paper has 90,000.
         costs: Of denoising: full, bottom (pixels alone), gamma (the top alone), none (the supervised baseline).
         sigma: Standard deviation of the noise in each layer; by default the paper's 0.3, and 0.5 with --costs none.
+        sigma_x: That of the noise on the input, in pixels of [0, 1].
         hidden: Units of the hidden layers.
         combinator: Of a layer with what is above it: gaussian (the paper's), sigmoid or amlp.
         lr: Adam's learning rate.
@@ -54,11 +56,12 @@ def ladder_mnist(
     prepare = few_labels(labels, label_seed, classes, labels_csv, size, channels)
     positive(lr=lr)
     sigma = (0.5 if costs == "none" else 0.3) if sigma is None else sigma
-    not_negative(sigma=sigma)
+    not_negative(sigma=sigma, sigma_x=sigma_x)
     usable_seed(seed)
     with seeded(seed):
         D = _ladder(size * size * channels, hidden, classes, combinator, gain=True)
-    game = GAMES["ladder"](D, costs=costs, sigma=sigma, optimizer_D=Adam(lr, schedule=decayed(steps, decay)))
+    adam = Adam(lr, schedule=decayed(steps, decay))
+    game = GAMES["ladder"](D, costs=costs, sigma=sigma, sigma_x=sigma_x, optimizer_D=adam)
     return run(
         game, "ladder", data, prepare, steps=steps, batch=batch, seed=seed, every=every,
         average=0.0, network="", precision=precision, device=device, compile=compile,
@@ -85,13 +88,14 @@ def ebgan_ln_mnist(
     weight: float = 1000.0,
     scaled: bool = True,
     corrupted: bool = True,
+    gain: bool = True,
     sigma: float = 0.3,
     hidden: tuple[int, ...] = HIDDEN,
     combinator: Literal["gaussian", "sigmoid", "amlp"] = "gaussian",
     z: int = 100,
-    size_g: int = 800,
-    lr: float = 2.5e-4,
-    lr_d: float = 5e-4,
+    size_g: int = 500,
+    lr: float = 1e-3,
+    lr_d: float = 2e-3,
     beta1: float = 0.5,
     decay: float = 1 / 3,
     precision: Precision = "auto",
@@ -108,12 +112,13 @@ def ebgan_ln_mnist(
         weight: Of the energy per pixel (the paper's lambda is 1000 / 784, of the energy of 784 pixels).
         scaled: Whether the weight is on the term of generated images too.
         corrupted: Whether generated images go through the corrupted path, as real ones do.
+        gain: Whether D's logits have one: the paper's text has none, but with it the error was lower.
         sigma: Standard deviation of the noise in each layer of D.
         hidden: Units of the hidden layers of D.
         combinator: Of a layer with what is above it: gaussian (the paper's), sigmoid or amlp.
         size_g: Units of the two hidden layers of G (the paper does not describe G).
-        lr: Adam's learning rate of G.
-        lr_d: Adam's learning rate of D.
+        lr: Adam's learning rate of G (the paper's, for 180,000 steps: 0.00025).
+        lr_d: Adam's learning rate of D (there 0.0005).
     """
     from energan.games import GAMES
     from energan.nets import mlp
@@ -132,7 +137,7 @@ def ebgan_ln_mnist(
     positive(margin=margin)
     with seeded(seed):
         G = mlp.Generator(z, (channels, size, size), layers=3, size=size_g)
-        D = _ladder(d, hidden, classes, combinator, gain=False)
+        D = _ladder(d, hidden, classes, combinator, gain=gain)
     schedule = decayed(steps, decay)
     game = GAMES["ebgan-ln"](
         G, D, z, margin=margin, switch=round(switch * steps), weight=weight / d, sigma=sigma, scaled=scaled,
