@@ -9,7 +9,6 @@ from torch import Tensor
 
 from energan.data import Images
 from energan.data.labelled import LabelledBatches, balanced_subset
-from energan.errors import UserError
 from energan.game import Game
 from energan.lab.classifiers import SYSTEMS, Task, by_data
 from energan.lab.study import Seen, Study
@@ -54,8 +53,6 @@ class Cell(NamedTuple):
             )  # fmt: skip
             games.append(self.game(seed, train, settings))
         device, decay = pick_device(settings.device), SYSTEMS[self.system].average(settings.steps)
-        if settings.together and decay:
-            raise UserError(f"{self.system} uses averaged weights, which models trained as one lack: drop --together")
         if settings.together:
             return Many(games, sources, seeds=seeds, device=device)
         return One(

@@ -129,7 +129,7 @@ def few_labels(
     at_least(3, steps=steps)
     usable_seed(seed)
     settings = Settings(seeds, steps, batch, hidden, lr, looks, seed, together, precision, device)
-    cells = _cells(systems, labels)
+    cells = _cells(systems, labels, together, steps)
     both = _data(data, max(cell.labels for cell in cells))
     asked = {"systems": systems, "labels": labels, "data": data, **settings._asdict()}
     mine = _share(part)
@@ -160,7 +160,7 @@ def few_labels(
         _curves(s.folder, seen)
 
 
-def _cells(systems: str, labels: str) -> list[Cell]:
+def _cells(systems: str, labels: str, together: bool, steps: int) -> list[Cell]:
     chosen = [part.strip() for part in systems.split(",")]
     if unknown := [part for part in chosen if part not in SYSTEMS]:
         raise UserError(f"--systems: there is no {unknown[0]!r}; there are {', '.join(SYSTEMS)}")
@@ -169,6 +169,8 @@ def _cells(systems: str, labels: str) -> list[Cell]:
     except ValueError:
         raise UserError(f"--labels are whole numbers with commas between, such as 100,1000, not {labels!r}") from None
     at_least(1, labels=min(counts))
+    if together and (averaged := [name for name in chosen if SYSTEMS[name].average(steps)]):
+        raise UserError(f"{averaged[0]} uses averaged weights, which models trained as one lack: drop --together")
     return [Cell(system, count) for count in counts for system in chosen]
 
 
