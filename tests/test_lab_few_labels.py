@@ -12,7 +12,7 @@ from energan.errors import UserError
 from energan.lab import STUDIES
 from energan.lab.cells import Cell, Settings, watch
 from energan.lab.classifiers import SYSTEMS, Task
-from energan.lab.few_labels import _share, paired
+from energan.lab.few_labels import _data, _share, paired
 from energan.noise import seeded
 
 TINY = {"data": "digits", "labels": "20", "seeds": 2, "steps": 6, "batch": 12, "hidden": (9, 7), "looks": 2}
@@ -100,6 +100,16 @@ def test_the_table_says_whether_ebgan_ln_beats_its_ladder(tmp_path: Path) -> Non
     ends = [cells["cells"][f"{name}-20"]["error"][-1] for name in ("ln", "ebgan-ln")]
     assert cells["paired"]["20"]["difference"] == pytest.approx(np.mean(ends[1]) - np.mean(ends[0]))
     assert "EBGAN-LN against its ladder" in (out / "table.md").read_text()
+
+
+def test_validation_is_on_training_images_that_give_no_labels() -> None:
+    train, held = _data("digits", 20, True)
+    whole = load("digits", "train")
+    assert len(held.images) == len(whole.images) // 6 and torch.equal(train.images, whole.images)
+    assert int((train.labels == -1).sum()) == len(held.images) and int(held.labels.min()) >= 0
+    shown = train.images[train.labels >= 0].flatten(1)
+    where = (whole.images.flatten(1)[:, None] == held.images.flatten(1)[:5]).all(2).nonzero()[:, 0]
+    assert bool((train.labels[where] == -1).all()) and len(shown) == len(whole.images) - len(held.images)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from typing import Literal
 from torch import Tensor
 
 from energan.data import load
-from energan.data.labelled import balanced_subset
+from energan.data.batches import permutation
+from energan.data.labelled import NONE, balanced_subset
 from energan.errors import UserError
 from energan.lab.cells import Cell, Data, Settings, play
 from energan.lab.classifiers import SYSTEMS
@@ -96,6 +97,7 @@ def few_labels(
     lr: float = 0.0,
     looks: int = 12,
     seed: int = 0,
+    validate: bool = False,
     together: bool = False,
     part: str = "1/1",
     precision: Literal["auto", "bf16", "fp32"] = "auto",
@@ -116,6 +118,8 @@ def few_labels(
         lr: Adam's learning rate for all systems; 0 for each system's own (docs/results.md: how they were chosen).
         looks: How often models are tested.
         seed: The first label seed; the others follow.
+        validate: Measure on 10,000 training images (a sixth where that is less), which then give no labels, instead of
+            on the test images: for choosing settings.
         together: Train all seeds of a cell as one program (for GPUs: on a processor one by one is faster).
         part: "2/3" plays every third model, from the second; the table is written when all are there. So that
             several processes, or machines with a common folder, share a study.
@@ -130,8 +134,8 @@ def few_labels(
     usable_seed(seed)
     settings = Settings(seeds, steps, batch, hidden, lr, looks, seed, together, precision, device)
     cells = _cells(systems, labels, together, steps)
-    both = _data(data, max(cell.labels for cell in cells))
-    asked = {"systems": systems, "labels": labels, "data": data, **settings._asdict()}
+    both = _data(data, max(cell.labels for cell in cells), validate)
+    asked = {"systems": systems, "labels": labels, "data": data, "validate": validate, **settings._asdict()}
     mine = _share(part)
     with study("few-labels", asked, out, quiet) as s:
         played = {cell: play(s, cell, both, settings, mine) for cell in cells}
@@ -141,9 +145,10 @@ def few_labels(
             waiting = [f"{c.system}, {c.labels} labels" for c in cells if c not in seen]
             s.table("other parts have not finished", ("waiting for",), [[name] for name in waiting])
             return
+        measured = f"{len(both[1].images)} {'held-out training' if validate else 'test'} images"
         notes = (
-            f"Label seeds {seed} to {seed + seeds - 1}, {steps} steps, batch {batch} + "
-            f"{batch}; mean ± standard deviation over seeds, of {len(both[1].images)} test images."
+            f"Label seeds {seed} to {seed + seeds - 1}, {steps} steps, batch {batch} + {batch}; mean ± standard "
+            f"deviation over seeds, of {measured}."
         )
         s.table(f"few labels of {data}", COLUMNS, [_row(cell, one) for cell, one in seen.items()], notes)
         tests = _tests(seen)
@@ -174,8 +179,11 @@ def _cells(systems: str, labels: str, together: bool, steps: int) -> list[Cell]:
     return [Cell(system, count) for count in counts for system in chosen]
 
 
-def _data(name: str, most: int) -> Data:
-    """Images and labels to train on and to test on. UserError for a set without labels, or with too few."""
+def _data(name: str, most: int, validate: bool) -> Data:
+    """Images and labels to train on and to test on. UserError for a set without labels, or with too few.
+
+    validate: the second are some of the first, whose labels are hidden from those that train.
+    """
     from energan.data import NAMED
 
     if name not in NAMED:
@@ -183,6 +191,13 @@ def _data(name: str, most: int) -> Data:
     train, test = load(name, "train"), load(name, "test")
     if train.labels is None or test.labels is None:
         raise UserError(f"--data {name} has no labels")
+    if validate:
+        order = permutation(len(train.images), 0, 0)[: min(10000, len(train.images) // 6)]
+        test = train._replace(images=train.images[order], labels=train.labels[order])
+        hidden = train.labels.clone()
+        hidden[order] = NONE
+        train = train._replace(labels=hidden)
+    assert train.labels is not None
     balanced_subset(train.labels, most, classes=len(train.classes), seed=0)  # refused before anything is written
     return train, test
 
