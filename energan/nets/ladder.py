@@ -18,6 +18,7 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import batch_norm
 
 from energan.errors import UserError
 from energan.nets.combinators import COMBINATORS, Combination
@@ -25,6 +26,7 @@ from energan.nets.layers import BatchNorm, fill
 from energan.precision import wide
 
 EPSILON = 1e-10
+Moments = tuple[Tensor, Tensor]  # mu, sigma^2 of a layer
 SIZES = (784, 1000, 500, 250, 250, 250, 10)  # the paper's, for permutation-invariant MNIST
 
 
@@ -79,12 +81,12 @@ class Ladder(nn.Module):
         if not 0 <= labelled <= len(x) or 1 in (labelled, len(x) - labelled):
             raise UserError(f"{labelled} labelled of {len(x)} rows: either kind has none or at least 2 to normalise by")
         x = _pixels(x)
-        corrupted, _ = self._encode(x, noise.split(self.sizes, 1), labelled)
+        corrupted = self._corrupted(x, noise.split(self.sizes, 1), labelled)
         logits = self._logits(corrupted[-1])
         if labelled == len(x):
             return Denoised(logits, ())
         # the labelled rows of the clean path reach no cost
-        clean, moments = self._encode(x[labelled:], [0.0] * len(self.sizes[:depth]), 0)
+        clean, moments = self._clean(x[labelled:], len(self.sizes) if depth is None else depth)
         estimates = self._decode([z[labelled:] for z in corrupted], logits[labelled:].softmax(1))[:depth]
         normal = [estimates[0], *(_normal(z, *m) for z, m in zip(estimates[1:], moments, strict=True))]
         return Denoised(logits[:labelled], tuple((z - e).square().mean(1) for z, e in zip(clean, normal, strict=True)))
@@ -101,19 +103,26 @@ class Ladder(nn.Module):
             h = (z + beta).relu()
         return self._logits(z)
 
-    def _encode(
-        self, x: Tensor, noise: Sequence[Tensor | float], labelled: int
-    ) -> tuple[list[Tensor], list[tuple[Tensor, Tensor]]]:
-        """z_0 upwards of all rows, as many as `noise`; mean and variance of the last kind of rows (unlabelled, if any)
-        of layers 1 upwards."""
-        z, moments = [x + noise[0]], []
+    def _corrupted(self, x: Tensor, noise: Sequence[Tensor], labelled: int) -> list[Tensor]:
+        """z~_0 to z~_L of all rows."""
+        z = [x + noise[0]]
         h = z[0]
-        for layer, beta, n in zip(self.up, self.beta, noise[1:], strict=False):
+        for layer, beta, n in zip(self.up, self.beta, noise[1:], strict=True):
             before = wide(layer(h))
-            kinds = [rows for rows in (before[:labelled], before[labelled:]) if len(rows)]
-            of_kinds = [_moments(rows) for rows in kinds]
-            moments.append(of_kinds[-1])
-            z.append(torch.cat([_normal(rows, *m) for rows, m in zip(kinds, of_kinds, strict=True)]) + n)
+            kinds = [_normalised(rows) for rows in (before[:labelled], before[labelled:]) if len(rows)]
+            z.append(torch.cat(kinds) + n)
+            h = (z[-1] + beta).relu()
+        return z
+
+    def _clean(self, x: Tensor, depth: int) -> tuple[list[Tensor], list[Moments]]:
+        """z_0 to z_{depth - 1}; mu and sigma^2 of layers 1 to depth - 1."""
+        z, moments = [x], []
+        h = x
+        for layer, beta in list(zip(self.up, self.beta, strict=True))[: depth - 1]:
+            before = wide(layer(h))
+            mean = before.mean(0)
+            moments.append((mean, (before - mean).square().mean(0)))  # torch.var_mean is several times slower here
+            z.append(_normal(before, *moments[-1]))
             h = (z[-1] + beta).relu()
         return z, moments
 
@@ -123,7 +132,7 @@ class Ladder(nn.Module):
         u = top
         for combine, lateral, down in reversed(list(zip(self.combinators, z, [None, *self.down], strict=True))):
             u = wide(u)
-            estimates.insert(0, combine(lateral, _normal(u, *_moments(u))))
+            estimates.insert(0, combine(lateral, _normalised(u)))
             if down is not None:
                 u = down(estimates[0])
         return estimates
@@ -145,12 +154,12 @@ def denoising(costs: Sequence[Float[Tensor, " n"]], lambdas: Sequence[Tensor | f
     return sum(used, start=costs[0].new_zeros(()))
 
 
-def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    mean = x.mean(0)
-    return mean, (x - mean).square().mean(0)  # torch.var_mean is several times slower along the rows
+def _normalised(x: Tensor) -> Tensor:
+    return batch_norm(x, None, None, training=True, eps=EPSILON)
 
 
 def _normal(x: Tensor, mean: Tensor, var: Tensor) -> Tensor:
+    """By the moments of the clean path, through which the gradient flows too."""
     return (x - mean) * (var + EPSILON).rsqrt()
 
 
