@@ -81,6 +81,8 @@ def _curves(folder: Path, seen: Mapping[Cell, Seen]) -> None:
                 ax.plot(steps, errors.mean(1), label=cell.system, color=colour, lw=1.5)
                 ax.fill_between(steps, errors.amin(1), errors.amax(1), color=colour, alpha=0.15, lw=0)
         ax.set(title=f"{labels} labels", xlabel="steps", ylabel="test error, %", yscale="log")
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_formatter("{x:g}")
         ax.legend(fontsize=8, frameon=False)
     save(figure, folder / "error.png")
 
@@ -154,7 +156,7 @@ def few_labels(
         tests = _tests(seen)
         if tests:
             rows = [
-                [str(n), f"{t['difference']:+.2f} ± {t['deviation']:.2f}", f"{t['p']:.3f}"] for n, t in tests.items()
+                [str(n), f"{t['difference']:+.2f} ± {t['deviation']:.2f}", f"{t['p']:.2g}"] for n, t in tests.items()
             ]
             s.table("EBGAN-LN against its ladder, seed by seed", ("labels", "difference, %", "p (paired t)"), rows)
         errors = {
