@@ -112,7 +112,7 @@ def ebgan_ln_mnist(
         weight: Of the energy per pixel (the paper's lambda is 1000 / 784, of the energy of 784 pixels).
         scaled: Whether the weight is on the term of generated images too.
         corrupted: Whether generated images go through the corrupted path, as real ones do.
-        gain: Whether D's logits have one: the paper's text has none, but with it the error was lower.
+        gain: Whether D's logits have one, as in the ladder's paper; this one's text has none.
         sigma: Standard deviation of the noise in each layer of D.
         hidden: Units of the hidden layers of D.
         combinator: Of a layer with what is above it: gaussian (the paper's), sigmoid or amlp.
