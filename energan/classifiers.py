@@ -14,24 +14,20 @@ there are fewer, and as many rows of all X; where every row has its label, both 
 from collections.abc import Sequence
 from typing import Any, Literal, final
 
-import torch
 from jaxtyping import Num
 from numpy import ndarray as Array
 from torch import Tensor, nn
 
-from energan.data.images import to_unit
 from energan.fitting import Precision, above_zero, at_least
 from energan.game import Game
 from energan.games import GAMES
 from energan.nets import improved, mlp
 from energan.nets.ladder import Ladder
-from energan.nets.layers import initialise_by_data
 from energan.optimizers import Adam, Schedule, linear_decay
 from energan.semisupervised import Classifier, rows_drawn
 
 HIDDEN = (1000, 500, 250, 250, 250)  # the hidden layers of all three papers' permutation-invariant MNIST
 PIXELS = 784  # that the paper's margin is a sum over
-FIRST = 500  # rows that an improved GAN's D is initialised by, at most
 
 
 def _last_third(steps: int) -> Schedule:
@@ -83,20 +79,16 @@ class LadderClassifier(Classifier):
 
     def _check_parameters(self) -> None:
         at_least(1, hidden=min(self.hidden, default=1))
-        at_least(0, sigma=self._sigma(), sigma_x=self.sigma_x)
-
-    def _sigma(self) -> float:
-        if self.sigma is None:
-            return 0.5 if isinstance(self.costs, str) and self.costs == "none" else 0.3
-        return self.sigma
+        at_least(0, sigma=0 if self.sigma is None else self.sigma, sigma_x=self.sigma_x)
 
     def _networks(self, images: Num[Tensor, "n c h w"], classes: int) -> dict[str, nn.Module]:
         return {"D": Ladder((images[0].numel(), *self.hidden, classes))}
 
     def _game(self, networks: dict[str, nn.Module]) -> Game:
         adam = Adam(self.lr, schedule=_last_third(self.steps))
-        sigmas = {"sigma": self._sigma(), "sigma_x": self.sigma_x}
-        return GAMES["ladder"](networks["D"], costs=self.costs, **sigmas, optimizer_D=adam)
+        return GAMES["ladder"](
+            networks["D"], costs=self.costs, sigma=self.sigma, sigma_x=self.sigma_x, optimizer_D=adam
+        )
 
 
 @final
@@ -223,7 +215,7 @@ class ImprovedGANClassifier(Classifier):
 
     def _networks(self, images: Num[Tensor, "n c h w"], classes: int) -> dict[str, nn.Module]:
         D = improved.Discriminator((images[0].numel(), *self.hidden, classes), noise=self.noise)
-        initialise_by_data(D, to_unit(images[torch.randperm(len(images))[:FIRST]]))
+        improved.by_images(D, images)
         G = improved.Generator(self.z, tuple(images[0].shape), hidden=(self.width, self.width))
         return {"G": G, "D": D}
 

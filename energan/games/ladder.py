@@ -69,19 +69,21 @@ def ladder(
     D: Ladder,
     *,
     costs: str | Sequence[float] = "full",
-    sigma: float = 0.3,
+    sigma: float | None = None,
     sigma_x: float = 0.3,
     optimizer_D: Optimizer = Adam(2e-3),
 ) -> Game:
     """A ladder network. costs: "full", "bottom", "gamma", "none" (supervised), or lambda_0 (pixels) to lambda_L.
 
-    sigma, sigma_x: standard deviations of the noise in the layers and on the input (pixels of [0, 1]). The authors' are
-    0.3; sigma is 0.5 in their supervised baseline, and 0.2 with 1,000 labels and all costs.
+    sigma, sigma_x: standard deviations of the noise in the layers and on the input (pixels of [0, 1]). None is the
+    authors' 0.3, and 0.5 in their supervised baseline; they have 0.2 with 1,000 labels and all costs.
     """
     lambdas = weights(costs, len(D.sizes))
     while lambdas and not lambdas[-1]:
         lambdas = lambdas[:-1]  # costs above the highest one that counts are not computed
     objective = partial(loss, lambdas=lambdas) if lambdas else supervised_loss
+    if sigma is None:
+        sigma = 0.3 if lambdas else 0.5
     widths = sum(D.sizes)
     return Game(
         players={"D": Player(D, optimizer_D)},

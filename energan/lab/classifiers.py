@@ -8,16 +8,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from energan.data.images import to_unit
 from energan.game import Game
 from energan.games import GAMES
 from energan.nets import improved, mlp
 from energan.nets.ladder import Ladder
-from energan.nets.layers import initialise_by_data
 from energan.optimizers import Adam, linear_decay
 
 Z = 100
@@ -66,7 +63,7 @@ def _ladder(task: Task, lr: float, costs: str) -> Game:
         lambdas = (2000.0, *[0.0] * (len(task.sizes) - 1))
     if many and costs == "gamma":
         lambdas = (*[0.0] * (len(task.sizes) - 1), 10.0)
-    sigma = 0.5 if costs == "none" else 0.2 if many and costs == "full" else 0.3
+    sigma = 0.2 if many and costs == "full" else None
     return GAMES["ladder"](Ladder(task.sizes), costs=lambdas, sigma=sigma, optimizer_D=_adam(task, lr))
 
 
@@ -97,7 +94,7 @@ def by_data(game: Game, images: UInt8[Tensor, "n c h w"]) -> None:
     """Initialises an improved GAN's D by 500 images; of another game, nothing."""
     D = game.players["D"].net
     if isinstance(D, improved.Discriminator):
-        initialise_by_data(D, to_unit(images[torch.randperm(len(images))[:500]]))
+        improved.by_images(D, images)
 
 
 SYSTEMS: dict[str, System] = {

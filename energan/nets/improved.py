@@ -16,14 +16,17 @@ from collections.abc import Sequence
 from math import prod
 from typing import NamedTuple
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from energan.data.images import to_unit
 from energan.errors import UserError
-from energan.nets.layers import BatchNorm, GaussianNoise, MinibatchDiscrimination, fill
+from energan.nets.layers import BatchNorm, GaussianNoise, MinibatchDiscrimination, fill, initialise_by_data
 from energan.nets.normalisation import WeightNorm
 
 SIZES = (784, 1000, 500, 250, 250, 250, 10)  # of the input, every hidden layer, the classes
+FIRST = 500  # images that D is initialised by
 
 
 class Read(NamedTuple):
@@ -60,7 +63,7 @@ class Discriminator(nn.Module):
     kernels of minibatch discrimination, 0 for none; the features that are matched are in front of it
     held    whether the hidden layers' gains are, as theirs
 
-    Meant to be initialised by data: initialise_by_data(net, images). UserError for fewer than three sizes.
+    Meant to be initialised by data: `by_images`. UserError for fewer than three sizes.
     """
 
     def __init__(
@@ -86,3 +89,8 @@ class Discriminator(nn.Module):
     def forward(self, x: Tensor) -> Read:
         features = self.hidden((x.flatten(1) + 1) / 2)
         return Read(self.top(features), features)
+
+
+def by_images(D: Discriminator, images: UInt8[Tensor, "n c h w"]) -> None:
+    """Initialises D by 500 of the images, or all where they are fewer, drawn by torch's global generator."""
+    initialise_by_data(D, to_unit(images[torch.randperm(len(images))[:FIRST]]))

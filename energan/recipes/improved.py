@@ -8,11 +8,10 @@ from energan.recipes.flags import documented
 from energan.recipes.labels import HIDDEN, few_labels, network
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
+    from energan.nets.improved import Discriminator
     from energan.run import Run
-
-FIRST = 500  # images that D is initialised by
 
 
 @documented
@@ -79,13 +78,10 @@ def improved_gan_mnist(
     )._replace(test=test, average={"D": average} if average else {}, initialise=partial(_by_data, D, seed))  # fmt: skip
 
 
-def _by_data(D: "nn.Module", seed: int, images: "Tensor") -> None:
-    """Initialises D by 500 of the training images; its noise, and which they are, by the seed."""
-    import torch
-
-    from energan.data import to_unit
-    from energan.nets.layers import initialise_by_data
+def _by_data(D: "Discriminator", seed: int, images: "Tensor") -> None:
+    """Initialises D by some of the training images; its noise, and which they are, by the seed."""
+    from energan.nets.improved import by_images
     from energan.noise import seeded
 
     with seeded(seed):
-        initialise_by_data(D, to_unit(images[torch.randperm(len(images))[:FIRST]]))
+        by_images(D, images)

@@ -55,8 +55,7 @@ def ladder_mnist(
 
     prepare = few_labels(labels, label_seed, classes, labels_csv, size, channels)
     positive(lr=lr)
-    sigma = (0.5 if costs == "none" else 0.3) if sigma is None else sigma
-    not_negative(sigma=sigma, sigma_x=sigma_x)
+    not_negative(sigma=sigma or 0.0, sigma_x=sigma_x)
     usable_seed(seed)
     with seeded(seed):
         D = _ladder(size * size * channels, hidden, classes, combinator, gain=True)
