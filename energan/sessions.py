@@ -46,6 +46,8 @@ def _start(recipe: str, arguments: Mapping[str, Any], out: str, line: Sequence[s
     run = RECIPES[recipe](**arguments)
     folder = Path(out) if out else _free(Path("runs"), recipe)
     data = run.training_set()
+    if run.game.logits is not None:
+        run.held_out(data.classes)  # refused before anything is written
     runs.create(folder, run, data, recipe, arguments, shlex.join(line))
     where = f"{data.name} in {folder} ({run.precision}, {run.device})"
     say(f"training {recipe} on {len(data.images)} images of {where}")

@@ -29,7 +29,7 @@ COLUMNS = (
 PAIRED = ("ln", "ebgan-ln")  # compared seed by seed: the same labels
 
 
-def _row(cell: Cell, seen: Seen) -> list[str]:
+def _row(cell: Cell, seen: Seen, data: str) -> list[str]:
     errors, system = seen["error"], SYSTEMS[cell.system]
     return [
         f"{cell.system}: {system.about}",
@@ -37,7 +37,7 @@ def _row(cell: Cell, seen: Seen) -> list[str]:
         spread(errors[round((len(errors) - 1) / 2)]),
         spread(errors[-1]),
         f"{float(errors[-1].quantile(0.5)):.2f}",
-        system.published.get(cell.labels, ""),
+        system.published.get(cell.labels, "") if data == "mnist" else "",
         f"{float(seen['seconds']):.0f}",
     ]
 
@@ -152,7 +152,7 @@ def few_labels(
             f"Label seeds {seed} to {seed + seeds - 1}, {steps} steps, batch {batch} + {batch}; mean ± standard "
             f"deviation over seeds, of {measured}."
         )
-        s.table(f"few labels of {data}", COLUMNS, [_row(cell, one) for cell, one in seen.items()], notes)
+        s.table(f"few labels of {data}", COLUMNS, [_row(cell, one, data) for cell, one in seen.items()], notes)
         tests = _tests(seen)
         if tests:
             rows = [
