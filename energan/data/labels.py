@@ -7,6 +7,7 @@ cats/01.png,cat         the file as `.files` has it: relative to the folder
 
 import csv
 import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TextIO
 
@@ -97,3 +98,21 @@ def in_classes(data: Images, classes: tuple[str, ...]) -> Images:
     files = tuple(data.files[i] for i in kept.tolist()) if data.files else ()
     images = data.images if len(kept) == len(data.images) else data.images[kept]
     return data._replace(images=images, labels=numbers[data.labels[kept]], classes=classes, files=files)
+
+
+def merged(data: Images, groups: Mapping[str, Sequence[str]]) -> Images:
+    """The images whose classes are in one of `groups` (name -> classes put together), as of that group; all others
+    without a label.
+
+    UserError for images without labels, and for a class that they do not have.
+    """
+    if data.labels is None:
+        raise UserError(f"{data.name} has no labels to merge")
+    if strange := [name for members in groups.values() for name in members if name not in data.classes]:
+        raise UserError(f"{data.name} has no class {strange[0]!r} to merge; it has {', '.join(data.classes)}")
+    number = {name: i for i, members in enumerate(groups.values()) for name in members}
+    numbers = torch.tensor([*(number.get(name, NONE) for name in data.classes), NONE])  # -1 stays so
+    told = "; ".join(f"{name}: {', '.join(members)}" for name, members in groups.items())
+    key = hashlib.sha256(f"{data.sha256} {told}".encode()).hexdigest()
+    words = f"{data.source}, merged ({told})"
+    return data._replace(labels=numbers[data.labels.long()], classes=tuple(groups), source=words, sha256=key)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from energan.game import Game
 from energan.games.autoencoder import autoencoder
 from energan.games.began import began
+from energan.games.classifier import classifier
 from energan.games.ebgan import ebgan, ebgan_pt
 from energan.games.ebgan_ln import ebgan_ln
 from energan.games.energy_distance import energy_distance
@@ -25,6 +26,7 @@ from energan.games.wgan_gp import wgan_gp
 GAMES: dict[str, Callable[..., Game]] = {
     "autoencoder": autoencoder,
     "began": began,
+    "classifier": classifier,
     "ebgan": ebgan,
     "ebgan-pt": ebgan_pt,
     "ebgan-ln": ebgan_ln,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from energan.recipes.discriminators import fgan_mnist, maxout_gan_mnist, unrolled_mnist
+from energan.recipes.encoders import encoder_mnist
 from energan.recipes.energies import began_mnist, energy_losses_mnist
 from energan.recipes.images import dcgan_64, ebgan_pt_64
 from energan.recipes.improved import improved_gan_mnist
@@ -40,6 +41,7 @@ RECIPES: dict[str, "Callable[..., Run]"] = {
     "ladder-mnist": ladder_mnist,
     "ebgan-ln-mnist": ebgan_ln_mnist,
     "improved-gan-mnist": improved_gan_mnist,
+    "encoder-mnist": encoder_mnist,
     "ebgan-pt-64": ebgan_pt_64,
     "dcgan-64": dcgan_64,
 }

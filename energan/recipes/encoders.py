@@ -1,0 +1,83 @@
+"""Classifiers of all their labels: what plug and play inverts, and what steers it."""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from energan.errors import UserError
+from energan.recipes.common import Precision, at_least, positive, run, share, usable_seed
+from energan.recipes.flags import documented
+from energan.recipes.labels import labelled_images
+
+if TYPE_CHECKING:
+    from energan.data import Images
+    from energan.run import Run
+
+
+@documented
+def encoder_mnist(
+    *,
+    data: str = "mnist",
+    merge: str = "",
+    labels_csv: str = "",
+    test: str = "",
+    classes: int = 10,
+    steps: int = 4685,
+    batch: int = 64,
+    seed: int = 0,
+    every: int = 937,
+    lr: float = 0.01,
+    momentum: float = 0.5,
+    precision: Precision = "auto",
+    device: str = "auto",
+    compile: bool = False,
+) -> "Run":
+    """The classifier whose codes plug and play inverts: a convolutional net of 7 x 7 kernels, on all labels.
+
+    Args:
+        merge: Classes that are put together, such as odd=1+3+5+7+9,even=0+2+4+6+8; empty for the images' own.
+        classes: Classes of the images, before --merge.
+        steps: Training steps; the default is the thesis' five epochs of MNIST.
+        every: Steps between two tests, and checkpoints.
+        lr: SGD's learning rate.
+        momentum: SGD's momentum.
+    """
+    from energan.games import GAMES
+    from energan.nets.latent_discriminators import Encoder
+    from energan.noise import seeded
+    from energan.optimizers import SGD
+
+    groups = _groups(merge)
+    at_least(2, classes=classes)
+    positive(lr=lr)
+    share(momentum=momentum)
+    usable_seed(seed)
+    with seeded(seed):
+        E = Encoder(len(groups) or classes)
+    prepare = partial(_labelled, labels_csv=labels_csv, classes=classes, groups=groups)
+    return run(
+        GAMES["classifier"](E, optimizer_E=SGD(lr, momentum)), "classifier", data, prepare, steps=steps, batch=batch,
+        seed=seed, every=every, average=0.0, network="", precision=precision, device=device, compile=compile,
+    )._replace(test=test)  # fmt: skip
+
+
+def _groups(merge: str) -> dict[str, tuple[str, ...]]:
+    """"odd=1+3,even=0+2" -> {"odd": ("1", "3"), "even": ("0", "2")}. UserError for anything else."""
+    pairs = [part.partition("=") for part in merge.split(",")] if merge else []
+    groups = {name.strip(): tuple(filter(None, map(str.strip, members.split("+")))) for name, _, members in pairs}
+    of = [member for members in groups.values() for member in members]
+    if merge and (len(groups) < 2 or len(groups) < len(pairs) or not all(groups.values()) or not all(groups)):
+        raise UserError(f"--merge {merge!r} is not two classes or more such as odd=1+3+5,even=0+2+4")
+    if len(set(of)) < len(of):
+        raise UserError(f"--merge {merge!r} puts a class into two")
+    return groups
+
+
+def _labelled(
+    source: str, split: str, *, labels_csv: str, classes: int, groups: dict[str, tuple[str, ...]]
+) -> "Images":
+    from energan.data.labels import merged
+
+    data = labelled_images(source, split, labels_csv=labels_csv, size=28, channels=1)
+    if len(data.classes) != classes:
+        raise UserError(f"{data.name} has {len(data.classes)} classes: --classes {len(data.classes)}")
+    return merged(data, groups) if groups else data
