@@ -149,6 +149,42 @@ class Move(NamedTuple):
         return {f"{whose}/{k}": v for k, v in logs.items()}
 
 
+class Chain(NamedTuple):
+    """How codes are looked for: the settings of `samplers.mala_approx`, which tells their meaning."""
+
+    eps1: float = 1e-2
+    eps2: float = 1.0
+    eps3: float = 1e-15
+    steps: int = 200
+    rate: float = 1.0
+    last_rate: float | None = None
+    normalise: bool = False
+    clip: tuple[float, float] | None = None
+    gradient: str = "log-softmax"
+    decay: float = 1.0
+
+
+class Codes(NamedTuple):
+    """What a system draws by: chains over codes, towards what a classifier asks for, whichever classifier it is.
+
+    encode  b.x images in [-1, 1] -> codes (n, *d)
+    decode  b.h codes -> images (n, c, h, w), in [-1, 1] once trained, but not held there
+    prior   b.h codes -> R(h) (n, *d), where likelier codes are; None where a system has none
+    logits  b.x -> (n, classes), of the classifier that the system was made with
+    start   the codes that chains start from
+    chain   published settings
+    bounds  b -> the lowest and the highest code of each unit, (2, *d); None where chains are not held
+    """
+
+    encode: Readout
+    decode: Readout
+    prior: Readout | None
+    logits: Readout
+    start: Noise
+    chain: Chain
+    bounds: Readout | None = None
+
+
 class Game(NamedTuple):
     """A whole system.
 
@@ -157,9 +193,11 @@ class Game(NamedTuple):
     order    step t -> the turns of that step, one after another; each is played on a fresh batch
     noise    every random number that an equation names; drawn anew for each turn
     numbers  margin, weights, penalties: read as b.margin; tensors in the state, one per model in `many`
-    sample   batch of noise -> images in [-1, 1], (n, c, h, w); None where a system draws nothing
+    sample   batch of noise -> images in [-1, 1], (n, c, h, w); None where a system draws nothing, or by chains. A noise
+             called c is the class to draw, one-hot (n, classes)
     energy   batch of data -> how unlike the training data each one is, (n,); None where a system has no such reading
     logits   batch of data -> of each class, (n, classes), as the classifier is used; None where a system has none
+    codes    what chains draw by; None where a system draws otherwise
     """
 
     players: dict[str, Player]
@@ -170,3 +208,4 @@ class Game(NamedTuple):
     sample: Readout | None
     energy: Readout | None = None
     logits: Readout | None = None
+    codes: Codes | None = None

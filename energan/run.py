@@ -56,7 +56,7 @@ class Run(NamedTuple):
     def batches(self, data: Images) -> Source:
         """What the game is fed: images; or labelled ones and as many unlabelled. UserError if no batch can be drawn."""
         if self.game.logits is None:
-            return Batches(data.images, data.labels, self.batch, self.seed)
+            return Batches(data.images, data.labels, self.batch, self.seed, len(data.classes))
         if data.labels is None:
             raise UserError(f"{data.name} has no labels to learn from")
         return LabelledBatches(

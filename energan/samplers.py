@@ -75,18 +75,19 @@ def upper_bound(codes: Float[Tensor, " n *d"], deviations: float = 3.0) -> Float
 def mala_approx(
     R: Map | None, G: Map, C: Map | None, h: Float[Tensor, " n *d"], classes: int | Sequence[int] | Int[Tensor, " n"],
     *, eps1: float, eps2: float, eps3: float, steps: int = 200, rate: float = 1.0, last_rate: float | None = None,
-    normalise: bool = False, clip: Bounds | None = None, gradient: str = "log-softmax",
+    normalise: bool = False, clip: Bounds | None = None, gradient: str = "log-softmax", decay: float = 1.0,
     context: Context | None = None, seed: int | Sequence[int] = 0, keep: int | None = None,
 ) -> Trace:  # fmt: skip
     """From start codes h towards class `classes`, one for all rows or one for each. The defaults are the equation.
 
-    A step is h + rate d, d the sum of the equation's terms, all of the same h. A term of factor 0 is left out; its
-    R or C may be None. Without G, on images: G = lambda x: x.
+    A step is h + rate d, d the sum of the equation's terms, all of the same h; a chain whose d is 0 stays. A term of
+    factor 0 is left out; its R or C may be None. Without G, on images: G = lambda x: x.
 
     last_rate  the rate goes to this in a line, which step `steps`, the first not taken, would have; None: it stays
     normalise  d / mean|d| for d: only the ratios of the factors matter
     clip       where each step's h is clipped
     gradient   that of the class, of `chains.GRADIENTS`
+    decay      what each step's h is multiplied by, at last
     context    inpainting: d has eps4 of its gradient too, and C sees `context.paste(G(h))`. R should see that as well
     seed       of the noise, or one for each row
     keep       each keep-th code is kept, and the last; None: the last alone
@@ -95,7 +96,7 @@ def mala_approx(
     """
     eps4 = context.eps4 if context else 0.0
     last = rate if last_rate is None else last_rate
-    h = chains.start(h, eps1=eps1, eps2=eps2, eps3=eps3, eps4=eps4, rate=rate, last_rate=last)
+    h = chains.start(h, eps1=eps1, eps2=eps2, eps3=eps3, eps4=eps4, rate=rate, last_rate=last, decay=decay)
     prior, draw = chains.usable("R", R) if eps1 else None, chains.usable("G", G)
     read = chains.reading(chains.usable("C", C), classes, len(h), gradient) if eps2 else None
     (low, high), noise = chains.limits(clip, h), chains.noise(h, eps3, seed)
@@ -108,12 +109,12 @@ def mala_approx(
     def step(h: Tensor, done: float) -> Tensor:
         d = chains.slope(climbed, h) + noise() if read or eps4 else noise()
         d = d + eps1 * chains.pull(prior, h) if prior else d
-        return (h + chains.between(rate, last, done) * (chains.normalised(d) if normalise else d)).clamp(low, high)
+        moved = h + chains.between(rate, last, done) * (chains.normalised(d) if normalise else d)
+        return torch.where(chains.per_row(d.flatten(1).any(1), h), moved.clamp(low, high) * decay, h)
 
     return chains.run(step, h, steps, keep, draw)
 
 
-@torch.no_grad()
 def activation_maximisation(
     G: Map, C: Map, h: Float[Tensor, " n *d"], units: int | Sequence[int] | Int[Tensor, " n"], *, clip: Bounds | None,
     steps: int = 200, rate: float = 8.0, last_rate: float = 1e-10, decay: float = 0.99, keep: int | None = None,
@@ -122,18 +123,12 @@ def activation_maximisation(
 
     C: images -> activations (n, units), such as logits or `lambda x: maps(x)[:, :, 6, 6]`. `clip` is the authors' with
     (0, `upper_bound`(codes)). They divide the image's gradient by its mean |g| too, before it goes back to the code;
-    the code's own division cancels that. A chain whose gradient is 0 stays where it is. The rest as `mala_approx`.
+    the code's own division cancels that. The rest as `mala_approx`.
     """
-    h = chains.start(h, rate=rate, last_rate=last_rate, decay=decay)
-    draw, (low, high) = chains.usable("G", G), chains.limits(clip, h)
-    read = chains.reading(chains.usable("C", C), units, len(h), "activation")
-
-    def step(h: Tensor, done: float) -> Tensor:
-        g = chains.slope(lambda h: read(draw(h)), h)
-        moved = (h + chains.between(rate, last_rate, done) * chains.normalised(g)).clamp(low, high) * decay
-        return torch.where(chains.per_row(g.flatten(1).any(1), h), moved, h)
-
-    return chains.run(step, h, steps, keep, draw)
+    return mala_approx(
+        None, G, C, h, units, eps1=0, eps2=1, eps3=0, steps=steps, rate=rate, last_rate=last_rate, normalise=True,
+        clip=clip, gradient="activation", decay=decay, keep=keep,
+    )  # fmt: skip
 
 
 @torch.no_grad()

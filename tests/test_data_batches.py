@@ -52,9 +52,13 @@ def test_every_image_comes_as_often():
 
 def test_labels_stay_with_their_images():
     labels = torch.arange(20) * 7
-    found = Batches(numbered(20), labels, 6, seed=3)(2)
-    assert found["y"].dtype == torch.int64
-    assert torch.equal(found["y"], to_bytes(found["x"])[:, 0, 0, 0].long() * 7)
+    labels[4] = -1  # an image without one
+    found = [Batches(numbered(20), labels, 5, seed=3)(k) for k in range(4)]
+    x, y = (torch.cat([batch[key] for batch in found]) for key in "xy")
+    assert y.dtype == torch.float32 and y.shape == (20, 134)
+    number = to_bytes(x)[:, 0, 0, 0].long()
+    assert torch.equal(y.sum(1), (number != 4).float())
+    assert torch.equal(y.argmax(1)[number != 4], 7 * number[number != 4])
 
 
 @pytest.mark.parametrize("channels", [1, 3])

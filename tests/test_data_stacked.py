@@ -83,8 +83,8 @@ def stacked_load(**how: int) -> stacked.Images:
 def test_size_channels_and_batches(few):
     data = stacked_load(size=32, channels=3)
     assert data.images.shape == (40, 3, 32, 32)
-    drawn = Batches(data.images, data.labels, batch=8, seed=0)(2)
-    assert drawn["x"].shape == (8, 3, 32, 32) and drawn["y"].shape == (8,)
+    drawn = Batches(data.images, data.labels, batch=8, seed=0, classes=1000)(2)
+    assert drawn["x"].shape == (8, 3, 32, 32) and drawn["y"].shape == (8, 1000)
     assert -1 <= float(drawn["x"].min()) < float(drawn["x"].max()) <= 1
 
 

@@ -15,11 +15,16 @@ class Batches:
     Each epoch goes through a fresh permutation, seeded by (seed, epoch); the images left over at its end,
     which do not fill a batch, are not drawn in it. Consecutive k's cost one gather each.
 
-    Raises UserError if there are fewer images than `batch`.
+    classes is how many there are; 0: as many as the labels have. Raises UserError if there are fewer images than `batch`.
     """
 
     def __init__(
-        self, images: UInt8[Tensor, "n c h w"], labels: Int64[Tensor, " n"] | None, batch: int, seed: int
+        self,
+        images: UInt8[Tensor, "n c h w"],
+        labels: Int64[Tensor, " n"] | None,
+        batch: int,
+        seed: int,
+        classes: int = 0,
     ) -> None:
         if batch < 1:
             raise UserError(f"a batch of {batch} images cannot be drawn: set --batch to 1 or more")
@@ -29,6 +34,8 @@ class Batches:
             )
         self.images, self.labels, self.batch, self.seed = images, labels, batch, seed
         self.per_epoch = len(images) // batch  # batches
+        if labels is not None:
+            self._classes = torch.arange(classes or int(labels.max()) + 1, device=labels.device)
         self._epoch = -1
         self._order = torch.empty(0, dtype=torch.int64)
 
@@ -37,7 +44,10 @@ class Batches:
         return k // self.per_epoch
 
     def __call__(self, k: int) -> dict[str, Tensor]:
-        """{"x": float32 (batch, c, h, w) in [-1, 1], channels last}; if labelled, "y": int64 (batch,)."""
+        """{"x": float32 (batch, c, h, w) in [-1, 1], channels last}; if labelled, "y": one-hot float32 (batch, classes).
+
+        A row of y is 0 for an image without a label (-1).
+        """
         if k < 0:
             raise IndexError(f"batches are numbered from 0, not {k}")
         if self.epoch(k) != self._epoch:
@@ -47,7 +57,8 @@ class Batches:
         chosen = self._order[start : start + self.batch].to(self.images.device)
         drawn = {"x": to_unit(self.images.index_select(0, chosen))}
         if self.labels is not None:
-            drawn["y"] = self.labels.index_select(0, chosen.to(self.labels.device))
+            labels = self.labels.index_select(0, chosen.to(self.labels.device))
+            drawn["y"] = (labels[:, None] == self._classes).to(torch.float32)
         return drawn
 
 
