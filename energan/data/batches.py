@@ -15,7 +15,8 @@ class Batches:
     Each epoch goes through a fresh permutation, seeded by (seed, epoch); the images left over at its end,
     which do not fill a batch, are not drawn in it. Consecutive k's cost one gather each.
 
-    classes is how many there are; 0: as many as the labels have. Raises UserError if there are fewer images than `batch`.
+    classes is how many there are; 0: as many as the labels have.
+    Raises UserError if there are fewer images than `batch`.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Batches:
         return k // self.per_epoch
 
     def __call__(self, k: int) -> dict[str, Tensor]:
-        """{"x": float32 (batch, c, h, w) in [-1, 1], channels last}; if labelled, "y": one-hot float32 (batch, classes).
+        """{"x": float32 (batch, c, h, w) in [-1, 1], channels last}; if labelled, "y": float32 (batch, classes), one-hot.
 
         A row of y is 0 for an image without a label (-1).
         """

@@ -16,6 +16,7 @@ from energan.games.gmmn import gmmn
 from energan.games.hinge import hinge
 from energan.games.improved_gan_ssl import improved_gan_ssl
 from energan.games.ladder import ladder
+from energan.games.latent_discriminators import latent_discriminators
 from energan.games.lsgan import lsgan
 from energan.games.r3gan import r3gan
 from energan.games.sinkhorn import sinkhorn
@@ -38,6 +39,7 @@ GAMES: dict[str, Callable[..., Game]] = {
     "hinge": hinge,
     "improved-gan-ssl": improved_gan_ssl,
     "ladder": ladder,
+    "latent-discriminators": latent_discriminators,
     "lsgan": lsgan,
     "r3gan": r3gan,
     "sinkhorn": sinkhorn,

@@ -12,6 +12,7 @@ from energan.recipes.energies import began_mnist, energy_losses_mnist
 from energan.recipes.images import dcgan_64, ebgan_pt_64
 from energan.recipes.improved import improved_gan_mnist
 from energan.recipes.ladders import ebgan_ln_mnist, ladder_mnist
+from energan.recipes.latent import latent_discriminators_mnist
 from energan.recipes.matching import energy_distance_mnist, gmmn_mnist, sinkhorn_mnist
 from energan.recipes.mnist import ebgan_mnist, ebgan_pt_mnist, gan_mnist
 from energan.recipes.wasserstein import wgan_gp_mnist, wgan_gp_stacked, wgan_mnist
@@ -42,6 +43,7 @@ RECIPES: dict[str, "Callable[..., Run]"] = {
     "ebgan-ln-mnist": ebgan_ln_mnist,
     "improved-gan-mnist": improved_gan_mnist,
     "encoder-mnist": encoder_mnist,
+    "latent-discriminators-mnist": latent_discriminators_mnist,
     "ebgan-pt-64": ebgan_pt_64,
     "dcgan-64": dcgan_64,
 }

@@ -61,7 +61,7 @@ def encoder_mnist(
 
 
 def _groups(merge: str) -> dict[str, tuple[str, ...]]:
-    """"odd=1+3,even=0+2" -> {"odd": ("1", "3"), "even": ("0", "2")}. UserError for anything else."""
+    """ "odd=1+3,even=0+2" -> {"odd": ("1", "3"), "even": ("0", "2")}. UserError for anything else."""
     pairs = [part.partition("=") for part in merge.split(",")] if merge else []
     groups = {name.strip(): tuple(filter(None, map(str.strip, members.split("+")))) for name, _, members in pairs}
     of = [member for members in groups.values() for member in members]

@@ -30,6 +30,9 @@ SENTENCES = {
     "z": "Dimensions of the noise.",
     "width": "Feature maps of the widest resolution; less is faster.",
     "size_g": "Units of the generator's hidden layers, where it is fully connected.",
+    "encoder": "The classifier that is inverted: a run's folder, or a .safetensors file with --module; empty: the "
+    "thesis' net, which encoder-mnist trains once on the same images and their labels.",
+    "module": "my.module:Net, the class of your own classifier: images in [-1, 1] to logits, made without arguments.",
     "critic_steps": "Turns of the critic before each of the generator.",
     "lr": "Adam's learning rate of both players.",
     "beta1": "Adam's first moment.",

@@ -1,0 +1,118 @@
+"""Classifiers that are inverted, or that steer: the house's own, a run's, or anyone's.
+
+A net takes images (n, c, h, w) in [-1, 1] to logits (n, classes). Where no source is named, it is the thesis' CNN,
+which the recipe `encoder-mnist` trains once for each set of images; the run is kept in the cache folder.
+"""
+
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from energan import runs
+from energan.errors import UserError
+from energan.files import read_weights
+from energan.nets.taps import Tapped
+
+
+def build(source: str, module: str, classes: int) -> nn.Module:
+    """The net of a run's folder, or of `module` with the weights of a .safetensors file, frozen and in eval mode.
+
+    With neither, the thesis' net, not trained: `trained` has its weights. UserError for what cannot be used.
+    """
+    from energan.nets.latent_discriminators import Encoder
+
+    if module:
+        net = _import(module)
+        if source:
+            _load(net, Path(source))
+    elif source:
+        net = of_run(Path(source))
+    else:
+        net = Encoder(classes)
+    return net.eval().requires_grad_(False)
+
+
+def of_run(folder: Path) -> nn.Module:
+    """The classifier of a run: its only player's net, or what reads its logits. UserError for a run without one."""
+    if folder.is_file():
+        raise UserError(f"{folder} holds weights; --module my.module:Net says what they are the weights of")
+    model = runs.load(folder)
+    if model.game.codes is None:
+        reader: nn.Module = model.classifier
+    else:
+        raise UserError(f"{folder} generates images; name the run of a classifier, such as encoder-mnist")
+    return next(iter(model.nets.values())) if len(model.nets) == 1 else reader
+
+
+def trained(data: str, classes: int, recipe: str = "encoder-mnist") -> nn.Module:
+    """The recipe's net with its weights, trained now where the cache has none. UserError where that is stopped."""
+    from energan.data.registry import cache_dir, warn
+    from energan.recipes import RECIPES
+    from energan.train import train
+
+    arguments = {"data": data, "classes": classes, "device": "cpu"}
+    run = RECIPES[recipe](**arguments)
+    images = run.training_set()
+    folder = cache_dir() / "encoders" / f"{recipe}-{images.sha256[:16]}"
+    if not (folder / "run.json").exists():
+        runs.create(folder, run, images, recipe, arguments, f"energan train {recipe} --data {data}")
+    if runs.read(folder)["status"]["state"] != "finished":
+        warn(f"training the encoder of {images.name} first, once and for all (kept in {folder})")
+        if train(run, folder, images) == "stopped":
+            raise UserError("stopped and saved; the same command goes on with its encoder")
+    return of_run(folder)
+
+
+def initialiser(E: nn.Module, source: str, module: str, data: str, classes: int) -> Callable[[Tensor], None] | None:
+    """What brings the trained weights into E before a run's first step; None where `build` has done so already."""
+    if source or module:
+        return None
+    return lambda images: E.load_state_dict(trained(data, classes).state_dict()) and None
+
+
+def tapped(
+    net: nn.Module, layers: tuple[str, ...], image: tuple[int, ...]
+) -> tuple[Tapped, dict[str, tuple[int, ...]]]:
+    """The net with its layers read, and the shape of each for one image of shape `image`.
+
+    UserError for layers that there are not, and for a net that does not take such images.
+    """
+    E = Tapped(net, layers)
+    try:
+        with torch.no_grad():
+            read = E(torch.zeros(2, *image))
+    except RuntimeError as error:
+        raise UserError(f"the encoder does not take images of {image}: {' '.join(str(error).split())[:200]}") from error
+    if not isinstance(read.output, Tensor) or read.output.dim() != 2:
+        raise UserError("the encoder must give logits, (n, classes)")
+    return E, {name: tuple(x.shape[1:]) for name, x in read.layers.items()}
+
+
+def _import(module: str) -> nn.Module:
+    """An instance of `my.module:Net`, looked for in the current folder too. UserError where there is none."""
+    path, _, name = module.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        make = getattr(importlib.import_module(path), name)
+        net = make()
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
+        raise UserError(
+            f"--module {module} cannot be used ({error}); write package.module:Class, made without arguments"
+        ) from error
+    finally:
+        sys.path.pop(0)
+    if not isinstance(net, nn.Module):
+        raise UserError(f"--module {module} gives a {type(net).__name__}, not a torch.nn.Module")
+    return net
+
+
+def _load(net: nn.Module, path: Path) -> None:
+    try:
+        net.load_state_dict(read_weights(path)[0])
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path} does not hold the weights of {type(net).__name__}: {reason}") from error
