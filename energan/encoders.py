@@ -4,18 +4,27 @@ A net takes images (n, c, h, w) in [-1, 1] to logits (n, classes). Where no sour
 which the recipe `encoder-mnist` trains once for each set of images; the run is kept in the cache folder.
 """
 
+import hashlib
 import importlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from energan import runs
+from energan.data import Images
+from energan.data.images import to_unit
+from energan.data.progress import counted
+from energan.data.registry import cache_dir, warn
 from energan.errors import UserError
-from energan.files import read_weights
+from energan.files import read_weights, write_weights
 from energan.nets.taps import Tapped
+from energan.play.one import autocast
+
+CHUNK = 250  # images at a time
 
 
 def build(source: str, module: str, classes: int) -> nn.Module:
@@ -50,7 +59,6 @@ def of_run(folder: Path) -> nn.Module:
 
 def trained(data: str, classes: int, recipe: str = "encoder-mnist") -> nn.Module:
     """The recipe's net with its weights, trained now where the cache has none. UserError where that is stopped."""
-    from energan.data.registry import cache_dir, warn
     from energan.recipes import RECIPES
     from energan.train import train
 
@@ -90,6 +98,24 @@ def tapped(
     if not isinstance(read.output, Tensor) or read.output.dim() != 2:
         raise UserError("the encoder must give logits, (n, classes)")
     return E, {name: tuple(x.shape[1:]) for name, x in read.layers.items()}
+
+
+@torch.no_grad()
+def codes(data: Images, E: Tapped, layer: str, precision: str) -> Float[Tensor, " n *d"]:
+    """What a layer of E says of each image, as it says it of generated ones in that precision; kept in the cache."""
+    digest = hashlib.sha256(f"{data.sha256} {layer} {precision} {E.module}".encode())
+    for w in E.state_dict().values():
+        digest.update(w.contiguous().cpu().numpy().tobytes())
+    path = cache_dir() / "codes" / f"{digest.hexdigest()[:32]}.safetensors"
+    if path.is_file():
+        return read_weights(path)[0]["codes"]
+    device = next(E.parameters()).device
+    chunks, read = data.images.split(CHUNK), []
+    for chunk in counted(chunks, len(data.images), f"encoding {data.name}", each=CHUNK, show=sys.stderr.isatty()):
+        with autocast(precision, device):
+            read.append(E(to_unit(chunk.to(device))).layers[layer].float().cpu())
+    write_weights(path, {"codes": torch.cat(read)}, {"layer": layer})
+    return torch.cat(read)
 
 
 def _import(module: str) -> nn.Module:

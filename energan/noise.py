@@ -29,6 +29,16 @@ def uniform(*shape: int, low: float = -1.0, high: float = 1.0) -> Noise:
     )
 
 
+def one_hot(classes: int) -> Noise:
+    """c ~ uniform over the classes, one-hot: (n, classes)."""
+
+    def draw(generator: torch.Generator, n: int) -> Tensor:
+        drawn = torch.randint(classes, (n,), generator=generator, device=generator.device)
+        return torch.eye(classes, device=generator.device)[drawn]
+
+    return draw
+
+
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Torch's global generator seeded inside the block (weights are initialised from it) and put back after."""

@@ -6,7 +6,8 @@ the learning rate. Settings that are floats may differ between models in `many`,
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, final
 
 import torch
 from torch import Tensor
@@ -120,6 +121,43 @@ class RMSProp(NamedTuple):
         v = {k: self.alpha * moments["v"][k] + (1 - self.alpha) * grads[k] ** 2 for k in weights}
         new = {k: w - self.lr * rate * grads[k] / ((v[k] + 1e-30).sqrt() + self.eps) for k, w in weights.items()}
         return new, {"v": v, "count": {k: c + 1 for k, c in moments["count"].items()}}
+
+
+@final
+@dataclass(frozen=True)
+class Resting:
+    """Another optimizer, but a step whose gradients are all 0 is none: weights and moments stay, and do not decay.
+
+    So a player whose loss is multiplied by 0 rests, instead of going on by what its moments have gathered.
+    """
+
+    optimizer: Optimizer
+
+    @property
+    def schedule(self) -> Schedule | None:
+        return self.optimizer.schedule
+
+    def init(self, weights: Mapping[str, Tensor]) -> Moments:
+        return self.optimizer.init(weights)
+
+    def step_(self, weights: Mapping[str, Tensor], grads: list[Tensor], moments: Moments, rate: float) -> None:
+        if any(bool(g.any()) for g in grads):
+            self.optimizer.step_(weights, grads, moments, rate)
+
+    def step(self, weights: Tree, grads: Tree, moments: Moments, rate: Tensor | float) -> tuple[Tree, Moments]:
+        after, moved = self.optimizer.step(weights, grads, moments, rate)
+        learns = torch.stack([g.any() for g in grads.values()]).any()
+
+        def chosen(new: Tree, old: Mapping[str, Tensor]) -> Tree:
+            return {k: torch.where(learns, new[k], old[k]) for k in new}
+
+        return chosen(after, weights), {name: chosen(tree, moments[name]) for name, tree in moved.items()}
+
+    def _asdict(self) -> dict[str, Any]:
+        return self.optimizer._asdict()
+
+    def _replace(self, **numbers: Any) -> "Resting":
+        return Resting(self.optimizer._replace(**numbers))
 
 
 def linear_decay(start: int, stop: int) -> Schedule:

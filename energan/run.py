@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from energan.data import NAMED, Batches, Images
+from energan.data.batches import Coded
 from energan.data.labelled import NONE, LabelledBatches
 from energan.data.labels import in_classes
 from energan.errors import UserError
@@ -22,6 +23,7 @@ class Run(NamedTuple):
     network   feature network of the metrics during training (metrics.NETWORKS); "" for none
     test      labelled images to measure a classifier with, where the source has none of its own
     initialise  what is done with the training images before the first step: nets that start from data
+    coded     (key, codes of the training images): what a frozen net says of each, as one more key of the batches
     """
 
     game: Game
@@ -39,6 +41,7 @@ class Run(NamedTuple):
     compile: bool
     test: str = ""
     initialise: Callable[[Tensor], None] | None = None
+    coded: tuple[str, Callable[[Images], Tensor]] | None = None
 
     def training_set(self) -> Images:
         return self.prepare(self.source, "train")
@@ -56,7 +59,11 @@ class Run(NamedTuple):
     def batches(self, data: Images) -> Source:
         """What the game is fed: images; or labelled ones and as many unlabelled. UserError if no batch can be drawn."""
         if self.game.logits is None:
-            return Batches(data.images, data.labels, self.batch, self.seed, len(data.classes))
+            batches = Batches(data.images, data.labels, self.batch, self.seed, len(data.classes))
+            if self.coded is None:
+                return batches
+            key, codes = self.coded
+            return Coded(batches, key, lambda: codes(data))
         if data.labels is None:
             raise UserError(f"{data.name} has no labels to learn from")
         return LabelledBatches(

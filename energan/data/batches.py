@@ -1,8 +1,10 @@
 """Batches as a pure function of (seed, k): the k-th batch is the same however the run got there."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
-from jaxtyping import Int64, UInt8
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from energan.data.images import to_unit
@@ -45,22 +47,43 @@ class Batches:
         return k // self.per_epoch
 
     def __call__(self, k: int) -> dict[str, Tensor]:
-        """{"x": float32 (batch, c, h, w) in [-1, 1], channels last}; if labelled, "y": float32 (batch, classes), one-hot.
+        """"x": float32 (batch, c, h, w) in [-1, 1], channels last; if labelled, "y": one-hot float32 (batch, classes)
 
         A row of y is 0 for an image without a label (-1).
         """
+        chosen = self.rows(k).to(self.images.device)
+        drawn = {"x": to_unit(self.images.index_select(0, chosen))}
+        if self.labels is not None:
+            labels = self.labels.index_select(0, chosen.to(self.labels.device))
+            drawn["y"] = (labels[:, None] == self._classes).to(torch.float32)
+        return drawn
+
+    def rows(self, k: int) -> Int64[Tensor, " batch"]:
+        """Which images batch k has."""
         if k < 0:
             raise IndexError(f"batches are numbered from 0, not {k}")
         if self.epoch(k) != self._epoch:
             self._epoch = self.epoch(k)
             self._order = permutation(len(self.images), self.seed, self._epoch)
         start = (k % self.per_epoch) * self.batch
-        chosen = self._order[start : start + self.batch].to(self.images.device)
-        drawn = {"x": to_unit(self.images.index_select(0, chosen))}
-        if self.labels is not None:
-            labels = self.labels.index_select(0, chosen.to(self.labels.device))
-            drawn["y"] = (labels[:, None] == self._classes).to(torch.float32)
-        return drawn
+        return self._order[start : start + self.batch]
+
+
+class Coded:
+    """Batches with one more key: what a frozen net says of each image, which is worked out once.
+
+    codes  () -> (n, *d), one for each of the batches' images; asked for at the first batch
+    """
+
+    def __init__(self, batches: Batches, key: str, codes: Callable[[], Float[Tensor, " n *d"]]) -> None:
+        self._batches, self._key, self._make = batches, key, codes
+        self._codes: Tensor | None = None
+
+    def __call__(self, k: int) -> dict[str, Tensor]:
+        """As Batches, and `key`: (batch, *d)."""
+        if self._codes is None:
+            self._codes = self._make()
+        return {**self._batches(k), self._key: self._codes[self._batches.rows(k)]}
 
 
 def permutation(n: int, seed: int, epoch: int) -> Int64[Tensor, " n"]:

@@ -19,6 +19,7 @@ from energan.games.ladder import ladder
 from energan.games.latent_discriminators import latent_discriminators
 from energan.games.lsgan import lsgan
 from energan.games.r3gan import r3gan
+from energan.games.sgan import sgan
 from energan.games.sinkhorn import sinkhorn
 from energan.games.unrolled import unrolled
 from energan.games.wgan import wgan
@@ -42,6 +43,7 @@ GAMES: dict[str, Callable[..., Game]] = {
     "latent-discriminators": latent_discriminators,
     "lsgan": lsgan,
     "r3gan": r3gan,
+    "sgan": sgan,
     "sinkhorn": sinkhorn,
     "unrolled": unrolled,
     "wgan": wgan,

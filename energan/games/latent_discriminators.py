@@ -6,9 +6,9 @@ with gradients flowing through the encoder", eq. 9-11, and its code, hesampakdam
     L_G  = - sum_i lambda_i E D_i(E_i(x^)) + sum_i mu_i ||E_i(x^) - E_i(x)||^2 / units             eq. 9, 10
 
 e = eps E_i(x) + (1 - eps) E_i(x^), eps ~ U(0, 1) for each pair and critic. Fakes go through E again, so that no layer
-of G has to match one of E's. x (n, ...) in [-1, 1]; a critic returns (n,) and is called D_<layer>: D_x is PPGN's D, D_h
-the thesis' D_1. The code's lambda is 1, mu_x 2, mu_h 0.1. S brings images into the unit of D_x and of the image loss:
-the code's are standardised.
+of G has to match one of E's. x (n, ...) in [-1, 1]; h (n, d) comes with the data, since E is frozen; a critic returns (n,) and is called D_<layer>:
+D_x is PPGN's D, D_h the thesis' D_1. The code's lambda is 1, mu_x 2, mu_h 0.1. S brings images into the unit of D_x and
+of the image loss: the code's are standardised.
 
 Turns of all critics (`critic_steps`; `warm_steps` at each of the first 25 steps and every 500th), then one of G.
 `random`: for each turn a coin chooses one critic, and G follows the one that learned last; not in the warm turns. Each
@@ -32,15 +32,14 @@ from energan.terms.adversarial import critic_generator, wasserstein
 THESIS = Chain(eps1=1e-2, eps2=1.0, eps3=1e-15)  # no clipping, no normalisation, the whole log-softmax
 
 
-def readings(p: Players, x: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
-    """Layer -> what it says of x; E is not asked where the image itself is all that is wanted."""
-    read = {} if layers in ((), ("x",)) else p.E(x).layers
+def readings(p: Players, x: Tensor, layers: tuple[str, ...], **known: Tensor) -> dict[str, Tensor]:
+    """Layer -> what it says of x. E is asked only for what is neither the image nor known already."""
+    read = known if all(layer in ("x", *known) for layer in layers) else {**p.E(x).layers, **known}
     return {layer: p.S(x) if layer == "x" else read[layer] for layer in layers}
 
 
 def critic_loss(p: Players, b: Batch, layers: tuple[str, ...], code: str) -> tuple[Tensor, Logs]:
-    real = readings(p, b.x, tuple(dict.fromkeys((*layers, code))))
-    fake = readings(p, p.G(real[code]).detach(), layers)
+    real, fake = readings(p, b.x, layers, **{code: b.h}), readings(p, p.G(b.h).detach(), layers)
     total = wide(b.x).new_zeros(())
     logs: Logs = {}
     for layer in layers:
@@ -55,8 +54,8 @@ def critic_loss(p: Players, b: Batch, layers: tuple[str, ...], code: str) -> tup
 def generator_loss(
     p: Players, b: Batch, critics: tuple[str, ...], matched: tuple[str, ...], code: str
 ) -> tuple[Tensor, Logs]:
-    real = readings(p, b.x, tuple(dict.fromkeys((*matched, code))))
-    fake = readings(p, p.G(real[code]), tuple(dict.fromkeys((*matched, *critics))))
+    real = readings(p, b.x, matched, **{code: b.h})
+    fake = readings(p, p.G(b.h), tuple(dict.fromkeys((*matched, *critics))))
     total = wide(b.x).new_zeros(())
     logs: Logs = {}
     for layer in critics:

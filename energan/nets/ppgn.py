@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from energan.errors import UserError
 from energan.nets.layers import Dropout, fill
 from energan.nets.perceptron import Perceptron
+from energan.samplers import upper_bound
 
 SIZES = (4096, 2048, 1024, 500, 1024, 2048, 4096)
 GREY = 127.5  # half of 255
@@ -97,6 +98,26 @@ class Discriminator(nn.Module):
         if self.code is not None:
             features = torch.cat([self.code(h), features], 1)
         return self.top(features).squeeze(1)
+
+
+class Bounds(nn.Module):
+    """The lowest and the highest code of each unit, (2, *shape): 0 and, once `measure`d, mean + 3 standard deviations.
+
+    Of codes behind a ReLU (Nguyen et al. 2016, arXiv:1605.09304, section 4.1); before, the highest are infinite.
+    """
+
+    held: Tensor
+
+    def __init__(self, *shape: int) -> None:
+        super().__init__()
+        self.register_buffer("held", torch.stack([torch.zeros(shape), torch.full(shape, torch.inf)]))
+
+    def forward(self) -> Tensor:
+        return self.held
+
+    def measure(self, codes: Tensor) -> None:
+        """By the codes of real images, (n, *shape)."""
+        self.held[1] = upper_bound(codes)
 
 
 _LEVELS = ((8, 16), (8, 8), (4, 4), (2, 0), (1, 0))  # maps of each up, and of the convolution behind it, in width / 2

@@ -3,6 +3,7 @@
 The thesis trained at width 64 for 4,993 steps; defaults here are for minutes on two cores.
 """
 
+from functools import partial
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from energan.errors import UserError
@@ -110,7 +111,11 @@ def latent_discriminators_mnist(
         adversarial=adversarial, penalty=penalty, random=six.random, critic_steps=critic_steps, warm_steps=warm_steps,
         seed=seed, optimizer_G=adam, optimizer_D=adam,
     )  # fmt: skip
-    return run(
+    made = run(
         game, "latent-discriminators", data, resized(28, 1), steps=steps, batch=batch, seed=seed, every=every,
         average=average, network=network(data, 28, 1), precision=precision, device=device, compile=compile,
-    )._replace(initialise=encoders.initialiser(E.module, encoder, module, data, classes))  # fmt: skip
+    )  # fmt: skip
+    return made._replace(
+        initialise=encoders.initialiser(E.module, encoder, module, data, classes),
+        coded=("h", partial(encoders.codes, E=E, layer=code, precision=made.precision)),
+    )
