@@ -21,28 +21,31 @@ from energan.data.progress import counted
 from energan.data.registry import cache_dir, warn
 from energan.errors import UserError
 from energan.files import read_weights, write_weights
+from energan.nets import latent_discriminators, sgan
 from energan.nets.taps import Tapped
 from energan.play.one import autocast
 
 CHUNK = 250  # images at a time
+NETS: dict[str, Callable[[int], nn.Module]] = {  # classes -> the house's own, not trained
+    "thesis": latent_discriminators.Encoder,
+    "sgan": lambda classes: sgan.Encoder(classes=classes),
+}
 
 
-def build(source: str, module: str, classes: int) -> nn.Module:
+def build(source: str, module: str, classes: int, net: str = "thesis") -> nn.Module:
     """The net of a run's folder, or of `module` with the weights of a .safetensors file, frozen and in eval mode.
 
-    With neither, the thesis' net, not trained: `trained` has its weights. UserError for what cannot be used.
+    With neither, one of NETS, not trained: `trained` has its weights. UserError for what cannot be used.
     """
-    from energan.nets.latent_discriminators import Encoder
-
     if module:
-        net = _import(module)
+        E = _import(module)
         if source:
-            _load(net, Path(source))
+            _load(E, Path(source))
     elif source:
-        net = of_run(Path(source))
+        E = of_run(Path(source))
     else:
-        net = Encoder(classes)
-    return net.eval().requires_grad_(False)
+        E = NETS[net](classes)
+    return E.eval().requires_grad_(False)
 
 
 def of_run(folder: Path) -> nn.Module:
@@ -57,17 +60,17 @@ def of_run(folder: Path) -> nn.Module:
     return next(iter(model.nets.values())) if len(model.nets) == 1 else reader
 
 
-def trained(data: str, classes: int, recipe: str = "encoder-mnist") -> nn.Module:
-    """The recipe's net with its weights, trained now where the cache has none. UserError where that is stopped."""
+def trained(data: str, classes: int, net: str = "thesis", recipe: str = "encoder-mnist") -> nn.Module:
+    """One of NETS with its weights, trained now where the cache has none. UserError where that is stopped."""
     from energan.recipes import RECIPES
     from energan.train import train
 
-    arguments = {"data": data, "classes": classes, "device": "cpu"}
+    arguments = {"data": data, "classes": classes, "net": net, "device": "cpu"}
     run = RECIPES[recipe](**arguments)
     images = run.training_set()
-    folder = cache_dir() / "encoders" / f"{recipe}-{images.sha256[:16]}"
+    folder = cache_dir() / "encoders" / f"{recipe}-{net}-{images.sha256[:16]}"
     if not (folder / "run.json").exists():
-        runs.create(folder, run, images, recipe, arguments, f"energan train {recipe} --data {data}")
+        runs.create(folder, run, images, recipe, arguments, f"energan train {recipe} --data {data} --net {net}")
     if runs.read(folder)["status"]["state"] != "finished":
         warn(f"training the encoder of {images.name} first, once and for all (kept in {folder})")
         if train(run, folder, images) == "stopped":
@@ -75,11 +78,13 @@ def trained(data: str, classes: int, recipe: str = "encoder-mnist") -> nn.Module
     return of_run(folder)
 
 
-def initialiser(E: nn.Module, source: str, module: str, data: str, classes: int) -> Callable[[Tensor], None] | None:
+def initialiser(
+    E: nn.Module, source: str, module: str, data: str, classes: int, net: str = "thesis"
+) -> Callable[[Tensor], None] | None:
     """What brings the trained weights into E before a run's first step; None where `build` has done so already."""
     if source or module:
         return None
-    return lambda images: E.load_state_dict(trained(data, classes).state_dict()) and None
+    return lambda images: E.load_state_dict(trained(data, classes, net).state_dict()) and None
 
 
 def tapped(

@@ -2,13 +2,14 @@
 
 import csv
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from energan import metrics, runs
+from energan import inversion, metrics, runs
 from energan.data import NAMED
 from energan.errors import UserError
 from energan.files import read_weights, write, write_json
@@ -40,6 +41,8 @@ def evaluate(folder: Path, *, n: int = 10000, seed: int = 0, checkpoint: str | N
     result: dict[str, Any] = {"step": int(read_weights(runs.find(folder, checkpoint))[1]["step"]), "seed": seed}
     if run.game.sample is not None:
         result |= _drawn(folder, run, model, training.images, n, seed)
+    elif run.game.codes is not None:
+        result |= _inverted(folder, run, model, training.images, n, seed)
     else:
         result |= {"samples": 0, "reference": "", "network": "", "metrics": {}}
     if run.game.logits is not None:
@@ -60,13 +63,34 @@ def _drawn(folder: Path, run: Run, model: Model, training: Tensor, n: int, seed:
     if run.game.energy is not None:
         values |= _energies(model, training, real.images, samples)
     _neighbours(folder, samples[:SHOWN], training, network)
-    held_out = "held out" if run.source in NAMED else "training images"
     return {
         "samples": len(samples),
-        "reference": f"{real.name}, {min(n, len(real.images))} images ({held_out})",
+        "reference": f"{real.name}, {min(n, len(real.images))} images ({_whose(run)})",
         "network": network,
         "metrics": values,
     }
+
+
+def _inverted(folder: Path, run: Run, model: Model, training: Tensor, n: int, seed: int) -> dict[str, Any]:
+    """Metrics of at most n reconstructions, and of chains towards each class."""
+    test = run.test_set()
+    test = test._replace(images=test.images[:n], labels=None if test.labels is None else test.labels[:n])
+    network = usable_network(run, test.images)
+    images, values = inversion.measure(
+        folder, model, test, network=network, real=describe(test.images, network) if network else None, seed=seed,
+        precision=run.precision, show=sys.stderr.isatty(),
+    )  # fmt: skip
+    _neighbours(folder, images[:SHOWN], training, network)
+    return {
+        "samples": len(images),
+        "reference": f"{test.name}, {len(test.images)} images ({_whose(run)})",
+        "network": network,
+        "metrics": values,
+    }
+
+
+def _whose(run: Run) -> str:
+    return "held out" if run.source in NAMED else "training images"
 
 
 def usable_network(run: Run, real: Tensor) -> str:

@@ -135,7 +135,7 @@ class Log:
     def check(self, one: One) -> None:
         """Before a checkpoint is written: every weight is finite."""
         for name, net in one.nets.items():
-            total = torch.stack([w.detach().abs().sum() for w in net.parameters()]).sum()
+            total = torch.stack([w.detach().abs().sum() for w in net.parameters()] or [torch.zeros(())]).sum()
             if not bool(total.isfinite()):
                 self.diverged(f"the weights of {name} are no longer finite")
 

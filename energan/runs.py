@@ -144,7 +144,7 @@ def load(folder: str | Path, *, checkpoint: str | int | Path | None = None, devi
         for name, net in nets.items():
             averaged = state["average"].get(name, {})
             standing_ = {k.split("/", 1)[1]: v for k, v in statistics.items() if k.startswith(f"{name}/")}
-            net.load_state_dict({**state["weights"][name], **averaged, **standing_})
+            net.load_state_dict({**state["weights"].get(name, {}), **averaged, **standing_})  # none: without tensors
     except (KeyError, RuntimeError) as error:
         raise UserError(f"{path} does not fit this run's networks: {str(error).splitlines()[0]}") from error
     return Model(run.game, nets, device)

@@ -10,10 +10,12 @@ from energan.data import Images
 from energan.errors import UserError
 from energan.evaluation import usable_network
 from energan.files import unwritable
+from energan.inversion import inverted
 from energan.log import Log
 from energan.metrics.networks import Description, describe
 from energan.model import Model, ready
 from energan.play import One
+from energan.plug_and_play import reconstruct
 from energan.prediction import error_on
 from energan.run import Run
 from energan.sheets import save_sheet
@@ -48,7 +50,7 @@ def train(run: Run, folder: Path, data: Images, *, quiet: bool = False) -> str:
     if runs.numbered(folder):
         _continue(one, runs.newest(folder))
     save_sheet(data.images[:SHEET], folder / "real.png")
-    real = _reference(run) if run.game.sample else None
+    real = _reference(run) if run.game.sample or run.game.codes else None
     tested = _tested(run, data.classes) if run.game.logits else None
     try:
         with stopping() as caught, Log(folder, run, one.t, quiet) as log:
@@ -109,6 +111,8 @@ def _look(
         log.metrics({ERROR: error_on(model, tested)}, len(tested.images))
     if run.game.sample is not None:
         _drawn(run, folder, one, model, images, real, log)
+    if run.game.codes is not None:
+        _inverted(run, folder, one, model, images, real, log)
 
 
 def _drawn(run: Run, folder: Path, one: One, model: Model, images: Tensor, real: Description | None, log: Log) -> None:
@@ -130,6 +134,21 @@ def _drawn(run: Run, folder: Path, one: One, model: Model, images: Tensor, real:
         if distance < log.best and run.game.logits is None:
             log.best = distance
             runs.save(folder, one, model, "best")
+
+
+def _inverted(
+    run: Run, folder: Path, one: One, model: Model, images: Tensor, real: Description | None, log: Log
+) -> None:
+    """A sheet of what the generator makes of the first training images; now and then, metrics of test images.
+
+    Chains would take far longer: they are for the end.
+    """
+    made = reconstruct(model, images[:SHEET])
+    save_sheet(made, folder / "samples" / f"{one.t:06d}.png")
+    log.sheet(made)
+    if real is not None and (one.t % (RARELY * run.every) == 0 or one.t == run.steps):
+        test = run.test_set().images[:MEASURED]
+        log.metrics(inverted(model, test, real, run.network)[1], len(test))
 
 
 def _histogram(model: Model, images: Tensor, samples: Tensor, bins: int = 40) -> dict[str, list[float]]:

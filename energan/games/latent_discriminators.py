@@ -6,9 +6,9 @@ with gradients flowing through the encoder", eq. 9-11, and its code, hesampakdam
     L_G  = - sum_i lambda_i E D_i(E_i(x^)) + sum_i mu_i ||E_i(x^) - E_i(x)||^2 / units             eq. 9, 10
 
 e = eps E_i(x) + (1 - eps) E_i(x^), eps ~ U(0, 1) for each pair and critic. Fakes go through E again, so that no layer
-of G has to match one of E's. x (n, ...) in [-1, 1]; h (n, d) comes with the data, since E is frozen; a critic returns (n,) and is called D_<layer>:
-D_x is PPGN's D, D_h the thesis' D_1. The code's lambda is 1, mu_x 2, mu_h 0.1. S brings images into the unit of D_x and
-of the image loss: the code's are standardised.
+of G has to match one of E's. x (n, ...) in [-1, 1]; h (n, d) comes with the data, since E is frozen; a critic returns
+(n,) and is called D_<layer>: D_x is PPGN's D, D_h the thesis' D_1. The code's lambda is 1, mu_x 2, mu_h 0.1. S brings
+images into the unit of D_x and of the image loss: the code's are standardised.
 
 Turns of all critics (`critic_steps`; `warm_steps` at each of the first 25 steps and every 500th), then one of G.
 `random`: for each turn a coin chooses one critic, and G follows the one that learned last; not in the warm turns. Each
@@ -80,6 +80,7 @@ def latent_discriminators(
     random: bool = False,
     critic_steps: int = 5,
     warm_steps: int = 100,
+    chain: Chain = THESIS,
     seed: int = 0,
     optimizer_G: Optimizer = Adam(1e-4, beta1=0.5, beta2=0.9),
     optimizer_D: Optimizer = Adam(1e-4, beta1=0.5, beta2=0.9),
@@ -126,6 +127,6 @@ def latent_discriminators(
             prior=lambda p, b: p.E(p.G(b.h)).layers[code],
             logits=lambda p, b: p.E(b.x).output,
             start=normal(h) if isinstance(h, int) else h,
-            chain=THESIS,
+            chain=chain,
         ),
     )

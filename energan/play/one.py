@@ -151,7 +151,7 @@ class One:
     def load(self, state: State) -> None:
         """Continues from `state`. KeyError or RuntimeError if it is of another game."""
         for name, net in self.nets.items():
-            net.load_state_dict(state["weights"][name])
+            net.load_state_dict(state["weights"].get(name, {}))  # a net without tensors leaves nothing in a file
         copy_into(self._moments, state["moments"])
         copy_into(self._average, state["average"])
         copy_into(self._numbers, state["numbers"])

@@ -54,9 +54,11 @@ def copy(tree: Tree) -> Tree:
 
 def copy_into(mine: Any, other: Any) -> None:
     """Copies one tree's leaves into another's. KeyError or RuntimeError unless both have the same leaves."""
-    if mine.keys() != other.keys():
-        raise KeyError(", ".join(sorted(mine.keys() ^ other.keys())))
-    for key, value in mine.items():
+    there, given = ({k for k, v in tree.items() if isinstance(v, Tensor) or v} for tree in (mine, other))
+    if there != given:  # but for empty trees, of which a file keeps nothing
+        raise KeyError(", ".join(sorted(there ^ given)))
+    for key in there:
+        value = mine[key]
         if isinstance(value, Tensor):
             if value.shape != other[key].shape:
                 raise RuntimeError(f"{key} has shape {tuple(other[key].shape)} instead of {tuple(value.shape)}")

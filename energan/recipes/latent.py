@@ -55,6 +55,7 @@ def latent_discriminators_mnist(
     penalty: float = 10.0,
     critic_steps: int = 5,
     warm_steps: int = 20,
+    chain_steps: int = 200,
     width: int = 8,
     lr: float = 5e-4,
     beta1: float = 0.5,
@@ -78,17 +79,19 @@ def latent_discriminators_mnist(
         penalty: Weight of the penalty on the critics' slopes.
         critic_steps: Turns of the critics before each of the generator.
         warm_steps: Turns of the critics at each of the first 25 steps and at every 500th (the thesis: 100); 0: none.
+        chain_steps: Steps of a chain that draws an image.
         width: Of G and the critics (64 in the thesis); less is faster.
         lr: Adam's learning rate of all players; the thesis' 1e-4 is for its 4,993 steps.
         beta2: Adam's second moment.
     """
     from energan import encoders
     from energan.games import GAMES
+    from energan.games.latent_discriminators import THESIS
     from energan.nets.latent_discriminators import Critic, Generator, Standardise
     from energan.noise import normal, seeded
     from energan.optimizers import Adam
 
-    at_least(1, width=width, critic_steps=critic_steps)
+    at_least(1, width=width, critic_steps=critic_steps, chain_steps=chain_steps)
     not_negative(
         image_loss=image_loss, code_loss=code_loss, adversarial=adversarial, penalty=penalty, warm_steps=warm_steps
     )
@@ -109,7 +112,7 @@ def latent_discriminators_mnist(
     game = GAMES["latent-discriminators"](
         E, G, nets, normal(*shapes[code]), S=Standardise(), code=code, matched=mu if six.matched else {},
         adversarial=adversarial, penalty=penalty, random=six.random, critic_steps=critic_steps, warm_steps=warm_steps,
-        seed=seed, optimizer_G=adam, optimizer_D=adam,
+        chain=THESIS._replace(steps=chain_steps), seed=seed, optimizer_G=adam, optimizer_D=adam,
     )  # fmt: skip
     made = run(
         game, "latent-discriminators", data, resized(28, 1), steps=steps, batch=batch, seed=seed, every=every,

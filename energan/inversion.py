@@ -1,0 +1,114 @@
+"""How well a system that draws by chains inverts images, and draws what its classifier asks for."""
+
+from pathlib import Path
+
+import torch
+from jaxtyping import Int, UInt8
+from torch import Tensor
+
+from energan import metrics
+from energan.chains import Trace
+from energan.data import Images
+from energan.data.images import to_bytes, to_unit
+from energan.data.progress import counted
+from energan.metrics.classifier import mnist_classifier
+from energan.metrics.networks import Description
+from energan.model import CHUNK, Model
+from energan.plug_and_play import plug, reconstruct, steer
+from energan.sheets import save_sheet
+
+EACH = 10  # chains towards each class
+FRAMES = 10  # of a chain's path
+PAIRS = 20  # images shown with what was made of them
+
+
+def inverted(
+    model: Model, images: UInt8[Tensor, "n c h w"], real: Description | None, network: str
+) -> tuple[UInt8[Tensor, "n c h w"], dict[str, float]]:
+    """What G makes of the images' codes, and how far that is from them: by pixel, and in the network's features."""
+    made = reconstruct(model, images)
+    values = {"reconstruction MSE": mean_square(images, made)}
+    if real is not None:
+        found = metrics.evaluate(made, real, network)
+        values |= {f"reconstruction {name}": value for name, value in found.items() if "FID" in name or "KID" in name}
+    return made, values
+
+
+def mean_square(a: UInt8[Tensor, "n c h w"], b: UInt8[Tensor, "n c h w"]) -> float:
+    """Per pixel, of pixels in [0, 1]."""
+    return float((a.float() - b.float()).div_(255).square().mean())
+
+
+@torch.no_grad()
+def classes_of(model: Model, images: UInt8[Tensor, "n c h w"]) -> Int[Tensor, " n"]:
+    """What the system's own classifier says."""
+    logits = plug(model).logits
+    return torch.cat([logits(to_unit(chunk.to(model.device))).argmax(1).cpu() for chunk in images.split(CHUNK)])
+
+
+def diversity(images: UInt8[Tensor, "n c h w"], classes: Int[Tensor, " n"]) -> float:
+    """Mean distance between two images of the same class, pixels in [0, 1]: 0 where a class has one picture only."""
+    flat = images.flatten(1).double() / 255
+    distances = [torch.pdist(flat[classes == c]).mean() for c in classes.unique() if int((classes == c).sum()) > 1]
+    return float(torch.stack(distances).mean())
+
+
+def chains(
+    model: Model, classes: int, each: int, *, seed: int, precision: str, show: bool, frames: int = FRAMES
+) -> tuple[Int[Tensor, " n"], Trace]:
+    """`each` chains towards each class, one class after another: what was asked for, and the paths."""
+    asked = torch.arange(classes).repeat_interleave(each)
+    codes = model.game.codes
+    steps = codes.chain.steps if codes else 1
+    trace = steer(
+        model, asked, seed=seed, precision=precision, keep=max(1, steps // (frames - 1)),
+        progress=lambda parts: counted(parts, len(asked), "chains", each=parts[0].stop, show=show),
+    )  # fmt: skip
+    return asked, trace
+
+
+def accuracies(
+    model: Model, images: UInt8[Tensor, "n c h w"], asked: Int[Tensor, " n"], network: str
+) -> dict[str, float]:
+    """The share of images that show the class asked for: by the system's own classifier, which led the chains there,
+    and by one of digits that had no part in it.
+    """
+    values = {"conditional accuracy, own": float((classes_of(model, images) == asked).float().mean())}
+    if network == "mnist" and int(asked.max()) < 10:
+        with torch.no_grad():
+            found = mnist_classifier()(images).argmax(1)
+        values["conditional accuracy"] = float((found == asked).float().mean())
+    return values
+
+
+def measure(
+    folder: Path, model: Model, test: Images, *, network: str, real: Description | None, seed: int, precision: str,
+    show: bool,
+) -> tuple[UInt8[Tensor, "n c h w"], dict[str, float]]:  # fmt: skip
+    """Reconstructions of the test images, EACH chains for each class; writes reconstructions.png, classes.png, path.png.
+
+    Returns the chains' images, and what was measured of them and of the reconstructions.
+    """
+    made, values = inverted(model, test.images, real, network)
+    shown = torch.stack([test.images[:PAIRS], made[:PAIRS]], 1).flatten(0, 1)
+    save_sheet(shown, folder / "reconstructions.png", columns=10)
+    count = plug(model).logits(to_unit(test.images[:1].to(model.device))).shape[1]
+    asked, trace = chains(model, count, EACH, seed=seed, precision=precision, show=show)
+    images = drawn(trace)
+    values |= accuracies(model, images, asked, network) | {"diversity in a class": diversity(images, asked)}
+    if test.labels is not None and bool((test.labels >= 0).any()):
+        chosen = [(test.labels == c).nonzero().flatten()[:EACH] for c in range(count)]
+        rows = torch.cat(chosen)
+        if len(rows) > count:
+            values["diversity in a class of real"] = diversity(test.images[rows], test.labels[rows])
+    save_sheet(images, folder / "classes.png", columns=EACH)
+    assert trace.images is not None
+    path = to_bytes(trace.images[:, ::EACH]).transpose(0, 1)  # (classes, frames, c, h, w)
+    save_sheet(path.flatten(0, 1), folder / "path.png", columns=path.shape[1])
+    return images, values
+
+
+def drawn(trace: Trace) -> UInt8[Tensor, "n c h w"]:
+    """Where the chains ended."""
+    assert trace.images is not None
+    return to_bytes(trace.images[-1]).cpu()
