@@ -6,11 +6,11 @@ which the system was made with.
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple, final
 
 import torch
 from jaxtyping import Float, Int, UInt8
-from torch import Tensor
+from torch import Tensor, nn
 
 from energan.chains import Bounds, Map, Trace, row_seeds
 from energan.data.images import to_bytes, to_unit
@@ -33,12 +33,34 @@ class Plug(NamedTuple):
     clip: Bounds | None
 
 
+@final
+class Last(nn.Module):
+    """A net that remembers its last pass with gradients, for the pass without that follows.
+
+    A step of a chain climbs C(E(G(h))), and then asks for R(h) = E(G(h)): a third of its time saved.
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+        self._kept: tuple[tuple[Tensor, ...], Any] = ((), None)
+
+    def forward(self, *inputs: Tensor) -> Any:
+        known, output = self._kept
+        if not torch.is_grad_enabled() and len(known) == len(inputs) and all(map(torch.equal, known, inputs)):
+            return output
+        output = self.net(*inputs)
+        if torch.is_grad_enabled():
+            self._kept = (tuple(x.detach().clone() for x in inputs), output)
+        return output
+
+
 def plug(model: Model) -> Plug:
     """The model's maps between images, codes and logits. UserError for a system that does not draw by chains."""
     codes = model.game.codes
     if codes is None:
         raise UserError("this run's system has no codes to look for: train one of plug and play (energan list)")
-    p = Players(model.nets)
+    p = Players({name: Last(net) for name, net in model.nets.items()})
 
     def of(read: Readout, letter: str) -> Map:
         return lambda values: read(p, Batch({letter: values}))
