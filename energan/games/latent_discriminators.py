@@ -32,7 +32,7 @@ from energan.terms.adversarial import critic_generator, wasserstein
 THESIS = Chain(eps1=1e-2, eps2=1.0, eps3=1e-15)  # no clipping, no normalisation, the whole log-softmax
 
 
-def readings(p: Players, x: Tensor, layers: tuple[str, ...], **known: Tensor) -> dict[str, Tensor]:
+def readings(p: Players, x: Tensor, layers: tuple[str, ...], /, **known: Tensor) -> dict[str, Tensor]:
     """Layer -> what it says of x. E is asked only for what is neither the image nor known already."""
     read = known if all(layer in ("x", *known) for layer in layers) else {**p.E(x).layers, **known}
     return {layer: p.S(x) if layer == "x" else read[layer] for layer in layers}
@@ -90,13 +90,13 @@ def latent_discriminators(
     E is frozen and returns nets.taps.Read of logits, with the layer `code` and those that are named; matched: layer ->
     mu, the code's by default. h: dimensions of the code, or the start codes' Noise. seed: of the coins alone.
     """
-    mu = {"x": 2.0, "h": 0.1} if matched is None else matched
+    mu = {"x": 2.0, code: 0.1} if matched is None else matched
     layers = tuple(critics)
 
     def order(t: int) -> tuple[str, ...]:
         warm = warm_steps > 0 and (t < 25 or t % 500 == 0)
         turns = (warm_steps if warm else critic_steps) if layers else 0
-        if not random or warm:
+        if not random or warm or not layers:
             return (*["D"] * turns, "G")
         coin = coins.Random(f"{seed} {t}")
         chosen = [coin.choice(layers) for _ in range(turns)]
