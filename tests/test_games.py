@@ -1,7 +1,6 @@
 """Every game through the same checks. A new game joins with a row in SMALL and one in BY_HAND."""
 
 import math
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import chain
@@ -42,7 +41,6 @@ class Small(NamedTuple):
     images: bool = True  # its samples are images in [-1, 1], not points
     classes: int = 0  # of the labelled x; then there are u without labels too
     labels: int = 0  # classes of x, where no u is needed
-    code: Callable[[Tensor], Tensor] | None = None  # of x, where batches have h too
     coded: bool = False  # the batches have the codes h of x
 
 
@@ -177,18 +175,6 @@ def _classifier(seed: int, i: int) -> Game:
     return GAMES["classifier"](net, optimizer_E=SGD(0.1 * (i + 1), momentum=0.5))
 
 
-def _encoder() -> Tapped:
-    """x (16) - h1 (6) - h (5) - 3 logits: of all models the same."""
-    with seeded(0):
-        h1, h = nn.Sequential(nn.Flatten(), nn.Linear(16, 6), nn.ReLU()), nn.Sequential(nn.Linear(6, 5), nn.Softplus())
-        net = nn.Sequential(OrderedDict(h1=h1, h=h, logits=nn.Linear(5, 3)))
-    return Tapped(net.requires_grad_(False), ("h1", "h"))
-
-
-def encoded(x: Tensor) -> Tensor:
-    return _encoder()(x).layers["h"]
-
-
 class Paired(nn.Module):
     """x (16) and its code (5) -> readings (n,)."""
 
@@ -206,10 +192,10 @@ def _inverting(seed: int, i: int, name: str, paired: bool = False, rests: str = 
     g, d = (adam._replace(weight_decay=0.01) for adam in rates(i))
     with seeded(seed):
         G, D = Perceptron((5, 8, 16), shape=MLP), Paired() if paired else MLP_D()
-        more = {"ppgn-h": (Perceptron((5, 6, 5)), 5), "joint-ppgn-h": (5, normal(*MLP), normal(6))}.get(name, (5,))
+        more = {"ppgn-h": (Perceptron((5, 6, 5)), 5), "joint-ppgn-h": (5, normal(*MLP), normal(5))}.get(name, (5,))
         game = GAMES[name](
-            _encoder(), G, D, *more, wiring=Wiring("h", "h1", paired), weights=weights, optimizer_G=g, optimizer_D=d,
-            **settings,
+            Tapped(Encoder().requires_grad_(False), ["h.1", "h"]), G, D, *more, wiring=Wiring("h", "h.1", paired),
+            weights=weights, optimizer_G=g, optimizer_D=d, **settings,
         )  # fmt: skip
     return game._replace(numbers={k: v * (1 + i / 4) for k, v in game.numbers.items()})
 
@@ -217,7 +203,9 @@ def _inverting(seed: int, i: int, name: str, paired: bool = False, rests: str = 
 def _ppgn_x(seed: int, i: int) -> Game:
     with seeded(seed):
         R = Perceptron((16, 8, 16), shape=MLP)
-        return GAMES["ppgn-x"](_encoder(), R, normal(*MLP), sigma_x=0.3 + i, optimizer_R=rates(i)[0])
+        return GAMES["ppgn-x"](
+            Tapped(Encoder().requires_grad_(False), []), R, normal(*MLP), sigma_x=0.3 + i, optimizer_R=rates(i)[0]
+        )
 
 
 # "<name in GAMES> <what is special>"
@@ -234,8 +222,8 @@ SMALL = {
     "gan convolutional": Small(partial(_gan, G=CONV_G, D=CONV_D, loss="non-saturating"), CONV, bounded=False),
     "gan simultaneous": Small(toy("gan", simultaneous=True), POINTS, bounded=False, images=False),
     "began": Small(partial(_game, name="began", nets={"G": MLP_G, "D": MLP_AE}, k=0.5, rate=0.1), MLP),
-    "dgn-am": Small(partial(_inverting, name="dgn-am", bounds=Bounds(5)), MLP, code=encoded),
-    "dgn-am paired": Small(partial(_inverting, name="dgn-am", paired=True), MLP, code=encoded),
+    "dgn-am": Small(partial(_inverting, name="dgn-am", bounds=Bounds(5)), MLP, coded=True),
+    "dgn-am paired": Small(partial(_inverting, name="dgn-am", paired=True), MLP, coded=True),
     "energy-distance": Small(toy("energy-distance", ""), POINTS, images=False),
     "energy-losses": Small(partial(_game, name="energy-losses", nets={"G": MLP_G, "D": MLP_AE}, margin=3.0), MLP),
     "energy-losses nll": Small(partial(_game, name="energy-losses", nets={"G": MLP_G, "D": MLP_AE}, loss="nll"), MLP),
@@ -270,15 +258,15 @@ SMALL = {
         bounded=False,
         classes=3,
     ),
-    "joint-ppgn-h": Small(partial(_inverting, name="joint-ppgn-h"), MLP, code=encoded),
+    "joint-ppgn-h": Small(partial(_inverting, name="joint-ppgn-h"), MLP, coded=True),
     "ladder": Small(_of_ladder, MLP, classes=3),
     "latent-discriminators": Small(_latent, MLP, coded=True),
     "latent-discriminators random": Small(partial(_latent, random=True), MLP, coded=True),
     "latent-discriminators no critics": Small(partial(_latent, critics=(), random=True), MLP, coded=True),
     "latent-discriminators adversarial only": Small(partial(_latent, critics=("h",), matched={}), MLP, coded=True),
     "lsgan": Small(toy("lsgan"), POINTS, bounded=False, images=False),
-    "noiseless-joint-ppgn-h": Small(partial(_inverting, name="noiseless-joint-ppgn-h", rests="D"), MLP, code=encoded),
-    "ppgn-h": Small(partial(_inverting, name="ppgn-h", optimizer_R=Adam(2e-3)), MLP, code=encoded),
+    "noiseless-joint-ppgn-h": Small(partial(_inverting, name="noiseless-joint-ppgn-h", rests="D"), MLP, coded=True),
+    "ppgn-h": Small(partial(_inverting, name="ppgn-h", optimizer_R=Adam(2e-3)), MLP, coded=True),
     "ppgn-x": Small(_ppgn_x, MLP),
     "r3gan": Small(toy("r3gan", D=critic), POINTS, bounded=False, images=False),
     "sgan": Small(partial(_stacked, joint_from=0), MLP, labels=3),
@@ -408,10 +396,10 @@ def hand_improved(G, D, x, y, u, z, weight, matching=True, **_):
 
 
 def hand_dgn_am(
-    E, G, D, gate, x, h, image, feature, adversarial, pause_D, resume_D, pause_G, paired=False, noisy=False, n_x=0, n_h1=0,
-    n_h=0, sigma_x=0, sigma_h1=0, sigma_h=0, code=0, R=None, **_,
+    E, G, D, gate, x, h, image, feature, adversarial, pause_D, resume_D, pause_G, paired=False, noisy=False, n_x=0,
+    n_h1=0, n_h=0, sigma_x=0, sigma_h1=0, sigma_h=0, code=0, R=None, **_,
 ):  # fmt: skip
-    h1_of, h_of = E.module.h1, E.module.h
+    h1_of, h_of = E.module.h[:2], torch.tanh
     if noisy:
         h = h_of(h1_of(x + sigma_x * n_x) + sigma_h1 * n_h1) + sigma_h * n_h
     on_D, on_G = gate.k.tolist()

@@ -92,6 +92,39 @@ def test_gradients_pass_through_what_is_read():
         torch.testing.assert_close(slope[0], net[0].weight[i])
 
 
+def test_a_pass_may_add_to_layers_by_hand():
+    """Read with what was added, and what follows sees it; the next pass is clean again."""
+    net, x = users(), images(5, 6)
+    taps, n = Tapped(net, ["block", "fc1"]), {"block": torch.randn(5, 2, 4, 4), "fc1": torch.randn(5, 4)}
+    block = net.block(x) + n["block"]
+    fc1 = net.fc1(block.flatten(1)) + n["fc1"]
+    read = taps(x, n)
+    torch.testing.assert_close(read.layers["block"], block)
+    torch.testing.assert_close(read.layers["fc1"], fc1)
+    torch.testing.assert_close(read.output, net.fc2((fc1.relu() - 1).relu()))
+    torch.testing.assert_close(taps(x, {"fc1": n["fc1"]}).layers["block"], net.block(x))
+    assert torch.equal(taps(x).output, net(x))
+    with pytest.raises(UserError, match="'fc2', which is not read"):
+        taps(x, {"fc2": n["fc1"]})
+    with torch.autocast("cpu", torch.bfloat16):
+        assert taps(x, n).layers["fc1"].dtype == torch.bfloat16
+
+
+def test_what_is_added_batches_differentiates_and_compiles(compile_cheaply):
+    net = Tapped(users(), ["fc1"])
+    x, n = images(6, 6).view(3, 2, 1, 6, 6), torch.randn(3, 2, 4)
+
+    def value(n: Tensor, x: Tensor) -> Tensor:
+        return functional_call(net, {}, (x, {"fc1": n})).output.square().sum()
+
+    together = vmap(grad(value))(n, x)
+    alone = torch.stack([grad(value)(a, b) for a, b in zip(n, x, strict=True)])
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-6)
+    assert float(alone.abs().max()) > 0
+    torch.testing.assert_close(torch.compile(value, fullgraph=True)(n[0], x[0]), value(n[0], x[0]))
+    torch.testing.assert_close(torch.compile(net, fullgraph=True)(x[0], {"fc1": n[0]}), net(x[0], {"fc1": n[0]}))
+
+
 def test_taps_of_a_module_are_apart_and_go_away():
     net, x = users(), images(2, 6)
     state = set(net.state_dict())

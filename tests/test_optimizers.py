@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
-from energan.optimizers import SGD, Adam, Optimizer, RMSProp, Tree, linear_decay
+from energan.optimizers import SGD, Adam, Optimizer, Resting, RMSProp, Tree, linear_decay
 
 Reference = Callable[[list[Tensor]], torch.optim.Optimizer]
 DECAY = linear_decay(2, 8)
@@ -29,6 +29,10 @@ PAIRS: dict[str, tuple[Optimizer, Reference]] = {
     "rmsprop with all settings": (
         RMSProp(0.01, alpha=0.9, eps=1e-3, schedule=DECAY),
         lambda w: torch.optim.RMSprop(w, lr=0.01, alpha=0.9, eps=1e-3),
+    ),
+    "resting adam": (
+        Resting(Adam(0.01, weight_decay=0.1, schedule=DECAY)),
+        lambda w: torch.optim.Adam(w, lr=0.01, weight_decay=0.1),
     ),
 }
 pairs = pytest.mark.parametrize(("optimizer", "reference"), PAIRS.values(), ids=PAIRS)
@@ -138,6 +142,37 @@ def test_moments_of_many_models_do_not_share_memory():
             for m in tree.values():
                 assert m.shape[0] == 2
                 m.copy_(torch.ones_like(m))
+
+
+def test_a_step_without_gradients_is_none_for_who_may_rest():
+    """Neither by decay nor by what the moments hold; one gradient that is not 0 is enough to go on."""
+    optimizer = Resting(Adam(0.1, weight_decay=0.1))
+    w, moments = in_place(optimizer, weights(), 3)
+    before = {k: v.clone() for k, v in w.items()}, {n: {k: m.clone() for k, m in t.items()} for n, t in moments.items()}
+    none = {k: torch.zeros_like(v) for k, v in w.items()}
+    optimizer.step_(w, list(none.values()), moments, 1.0)
+    for after in ((w, moments), optimizer.step(w, none, moments, 1.0)):
+        for tree, old in ((after[0], before[0]), *((after[1][name], before[1][name]) for name in moments)):
+            assert all(torch.equal(tree[k], v) for k, v in old.items())
+    none["b"][2] = 1e-30
+    assert not torch.equal(optimizer.step(w, none, moments, 1.0)[0]["w"], w["w"])
+    optimizer.step_(w, list(none.values()), moments, 1.0)
+    assert not torch.equal(w["w"], before[0]["w"])
+
+
+def test_of_many_models_one_may_rest_while_another_learns():
+    optimizer = Resting(Adam(0.1))
+    many = {k: torch.stack([v, v]) for k, v in weights().items()}
+    moments = vmap(optimizer.init)(many)
+    on = torch.tensor([1.0, 0.0], dtype=torch.float64)
+
+    def step(w, moments, on):
+        return optimizer.step(w, {k: on * g for k, g in slope(w, 0).items()}, moments, 1.0)
+
+    after, moved = vmap(step)(many, moments, on)
+    for tree, old in ((after, many), *((moved[name], moments[name]) for name in moments)):
+        for k, v in old.items():
+            assert torch.equal(tree[k][1], v[1]) and not torch.equal(tree[k][0], v[0])
 
 
 def test_adam_first_step_by_hand():

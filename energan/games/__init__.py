@@ -6,6 +6,7 @@ from energan.game import Game
 from energan.games.autoencoder import autoencoder
 from energan.games.began import began
 from energan.games.classifier import classifier
+from energan.games.dgn_am import dgn_am
 from energan.games.ebgan import ebgan, ebgan_pt
 from energan.games.ebgan_ln import ebgan_ln
 from energan.games.energy_distance import energy_distance
@@ -18,6 +19,7 @@ from energan.games.improved_gan_ssl import improved_gan_ssl
 from energan.games.ladder import ladder
 from energan.games.latent_discriminators import latent_discriminators
 from energan.games.lsgan import lsgan
+from energan.games.ppgn import joint_ppgn_h, noiseless_joint_ppgn_h, ppgn_h, ppgn_x
 from energan.games.r3gan import r3gan
 from energan.games.sgan import sgan
 from energan.games.sinkhorn import sinkhorn
@@ -29,6 +31,7 @@ GAMES: dict[str, Callable[..., Game]] = {
     "autoencoder": autoencoder,
     "began": began,
     "classifier": classifier,
+    "dgn-am": dgn_am,
     "ebgan": ebgan,
     "ebgan-pt": ebgan_pt,
     "ebgan-ln": ebgan_ln,
@@ -42,6 +45,10 @@ GAMES: dict[str, Callable[..., Game]] = {
     "ladder": ladder,
     "latent-discriminators": latent_discriminators,
     "lsgan": lsgan,
+    "ppgn-x": ppgn_x,
+    "ppgn-h": ppgn_h,
+    "joint-ppgn-h": joint_ppgn_h,
+    "noiseless-joint-ppgn-h": noiseless_joint_ppgn_h,
     "r3gan": r3gan,
     "sgan": sgan,
     "sinkhorn": sinkhorn,

@@ -9,6 +9,8 @@ x (n, ...) in [-1, 1]; z (n, d) ~ U(-1, 1); the net D returns (reconstruction, c
 k (gamma L(x) - L(G(z))) by gradient steps of `rate`, projected onto [0, 1]. One turn, in which D, G and k move at once.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -19,9 +21,9 @@ from energan.terms.energy import absolute
 
 
 class Balance(nn.Module):
-    """A number that learns: k() is k, ()."""
+    """A number that learns, or several: k() is k, in the shape of its start."""
 
-    def __init__(self, start: float) -> None:
+    def __init__(self, start: float | Sequence[float]) -> None:
         super().__init__()
         self.k = nn.Parameter(torch.tensor(start))
 

@@ -103,7 +103,7 @@ class Discriminator(nn.Module):
 class Bounds(nn.Module):
     """The lowest and the highest code of each unit, (2, *shape): 0 and, once `measure`d, mean + 3 standard deviations.
 
-    Of codes behind a ReLU (Nguyen et al. 2016, arXiv:1605.09304, section 4.1); before, the highest are infinite.
+    DGN-AM's, for codes behind a ReLU. Before, the highest are infinite.
     """
 
     held: Tensor

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from energan.errors import UserError
 
-
 NOTHING: Mapping[str, Tensor] = {}
 
 

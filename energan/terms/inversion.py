@@ -10,10 +10,7 @@ from energan.terms.energy import energy
 
 
 def half_square(x: Float[Tensor, " n *d"], target: Float[Tensor, " n *d"]) -> Float[Tensor, ""]:
-    """1/2 ||x - target||^2, summed over a sample, averaged over samples: Caffe's Euclidean loss.
-
-    ValueError for different shapes.
-    """
+    """1/2 ||x - target||^2, summed over a sample, averaged over samples: Caffe's Euclidean loss."""
     return energy(target, x, "ssq").mean() / 2
 
 

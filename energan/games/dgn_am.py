@@ -1,0 +1,122 @@
+"""DGN-AM: a generator that inverts a classifier, and codes that excite its units.  Nguyen et al. 2016, 1605.09304;
+G as DeePSiM trains it, Dosovitskiy & Brox 2016, arXiv:1602.02644.
+
+    h = E_h(x),  x^ = G(h)                                      E frozen; E_1 its features, the comparator's layer
+    L_G = w_x 1/2 ||x^ - x||^2 + w_1 1/2 ||E_1(x^) - E_1(x)||^2 - w_a log D(x^)
+    L_D = - w_a (log D(x) + log(1 - D(x^)))
+    r   = L_D / (- w_a log D(x^))       D rests from r < .1 until r > .5, G from r > 10 until r < .1
+
+x (n, ...) in [-1, 1]; h (n, d) comes with the data, for E is frozen; squares are summed over a sample, all is averaged
+over samples; D gives the logit of being real, of images or, `paired`, of images with the codes that G had. The authors'
+images are of 0 to 255 less their mean: ours are 127.5 times smaller, so their w_x = 2e-6 is here 2e-6 127.5^2. Features
+are in E's own unit, whatever that is.
+
+The rule is that of KamitaniLab/End2EndDeepImageReconstruction. It is a player, `gate`, of two weights in {0, 1} that
+the losses of D and G are multiplied by; a step of rate 1 lands on their new values. Whoever rests keeps weights
+and moments. One turn: D, G and gate move at once on one batch, where the authors' G meets the D that has just learned.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from energan.game import Batch, Chain, Codes, Game, Logs, Move, Noise, Player, Players
+from energan.games.began import Balance
+from energan.nets.ppgn import GREY
+from energan.noise import normal
+from energan.optimizers import SGD, Adam, Optimizer, Resting
+from energan.terms import adversarial
+from energan.terms.inversion import half_square, resting
+
+
+class DeePSiM(NamedTuple):
+    """The losses' weights, w_x in the authors' unit, and the ratios at which D and G rest."""
+
+    image: float = 2e-6
+    feature: float = 0.01
+    adversarial: float = 100.0
+    pause_D: float = 0.1
+    resume_D: float = 0.5
+    pause_G: float = 10.0
+
+
+class Wiring(NamedTuple):
+    """Layers of E for the code and the features; whether D sees codes; where G gets its codes, if not from the data."""
+
+    code: str
+    features: str
+    paired: bool = False
+    corrupted: "Callable[[Players, Batch, Wiring], Tensor] | None" = None
+
+    def judged(self, p: Players, x: Tensor, h: Tensor) -> Tensor:
+        return p.D(x, h) if self.paired else p.D(x)
+
+
+def discriminator_loss(p: Players, b: Batch, wiring: Wiring) -> tuple[Tensor, Logs]:
+    h = wiring.corrupted(p, b, wiring) if wiring.corrupted else b.h
+    real, fake = wiring.judged(p, b.x, h), wiring.judged(p, p.G(h).detach(), h)
+    told, fooled = adversarial.discriminator(real, fake), adversarial.non_saturating(fake)
+    on = p.gate()
+    then = resting(on, told / fooled, b.pause_D, b.resume_D, b.pause_G)
+    # two players in one objective: the gate's slope is on - then, D's that of its loss
+    loss = on[0].detach() * b.adversarial * told + (on * (on - then).detach()).sum()
+    shown = {"D(x)": adversarial.probability(real).mean(), "D(G(z))": adversarial.probability(fake).mean()}
+    return loss, {**shown, "D learns": on[0], "G learns": on[1]}
+
+
+def generator_loss(p: Players, b: Batch, wiring: Wiring) -> tuple[Tensor, Logs]:
+    real = p.E(b.x).layers
+    h = wiring.corrupted(p, b, wiring) if wiring.corrupted else b.h
+    fake = p.G(h)
+    read = p.E(fake).layers
+    terms = {
+        "L_img": b.image * half_square(fake, b.x),
+        "L_h1": b.feature * half_square(read[wiring.features], real[wiring.features]),
+        "L_GAN": b.adversarial * adversarial.non_saturating(wiring.judged(p, fake, h)),
+    }
+    if wiring.corrupted:
+        terms["L_h"] = b.code * half_square(read[wiring.code], real[wiring.code])
+    loss = sum(terms.values(), start=terms["L_img"].new_zeros(()))
+    return p.gate()[1].detach() * loss, terms
+
+
+WIRING, WEIGHTS, ADAM = Wiring("h", "conv3"), DeePSiM(), Adam(2e-4, weight_decay=4e-4)
+CHAIN = Chain(eps1=0, eps2=1, eps3=0, rate=8, last_rate=1e-10, normalise=True, gradient="activation", decay=0.99)
+
+
+def dgn_am(
+    E: nn.Module, G: nn.Module, D: nn.Module, h: int | Noise, *, wiring: Wiring = WIRING, weights: DeePSiM = WEIGHTS,
+    bounds: nn.Module | None = None, optimizer_G: Optimizer = ADAM, optimizer_D: Optimizer = ADAM,
+) -> Game:  # fmt: skip
+    """DGN-AM. E is frozen and returns nets.taps.Read of logits, with the layers of `wiring`.
+
+    h: dimensions of the code, or the start codes' Noise. bounds: () -> the lowest and highest codes, (2, *h), such as
+    nets.ppgn.Bounds once measured; without it chains are not held.
+    """
+    of_D = Move(partial(discriminator_loss, wiring=wiring), min=("D", "gate"))
+    of_G = Move(partial(generator_loss, wiring=wiring), min=("G",))
+    return Game(
+        players={
+            "E": Player(E),
+            "G": Player(G, Resting(optimizer_G)),
+            "D": Player(D, Resting(optimizer_D)),
+            "gate": Player(Balance((1.0, 1.0)), SGD(1.0)),
+            **({"bounds": Player(bounds)} if bounds else {}),
+        },
+        turns={"all": (of_D, of_G)},
+        order=lambda t: ("all",),
+        noise={},
+        numbers={**weights._asdict(), "image": weights.image * GREY**2},
+        sample=None,
+        codes=Codes(
+            encode=lambda p, b: p.E(b.x).layers[wiring.code],
+            decode=lambda p, b: p.G(b.h),
+            prior=None,
+            logits=lambda p, b: p.E(b.x).output,
+            start=normal(h) if isinstance(h, int) else h,
+            chain=CHAIN,
+            bounds=(lambda p, b: p.bounds()) if bounds else None,
+        ),
+    )
