@@ -25,6 +25,20 @@ def same_random_numbers() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def encoders_at_once() -> Iterator[None]:
+    """Runs that invert the house's encoder do not train it first: it stays as it was initialised."""
+    from energan import encoders
+
+    def untrained(data: str, classes: int, net: str = "thesis") -> torch.nn.Module:
+        with seeded(0):
+            return encoders.NETS[net](classes)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encoders, "trained", untrained)
+        yield
+
+
 @pytest.fixture
 def generator() -> torch.Generator:
     """A generator of the test's own, seed 0."""

@@ -47,6 +47,8 @@ SMALL: dict[str, dict[str, Any]] = {
         "size_g": 8,
         "switch": 0.5,
     },
+    "encoder-mnist": {"data": "digits"},
+    "sgan-mnist": {"data": "digits", "width": 2, "z": 8, "entropy": 5.0},
     "improved-gan-mnist": {"data": "digits", "size": 8, "labels": 20, "hidden": [16, 8], "z": 8, "size_g": 8},
 }
 COMMON = {"steps": 8, "every": 3, "batch": 8, "precision": "fp32", "device": "cpu"}

@@ -32,10 +32,11 @@ SHAPES = {"ebgan-pt-64": (3, 64, 64), "dcgan-64": (3, 64, 64), "wgan-gp-stacked"
     (1, 28, 28),
 )  # the others: (1, 32, 32)
 CLASSIFIERS = ("ladder-mnist", "ebgan-ln-mnist", "improved-gan-mnist")  # small ones see 8 x 8 digits as they are
-SHAPES |= dict.fromkeys(CLASSIFIERS, (1, 8, 8))
+SHAPES |= {**dict.fromkeys(CLASSIFIERS, (1, 8, 8)), "sgan-mnist": (1, 28, 28)}
 ALONE = ("gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist")  # generators without a critic
 PLAYERS = {"wgan-mnist": "Gf", "wgan-gp-mnist": "Gf", "wgan-gp-stacked": "Gf", "fgan-mnist": "GV", "began-mnist": "GDk"}
-PLAYERS |= {**dict.fromkeys(ALONE, "G"), "ladder-mnist": "D"}  # the others: G and D
+PLAYERS |= {**dict.fromkeys(ALONE, "G"), "ladder-mnist": "D"}
+PLAYERS |= {"sgan-mnist": ("E_0", "E_1", "G_1", "G_0", "D_1", "D_0")}  # the others: G and D
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -44,7 +45,7 @@ def test_a_recipe_builds_with_its_defaults(recipe: str) -> None:
     run = RECIPES[recipe](**given)
     assert run.source == given.get("data", "stacked-mnist" if recipe.endswith("stacked") else "mnist")
     assert set(run.game.players) == set(PLAYERS.get(recipe, "GD")) and run.steps >= 1000 and run.every <= run.steps
-    assert (run.game.energy is None) == (recipe in (*ALONE, "ladder-mnist", "ebgan-ln-mnist"))
+    assert (run.game.energy is None) == (recipe in (*ALONE, "ladder-mnist", "ebgan-ln-mnist", "sgan-mnist"))
     assert (run.game.logits is not None) == (recipe in CLASSIFIERS)
     assert run.precision in ("bf16", "fp32") and run.device in ("cpu", "cuda") and not run.compile
 
@@ -83,6 +84,8 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     **dict.fromkeys(("average", "smoothing"), ((-0.1, 1.0), "must be 0 or above and below 1")),
     **dict.fromkeys(("beta1", "beta2", "dropout_d"), ((1.0,), "must be 0 or above and below 1")),
     **dict.fromkeys(("pt", "penalty", "warm_steps", "rate"), ((-1,), "must be 0 or above")),
+    **dict.fromkeys(("condition", "entropy"), ((-1,), "must be 0 or above")),
+    "joint_from": ((-0.1, 1.1, NAN), ""),
     "gamma": ((-0.1, NAN), "must be "),
     "decay": ((-0.1, 1.1, NAN), ""),
     "layers_d": ((1,), "must be 2 or more, got 1"),

@@ -42,6 +42,8 @@ def copy(run: Path, tmp_path: Path) -> Path:
 
 def rates(optimizer: Any, t: int) -> tuple[Any, float]:
     """An optimizer's settings, and what its schedule (a function, so never equal to another) says at step t."""
+    if optimizer is None:  # of a frozen player
+        return None, 0.0
     return optimizer._replace(schedule=None), optimizer.schedule(t) if optimizer.schedule else 1.0
 
 

@@ -8,10 +8,10 @@ G_0: (h_1, z_0) -> x^, each level with a discriminator of its own. With h_0 = x,
     L_cond = - E log E_1(h^_1)_y  for i = 1,   E |E_0(x^) - h_1|^2 / units  for i = 0
     L_ent = E |Q_i(h^_i) - z_i|^2 / units
 
-Q_i, most of which is D_i's, is descended by both: -L_ent bounds H(h^_i | h_{i+1}) from below, without which G_i may
-ignore z_i. Independent training: G_0 gets h_1 = E_0(x). Joint: it gets h_1 = h^_1 = G_1(y, z_1), which is then L_cond's
-target too. L_G0 moves G_0 alone: in the authors' MNIST code each generator has its own loss only, and the target h^_1 is
-a constant to it (their CIFAR code gives G_1 .01 L_G0 besides).
+Q_i, most of which is D_i's, is descended by both: the smaller L_ent, the larger a lower bound of H(h^_i | h_{i+1});
+without it G_i may ignore z_i. Independent training: G_0 gets h_1 = E_0(x). Joint: it gets h^_1 = G_1(y, z_1), and so
+does L_cond. L_G0 moves G_0 alone: in the authors' MNIST code each generator has its own loss only, to which what G_0
+was given is a constant (their CIFAR code adds .01 L_G0 to G_1's).
 
 x (n, ...) in [-1, 1]; y (n, classes) one-hot, the labels of x; z_i (n, d) ~ U(0, 1); D_i returns nets.sgan.Judged.
 Per step a turn of both D_i and one of both G_i, each on a fresh batch; the code's two see the same one.

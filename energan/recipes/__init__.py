@@ -15,6 +15,7 @@ from energan.recipes.ladders import ebgan_ln_mnist, ladder_mnist
 from energan.recipes.latent import latent_discriminators_mnist
 from energan.recipes.matching import energy_distance_mnist, gmmn_mnist, sinkhorn_mnist
 from energan.recipes.mnist import ebgan_mnist, ebgan_pt_mnist, gan_mnist
+from energan.recipes.stacked import sgan_mnist
 from energan.recipes.wasserstein import wgan_gp_mnist, wgan_gp_stacked, wgan_mnist
 from energan.recipes.yardsticks import hinge_mnist, lsgan_mnist, r3gan_mnist
 
@@ -44,6 +45,7 @@ RECIPES: dict[str, "Callable[..., Run]"] = {
     "improved-gan-mnist": improved_gan_mnist,
     "encoder-mnist": encoder_mnist,
     "latent-discriminators-mnist": latent_discriminators_mnist,
+    "sgan-mnist": sgan_mnist,
     "ebgan-pt-64": ebgan_pt_64,
     "dcgan-64": dcgan_64,
 }

@@ -1,7 +1,7 @@
 """Classifiers of all their labels: what plug and play inverts, and what steers it."""
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from energan.errors import UserError
 from energan.recipes.common import Precision, at_least, positive, run, share, usable_seed
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def encoder_mnist(
     *,
     data: str = "mnist",
+    net: Literal["thesis", "sgan"] = "thesis",
     merge: str = "",
     labels_csv: str = "",
     test: str = "",
@@ -31,9 +32,10 @@ def encoder_mnist(
     device: str = "auto",
     compile: bool = False,
 ) -> "Run":
-    """The classifier whose codes plug and play inverts: a convolutional net of 7 x 7 kernels, on all labels.
+    """The classifier whose codes plug and play inverts: a convolutional net, on all labels.
 
     Args:
+        net: The thesis' net, of 7 x 7 kernels, or that of stacked GANs, of 5 x 5.
         merge: Classes that are put together, such as odd=1+3+5+7+9,even=0+2+4+6+8; empty for the images' own.
         classes: Classes of the images, before --merge.
         steps: Training steps; the default is the thesis' five epochs of MNIST.
@@ -41,8 +43,8 @@ def encoder_mnist(
         lr: SGD's learning rate.
         momentum: SGD's momentum.
     """
+    from energan.encoders import NETS
     from energan.games import GAMES
-    from energan.nets.latent_discriminators import Encoder
     from energan.noise import seeded
     from energan.optimizers import SGD
 
@@ -52,8 +54,8 @@ def encoder_mnist(
     share(momentum=momentum)
     usable_seed(seed)
     with seeded(seed):
-        E = Encoder(len(groups) or classes)
-    prepare = partial(_labelled, labels_csv=labels_csv, classes=classes, groups=groups)
+        E = NETS[net](len(groups) or classes)
+    prepare = partial(labelled, labels_csv=labels_csv, classes=classes, groups=groups)
     return run(
         GAMES["classifier"](E, optimizer_E=SGD(lr, momentum)), "classifier", data, prepare, steps=steps, batch=batch,
         seed=seed, every=every, average=0.0, network="", precision=precision, device=device, compile=compile,
@@ -72,9 +74,10 @@ def _groups(merge: str) -> dict[str, tuple[str, ...]]:
     return groups
 
 
-def _labelled(
-    source: str, split: str, *, labels_csv: str, classes: int, groups: dict[str, tuple[str, ...]]
+def labelled(
+    source: str, split: str, *, classes: int, labels_csv: str = "", groups: "dict[str, tuple[str, ...]] | None" = None
 ) -> "Images":
+    """28 x 28 grey images of so many classes, put together as `groups` says. UserError for another number of them."""
     from energan.data.labels import merged
 
     data = labelled_images(source, split, labels_csv=labels_csv, size=28, channels=1)
