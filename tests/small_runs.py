@@ -47,7 +47,16 @@ SMALL: dict[str, dict[str, Any]] = {
         "size_g": 8,
         "switch": 0.5,
     },
-    "encoder-mnist": {"data": "digits"},
+    "encoder-mnist": {"data": "digits", "net": "sgan"},
+    "latent-discriminators-mnist": {
+        "data": "digits",
+        "module": "tiny_encoder:Net",
+        "width": 2,
+        "critic_steps": 2,
+        "warm_steps": 0,
+        "chain_steps": 2,
+        "average": 0.9,
+    },
     "sgan-mnist": {"data": "digits", "width": 2, "z": 8, "entropy": 5.0},
     "improved-gan-mnist": {"data": "digits", "size": 8, "labels": 20, "hidden": [16, 8], "z": 8, "size_g": 8},
 }
