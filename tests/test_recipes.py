@@ -32,11 +32,14 @@ SHAPES = {"ebgan-pt-64": (3, 64, 64), "dcgan-64": (3, 64, 64), "wgan-gp-stacked"
     (1, 28, 28),
 )  # the others: (1, 32, 32)
 CLASSIFIERS = ("ladder-mnist", "ebgan-ln-mnist", "improved-gan-mnist")  # small ones see 8 x 8 digits as they are
-SHAPES |= {**dict.fromkeys(CLASSIFIERS, (1, 8, 8)), "sgan-mnist": (1, 28, 28)}
+CODED = ("latent-discriminators-mnist",)  # drawn by chains
+SHAPES |= dict.fromkeys(CLASSIFIERS, (1, 8, 8)) | dict.fromkeys(("encoder-mnist", "sgan-mnist", *CODED), (1, 28, 28))
 ALONE = ("gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist")  # generators without a critic
 PLAYERS = {"wgan-mnist": "Gf", "wgan-gp-mnist": "Gf", "wgan-gp-stacked": "Gf", "fgan-mnist": "GV", "began-mnist": "GDk"}
 PLAYERS |= {**dict.fromkeys(ALONE, "G"), "ladder-mnist": "D"}
-PLAYERS |= {"sgan-mnist": ("E_0", "E_1", "G_1", "G_0", "D_1", "D_0")}  # the others: G and D
+PLAYERS |= {"sgan-mnist": ("E_0", "E_1", "G_1", "G_0", "D_1", "D_0"), "encoder-mnist": "E"}
+PLAYERS |= {"latent-discriminators-mnist": ("E", "S", "G", "D_x", "D_h")}  # the others: G and D
+WITHOUT_ENERGY = (*ALONE, *CODED, "ladder-mnist", "ebgan-ln-mnist", "encoder-mnist", "sgan-mnist")
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -45,8 +48,9 @@ def test_a_recipe_builds_with_its_defaults(recipe: str) -> None:
     run = RECIPES[recipe](**given)
     assert run.source == given.get("data", "stacked-mnist" if recipe.endswith("stacked") else "mnist")
     assert set(run.game.players) == set(PLAYERS.get(recipe, "GD")) and run.steps >= 1000 and run.every <= run.steps
-    assert (run.game.energy is None) == (recipe in (*ALONE, "ladder-mnist", "ebgan-ln-mnist", "sgan-mnist"))
-    assert (run.game.logits is not None) == (recipe in CLASSIFIERS)
+    assert (run.game.energy is None) == (recipe in WITHOUT_ENERGY)
+    assert (run.game.logits is not None) == (recipe in (*CLASSIFIERS, "encoder-mnist"))
+    assert (run.game.codes is not None) == (run.initialise is not None and run.coded is not None) == (recipe in CODED)
     assert run.precision in ("bf16", "fp32") and run.device in ("cpu", "cuda") and not run.compile
 
 
@@ -64,7 +68,7 @@ def test_every_flag_has_a_default_and_a_sentence(recipe: str) -> None:
     told = dict(re.findall(r"^ {8}(\w+): (.+)$", inspect.getdoc(make).replace("\n    ", "\n        "), re.M))
     parameters = inspect.signature(make).parameters
     assert list(told) == list(parameters)
-    lower = (*parameters, "m", "l2", "cpu,", "bf16", "mnist,", "stacked-mnist,", "3", "0")
+    lower = (*parameters, "m", "l2", "cpu,", "bf16", "mnist,", "stacked-mnist,", "3", "0", "my.module:Net,")
     assert all(text[0].isupper() or text.split()[0] in lower for text in told.values())
     for name, parameter in parameters.items():
         assert name == "data" or parameter.default is not parameter.empty
@@ -84,6 +88,8 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     **dict.fromkeys(("average", "smoothing"), ((-0.1, 1.0), "must be 0 or above and below 1")),
     **dict.fromkeys(("beta1", "beta2", "dropout_d"), ((1.0,), "must be 0 or above and below 1")),
     **dict.fromkeys(("pt", "penalty", "warm_steps", "rate"), ((-1,), "must be 0 or above")),
+    **dict.fromkeys(("image_loss", "code_loss", "feature_loss", "adversarial"), ((-1, NAN), "must be 0 or above")),
+    "chain_steps": ((0,), "must be 1 or more"),
     **dict.fromkeys(("condition", "entropy"), ((-1,), "must be 0 or above")),
     "joint_from": ((-0.1, 1.1, NAN), ""),
     "gamma": ((-0.1, NAN), "must be "),
