@@ -91,11 +91,12 @@ def latent_discriminators_mnist(
     from energan.noise import normal, seeded
     from energan.optimizers import Adam
 
-    at_least(1, width=width, critic_steps=critic_steps, chain_steps=chain_steps)
+    at_least(1, critic_steps=critic_steps, chain_steps=chain_steps)
+    at_least(2, classes=classes)
     not_negative(
         image_loss=image_loss, code_loss=code_loss, adversarial=adversarial, penalty=penalty, warm_steps=warm_steps
     )
-    positive(lr=lr)
+    positive(width=width, lr=lr)
     share(beta1=beta1, beta2=beta2)
     usable_seed(seed)
     six = SIX[variant]
