@@ -74,7 +74,7 @@ def trained(data: str, classes: int, net: str = "thesis", recipe: str = "encoder
     if runs.read(folder)["status"]["state"] != "finished":
         warn(f"training the encoder of {images.name} first, once and for all (kept in {folder})")
         if train(run, folder, images) == "stopped":
-            raise UserError("stopped and saved; the same command goes on with its encoder")
+            raise UserError("its encoder is stopped and saved; `energan resume` of this run goes on with it")
     return of_run(folder)
 
 
@@ -108,7 +108,7 @@ def tapped(
 @torch.no_grad()
 def codes(data: Images, E: Tapped, layer: str, precision: str) -> Float[Tensor, " n *d"]:
     """What a layer of E says of each image, as it says it of generated ones in that precision; kept in the cache."""
-    digest = hashlib.sha256(f"{data.sha256} {layer} {precision} {E.module}".encode())
+    digest = hashlib.sha256(f"{data.sha256} {tuple(data.images.shape)} {layer} {precision} {E.module}".encode())
     for w in E.state_dict().values():
         digest.update(w.contiguous().cpu().numpy().tobytes())
     path = cache_dir() / "codes" / f"{digest.hexdigest()[:32]}.safetensors"
