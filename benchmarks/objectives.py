@@ -4,10 +4,10 @@
 
 Each game of energan.games has a row, the classifiers from few labels in benchmarks.few_labels: a step by
 energan.play.One against the same step in plain PyTorch, on one pair of nets: DCGAN's generator and a critic without
-batch norm (for energies, EBGAN's auto-encoder), width 32, on 64 images of 32 x 32. Both sides start from the same
-weights, see the same batches and the same noise; a test holds them to the same updates. By hand means what one writes
-for speed: fused optimizers, no graph of G where D learns, D frozen where G does, every output computed once. They step
-alternately (A B, B A, ...); the ratio is the median over the pairs.
+batch norm (for energies, EBGAN's auto-encoder), width 32, on 64 images of 32 x 32 (SGAN: its authors' six, 28 x 28).
+Both sides start from the same weights, see the same batches and the same noise; a test holds them to the same updates.
+By hand means what one writes for speed: fused optimizers, no graph of G where D learns, D frozen where G does, every
+output computed once. They step alternately (A B, B A, ...); the ratio is the median over the pairs.
 
 A step is what the game's order says: f-GAN's, BEGAN's and unrolled GAN's (K = 5) is one turn of all players, WGAN's and
 WGAN-GP's five turns of the critic and one of G (without WGAN's long first ones).
@@ -24,19 +24,19 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.functional import relu, softplus
+from torch.nn.functional import cross_entropy, mse_loss, one_hot, relu, softplus
 
 from benchmarks.engine import alternate, batches, machine, table
 from energan.game import Game, Source
 from energan.games import GAMES
-from energan.nets import autoencoder, dcgan, wgan_gp
+from energan.nets import autoencoder, dcgan, sgan, wgan_gp
 from energan.noise import seeded
 from energan.optimizers import Adam, RMSProp
 from energan.play import One
 
 Z, WIDTH, BATCH, SIZE = 64, 32, 64, (1, 32, 32)
 LR, BETA1, RATE, CLIP, CRITIC_STEPS, K = 2e-4, 0.5, 5e-5, 0.01, 5, 5
-MARGIN, PT, PENALTY, GAMMA, BALANCE, STEP = 10.0, 0.1, 10.0, 1.0, 0.5, 1e-3
+MARGIN, PT, PENALTY, GAMMA, BALANCE, STEP, ENTROPY = 10.0, 0.1, 10.0, 1.0, 0.5, 1e-3, 10.0
 WIDTHS, EPSILON, ITERATIONS = (4.0, 10.0, 20.0, 40.0, 80.0, 160.0), 10.0, 20
 
 
@@ -44,22 +44,23 @@ class Hand:
     """The nets, optimizers and random numbers of a loop by hand."""
 
     def __init__(self, game: Game, source: Source, precision: str) -> None:
-        nets = [player.net.to(memory_format=torch.channels_last) for player in game.players.values()]  # type: ignore[call-overload]
-        self.G = nets[0]
-        self.D = nets[min(1, len(nets) - 1)]
-        self.of_G, self.of_D = (_optimizer(net, "f" in game.players and not game.numbers) for net in (self.G, self.D))
+        self.nets = {k: player.net.to(memory_format=torch.channels_last) for k, player in game.players.items()}  # type: ignore[call-overload]
+        rmsprop = "f" in game.players and not game.numbers
+        self.of = {k: _optimizer(self.nets[k], rmsprop) for k, player in game.players.items() if player.optimizer}
+        first, second = [*self.of, *self.of][:2]
+        self.G, self.D, self.of_G, self.of_D = self.nets[first], self.nets[second], self.of[first], self.of[second]
         self.source, self.noise, self.draws = source, game.noise, 0
         self.generator = torch.Generator().manual_seed(0)
         self.autocast = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16")
         self.k = 0.0  # BEGAN's
 
     def batch(self) -> tuple[Tensor, ...]:
-        """x and the game's noise; and a number drawn in vain, because the engine draws one for its layers."""
-        x = self.source(self.draws)["x"]
+        """x, any y, the game's noise; and a number drawn in vain, because the engine draws one for its layers."""
+        data = self.source(self.draws)
         self.draws += 1
-        noise = [draw(self.generator, len(x)) for draw in self.noise.values()]
+        noise = [draw(self.generator, len(data["x"])) for draw in self.noise.values()]
         torch.randint(2**31, (), generator=self.generator)
-        return x, *noise
+        return *data.values(), *noise
 
 
 def _optimizer(net: nn.Module, rmsprop: bool) -> torch.optim.Optimizer:
@@ -308,6 +309,47 @@ def unrolled(h: Hand) -> None:
     h.of_G.step()
 
 
+def stacked(h: Hand) -> None:
+    """SGAN, joint: both discriminators, then both generators."""
+    E_0, E_1, G_1, G_0, D_1, D_0 = h.nets.values()
+
+    def judged(D: nn.Module, x: Tensor, fake: Tensor, z: Tensor) -> Tensor:
+        real, unreal = D(x), D(fake)
+        verdict = softplus(-real.logits.float()).mean() + softplus(unreal.logits.float()).mean()
+        return verdict / 2 + ENTROPY * mse_loss(unreal.z.float(), z)
+
+    def fooled(D: nn.Module, fake: Tensor, z: Tensor) -> Tensor:
+        unreal = D(fake)
+        return softplus(-unreal.logits.float()).mean() + ENTROPY * mse_loss(unreal.z.float(), z)
+
+    def together(letters: tuple[str, str], loss: Tensor) -> None:
+        for letter in letters:
+            h.of[letter].zero_grad(set_to_none=True)
+        loss.backward()
+        for letter in letters:
+            h.of[letter].step()
+
+    x, y, _, z_1, z_0 = h.batch()
+    for D in (D_1, D_0):
+        D.requires_grad_(True)
+    with h.autocast:
+        with torch.no_grad():
+            h_1, fake_1 = E_0(x), G_1(y, z_1)
+            fake_0 = G_0(fake_1, z_0)
+        loss = judged(D_1, h_1, fake_1, z_1) + judged(D_0, x, fake_0, z_0)
+    together(("D_1", "D_0"), loss)
+    for D in (D_1, D_0):
+        D.requires_grad_(False)
+    x, y, _, z_1, z_0 = h.batch()
+    with h.autocast:
+        fake_1 = G_1(y, z_1)
+        given = fake_1.detach()
+        fake_0 = G_0(given, z_0)
+        loss_1 = fooled(D_1, fake_1, z_1) + cross_entropy(E_1(fake_1).float(), y)
+        loss_0 = fooled(D_0, fake_0, z_0) + mse_loss(E_0(fake_0).float(), given.float())
+    together(("G_1", "G_0"), loss_1 + loss_0)
+
+
 def reconstruct(h: Hand) -> None:
     (x,) = h.batch()
     with h.autocast:
@@ -318,13 +360,27 @@ def reconstruct(h: Hand) -> None:
 # ---- the rows ----
 
 
+def _of_sgan() -> Game:
+    """The authors' nets, on digits' 28 x 28 pixels."""
+    with seeded(0):
+        E = sgan.Encoder().requires_grad_(False)
+        G = (sgan.FeatureGenerator(z=Z), sgan.ImageGenerator(z=Z, width=WIDTH))
+        D = (sgan.feature_discriminator(z=Z), sgan.image_discriminator(z=Z, width=WIDTH))
+    rates = {"optimizer_G": Adam(LR, BETA1), "optimizer_D": Adam(LR, BETA1)}
+    return GAMES["sgan"](E.E_0, E.E_1, *G, *D, Z, 10, entropy=ENTROPY, **rates)
+
+
 class Row(NamedTuple):
-    """A game's settings, the letter and the net of its other player (or none), and its step by hand."""
+    """A game's settings, the letter and the net of its other player (or none), and its step by hand.
+
+    whole: the game, where it has other players; it gets labelled images of 28 x 28.
+    """
 
     step: Callable[[Hand], None]
     letter: str = "D"
     autoencoder: bool = False
     settings: Mapping[str, Any] = MappingProxyType({})
+    whole: Callable[[], Game] | None = None
 
 
 def turns(of_D: Loss, of_G: Loss, **settings: Any) -> Callable[[Hand], None]:
@@ -344,6 +400,7 @@ ROWS = {
     "hinge": Row(turns(hinge_D, critic_G)),
     "lsgan": Row(turns(least_squares_D, least_squares_G)),
     "r3gan": Row(turns(r3gan_D, r3gan_G), settings={"gamma": GAMMA}),
+    "sgan": Row(stacked, whole=_of_sgan),
     "sinkhorn": Row(partial(alone, loss=sinkhorn), "", settings={"epsilon": EPSILON, "iterations": ITERATIONS}),
     "unrolled": Row(unrolled, settings={"steps": K}),
     "wgan": Row(
@@ -360,6 +417,8 @@ ROWS = {
 def game(name: str) -> Game:
     """The game on new nets, always from the same weights."""
     row = ROWS[name]
+    if row.whole:
+        return row.whole()
     with seeded(0):
         nets: dict[str, nn.Module] = {"G": dcgan.Generator(Z, channels=1, size=32, width=WIDTH)}
         if row.autoencoder:
@@ -372,9 +431,16 @@ def game(name: str) -> Game:
     return GAMES[name](**nets, z=Z, **{f"optimizer_{letter}": rate for letter in nets}, **row.settings)
 
 
+def labelled() -> Source:
+    """Batches of noise, 28 x 28, with labels at random."""
+    x = batches((1, 28, 28), BATCH)
+    y = one_hot(torch.randint(10, (BATCH,), generator=torch.Generator().manual_seed(0)), 10).float()
+    return lambda k: {**x(k), "y": y}
+
+
 def sides(name: str, precision: str) -> tuple[One, Hand]:
     """The two that take the same steps."""
-    source = batches(SIZE, BATCH)
+    source = labelled() if ROWS[name].whole else batches(SIZE, BATCH)
     return One(game(name), source, precision=precision), Hand(game(name), source, precision)
 
 

@@ -26,8 +26,8 @@ def test_both_sides_make_the_same_updates(name: str) -> None:
         one.step()
         objectives.ROWS[name].step(hand)
     before = objectives.game(name).players
-    for letter, by_hand in zip([k for k in before if k != "k"], dict.fromkeys((hand.G, hand.D)), strict=True):
-        ours, theirs = (moved(net, before[letter].net) for net in (one.nets[letter], by_hand))
+    for letter in hand.of.keys() - {"k"}:
+        ours, theirs = (moved(net, before[letter].net) for net in (one.nets[letter], hand.nets[letter]))
         assert float(theirs.abs().max()) > 0
         torch.testing.assert_close(ours, theirs, rtol=0, atol=0.02 * float(theirs.abs().max()))
     if name == "began":
