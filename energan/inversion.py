@@ -11,6 +11,7 @@ from energan.chains import Trace
 from energan.data import Images
 from energan.data.images import to_bytes, to_unit
 from energan.data.progress import counted
+from energan.files import write_json
 from energan.metrics.classifier import mnist_classifier
 from energan.metrics.networks import Description
 from energan.model import CHUNK, Model
@@ -85,7 +86,8 @@ def measure(
     folder: Path, model: Model, test: Images, *, network: str, real: Description | None, seed: int, precision: str,
     show: bool,
 ) -> tuple[UInt8[Tensor, "n c h w"], dict[str, float]]:  # fmt: skip
-    """Reconstructions of the test images, EACH chains for each class; writes reconstructions.png, classes.png, path.png.
+    """Reconstructions of the test images, EACH chains for each class; writes reconstructions.png, classes.png, path.png
+    and chains.json, which says how these sheets are laid out.
 
     Returns the chains' images, and what was measured of them and of the reconstructions.
     """
@@ -106,6 +108,15 @@ def measure(
     assert trace.images is not None
     path = to_bytes(trace.images[:, ::EACH]).transpose(0, 1)  # (classes, frames, c, h, w)
     save_sheet(path.flatten(0, 1), folder / "path.png", columns=path.shape[1])
+    names = test.classes if len(test.classes) == count else [str(c) for c in range(count)]
+    layout = {
+        "columns": 10,
+        "pairs": len(shown) // 2,
+        "classes": list(names),
+        "each": EACH,
+        "steps": trace.steps.tolist(),
+    }
+    write_json(folder / "chains.json", layout)
     return images, values
 
 

@@ -95,7 +95,13 @@ class Run(NamedTuple):
                 "skipped": list(data.skipped),
                 **(_labels(data) if self.game.logits else {}),
             },
-            "game": {"name": self.system, "numbers": numbers, "players": players, "turns": turns},
+            "game": {
+                "name": self.system,
+                "numbers": numbers,
+                "players": players,
+                "turns": turns,
+                **({"codes": self.game.codes.chain._asdict()} if self.game.codes else {}),
+            },
         }
 
 

@@ -14,6 +14,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from test_report import change, make_run, write
 from test_report_classifier import make_classifier
+from test_report_codes import STEPS, make_codes
 
 from energan.report import write_report
 
@@ -253,5 +254,31 @@ def test_a_classifiers_run_opens_without_a_message_and_fits_a_phone(
     links = browser.find_elements(By.CSS_SELECTOR, "nav a")
     assert all(browser.find_elements(By.CSS_SELECTOR, link.get_attribute("hash")) for link in links)
     assert len(browser.find_elements(By.CSS_SELECTOR, "svg.confusion .hit text")) == 10
+    assert messages(browser) == []
+    assert requests(browser) == [page.resolve().as_uri()]
+
+
+def test_the_paths_of_chains_can_be_played_and_fit_a_phone(browser: webdriver.Chrome, tmp_path: Path):
+    page = write_report(make_codes(tmp_path / "run"))
+    phone = {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    try:
+        visit(browser, page)
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
+        _, slider, output = controls(browser, "path")
+        for keys, i in ((Keys.NULL, len(STEPS) - 1), (Keys.HOME, 0), (Keys.ARROW_RIGHT, 1)):
+            slider.send_keys(keys)
+            assert output.text == f"step {STEPS[i]}"
+            for row in (0, 9):  # where the sheet lies under a window of its own, in images of 33 pixels
+                corner = browser.execute_script(
+                    "const tile = document.querySelectorAll('#path .tile')[arguments[0]].getBoundingClientRect();"
+                    "const sheet = document.querySelectorAll('#path .tile img')[arguments[0]].getBoundingClientRect();"
+                    "const places = [tile.x - sheet.x, tile.y - sheet.y, tile.width];"
+                    "return places.map(v => v * 362 / sheet.width);",
+                    row,
+                )
+                assert corner == pytest.approx([33 * i, 33 * row, 32], abs=0.1)
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert messages(browser) == []
     assert requests(browser) == [page.resolve().as_uri()]

@@ -7,6 +7,7 @@ pictures.py   images as data: URIs, within a budget of bytes
 charts.py     which logged quantities go into which chart
 panels.py     what each of them means
 classifier.py a classifier's error, confusions and most uncertain images, rendered with classifier.html
+codes.py      of a run that draws by chains: reconstructions, images of each class, paths; rendered with codes.html
 words.py      numbers and names as people read them
 page.py       the page's pieces, rendered with page.html, page.css and page.js
 """

@@ -15,24 +15,30 @@ HISTOGRAMS = 60  # in one page, at most
 BINS = 120  # in one histogram, at most
 WIDE = 5  # a curve whose largest value is this many times its least offers a logarithmic axis
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+MOST = 2 * len(OTHERS)  # curves of one chart: as many as there are tones, solid and dashed
+APART = 10  # times less than the largest one: a curve of a joined panel that is drawn apart, too
 STEEP = 50  # a curve whose largest value is this many times its median starts on a logarithmic axis
 
 
 Chart = dict[str, object]
 
 
-def curves(logs: Sequence[Logged], numbers: Json) -> list[Chart]:
-    """The charts of everything that was logged: the known panels first, then one chart for each other quantity."""
-    keys = list(dict.fromkeys(key for line in logs for key in line.values))
-    named = {key: key.split("/", 1)[-1] for key in keys}
-    known = {name for panel in PANELS for name in panel.names}
-    rest = dict.fromkeys(name for name in named.values() if name not in known)
-    panels = (*PANELS, *(Panel(name, (name,), "A quantity that this game logs.", zero=False) for name in rest))
-    charts = []
+def curves(logs: Sequence[Logged], numbers: Json, panels: Sequence[Panel] = PANELS) -> list[Chart]:
+    """The charts of everything that was logged: the known panels first, then one chart for each other quantity.
+
+    A quantity belongs to the first panel that names it.
+    """
+    named = {key: _name(key) for line in logs for key in line.values}
+    logged = list(named.values())
+    charts: list[Chart] = []
     for panel in panels:
-        chosen = [key for name in panel.names for key in keys if named[key] == name]
-        if chosen:
-            charts.append(_chart(panel, chosen, logs, _level(panel, list(named.values()), numbers)))
+        chosen = [key for name in panel.names for key in named if _is(named[key], name)]
+        named = {key: name for key, name in named.items() if key not in chosen}
+        level = _level(panel, logged, numbers)
+        charts += _joined(panel, chosen, logs) if panel.joined else _parts(panel, chosen, logs, level)
+    for name in dict.fromkeys(named.values()):
+        rest = Panel(name, (name,), "A quantity that this game logs.", zero=False)
+        charts += _parts(rest, [key for key in named if named[key] == name], logs, None)
     return charts
 
 
@@ -54,6 +60,55 @@ def histograms(energies: Sequence[Histogram], numbers: Json) -> Chart | None:
     }
 
 
+def _is(name: str, pattern: str) -> bool:
+    """Whether the quantity is the named one; * in the pattern is any text but none."""
+    head, any_text, tail = pattern.partition("*")
+    longer = len(name) > len(head + tail)
+    return name == pattern or bool(any_text and longer and name.startswith(head) and name.endswith(tail))
+
+
+def _joined(panel: Panel, keys: list[str], logs: Sequence[Logged]) -> list[Chart]:
+    """A curve for each quantity, its mean over the turns that logged it; much smaller ones in their own charts, too."""
+    turns: dict[str, list[str]] = {}
+    for key in sorted(keys, key=lambda key: (_name(key) not in TONES, _name(key))):
+        turns.setdefault(_name(key), []).append(key)
+    lines = [
+        Logged(line.step, {of[0]: _mean(found) for of in turns.values() if (found := _of(line, of))}) for line in logs
+    ]
+    firsts = [of[0] for of in turns.values()]
+    sizes = [max((abs(v) for line in lines if (v := line.values.get(key)) is not None), default=0.0) for key in firsts]
+    small = [key for key, size in zip(firsts, sizes, strict=True) if size * APART < max(sizes)]
+    alone = [
+        panel._replace(title=f"{panel.title}: {_shown(_name(key))}", meaning="The same curve on its own scale.")
+        for key in small
+    ]
+    return [
+        *_parts(panel, firsts, lines, None),
+        *(_chart(its, [key], lines, None) for its, key in zip(alone, small, strict=True)),
+    ]
+
+
+def _of(line: Logged, keys: Sequence[str]) -> list[float | None]:
+    return [line.values[key] for key in keys if key in line.values]
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [v for v in values if v is not None]
+    return sum(known) / len(known) if len(known) == len(values) else None
+
+
+def _parts(panel: Panel, keys: list[str], logs: Sequence[Logged], level: dict[str, object] | None) -> list[Chart]:
+    """The panel's chart; none without quantities, several where it has more curves than can be told apart."""
+    parts = [keys[i : i + MOST] for i in range(0, len(keys), MOST)]
+    titles = [f"{panel.title} ({i + 1} of {len(parts)})" if parts[1:] else panel.title for i in range(len(parts))]
+    return [_chart(panel._replace(title=t), part, logs, level) for t, part in zip(titles, parts, strict=True)]
+
+
+def _name(key: str) -> str:
+    """What is logged, without whose turn it was: E(x) of D/E(x)."""
+    return key.split("/", 1)[-1]
+
+
 def _level(panel: Panel, logged: Sequence[str], numbers: Json) -> dict[str, object] | None:
     if panel.level is not None:
         return {"name": "cannot tell", "value": panel.level}
@@ -63,7 +118,7 @@ def _level(panel: Panel, logged: Sequence[str], numbers: Json) -> dict[str, obje
 
 
 def _chart(panel: Panel, keys: list[str], logs: Sequence[Logged], level: dict[str, object] | None) -> Chart:
-    names = [key.split("/", 1)[-1] for key in keys]
+    names = [_name(key) for key in keys]
     series: list[dict[str, object]] = []
     values: list[float] = []
     merged, others = 1, iter(OTHERS * len(keys))
@@ -94,7 +149,9 @@ def _chart(panel: Panel, keys: list[str], logs: Sequence[Logged], level: dict[st
 
 
 def _shown(name: str) -> str:
-    """C_12 as C₁₂, train_distance as train distance."""
+    """C_12 as C₁₂, train_distance as train distance; what is in brackets has its own name, such as a layer's."""
+    if "(" in name:
+        return name
     base, _, index = name.rpartition("_")
     return base + index.translate(SUBSCRIPTS) if base and index.isdecimal() else name.replace("_", " ")
 

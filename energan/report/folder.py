@@ -47,6 +47,7 @@ class Folder:
     energies: list[Histogram]
     evaluation: Json
     neighbours: Json
+    chains: Json  # of a system that draws by chains: how its sheets are laid out
 
 
 def read(run: Path) -> Folder:
@@ -64,6 +65,7 @@ def read(run: Path) -> Folder:
         energies=_energies(lines),
         evaluation=_optional(run / "evaluation.json"),
         neighbours=_optional(run / "neighbours.json"),
+        chains=_optional(run / "chains.json"),
     )
 
 

@@ -197,6 +197,21 @@
     player(root, frames.map((f) => f.step), (i) => { image.src = frames[i].uri; });
   };
 
+  // The chains of all classes at one step: each tile is a window onto the sheet of paths, whose images are 1 pixel apart.
+  const path = (root) => {
+    const { steps, rows, width, height } = data(root), sheet = root.querySelector("img");
+    const wide = (width + 1) / steps.length - 1, high = (height + 1) / rows - 1;
+    const windows = [...root.querySelectorAll(".tile")].map((tile) => {
+      tile.style.aspectRatio = `${wide} / ${high}`;
+      const image = el("img", { src: sheet.src, class: sheet.className, alt: "" }, tile);
+      image.style.width = `${(100 * width) / wide}%`;
+      return image;
+    });
+    player(root, steps, (i) => windows.forEach((image, row) => {
+      image.style.transform = `translate(${(-100 * i * (wide + 1)) / width}%, ${(-100 * row * (high + 1)) / height}%)`;
+    }));
+  };
+
   const histogram = (root) => {
     const { frames, margin } = data(root), steps = frames.map((f) => f.step);
     const picture = root.querySelector(".picture"), maps = root.querySelector(".maps");
@@ -289,6 +304,7 @@
   document.querySelectorAll("figure.chart").forEach(curveChart);
   const found = (id, use) => { const root = document.getElementById(id); if (root) use(root); };
   found("sheets", sheets);
+  found("path", path);
   found("histogram", histogram);
   found("copy", copy);
 })();

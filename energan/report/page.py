@@ -10,6 +10,7 @@ from statistics import median
 from energan.files import write
 from energan.report import charts, words
 from energan.report.classifier import classifier, is_classifier
+from energan.report.codes import codes, panels
 from energan.report.folder import Folder, Logged, mapping, number, read, sequence
 from energan.report.pictures import frames, groups, picture, sheets
 
@@ -70,7 +71,7 @@ def _pieces(folder: Folder) -> dict[str, object]:
         "players": {name: mapping(p) for name, p in players.items()},
         "turns": {name: sequence(moves) for name, moves in mapping(mapping(config.get("game")).get("turns")).items()},
         "arguments": mapping(config.get("arguments")),
-        "numbers": [(name, value, words.NUMBERS.get(name, "")) for name, value in numbers.items()],
+        "numbers": [(name, value, words.number_meaning(name)) for name, value in numbers.items()],
         "settings": [(name.replace("_", " "), config.get(name), note) for name, note in words.SETTINGS.items()],
         "data": mapping(config.get("data")),
         "described": [(name, mapping(config.get("data")).get(name), note) for name, note in words.DATA.items()],
@@ -89,8 +90,9 @@ def _pieces(folder: Folder) -> dict[str, object]:
         "neighbours": _neighbours(folder),
         "evaluation": _evaluation(folder),
         "classifier": classifier(folder),
+        "codes": codes(folder),
         "draws": bool(all_sheets) or not is_classifier(folder) or "G" in players,
-        "curves": charts.curves(folder.logs, numbers),
+        "curves": charts.curves(folder.logs, numbers, panels(folder)),
         "rate": _rate(folder.rates),
         "metrics": _metrics(folder.metrics),
         "histograms": charts.histograms(folder.energies, numbers),

@@ -2,17 +2,16 @@
 
 from typing import NamedTuple
 
-LAYERS = 8  # of a ladder in one chart: as many as there are tones, solid and dashed
-
 
 class Panel(NamedTuple):
     title: str
-    names: tuple[str, ...]
+    names: tuple[str, ...]  # of quantities; * stands for any layer's name
     meaning: str
     number: str = ""  # of the game's numbers, drawn as a line
     level: float | None = None  # drawn as a line
     zero: bool = True  # whether the vertical axis starts at 0
     one: bool = False  # whether it ends at 1
+    joined: bool = False  # whether a quantity of several turns is one curve, and of much smaller size has its own chart
 
 
 PANELS = (
@@ -38,7 +37,7 @@ PANELS = (
     ),
     Panel(
         "Denoising costs",
-        tuple(f"C_{i}" for i in range(LAYERS)),
+        ("C_*",),
         "How badly the decoder restores each layer from its noisy version: C₀ of the pixels, C₁ of the first hidden "
         "layer, and so on. This is what the ladder learns from unlabelled images.",
     ),
@@ -61,6 +60,19 @@ PANELS = (
         "D(u)), and to generated ones, D(G(z)). At 0.5 it can no longer tell them apart.",
         level=0.5,
         one=True,
+    ),
+    Panel(
+        "Conditional losses",
+        ("condition",),
+        "How far generated images and features are from what was asked for, as the frozen encoder sees them: surprise "
+        "at the class, in nats, or squared distance of the features.",
+    ),
+    Panel(
+        "Noise that cannot be recovered",
+        ("noise error",),
+        "Mean squared error of the noise as it is read back from what was made of it. At 1/12, the variance of the "
+        "noise, nothing is read of it: the generator may ignore it, and draw all samples of a class alike.",
+        level=1 / 12,
     ),
     Panel(
         "The critic's estimate of the distance",
@@ -102,6 +114,24 @@ PANELS = (
         zero=False,
     ),
     Panel(
+        "Terms of the generator's loss",
+        ("L_img", "L_h1", "L_h", "L_GAN"),
+        "What each term adds to what the generator lowers: how far its images are from those whose codes it has, "
+        "L_img, how far their features and codes in the encoder, L_h1 and L_h, and how surely they are told to be "
+        "generated.",
+    ),
+    Panel(
+        "The denoiser's loss",
+        ("L_R",),
+        "How far the denoiser's answer is from what was there before the noise: half the squared difference.",
+    ),
+    Panel(
+        "Who learns",
+        ("D learns", "G learns"),
+        "1 while a player learns, 0 while it rests, because its opponent cannot follow.",
+        one=True,
+    ),
+    Panel(
         "Losses",
         ("loss",),
         "What each player minimises. The two pull against each other, so neither has to fall: look at the samples and "
@@ -110,8 +140,33 @@ PANELS = (
     ),
 )
 
+CODES = (  # of a system that draws by chains; these go first
+    Panel(
+        "What the critics tell apart",
+        ("W(*)",),
+        "Each critic's estimate of the Wasserstein distance between real and generated images, as far as its slopes "
+        "are held to 1: of the images themselves, W(x), or of what a layer of the encoder says of them, W(layer). Once "
+        "a critic has learned, it falls as the generator comes closer. Layers have different units.",
+        zero=False,
+        joined=True,
+    ),
+    Panel(
+        "Reconstruction losses",
+        ("L(*)",),
+        "How far what the generator makes of an image's code is from that image: mean squared difference of the "
+        "images, L(x), and of a layer of the encoder, L(layer). The generator lowers them, beside what critics ask.",
+        joined=True,
+    ),
+    Panel(
+        "Slopes of the critics",
+        ("penalty(*)",),
+        "E(‖slope‖ − 1)² of each critic between real and generated: near 0 its estimate can be read as a distance.",
+        joined=True,
+    ),
+)
+
 TONES = {
     "E(x)": "real", "D(x)": "real", "L(x)": "real", "E(u)": "real", "D(u)": "real",
-    "E(G(z))": "fake", "D(G(z))": "fake", "L(G(z))": "fake", "margin": "line",
+    "E(G(z))": "fake", "D(G(z))": "fake", "L(G(z))": "fake", "margin": "line", "W(x)": "real", "penalty(x)": "real",
 }  # fmt: skip
 OTHERS = ("a", "b", "c", "d")  # tones of quantities that are neither of real nor of generated images

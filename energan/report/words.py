@@ -30,6 +30,23 @@ METRICS = {  # by the word that a metric's name holds: (which way is better, wha
         "samples score higher",
     ),
     "Parzen": ("higher", "log-likelihood of real images under a kernel density of the samples"),
+    "reconstruction MSE": (
+        "lower",
+        "mean squared difference between an image and what the generator makes of its code, pixels from 0 to 1",
+    ),
+    "conditional accuracy": (
+        "higher",
+        "share of the chains’ images that show the class asked for, by a classifier that had no part in drawing them",
+    ),
+    "conditional accuracy, own": (
+        "higher",
+        "the same share by the classifier that led the chains; far above the other one where chains deceive it",
+    ),
+    "diversity in a class": (
+        "",
+        "mean distance between two of the chains’ images of one class, pixels from 0 to 1; 0 where all are alike",
+    ),
+    "diversity in a class of real": ("", "the same for real images: how much the images of a class do differ"),
     ERROR: ("lower", "share of test images that the classifier gets wrong"),
 }
 
@@ -43,7 +60,31 @@ NUMBERS = {
     "scale": "the energy loss's own factor, where it has one",
     "sigma": "standard deviation of the noise that corrupts the pixels and every layer",
     "weight": "lambda: weight of the unlabelled images’ reconstruction beside the labelled ones’ cross-entropy",
+    "adversarial": "weight of the critics’ or discriminators’ verdict in the generator’s loss",
+    "mu_x": "weight of the difference between an image and its reconstruction in the generator’s loss",
     "switch": "step at which the margin has fallen to 0 and the generator is switched off",
+}
+
+CHAIN = {  # h: the code; of a game's codes
+    "eps1": "epsilon 1: how far a step goes towards likelier codes",
+    "eps2": "epsilon 2: how far a step goes towards the class asked for",
+    "eps3": "epsilon 3: standard deviation of a step’s noise",
+    "steps": "of a chain",
+    "rate": "what a whole step is multiplied by",
+    "last_rate": "the rate goes to this in a line; –: it stays",
+    "normalise": "whether each step is divided by its mean size: only the ratios of the epsilons matter then",
+    "clip": "lowest and highest code; –: none here",
+    "gradient": "what is climbed: the log-probability of the class, or its logit, or its activation",
+    "decay": "what the code is multiplied by after each step",
+}
+
+PLAYERS = {  # of systems that draw by chains
+    "E": "the encoder: images to codes",
+    "G": "the generator: codes to images",
+    "S": "the unit in which images are compared",
+    "D": "the discriminator",
+    "R": "the prior: codes to likelier ones",
+    "D_x": "critic of images",
 }
 
 SETTINGS = {  # of run.json, in the order shown
@@ -79,6 +120,19 @@ def metric_meaning(name: str) -> tuple[str, str]:
         return METRICS[name]
     words = name.replace("_", "-").replace(" ", "-").split("-")
     return next((meaning for word, meaning in METRICS.items() if word in words), ("", ""))
+
+
+def number_meaning(name: str) -> str:
+    """What a game's number is, such as "mu_h"; empty if unknown."""
+    layer = name.removeprefix("mu_")
+    of_layer = f"the same for what layer {layer} of the encoder says of the two"
+    return NUMBERS.get(name) or (of_layer if layer and layer != name else "")
+
+
+def player_meaning(name: str) -> str:
+    """What a player of a system that draws by chains does; empty if unknown."""
+    layer = name.removeprefix("D_")
+    return PLAYERS.get(name) or (f"critic of layer {layer}" if layer and layer != name else "")
 
 
 def figure(value: object) -> str:
