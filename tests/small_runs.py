@@ -17,6 +17,7 @@ from energan.recipes import RECIPES
 from energan.run import Run
 from energan.train import train
 
+INVERTED = {"module": "tiny_encoder:Net", "features": "h.1", "chain_steps": 2}
 SMALL: dict[str, dict[str, Any]] = {
     "ebgan-pt-mnist": {"data": "digits", "width": 4, "z": 8, "average": 0.9},
     "ebgan-mnist": {"data": "digits", "pt": 0.1, "size_g": 16, "size_d": 16, "dropout_d": 0.5, "average": 0.9},
@@ -59,6 +60,12 @@ SMALL: dict[str, dict[str, Any]] = {
     },
     "sgan-mnist": {"data": "digits", "width": 2, "z": 8, "entropy": 5.0},
     "improved-gan-mnist": {"data": "digits", "size": 8, "labels": 20, "hidden": [16, 8], "z": 8, "size_g": 8},
+    "dgn-am-mnist": {"data": "digits", "width": 2, **INVERTED},
+    "ppgn-x-mnist": {"data": "digits", "size_r": 8, "module": "tiny_encoder:Net", "chain_steps": 2},
+    "ppgn-h-mnist": {"data": "digits", "width": 2, "size_r": 8, **INVERTED},
+    "joint-ppgn-h-mnist": {"data": "digits", "width": 2, **INVERTED},
+    "noiseless-ppgn-h-mnist": {"data": "digits", "width": 2, "paired": True, **INVERTED},
+    "noiseless-ppgn-h-64": {"data": "pictures", "width": 2, **INVERTED, "module": "tiny_encoder:Colour"},
 }
 COMMON = {"steps": 8, "every": 3, "batch": 8, "precision": "fp32", "device": "cpu"}
 

@@ -8,15 +8,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from energan.data.images import to_unit
 from energan.game import Batch, Game, Players
 from energan.games.dgn_am import DeePSiM, Wiring, dgn_am
 from energan.games.ppgn import code_denoising, corrupted, joint_ppgn_h, ppgn_h
+from energan.metrics.mobilenet import Classifier, MobileNetV2
 from energan.nets.perceptron import Perceptron
 from energan.nets.ppgn import Bounds
 from energan.nets.taps import Tapped
 from energan.noise import normal, seeded
 from energan.optimizers import Adam
 from energan.play import Many, One
+from energan.recipes import RECIPES
 from energan.terms.inversion import half_square, resting
 
 IMAGE, WIRING = (1, 3, 3), Wiring("h", "h1")
@@ -225,3 +228,30 @@ def test_the_encoder_stays_bit_identical(make: Any):
     for _ in range(4):
         one.step()
     assert all(torch.equal(v, before[k]) for k, v in one.nets["E"].state_dict().items())
+
+
+def test_mobilenet_as_an_encoder_is_mobilenet_and_lets_gradients_pass():
+    """Of floats in [-1, 1] what it says of their bytes; its layers can be tapped; its weights have the same names."""
+    bytes_ = torch.randint(256, (2, 3, 40, 40), dtype=torch.uint8)
+    net, encoder = MobileNetV2().eval(), Classifier().eval()
+    encoder.load_state_dict(net.state_dict())
+    x = to_unit(bytes_).requires_grad_()
+    read = Tapped(encoder, ("features.13", "h"))(x)
+    expected = net(bytes_)
+    torch.testing.assert_close(read.layers["h"], expected, rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(read.output, net.classifier(expected), rtol=1e-3, atol=1e-5)
+    assert read.layers["features.13"].shape == (2, 96, 14, 14)
+    (slope,) = torch.autograd.grad(read.layers["h"].sum(), x)
+    assert bool(slope.isfinite().all()) and float(slope.abs().max()) > 0
+    assert Tapped(Classifier(64).eval(), ("features.13",))(x).layers["features.13"].shape == (2, 96, 4, 4)
+
+
+def test_the_bounds_of_a_run_are_those_of_its_training_images():
+    run = RECIPES["dgn-am-mnist"](data="digits", width=2, module="tiny_encoder:Net", features="h.1", device="cpu")
+    images = torch.randint(256, (600, 1, 28, 28), dtype=torch.uint8)
+    run.initialise(images)
+    codes = run.game.players["E"].net(to_unit(images)).layers["h"]
+    low, high = run.game.codes.bounds(players(run.game), Batch({}))
+    assert float(low.abs().max()) == 0
+    torch.testing.assert_close(high, codes.mean(0) + 3 * codes.std(0, correction=0))
+    assert run.game.codes.chain.decay == 0.99 and run.game.codes.chain.gradient == "activation"

@@ -32,13 +32,17 @@ SHAPES = {"ebgan-pt-64": (3, 64, 64), "dcgan-64": (3, 64, 64), "wgan-gp-stacked"
     (1, 28, 28),
 )  # the others: (1, 32, 32)
 CLASSIFIERS = ("ladder-mnist", "ebgan-ln-mnist", "improved-gan-mnist")  # small ones see 8 x 8 digits as they are
-CODED = ("latent-discriminators-mnist",)  # drawn by chains
+PPGN = ("dgn-am-mnist", "ppgn-h-mnist", "joint-ppgn-h-mnist", "noiseless-ppgn-h-mnist", "noiseless-ppgn-h-64")
+CODED = ("latent-discriminators-mnist", "ppgn-x-mnist", *PPGN)  # drawn by chains
 SHAPES |= dict.fromkeys(CLASSIFIERS, (1, 8, 8)) | dict.fromkeys(("encoder-mnist", "sgan-mnist", *CODED), (1, 28, 28))
+SHAPES |= {"noiseless-ppgn-h-64": (3, 64, 64)}
 ALONE = ("gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist")  # generators without a critic
 PLAYERS = {"wgan-mnist": "Gf", "wgan-gp-mnist": "Gf", "wgan-gp-stacked": "Gf", "fgan-mnist": "GV", "began-mnist": "GDk"}
 PLAYERS |= {**dict.fromkeys(ALONE, "G"), "ladder-mnist": "D"}
 PLAYERS |= {"sgan-mnist": ("E_0", "E_1", "G_1", "G_0", "D_1", "D_0"), "encoder-mnist": "E"}
 PLAYERS |= {"latent-discriminators-mnist": ("E", "S", "G", "D_x", "D_h")}  # the others: G and D
+PLAYERS |= dict.fromkeys(PPGN, ("E", "G", "D", "gate")) | {"ppgn-x-mnist": ("E", "R")}
+PLAYERS |= {"dgn-am-mnist": ("E", "G", "D", "gate", "bounds"), "ppgn-h-mnist": ("E", "G", "D", "gate", "R")}
 WITHOUT_ENERGY = (*ALONE, *CODED, "ladder-mnist", "ebgan-ln-mnist", "encoder-mnist", "sgan-mnist")
 
 
@@ -50,7 +54,8 @@ def test_a_recipe_builds_with_its_defaults(recipe: str) -> None:
     assert set(run.game.players) == set(PLAYERS.get(recipe, "GD")) and run.steps >= 1000 and run.every <= run.steps
     assert (run.game.energy is None) == (recipe in WITHOUT_ENERGY)
     assert (run.game.logits is not None) == (recipe in (*CLASSIFIERS, "encoder-mnist"))
-    assert (run.game.codes is not None) == (run.initialise is not None and run.coded is not None) == (recipe in CODED)
+    assert (run.game.codes is not None) == (recipe in CODED) and (run.initialise is not None or recipe not in CODED)
+    assert (run.coded is not None) == (recipe in CODED and recipe != "ppgn-x-mnist")  # whose codes are images
     assert run.precision in ("bf16", "fp32") and run.device in ("cpu", "cuda") and not run.compile
 
 

@@ -8,8 +8,7 @@ G as DeePSiM trains it, Dosovitskiy & Brox 2016, arXiv:1602.02644.
 
 x (n, ...) in [-1, 1]; h (n, d) comes with the data, for E is frozen; squares are summed over a sample, all is averaged
 over samples; D gives the logit of being real, of images or, `paired`, of images with the codes that G had. The authors'
-images are of 0 to 255 less their mean: ours are 127.5 times smaller, so their w_x = 2e-6 is here 2e-6 127.5^2. Features
-are in E's own unit, whatever that is.
+images are of 0 to 255 less their mean, 127.5 times larger: their w_x = 2e-6 is here 2e-6 127.5^2. E_1's unit is E's own.
 
 The rule is that of KamitaniLab/End2EndDeepImageReconstruction. It is a player, `gate`, of two weights in {0, 1} that
 the losses of D and G are multiplied by; a step of rate 1 lands on their new values. Whoever rests keeps weights
@@ -20,6 +19,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from energan.game import Batch, Chain, Codes, Game, Logs, Move, Noise, Player, Players
@@ -62,8 +62,8 @@ def discriminator_loss(p: Players, b: Batch, wiring: Wiring) -> tuple[Tensor, Lo
     then = resting(on, told / fooled, b.pause_D, b.resume_D, b.pause_G)
     # two players in one objective: the gate's slope is on - then, D's that of its loss
     loss = on[0].detach() * b.adversarial * told + (on * (on - then).detach()).sum()
-    shown = {"D(x)": adversarial.probability(real).mean(), "D(G(z))": adversarial.probability(fake).mean()}
-    return loss, {**shown, "D learns": on[0], "G learns": on[1]}
+    found, taken = adversarial.probability(real).mean(), adversarial.probability(fake).mean()
+    return loss, {"D(x)": found, "D(G(z))": taken, "D learns": on[0], "G learns": on[1]}
 
 
 def generator_loss(p: Players, b: Batch, wiring: Wiring) -> tuple[Tensor, Logs]:
@@ -78,8 +78,7 @@ def generator_loss(p: Players, b: Batch, wiring: Wiring) -> tuple[Tensor, Logs]:
     }
     if wiring.corrupted:
         terms["L_h"] = b.code * half_square(read[wiring.code], real[wiring.code])
-    loss = sum(terms.values(), start=terms["L_img"].new_zeros(()))
-    return p.gate()[1].detach() * loss, terms
+    return p.gate()[1].detach() * torch.stack(list(terms.values())).sum(), terms
 
 
 WIRING, WEIGHTS, ADAM = Wiring("h", "conv3"), DeePSiM(), Adam(2e-4, weight_decay=4e-4)
@@ -92,11 +91,10 @@ def dgn_am(
 ) -> Game:  # fmt: skip
     """DGN-AM. E is frozen and returns nets.taps.Read of logits, with the layers of `wiring`.
 
-    h: dimensions of the code, or the start codes' Noise. bounds: () -> the lowest and highest codes, (2, *h), such as
-    nets.ppgn.Bounds once measured; without it chains are not held.
+    h: dimensions of the code, or the start codes' Noise. bounds: () -> the lowest and highest codes, (2, *h), as of
+    nets.ppgn.Bounds; without it chains are not held.
     """
-    of_D = Move(partial(discriminator_loss, wiring=wiring), min=("D", "gate"))
-    of_G = Move(partial(generator_loss, wiring=wiring), min=("G",))
+    of_D, of_G = (partial(loss, wiring=wiring) for loss in (discriminator_loss, generator_loss))
     return Game(
         players={
             "E": Player(E),
@@ -105,7 +103,7 @@ def dgn_am(
             "gate": Player(Balance((1.0, 1.0)), SGD(1.0)),
             **({"bounds": Player(bounds)} if bounds else {}),
         },
-        turns={"all": (of_D, of_G)},
+        turns={"all": (Move(of_D, min=("D", "gate")), Move(of_G, min=("G",)))},
         order=lambda t: ("all",),
         noise={},
         numbers={**weights._asdict(), "image": weights.image * GREY**2},

@@ -11,7 +11,8 @@
 
 n_x, n_1, n_h ~ N(0, I). For a small s, (R(h) - h) / s^2 is the score of the codes, d log p(h)/dh (Alain & Bengio 2014).
 Squares are summed over a sample. Unconfirmed in the paper: all levels of noise, w_h (here that of the features), and
-how R is optimised. CHAIN is the official code's: its clipping at 30 is for fc6 of CaffeNet, its eps for codes of 4096.
+how R is optimised. CHAIN is the official code's; its clipping at 30 is for fc6 of CaffeNet. It drew digits when tried,
+where the thesis' chain (ppgn-disc; latent_discriminators.THESIS) drew what only E took for digits. PIXELS is ours.
 """
 
 from torch import Tensor, nn
@@ -22,6 +23,7 @@ from energan.optimizers import Adam, Optimizer
 from energan.terms.inversion import half_square
 
 CHAIN = Chain(eps1=1e-5, eps2=1.0, eps3=1e-17, normalise=True, clip=(0.0, 30.0), gradient="logit")
+PIXELS = CHAIN._replace(eps1=0.1, rate=0.05, clip=(-1.0, 1.0))
 
 
 def image_denoising(p: Players, b: Batch) -> tuple[Tensor, Logs]:
@@ -41,7 +43,8 @@ def corrupted(p: Players, b: Batch, wiring: Wiring) -> Tensor:
 
 
 def ppgn_x(
-    E: nn.Module, R: nn.Module, x: Noise, *, sigma_x: float = 0.1, chain: Chain = CHAIN, optimizer_R: Optimizer = Adam()
+    E: nn.Module, R: nn.Module, x: Noise, *, sigma_x: float = 0.5, chain: Chain = PIXELS,
+    optimizer_R: Optimizer = Adam(),
 ) -> Game:  # fmt: skip
     """PPGN-x. E is frozen and returns nets.taps.Read of logits; R: images -> images; x: N(0, I) in their shape."""
     return Game(

@@ -72,6 +72,23 @@ class MobileNetV2(nn.Module):
         return self.features(standardised(images)).mean((2, 3))
 
 
+class Classifier(nn.Module):
+    """MobileNetV2 as an encoder: images (n, c, h, w) in [-1, 1] -> ImageNet's logits (n, 1000). Gradients pass.
+
+    Its weights have MobileNetV2's names. Layers that are of use: "features.0" to "features.18" (of which 1 to 17 are
+    not cut at 0), and "h", the 1280 features >= 0. side: pixels that images are resized to, 224 ImageNet's.
+    """
+
+    def __init__(self, side: int = SIDE) -> None:
+        super().__init__()
+        net, self.side = MobileNetV2(), side
+        self.features, self.classifier = net.features, net.classifier
+        self.h = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n 1000"]:
+        return self.classifier(self.h(self.features(_standardised((x + 1) / 2, self.side))))
+
+
 def mobilenet_v2() -> MobileNetV2:
     """The network with its ImageNet weights, frozen, in eval mode.
 
@@ -96,10 +113,14 @@ def standardised(images: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n 3 224 224
             "MobileNetV2 takes uint8 images of shape (n, 1, h, w) or (n, 3, h, w), "
             f"not {images.dtype} {tuple(images.shape)}"
         )
-    scaled = images.float() / 255
-    resized = F.interpolate(scaled, size=(SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False)
-    mean, std = (images.new_tensor(values, dtype=torch.float32).view(3, 1, 1) for values in (MEAN, STD))
-    return ((resized - mean) / std).contiguous(memory_format=torch.channels_last)
+    return _standardised(images.float() / 255, SIDE).contiguous(memory_format=torch.channels_last)
+
+
+def _standardised(pixels: Tensor, side: int) -> Tensor:
+    """Of pixels in [0, 1]; differentiable."""
+    resized = F.interpolate(pixels, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
+    mean, std = (pixels.new_tensor(values).view(3, 1, 1) for values in (MEAN, STD))
+    return (resized - mean) / std
 
 
 def _convolution(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:

@@ -6,6 +6,8 @@ The command line is made from their signatures and docstrings. Nothing heavy is 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from energan.recipes.colour import noiseless_ppgn_h_64
+from energan.recipes.denoisers import joint_ppgn_h_mnist, ppgn_h_mnist, ppgn_x_mnist
 from energan.recipes.discriminators import fgan_mnist, maxout_gan_mnist, unrolled_mnist
 from energan.recipes.encoders import encoder_mnist
 from energan.recipes.energies import began_mnist, energy_losses_mnist
@@ -15,6 +17,7 @@ from energan.recipes.ladders import ebgan_ln_mnist, ladder_mnist
 from energan.recipes.latent import latent_discriminators_mnist
 from energan.recipes.matching import energy_distance_mnist, gmmn_mnist, sinkhorn_mnist
 from energan.recipes.mnist import ebgan_mnist, ebgan_pt_mnist, gan_mnist
+from energan.recipes.ppgn import dgn_am_mnist, noiseless_ppgn_h_mnist
 from energan.recipes.stacked import sgan_mnist
 from energan.recipes.wasserstein import wgan_gp_mnist, wgan_gp_stacked, wgan_mnist
 from energan.recipes.yardsticks import hinge_mnist, lsgan_mnist, r3gan_mnist
@@ -44,6 +47,12 @@ RECIPES: dict[str, "Callable[..., Run]"] = {
     "ebgan-ln-mnist": ebgan_ln_mnist,
     "improved-gan-mnist": improved_gan_mnist,
     "encoder-mnist": encoder_mnist,
+    "dgn-am-mnist": dgn_am_mnist,
+    "ppgn-x-mnist": ppgn_x_mnist,
+    "ppgn-h-mnist": ppgn_h_mnist,
+    "joint-ppgn-h-mnist": joint_ppgn_h_mnist,
+    "noiseless-ppgn-h-mnist": noiseless_ppgn_h_mnist,
+    "noiseless-ppgn-h-64": noiseless_ppgn_h_64,
     "latent-discriminators-mnist": latent_discriminators_mnist,
     "sgan-mnist": sgan_mnist,
     "ebgan-pt-64": ebgan_pt_64,

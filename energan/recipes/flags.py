@@ -29,6 +29,13 @@ SENTENCES = {
     "smoothing": "One-sided label smoothing: the target of real images is 1 less this.",
     "z": "Dimensions of the noise.",
     "width": "Feature maps of the widest resolution; less is faster.",
+    "code": "The encoder's layer that G inverts.",
+    "features": "The encoder's layer that the features' loss compares.",
+    "image_loss": "Weight of the image's reconstruction loss: half the squared difference, in units of 1/255.",
+    "feature_loss": "Weight of the features' reconstruction loss: half the squared difference.",
+    "adversarial": "Weight of the adversary in G's loss.",
+    "paired": "Whether D sees codes beside images.",
+    "chain_steps": "Steps of the chains that draw.",
     "size_g": "Units of the generator's hidden layers, where it is fully connected.",
     "encoder": "The classifier that is inverted: a run's folder, or a .safetensors file with --module; empty: the "
     "thesis' net, which encoder-mnist trains once on the same images and their labels.",

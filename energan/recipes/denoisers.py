@@ -1,0 +1,177 @@
+"""The PPGN family's denoisers on digits: of pixels, of codes, and joint ones."""
+
+from typing import TYPE_CHECKING
+
+from energan.recipes.common import Precision, not_negative, positive, resized, run, usable_seed
+from energan.recipes.flags import documented
+from energan.recipes.inverted import classifier, finished, parts
+from energan.recipes.labels import network
+
+if TYPE_CHECKING:
+    from energan.run import Run
+
+
+@documented
+def ppgn_x_mnist(
+    *,
+    data: str = "mnist",
+    encoder: str = "",
+    module: str = "",
+    classes: int = 10,
+    steps: int = 2000,
+    batch: int = 64,
+    seed: int = 0,
+    every: int = 200,
+    sigma_x: float = 0.5,
+    size_r: int = 512,
+    lr: float = 1e-3,
+    chain_steps: int = 200,
+    precision: Precision = "auto",
+    device: str = "auto",
+    compile: bool = False,
+) -> "Run":
+    """PPGN-x: images found by a classifier and a denoising auto-encoder of pixels, without a generator.
+
+    Args:
+        steps: Training steps of the denoiser.
+        sigma_x: Deviation of the noise on images (not in the paper).
+        size_r: Units of the denoiser's first and last hidden layer; half as many lie between.
+        lr: Adam's learning rate.
+    """
+    from energan import encoders
+    from energan.games import GAMES
+    from energan.nets.perceptron import Perceptron
+    from energan.noise import normal, seeded
+    from energan.optimizers import Adam
+
+    positive(lr=lr, sigma_x=sigma_x, size_r=size_r)
+    usable_seed(seed)
+    E, _ = encoders.tapped(classifier(encoder, module, classes), (), (1, 28, 28))
+    with seeded(seed):
+        R = Perceptron((784, size_r, max(1, size_r // 2), size_r, 784), shape=(1, 28, 28))
+    game = GAMES["ppgn-x"](E, R, normal(1, 28, 28), sigma_x=sigma_x, optimizer_R=Adam(lr))
+    made = run(
+        game, "ppgn-x", data, resized(28, 1), steps=steps, batch=batch, seed=seed, every=every, average=0.0,
+        network=network(data, 28, 1), precision=precision, device=device, compile=compile,
+    )  # fmt: skip
+    return finished(made, E, chain_steps, "", encoders.initialiser(E.module, encoder, module, data, classes))
+
+
+@documented
+def ppgn_h_mnist(
+    *,
+    data: str = "mnist",
+    encoder: str = "",
+    module: str = "",
+    code: str = "h",
+    features: str = "conv3",
+    classes: int = 10,
+    steps: int = 1000,
+    batch: int = 32,
+    seed: int = 0,
+    every: int = 100,
+    image_loss: float = 4e-4,
+    feature_loss: float = 0.36,
+    adversarial: float = 100.0,
+    paired: bool = False,
+    sigma_h: float = 0.3,
+    size_r: int = 256,
+    width: int = 8,
+    lr: float = 2e-3,
+    chain_steps: int = 200,
+    average: float = 0.0,
+    precision: Precision = "auto",
+    device: str = "auto",
+    compile: bool = False,
+) -> "Run":
+    """PPGN-h: DGN-AM's generator, and a denoising auto-encoder of codes as their prior.
+
+    Args:
+        sigma_h: Deviation of the noise on codes (not in the paper); the thesis' codes are of 3.4 themselves.
+        size_r: Units of the denoiser's first and last hidden layer; half as many lie between.
+    """
+    from energan import encoders
+    from energan.games import GAMES
+    from energan.nets.ppgn import denoiser
+    from energan.noise import seeded
+    from energan.optimizers import Adam
+
+    positive(sigma_h=sigma_h, size_r=size_r)
+    made_of = parts(
+        classifier(encoder, module, classes), (1, 28, 28), code=code, features=features, paired=paired, width=width,
+        seed=seed, lr=lr, image_loss=image_loss, feature_loss=feature_loss, adversarial=adversarial,
+    )  # fmt: skip
+    adam = Adam(lr, weight_decay=4e-4)
+    with seeded(seed):
+        R = denoiser((made_of.h, size_r, max(1, size_r // 2), size_r, made_of.h))
+    game = GAMES["ppgn-h"](
+        *made_of.nets, R, made_of.h, wiring=made_of.wiring, weights=made_of.weights, sigma_h=sigma_h,
+        optimizer_G=adam, optimizer_D=adam,
+    )  # fmt: skip
+    made = run(
+        game, "ppgn-h", data, resized(28, 1), steps=steps, batch=batch, seed=seed, every=every, average=average,
+        network=network(data, 28, 1), precision=precision, device=device, compile=compile,
+    )  # fmt: skip
+    load = encoders.initialiser(made_of.E.module, encoder, module, data, classes)
+    return finished(made, made_of.E, chain_steps, code, load)
+
+
+@documented
+def joint_ppgn_h_mnist(
+    *,
+    data: str = "mnist",
+    encoder: str = "",
+    module: str = "",
+    code: str = "h",
+    features: str = "conv3",
+    classes: int = 10,
+    steps: int = 1000,
+    batch: int = 32,
+    seed: int = 0,
+    every: int = 100,
+    image_loss: float = 4e-4,
+    feature_loss: float = 0.36,
+    adversarial: float = 100.0,
+    paired: bool = False,
+    code_loss: float = 0.36,
+    sigma_x: float = 0.1,
+    sigma_h1: float = 0.1,
+    sigma_h: float = 0.3,
+    width: int = 8,
+    lr: float = 2e-3,
+    chain_steps: int = 200,
+    average: float = 0.0,
+    precision: Precision = "auto",
+    device: str = "auto",
+    compile: bool = False,
+) -> "Run":
+    """Joint PPGN-h: three denoisers in one another, of images, features and codes (arXiv:1612.00005).
+
+    Args:
+        code_loss: Weight of the code's loss, half the squared difference.
+        sigma_x: Deviation of the noise on images (this and the next two are not in the paper).
+        sigma_h1: Deviation of the noise on the features, within the encoder.
+        sigma_h: Deviation of the noise on codes; the thesis' are of 3.4 themselves.
+    """
+    from energan import encoders
+    from energan.games import GAMES
+    from energan.noise import normal
+    from energan.optimizers import Adam
+
+    not_negative(code_loss=code_loss, sigma_x=sigma_x, sigma_h1=sigma_h1, sigma_h=sigma_h)
+    made_of = parts(
+        classifier(encoder, module, classes), (1, 28, 28), code=code, features=features, paired=paired, width=width,
+        seed=seed, lr=lr, image_loss=image_loss, feature_loss=feature_loss, adversarial=adversarial,
+    )  # fmt: skip
+    adam = Adam(lr, weight_decay=4e-4)
+    game = GAMES["joint-ppgn-h"](
+        *made_of.nets, made_of.h, normal(1, 28, 28), normal(*made_of.shapes[features]), wiring=made_of.wiring,
+        weights=made_of.weights, code=code_loss, sigma_x=sigma_x, sigma_h1=sigma_h1, sigma_h=sigma_h,
+        optimizer_G=adam, optimizer_D=adam,
+    )  # fmt: skip
+    made = run(
+        game, "joint-ppgn-h", data, resized(28, 1), steps=steps, batch=batch, seed=seed, every=every, average=average,
+        network=network(data, 28, 1), precision=precision, device=device, compile=compile,
+    )  # fmt: skip
+    load = encoders.initialiser(made_of.E.module, encoder, module, data, classes)
+    return finished(made, made_of.E, chain_steps, code, load)
