@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from energan.data import Batches, to_bytes, to_unit
+from energan.data.batches import Coded
 from energan.errors import UserError
 
 
@@ -59,6 +60,36 @@ def test_labels_stay_with_their_images():
     number = to_bytes(x)[:, 0, 0, 0].long()
     assert torch.equal(y.sum(1), (number != 4).float())
     assert torch.equal(y.argmax(1)[number != 4], 7 * number[number != 4])
+
+
+def test_classes_may_be_more_than_the_labels_say():
+    y = Batches(numbered(6), torch.zeros(6, dtype=torch.int64), 3, seed=0, classes=4)(0)["y"]
+    assert torch.equal(y, torch.tensor([[1.0, 0, 0, 0]]).expand(3, 4))
+
+
+def test_rows_are_the_images_of_a_batch():
+    batches = Batches(numbered(23), None, 5, seed=2)
+    for k in (0, 3, 4, 11, 1):
+        assert batches.rows(k).tolist() == drawn(batches, k)
+    with pytest.raises(IndexError, match="from 0, not -1"):
+        batches.rows(-1)
+
+
+def test_codes_stay_with_their_images_and_are_asked_for_once():
+    asked: list[int] = []
+
+    def codes() -> torch.Tensor:
+        asked.append(1)
+        return torch.arange(20.0)[:, None] * torch.tensor([1.0, 10.0])
+
+    coded = Coded(Batches(numbered(20), torch.arange(20) % 3, 5, seed=3), "h", codes)
+    assert not asked  # nothing is worked out before a batch is drawn
+    for k in (0, 5, 2):
+        batch = coded(k)
+        number = to_bytes(batch["x"])[:, 0, 0, 0].float()
+        assert list(batch) == ["x", "y", "h"] and torch.equal(batch["h"], torch.stack([number, 10 * number], 1))
+        assert torch.equal(batch["y"].argmax(1), number.long() % 3)
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("channels", [1, 3])
