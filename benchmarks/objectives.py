@@ -4,10 +4,11 @@
 
 Each game of energan.games has a row, the classifiers from few labels in benchmarks.few_labels: a step by
 energan.play.One against the same step in plain PyTorch, on one pair of nets: DCGAN's generator and a critic without
-batch norm (for energies, EBGAN's auto-encoder), width 32, on 64 images of 32 x 32 (SGAN: its authors' six, 28 x 28).
-Both sides start from the same weights, see the same batches and the same noise; a test holds them to the same updates.
-By hand means what one writes for speed: fused optimizers, no graph of G where D learns, D frozen where G does, every
-output computed once. They step alternately (A B, B A, ...); the ratio is the median over the pairs.
+batch norm (for energies, EBGAN's auto-encoder), width 32, on 64 images of 32 x 32 (SGAN and the classifier: the nets of
+SGAN's authors, 28 x 28; latent discriminators: a second critic, of a small encoder's codes). Both sides start from the
+same weights, see the same batches and the same noise; a test holds them to the same updates. By hand means what one
+writes for speed: fused optimizers, no graph of G where D learns, D frozen where G does, every output computed once.
+They step alternately (A B, B A, ...); the ratio is the median over the pairs.
 
 A step is what the game's order says: f-GAN's, BEGAN's and unrolled GAN's (K = 5) is one turn of all players, WGAN's and
 WGAN-GP's five turns of the critic and one of G (without WGAN's long first ones).
@@ -16,6 +17,7 @@ WGAN-GP's five turns of the critic and one of G (without WGAN's long first ones)
 import argparse
 import json
 import sys
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
@@ -30,6 +32,8 @@ from benchmarks.engine import alternate, batches, machine, table
 from energan.game import Game, Source
 from energan.games import GAMES
 from energan.nets import autoencoder, dcgan, sgan, wgan_gp
+from energan.nets.latent_discriminators import Standardise
+from energan.nets.taps import Tapped
 from energan.noise import seeded
 from energan.optimizers import Adam, RMSProp
 from energan.play import One
@@ -55,7 +59,7 @@ class Hand:
         self.k = 0.0  # BEGAN's
 
     def batch(self) -> tuple[Tensor, ...]:
-        """x, any y, the game's noise; and a number drawn in vain, because the engine draws one for its layers."""
+        """x, any y and h, the game's noise; and a number drawn in vain, because the engine draws one for its layers."""
         data = self.source(self.draws)
         self.draws += 1
         noise = [draw(self.generator, len(data["x"])) for draw in self.noise.values()]
@@ -145,7 +149,7 @@ def slope(output: Tensor, x: Tensor) -> Tensor:
 
 
 def wgan_gp_D(D: nn.Module, x: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
-    eps = eps[:, None, None, None]
+    eps = eps.view(-1, *[1] * (x.dim() - 1))
     between = (eps * x + (1 - eps) * fake).requires_grad_()
     norms = (slope(D(between).float(), between).square().sum(1) + 1e-12).sqrt()
     return wasserstein_D(D, x, fake) + PENALTY * (norms - 1).square().mean()
@@ -309,6 +313,15 @@ def unrolled(h: Hand) -> None:
     h.of_G.step()
 
 
+def together(h: Hand, loss: Tensor, *letters: str) -> None:
+    """Several players' step down the sum of their losses."""
+    for letter in letters:
+        h.of[letter].zero_grad(set_to_none=True)
+    loss.backward()
+    for letter in letters:
+        h.of[letter].step()
+
+
 def stacked(h: Hand) -> None:
     """SGAN, joint: both discriminators, then both generators."""
     E_0, E_1, G_1, G_0, D_1, D_0 = h.nets.values()
@@ -322,13 +335,6 @@ def stacked(h: Hand) -> None:
         unreal = D(fake)
         return softplus(-unreal.logits.float()).mean() + ENTROPY * mse_loss(unreal.z.float(), z)
 
-    def together(letters: tuple[str, str], loss: Tensor) -> None:
-        for letter in letters:
-            h.of[letter].zero_grad(set_to_none=True)
-        loss.backward()
-        for letter in letters:
-            h.of[letter].step()
-
     x, y, _, z_1, z_0 = h.batch()
     for D in (D_1, D_0):
         D.requires_grad_(True)
@@ -337,7 +343,7 @@ def stacked(h: Hand) -> None:
             h_1, fake_1 = E_0(x), G_1(y, z_1)
             fake_0 = G_0(fake_1, z_0)
         loss = judged(D_1, h_1, fake_1, z_1) + judged(D_0, x, fake_0, z_0)
-    together(("D_1", "D_0"), loss)
+    together(h, loss, "D_1", "D_0")
     for D in (D_1, D_0):
         D.requires_grad_(False)
     x, y, _, z_1, z_0 = h.batch()
@@ -347,7 +353,38 @@ def stacked(h: Hand) -> None:
         fake_0 = G_0(given, z_0)
         loss_1 = fooled(D_1, fake_1, z_1) + cross_entropy(E_1(fake_1).float(), y)
         loss_0 = fooled(D_0, fake_0, z_0) + mse_loss(E_0(fake_0).float(), given.float())
-    together(("G_1", "G_0"), loss_1 + loss_0)
+    together(h, loss_1 + loss_0, "G_1", "G_0")
+
+
+def latent(h: Hand) -> None:
+    """Critics of images and of codes, then the generator."""
+    E, S, G, D_x, D_h = h.nets.values()
+    for D in (D_x, D_h):
+        D.requires_grad_(True)
+    for _ in range(CRITIC_STEPS):
+        x, code, eps_x, eps_h = h.batch()
+        with h.autocast:
+            with torch.no_grad():
+                fake = G(code)
+                found = E(fake).layers["h"]
+            loss = wgan_gp_D(D_x, S(x), S(fake), eps_x) + wgan_gp_D(D_h, code, found, eps_h)
+        together(h, loss, "D_x", "D_h")
+    for D in (D_x, D_h):
+        D.requires_grad_(False)
+    x, code, *_ = h.batch()
+    with h.autocast:
+        fake = G(code)
+        seen, found = S(fake), E(fake).layers["h"]
+        fooled = D_x(seen).float().mean() + D_h(found).float().mean()
+        wrong = 2 * mse_loss(seen.float(), S(x)) + 0.1 * mse_loss(found.float(), code)
+    descend(h.of["G"], wrong - fooled)
+
+
+def classify(h: Hand) -> None:
+    x, y = h.batch()
+    with h.autocast:
+        loss = cross_entropy(h.G(x).float(), y)
+    descend(h.of_G, loss)
 
 
 def reconstruct(h: Hand) -> None:
@@ -370,10 +407,49 @@ def _of_sgan() -> Game:
     return GAMES["sgan"](E.E_0, E.E_1, *G, *D, Z, 10, entropy=ENTROPY, **rates)
 
 
+def _of_classifier() -> Game:
+    with seeded(0):
+        return GAMES["classifier"](sgan.Encoder(), optimizer_E=Adam(LR, BETA1))
+
+
+def _of_latent() -> Game:
+    """Codes of Z numbers, and a critic of them beside that of images."""
+    with seeded(0):
+        E = _encoder()
+        G = dcgan.Generator(Z, channels=1, size=32, width=WIDTH)
+        reader = nn.Sequential(nn.Linear(Z, 4 * WIDTH), nn.ReLU(), nn.Linear(4 * WIDTH, 1), nn.Flatten(0))
+        critics = {"x": wgan_gp.Critic(width=WIDTH), "h": reader}
+    rates = {"optimizer_G": Adam(LR, BETA1), "optimizer_D": Adam(LR, BETA1)}
+    return GAMES["latent-discriminators"](
+        E, G, critics, Z, S=Standardise(), penalty=PENALTY, critic_steps=CRITIC_STEPS, warm_steps=0, **rates
+    )
+
+
+def _encoder() -> Tapped:
+    layers = {"flat": nn.Flatten(), "code": nn.Linear(32 * 32, Z), "h": nn.ReLU(), "logits": nn.Linear(Z, 10)}
+    return Tapped(nn.Sequential(OrderedDict(layers)).eval().requires_grad_(False), ["h"])
+
+
+def labelled() -> Source:
+    """Batches of noise, 28 x 28, with labels at random."""
+    x = batches((1, 28, 28), BATCH)
+    y = one_hot(torch.randint(10, (BATCH,), generator=torch.Generator().manual_seed(0)), 10).float()
+    return lambda k: {**x(k), "y": y}
+
+
+def coded() -> Source:
+    """Batches of noise with codes of their images."""
+    x = batches(SIZE, BATCH)
+    with seeded(0), torch.no_grad():
+        E = _encoder()
+        kept = [E(x(k)["x"]).layers["h"] for k in range(8)]
+    return lambda k: {**x(k), "h": kept[k % 8]}
+
+
 class Row(NamedTuple):
     """A game's settings, the letter and the net of its other player (or none), and its step by hand.
 
-    whole: the game, where it has other players; it gets labelled images of 28 x 28.
+    whole: the game, where it has other players. source: its data.
     """
 
     step: Callable[[Hand], None]
@@ -381,6 +457,7 @@ class Row(NamedTuple):
     autoencoder: bool = False
     settings: Mapping[str, Any] = MappingProxyType({})
     whole: Callable[[], Game] | None = None
+    source: Callable[[], Source] = lambda: batches(SIZE, BATCH)
 
 
 def turns(of_D: Loss, of_G: Loss, **settings: Any) -> Callable[[Hand], None]:
@@ -390,6 +467,7 @@ def turns(of_D: Loss, of_G: Loss, **settings: Any) -> Callable[[Hand], None]:
 ROWS = {
     "autoencoder": Row(reconstruct, autoencoder=True),
     "began": Row(began, autoencoder=True, settings={"gamma": BALANCE, "rate": STEP}),
+    "classifier": Row(classify, whole=_of_classifier, source=labelled),
     "ebgan": Row(turns(ebgan_D, ebgan_G), autoencoder=True, settings={"margin": MARGIN}),
     "ebgan-pt": Row(turns(ebgan_D, ebgan_pt_G), autoencoder=True, settings={"margin": MARGIN, "pt": PT}),
     "energy-distance": Row(partial(alone, loss=energy_distance), ""),
@@ -398,9 +476,10 @@ ROWS = {
     "gan": Row(turns(gan_D, gan_G)),
     "gmmn": Row(partial(alone, loss=mmd), "", settings={"widths": WIDTHS}),
     "hinge": Row(turns(hinge_D, critic_G)),
+    "latent-discriminators": Row(latent, whole=_of_latent, source=coded),
     "lsgan": Row(turns(least_squares_D, least_squares_G)),
     "r3gan": Row(turns(r3gan_D, r3gan_G), settings={"gamma": GAMMA}),
-    "sgan": Row(stacked, whole=_of_sgan),
+    "sgan": Row(stacked, whole=_of_sgan, source=labelled),
     "sinkhorn": Row(partial(alone, loss=sinkhorn), "", settings={"epsilon": EPSILON, "iterations": ITERATIONS}),
     "unrolled": Row(unrolled, settings={"steps": K}),
     "wgan": Row(
@@ -431,16 +510,9 @@ def game(name: str) -> Game:
     return GAMES[name](**nets, z=Z, **{f"optimizer_{letter}": rate for letter in nets}, **row.settings)
 
 
-def labelled() -> Source:
-    """Batches of noise, 28 x 28, with labels at random."""
-    x = batches((1, 28, 28), BATCH)
-    y = one_hot(torch.randint(10, (BATCH,), generator=torch.Generator().manual_seed(0)), 10).float()
-    return lambda k: {**x(k), "y": y}
-
-
 def sides(name: str, precision: str) -> tuple[One, Hand]:
     """The two that take the same steps."""
-    source = labelled() if ROWS[name].whole else batches(SIZE, BATCH)
+    source = ROWS[name].source()
     return One(game(name), source, precision=precision), Hand(game(name), source, precision)
 
 
