@@ -38,7 +38,7 @@ def _help() -> str:
 def _family_help(command: str, what: str, members: Mapping[str, Callable[..., Any]]) -> str:
     usage = f"energan {command} {what.upper()}"
     lines = [f"usage: {usage} [flags]      ({usage} --help tells its flags)", ""]
-    return "\n".join([*lines, *(f"  {name:22}{first_line(make)}" for name, make in members.items())])
+    return "\n".join([*lines, *(f"  {name:28}{first_line(make)}" for name, make in members.items())])
 
 
 def _pick(name: str, names: Sequence[str], what: str) -> str:

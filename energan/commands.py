@@ -1,36 +1,15 @@
 """What the command line can do: a command is a function, its flags are its arguments, its docstring their help.
 
-A command returns the exit code. Those that train are in sessions.py.
+A command returns the exit code. Those that train are in sessions.py, those of chains in commands_codes.py.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 
+from energan.commands_codes import excite, inpaint, invert, sample, walk
 from energan.console import as_text, first_line, say
 from energan.recipes import RECIPES
 from energan.sessions import classify, resume
-
-
-def sample(run: str, /, *, n: int = 64, out: str = "samples.png", seed: int = 0, checkpoint: str = "") -> int:
-    """Draw images from a run's generator.
-
-    Args:
-        run: The run's folder.
-        n: How many images.
-        out: x.png is one sheet, x.npz one uint8 array `images` (n, c, h, w), anything else a folder of PNGs.
-        seed: Of the noise; the same seed gives the same images.
-        checkpoint: "best", a step, or a path; the newest by default.
-    """
-    from energan import runs
-    from energan.recipes.common import at_least, usable_seed
-    from energan.sheets import save_images
-
-    at_least(1, n=n)
-    usable_seed(seed)
-    images = runs.load(run, checkpoint=checkpoint or None).sample(n, seed)
-    save_images(images, Path(out))
-    say(f"{n} images in {out}")
-    return 0
 
 
 def evaluate(run: str, /, *, n: int = 10000, seed: int = 0, checkpoint: str = "", json: bool = False) -> int:
@@ -97,7 +76,7 @@ def report(run: str, /) -> int:
 
 
 def export(run: str, /, *, out: str = "export", checkpoint: str = "", onnx: bool = False) -> int:
-    """Write a run's generator, energy and classifier as safetensors with JSON, and as ONNX.
+    """Write a run's generator, encoder, energy and classifier as safetensors with JSON, and as ONNX.
 
     Args:
         run: The run's folder.
@@ -141,7 +120,7 @@ def recipes(*, json: bool = False) -> int:
         say(as_text({"recipes": told, "data": sorted(NAMED)}))
         return 0
     for name, line in told.items():
-        say(f"{name:23}{line}")
+        say(f"{name:28}{line}")
     say(f"\nnamed images: {', '.join(sorted(NAMED))}; or your own folder, .zip, .npz, .parquet")
     return 0
 
@@ -168,6 +147,10 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "classify": classify,
     "resume": resume,
     "sample": sample,
+    "invert": invert,
+    "inpaint": inpaint,
+    "walk": walk,
+    "excite": excite,
     "evaluate": evaluate,
     "score": score,
     "predict": predict,

@@ -60,17 +60,18 @@ def of_run(folder: Path) -> nn.Module:
     return next(iter(model.nets.values())) if len(model.nets) == 1 else reader
 
 
-def trained(data: str, classes: int, net: str = "thesis", recipe: str = "encoder-mnist") -> nn.Module:
+def trained(data: str, classes: int, net: str = "thesis") -> nn.Module:
     """One of NETS with its weights, trained now where the cache has none. UserError where that is stopped."""
     from energan.recipes import RECIPES
     from energan.train import train
 
     arguments = {"data": data, "classes": classes, "net": net, "device": "cpu"}
-    run = RECIPES[recipe](**arguments)
+    run = RECIPES["encoder-mnist"](**arguments)
     images = run.training_set()
-    folder = cache_dir() / "encoders" / f"{recipe}-{net}-{images.sha256[:16]}"
+    folder = cache_dir() / "encoders" / f"{net}-{images.sha256[:16]}"
     if not (folder / "run.json").exists():
-        runs.create(folder, run, images, recipe, arguments, f"energan train {recipe} --data {data} --net {net}")
+        command = f"energan train encoder-mnist --data {data} --net {net}"
+        runs.create(folder, run, images, "encoder-mnist", arguments, command)
     if runs.read(folder)["status"]["state"] != "finished":
         warn(f"training the encoder of {images.name} first, once and for all (kept in {folder})")
         if train(run, folder, images) == "stopped":
@@ -98,10 +99,13 @@ def tapped(
     try:
         with torch.no_grad():
             read = E(torch.zeros(2, *image))
-    except RuntimeError as error:
-        raise UserError(f"the encoder does not take images of {image}: {' '.join(str(error).split())[:200]}") from error
+    except UserError:
+        raise
+    except Exception as error:  # anyone's net may raise anything
+        told = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserError(f"{type(net).__name__} does not take images of {image}: {told}") from error
     if not isinstance(read.output, Tensor) or read.output.dim() != 2:
-        raise UserError("the encoder must give logits, (n, classes)")
+        raise UserError(f"{type(net).__name__} must give logits, (n, classes)")
     return E, {name: tuple(x.shape[1:]) for name, x in read.layers.items()}
 
 
@@ -130,9 +134,10 @@ def _import(module: str) -> nn.Module:
     try:
         make = getattr(importlib.import_module(path), name)
         net = make()
-    except (ImportError, AttributeError, ValueError, TypeError) as error:
+    except Exception as error:  # anyone's code may raise anything
+        told = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(
-            f"--module {module} cannot be used ({error}); write package.module:Class, made without arguments"
+            f"--module {module} cannot be used ({told}); write package.module:Class, made without arguments"
         ) from error
     finally:
         sys.path.pop(0)

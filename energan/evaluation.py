@@ -171,7 +171,7 @@ def score(images: str, folder: Path, out: Path, checkpoint: str | None, split: s
     n = len(energies)
     labels = [""] * n if data.labels is None else [[*data.classes, ""][i] for i in data.labels.tolist()]
     files = list(data.files) or [""] * n
-    _table(out, {"index": list(range(n)), "file": files, "energy": energies.tolist(), "label": labels})
+    table(out, {"index": list(range(n)), "file": files, "energy": energies.tolist(), "label": labels})
     training = _some_of_training(run)
     known = {} if training is None else {"training images": model.score(training)}
     _draw(out.with_suffix(".png"), {**known, data.name: energies})
@@ -192,7 +192,8 @@ def _some_of_training(run: Run) -> Tensor | None:
     return images[torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[:2000]]
 
 
-def _table(out: Path, columns: dict[str, list[Any]]) -> None:
+def table(out: Path, columns: dict[str, list[Any]]) -> None:
+    """Writes named columns to a .csv, or to a .parquet."""
     if out.suffix == ".parquet":
         import pyarrow as pa
         import pyarrow.parquet as pq

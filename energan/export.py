@@ -1,4 +1,4 @@
-"""A run's generator, energy and classifier for use elsewhere: safetensors with JSON, and ONNX (extra `export`)."""
+"""A run's generator, encoder, energy and classifier for use elsewhere: safetensors with JSON, ONNX (extra `export`)."""
 
 import warnings
 from pathlib import Path
@@ -10,17 +10,26 @@ from torch import Tensor, nn
 from energan import runs
 from energan.errors import UserError
 from energan.files import write, write_json, write_weights
-from energan.model import Sampler
+from energan.model import Reading, Sampler
+from energan.plugged import plugged
 
 TOLERANCE = 1e-3  # largest difference of an ONNX output, relative to the output's largest value
 
 
 def export(folder: Path, out: Path, checkpoint: str | None, *, onnx: bool) -> str:
-    """Writes .safetensors of the parts that the run has (generator, energy, classifier), model.json with their shapes
-    (and the classes' names) and, if asked, .onnx; says what was written."""
+    """Writes .safetensors of the parts that the run has, model.json with their shapes (and the classes' names) and, if
+    asked, .onnx; says what was written.
+
+    Parts: generator, energy, classifier; where chains draw, the generator takes codes and an encoder gives them.
+    """
     model, record = runs.load(folder, checkpoint=checkpoint), runs.read(folder)
     images = torch.rand(2, *record["data"]["shape"]) * 2 - 1
     parts: dict[str, tuple[nn.Module, tuple[Tensor, ...]]] = {}
+    if (codes := model.game.codes) is not None:
+        h = codes.start(torch.Generator().manual_seed(0), 2)
+        for name, read, letter in (("generator", codes.decode, "h"), ("encoder", codes.encode, "x")):
+            parts[name] = (Reading(read, letter, model.nets).eval(), (h if letter == "h" else images,))
+        parts["classifier"] = (Reading(codes.logits, "x", model.nets).eval(), (images,))
     if model.game.sample is not None:
         parts["generator"] = (model.generator, tuple(model.noise(2, torch.Generator().manual_seed(0))))
     if model.game.energy is not None:
@@ -36,7 +45,8 @@ def export(folder: Path, out: Path, checkpoint: str | None, *, onnx: bool) -> st
         if onnx:
             described[name]["largest difference"] = [_onnx(module, inputs, out / f"{name}.onnx")]
     if "classifier" in described:
-        described["classifier"]["classes"] = record["data"]["classes"]
+        classes = record["data"]["classes"] if codes is None else plugged(model, folder).classes
+        described["classifier"]["classes"] = list(classes)
     write_json(out / "model.json", {"recipe": record["recipe"], "arguments": record["arguments"], "parts": described})
     return f"{', '.join(sorted(p.name for p in out.iterdir() if not p.name.startswith('.')))} in {out}"
 

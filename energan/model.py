@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from energan.data.images import to_bytes, to_unit
 from energan.errors import UserError
-from energan.game import Batch, Game, Players
+from energan.game import Batch, Game, Players, Readout
 from energan.nets.layers import BatchNorm, standing_statistics
 from energan.play import One
 
@@ -63,6 +63,18 @@ class Classifier(nn.Module):
         return self._logits(Players(dict(self.nets)), Batch({"x": x}))
 
 
+class Reading(nn.Module):
+    """A readout of one tensor as a module, such as those of `game.codes`: `letter` is x for images, h for codes."""
+
+    def __init__(self, read: Readout, letter: str, nets: dict[str, nn.Module]) -> None:
+        super().__init__()
+        self.nets = nn.ModuleDict(nets)
+        self._read, self._letter = read, letter
+
+    def forward(self, values: Tensor) -> Tensor:
+        return self._read(Players(dict(self.nets)), Batch({self._letter: values}))
+
+
 @final
 class Model:
     """`.generator`, `.energy` and `.classifier` as modules, and what one does with them."""
@@ -91,12 +103,29 @@ class Model:
         return [noise(generator, n) for noise in self.game.noise.values()]
 
     @torch.no_grad()
-    def sample(self, n: int, seed: int = 0) -> UInt8[Tensor, "n c h w"]:
-        """n images, bytes; the same seed gives the same images, and a larger n continues them."""
+    def sample(self, n: int, seed: int = 0, wanted: int | None = None) -> UInt8[Tensor, "n c h w"]:
+        """n images, bytes; the same seed gives the same images, and a larger n continues them.
+
+        wanted: the class to draw, for a game whose noise has a c. UserError for one without, or without that class.
+        """
         generator = torch.Generator(self.device).manual_seed(seed + UNSEEN)
-        draw = self.generator
-        chunks = [to_bytes(draw(*self.noise(CHUNK, generator))).cpu() for _ in range(0, n, CHUNK)]
+        draw, names = self.generator, tuple(self.game.noise)
+        if wanted is not None and not 0 <= wanted < self.classes:
+            raise UserError(f"there is no class {wanted}: this run's system draws {self.classes or 'no'} classes")
+        chunks = []
+        for _ in range(0, n, CHUNK):
+            noise = self.noise(CHUNK, generator)
+            if wanted is not None:
+                c = noise[names.index("c")]
+                noise[names.index("c")] = torch.eye(self.classes, device=c.device, dtype=c.dtype)[wanted].expand_as(c)
+            chunks.append(to_bytes(draw(*noise)).cpu())
         return torch.cat(chunks)[:n].contiguous()
+
+    @property
+    def classes(self) -> int:
+        """How many classes `sample` can be asked for: the width of the noise c, 0 where there is none."""
+        c = self.game.noise.get("c")
+        return 0 if c is None else c(torch.Generator(self.device), 1).shape[1]
 
     @torch.no_grad()
     def score(self, images: UInt8[Tensor, "n c h w"]) -> Float[Tensor, " n"]:

@@ -14,7 +14,7 @@ from energan.errors import UserError
 from energan.recipes import RECIPES
 from energan.recipes.common import Precision
 
-FILES = ("data", "labels_csv", "test")  # arguments of recipes that may name a file or folder
+FILES = ("data", "labels_csv", "test", "encoder")  # arguments of recipes that may name a file or folder
 
 
 def _finish(folder: Path, state: str) -> int:

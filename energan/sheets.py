@@ -25,17 +25,23 @@ def save_sheet(images: UInt8[Tensor, "n c h w"], path: Path, columns: int | None
     return write(path, lambda p: Image.fromarray(pixels[..., 0] if c == 1 else pixels).save(p, format="PNG"))
 
 
-def save_images(images: UInt8[Tensor, "n c h w"], path: Path) -> Path:
+def usable(path: Path, endings: tuple[str, ...] = (".png", ".npz", "")) -> Path:
+    """The path itself. UserError where images do not go to a file with that ending."""
+    told = {".png": "a .png (one sheet)", ".npz": "an .npz", "": "a folder (a name without a dot)"}
+    if path.suffix not in endings:
+        raise UserError(f"--out {path}: images go to {', '.join(told[ending] for ending in endings)}")
+    return path
+
+
+def save_images(images: UInt8[Tensor, "n c h w"], path: Path, columns: int | None = None) -> Path:
     """By the name: x.png one sheet; x.npz one array `images`, uint8 (n, c, h, w); otherwise a folder of n PNGs."""
     import numpy as np
     from PIL import Image
 
-    if path.suffix == ".png":
-        return save_sheet(images, path)
+    if usable(path).suffix == ".png":
+        return save_sheet(images, path, columns)
     if path.suffix == ".npz":
         return write(path, lambda p: np.savez_compressed(p, images=images.numpy()))
-    if path.suffix:
-        raise UserError(f"--out {path}: images go to a .png (one sheet), an .npz, or a folder (a name without a dot)")
     for i, image in enumerate(images.permute(0, 2, 3, 1).numpy()):
         one = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
         write(path / f"{i:05d}.png", lambda p, one=one: one.save(p, format="PNG"))  # type: ignore[misc]

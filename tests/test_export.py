@@ -17,6 +17,7 @@ from energan import train as training
 from energan.cli import main
 from energan.errors import UserError
 from energan.model import Energy, Model, Sampler
+from energan.plug_and_play import plug
 from energan.recipes import RECIPES
 
 
@@ -73,6 +74,40 @@ def test_onnx_gives_the_same_for_any_batch(run: Path, exported: Path, n: int) ->
         expected = module(given).numpy()
         assert found.shape == expected.shape
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_run_with_codes_gives_generator_encoder_and_classifier(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnxruntime
+
+    monkeypatch.setattr(training, "usable_network", lambda run, real: "")
+    monkeypatch.chdir(tmp_path)
+    Path("net_of_codes.py").write_text(
+        "from torch import nn\nfrom collections import OrderedDict as O\nclass Net(nn.Sequential):\n"
+        "    def __init__(self):\n"
+        "        super().__init__(O(flat=nn.Flatten(), h=nn.Linear(784, 5), out=nn.Linear(5, 3)))\n"
+    )
+    arguments = {"data": "digits", "module": "net_of_codes:Net", "variant": "none", "steps": 1, "every": 1, "batch": 4,
+                 "width": 2, "precision": "fp32", "device": "cpu"}  # fmt: skip
+    made = RECIPES["latent-discriminators-mnist"](**arguments)
+    data = made.training_set()
+    runs.create(Path("run"), made, data, "latent-discriminators-mnist", arguments, "a test")
+    training.train(made, Path("run"), data, quiet=True)
+    assert main(["export", "run", "--out", "out", "--onnx"]) == 0
+    parts = json.loads(Path("out/model.json").read_text())["parts"]
+    assert list(parts) == ["generator", "encoder", "classifier"] and parts["classifier"]["classes"] == ["0", "1", "2"]
+    maps = plug(energan.load("run"))
+    x, h = torch.rand(3, 1, 28, 28) * 2 - 1, torch.randn(3, 5)
+    for name, given, expected in (
+        ("generator", h, maps.decode(h)), ("encoder", x, maps.encode(x)), ("classifier", x, maps.logits(x)),
+    ):  # fmt: skip
+        assert parts[name]["inputs"] == [list(given.shape[1:])] and parts[name]["output"] == list(expected.shape[1:])
+        session = onnxruntime.InferenceSession(f"out/{name}.onnx", providers=["CPUExecutionProvider"])
+        found = session.run(None, {session.get_inputs()[0].name: given.numpy()})[0]
+        np.testing.assert_allclose(found, expected.numpy(), rtol=1e-3, atol=1e-4)
+    whose = {name: {k.split(".")[1] for k in load_file(f"out/{name}.safetensors")} for name in parts}
+    assert whose == {"generator": {"G"}, "encoder": {"E"}, "classifier": {"E"}}
 
 
 def test_the_difference_is_recorded(exported: Path) -> None:

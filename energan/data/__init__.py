@@ -12,7 +12,8 @@ from energan.data.arrays import fit_all, load_arrays
 from energan.data.batches import Batches
 from energan.data.cache import Files, load_files
 from energan.data.datasets import from_dataset
-from energan.data.folders import folder_files, shown, zip_files
+from energan.data.decode import EXTENSIONS
+from energan.data.folders import folder_files, one_file, shown, zip_files
 from energan.data.hub import hub_files
 from energan.data.images import Images, pad, to_bytes, to_unit
 from energan.data.named import NAMED, load_named
@@ -32,7 +33,7 @@ def load(
 ) -> Images:
     """Images by name or from the user's files, as bytes (n, c, h, w).
 
-    source: "mnist", "fashion-mnist", "digits", "stacked-mnist"; a folder, .zip, .npz, .npy or .parquet file;
+    source: "mnist", "fashion-mnist", "digits", "stacked-mnist"; an image, a folder, .zip, .npz, .npy or .parquet file;
         "hf:owner/name".
     split: "train" or "test"; files have a "test" only if they say so (sub-folders train/ and test/).
     size: resize the largest centred square, antialiased, to size x size; without it images keep their size.
@@ -72,9 +73,11 @@ def _files(path: Path, split: str) -> Files:
         return parquet_files([path], split, path.stem)
     if path.suffix.lower() == ".zip" and path.is_file():
         return zip_files(path, split)
+    if path.suffix.lower() in EXTENSIONS and path.is_file():
+        return one_file(path, split)
     if path.is_file():
         raise UserError(
-            f"{shown(path)} is none of what can be loaded: a folder or .zip of images, .npz, .npy or .parquet"
+            f"{shown(path)} is none of what can be loaded: an image, a folder or .zip of images, .npz, .npy or .parquet"
         )
     near = difflib.get_close_matches(str(path), NAMED, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"give a folder or file, or one of {', '.join(NAMED)}"

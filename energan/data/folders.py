@@ -116,6 +116,15 @@ def _walk(folder: Path, skipped: list[str]) -> Iterator[Parts]:
         yield from ((*inside, file) for file in files)
 
 
+def one_file(path: Path, split: str) -> Files:
+    """An image by itself. Raises UserError for a split other than "train"."""
+    if split != "train":
+        raise UserError(f"{shown(path)} has no split {split!r}: it is one image")
+    marks = stamp(path.resolve(), *changed(path))
+    item = Item(shown(path.name), partial(_regular, path), None)
+    return Files(shown(path.stem), f"the image {shown(path)}", marks, (), 1, lambda: iter([item]), ())
+
+
 def _regular(path: Path) -> Path:
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):

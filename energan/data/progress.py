@@ -32,12 +32,14 @@ def in_order(function: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
             yield waiting.popleft().result()
 
 
-def counted(items: Iterable[A], total: int, words: str, *, each: int = 1, show: bool) -> Iterator[A]:
-    """`items` with a progress bar on stderr: images/s and the time left. An item stands for `each` images."""
+def counted(
+    items: Iterable[A], total: int, words: str, *, each: int = 1, unit: str = "images", show: bool
+) -> Iterator[A]:
+    """`items` with a progress bar on stderr: images/s and the time left. An item stands for `each` images (units)."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.completed}/{task.total} images, {task.fields[rate]} images/s, left:"),
+        TextColumn(f"{{task.completed}}/{{task.total}} {unit}, {{task.fields[rate]}} {unit}/s, left:"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), disable=not show) as progress:
