@@ -1,5 +1,6 @@
 """How well a system that draws by chains inverts images, and draws what its classifier asks for."""
 
+import math
 from pathlib import Path
 
 import torch
@@ -48,10 +49,10 @@ def classes_of(model: Model, images: UInt8[Tensor, "n c h w"]) -> Int[Tensor, " 
 
 
 def diversity(images: UInt8[Tensor, "n c h w"], classes: Int[Tensor, " n"]) -> float:
-    """Mean distance between two images of the same class, pixels in [0, 1]: 0 where a class has one picture only."""
+    """Mean distance between two images of the same class, pixels in [0, 1]; NaN where none has two."""
     flat = images.flatten(1).double() / 255
     distances = [torch.pdist(flat[classes == c]).mean() for c in classes.unique() if int((classes == c).sum()) > 1]
-    return float(torch.stack(distances).mean())
+    return float(torch.stack(distances).mean()) if distances else math.nan
 
 
 def chains(

@@ -77,10 +77,16 @@ def _groups(merge: str) -> dict[str, tuple[str, ...]]:
 def labelled(
     source: str, split: str, *, classes: int, labels_csv: str = "", groups: "dict[str, tuple[str, ...]] | None" = None
 ) -> "Images":
-    """28 x 28 grey images of so many classes, put together as `groups` says. UserError for another number of them."""
+    """28 x 28 grey images of so many classes, put together as `groups` says; test images may lack some.
+
+    UserError for training images of another number of classes.
+    """
     from energan.data.labels import merged
 
     data = labelled_images(source, split, labels_csv=labels_csv, size=28, channels=1)
-    if len(data.classes) != classes:
+    if split == "train" and len(data.classes) != classes:
         raise UserError(f"{data.name} has {len(data.classes)} classes: --classes {len(data.classes)}")
-    return merged(data, groups) if groups else data
+    if not groups:
+        return data
+    known = set(data.classes) if split != "train" else set().union(*groups.values())
+    return merged(data, {name: [c for c in members if c in known] for name, members in groups.items()})
