@@ -23,6 +23,7 @@ from energan.errors import UserError
 from energan.files import read_weights, write_weights
 from energan.nets import latent_discriminators, sgan
 from energan.nets.taps import Tapped
+from energan.noise import seeded
 from energan.play.one import autocast
 
 CHUNK = 250  # images at a time
@@ -38,7 +39,8 @@ def build(source: str, module: str, classes: int, net: str = "thesis") -> nn.Mod
     With neither, one of NETS, not trained: `trained` has its weights. UserError for what cannot be used.
     """
     if module:
-        E = _import(module)
+        with seeded(0):  # without weights, at least the same ones each time
+            E = _import(module)
         if source:
             _load(E, Path(source))
     elif source:
@@ -50,6 +52,8 @@ def build(source: str, module: str, classes: int, net: str = "thesis") -> nn.Mod
 
 def of_run(folder: Path) -> nn.Module:
     """The classifier of a run: its only player's net, or what reads its logits. UserError for a run without one."""
+    if not folder.exists():
+        raise UserError(f"the classifier's run {folder} is not there; runs that were made with it need it in its place")
     if folder.is_file():
         raise UserError(f"{folder} holds weights; --module my.module:Net says what they are the weights of")
     model = runs.load(folder)

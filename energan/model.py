@@ -164,6 +164,10 @@ def ready(one: One, images: UInt8[Tensor, "n c h w"], batch: int, seed: int = 0)
 
     if (draw := game.sample) is not None:
         standing_statistics(nets.values(), lambda: draw(players, draws()), STANDING)
+    if (codes := game.codes) is not None:  # of those that learn: a frozen encoder has its own
+        learn = [net for name, net in nets.items() if game.players[name].optimizer]
+        inverted = (codes.decode(players, Batch({"h": codes.encode(players, Batch({"x": x}))})) for x in chunks)
+        standing_statistics(learn, lambda: next(inverted), len(chunks))
     if (read := game.energy or game.logits) is not None:
         standing_statistics(nets.values(), lambda: read(players, Batch({"x": next(real)})), len(chunks))
     return model

@@ -346,3 +346,15 @@ def test_the_optimizer_and_epochs_are_the_thesis_s() -> None:
     optimizer = run.game.players["E"].optimizer
     assert (optimizer.lr, optimizer.momentum, run.batch, run.steps) == (0.01, 0.5, 64, 5 * (60000 // 64))
     assert run.game.sample is None and run.game.logits is not None
+
+
+def test_a_module_without_weights_is_the_same_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "unseeded.py").write_text("from torch import nn\n\n\ndef net():\n    return nn.Linear(5, 3)\n")
+    one, other = (encoders.build("", "unseeded:net", 10) for _ in range(2))
+    assert torch.equal(one.weight, other.weight)
+
+
+def test_an_encoder_that_is_gone_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"the classifier's run .*gone is not there"):
+        encoders.build(str(tmp_path / "gone"), "", 10)

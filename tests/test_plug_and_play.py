@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from small_runs import trained
-from torch import Tensor
+from torch import Tensor, nn
 
 import energan
 from energan import plug_and_play, samplers
@@ -13,9 +13,13 @@ from energan import train as training
 from energan.data import to_bytes, to_unit
 from energan.errors import UserError
 from energan.game import Chain
+from energan.games import GAMES
 from energan.games.latent_discriminators import THESIS
-from energan.model import Model
+from energan.model import Model, ready
 from energan.nets.latent_discriminators import MEAN, STD
+from energan.nets.layers import BatchNorm
+from energan.nets.taps import Tapped
+from energan.play import One
 from energan.plug_and_play import plug, reconstruct, starts, steer
 from energan.samplers import Context
 
@@ -252,3 +256,18 @@ def test_a_run_without_labels_of_the_images_is_fed_codes_all_the_same(tmp_path: 
     """Labels are the encoder's affair: a folder of pictures has none."""
     folder = trained(tmp_path / "run", "latent-discriminators-mnist", steps=2, data="pictures")
     assert reconstruct(energan.load(folder), images(2)).shape == (2, 1, 28, 28)
+
+
+def test_statistics_of_a_generator_with_batch_norm_are_measured_over_codes_and_the_encoders_are_its_own() -> None:
+    x = images(16)
+    E = nn.Sequential(nn.Flatten(), nn.Linear(784, 4), BatchNorm(4)).requires_grad_(False)
+    E[2].mean.fill_(0.3)
+    G = nn.Sequential(nn.Linear(4, 784), BatchNorm(784), nn.Unflatten(1, (1, 28, 28)))
+    game = GAMES["latent-discriminators"](Tapped(E, ("2",)), G, {}, 4, S=nn.Identity(), code="2", matched={"x": 1.0})
+    one = One(game, lambda k: {"x": to_unit(x), "h": E(to_unit(x))})
+    one.step()
+    made = ready(one, x, 8).nets
+    with torch.no_grad():
+        h = G[0](E(to_unit(x)))
+    torch.testing.assert_close(made["G"][1].mean, h.mean(0))
+    assert torch.equal(made["E"].module[2].mean, E[2].mean) and float(E[2].mean[0]) == pytest.approx(0.3)
