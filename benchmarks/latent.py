@@ -4,7 +4,8 @@ factors do.
     for seed in 0 1 2; do for variant in vanilla code-adversarial code none combined random; do
         energan train latent-discriminators-mnist --variant $variant --seed $seed --out runs/latent/$variant-$seed
     done; done
-    python -m benchmarks.latent table --runs runs/latent      # table, figure3.png, figure4.png
+    python -m benchmarks.latent chains --runs runs/latent     # the same with the official code's chain (PPGN's)
+    python -m benchmarks.latent table --runs runs/latent      # tables, figure3.png, figure4.png
     python -m benchmarks.latent times                         # of a step, all variants in turns in one process
     python -m benchmarks.latent epsilon --run runs/latent/combined-0       # epsilon.png and its table
     python -m benchmarks.latent plug --run runs/latent/combined-0 --parity runs/parity --strokes runs/strokes
@@ -30,12 +31,15 @@ from torch import Tensor
 from energan import encoders, inversion, metrics, runs
 from energan.data import load
 from energan.data.images import to_bytes
+from energan.files import write_json
+from energan.games.ppgn import CHAIN as OFFICIAL_CHAIN
 from energan.lab.figures import panels, save
 from energan.metrics.classifier import mnist_classifier
 from energan.metrics.networks import describe
 from energan.plug_and_play import plug, starts, steer
 from energan.recipes import RECIPES
 from energan.recipes.latent import SIX
+from energan.sheets import save_sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,14 +52,16 @@ TITLES = {
     "combined": "(e) both critics",
     "random": "(f) one of both at random",
 }
-COLUMNS = (
+OF_CHAINS = (
     "conditional accuracy",
+    "accuracy, contrast stretched",
     "conditional accuracy, own",
     "conditional MNIST-KID",
-    "reconstruction MNIST-FID",
-    "reconstruction MSE",
     "diversity in a class",
 )
+OF_IMAGES = ("reconstruction MNIST-FID", "reconstruction MSE")
+BLACK = 0.25  # of an image's range, below which contrast stretching takes haze for black
+OFFICIAL = "official.json"  # in a run's folder: what its chains gave by the official code's settings
 EPSILONS: dict[str, tuple[float, ...]] = {
     "eps1": (0.0, 1e-3, 1e-2, 1e-1, 0.5),
     "eps2": (0.0, 0.1, 1.0, 3.0, 10.0),
@@ -95,12 +101,46 @@ def found(folder: Path) -> dict[str, dict[int, Path]]:
     return there
 
 
-def measured(path: Path, real: Any) -> dict[str, float]:
-    """What evaluation.json says, and the distance of the chains' ends from real digits."""
-    values = dict(json.loads((path / "evaluation.json").read_text())["metrics"])
-    drawn = tiles(path / "classes.png", 10, inversion.EACH)
+def stretched(images: Tensor) -> Tensor:
+    """Each image from its darkest to its lightest, the lowest quarter of that black: as the eye sees through haze."""
+    x = images.float()
+    low, high = (f(1, keepdim=True)[..., None, None] for f in (x.flatten(1).amin, x.flatten(1).amax))
+    x = (x - low) / (high - low).clamp_min(1)
+    return (255 * (x - BLACK).clamp_min(0) / (1 - BLACK)).round().to(torch.uint8)
+
+
+def of_chains(model: Any, drawn: Tensor, asked: Tensor, real: Any) -> dict[str, float]:
+    """What is measured of the chains' ends."""
+    values = inversion.accuracies(model, drawn, asked, "mnist")
+    values["accuracy, contrast stretched"] = inversion.accuracies(model, stretched(drawn), asked, "mnist")[
+        "conditional accuracy"
+    ]
     values["conditional MNIST-KID"] = metrics.evaluate(drawn, real, "mnist")["MNIST-KID"]
+    values["diversity in a class"] = inversion.diversity(drawn, asked)
     return values
+
+
+def measured(path: Path, real: Any) -> dict[str, float]:
+    """What evaluation.json says, and more of the chains' ends, which are the images of classes.png."""
+    values = dict(json.loads((path / "evaluation.json").read_text())["metrics"])
+    asked = torch.arange(10).repeat_interleave(inversion.EACH)
+    return values | of_chains(runs.load(path), tiles(path / "classes.png", 10, inversion.EACH), asked, real)
+
+
+def chains(arguments: argparse.Namespace) -> None:
+    """Chains of each finished run by the official code's settings; those that are there are kept."""
+    real = describe(load("mnist", "test").images[:2000], "mnist")
+    asked = torch.arange(10).repeat_interleave(arguments.each)
+    for seeds in found(arguments.runs).values():
+        for path in seeds.values():
+            if not (path / OFFICIAL).exists():
+                model = runs.load(path)
+                trace = steer(model, asked, chain=OFFICIAL_CHAIN, precision=arguments.precision)
+                assert trace.images is not None
+                drawn = to_bytes(trace.images[-1])
+                save_sheet(drawn, path / "official.png", columns=arguments.each)
+                write_json(path / OFFICIAL, of_chains(model, drawn, asked, real))
+                print(path.name, json.loads((path / OFFICIAL).read_text()), flush=True)
 
 
 def estimates(path: Path) -> dict[str, list[tuple[int, float]]]:
@@ -122,22 +162,43 @@ def spread(values: Sequence[float]) -> str:
 def table(arguments: argparse.Namespace) -> None:
     there = found(arguments.runs)
     real = describe(load("mnist", "test").images[:2000], "mnist")
-    print("| run | seeds | " + " | ".join(COLUMNS) + " | parameters of the critics | W(x), last | W(h), last |")
-    print("|---" * (len(COLUMNS) + 5) + "|")
+    columns = (*OF_CHAINS, *OF_IMAGES)
+    print(f"| run | seeds | {' | '.join(columns)} | parameters of the critics | W(x), last | W(h), last |")
+    print("|---" * (len(columns) + 5) + "|")
     for variant, seeds in there.items():
         values = [measured(path, real) for path in seeds.values()]
         players = runs.read(next(iter(seeds.values())))["game"]["players"]
         critics = sum(p["parameters"] for name, p in players.items() if name.startswith("D_"))
         last = {layer: [estimates(p)[layer][-1][1] for p in seeds.values()] for layer in SIX[variant].critics}
-        cells = [spread([v[name] for v in values]) for name in COLUMNS]
+        cells = [spread([v[name] for v in values]) for name in columns]
         ends = [spread(last[layer]) if layer in last else "-" for layer in "xh"]
-        print(f"| {variant} | {len(values)} | " + " | ".join([*cells, f"{critics:,}", *ends]) + " |")
+        print(f"| {variant} | {len(values)} | {' | '.join([*cells, f'{critics:,}', *ends])} |")
+    print(f"\nofficial chains\n\n| run | seeds | {' | '.join(OF_CHAINS)} |\n" + "|---" * (len(OF_CHAINS) + 2) + "|")
+    for variant, seeds in there.items():
+        files = [path / OFFICIAL for path in seeds.values() if (path / OFFICIAL).exists()]
+        values = [json.loads(path.read_text()) for path in files]
+        if values:
+            cells = [spread([v[name] for v in values]) for name in OF_CHAINS]
+            print(f"| {variant} | {len(values)} | {' | '.join(cells)} |")
+    _real()
     figure, axes = panels(2, 3, 3.2, 3.4)
     for (variant, title), ax in zip(TITLES.items(), axes, strict=True):
         if variant in there:
             sheet(ax, tiles(there[variant][min(there[variant])] / "classes.png", 10, inversion.EACH), 10, title)
     save(figure, arguments.runs / "figure3.png")
     _figure4(there, arguments.runs / "figure4.png")
+
+
+def _real() -> None:
+    """The same measures of real digits, 10 of each class of the test set."""
+    data, judge = load("mnist", "test"), mnist_classifier()
+    assert data.labels is not None
+    rows = torch.cat([(data.labels == c).nonzero().flatten()[: inversion.EACH] for c in range(10)])
+    images, labels = data.images[rows], data.labels[rows]
+    with torch.no_grad():
+        plain, seen = ((judge(x).argmax(1) == labels).float().mean() for x in (images, stretched(images)))
+    apart = inversion.diversity(images, labels)
+    print(f"\nreal digits: accuracy {plain:.2f}, contrast stretched {seen:.2f}, diversity in a class {apart:.2f}")
 
 
 def _figure4(there: dict[str, dict[int, Path]], path: Path) -> None:
@@ -256,7 +317,7 @@ def plugged(arguments: argparse.Namespace) -> None:
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
-    "table": table, "times": times, "epsilon": epsilon, "strokes": strokes, "plug": plugged,
+    "table": table, "chains": chains, "times": times, "epsilon": epsilon, "strokes": strokes, "plug": plugged,
 }  # fmt: skip
 
 
