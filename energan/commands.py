@@ -41,9 +41,9 @@ def score(images: str, /, *, run: str, out: str = "scores.csv", checkpoint: str 
         checkpoint: "best", a step, or a path; the newest by default.
         split: train or test; by default test of a named set, and all of a folder or file that has no splits.
     """
-    from energan import evaluation
+    from energan import scoring
 
-    say(evaluation.score(images, Path(run), Path(out), checkpoint or None, split))
+    say(scoring.score(images, Path(run), Path(out), checkpoint or None, split))
     return 0
 
 

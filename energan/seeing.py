@@ -11,13 +11,13 @@ from energan.chains import Bounds, Map
 from energan.data.images import to_unit
 from energan.encoders import tapped
 from energan.errors import UserError
-from energan.evaluation import table
 from energan.inversion import drawn
 from energan.model import CHUNK
 from energan.nets.taps import Tapped
 from energan.plug_and_play import TOGETHER, reconstruct, starts
 from energan.plugged import Plugged, plugged, watched
 from energan.samplers import activation_maximisation, upper_bound
+from energan.scoring import table
 from energan.sheets import save_sheet, usable
 
 PAIRS = 10  # on a row of the sheet
