@@ -2,13 +2,14 @@
 
     python -m benchmarks.objectives [--steps 30] [--only NAME] [--precision fp32|bf16] [--json]
 
-Each game of energan.games has a row, the classifiers from few labels in benchmarks.few_labels: a step by
-energan.play.One against the same step in plain PyTorch, on one pair of nets: DCGAN's generator and a critic without
-batch norm (for energies, EBGAN's auto-encoder), width 32, on 64 images of 32 x 32 (SGAN and the classifier: the nets of
-SGAN's authors, 28 x 28; latent discriminators: a second critic, of a small encoder's codes). Both sides start from the
-same weights, see the same batches and the same noise; a test holds them to the same updates. By hand means what one
-writes for speed: fused optimizers, no graph of G where D learns, D frozen where G does, every output computed once.
-They step alternately (A B, B A, ...); the ratio is the median over the pairs.
+Each game of energan.games has a row, the classifiers from few labels in benchmarks.few_labels, DGN-AM and the PPGNs
+in benchmarks.plug_and_play: a step by energan.play.One against the same step in plain PyTorch, on one pair of nets:
+DCGAN's generator and a critic without batch norm (for energies, EBGAN's auto-encoder), width 32, on 64 images of
+32 x 32 (SGAN and the classifier: the nets of SGAN's authors, 28 x 28; latent discriminators: a second critic, of a
+small encoder's codes). Both sides start from the same weights, see the same batches and the same noise; a test holds
+them to the same updates. By hand means what one writes for speed: fused optimizers, no graph of G where D learns, D
+frozen where G does, every output computed once. They step alternately (A B, B A, ...); the ratio is the median over the
+pairs.
 
 A step is what the game's order says: f-GAN's, BEGAN's and unrolled GAN's (K = 5) is one turn of all players, WGAN's and
 WGAN-GP's five turns of the critic and one of G (without WGAN's long first ones).

@@ -27,6 +27,7 @@ from energan.noise import normal, seeded, stream
 from energan.optimizers import SGD, Adam, Resting
 from energan.play import Many, One, leaves
 from energan.play.state import parameters
+from energan.report.words import number_meaning
 
 Z = 3
 MLP, CONV = (1, 4, 4), (2, 8, 8)
@@ -729,6 +730,11 @@ def float64(game: Game) -> Players:
 def test_every_game_is_checked():
     assert {name.split()[0] for name in SMALL} == set(GAMES)
     assert {name.split()[0] for name in BY_HAND} == set(GAMES)
+
+
+def test_every_number_has_words_in_reports():
+    numbers = {number for small in SMALL.values() for number in small.build(0, 0).numbers}
+    assert not {number for number in numbers if not number_meaning(number)}
 
 
 @small

@@ -11,10 +11,7 @@ METRICS = {  # by the word that a metric's name holds: (which way is better, wha
     "recall": ("higher", "share of real images that lie among generated ones"),
     "density": ("higher", "how many real neighbourhoods a generated image lies in; about 1 for real images"),
     "coverage": ("higher", "share of real images with a generated one close by"),
-    "IS": (
-        "higher",
-        "inception score: classes recognised surely, and all of them drawn; at most the number of classes",
-    ),
+    "IS": ("higher", "inception score: classes recognised surely, and all drawn; at most the number of classes"),
     "I": ("higher", "the paper's score, mean KL(p(y) || p(y|x)) in nats: sure and varied at once"),
     "digits covered": ("higher", "digits that at least 1 % of the samples show"),
     "train distance": (
@@ -62,6 +59,17 @@ NUMBERS = {
     "weight": "lambda: weight of the unlabelled images’ reconstruction beside the labelled ones’ cross-entropy",
     "adversarial": "weight of the critics’ or discriminators’ verdict in the generator’s loss",
     "mu_x": "weight of the difference between an image and its reconstruction in the generator’s loss",
+    "image": "weight of half the squared difference between an image and its reconstruction, pixels from −1 to 1",
+    "feature": "weight of half the squared difference between what the encoder’s feature layer says of the two",
+    "code": "weight of half the squared difference between the codes of the two",
+    "pause_D": "the discriminator rests once its loss is less than this many times the generator’s adversarial loss",
+    "resume_D": "the discriminator learns again once its loss is more than this many times that loss",
+    "pause_G": "the generator rests once the discriminator’s loss is more than this many times that loss",
+    "sigma_x": "standard deviation of the noise on images",
+    "sigma_h1": "standard deviation of the noise on the encoder’s feature layer",
+    "sigma_h": "standard deviation of the noise on codes",
+    "condition": "weight of the encoder’s error in telling, from what a generator made, what it was given",
+    "entropy": "weight of the error in reading a generator’s noise from what it made; 0: its noise may come to nothing",
     "switch": "step at which the margin has fallen to 0 and the generator is switched off",
 }
 
