@@ -47,7 +47,7 @@ class Batches:
         return k // self.per_epoch
 
     def __call__(self, k: int) -> dict[str, Tensor]:
-        """x: float32 (batch, c, h, w) in [-1, 1], channels last; if there are labels, y: one-hot float32 (batch, classes).
+        """x: float32 (batch, c, h, w) in [-1, 1], channels last; with labels, y: one-hot float32 (batch, classes).
 
         A row of y is 0 for an image without a label (-1).
         """
