@@ -17,7 +17,7 @@ from energan.nets.perceptron import Perceptron
 from energan.nets.ppgn import Bounds
 from energan.nets.taps import Tapped
 from energan.noise import normal, seeded
-from energan.optimizers import Adam
+from energan.optimizers import Adam, Resting
 from energan.play import Many, One
 from energan.recipes import RECIPES
 from energan.terms.inversion import half_square, resting
@@ -244,6 +244,22 @@ def test_mobilenet_as_an_encoder_is_mobilenet_and_lets_gradients_pass():
     (slope,) = torch.autograd.grad(read.layers["h"].sum(), x)
     assert bool(slope.isfinite().all()) and float(slope.abs().max()) > 0
     assert Tapped(Classifier(64).eval(), ("features.13",))(x).layers["features.13"].shape == (2, 96, 4, 4)
+
+
+def test_weight_decay_is_of_the_discriminator_alone():
+    """In the authors' nets every layer of G has decay_mult 0, D's have 1."""
+
+    def decays(game: Game) -> list[float]:
+        optimizers = [game.players[name].optimizer for name in ("G", "D")]
+        assert all(isinstance(optimizer, Resting) for optimizer in optimizers)
+        return [optimizer._asdict()["weight_decay"] for optimizer in optimizers if optimizer]
+
+    small = {"width": 2, "module": "tiny_encoder:Net", "features": "h.1", "device": "cpu"}
+    names = ("dgn-am-mnist", "noiseless-ppgn-h-mnist", "ppgn-h-mnist", "joint-ppgn-h-mnist")
+    runs = [RECIPES[name](data="digits", **small).game for name in names]
+    runs.append(RECIPES["noiseless-ppgn-h-64"](data="mine", width=2, device="cpu").game)
+    defaults = [dgn_am(E, *nets(), 4), ppgn_h(E, *nets(), nn.Linear(4, 4), 4)]
+    assert all(decays(game) == [0, 4e-4] for game in (*runs, *defaults))
 
 
 def test_the_bounds_of_a_run_are_those_of_its_training_images():

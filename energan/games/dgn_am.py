@@ -81,18 +81,18 @@ def generator_loss(p: Players, b: Batch, wiring: Wiring) -> tuple[Tensor, Logs]:
     return p.gate()[1].detach() * torch.stack(list(terms.values())).sum(), terms
 
 
-WIRING, WEIGHTS, ADAM = Wiring("h", "conv3"), DeePSiM(), Adam(2e-4, weight_decay=4e-4)
+WIRING, WEIGHTS, ADAM_G, ADAM_D = Wiring("h", "conv3"), DeePSiM(), Adam(2e-4), Adam(2e-4, weight_decay=4e-4)
 CHAIN = Chain(eps1=0, eps2=1, eps3=0, rate=8, last_rate=1e-10, normalise=True, gradient="activation", decay=0.99)
 
 
 def dgn_am(
     E: nn.Module, G: nn.Module, D: nn.Module, h: int | Noise, *, wiring: Wiring = WIRING, weights: DeePSiM = WEIGHTS,
-    bounds: nn.Module | None = None, optimizer_G: Optimizer = ADAM, optimizer_D: Optimizer = ADAM,
+    bounds: nn.Module | None = None, optimizer_G: Optimizer = ADAM_G, optimizer_D: Optimizer = ADAM_D,
 ) -> Game:  # fmt: skip
     """DGN-AM. E is frozen and returns nets.taps.Read of logits, with the layers of `wiring`.
 
     h: dimensions of the code, or the start codes' Noise. bounds: () -> the lowest and highest codes, (2, *h), as of
-    nets.ppgn.Bounds; without it chains are not held.
+    nets.ppgn.Bounds; without it chains are not held. Weight decay is D's alone: the authors exempt every layer of G.
     """
     of_D, of_G = (partial(loss, wiring=wiring) for loss in (discriminator_loss, generator_loss))
     return Game(

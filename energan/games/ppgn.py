@@ -18,7 +18,7 @@ where the thesis' chain (ppgn-disc; latent_discriminators.THESIS) drew what only
 from torch import Tensor, nn
 
 from energan.game import Batch, Chain, Codes, Game, Logs, Move, Noise, Player, Players
-from energan.games.dgn_am import ADAM, WEIGHTS, WIRING, DeePSiM, Wiring, dgn_am
+from energan.games.dgn_am import ADAM_D, ADAM_G, WEIGHTS, WIRING, DeePSiM, Wiring, dgn_am
 from energan.optimizers import Adam, Optimizer
 from energan.terms.inversion import half_square
 
@@ -67,8 +67,8 @@ def ppgn_x(
 
 def ppgn_h(
     E: nn.Module, G: nn.Module, D: nn.Module, R: nn.Module, h: int | Noise, *, wiring: Wiring = WIRING,
-    weights: DeePSiM = WEIGHTS, sigma_h: float = 0.1, chain: Chain = CHAIN, optimizer_G: Optimizer = ADAM,
-    optimizer_D: Optimizer = ADAM, optimizer_R: Optimizer = Adam(),
+    weights: DeePSiM = WEIGHTS, sigma_h: float = 0.1, chain: Chain = CHAIN, optimizer_G: Optimizer = ADAM_G,
+    optimizer_D: Optimizer = ADAM_D, optimizer_R: Optimizer = Adam(),
 ) -> Game:  # fmt: skip
     """PPGN-h: DGN-AM and R: codes -> codes, a player of its own. Other arguments as dgn_am's."""
     game = dgn_am(E, G, D, h, wiring=wiring, weights=weights, optimizer_G=optimizer_G, optimizer_D=optimizer_D)
@@ -84,7 +84,7 @@ def ppgn_h(
 
 def noiseless_joint_ppgn_h(
     E: nn.Module, G: nn.Module, D: nn.Module, h: int | Noise, *, wiring: Wiring = WIRING,
-    weights: DeePSiM = WEIGHTS, chain: Chain = CHAIN, optimizer_G: Optimizer = ADAM, optimizer_D: Optimizer = ADAM,
+    weights: DeePSiM = WEIGHTS, chain: Chain = CHAIN, optimizer_G: Optimizer = ADAM_G, optimizer_D: Optimizer = ADAM_D,
 ) -> Game:  # fmt: skip
     """Noiseless joint PPGN-h: DGN-AM's game, and E(G(h)) for a prior. Arguments as dgn_am's."""
     game = dgn_am(E, G, D, h, wiring=wiring, weights=weights, optimizer_G=optimizer_G, optimizer_D=optimizer_D)
@@ -96,8 +96,8 @@ def noiseless_joint_ppgn_h(
 def joint_ppgn_h(
     E: nn.Module, G: nn.Module, D: nn.Module, h: int | Noise, x: Noise, h1: Noise, *,
     wiring: Wiring = WIRING, weights: DeePSiM = WEIGHTS, code: float = 0.01, sigma_x: float = 0.1,
-    sigma_h1: float = 0.1, sigma_h: float = 0.1, chain: Chain = CHAIN, optimizer_G: Optimizer = ADAM,
-    optimizer_D: Optimizer = ADAM,
+    sigma_h1: float = 0.1, sigma_h: float = 0.1, chain: Chain = CHAIN, optimizer_G: Optimizer = ADAM_G,
+    optimizer_D: Optimizer = ADAM_D,
 ) -> Game:  # fmt: skip
     """Joint PPGN-h. x and h1: N(0, I) in the shapes of images and features; code: w_h. Other arguments as dgn_am's."""
     game = noiseless_joint_ppgn_h(

@@ -58,10 +58,11 @@ def noiseless_ppgn_h_64(
         net, (3, 64, 64), code=code, features=features, paired=paired, width=width,
         seed=seed, lr=lr, image_loss=image_loss, feature_loss=feature_loss, adversarial=adversarial,
     )  # fmt: skip
-    adam = Adam(lr, weight_decay=4e-4)
+    adam = Adam(lr)
     game = GAMES["noiseless-joint-ppgn-h"](
-        *made_of.nets, made_of.h, wiring=made_of.wiring, weights=made_of.weights, optimizer_G=adam, optimizer_D=adam
-    )
+        *made_of.nets, made_of.h, wiring=made_of.wiring, weights=made_of.weights, optimizer_G=adam,
+        optimizer_D=adam._replace(weight_decay=4e-4),
+    )  # fmt: skip
     made = run(
         game, "noiseless-joint-ppgn-h", data, resized(64, 3), steps=steps, batch=batch, seed=seed, every=every,
         average=average, network="mobilenetv2", precision=precision, device=device, compile=compile,

@@ -34,7 +34,7 @@ def ppgn_x_mnist(
 
     Args:
         steps: Training steps of the denoiser.
-        sigma_x: Deviation of the noise on images (not in the paper).
+        sigma_x: Deviation of the noise on images (ours; the paper's is unconfirmed).
         size_r: Units of the denoiser's first and last hidden layer; half as many lie between.
         lr: Adam's learning rate.
     """
@@ -87,7 +87,7 @@ def ppgn_h_mnist(
     """PPGN-h: DGN-AM's generator, and a denoising auto-encoder of codes as their prior.
 
     Args:
-        sigma_h: Deviation of the noise on codes (not in the paper); the thesis' codes are of 3.4 themselves.
+        sigma_h: Deviation of the noise on codes (ours; the paper's is unconfirmed); the thesis' are of 3.4.
         size_r: Units of the denoiser's first and last hidden layer; half as many lie between.
     """
     from energan import encoders
@@ -101,12 +101,12 @@ def ppgn_h_mnist(
         classifier(encoder, module, classes), (1, 28, 28), code=code, features=features, paired=paired, width=width,
         seed=seed, lr=lr, image_loss=image_loss, feature_loss=feature_loss, adversarial=adversarial,
     )  # fmt: skip
-    adam = Adam(lr, weight_decay=4e-4)
+    adam = Adam(lr)
     with seeded(seed):
         R = denoiser((made_of.h, size_r, max(1, size_r // 2), size_r, made_of.h))
     game = GAMES["ppgn-h"](
         *made_of.nets, R, made_of.h, wiring=made_of.wiring, weights=made_of.weights, sigma_h=sigma_h,
-        optimizer_G=adam, optimizer_D=adam,
+        optimizer_G=adam, optimizer_D=adam._replace(weight_decay=4e-4),
     )  # fmt: skip
     made = run(
         game, "ppgn-h", data, resized(28, 1), steps=steps, batch=batch, seed=seed, every=every, average=average,
@@ -149,7 +149,7 @@ def joint_ppgn_h_mnist(
 
     Args:
         code_loss: Weight of the code's loss, half the squared difference.
-        sigma_x: Deviation of the noise on images (this and the next two are not in the paper).
+        sigma_x: Deviation of the noise on images (this and the next two are ours; the paper's are unconfirmed).
         sigma_h1: Deviation of the noise on the features, within the encoder.
         sigma_h: Deviation of the noise on codes; the thesis' are of 3.4 themselves.
     """
@@ -163,11 +163,11 @@ def joint_ppgn_h_mnist(
         classifier(encoder, module, classes), (1, 28, 28), code=code, features=features, paired=paired, width=width,
         seed=seed, lr=lr, image_loss=image_loss, feature_loss=feature_loss, adversarial=adversarial,
     )  # fmt: skip
-    adam = Adam(lr, weight_decay=4e-4)
+    adam = Adam(lr)
     game = GAMES["joint-ppgn-h"](
         *made_of.nets, made_of.h, normal(1, 28, 28), normal(*made_of.shapes[features]), wiring=made_of.wiring,
         weights=made_of.weights, code=code_loss, sigma_x=sigma_x, sigma_h1=sigma_h1, sigma_h=sigma_h,
-        optimizer_G=adam, optimizer_D=adam,
+        optimizer_G=adam, optimizer_D=adam._replace(weight_decay=4e-4),
     )  # fmt: skip
     made = run(
         game, "joint-ppgn-h", data, resized(28, 1), steps=steps, batch=batch, seed=seed, every=every, average=average,

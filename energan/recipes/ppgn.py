@@ -1,4 +1,4 @@
-"""DGN-AM and plug & play generative networks on digits, and on colour images.
+"""DGN-AM and plug & play generative networks on digits.
 
 The authors trained on ImageNet for a million steps, with weights of the losses for 227 x 227 pixels and CaffeNet's
 features; defaults here are for 28 x 28 and minutes on two cores: --image-loss and --feature-loss are larger by about as
@@ -52,11 +52,11 @@ def dgn_am_mnist(
         classifier(encoder, module, classes), (1, 28, 28), code=code, features=features, paired=paired, width=width,
         seed=seed, lr=lr, image_loss=image_loss, feature_loss=feature_loss, adversarial=adversarial,
     )  # fmt: skip
-    adam = Adam(lr, weight_decay=4e-4)
+    adam = Adam(lr)
     bounds = Bounds(made_of.h)
     game = GAMES["dgn-am"](
         *made_of.nets, made_of.h, wiring=made_of.wiring, weights=made_of.weights, bounds=bounds, optimizer_G=adam,
-        optimizer_D=adam,
+        optimizer_D=adam._replace(weight_decay=4e-4),
     )  # fmt: skip
     made = run(
         game, "dgn-am", data, resized(28, 1), steps=steps, batch=batch, seed=seed, every=every, average=average,
@@ -100,10 +100,10 @@ def noiseless_ppgn_h_mnist(
         classifier(encoder, module, classes), (1, 28, 28), code=code, features=features, paired=paired, width=width,
         seed=seed, lr=lr, image_loss=image_loss, feature_loss=feature_loss, adversarial=adversarial,
     )  # fmt: skip
-    adam = Adam(lr, weight_decay=4e-4)
+    adam = Adam(lr)
     game = GAMES["noiseless-joint-ppgn-h"](
         *made_of.nets, made_of.h, wiring=made_of.wiring, weights=made_of.weights, optimizer_G=adam,
-        optimizer_D=adam,
+        optimizer_D=adam._replace(weight_decay=4e-4),
     )  # fmt: skip
     made = run(
         game, "noiseless-joint-ppgn-h", data, resized(28, 1), steps=steps, batch=batch, seed=seed, every=every,
