@@ -17,7 +17,7 @@ Published settings of `mala_approx`   eps1, eps2, eps3   steps  rate      normal
     from a real image, h = E(x)       1e-5, 1, 1e-17     200    .5
     inpainting, h = E(known x)        1e-5, 1, 0          20    1..1e-32  context with eps4 1e-9
 An eps3 below the codes' rounding is no noise: then only the starts tell chains apart. 30 is for fc6 of CaffeNet. The
-official loop takes one step more than it is told to.
+official loop takes one step more than it is told to, after the image that it returns.
 """
 
 import math

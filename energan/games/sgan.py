@@ -14,7 +14,8 @@ does L_cond. L_G0 moves G_0 alone: in the authors' MNIST code each generator has
 was given is a constant (their CIFAR code adds .01 L_G0 to G_1's).
 
 x (n, ...) in [-1, 1]; y (n, classes) one-hot, the labels of x; z_i (n, d) ~ U(0, 1); D_i returns nets.sgan.Judged.
-Per step a turn of both D_i and one of both G_i, each on a fresh batch; the code's two see the same one.
+Per step a turn of both D_i and one of both G_i, each on a fresh batch; the code's two see the same one. Their
+Adam divides by sqrt(v + 1e-8), to which our eps of 1e-4 is nearest; the default here is the usual 1e-8.
 """
 
 from functools import partial

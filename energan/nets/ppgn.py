@@ -15,7 +15,8 @@ Images here are in [-1, 1], theirs of 0 to 255 less the mean: G divides its outp
 so that mid-grey stands for their mean. width (64 is theirs) scales maps and dense layers; size is the images' side, 227
 theirs: smaller ones leave out G's last levels but the linear one, and D strides less at first.
 Weights ~ N(0, 2 s^2 / numbers summed), biases 0: s = 0.9 in G's convolutions and 0.1 in D's first and dense layers,
-which is how we read their fillers' coefficients; else 1.
+which is how we read their fillers' coefficients; else 1. (Caffe's own filler counts the maps that a transposed layer
+gives instead of those that it takes, and their G's plain convolutions are of that kind too.)
 """
 
 import itertools
