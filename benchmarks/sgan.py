@@ -56,9 +56,9 @@ def redrawn(model: Model, which: str, z: int) -> tuple[Tensor, Tensor]:
     return drawn(model, groups // HELD, *noise), groups
 
 
-def cell(name: str, seed: int, steps: int, width: int, samples: int, out: Path) -> dict[str, Any]:
+def cell(name: str, seed: int, steps: int, width: int, samples: int, entropy: float, out: Path) -> dict[str, Any]:
     """Trains one and measures it; the images of the figure are kept beside."""
-    run = RECIPES["sgan-mnist"](steps=steps, seed=seed, width=width, **CELLS[name])
+    run = RECIPES["sgan-mnist"](**{"steps": steps, "seed": seed, "width": width, "entropy": entropy, **CELLS[name]})
     data = run.training_set()
     assert run.initialise
     run.initialise(data.images)
@@ -83,7 +83,8 @@ def cell(name: str, seed: int, steps: int, width: int, samples: int, out: Path) 
         shown.append(apart.unflatten(0, (CLASSES, HELD, REDRAWN))[:, 0, :ROWS].transpose(0, 1).flatten(0, 1))
     save_images(torch.cat(shown), out / f"{name}-{seed}.npz")
     return {
-        "system": name, "seed": seed, "steps": steps, "width": width, "samples": samples, "found": found,
+        "system": name, "seed": seed, "steps": steps, "width": width, "samples": samples, "entropy": entropy,
+        "found": found,
         "logs": {k: float(v) for k, v in logs.items()},
     }  # fmt: skip
 
@@ -123,11 +124,12 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--width", type=int, default=16)
+    parser.add_argument("--entropy", type=float, default=10.0, help="weight of the entropy losses, where they are")
     parser.add_argument("--samples", type=int, default=10_000)
     parser.add_argument("--part", default="1/1", help="k/n: the k-th of n parts of the cells")
     parser.add_argument("--out", type=Path, default=Path("runs/sgan"))
     arguments = parser.parse_args()
-    settings = {k: getattr(arguments, k) for k in ("steps", "width", "samples")}
+    settings = {k: getattr(arguments, k) for k in ("steps", "width", "samples", "entropy")}
     k, n = map(int, arguments.part.split("/"))
     cells = [(name, seed) for seed in range(arguments.seeds) for name in CELLS]
 
