@@ -244,7 +244,7 @@ def epsilon(arguments: argparse.Namespace) -> None:
     maps, judge = plug(model), mnist_classifier()
     asked = torch.arange(10).repeat_interleave(arguments.each)
     start = starts(model, 10, 0).repeat_interleave(arguments.each, 0)  # the same for the chains of a class
-    figure, axes = panels(3, 5, 1.2 * arguments.each, 3.2)
+    figure, axes = panels(3, 5, 0.3 * arguments.each + 0.8, 3.2)
     print("| factor | value | accuracy | own classifier's p | |R(h) - h| | distance of two chains from one start |")
     print("|---" * 6 + "|")
     ends: dict[tuple[str, float], Tensor] = {}
@@ -298,15 +298,17 @@ def steered(model: Any, classifier: Path, classes: Iterable[int], each: int, pre
 def plugged(arguments: argparse.Namespace) -> None:
     """A generator made with a classifier of ten digits, led by classifiers of odd and even, and of thick and thin."""
     model, judge = runs.load(arguments.run), mnist_classifier()
-    figure, axes = panels(1, 4, 3, 3)
+    figure, axes = panels(1, 4, 3, 1.0)
     parity = steered(model, arguments.parity, (0, 1), arguments.each, arguments.precision)
     stroke = steered(model, arguments.strokes, (0, 1), arguments.each, arguments.precision)
     names = runs.read(arguments.parity)["data"]["classes"]
     with torch.no_grad():
         for c, images in parity.items():
             digits = judge(images).argmax(1)
-            share = float((digits % 2 == (names[c] == "odd")).float().mean())
-            print(f"asked for {names[c]}: {share:.2f} are; digits {digits.bincount(minlength=10).tolist()}")
+            clear = judge(stretched(images)).argmax(1)
+            plain, share = (float((d % 2 == (names[c] == "odd")).float().mean()) for d in (digits, clear))
+            told = f"digits {clear.bincount(minlength=10).tolist()}"
+            print(f"asked for {names[c]}: {plain:.2f} are, contrast stretched {share:.2f}; {told}")
             sheet(axes[c], images, 10, f"{names[c]}: {share:.0%}")
     for c, images in stroke.items():
         name = ("thin", "thick")[c]

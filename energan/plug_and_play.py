@@ -133,5 +133,5 @@ def steer(
                     **{**settings._asdict(), "clip": maps.clip if chain is None or chain.clip is None else chain.clip},
                 )
             )  # fmt: skip
-    images = torch.cat([trace.images for trace in traces if trace.images is not None], 1)
+    images = torch.cat([trace.images.float() for trace in traces if trace.images is not None], 1)
     return Trace(traces[0].steps, torch.cat([trace.codes for trace in traces], 1), images)
