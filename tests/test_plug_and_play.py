@@ -227,6 +227,7 @@ def test_clipping_is_the_system_s_where_a_chain_names_none(model: Model) -> None
 def test_bf16_is_of_the_nets_alone(model: Model) -> None:
     c, h = asked(1, 2, 3), torch.randn(3, 6)
     exact, rough = (steer(model, c, start=h, precision=precision) for precision in ("fp32", "bf16"))
+    assert rough.images.dtype == rough.codes.dtype == torch.float32
     assert rough.codes.dtype == torch.float32 and not torch.equal(rough.codes, exact.codes)
     torch.testing.assert_close(rough.codes, exact.codes, rtol=0.05, atol=0.05)
 
