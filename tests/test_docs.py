@@ -83,6 +83,7 @@ TOLD: dict[str, Callable[[list[str]], None]] = {
 def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """In a folder of its own, with the measuring after training shortened: 10,000 samples take 15 s."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)  # where a reader's Python looks for a file of his own
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setattr(training, "MEASURED", 64)
     # `evaluate` itself keeps the n that a page names

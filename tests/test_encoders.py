@@ -127,8 +127,9 @@ def test_sources_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "torn.safetensors").write_bytes(weights.read_bytes()[:20])
     with pytest.raises(UserError, match=r"torn\.safetensors"):
         build(str(tmp_path / "torn.safetensors"), TINY, classes=10)
+    (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="not a run folder"):
-        build(str(tmp_path / "nowhere"), "", classes=10)
+        build(str(tmp_path / "empty"), "", classes=10)
     folder = trained(tmp_path / "gan", "lsgan-mnist", steps=1)
     with pytest.raises(UserError, match="has no classifier"):
         build(str(folder), "", classes=10)
