@@ -319,7 +319,7 @@ def test_maps_at_their_middle_and_a_classifier_s_own_output(capsys: pytest.Captu
         ("sample plain --eps1 0", "plain draws without chains"),
         ("sample run --classifier run", "run generates images; name the run of a classifier"),
         ("sample run --classifier plain", "this run's system has no classifier"),
-        ("sample run --classifier nowhere", "nowhere is not a run folder"),
+        ("sample run --classifier nowhere", "run nowhere is not there"),
         ("sample run --classifier torn.safetensors", "torn.safetensors holds weights; --module"),
         ("sample run --classifier torn.safetensors --module their_nets:Net", "torn.safetensors is damaged"),
         ("sample run --classifier other.safetensors --module their_nets:Net", "does not hold the weights of Net"),
