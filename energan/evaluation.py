@@ -79,7 +79,7 @@ def _inverted(folder: Path, run: Run, model: Model, training: Tensor, n: int, se
         folder, model, test, network=network, real=describe(test.images, network) if network else None, seed=seed,
         precision=run.precision, show=sys.stderr.isatty(),
     )  # fmt: skip
-    _neighbours(folder, images[:SHOWN], training, network)
+    _neighbours(folder, images[:: max(1, len(images) // SHOWN)][:SHOWN], training, network)  # of all classes
     return {
         "samples": len(images),
         "reference": f"{test.name}, {len(test.images)} images ({_whose(run)})",

@@ -20,6 +20,7 @@ from energan.plug_and_play import plug, reconstruct, steer
 from energan.sheets import save_sheet
 
 EACH = 10  # chains towards each class
+MOST = 20  # classes that chains are led to: ImageNet's thousand would take hours
 FRAMES = 10  # of a chain's path
 PAIRS = 20  # images shown with what was made of them
 
@@ -56,10 +57,10 @@ def diversity(images: UInt8[Tensor, "n c h w"], classes: Int[Tensor, " n"]) -> f
 
 
 def chains(
-    model: Model, classes: int, each: int, *, seed: int, precision: str, show: bool, frames: int = FRAMES
+    model: Model, classes: Int[Tensor, " k"], each: int, *, seed: int, precision: str, show: bool, frames: int = FRAMES
 ) -> tuple[Int[Tensor, " n"], Trace]:
     """`each` chains towards each class, one class after another: what was asked for, and the paths."""
-    asked = torch.arange(classes).repeat_interleave(each)
+    asked = classes.repeat_interleave(each)
     codes = model.game.codes
     steps = codes.chain.steps if codes else 1
     trace = steer(
@@ -87,8 +88,8 @@ def measure(
     folder: Path, model: Model, test: Images, *, network: str, real: Description | None, seed: int, precision: str,
     show: bool,
 ) -> tuple[UInt8[Tensor, "n c h w"], dict[str, float]]:  # fmt: skip
-    """Reconstructions of the test images, EACH chains for each class; writes reconstructions.png, classes.png, path.png
-    and chains.json, which says how these sheets are laid out.
+    """Reconstructions of the test images, EACH chains for each class, or for MOST that are spread over a thousand;
+    writes reconstructions.png, classes.png, path.png and chains.json, which says how these sheets are laid out.
 
     Returns the chains' images, and what was measured of them and of the reconstructions.
     """
@@ -96,24 +97,24 @@ def measure(
     shown = torch.stack([test.images[:PAIRS], made[:PAIRS]], 1).flatten(0, 1)
     save_sheet(shown, folder / "reconstructions.png", columns=10)
     count = plug(model).logits(to_unit(test.images[:1].to(model.device))).shape[1]
-    asked, trace = chains(model, count, EACH, seed=seed, precision=precision, show=show)
+    classes = torch.linspace(0, count - 1, min(count, MOST)).round().long()
+    asked, trace = chains(model, classes, EACH, seed=seed, precision=precision, show=show)
     images = drawn(trace)
     values |= accuracies(model, images, asked, network if count == 10 else "")
     values["diversity in a class"] = diversity(images, asked)
     if test.labels is not None and len(test.classes) == count:  # else its classes are not those that were asked for
-        chosen = [(test.labels == c).nonzero().flatten()[:EACH] for c in range(count)]
-        rows = torch.cat(chosen)
-        if len(rows) > count:
+        rows = torch.cat([(test.labels == c).nonzero().flatten()[:EACH] for c in classes])
+        if len(rows) > len(classes):
             values["diversity in a class of real"] = diversity(test.images[rows], test.labels[rows])
     save_sheet(images, folder / "classes.png", columns=EACH)
     assert trace.images is not None
     path = to_bytes(trace.images[:, ::EACH]).transpose(0, 1)  # (classes, frames, c, h, w)
     save_sheet(path.flatten(0, 1), folder / "path.png", columns=path.shape[1])
-    names = test.classes if len(test.classes) == count else [str(c) for c in range(count)]
+    names = test.classes if len(test.classes) == count else tuple(map(str, range(count)))
     layout = {
         "columns": 10,
         "pairs": len(shown) // 2,
-        "classes": list(names),
+        "classes": [names[c] for c in classes.tolist()],
         "each": EACH,
         "steps": trace.steps.tolist(),
     }

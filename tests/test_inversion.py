@@ -74,10 +74,16 @@ def test_reconstructions_are_compared_with_their_images(model: Model) -> None:
 
 
 def test_chains_towards_each_class(model: Model) -> None:
-    asked, trace = chains(model, 3, 2, seed=4, precision="fp32", show=False, frames=3)
+    asked, trace = chains(model, torch.arange(3), 2, seed=4, precision="fp32", show=False, frames=3)
     assert asked.tolist() == [0, 0, 1, 1, 2, 2] and trace.steps.tolist() == [0, 2, 4]
     torch.testing.assert_close(trace.codes[-1], steer(model, asked, seed=4).codes[-1])
-    assert chains(model, 2, 1, seed=4, precision="fp32", show=False)[1].steps.tolist() == [0, 1, 2, 3, 4]  # all of few
+    assert chains(model, torch.arange(2), 1, seed=4, precision="fp32", show=False)[1].steps.tolist() == [
+        0,
+        1,
+        2,
+        3,
+        4,
+    ]  # all of few
 
 
 def test_what_chains_ended_at_in_bytes() -> None:
@@ -127,6 +133,16 @@ def test_other_classes_are_not_compared_with_digits(test: Images, tmp_path: Path
     two = Model(model.game._replace(codes=codes._replace(logits=lambda p, b: p.E(b.x).output[:, :2])), model.nets)
     _, values = measure(tmp_path, two, test, network="mnist", real=None, seed=0, precision="fp32", show=False)
     assert set(values) == {"reconstruction MSE", "conditional accuracy, own", "diversity in a class"}
+
+
+def test_of_many_classes_some_are_asked_for(model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inversion, "MOST", 4)
+    test = noise(60)
+    images, values = measure(tmp_path, model, test, network="", real=None, seed=1, precision="fp32", show=False)
+    asked = torch.tensor([0, 3, 6, 9]).repeat_interleave(10)
+    assert len(images) == 40
+    assert values["conditional accuracy, own"] == float((classes_of(model, images) == asked).float().mean())
+    assert json.loads((tmp_path / "chains.json").read_text())["classes"] == [test.classes[c] for c in (0, 3, 6, 9)]
 
 
 def test_a_run_is_evaluated(folder: Path) -> None:

@@ -8,7 +8,7 @@ G as DeePSiM trains it, Dosovitskiy & Brox 2016, arXiv:1602.02644.
 
 x (n, ...) in [-1, 1]; h (n, d) comes with the data, for E is frozen; squares are summed over a sample, all is averaged
 over samples; D gives the logit of being real, of images or, `paired`, of images with the codes that G had. The authors'
-images are of 0 to 255 less their mean, 127.5 times larger: their w_x = 2e-6 is 2e-6 127.5^2 here. E_1's unit is E's own
+images are of 0 to 255 less their mean, 127.5 times larger: their w_x = 2e-6 is 2e-6 127.5^2 here. E_1 keeps its unit.
 
 The rule is that of KamitaniLab/End2EndDeepImageReconstruction. It is a player, `gate`, of two weights in {0, 1} that
 the losses of D and G are multiplied by; a step of rate 1 lands on their new values. Whoever rests keeps weights
