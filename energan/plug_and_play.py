@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from energan.chains import Bounds, Map, Trace, row_seeds
 from energan.data.images import to_bytes, to_unit
 from energan.errors import UserError
-from energan.game import Batch, Chain, Players, Readout
+from energan.game import Batch, Chain, Codes, Players, Readout
 from energan.model import CHUNK, UNSEEN, Model
 from energan.play.one import autocast
 from energan.samplers import Context, mala_approx
@@ -55,11 +55,15 @@ class Last(nn.Module):
         return output
 
 
+def _codes(model: Model) -> Codes:
+    if model.game.codes is None:
+        raise UserError("this run's system has no codes to look for: train one of plug and play (energan list)")
+    return model.game.codes
+
+
 def plug(model: Model) -> Plug:
     """The model's maps between images, codes and logits. UserError for a system that does not draw by chains."""
-    codes = model.game.codes
-    if codes is None:
-        raise UserError("this run's system has no codes to look for: train one of plug and play (energan list)")
+    codes = _codes(model)
     p = Players({name: Last(net) for name, net in model.nets.items()})
 
     def of(read: Readout, letter: str) -> Map:
@@ -85,12 +89,8 @@ def reconstruct(model: Model, images: UInt8[Tensor, "n c h w"]) -> UInt8[Tensor,
 
 def starts(model: Model, n: int, seed: int) -> Float[Tensor, " n *d"]:
     """n codes that chains start from; a larger n continues them."""
-    codes = model.game.codes
-    if codes is None:
-        plug(model)  # which says so
-        raise AssertionError
     generator = torch.Generator(model.device).manual_seed(seed + UNSEEN)
-    return torch.cat([codes.start(generator, CHUNK) for _ in range(0, n, CHUNK)])[:n]
+    return torch.cat([_codes(model).start(generator, CHUNK) for _ in range(0, n, CHUNK)])[:n]
 
 
 def steer(
@@ -116,8 +116,7 @@ def steer(
 
     UserError as `samplers.mala_approx`, and for a system that does not draw by chains.
     """
-    maps, codes = plug(model), model.game.codes
-    assert codes is not None
+    maps, codes = plug(model), _codes(model)
     settings, h = chain or codes.chain, starts(model, len(classes), seed) if start is None else start
     prior, encode, decode = maps.prior, maps.encode, maps.decode
     if context is not None and prior is not None:
