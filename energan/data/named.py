@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
+from energan.data.emoji import CATEGORIES, FLUENT, NOTO, TWEMOJI, Archive, local_emoji, npm_emoji
 from energan.data.images import Images
 from energan.data.readers import Reader, debian_idx, hub_parquet, local_idx, mnist_wheel, sklearn_digits
 from energan.data.registry import cache_dir, keep
@@ -29,6 +30,7 @@ class Named(NamedTuple):
     classes: tuple[str, ...]
     sha256: dict[str, tuple[str, str]]  # split: hash of the images' bytes (n, c, h, w), of the labels' bytes
     sources: tuple[Source, ...]  # tried in this order
+    files: str = "the set's IDX files"  # what a user may put into the folder ENERGAN_DATA
 
     @property
     def label(self) -> np.dtype[np.unsignedinteger]:
@@ -37,6 +39,20 @@ class Named(NamedTuple):
 
 
 DIGITS = tuple("0123456789")
+
+
+def _emoji(style: Archive, train: tuple[str, str], test: tuple[str, str]) -> Named:
+    return Named(
+        (3, style.size, style.size),
+        CATEGORIES,
+        {"train": train, "test": test},
+        (
+            Source("the folder ENERGAN_DATA", local_emoji(style)),
+            Source("the npm registry", npm_emoji(style)),
+        ),
+        files=" and ".join(dict.fromkeys((NOTO.file, style.file))),
+    )
+
 
 NAMED: dict[str, Named] = {
     "mnist": Named(
@@ -127,6 +143,39 @@ NAMED: dict[str, Named] = {
         },
         (Source("triples of mnist", stacked_digits),),
     ),
+    "emoji-noto": _emoji(
+        NOTO,
+        (
+            "9398d19667e4597582e02d2a5399b51bffe72b0a2f553c469ea733e2c52e8104",
+            "d523f309f1ffddce6d76b892f4b32de506df6325eabc018c7295b5b3a091ada2",
+        ),
+        (
+            "0b698ad3692745a719d6f20d98ff88efa0577f701d06582434e87c2963732aa1",
+            "6c10c027ae64a296d097e478283b5e73935e81fbb1a5b7c8f4051f9b77db7557",
+        ),
+    ),
+    "emoji-twemoji": _emoji(
+        TWEMOJI,
+        (
+            "ca3cb3cac7bbee1f12ab0f0a3ba69531b2d5c3a2f2b7721774330ca2d7774fed",
+            "d523f309f1ffddce6d76b892f4b32de506df6325eabc018c7295b5b3a091ada2",
+        ),
+        (
+            "57835e07b045c694d63e5e8296facc81d5858fec0d5b39373c8c57a929d7f819",
+            "6c10c027ae64a296d097e478283b5e73935e81fbb1a5b7c8f4051f9b77db7557",
+        ),
+    ),
+    "emoji-fluent": _emoji(
+        FLUENT,
+        (
+            "7a1f17732d4418bb189ba2da0bed21fa3ab97606e096fac7f61d4e09fcb01dd8",
+            "74cfa96bc3678f337418a6a90657507e23f88a43dbc27b99e9945808119895b2",
+        ),
+        (
+            "4945b98852885fd14ac54c5b3bfbcb4824b1a5097b7eb5b5c5931ba883d8d54f",
+            "0c221b303db792d8366fd60b441d0a76d8a6d575145079f1a80b6f44c1dee89c",
+        ),
+    ),
 }
 
 
@@ -159,7 +208,7 @@ def load_named(name: str, split: str) -> Images:
             return Images(*found, name, row.classes, words, row.sha256[split][0], ())
         tried.append(f"{source.words} (its content is not {name}: the hashes differ)")
     raise UserError(
-        f"{name} ({split}) could not be had. Tried: {'; '.join(tried)}. Put the set's IDX files into "
+        f"{name} ({split}) could not be had. Tried: {'; '.join(tried)}. Put {row.files} into "
         "a folder named by ENERGAN_DATA, or use 'digits', which needs no network"
     )
 

