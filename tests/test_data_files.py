@@ -400,7 +400,7 @@ def test_half_a_cache_is_never_taken_for_whole(folder, own_cache, damage):
 
 
 @pytest.mark.parametrize("when", ["decoding", "writing"])
-def test_a_run_stopped_while_caching_leaves_nothing(folder, own_cache, monkeypatch, when):
+def test_a_run_stopped_while_caching_leaves_nothing_that_looks_whole(folder, own_cache, monkeypatch, when):
     picture("L", value=3).save(folder / "a.png")
 
     def stop(*_: object) -> None:
@@ -410,8 +410,9 @@ def test_a_run_stopped_while_caching_leaves_nothing(folder, own_cache, monkeypat
         patch.setattr(*((cache, "_write") if when == "decoding" else (Path, "replace")), stop)
         with pytest.raises(KeyboardInterrupt):
             read(folder)
-    assert list((own_cache / "images").iterdir()) == []
+    assert {path.suffix for path in (own_cache / "images").iterdir()} == {".part", ".done"}
     assert read(folder).unique().tolist() == [3]
+    assert {path.suffix for path in (own_cache / "images").iterdir()} == {".u8", ".json"}
 
 
 def test_left_overs_of_killed_runs_are_removed(folder, own_cache):

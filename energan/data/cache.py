@@ -1,10 +1,11 @@
 """Images decoded once: a raw file of bytes that is mapped into memory, and a JSON file beside it.
 
-    <cache folder>/images/<key>.u8      n * c * h * w bytes
-    <cache folder>/images/<key>.json    shape, labels, skipped files; written last: its presence says "whole"
+    <cache folder>/images/<key>.u8      n * c * h * w bytes; appears last
+    <cache folder>/images/<key>.json    shape, labels, skipped files
 
 The key is a hash of every file's path, size and time of change, and of the size and channels asked for: other
-files, other key. Both files appear by renaming, so that a run which is killed leaves none that looks whole.
+files, other key. Both files appear by renaming, so that a run which is killed leaves none that looks whole; what it
+had decoded is taken up by the next (partial.py).
 """
 
 import hashlib
@@ -14,8 +15,9 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import UInt8
@@ -24,8 +26,10 @@ from torch import Tensor
 
 from energan.data.decode import UNREADABLE, decode, is_grey, open_image, reason
 from energan.data.images import Images
+from energan.data.mapped import mapped
+from energan.data.partial import Partial, forget, in_turn
 from energan.data.progress import counted, in_order
-from energan.data.registry import cache_dir, keep, refuse_full_disk, replacing, warn
+from energan.data.registry import cache_dir, refuse_full_disk, replacing, warn
 from energan.errors import UserError
 
 FORMAT = 3  # raise it when decoding changes: what older versions cached is then decoded again
@@ -58,6 +62,14 @@ class Decoded(NamedTuple):
     files: list[str]
 
 
+class Fit(NamedTuple):
+    """How images are brought to one shape: see `decode.fit`."""
+
+    size: int | None
+    channels: int | None
+    centre: int | None
+
+
 def stamp(*parts: object) -> str:
     """A hash of text and numbers, each told apart from the next; names that are no valid text work too."""
     lines = (str(part).encode("utf-8", "surrogateescape") for part in parts)
@@ -70,18 +82,13 @@ def changed(path: Path | str) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def load_files(files: Files, size: int | None, channels: int | None, progress: bool) -> Images:
+def load_files(
+    files: Files, size: int | None, channels: int | None, progress: bool, centre: int | None = None
+) -> Images:
     """The files' images, decoded now or before. Raises UserError if none can be read or the disk is full."""
-    key = stamp(FORMAT, files.stamp, size, channels)
+    key = stamp(FORMAT, files.stamp, size, channels, *([centre] if centre else []))
     raw = cache_dir() / "images" / f"{key}.u8"
-    described = raw.with_suffix(".json")
-    made = _read(described, raw)
-    if made is not None:
-        content = torch.from_file(str(raw), shared=False, size=math.prod(made.shape), dtype=torch.uint8)
-    else:
-        made, content = _make(files, raw, size, channels, progress)
-        if raw.is_file():
-            keep(described, json.dumps(made._asdict()).encode())
+    made, content = _cached(raw) or _make(files, raw, Fit(size, channels, centre), progress)
     if made.skipped:
         some = "; ".join(made.skipped[:3]) + ("; ..." if len(made.skipped) > 3 else "")
         warn(f"{len(made.skipped)} of {files.total} files of {files.words} were skipped: {some}")
@@ -91,29 +98,26 @@ def load_files(files: Files, size: int | None, channels: int | None, progress: b
     return Images(images, labels, files.name, classes, files.words, key, tuple(made.skipped), tuple(made.files))
 
 
-def _read(described: Path, raw: Path) -> Decoded | None:
+def _cached(raw: Path) -> tuple[Decoded, UInt8[Tensor, " bytes"]] | None:
     """What the cache holds, or None if it lacks this key or is damaged."""
     try:
-        found = json.loads(described.read_bytes())
+        found = json.loads(raw.with_suffix(".json").read_bytes())
         n, c, h, w = found["shape"]
-        whole = raw.stat().st_size == n * c * h * w
-        return Decoded((n, c, h, w), found["labels"], found["skipped"], found["files"]) if whole else None
+        if raw.stat().st_size != n * c * h * w:
+            return None
+        made = Decoded((n, c, h, w), found["labels"], found["skipped"], found["files"])
+        return made, mapped(raw, n * c * h * w)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _make(
-    files: Files, raw: Path, size: int | None, channels: int | None, progress: bool
-) -> tuple[Decoded, UInt8[Tensor, " bytes"]]:
+def _make(files: Files, raw: Path, fit: Fit, progress: bool) -> tuple[Decoded, UInt8[Tensor, " bytes"]]:
     """Decode into the cache; into memory, with a warning, where the cache folder cannot be written."""
     with warnings.catch_warnings():  # here and not in the threads: the filters belong to the whole process
         warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata; `open_image` refuses bombs itself
-        channels = channels or (1 if all_grey(files) else 3)
+        fit = fit._replace(channels=fit.channels or (1 if all_grey(files) else 3))
         try:
-            with replacing(raw) as file:
-                made = _write(files, file, size, channels, progress)
-            mapped = torch.from_file(str(raw), shared=False, size=math.prod(made.shape), dtype=torch.uint8)
-            return made, mapped
+            return _make_file(files, raw, fit, progress)
         except OSError as error:
             refuse_full_disk(error, raw.parent)
             warn(
@@ -121,8 +125,25 @@ def _make(
                 "the images are kept in memory and will be decoded again next time"
             )
         memory = BytesIO()
-        made = _write(files, memory, size, channels, progress)
+        made = _write(files, Partial(memory), fit, progress)
         return made, torch.frombuffer(memory.getbuffer(), dtype=torch.uint8)
+
+
+def _make_file(files: Files, raw: Path, fit: Fit, progress: bool) -> tuple[Decoded, UInt8[Tensor, " bytes"]]:
+    with in_turn(raw.with_name(f".{raw.stem}.part")) as (part, pixels, log):
+        if (found := _cached(raw)) is not None:  # made by the run that was waited for
+            forget(part)
+            return found
+        try:
+            made = _write(files, Partial(pixels, log), fit, progress)
+            with replacing(raw.with_suffix(".json")) as described:
+                described.write(json.dumps(made._asdict()).encode())
+            part.replace(raw)
+        except (UserError, OSError):  # but not Ctrl-C: what is there will be gone on with
+            forget(part)
+            raise
+        forget(part)
+        return made, mapped(raw, math.prod(made.shape))
 
 
 def all_grey(files: Files) -> bool:
@@ -137,36 +158,32 @@ def all_grey(files: Files) -> bool:
     return True
 
 
-def _write(files: Files, file: IO[bytes], size: int | None, channels: int, progress: bool) -> Decoded:
-    """Append every readable image's bytes to `file`."""
+def _write(files: Files, part: Partial, fit: Fit, progress: bool) -> Decoded:
+    """Append every readable image's bytes that are not there yet."""
 
     def work(item: Item) -> tuple[Item, UInt8[Array, "c h w"] | str]:
         try:
-            return item, decode(item.read(), size, channels)
+            return item, decode(item.read(), fit.size, fit.channels or 3, fit.centre)
         except UNREADABLE as error:
             return item, f"{item.name}: {reason(error)}"
 
-    shape: tuple[int, ...] = ()
-    labels: list[int | None] = []
-    names: list[str] = []
-    skipped = list(files.skipped)
-    todo = in_order(work, files.items())
-    for item, image in counted(todo, files.total, f"reading {files.name}", show=progress):
+    todo = in_order(work, islice(files.items(), part.seen, None))
+    for item, image in counted(todo, files.total, f"reading {files.name}", done=part.seen, show=progress):
         if isinstance(image, str):
-            skipped.append(image)
+            part.skip(image)
             continue
-        shape = shape or image.shape
-        if image.shape != shape:
+        if image.shape != (part.shape or image.shape):
             raise UserError(
-                f"the images of {files.words} have different sizes ({shape[2]} x {shape[1]} and, in "
+                f"the images of {files.words} have different sizes ({part.shape[2]} x {part.shape[1]} and, in "
                 f"{item.name}, {image.shape[2]} x {image.shape[1]}): "
                 "choose one for all with --size, such as --size 64"
             )
-        file.write(image.data)
-        labels.append(item.label)
-        names.append(item.name)
-    if not labels:
+        part.add(item.name, item.label, image)
+    part.tell()
+    skipped = [*files.skipped, *part.skipped]
+    if not part.files:
         raise UserError(f"none of the {files.total} files of {files.words} can be read: {skipped[0]}")
-    c, h, w = shape
-    known = [label for label in labels if label is not None]
-    return Decoded((len(labels), c, h, w), known if len(known) == len(labels) else None, skipped, names)
+    c, h, w = part.shape
+    known = [label for label in part.labels if label is not None]
+    labels = known if len(known) == len(part.labels) else None
+    return Decoded((len(part.files), c, h, w), labels, skipped, part.files)

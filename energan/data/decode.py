@@ -73,22 +73,27 @@ def is_grey(image: Image.Image) -> bool:
     return image.mode in ("1", "L", "LA", "La", "I", "F") or image.mode.startswith("I;16")
 
 
-def decode(file: Path | bytes, size: int | None, channels: int) -> UInt8[Array, "c h w"]:
+def decode(file: Path | bytes, size: int | None, channels: int, centre: int | None = None) -> UInt8[Array, "c h w"]:
     """The file's image as `fit` makes it. Raises one of UNREADABLE."""
     with open_image(file) as image:
-        if size:  # a JPEG can be decoded at a half, quarter or eighth: enough if twice what is wanted remains
+        if (
+            size and not centre
+        ):  # a JPEG can be decoded at a half, quarter or eighth: enough if twice what is wanted remains
             image.draft(None, (2 * size, 2 * size))
         image.load()
         with suppress(*UNREADABLE):  # damaged EXIF data: the picture itself is fine
             ImageOps.exif_transpose(image, in_place=True)
-        return fit(image, size, channels)
+        return fit(image, size, channels, centre)
 
 
-def fit(image: Image.Image, size: int | None, channels: int) -> UInt8[Array, "c h w"]:
+def fit(image: Image.Image, size: int | None, channels: int, centre: int | None = None) -> UInt8[Array, "c h w"]:
     """`channels` 1 (luminance) or 3; the largest centred square resized, antialiased, to `size` x `size`.
 
-    Without `size` the image keeps its own.
+    centre  pixels a side: this centred square is cut out first; ValueError for an image that is smaller
+    Without `size` what there is keeps its own.
     """
+    if centre:
+        image = _cut(image, centre)
     image = eight_bits(image)
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
@@ -103,6 +108,15 @@ def fit(image: Image.Image, size: int | None, channels: int) -> UInt8[Array, "c 
         image = image.resize((size, size), kernel, (left, top, left + side, top + side), reducing_gap=3.0)
     pixels = np.asarray(image)
     return pixels[None] if channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def _cut(image: Image.Image, side: int) -> Image.Image:
+    """The centred square. Where the margin is odd, the extra row or column is left out at the end."""
+    w, h = image.size
+    if min(w, h) < side:
+        raise ValueError(f"{w} x {h} pixels have no centre of {side} x {side}")
+    left, top = (w - side) // 2, (h - side) // 2
+    return image.crop((left, top, left + side, top + side))
 
 
 def eight_bits(image: Image.Image) -> Image.Image:

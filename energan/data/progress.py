@@ -33,9 +33,12 @@ def in_order(function: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
 
 
 def counted(
-    items: Iterable[A], total: int, words: str, *, each: int = 1, unit: str = "images", show: bool
+    items: Iterable[A], total: int, words: str, *, each: int = 1, unit: str = "images", done: int = 0, show: bool
 ) -> Iterator[A]:
-    """`items` with a progress bar on stderr: images/s and the time left. An item stands for `each` images (units)."""
+    """`items` with a progress bar on stderr: images/s and the time left. An item stands for `each` images (units).
+
+    done  how many of the `total` were done before, and are not among the items
+    """
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -43,10 +46,10 @@ def counted(
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), disable=not show) as progress:
-        task = progress.add_task(words, total=total, rate="-")
-        start, done = time.monotonic(), 0
+        task = progress.add_task(words, total=total, completed=done, rate="-")
+        start, before = time.monotonic(), done
         for item in items:
             yield item
             done = min(done + each, total)
             elapsed = time.monotonic() - start
-            progress.update(task, completed=done, rate=f"{done / elapsed:.0f}" if elapsed else "-")
+            progress.update(task, completed=done, rate=f"{(done - before) / elapsed:.0f}" if elapsed else "-")
