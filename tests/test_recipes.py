@@ -27,7 +27,9 @@ from energan.run import Run
 from energan.terms.divergence import DIVERGENCES
 from energan.terms.energy_losses import LOSSES
 
-SHAPES = {"ebgan-pt-64": (3, 64, 64), "dcgan-64": (3, 64, 64), "wgan-gp-stacked": (3, 32, 32)} | dict.fromkeys(
+PICTURES = {"ebgan-pt-64": (3, 64, 64), "dcgan-64": (3, 64, 64), "noiseless-ppgn-h-64": (3, 64, 64)}
+PICTURES |= {"ebgan-pt-128": (3, 128, 128), "ebgan-pt-256": (3, 256, 256)}  # the user's own
+SHAPES = {"wgan-gp-stacked": (3, 32, 32)} | dict.fromkeys(
     ("maxout-gan-mnist", "wgan-mnist", "wgan-gp-mnist", "gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist"),
     (1, 28, 28),
 )  # the others: (1, 32, 32)
@@ -35,7 +37,7 @@ CLASSIFIERS = ("ladder-mnist", "ebgan-ln-mnist", "improved-gan-mnist")  # small 
 PPGN = ("dgn-am-mnist", "ppgn-h-mnist", "joint-ppgn-h-mnist", "noiseless-ppgn-h-mnist", "noiseless-ppgn-h-64")
 CODED = ("latent-discriminators-mnist", "ppgn-x-mnist", *PPGN)  # drawn by chains
 SHAPES |= dict.fromkeys(CLASSIFIERS, (1, 8, 8)) | dict.fromkeys(("encoder-mnist", "sgan-mnist", *CODED), (1, 28, 28))
-SHAPES |= {"noiseless-ppgn-h-64": (3, 64, 64)}
+SHAPES |= PICTURES
 ALONE = ("gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist")  # generators without a critic
 PLAYERS = {"wgan-mnist": "Gf", "wgan-gp-mnist": "Gf", "wgan-gp-stacked": "Gf", "fgan-mnist": "GV", "began-mnist": "GDk"}
 PLAYERS |= {**dict.fromkeys(ALONE, "G"), "ladder-mnist": "D"}
@@ -48,7 +50,7 @@ WITHOUT_ENERGY = (*ALONE, *CODED, "ladder-mnist", "ebgan-ln-mnist", "encoder-mni
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_recipe_builds_with_its_defaults(recipe: str) -> None:
-    given = {"data": "nothing is loaded yet"} if recipe.endswith("64") else {}
+    given = {"data": "nothing is loaded yet"} if recipe in PICTURES else {}
     run = RECIPES[recipe](**given)
     assert run.source == given.get("data", "stacked-mnist" if recipe.endswith("stacked") else "mnist")
     assert set(run.game.players) == set(PLAYERS.get(recipe, "GD")) and run.steps >= 1000 and run.every <= run.steps
@@ -73,7 +75,7 @@ def test_every_flag_has_a_default_and_a_sentence(recipe: str) -> None:
     told = dict(re.findall(r"^ {8}(\w+): (.+)$", inspect.getdoc(make).replace("\n    ", "\n        "), re.M))
     parameters = inspect.signature(make).parameters
     assert list(told) == list(parameters)
-    lower = (*parameters, "m", "l2", "cpu,", "bf16", "mnist,", "stacked-mnist,", "3", "0", "my.module:Net,")
+    lower = (*parameters, "m", "l2", "cpu,", "bf16", "mnist,", "stacked-mnist,", "emoji-noto,", "3", "0", "my.module:Net,")
     assert all(text[0].isupper() or text.split()[0] in lower for text in told.values())
     for name, parameter in parameters.items():
         assert name == "data" or parameter.default is not parameter.empty

@@ -17,10 +17,14 @@ from typing import Literal
 from torch import Tensor, nn
 
 from energan.nets.layers import BatchNorm, initialise
+from energan.nets.recompute import in_segments
 
 
 class Autoencoder(nn.Module):
-    """code: "pre" gives the last encoder layer before its activation, "post" after it."""
+    """code: "pre" gives the last encoder layer before its activation, "post" after it.
+
+    recompute: whether the backward pass works activations out again, layer by layer, instead of keeping them.
+    """
 
     def __init__(
         self,
@@ -28,9 +32,10 @@ class Autoencoder(nn.Module):
         channels: int = 3,
         maps: Sequence[int] = (64, 128, 256),
         code: Literal["pre", "post"] = "pre",
+        recompute: bool = False,
     ) -> None:
         super().__init__()
-        self.code = code
+        self.code, self.recompute = code, recompute
         encoder: list[nn.Module] = [nn.Conv2d(channels, maps[0], 4, 2, 1)]
         for a, b in itertools.pairwise(maps):
             encoder += [nn.LeakyReLU(0.2), nn.Conv2d(a, b, 4, 2, 1, bias=False), BatchNorm(b, 0.02)]
@@ -42,6 +47,6 @@ class Autoencoder(nn.Module):
         initialise(self, 0.02)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        pre = self.encoder(x)
+        pre = in_segments(self.encoder, x, on=self.recompute)
         post = self.activation(pre)
-        return self.decoder(post), pre if self.code == "pre" else post
+        return in_segments(self.decoder, post, on=self.recompute), pre if self.code == "pre" else post

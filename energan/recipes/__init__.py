@@ -11,6 +11,7 @@ from energan.recipes.denoisers import joint_ppgn_h_mnist, ppgn_h_mnist, ppgn_x_m
 from energan.recipes.discriminators import fgan_mnist, maxout_gan_mnist, unrolled_mnist
 from energan.recipes.encoders import encoder_mnist
 from energan.recipes.energies import began_mnist, energy_losses_mnist
+from energan.recipes.imagenet import ebgan_pt_128, ebgan_pt_256
 from energan.recipes.images import dcgan_64, ebgan_pt_64
 from energan.recipes.improved import improved_gan_mnist
 from energan.recipes.ladders import ebgan_ln_mnist, ladder_mnist
@@ -56,5 +57,7 @@ RECIPES: dict[str, "Callable[..., Run]"] = {
     "latent-discriminators-mnist": latent_discriminators_mnist,
     "sgan-mnist": sgan_mnist,
     "ebgan-pt-64": ebgan_pt_64,
+    "ebgan-pt-128": ebgan_pt_128,
+    "ebgan-pt-256": ebgan_pt_256,
     "dcgan-64": dcgan_64,
 }

@@ -1,7 +1,8 @@
-"""Any folder of images at 64 x 64: EBGAN-PT with the nets and margins of the paper's CelebA and LSUN runs, and DCGAN.
+"""Any folder of images at 64 x 64: EBGAN(-PT) with the nets and margins of the paper's CelebA and LSUN runs, and DCGAN.
 
 The paper states neither optimizers, batch nor length for these; Adam 2e-4 with beta1 .5 is DCGAN's. Ours are the
-averaged weights and the learning rate that falls over the last half; --average 0 --decay 0 does without.
+averaged weights and the learning rate that falls over the last half; --average 0 --decay 0 does without. The paper
+compares EBGAN-PT with EBGAN, all else equal: --pt 0.
 """
 
 from typing import TYPE_CHECKING
@@ -21,6 +22,9 @@ from energan.recipes.common import (
 from energan.recipes.flags import documented
 
 if TYPE_CHECKING:
+    from torch import nn
+
+    from energan.game import Game
     from energan.run import Run
 
 
@@ -49,30 +53,53 @@ def ebgan_pt_64(
     """EBGAN-PT on 64 x 64 images: the networks of appendix C, a DCGAN generator, CelebA's margin.
 
     Args:
-        data: Your images: a folder, .zip, .npz or .parquet.
+        data: emoji-noto, emoji-twemoji, emoji-fluent, or your own images (folder, .zip, .npz, .parquet).
         margin: m of the hinge, in units of the energy; by default 20 of the norm, the paper's for CelebA (80 for
             LSUN); `energan margin` proposes one.
+        pt: Weight of the pulling-away term; 0 is EBGAN.
         width: Feature maps at half resolution (64 in the paper); less is faster.
     """
-    from energan.games import GAMES
     from energan.nets import autoencoder, dcgan
     from energan.noise import seeded
-    from energan.optimizers import Adam
 
-    positive(z=z, width=width, lr=lr)
-    not_negative(pt=pt)
-    share(beta1=beta1)
+    positive(z=z, width=width)
     usable_seed(seed)
     with seeded(seed):
         G = dcgan.Generator(z, channels=channels, size=64, width=width)
         D = autoencoder.Autoencoder(channels=channels, maps=(width, 2 * width, 4 * width))
-    margin = margin_in(energy, margin, norm=20.0, d=channels * 64 * 64)
-    adam = Adam(lr, beta1, schedule=decayed(steps, decay))
-    game = GAMES["ebgan-pt"](G, D, z, margin=margin, pt=pt, kind=energy, optimizer_G=adam, optimizer_D=adam)
+    made = game(G, D, z, 20.0, channels * 64**2, energy, margin, pt, lr, beta1, decay, steps)
     return run(
-        game, "ebgan-pt", data, resized(64, channels), steps=steps, batch=batch, seed=seed, every=every,
-        average=average, network="mobilenetv2", precision=precision, device=device, compile=compile,
+        made, "ebgan-pt" if pt else "ebgan", data, resized(64, channels), steps=steps, batch=batch, seed=seed,
+        every=every, average=average, network="mobilenetv2", precision=precision, device=device, compile=compile,
     )  # fmt: skip
+
+
+def game(
+    G: "nn.Module",
+    D: "nn.Module",
+    z: int,
+    norm: float,
+    d: int,
+    energy: Energy,
+    margin: float | None,
+    pt: float,
+    lr: float,
+    beta1: float,
+    decay: float,
+    steps: int,
+) -> "Game":
+    """EBGAN, or EBGAN-PT where pt > 0; the margin is `norm` unless one is given."""
+    from energan.games import GAMES
+    from energan.optimizers import Adam
+
+    positive(lr=lr)
+    not_negative(pt=pt)
+    share(beta1=beta1)
+    margin = margin_in(energy, margin, norm=norm, d=d)
+    adam = Adam(lr, beta1, schedule=decayed(steps, decay))
+    if not pt:
+        return GAMES["ebgan"](G, D, z, margin=margin, kind=energy, optimizer_G=adam, optimizer_D=adam)
+    return GAMES["ebgan-pt"](G, D, z, margin=margin, pt=pt, kind=energy, optimizer_G=adam, optimizer_D=adam)
 
 
 @documented
@@ -98,7 +125,7 @@ def dcgan_64(
     """DCGAN on 64 x 64 images (Radford et al. 2015), with 4 x 4 kernels.
 
     Args:
-        data: Your images: a folder, .zip, .npz or .parquet.
+        data: emoji-noto, emoji-twemoji, emoji-fluent, or your own images (folder, .zip, .npz, .parquet).
         z: Dimensions of the noise, U(-1, 1).
         width: Feature maps at half resolution (64 or 128 in published code); less is faster.
     """
