@@ -47,13 +47,18 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
-_streams: list[tuple[Tensor, list[int]]] = []  # keys, () int64, and how many tensors each has given; the last is open
+# keys, () int64, how many tensors each has given, and which part of a batch is theirs; the last is open
+_streams: list[tuple[Tensor, list[int], int]] = []
 
 
 @contextmanager
-def stream(key: Tensor) -> Iterator[None]:
-    """Inside the block, layers count through the random numbers that belong to `key`, a () int64."""
-    _streams.append((key, [0]))
+def stream(key: Tensor, part: int = 0) -> Iterator[None]:
+    """Inside the block, layers count through the random numbers that belong to `key`, a () int64.
+
+    part: which of a batch's equal parts the rows are. Each part has numbers of its own: for `stream_uniform`, and a
+    layer that sees the batch's rows in their order, those that its rows would have if the batch were not divided.
+    """
+    _streams.append((key, [0], part))
     try:
         yield
     finally:
@@ -85,9 +90,9 @@ def stream_normal(like: Tensor) -> Tensor:
 
 def _words(n: int, device: torch.device) -> Tensor:
     """The next n 32-bit integers of the open stream, (n,) int64."""
-    key, given = _streams[-1]
+    key, given, part = _streams[-1]
     given[0] += 1
-    count = torch.arange(n, device=device)
+    count = torch.arange(part * n, (part + 1) * n, device=device)
     seed = _mix(key + 0x9E3779B9 * given[0])
     return _mix(_mix(count ^ seed) + seed)
 

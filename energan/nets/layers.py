@@ -12,12 +12,15 @@ from energan.errors import UserError
 from energan.nets.normalisation import WeightNorm
 from energan.noise import stream_normal, stream_uniform
 from energan.precision import wide
+from energan.synchronised import among, gathered
+from energan.synchronised import batch_norm as batch_norm_of_ranks
 
 
 class BatchNorm(nn.Module):
     """Batch normalisation (Ioffe & Szegedy 2015) with standing statistics, for (n, c) or (n, c, h, w).
 
-    While training it normalises by the batch and writes nothing, so that a training step is a pure function.
+    While training it normalises by the batch and writes nothing, so that a training step is a pure function; by that
+    of all ranks, where they synchronise.
     For use (`eval()`), it normalises by `mean` and `var`, which `standing_statistics` measured once: then one
     sample never depends on its neighbours.
     """
@@ -33,6 +36,8 @@ class BatchNorm(nn.Module):
         self.register_buffer("var", torch.ones(features))
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.training and among().count > 1:
+            return batch_norm_of_ranks(x, self.weight, self.bias)
         if self.training:
             return batch_norm(x, None, None, self.weight, self.bias, training=True)
         return batch_norm(x, self.mean, self.var, self.weight, self.bias, training=False)
@@ -85,7 +90,7 @@ class MinibatchDiscrimination(nn.Module):
         if self.training:
             with torch.autocast(f.device.type, enabled=False):
                 m = self.tensor(wide(f)).view(len(f), self.kernels, self.dimensions)
-            distances = (m[:, None] - m).abs().sum(3)  # (n, n, kernels)
+            distances = (m[:, None] - gathered(m)).abs().sum(3)  # (n, n, kernels), or (n, all ranks' n, kernels)
             near = near + (-distances).exp().sum(1) - 1  # less itself, at distance 0
         return torch.cat([f, near.to(f.dtype)], 1)
 

@@ -8,10 +8,13 @@ from typing import Any, final
 import torch
 from torch import nn
 
+from energan.errors import UserError
 from energan.game import Batch, Game, Learner, Logs, Move, Objective, Player, Players, Source
 from energan.noise import stream
 from energan.optimizers import Optimizer, Tree
-from energan.play.state import DTYPES, State, check, copy, copy_into, draw, parameters
+from energan.play.state import DTYPES, State, check, copy, copy_into, divided, draw, gradient, parameters
+from energan.ranks import ALONE, Ranks
+from energan.synchronised import synchronised
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
@@ -25,6 +28,13 @@ class One:
     precision "bf16" is autocast: weights, moments, energies and losses stay in float32.
     average   {player: decay} keeps exponential moving averages of those players' weights.
     compile   compiles the objectives with torch.compile, without graph breaks.
+    parts     plays each batch in so many equal parts, one after another, for less memory: a gradient is the parts'
+              mean. What a net or term learns of its batch (batch norm, pulling away) it learns of each part.
+    ranks     the processes that train this model together, each on its rows of the source's batches; all step alike,
+              and the logs are their mean.
+    synchronise  what a net or term learns of its batch it learns over all ranks' rows (energan.synchronised).
+
+    UserError for a batch that cannot be divided, and for compiled synchronised objectives.
     """
 
     def __init__(
@@ -37,8 +47,16 @@ class One:
         device: str = "cpu",
         average: Mapping[str, float] | None = None,
         compile: bool = False,
+        parts: int = 1,
+        ranks: Ranks = ALONE,
+        synchronise: bool = False,
     ) -> None:
         check(game)
+        if parts < 1:
+            raise UserError(f"a batch is played in 1 part or more, not in {parts}")
+        if compile and synchronise and ranks.count > 1:
+            raise UserError("compiled objectives cannot be synchronised: leave out --compile or --synchronise")
+        self._parts, self._ranks, self._synchronised = parts, ranks, ranks if synchronise else ALONE
         self.game, self._source, self._precision = game, source, precision
         self.device = torch.device(device)
         self._dtype = DTYPES[precision]
@@ -75,23 +93,38 @@ class One:
         return logs
 
     def _turn(self, turn: str) -> Logs:
-        data = {k: v.to(self.device, non_blocking=True) for k, v in self._source(self._draws).items()}
-        self._draws += 1
-        values = draw(self.game, data, self._generator, self._dtype)
-        b = Batch({**values, **self._numbers, "t": torch.tensor(self.t)})
+        batches = self._draw()
         logs: Logs = {}
         players = self.players
         for move in self.game.turns[turn]:
-            new = self._backward(move, players, b)
+            new = self._backward(move, players, batches)
             logs |= move.named(new, turn, len(self.game.turns[turn]))
         # every move of the turn has its gradient from the same point: now all players step
         with torch.no_grad():
-            for name in dict.fromkeys(name for move in self.game.turns[turn] for name in move.min + move.max):
+            names = list(dict.fromkeys(name for move in self.game.turns[turn] for name in move.min + move.max))
+            if self._ranks.count > 1:
+                logs = self._exchange(names, logs)
+            for name in names:
                 self._update(name)
         for weights in self._weights.values():
             for w in weights.values():
                 w.requires_grad_(True)  # as the caller's modules came
         return logs
+
+    def _draw(self) -> list[Batch]:
+        """The next turn's batch, in its parts; this rank's rows of it."""
+        rows = {k: self._ranks.rows(v) for k, v in self._source(self._draws).items()}
+        data = {k: v.to(self.device, non_blocking=True) for k, v in rows.items()}
+        self._draws += 1
+        values = draw(self.game, data, self._generator, self._dtype, self._ranks)
+        return [Batch({**part, **self._numbers, "t": torch.tensor(self.t)}) for part in divided(values, self._parts)]
+
+    def _exchange(self, names: list[str], logs: Logs) -> Logs:
+        """The players' gradients become their mean over ranks; gives that of the logs."""
+        grads = [gradient(w) for name in names for w in self._weights[name].values()]
+        means = {k: v.to(self._dtype) for k, v in logs.items()}
+        self._ranks.average_([*grads, *means.values()])
+        return means
 
     @property
     def players(self) -> Players:
@@ -103,18 +136,26 @@ class One:
         rate = optimizer.schedule(self.t) if optimizer.schedule else 1.0
         return Learner(optimizer, self._moments[name], rate, self.game.players[name].projection)
 
-    def _backward(self, move: Move, players: Players, b: Batch) -> Logs:
+    def _backward(self, move: Move, players: Players, batches: list[Batch]) -> Logs:
         for name, weights in self._weights.items():
             for w in weights.values():
                 w.requires_grad_(name in move.min or name in move.max)  # the others' weights need no gradient
         if move.objective not in self._compiled:
             self._compiled[move.objective] = self._objective(move.objective)
-        with stream(b.key), autocast(self._precision, self.device):
-            loss, logs = self._compiled[move.objective](players, b)
         # an ascending player's slope is subtracted from what the turn's earlier moves gave it: -(-g + slope)
         self._negate(move.max)
-        loss.backward()
+        parts = [self._part(self._compiled[move.objective], players, i, b) for i, b in enumerate(batches)]
         self._negate(move.max)
+        if len(parts) == 1:
+            return parts[0]
+        return {k: torch.stack([logs[k] for logs in parts]).to(self._dtype).mean(0) for k in parts[0]}
+
+    def _part(self, objective: Objective, players: Players, i: int, b: Batch) -> Logs:
+        """The objective on part i of this rank's rows, and its share of the gradient."""
+        with synchronised(self._synchronised):
+            with stream(b.key, self._ranks.rank * self._parts + i), autocast(self._precision, self.device):
+                loss, logs = objective(players, b)
+            (loss if self._parts == 1 else loss / self._parts).backward()
         # a log may be a weight itself (BEGAN's k), which is about to change in place
         return {k: v.detach().clone() for k, v in logs.items()}
 
@@ -126,11 +167,7 @@ class One:
     def _update(self, name: str) -> None:
         weights = self._weights[name]
         optimizer, moments, rate, projection = self._learner(name)
-        for w in weights.values():
-            if w.grad is None:
-                w.grad = torch.zeros_like(w)
-        grads = [w.grad for w in weights.values() if w.grad is not None]
-        optimizer.step_(weights, grads, moments, float(rate))
+        optimizer.step_(weights, [gradient(w) for w in weights.values()], moments, float(rate))
         if projection:
             copy_into(weights, projection(weights))
         for w in weights.values():

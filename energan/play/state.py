@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from energan.errors import UserError
 from energan.game import Game
 from energan.optimizers import Tree
+from energan.ranks import ALONE, Ranks, slices
 
 DTYPES = {"fp64": torch.float64, "fp32": torch.float32, "bf16": torch.float32}  # of the weights
 State = dict[str, Any]  # nested dicts whose leaves are tensors
@@ -19,14 +20,34 @@ def parameters(net: nn.Module) -> Tree:
     return {k: w for k, w in net.named_parameters() if w.requires_grad}
 
 
-def draw(game: Game, data: Mapping[str, Tensor], generator: torch.Generator, dtype: torch.dtype) -> Tree:
-    """One turn's data and noise, and the key of the layers' stream."""
+def draw(
+    game: Game, data: Mapping[str, Tensor], generator: torch.Generator, dtype: torch.dtype, ranks: Ranks = ALONE
+) -> Tree:
+    """One turn's data and noise, and the key of the layers' stream.
+
+    Of `data`, a rank's own rows; noise is drawn for all ranks' rows, so that their generators stay the same.
+    """
     values = {k: v.to(dtype) if v.is_floating_point() else v for k, v in data.items()}
-    n = len(next(iter(values.values())))
+    n = len(next(iter(values.values()))) * ranks.count
     for name, noise in game.noise.items():
-        values[name] = noise(generator, n).to(dtype)
+        values[name] = ranks.rows(noise(generator, n)).to(dtype)
     values["key"] = torch.randint(2**31, (), generator=generator, device=generator.device)
     return values
+
+
+def gradient(w: Tensor) -> Tensor:
+    """Of a weight; 0 where no move depended on it."""
+    if w.grad is None:
+        w.grad = torch.zeros_like(w)
+    return w.grad
+
+
+def divided(values: Tree, parts: int) -> list[Tree]:
+    """A turn's draws in equal parts of their rows, in their order; the key is that of all. UserError if they cannot."""
+    if parts == 1:
+        return [values]
+    rows = {k: slices(v, parts) for k, v in values.items() if k != "key"}
+    return [{"key": values["key"], **{k: v[i] for k, v in rows.items()}} for i in range(parts)]
 
 
 def check(game: Game) -> None:

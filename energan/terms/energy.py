@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from energan.precision import wide
+from energan.synchronised import gathered
 
 Kind = Literal["l2", "ssq", "mse"]
 
@@ -61,12 +62,12 @@ def pulling_away(code: Float[Tensor, " n *d"]) -> Float[Tensor, ""]:
     """PT (eq. 14) of the flattened codes of a batch, in [0, 1]: 1 if all are parallel, 0 if orthogonal.
 
     The sum of squared cosines is ||S S^T||_F^2 = ||S^T S||_F^2 less its diagonal: one product, of the smaller side.
-    ValueError for a batch of one, which has no pairs.
+    Where ranks synchronise, of all their codes. ValueError for a batch of one, which has no pairs.
     """
-    n = len(code)
+    s = gathered(wide(code).flatten(1))
+    n = len(s)
     if n < 2:
         raise ValueError("pulling_away needs at least 2 codes: its sum runs over pairs")
-    s = wide(code).flatten(1)
     s = s / (s.square().sum(1, keepdim=True) + 1e-24).sqrt()
     with torch.autocast(s.device.type, enabled=False):
         gram = s @ s.T if n <= s.shape[1] else s.T @ s

@@ -8,7 +8,8 @@
     Sinkhorn           W_e(x, y) - W_e(x, x)/2 - W_e(y, y)/2    Genevay et al. 2018, arXiv:1706.00292;
                                                                 Feydy et al. 2019, arXiv:1810.08278
 
-x (n, *d) and y (m, *d) are flattened to rows. ValueError where the two differ in d: they would be broadcast.
+x (n, *d) and y (m, *d) are flattened to rows; where ranks synchronise, to those of all ranks. ValueError where the two
+differ in d: they would be broadcast.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from energan.precision import wide
+from energan.synchronised import gathered
 
 Number = Tensor | float
 
@@ -27,7 +29,7 @@ Number = Tensor | float
 def _rows(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     if x.shape[1:] != y.shape[1:]:
         raise ValueError(f"samples of {tuple(x.shape[1:])} cannot be compared with samples of {tuple(y.shape[1:])}")
-    return wide(x).flatten(1), wide(y).flatten(1)
+    return gathered(wide(x).flatten(1)), gathered(wide(y).flatten(1))
 
 
 def _squared_distances(x: Tensor, y: Tensor) -> Tensor:
