@@ -1,4 +1,4 @@
-"""The command line: energan train | lab | classify | resume | sample | evaluate | score | predict | report | list ...
+"""The command line: energan train | bench | lab | classify | resume | sample | evaluate | score | report | list ...
 
 Exit codes: 0, 1 for a defect of ours, 2 for input that cannot be used (one sentence on stderr), 130 after Ctrl-C.
 """
@@ -11,25 +11,33 @@ from typing import Any
 
 from energan import __version__
 from energan.commands import COMMANDS
+from energan.commands_bench import bench_command
 from energan.console import STOPPED, first_line, say
 from energan.errors import UserError
 from energan.recipes import RECIPES
 from energan.sessions import lab_command, train_command
 
-FAMILIES = {"train": "recipe", "lab": "study"}  # commands that take a name, and what it names
+FAMILIES = {"train": "recipe", "bench": "recipe", "lab": "study"}  # commands that take a name, and what it names
 
 
 def _members(family: str) -> Mapping[str, Callable[..., Any]]:
-    if family == "train":
+    if family != "lab":
         return RECIPES
     from energan.lab import STUDIES  # which need torch
 
     return STUDIES
 
 
+def _member(family: str, member: str, rest: Sequence[str]) -> Callable[..., int]:
+    if family == "train":
+        return train_command(member, rest)
+    return bench_command(member) if family == "bench" else lab_command(member)
+
+
 def _help() -> str:
     lines = ["usage: energan COMMAND [flags]      (energan COMMAND --help tells its flags)", ""]
     lines += ["  train RECIPE  Train a recipe on images; energan train --help lists the recipes."]
+    lines += ["  bench RECIPE  Measure a recipe's step on this machine, beside the least time it could take."]
     lines += ["  lab STUDY     Run a study of theory or toys; energan lab --help lists the studies."]
     lines += [f"  {name:14}{first_line(command)}" for name, command in COMMANDS.items()]
     return "\n".join([*lines, "", f"energan {__version__}; a first run: energan train ebgan-pt-mnist"])
@@ -63,7 +71,7 @@ def _dispatch(arguments: list[str]) -> int:
             say(_family_help(name, what, members))
             return 0
         member, rest = _pick(rest[0], list(members), what), rest[1:]
-        command, name = train_command(member, rest) if name == "train" else lab_command(member), f"{name} {member}"
+        command, name = _member(name, member, rest), f"{name} {member}"
     else:
         command = COMMANDS[name]
     import tyro
