@@ -90,20 +90,30 @@ def export(run: str, /, *, out: str = "export", checkpoint: str = "", onnx: bool
     return 0
 
 
-def margin(*, data: str, size: int = 32, channels: int = 1, steps: int = 1000, batch: int = 64, seed: int = 0) -> int:
+def margin(
+    *,
+    data: str,
+    size: int = 32,
+    channels: int = 1,
+    width: int = 0,
+    steps: int = 1000,
+    batch: int = 64,
+    seed: int = 0,
+) -> int:
     """Propose a margin: train the auto-encoder alone on the real images (the paper's appendix E).
 
     Args:
         data: A folder, .zip, .npz or .parquet of images, or a named set.
         size: Pixels a side (32 pads 28 x 28 digits, as the MNIST recipes do).
         channels: 3 for colour, 1 for grey.
+        width: The recipe's --width; 0 for its default at this size.
         steps: Training steps at most; it stops earlier once the energy no longer falls.
         batch: Images a step.
         seed: Of the weights and the order of the data.
     """
     from energan.margin import advise
 
-    say(advise(data, size=size, channels=channels, steps=steps, batch=batch, seed=seed))
+    say(advise(data, size=size, channels=channels, width=width, steps=steps, batch=batch, seed=seed))
     return 0
 
 

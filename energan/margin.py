@@ -5,9 +5,12 @@ loss implies a rough limit on how well such setting of D is capable to fit the d
 start for a hyper-parameter searching on m."
 """
 
+import sys
+
 from torch import nn
 
 from energan.data import Batches, Images
+from energan.data.progress import counted
 from energan.errors import UserError
 from energan.games import GAMES
 from energan.nets import autoencoder
@@ -21,7 +24,15 @@ FLAT = 0.02  # share by which a window must fall below the last one, or the ener
 
 
 def converged_energy(
-    net: nn.Module, data: Images, *, steps: int, batch: int, seed: int, lr: float = 1e-3, precision: str = "fp32"
+    net: nn.Module,
+    data: Images,
+    *,
+    steps: int,
+    batch: int,
+    seed: int,
+    lr: float = 1e-3,
+    precision: str = "fp32",
+    progress: bool = False,
 ) -> list[float]:
     """Trains `net` to reconstruct the images, `steps` steps at most.
 
@@ -31,28 +42,35 @@ def converged_energy(
     one = One(game, Batches(data.images, data.labels, batch, seed), seed=seed, precision=precision)
     means: list[float] = []
     window = min(WINDOW, steps)
-    for _ in range(steps // window):
+    windows = counted(
+        range(steps // window), steps, "training the auto-encoder", each=window, unit="steps", show=progress
+    )
+    for _ in windows:
         means.append(sum(one.step()["D/E(x)"] for _ in range(window)).item() / window)  # type: ignore[union-attr]
         if len(means) > 2 and means[-1] > (1 - FLAT) * means[-2]:
             break
     return means
 
 
-def advise(data: str, *, size: int, channels: int, steps: int, batch: int, seed: int) -> str:
+def advise(data: str, *, size: int, channels: int, width: int = 0, steps: int, batch: int, seed: int) -> str:
     """What `energan margin` prints: the energies, the proposal, and the same margin in other units."""
     from energan.machine import pick_precision
-    from energan.recipes.common import at_least, padded_digits, positive, resized, usable_seed
+    from energan.recipes.common import at_least, not_negative, padded_digits, positive, resized, usable_seed
     from energan.terms.energy import convert_margin
 
     positive(size=size, channels=channels, steps=steps)
+    not_negative(width=width)
     at_least(2, batch=batch)
     usable_seed(seed)
     if size % 8:
         raise UserError(f"--size must be a multiple of 8, got {size}")
     images = padded_digits(data, "train") if (size, channels) == (32, 1) else resized(size, channels)(data, "train")
     with seeded(seed):
-        net = autoencoder.Autoencoder(channels=channels, maps=(32, 64, 128) if size <= 32 else (64, 128, 256))
-    means = converged_energy(net, images, steps=steps, batch=batch, seed=seed, precision=pick_precision("auto", "cpu"))
+        net = autoencoder.Autoencoder(channels=channels, maps=_maps(size, width))
+    precision = pick_precision("auto", "cpu")
+    means = converged_energy(
+        net, images, steps=steps, batch=batch, seed=seed, precision=precision, progress=sys.stderr.isatty()
+    )
     d = channels * size * size
     proposal = float(f"{ROOM * means[-1]:.2g}")
     window = min(WINDOW, steps)
@@ -66,3 +84,9 @@ def advise(data: str, *, size: int, channels: int, steps: int, batch: int, seed:
         f"--energy mse --margin {convert_margin(proposal, d, 'l2', 'mse'):.3g}.",
         "too large is unstable, too small drops modes (appendix E).",
     ])  # fmt: skip
+
+
+def _maps(size: int, width: int) -> list[int]:
+    """Of the recipes' auto-encoders at this size: three layers up to 64 pixels, four beyond."""
+    width = width or (32 if size <= 32 else 64)
+    return [width * 2**i for i in range(3 if size <= 64 else 4)]

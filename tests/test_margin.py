@@ -9,7 +9,7 @@ from small_runs import sentence
 
 from energan.cli import main
 from energan.data import Images, load
-from energan.margin import FLAT, ROOM, advise, converged_energy
+from energan.margin import FLAT, ROOM, _maps, advise, converged_energy
 from energan.nets.autoencoder import Autoencoder
 from energan.noise import seeded
 
@@ -73,6 +73,14 @@ def test_few_steps_are_told_as_few() -> None:
 
 
 @pytest.mark.parametrize(
+    ("size", "width", "maps"),
+    [(32, 0, [32, 64, 128]), (64, 0, [64, 128, 256]), (64, 8, [8, 16, 32]), (128, 0, [64, 128, 256, 512])],
+)
+def test_the_auto_encoder_is_the_recipes(size: int, width: int, maps: list[int]) -> None:
+    assert _maps(size, width) == maps
+
+
+@pytest.mark.parametrize(
     ("flags", "expected"),
     [
         ("--size 12", "--size must be a multiple of 8, got 12"),
@@ -81,6 +89,7 @@ def test_few_steps_are_told_as_few() -> None:
         ("--batch 1", "--batch must be 2 or more"),
         ("--batch 5000", "a batch of 5000 cannot be drawn from 1541 images"),
         ("--seed -1", "--seed must be from 0"),
+        ("--width -1", "--width must be 0 or above"),
         ("--channels 2", "1 (grey) or 3 (RGB) channels, not 2"),
         ("--data nowhere", "there is no nowhere"),
     ],
