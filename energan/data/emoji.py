@@ -26,7 +26,7 @@ CATEGORIES = (
     "Objects", "Symbols", "Flags",
 )  # fmt: skip
 FLAGS = range(0x1F1E6, 0x1F200)  # regional indicators: a flag is two of them, and each is a family of its own
-TESTED = 5  # one family of so many
+HELD_OUT = 5  # one family of so many is for testing
 
 
 class Archive(NamedTuple):
@@ -89,7 +89,7 @@ def read_emoji(table: Path, images: Path, style: Archive, split: str) -> Publish
     """(images (n, 3, h, w), labels (n,)) of one split, in Unicode's order.  UserError if an archive is damaged."""
     try:
         rows = json.loads(_members(table, ["package/emoji.json"])["package/emoji.json"])
-        rows = [row for row in rows if row["category"] in CATEGORIES and tested(row["unified"]) == (split == "test")]
+        rows = [row for row in rows if row["category"] in CATEGORIES and held_out(row["unified"]) == (split == "test")]
         rows.sort(key=lambda row: int(row["sort_order"]))
         names = {f"{style.folder}/{name}{style.suffix}": row for row in rows for name in _names(row)}
         content = _members(images, names)
@@ -100,11 +100,11 @@ def read_emoji(table: Path, images: Path, style: Archive, split: str) -> Publish
     return pixels, np.array([CATEGORIES.index(row["category"]) for _, row in held])
 
 
-def tested(unified: str) -> bool:
+def held_out(unified: str) -> bool:
     """Whether an emoji's family, that of its first code point ("1F3C3-200D-2640-FE0F": runners), is for testing."""
     first = unified.partition("-")[0]
     family = unified if int(first, 16) in FLAGS else first
-    return hashlib.sha256(family.encode()).digest()[0] % TESTED == 0
+    return hashlib.sha256(family.encode()).digest()[0] % HELD_OUT == 0
 
 
 def _names(row: dict[str, Any]) -> list[str]:
