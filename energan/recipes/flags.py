@@ -45,8 +45,8 @@ SENTENCES = {
     "beta1": "Adam's first moment.",
     "decay": "Share of the steps, the last ones, over which the learning rate falls linearly to 0 (not in the paper).",
     "average": "Decay of the generator's averaged weights, which sampling uses; 0 for none (not in the paper).",
-    "recompute": "Work activations out again in the backward pass instead of keeping them: half the memory or less, a "
-    "third more time; the same numbers.",
+    "recompute": "Work activations out again in the backward pass instead of keeping them: less memory, a quarter more "
+    "time.",
     "precision": "bf16 (autocast), fp32, or auto (bf16 where the processor has units for it).",
     "device": "cpu, cuda, cuda:1, or auto.",
     "compile": "Compile the objectives first (minutes on two cores).",
