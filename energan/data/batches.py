@@ -1,14 +1,18 @@
 """Batches as a pure function of (seed, k): the k-th batch is the same however the run got there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
-from energan.data.images import to_unit
+from energan.data.images import Images, to_unit
 from energan.errors import UserError
+from energan.nets.augment import augment as augmented
+from energan.nets.augment import numbers
+
+VIEWS = 1  # beside (seed, k), so that views have nothing in common with the order of epoch k
 
 
 class Batches:
@@ -18,7 +22,10 @@ class Batches:
     which do not fill a batch, are not drawn in it. Consecutive k's cost one gather each.
 
     classes is how many there are; 0: as many as the labels have.
-    Raises UserError if there are fewer images than `batch`.
+    crop    pixels a side: a square of each image is seen, its place drawn anew each time (64 of 96: "augmented LSUN")
+    flip    half of the images, drawn anew each time, are mirrored left to right
+    augment names of nets.augment.AUGMENTATIONS, for a game whose generator is `Augmented` by the same
+    Raises UserError if there are fewer images than `batch`, for a crop that does not fit, for an unknown augmentation.
     """
 
     def __init__(
@@ -28,6 +35,10 @@ class Batches:
         batch: int,
         seed: int,
         classes: int = 0,
+        *,
+        crop: int | None = None,
+        flip: bool = False,
+        augment: Sequence[str] = (),
     ) -> None:
         if batch < 1:
             raise UserError(f"a batch of {batch} images cannot be drawn: set --batch to 1 or more")
@@ -36,6 +47,9 @@ class Batches:
                 f"a batch of {batch} cannot be drawn from {len(images)} images: lower --batch to {len(images)} or less"
             )
         self.images, self.labels, self.batch, self.seed = images, labels, batch, seed
+        _check(images, crop)
+        self.crop, self.flip, self.augment = crop, flip, tuple(augment)
+        self._numbers = (3 + numbers(augment)) if crop or flip or augment else 0  # for each image
         self.per_epoch = len(images) // batch  # batches
         if labels is not None:
             self._classes = torch.arange(classes or int(labels.max()) + 1, device=labels.device)
@@ -49,14 +63,25 @@ class Batches:
     def __call__(self, k: int) -> dict[str, Tensor]:
         """x: float32 (batch, c, h, w) in [-1, 1], channels last; with labels, y: one-hot float32 (batch, classes).
 
-        A row of y is 0 for an image without a label (-1).
+        A row of y is 0 for an image without a label (-1). Augmented colours may leave [-1, 1].
         """
         chosen = self.rows(k).to(self.images.device)
-        drawn = {"x": to_unit(self.images.index_select(0, chosen))}
+        drawn = {"x": self._seen(chosen, k)}
         if self.labels is not None:
             labels = self.labels.index_select(0, chosen.to(self.labels.device))
             drawn["y"] = (labels[:, None] == self._classes).to(torch.float32)
         return drawn
+
+    def _seen(self, chosen: Int64[Tensor, " batch"], k: int) -> Float[Tensor, "batch c h w"]:
+        """The chosen images as batch k shows them."""
+        if not self._numbers:
+            return to_unit(self.images.index_select(0, chosen))
+        u = torch.rand(self.batch, self._numbers, generator=_generator(self.seed, k, VIEWS)).to(chosen.device)
+        x = cropped(self.images, chosen, u[:, 1:3], self.crop) if self.crop else self.images.index_select(0, chosen)
+        if self.flip:
+            mirrored = (u[:, 0] < 0.5).nonzero().squeeze(1)
+            x.index_copy_(0, mirrored, x.index_select(0, mirrored).flip(3))
+        return augmented(to_unit(x), u[:, 3:], self.augment)
 
     def rows(self, k: int) -> Int64[Tensor, " batch"]:
         """Which images batch k has."""
@@ -86,7 +111,40 @@ class Coded:
         return {**self._batches(k), self._key: self._codes[self._batches.rows(k)]}
 
 
+def cropped(
+    images: UInt8[Tensor, "n c h w"], chosen: Int64[Tensor, " batch"], u: Float[Tensor, "batch 2"], side: int
+) -> UInt8[Tensor, "batch c side side"]:
+    """A square of each chosen image; u in [0, 1) says where: (0, 0) is the upper left corner."""
+    h, w = images.shape[2:]
+    top, left = ((u[:, i] * (length - side + 1)).long() for i, length in enumerate((h, w)))
+    # a view in which each place has its square: one gather reads no more than the squares
+    return images.unfold(2, side, 1).unfold(3, side, 1)[chosen, :, top, left]
+
+
+def patches(data: Images, side: int, seed: int = 0) -> Images:
+    """One square of each image, at a place drawn once: what a generator of patches is measured against.
+
+    Raises UserError for a side that does not fit.
+    """
+    _check(data.images, side)
+    u = torch.rand(len(data.images), 2, generator=_generator(seed, 0, VIEWS)).to(data.images.device)
+    rows = torch.arange(len(data.images), device=data.images.device)
+    words = f"{data.source}, a patch of {side} x {side} of each"
+    return data._replace(images=cropped(data.images, rows, u, side), source=words)
+
+
+def _check(images: UInt8[Tensor, "n c h w"], crop: int | None) -> None:
+    h, w = images.shape[2:]
+    if crop is not None and not 1 <= crop <= min(h, w):
+        raise UserError(f"squares of {crop} pixels a side cannot be cropped from images of {h} x {w}: set --crop lower")
+
+
 def permutation(n: int, seed: int, epoch: int) -> Int64[Tensor, " n"]:
-    """The order of an epoch. SeedSequence mixes the pair: (0, 1) and (1, 0) have nothing in common."""
-    mixed = int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> np.uint64(1))
-    return torch.randperm(n, generator=torch.Generator().manual_seed(mixed))
+    """The order of an epoch."""
+    return torch.randperm(n, generator=_generator(seed, epoch))
+
+
+def _generator(*numbers: int) -> torch.Generator:
+    """SeedSequence mixes the numbers: (0, 1) and (1, 0) have nothing in common."""
+    mixed = int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
+    return torch.Generator().manual_seed(mixed)

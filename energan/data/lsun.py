@@ -31,7 +31,7 @@ def lsun_files(folder: Path, split: str) -> Files:
         raise UserError(f"{where} needs the package lmdb: pip install 'energan[lmdb]'")
     lmdb = import_module("lmdb")
     try:
-        database = lmdb.open(str(folder), readonly=True, lock=False, readahead=False)
+        database = _open(folder)
         size, entries = database.stat()["psize"], database.stat()["entries"]
         needed, held = (database.info()["last_pgno"] + 1) * size, (folder / DATA).stat().st_size
     except (lmdb.Error, OSError) as error:
@@ -53,6 +53,20 @@ def lsun_files(folder: Path, split: str) -> Files:
     for ending in ENDINGS.values():
         scene = scene.removesuffix(ending)
     return Files(shown(scene), where, stamp(folder, *changed(folder / DATA)), (), entries, items, ())
+
+
+_databases: dict[Path, tuple[tuple[int, int], Any]] = {}  # LMDB opens a file once in a process
+
+
+def _open(folder: Path) -> Any:
+    marks = changed(folder / DATA)
+    before, database = _databases.get(folder, ((0, 0), None))
+    if before != marks:
+        if database is not None:
+            database.close()
+        database = import_module("lmdb").open(str(folder), readonly=True, lock=False, readahead=False)
+        _databases[folder] = marks, database
+    return database
 
 
 def _of_split(folder: Path, split: str) -> Path:
