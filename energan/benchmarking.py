@@ -126,7 +126,7 @@ def _head(found: Mapping[str, Any]) -> list[str]:
 
 
 def _work(counted: Mapping[str, Any]) -> tuple[str, str]:
-    return f"{counted['flops'] / 1e9:.3g}", f"{counted['moved'] / 1e6:.3g}"
+    return _figure(counted["flops"] / 1e9), _figure(counted["moved"] / 1e6)
 
 
 def _row(name: str, *cells: str) -> str:
@@ -134,4 +134,8 @@ def _row(name: str, *cells: str) -> str:
 
 
 def _ms(seconds: float) -> str:
-    return f"{seconds * 1e3:.3g}"
+    return _figure(seconds * 1e3)
+
+
+def _figure(value: float) -> str:
+    return f"{value:.3g}" if value < 100 else f"{value:.0f}"

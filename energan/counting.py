@@ -146,7 +146,8 @@ def _moved(func: Any, name: str, args: Any, kwargs: Any, out: Any) -> int:
     """Bytes read and written: see Operation."""
     read: dict[Any, int] = {}
     written: dict[Any, int] = {}
-    for i, argument in enumerate(func._schema.arguments):
+    unread = name.endswith("_like") or name.startswith("new_")  # asked for no more than its shape
+    for i, argument in enumerate(() if unread else func._schema.arguments):
         given = args[i] if i < len(args) else kwargs.get(argument.name)
         changed = argument.alias_info is not None and argument.alias_info.is_write
         # the fused optimizers' schemas say that gradients are written: they are, by a gradient scaler, unused here

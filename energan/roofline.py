@@ -14,8 +14,8 @@ from torch.nn.functional import conv2d
 from energan.counting import GROUPS, Operation, Step
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-SIDES = {"cpu": (256, 512, 1024, 2048), "cuda": (1024, 2048, 4096, 8192)}  # of square matrices
-MOVED = tuple(2**k for k in (17, 19, 21, 23, 25, 29))  # bytes; the last is beyond the caches
+SIDES = {"cpu": (512, 1024, 2048), "cuda": (1024, 2048, 4096, 8192)}  # of square matrices
+MOVED = tuple(2**k for k in (17, 19, 21, 23, 25, 28))  # bytes; the last is beyond the caches
 BEYOND = "Python, launching, waiting"  # a step's time that is no operation's own
 SECONDS = 0.05  # of trying, for each kernel and size
 
@@ -166,8 +166,8 @@ def _fastest(run: Callable[[], Tensor], where: torch.device, seconds: float) -> 
         return (time.perf_counter() - began) / times
 
     took(1)
-    times = max(1, int(seconds / 20 / took(1)))
-    end, best = time.perf_counter() + seconds, took(times)
+    best = took(1)
+    times, end = max(1, int(seconds / 20 / best)), time.perf_counter() + seconds - best
     while time.perf_counter() < end:
         best = min(best, took(times))
     return best

@@ -66,7 +66,7 @@ def changes(run: Run) -> list[tuple[str, dict[str, Any], int]]:
     tried: list[tuple[str, dict[str, Any], int]] = [(f"--precision {other}", {"precision": other}, now)]
     tried += [(f"--batch {n}", {"batch": n}, now) for n in (2 * run.batch, run.batch // 2) if n >= 2]
     if run.device == "cpu":
-        most = len(os.sched_getaffinity(0))
+        most = os.cpu_count() or 1
         tried += [(f"OMP_NUM_THREADS={n}", {}, n) for n in {1, now // 2, min(2 * now, most)} - {0, now}]
     if run.compile:
         tried.append(("--no-compile", {"compile": False}, now))
