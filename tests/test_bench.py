@@ -244,7 +244,7 @@ def test_the_prediction_by_hand() -> None:
 def test_a_setting_that_cannot_be_is_told() -> None:
     run, data = noise_run("gan-mnist")
     base = timing.ready(run, data)
-    machine = tuning.ceilings("cpu")
+    machine = roofline.ceilings("cpu", sides=(16,), sizes=(4096,), seconds=0.001)
 
     def make(**_: Any) -> Run:
         raise UserError("there is no such thing")
