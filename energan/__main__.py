@@ -3,5 +3,6 @@
 import sys
 
 from energan.cli import main
+from energan.voice import one_voice
 
-sys.exit(main())
+sys.exit(one_voice(main))

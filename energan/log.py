@@ -39,9 +39,7 @@ class Log:
         self._sums: Logs = {}
         self._counts: dict[str, int] = {}  # by quantity: not every step has the same turns
         self._first: Logs = {}
-        record = runs.read(folder)
-        self._before = record["status"]["seconds"] if step else 0.0
-        self.best = self._reopen(step)
+        self._before, self.best = 0.0, math.inf
         whole, rest = Column(no_wrap=True, min_width=len(f"{run.steps}") * 2 + 6), Column(no_wrap=True, ratio=1)
         self._progress = Progress(  # what does not fit in the terminal's width is cut from the quantities
             TextColumn("step {task.completed:.0f}/{task.total:.0f}", table_column=whole), BarColumn(bar_width=10),
@@ -50,9 +48,9 @@ class Log:
         )  # fmt: skip
         self._task = self._progress.add_task("train", total=run.steps, completed=step, rate="", logs="")
 
-    def _reopen(self, step: int) -> float:
-        """Keeps the lines up to `step`; gives the best Fréchet distance among them."""
-        lines = [line for line in _read(self._path) if line["step"] <= step]
+    def _reopen(self) -> float:
+        """Keeps the lines up to the step; gives the best Fréchet distance among them."""
+        lines = [line for line in _read(self._path) if line["step"] <= self.step]
         write(self._path, lambda p: p.write_text("".join(json.dumps(line) + "\n" for line in lines)))
         distances = [v for line in lines for k, v in line.get("metrics", {}).items() if "FID" in k]
         return min(distances, default=math.inf)
@@ -60,6 +58,8 @@ class Log:
     def __enter__(self) -> "Log":
         from torch.utils.tensorboard.writer import SummaryWriter
 
+        self._before = runs.read(self.folder)["status"]["seconds"] if self.step else 0.0
+        self.best = self._reopen()
         # TensorBoard's thread tells a full disk twice: in a traceback, and by raising from its next call here
         self._hook, threading.excepthook = threading.excepthook, self._unhandled
         self._board = SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.step)

@@ -31,17 +31,29 @@ def stand() -> tuple[int, int, int]:
 
 @final
 class Ranks:
-    """This process among those that train one model together; `control` is the group in which they agree."""
+    """This process among those that train one model together. They agree by gloo; GPUs exchange tensors by NCCL."""
 
-    def __init__(self, rank: int = 0, count: int = 1, local: int = 0, control: "ProcessGroup | None" = None) -> None:
-        self.rank, self.count, self.local, self._control = rank, count, local, control
+    def __init__(self, rank: int = 0, count: int = 1, local: int = 0) -> None:
+        self.rank, self.count, self.local = rank, count, local
+        self._tensors: ProcessGroup | None = None  # gloo's
 
     def device(self, name: str) -> str:
-        """The rank's own GPU where `name` is cuda. UserError where it names one GPU for all."""
+        """Where this rank trains: where `name` is cuda, on a GPU of its own. All ranks ask at once.
+
+        UserError where one GPU is named for all, or there are fewer GPUs than ranks.
+        """
         if self.count == 1 or not name.startswith("cuda"):
             return name
-        if name != "cuda":
-            raise UserError(f"--device {name} is one GPU for all {self.count} ranks: use cuda, and each takes its own")
+        import torch
+        from torch import distributed
+
+        with self.together():
+            if name != "cuda":
+                raise UserError(f"--device {name} is one GPU for {self.count} ranks: use cuda, and each takes its own")
+            if self.local >= (found := torch.cuda.device_count()):
+                raise UserError(f"a machine has {found} GPUs: start as many processes there, not more")
+        torch.cuda.set_device(self.local)
+        self._tensors = distributed.new_group(backend="nccl", timeout=APART)
         return f"cuda:{self.local}"
 
     def rows(self, x: "Tensor") -> "Tensor":
@@ -56,16 +68,16 @@ class Ranks:
         from torch import distributed
 
         votes = torch.tensor(int(wish))
-        with _together(self.rank):
-            distributed.all_reduce(votes, group=self._control)
+        with _speaking(self.rank):
+            distributed.all_reduce(votes)
         return bool(votes)
 
     def sum_(self, x: "Tensor") -> "Tensor":
         """In place, the sum of the ranks' tensors, each contiguous."""
         from torch import distributed
 
-        with _together(self.rank):
-            distributed.all_reduce(x)
+        with _speaking(self.rank):
+            distributed.all_reduce(x, group=self._tensors)
         return x
 
     def average_(self, tensors: Sequence["Tensor"]) -> None:
@@ -83,38 +95,40 @@ class Ranks:
         from torch import distributed
 
         for x in tensors:
-            with _together(self.rank):
-                distributed.broadcast(x, 0, group=self._control)
+            with _speaking(self.rank):
+                distributed.broadcast(x, 0)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Ends on all ranks at once, and with a UserError on all if one has one: what only some do, all wait for."""
+        if self.count == 1:
+            yield
+            return
+        own = None
+        try:
+            yield
+        except UserError as error:
+            own = error
+        if told := next(filter(None, self._gathered(own and str(own))), None):
+            raise own or UserError(told)
 
     def alone(self, work: Callable[[], T]) -> T:
-        """What `work` gives on rank 0, to all (so it can be pickled); its UserError too. The others wait for it."""
-        if self.count == 1:
-            return work()
-        from torch import distributed
-
-        value, error = _tried(work) if self.rank == 0 else (None, None)
-        told: list[Any] = [(value, error and str(error))]
-        with _together(self.rank):
-            distributed.broadcast_object_list(told, 0, group=self._control)
-        if error or told[0][1]:
-            raise error or UserError(told[0][1])
-        return told[0][0]
+        """What `work` gives on rank 0, to all (so it can be pickled)."""
+        value: Any = None
+        with self.together():
+            value = work() if self.rank == 0 else None
+        return value if self.count == 1 else self._gathered(value)[0]
 
     def in_turn(self, work: Callable[[], T]) -> T:
         """What `work` gives, done by rank 0 first, by the first rank of each other machine next, then by the rest.
 
-        So that what it caches is made once. UserError on all ranks if one has it.
+        So that what it caches is made once.
         """
-        if self.count == 1:
-            return work()
         mine = 0 if self.rank == 0 else 1 if self.local == 0 else 2
         value: Any = None
         for turn in range(3):
-            error = None
-            if turn == mine:
-                value, error = _tried(work)
-            if told := next(filter(None, self._gathered(error and str(error))), None):
-                raise error or UserError(told)
+            with self.together():
+                value = work() if turn == mine else value
         return value
 
     def agree(self, value: object, what: str) -> None:
@@ -126,8 +140,8 @@ class Ranks:
         from torch import distributed
 
         found: list[Any] = [None] * self.count
-        with _together(self.rank):
-            distributed.all_gather_object(found, value, group=self._control)
+        with _speaking(self.rank):
+            distributed.all_gather_object(found, value)
         return found
 
 
@@ -142,37 +156,21 @@ def slices(x: "Tensor", n: int) -> "Sequence[Tensor]":
 
 
 @contextmanager
-def joined(device: str) -> Iterator[Ranks]:
-    """Inside, this process is one of torchrun's ranks, who talk by NCCL on GPUs and by gloo elsewhere; or ALONE."""
+def joined() -> Iterator[Ranks]:
+    """Inside, this process is one of torchrun's ranks; or ALONE."""
     rank, count, local = stand()
     if count == 1:
         yield ALONE
         return
-    import torch
     from torch import distributed
 
-    control = None
-    if device.startswith("cuda"):
-        if local >= torch.cuda.device_count():
-            raise UserError(f"this machine has {torch.cuda.device_count()} GPUs: start as many processes, not more")
-        torch.cuda.set_device(local)
-        distributed.init_process_group("nccl", timeout=APART)
-        control = distributed.new_group(backend="gloo", timeout=PATIENCE)
-    else:
-        distributed.init_process_group("gloo", timeout=PATIENCE)
-    yield Ranks(rank, count, local, control)
+    distributed.init_process_group("gloo", timeout=PATIENCE)
+    yield Ranks(rank, count, local)
     distributed.destroy_process_group()  # not after an error: others may be in the midst of something
 
 
-def _tried(work: Callable[[], T]) -> tuple[T | None, UserError | None]:
-    try:
-        return work(), None
-    except UserError as error:
-        return None, error
-
-
 @contextmanager
-def _together(rank: int) -> Iterator[None]:
+def _speaking(rank: int) -> Iterator[None]:
     """What gloo and NCCL raise where another rank has ended, as a sentence."""
     try:
         yield

@@ -24,6 +24,7 @@ class Run(NamedTuple):
     test      labelled images to measure a classifier with, where the source has none of its own
     initialise  what is done with the training images before the first step: nets that start from data
     coded     (key, codes of the training images): what a frozen net says of each, as one more key of the batches
+    parts, synchronise  how a batch is divided, here and among ranks: play.One
     """
 
     game: Game
@@ -42,6 +43,8 @@ class Run(NamedTuple):
     test: str = ""
     initialise: Callable[[Tensor], None] | None = None
     coded: tuple[str, Callable[[Images], Tensor]] | None = None
+    parts: int = 1
+    synchronise: bool = False
 
     def training_set(self) -> Images:
         return self.prepare(self.source, "train")
@@ -73,7 +76,9 @@ class Run(NamedTuple):
 
     def described(self, data: Images) -> dict[str, Any]:
         """What run.json says of the run, of the training images and of the game."""
-        settings = ("steps", "batch", "seed", "every", "precision", "device", "average", "network")
+        settings = (
+            "steps", "batch", "seed", "every", "precision", "device", "average", "network", "parts", "synchronise"
+        )  # fmt: skip
         players = {
             name: {
                 "parameters": sum(w.numel() for w in player.net.parameters()),

@@ -7,20 +7,33 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from energan.console import STOPPED, say
 from energan.errors import UserError
 from energan.recipes import RECIPES
-from energan.recipes.common import Precision
+from energan.recipes.common import Precision, at_least
 
+if TYPE_CHECKING:
+    from energan.data import Images
+    from energan.ranks import Ranks
+    from energan.run import Run
+
+FLAGS: dict[str, tuple[str | bool | int, str]] = {  # of `train`, besides the recipe's: defaults, and what they do
+    "out": ("", "The run's folder; a new one under runs/ by default."),
+    "quiet": (False, "No progress bar."),
+    "parts": (1, "Equal parts in which a batch is played, one after another, for less memory."),
+    "synchronise": (False, "Batch norm, and terms over the batch, see the rows of all of torchrun's ranks."),
+}
 FILES = ("data", "labels_csv", "test", "encoder")  # arguments of recipes that may name a file or folder
 
 
-def _finish(folder: Path, state: str) -> int:
-    """After training: measure, draw the neighbours or predict, write the report."""
+def _finish(folder: Path, state: str, ranks: "Ranks") -> int:
+    """After training: measure, draw the neighbours or predict, write the report; rank 0 does."""
     from energan import evaluation, prediction, report
 
+    if ranks.rank:
+        return STOPPED if state == "stopped" else 0
     if state == "stopped":
         say(f"stopped and saved; `energan resume {shlex.quote(str(folder))}` continues exactly here")
         return STOPPED
@@ -32,10 +45,27 @@ def _finish(folder: Path, state: str) -> int:
     return 0
 
 
-def _start(recipe: str, arguments: Mapping[str, Any], out: str, line: Sequence[str], quiet: bool) -> int:
+def _divided(run: "Run", parts: int, synchronise: bool, ranks: "Ranks") -> "Run":
+    """The run with its batch in parts. UserError if it cannot be divided so among the ranks."""
+    at_least(1, parts=parts)
+    number = ranks.count * parts
+    if number > 1 and (run.batch % number or run.batch < 2 * number):
+        raise UserError(
+            f"--batch {run.batch} cannot be shared by {ranks.count} ranks in {parts} parts each: "
+            f"choose a multiple of {number} from {2 * number} on"
+        )
+    if run.compile and synchronise and ranks.count > 1:
+        raise UserError("--synchronise cannot be compiled: leave out --compile or --synchronise")
+    return run._replace(parts=parts, synchronise=synchronise)
+
+
+def _start(
+    recipe: str, arguments: Mapping[str, Any], out: str, line: Sequence[str], quiet: bool, parts: int = 1,
+    synchronise: bool = False,
+) -> int:  # fmt: skip
     """A new run of a recipe in the folder `out`, or in a new one; `line` is the command that asked for it."""
-    from energan import runs
     from energan.data import NAMED
+    from energan.ranks import joined
     from energan.train import train
 
     arguments = dict(arguments)
@@ -43,18 +73,33 @@ def _start(recipe: str, arguments: Mapping[str, Any], out: str, line: Sequence[s
         source = arguments.get(name)
         if source and source not in NAMED and Path(source).exists():
             arguments[name] = str(Path(source).resolve())  # so that `resume` works from any folder
-    run = RECIPES[recipe](**arguments)
-    folder = Path(out) if out else _free(Path("runs"), recipe)
-    data = run.training_set()
+    with joined() as ranks:
+        run = _divided(ranks.in_turn(lambda: RECIPES[recipe](**arguments)), parts, synchronise, ranks)
+        folder = ranks.alone(lambda: Path(out) if out else _free(Path("runs"), recipe))
+        data = ranks.in_turn(run.training_set)
+        ranks.agree(data.sha256, "the training images")
+        with ranks.together():
+            if ranks.rank == 0:
+                _create(folder, run, data, recipe, arguments, shlex.join(line), ranks.count)
+        state = train(run, folder, data, quiet=quiet, ranks=ranks)
+    return _finish(folder, state, ranks)
+
+
+def _create(
+    folder: Path, run: "Run", data: "Images", recipe: str, arguments: Mapping[str, Any], line: str, ranks: int
+) -> None:
+    """Writes the run's folder, and says what is trained on what."""
+    from energan import runs
+
     if run.game.logits is not None:
         run.held_out(data.classes)  # refused before anything is written
-    runs.create(folder, run, data, recipe, arguments, shlex.join(line))
-    where = f"{data.name} in {folder} ({run.precision}, {run.device})"
+    runs.create(folder, run, data, recipe, arguments, line)
+    many = f", {ranks} ranks" if ranks > 1 else ""
+    where = f"{data.name} in {folder} ({run.precision}, {run.device}{many})"
     say(f"training {recipe} on {len(data.images)} images of {where}")
     if "labels" in (found := runs.read(folder)["data"]):
         numbers = ", ".join(f"{name} {n}" for name, n in zip(found["classes"], found["labels"], strict=True))
         say(f"labels: {numbers}; without one: {len(data.images) - sum(found['labels'])}")
-    return _finish(folder, train(run, folder, data, quiet=quiet))
 
 
 def train_command(recipe: str, flags: Sequence[str]) -> Callable[..., int]:
@@ -62,21 +107,20 @@ def train_command(recipe: str, flags: Sequence[str]) -> Callable[..., int]:
     make = RECIPES[recipe]
 
     @wraps(make)
-    def command(*, out: str = "", quiet: bool = False, **arguments: Any) -> int:
-        return _start(recipe, arguments, out, ["energan", "train", recipe, *flags], quiet)
+    def command(
+        *, out: str = "", quiet: bool = False, parts: int = 1, synchronise: bool = False, **arguments: Any
+    ) -> int:
+        return _start(recipe, arguments, out, ["energan", "train", recipe, *flags], quiet, parts, synchronise)
 
     signature = inspect.signature(make)
-    where = [
-        inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default="", annotation=str),
-        inspect.Parameter("quiet", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=bool),
-    ]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    own = [inspect.Parameter(k, keyword, default=value, annotation=type(value)) for k, (value, _) in FLAGS.items()]
     command.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[*signature.parameters.values(), *where], return_annotation=int
+        parameters=[*signature.parameters.values(), *own], return_annotation=int
     )
-    command.__annotations__ = {**make.__annotations__, "out": str, "quiet": bool, "return": int}
-    command.__doc__ = (make.__doc__ or "").rstrip() + (
-        "\n        out: The run's folder; a new one under runs/ by default.\n        quiet: No progress bar.\n    "
-    )
+    command.__annotations__ = {**make.__annotations__, **{p.name: p.annotation for p in own}, "return": int}
+    told = "".join(f"\n        {k}: {sentence}" for k, (_, sentence) in FLAGS.items())
+    command.__doc__ = f"{(make.__doc__ or '').rstrip()}{told}\n    "
     del command.__wrapped__
     return command
 
@@ -89,33 +133,42 @@ def _free(parent: Path, name: str) -> Path:
     return folder
 
 
-def resume(run: str, /, *, steps: int = 0, quiet: bool = False) -> int:
+def resume(run: str, /, *, steps: int = 0, quiet: bool = False, parts: int = 0, synchronise: bool = False) -> int:
     """Continue a run exactly where its newest checkpoint stands.
 
     Args:
         run: The run's folder.
         steps: Train up to this step in all; 0 for what the run was started with.
         quiet: No progress bar.
+        parts: Equal parts in which a batch is played; 0 for what the run was started with.
+        synchronise: As of `train`; on if the run was started with it.
     """
     from energan import runs
+    from energan.ranks import joined
     from energan.train import train
 
     folder = Path(run)
-    record = runs.read(folder)
-    if steps:
-        record["arguments"]["steps"] = steps
-    # "auto" is what it was when the run was started: in another precision, it would not be the same run
-    spec = runs.rebuild(record, precision=record["precision"], device=record["device"])
-    done = int(runs.newest(folder).stem) if runs.numbered(folder) else 0
-    if spec.steps < done:
-        raise UserError(f"{folder} is at step {done} already: --steps {spec.steps} must be above that to train on")
-    data = spec.training_set()
-    if data.sha256 != record["data"]["sha256"]:
-        raise UserError(
-            f"the images or labels of {spec.source} are not those that {folder} was trained on; start a new run"
-        )
-    runs.update(folder, steps=spec.steps, arguments=record["arguments"])
-    return _finish(folder, train(spec, folder, data, quiet=quiet))
+    with joined() as ranks:
+        record = ranks.alone(lambda: runs.read(folder))
+        if steps:
+            record["arguments"]["steps"] = steps
+        # "auto" is what it was when the run was started: in another precision, it would not be the same run
+        spec = ranks.in_turn(lambda: runs.rebuild(record, precision=record["precision"], device=record["device"]))
+        spec = _divided(spec, parts or record.get("parts", 1), synchronise or record.get("synchronise", False), ranks)
+        done = ranks.alone(lambda: int(runs.newest(folder).stem) if runs.numbered(folder) else 0)
+        if spec.steps < done:
+            raise UserError(f"{folder} is at step {done} already: --steps {spec.steps} must be above that to train on")
+        data = ranks.in_turn(spec.training_set)
+        changes = {"parts": spec.parts, "synchronise": spec.synchronise}
+        with ranks.together():
+            if data.sha256 != record["data"]["sha256"]:
+                raise UserError(
+                    f"the images or labels of {spec.source} are not those that {folder} was trained on; start a new run"
+                )
+            if ranks.rank == 0:
+                runs.update(folder, steps=spec.steps, arguments=record["arguments"], **changes)
+        state = train(spec, folder, data, quiet=quiet, ranks=ranks)
+    return _finish(folder, state, ranks)
 
 
 def classify(

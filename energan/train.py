@@ -1,5 +1,6 @@
 """The one loop: draw, play, look, remember."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -14,9 +15,10 @@ from energan.inversion import inverted
 from energan.log import Log
 from energan.metrics.networks import Description, describe
 from energan.model import Model, ready
-from energan.play import One
+from energan.play import One, leaves, tree
 from energan.plug_and_play import reconstruct
 from energan.prediction import error_on
+from energan.ranks import ALONE, Ranks
 from energan.run import Run
 from energan.sheets import save_sheet
 from energan.signals import stopping
@@ -29,49 +31,77 @@ ERROR = "test error %"  # the name of that metric
 RARELY = 4  # looks between two of those measurements
 
 
-def train(run: Run, folder: Path, data: Images, *, quiet: bool = False) -> str:
+def train(run: Run, folder: Path, data: Images, *, quiet: bool = False, ranks: Ranks = ALONE) -> str:
     """Trains in `folder` (where run.json is) from its newest checkpoint, or from the start, up to run.steps.
 
     Returns "finished", or "stopped" after Ctrl-C or SIGTERM: then all is saved, and training again continues exactly.
     UserError where training diverges (the last good checkpoint is kept), where the newest checkpoint cannot be
     continued from, and where the folder cannot be written.
+    Of several ranks, the first alone reads and writes in the folder, and looks at the model; all end alike.
     """
-    if run.initialise and not runs.numbered(folder):
+    first = ranks.rank == 0
+    begun = ranks.alone(lambda: bool(runs.numbered(folder)))
+    if run.initialise and not begun:
         run.initialise(data.images)
     one = One(
         run.game,
         run.batches(data),
         seed=run.seed,
         precision=run.precision,
-        device=run.device,
+        device=ranks.device(run.device),
         average=run.average,
         compile=run.compile,
+        parts=run.parts,
+        ranks=ranks,
+        synchronise=run.synchronise,
     )
-    if runs.numbered(folder):
-        _continue(one, runs.newest(folder))
-    save_sheet(data.images[:SHEET], folder / "real.png")
-    real = _reference(run) if run.game.sample or run.game.codes else None
-    tested = _tested(run, data.classes) if run.game.logits else None
+    real = tested = None
+    with ranks.together():
+        if first:
+            if begun:
+                _continue(one, runs.newest(folder))
+            save_sheet(data.images[:SHEET], folder / "real.png")
+            real = _reference(run) if run.game.sample or run.game.codes else None
+            tested = _tested(run, data.classes) if run.game.logits else None
+    if ranks.count > 1:
+        _as_the_first(one, ranks)
+    log = Log(folder, run, one.t, quiet)
     try:
-        with stopping() as caught, Log(folder, run, one.t, quiet) as log:
-            while one.t < run.steps and not caught:
+        with stopping() as caught, log if first else nullcontext():
+            while one.t < run.steps and not ranks.any(bool(caught)):
                 log.add(one.step())
                 look = one.t % run.every == 0 or one.t == run.steps
                 if look or one.t % log.every == 0:
-                    log.line()  # before a checkpoint too: no exploded state is kept as the last good one
-                if look:
-                    _look(run, folder, one, data.images, real, tested, log)
-            if one.t % run.every and one.t < run.steps:  # stopped between two looks
-                log.line()
-                log.check(one)
-                runs.save(folder, one, ready(one, data.images, run.batch))
+                    with ranks.together():
+                        if first:
+                            log.line()  # before a checkpoint too: no exploded state is kept as the last good one
+                            if look:
+                                _look(run, folder, one, data.images, real, tested, log)
             state = "finished" if one.t >= run.steps else "stopped"
-            log.status(state, f"stopped by {caught[0]}" if state == "stopped" else "")
+            with ranks.together():
+                if first:
+                    _end(run, folder, one, data.images, log, state, caught)
     except BrokenPipeError:
         raise  # of the terminal, not of the folder
     except OSError as error:  # TensorBoard's files are not ours to write
         raise unwritable(folder, error) from error
     return state
+
+
+def _as_the_first(one: One, ranks: Ranks) -> None:
+    """Every rank goes on from what rank 0 read, or made: files, and the last bit of a sum, may differ elsewhere."""
+    state = {k: v.detach().cpu().clone() for k, v in leaves(one.state())}
+    ranks.copy_(state.values())
+    one.load(tree(state))
+
+
+def _end(run: Run, folder: Path, one: One, images: Tensor, log: Log, state: str, caught: list[str]) -> None:
+    """The last checkpoint of a run that was stopped between two looks; how the run stands."""
+    if one.t % run.every and one.t < run.steps:
+        log.line()
+        log.check(one)
+        runs.save(folder, one, ready(one, images, run.batch))
+    log.status(state, f"stopped by {caught[0] if caught else 'another rank'}" if state == "stopped" else "")
 
 
 def _continue(one: One, checkpoint: Path) -> None:

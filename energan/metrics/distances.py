@@ -37,7 +37,10 @@ def frechet_distance(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"]) -> 
     from torchmetrics.image.fid import FrechetInceptionDistance
 
     check_pair(real, fake, ("the real features", "the fake features"), least=2)
-    metric = FrechetInceptionDistance(feature=torch.nn.Identity(), input_img_size=(1, 1, real.shape[1]))
+    # not over torchrun's ranks: the first measures alone, and would wait for the others for ever
+    metric = FrechetInceptionDistance(
+        feature=torch.nn.Identity(), input_img_size=(1, 1, real.shape[1]), sync_on_compute=False
+    )
     # It sums uncentred products; with the common mean out, far-off features lose no digits to it.
     centre = real.double().mean(0)
     for features, is_real in ((real, True), (fake, False)):

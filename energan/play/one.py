@@ -34,7 +34,7 @@ class One:
               and the logs are their mean.
     synchronise  what a net or term learns of its batch it learns over all ranks' rows (energan.synchronised).
 
-    UserError for a batch that cannot be divided, and for compiled synchronised objectives.
+    UserError for a batch that cannot be divided. Compiled objectives cannot be synchronised.
     """
 
     def __init__(
@@ -54,8 +54,6 @@ class One:
         check(game)
         if parts < 1:
             raise UserError(f"a batch is played in 1 part or more, not in {parts}")
-        if compile and synchronise and ranks.count > 1:
-            raise UserError("compiled objectives cannot be synchronised: leave out --compile or --synchronise")
         self._parts, self._ranks, self._synchronised = parts, ranks, ranks if synchronise else ALONE
         self.game, self._source, self._precision = game, source, precision
         self.device = torch.device(device)
