@@ -36,7 +36,7 @@ def evaluate(folder: Path, *, n: int = 10000, seed: int = 0, checkpoint: str | N
         raise UserError(f"--n must be 1 or more, got {n}")
     model = runs.load(folder, checkpoint=checkpoint)
     run = runs.rebuild(runs.read(folder), device=DEVICE)
-    training = run.training_set()
+    training = run.shown(run.training_set())
     result: dict[str, Any] = {"step": int(read_weights(runs.find(folder, checkpoint))[1]["step"]), "seed": seed}
     if run.game.sample is not None:
         result |= _drawn(folder, run, model, training.images, n, seed)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from energan.data import NAMED, Batches, Images
-from energan.data.batches import Coded
+from energan.data.batches import Coded, patches
 from energan.data.labelled import NONE, LabelledBatches
 from energan.data.labels import in_classes
 from energan.errors import UserError
@@ -25,6 +25,7 @@ class Run(NamedTuple):
     initialise  what is done with the training images before the first step: nets that start from data
     coded     (key, codes of the training images): what a frozen net says of each, as one more key of the batches
     parts, synchronise  how a batch is divided, here and among ranks: play.One
+    crop, flip, augment  how batches show the images: data.Batches; with a crop, images are loaded larger than the nets
     """
 
     game: Game
@@ -45,13 +46,21 @@ class Run(NamedTuple):
     coded: tuple[str, Callable[[Images], Tensor]] | None = None
     parts: int = 1
     synchronise: bool = False
+    crop: int | None = None
+    flip: bool = False
+    augment: tuple[str, ...] = ()
 
     def training_set(self) -> Images:
+        """The images that batches are drawn from."""
         return self.prepare(self.source, "train")
+
+    def shown(self, data: Images) -> Images:
+        """Of images that batches crop, one crop each: what the nets see, to look at and to measure by."""
+        return data if self.crop is None else patches(data, self.crop)
 
     def test_set(self) -> Images:
         """Real images to measure against: the test split where the source has one, else the training images."""
-        return self.prepare(self.source, "test" if self.source in NAMED else "train")
+        return self.shown(self.prepare(self.source, "test" if self.source in NAMED else "train"))
 
     def held_out(self, classes: tuple[str, ...]) -> Images | None:
         """Test images with labels, numbered as `classes`; None where neither the set nor the user has any."""
@@ -62,7 +71,10 @@ class Run(NamedTuple):
     def batches(self, data: Images) -> Source:
         """What the game is fed: images; or labelled ones and as many unlabelled. UserError if no batch can be drawn."""
         if self.game.logits is None:
-            batches = Batches(data.images, data.labels, self.batch, self.seed, len(data.classes))
+            batches = Batches(
+                data.images, data.labels, self.batch, self.seed, len(data.classes), crop=self.crop, flip=self.flip,
+                augment=self.augment,
+            )  # fmt: skip
             if self.coded is None:
                 return batches
             key, codes = self.coded

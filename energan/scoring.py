@@ -49,7 +49,7 @@ def _some_of_training(run: Run) -> Tensor | None:
     from energan.data.registry import warn
 
     try:
-        images = run.training_set().images
+        images = run.shown(run.training_set()).images
     except UserError as error:
         warn(f"the histogram lacks the training images: {error}")
         return None

@@ -25,6 +25,7 @@ FLAGS: dict[str, tuple[str | bool | int, str]] = {  # of `train`, besides the re
     "parts": (1, "Equal parts in which a batch is played, one after another, for less memory."),
     "synchronise": (False, "Batch norm, and terms over the batch, see the rows of all of torchrun's ranks."),
 }
+BATCH = int | Literal["auto"]  # the fastest that memory allows
 FILES = ("data", "labels_csv", "test", "encoder")  # arguments of recipes that may name a file or folder
 
 
@@ -74,6 +75,8 @@ def _start(
         if source and source not in NAMED and Path(source).exists():
             arguments[name] = str(Path(source).resolve())  # so that `resume` works from any folder
     with joined() as ranks:
+        if arguments["batch"] == "auto":
+            arguments["batch"] = _fastest_batch(recipe, arguments, ranks)
         run = _divided(ranks.in_turn(lambda: RECIPES[recipe](**arguments)), parts, synchronise, ranks)
         folder = ranks.alone(lambda: Path(out) if out else _free(Path("runs"), recipe))
         data = ranks.in_turn(run.training_set)
@@ -83,6 +86,19 @@ def _start(
                 _create(folder, run, data, recipe, arguments, shlex.join(line), ranks.count)
         state = train(run, folder, data, quiet=quiet, ranks=ranks)
     return _finish(folder, state, ranks)
+
+
+def _fastest_batch(recipe: str, arguments: Mapping[str, Any], ranks: "Ranks") -> int:
+    """The number that --batch auto stands for here. UserError among several ranks, which would not agree."""
+    from energan.tuning import best_batch
+
+    if ranks.count > 1:
+        raise UserError("--batch auto is found by one process: give --batch a number under torchrun")
+
+    def make(n: int) -> "Run":
+        return RECIPES[recipe](**{**arguments, "batch": n})
+
+    return best_batch(make, make(2).training_set())
 
 
 def _create(
@@ -115,10 +131,12 @@ def train_command(recipe: str, flags: Sequence[str]) -> Callable[..., int]:
     signature = inspect.signature(make)
     keyword = inspect.Parameter.KEYWORD_ONLY
     own = [inspect.Parameter(k, keyword, default=value, annotation=type(value)) for k, (value, _) in FLAGS.items()]
+    theirs = [p.replace(annotation=BATCH) if p.name == "batch" else p for p in signature.parameters.values()]
     command.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[*signature.parameters.values(), *own], return_annotation=int
+        parameters=[*theirs, *own], return_annotation=int
     )
-    command.__annotations__ = {**make.__annotations__, **{p.name: p.annotation for p in own}, "return": int}
+    of_own = {p.name: p.annotation for p in own}
+    command.__annotations__ = {**make.__annotations__, "batch": BATCH, **of_own, "return": int}
     told = "".join(f"\n        {k}: {sentence}" for k, (_, sentence) in FLAGS.items())
     command.__doc__ = f"{(make.__doc__ or '').rstrip()}{told}\n    "
     del command.__wrapped__

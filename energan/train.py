@@ -8,6 +8,7 @@ from torch import Tensor
 
 from energan import metrics, runs
 from energan.data import Images
+from energan.data.ahead import Ahead
 from energan.errors import UserError
 from energan.evaluation import usable_network
 from energan.files import unwritable
@@ -43,9 +44,10 @@ def train(run: Run, folder: Path, data: Images, *, quiet: bool = False, ranks: R
     begun = ranks.alone(lambda: bool(runs.numbered(folder)))
     if run.initialise and not begun:
         run.initialise(data.images)
+    source = run.batches(data)
     one = One(
         run.game,
-        run.batches(data),
+        source if run.device == "cpu" else Ahead(source, run.device),  # where reading need not wait for the device
         seed=run.seed,
         precision=run.precision,
         device=ranks.device(run.device),
@@ -56,11 +58,13 @@ def train(run: Run, folder: Path, data: Images, *, quiet: bool = False, ranks: R
         synchronise=run.synchronise,
     )
     real = tested = None
+    images = data.images[:0]
     with ranks.together():
         if first:
             if begun:
                 _continue(one, runs.newest(folder))
-            save_sheet(data.images[:SHEET], folder / "real.png")
+            images = run.shown(data).images
+            save_sheet(images[:SHEET], folder / "real.png")
             real = _reference(run) if run.game.sample or run.game.codes else None
             tested = _tested(run, data.classes) if run.game.logits else None
     if ranks.count > 1:
@@ -76,11 +80,11 @@ def train(run: Run, folder: Path, data: Images, *, quiet: bool = False, ranks: R
                         if first:
                             log.line()  # before a checkpoint too: no exploded state is kept as the last good one
                             if look:
-                                _look(run, folder, one, data.images, real, tested, log)
+                                _look(run, folder, one, images, real, tested, log)
             state = "finished" if one.t >= run.steps else "stopped"
             with ranks.together():
                 if first:
-                    _end(run, folder, one, data.images, log, state, caught)
+                    _end(run, folder, one, images, log, state, caught)
     except BrokenPipeError:
         raise  # of the terminal, not of the folder
     except OSError as error:  # TensorBoard's files are not ours to write

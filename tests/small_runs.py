@@ -25,7 +25,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "ebgan-pt-64": {"data": "pictures", "width": 4, "average": 0.9},
     "dcgan-64": {"data": "pictures", "width": 4, "average": 0.9},
     "ebgan-pt-128": {"data": "pictures", "width": 1, "average": 0.9, "pt": 0.0},
-    "ebgan-pt-256": {"data": "pictures", "width": 1, "recompute": True},
+    "ebgan-pt-256": {"data": "pictures", "width": 1, "recompute": True, "average": 0.9},
     "maxout-gan-mnist": {"data": "digits", "z": 8, "size_g": 16, "size_d": 8},
     "energy-losses-mnist": {"data": "digits", "width": 4, "z": 8, "average": 0.9},
     "began-mnist": {"data": "digits", "width": 4, "z": 8},

@@ -70,7 +70,7 @@ def test_every_layer_hears_its_own_noise():
         other[:, start:stop] = torch.randn(2, stop - start)
         assert not torch.equal(net(other), drawn)
     other = z.clone()
-    other[:, 53] += 5.0  # the first plane's first pixel at 8 x 8 moves no pixel of 16 x 16 beyond its 4 x 4, and 3c's reach
+    other[:, 53] += 5.0  # one pixel of a plane at 8 x 8: it reaches 4 x 4 of the 16 x 16, with the last layer's 3c
     moved = (net(other) != drawn).any(1).any(0)
     assert moved[:4, :4].any() and not moved[4:].any() and not moved[:, 4:].any()
 

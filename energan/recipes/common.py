@@ -105,15 +105,16 @@ def padded_digits(source: str, split: str, channels: int = 1) -> "Images":
     return pad(load(source, split, size=28, channels=channels), 32)
 
 
-def _resized(source: str, split: str, size: int, channels: int) -> "Images":
+def _resized(source: str, split: str, size: int, channels: int, centre: int, only: tuple[str, ...]) -> "Images":
     from energan.data import load
 
-    return load(source, split, size=size, channels=channels)
+    return load(source, split, size=size, channels=channels, centre=centre or None, only=only)
 
 
-def resized(size: int, channels: int) -> "Callable[[str, str], Images]":
-    """Any images at size x size."""
-    return partial(_resized, size=size, channels=channels)
+def resized(size: int, channels: int, centre: int = 0, only: tuple[str, ...] = ()) -> "Callable[[str, str], Images]":
+    """Any images at size x size; `centre` and `only` as data.load has them (0: no centre is cut out)."""
+    not_negative(centre=centre)
+    return partial(_resized, size=size, channels=channels, centre=centre, only=tuple(only))
 
 
 def run(

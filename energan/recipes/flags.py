@@ -20,7 +20,7 @@ SENTENCES = {
     "classes": "Classes of the images.",
     "size": "Pixels a side.",
     "steps": "Training steps, each one turn of D and one of G.",
-    "batch": "Images a turn.",
+    "batch": "Images a turn; of `train` also auto, the fastest that memory allows.",
     "seed": "Of the weights, the noise and the order of the data.",
     "every": "Steps between sample sheets, checkpoints and energy histograms.",
     "channels": "3 for colour, 1 for grey.",
@@ -45,6 +45,12 @@ SENTENCES = {
     "beta1": "Adam's first moment.",
     "decay": "Share of the steps, the last ones, over which the learning rate falls linearly to 0 (not in the paper).",
     "average": "Decay of the generator's averaged weights, which sampling uses; 0 for none (not in the paper).",
+    "only": "Classes to train on, by name, or first..last in their order; all by default.",
+    "centre": "Cut the centred square of so many pixels out of each file first (CelebA: 108, 160); 0: the largest.",
+    "patches": "Pixels a side of the images from which random squares of the nets' size are cut (96 in the paper's "
+    "augmented LSUN); 0: images are shown whole.",
+    "flip": "Mirror half of the images, others each time.",
+    "augment": "Differentiable augmentation of real and generated images, for small sets: colour, translation, cutout.",
     "recompute": "Work activations out again in the backward pass instead of keeping them: less memory, a quarter more "
     "time.",
     "precision": "bf16 (autocast), fp32, or auto (bf16 where the processor has units for it).",

@@ -5,9 +5,10 @@ Noise goes into every layer of the generator, and the encoder has four. The rest
 
 from typing import TYPE_CHECKING
 
-from energan.recipes.common import Energy, Precision, positive, resized, run, usable_seed
+from energan.recipes.common import Energy, Precision, positive, run, usable_seed
 from energan.recipes.flags import documented
 from energan.recipes.images import game
+from energan.recipes.views import Views
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,6 +26,11 @@ def ebgan_pt_128(
     seed: int = 0,
     every: int = 1000,
     channels: int = 3,
+    only: tuple[str, ...] = (),
+    centre: int = 0,
+    patches: int = 0,
+    flip: bool = False,
+    augment: tuple[str, ...] = (),
     margin: float | None = None,
     energy: Energy = "l2",
     pt: float = 0.1,
@@ -41,7 +47,8 @@ def ebgan_pt_128(
     """EBGAN-PT on 128 x 128 images: noise into every layer of the generator, ImageNet's margin.
 
     Args:
-        data: emoji-noto, emoji-twemoji, emoji-fluent, or your own images (folder, .zip, .npz, .parquet).
+        data: emoji-noto, emoji-twemoji, emoji-fluent, or your own images: folder, .zip, .npz, .parquet, LSUN's,
+            CelebA's, ImageNet's or CIFAR-10's folder.
         margin: m of the hinge, in units of the energy; by default 40 of the norm, the paper's for ImageNet;
             `energan margin` proposes one.
         pt: Weight of the pulling-away term; 0 is EBGAN.
@@ -49,11 +56,13 @@ def ebgan_pt_128(
     """
     G, D = _imagenet(128, width, channels, seed, recompute)
     norm = 40.0
-    made = game(G, D, G.z, norm, channels * 128**2, energy, margin, pt, lr, beta1, decay, steps)
-    return run(
-        made, "ebgan-pt" if pt else "ebgan", data, resized(128, channels), steps=steps, batch=batch, seed=seed,
+    views = Views(128, channels, only, centre, patches, flip, augment)
+    played = game(views.generator(G), D, G.z, norm, channels * 128**2, energy, margin, pt, lr, beta1, decay, steps)
+    made = run(
+        played, "ebgan-pt" if pt else "ebgan", data, views.prepare, steps=steps, batch=batch, seed=seed,
         every=every, average=average, network="mobilenetv2", precision=precision, device=device, compile=compile,
     )  # fmt: skip
+    return views.of(made)
 
 
 @documented
@@ -65,6 +74,11 @@ def ebgan_pt_256(
     seed: int = 0,
     every: int = 1000,
     channels: int = 3,
+    only: tuple[str, ...] = (),
+    centre: int = 0,
+    patches: int = 0,
+    flip: bool = False,
+    augment: tuple[str, ...] = (),
     margin: float | None = None,
     energy: Energy = "l2",
     pt: float = 0.1,
@@ -81,7 +95,8 @@ def ebgan_pt_256(
     """EBGAN-PT on 256 x 256 images: noise into every layer of the generator, the margin of ImageNet's dogs.
 
     Args:
-        data: emoji-noto, emoji-twemoji, emoji-fluent, or your own images (folder, .zip, .npz, .parquet).
+        data: emoji-noto, emoji-twemoji, emoji-fluent, or your own images: folder, .zip, .npz, .parquet, LSUN's,
+            CelebA's, ImageNet's or CIFAR-10's folder.
         margin: m of the hinge, in units of the energy; by default 80 of the norm, the paper's for ImageNet's
             dogs; `energan margin` proposes one.
         pt: Weight of the pulling-away term; 0 is EBGAN.
@@ -89,11 +104,13 @@ def ebgan_pt_256(
     """
     G, D = _imagenet(256, width, channels, seed, recompute)
     norm = 80.0
-    made = game(G, D, G.z, norm, channels * 256**2, energy, margin, pt, lr, beta1, decay, steps)
-    return run(
-        made, "ebgan-pt" if pt else "ebgan", data, resized(256, channels), steps=steps, batch=batch, seed=seed,
+    views = Views(256, channels, only, centre, patches, flip, augment)
+    played = game(views.generator(G), D, G.z, norm, channels * 256**2, energy, margin, pt, lr, beta1, decay, steps)
+    made = run(
+        played, "ebgan-pt" if pt else "ebgan", data, views.prepare, steps=steps, batch=batch, seed=seed,
         every=every, average=average, network="mobilenetv2", precision=precision, device=device, compile=compile,
     )  # fmt: skip
+    return views.of(made)
 
 
 def _imagenet(size: int, width: int, channels: int, seed: int, recompute: bool) -> "tuple[Generator, nn.Module]":

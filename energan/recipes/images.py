@@ -14,12 +14,12 @@ from energan.recipes.common import (
     margin_in,
     not_negative,
     positive,
-    resized,
     run,
     share,
     usable_seed,
 )
 from energan.recipes.flags import documented
+from energan.recipes.views import Views
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,6 +37,11 @@ def ebgan_pt_64(
     seed: int = 0,
     every: int = 1000,
     channels: int = 3,
+    only: tuple[str, ...] = (),
+    centre: int = 0,
+    patches: int = 0,
+    flip: bool = False,
+    augment: tuple[str, ...] = (),
     margin: float | None = None,
     energy: Energy = "l2",
     pt: float = 0.1,
@@ -53,7 +58,8 @@ def ebgan_pt_64(
     """EBGAN-PT on 64 x 64 images: the networks of appendix C, a DCGAN generator, CelebA's margin.
 
     Args:
-        data: emoji-noto, emoji-twemoji, emoji-fluent, or your own images (folder, .zip, .npz, .parquet).
+        data: emoji-noto, emoji-twemoji, emoji-fluent, or your own images: folder, .zip, .npz, .parquet, LSUN's,
+            CelebA's, ImageNet's or CIFAR-10's folder.
         margin: m of the hinge, in units of the energy; by default 20 of the norm, the paper's for CelebA (80 for
             LSUN); `energan margin` proposes one.
         pt: Weight of the pulling-away term; 0 is EBGAN.
@@ -67,11 +73,13 @@ def ebgan_pt_64(
     with seeded(seed):
         G = dcgan.Generator(z, channels=channels, size=64, width=width)
         D = autoencoder.Autoencoder(channels=channels, maps=(width, 2 * width, 4 * width))
-    made = game(G, D, z, 20.0, channels * 64**2, energy, margin, pt, lr, beta1, decay, steps)
-    return run(
-        made, "ebgan-pt" if pt else "ebgan", data, resized(64, channels), steps=steps, batch=batch, seed=seed,
+    views = Views(64, channels, only, centre, patches, flip, augment)
+    played = game(views.generator(G), D, z, 20.0, channels * 64**2, energy, margin, pt, lr, beta1, decay, steps)
+    made = run(
+        played, "ebgan-pt" if pt else "ebgan", data, views.prepare, steps=steps, batch=batch, seed=seed,
         every=every, average=average, network="mobilenetv2", precision=precision, device=device, compile=compile,
     )  # fmt: skip
+    return views.of(made)
 
 
 def game(
@@ -111,6 +119,11 @@ def dcgan_64(
     seed: int = 0,
     every: int = 1000,
     channels: int = 3,
+    only: tuple[str, ...] = (),
+    centre: int = 0,
+    patches: int = 0,
+    flip: bool = False,
+    augment: tuple[str, ...] = (),
     smoothing: float = 0.0,
     z: int = 100,
     width: int = 64,
@@ -125,7 +138,8 @@ def dcgan_64(
     """DCGAN on 64 x 64 images (Radford et al. 2015), with 4 x 4 kernels.
 
     Args:
-        data: emoji-noto, emoji-twemoji, emoji-fluent, or your own images (folder, .zip, .npz, .parquet).
+        data: emoji-noto, emoji-twemoji, emoji-fluent, or your own images: folder, .zip, .npz, .parquet, LSUN's,
+            CelebA's, ImageNet's or CIFAR-10's folder.
         z: Dimensions of the noise, U(-1, 1).
         width: Feature maps at half resolution (64 or 128 in published code); less is faster.
     """
@@ -140,9 +154,11 @@ def dcgan_64(
     with seeded(seed):
         G = dcgan.Generator(z, channels=channels, size=64, width=width)
         D = dcgan.Discriminator(channels=channels, size=64, width=width)
+    views = Views(64, channels, only, centre, patches, flip, augment)
     adam = Adam(lr, beta1, schedule=decayed(steps, decay))
-    game = GAMES["gan"](G, D, uniform(z), smoothing=smoothing, optimizer_G=adam, optimizer_D=adam)
-    return run(
-        game, "gan", data, resized(64, channels), steps=steps, batch=batch, seed=seed, every=every,
+    game = GAMES["gan"](views.generator(G), D, uniform(z), smoothing=smoothing, optimizer_G=adam, optimizer_D=adam)
+    made = run(
+        game, "gan", data, views.prepare, steps=steps, batch=batch, seed=seed, every=every,
         average=average, network="mobilenetv2", precision=precision, device=device, compile=compile,
     )  # fmt: skip
+    return views.of(made)

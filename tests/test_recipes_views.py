@@ -1,0 +1,104 @@
+"""How images of one's own are loaded and shown: crops, flips, augmentation, choices of classes; --batch auto."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from small_runs import flags, pictures, trained
+
+from energan import runs
+from energan.cli import main
+from energan.data.batches import patches
+from energan.errors import UserError
+from energan.nets.augment import Augmented
+from energan.play import One
+from energan.recipes import RECIPES
+from energan.run import Run
+
+SIZES = {"ebgan-pt-64": 64, "dcgan-64": 64, "ebgan-pt-128": 128, "ebgan-pt-256": 256}
+
+
+def made(folder: Path, recipe: str = "ebgan-pt-64", **changes: Any) -> Run:
+    source = str(pictures(folder / "mine"))
+    return RECIPES[recipe](source, width=1, batch=4, steps=4, every=2, precision="fp32", device="cpu", **changes)
+
+
+@pytest.mark.parametrize("recipe", SIZES)
+def test_images_are_shown_whole_by_default(recipe, tmp_path):
+    run = made(tmp_path, recipe)
+    data = run.training_set()
+    assert data.images.shape[2:] == (SIZES[recipe],) * 2 and run.shown(data) is data
+    assert torch.equal(run.batches(data)(0)["x"], run.batches(data)(0)["x"])
+    assert not isinstance(run.game.players["G"].net, Augmented)
+
+
+@pytest.mark.parametrize("recipe", SIZES)
+def test_patches_flips_and_augmentation_reach_the_batches_and_the_generator(recipe, tmp_path):
+    size, policy = SIZES[recipe], ("colour", "cutout")
+    run = made(tmp_path, recipe, patches=size + 32, flip=True, augment=policy)
+    data = run.training_set()
+    assert data.images.shape[2:] == (size + 32,) * 2
+    batches = run.batches(data)
+    assert batches(0)["x"].shape[2:] == (size, size)
+    assert (batches.crop, batches.flip, batches.augment) == (size, True, policy)
+    assert torch.equal(run.shown(data).images, patches(data, size).images)
+    assert run.test_set().images.shape[2:] == (size, size)
+    G = run.game.players["G"].net
+    assert isinstance(G, Augmented) and G.policy == policy
+
+
+def test_a_run_of_patches_trains_measures_and_draws(tmp_path):
+    folder = trained(tmp_path / "run", "ebgan-pt-64", width=1, patches=80, flip=True, augment=["translation"])
+    record = runs.read(folder)
+    assert record["data"]["shape"] == [3, 80, 80] and record["arguments"]["augment"] == ["translation"]
+    model = runs.load(folder)
+    assert model.sample(2, seed=0).shape == (2, 3, 64, 64)
+    assert torch.equal(model.sample(2, seed=0), model.sample(2, seed=0))  # nothing is augmented in use
+    assert main(["evaluate", str(folder), "--n", "12"]) == 0
+    scores = tmp_path / "scores.csv"
+    told = ["score", str(pictures(tmp_path / "mine")), "--run", str(folder), "--out", str(scores)]
+    assert main(told) == 0 and len(scores.read_text().splitlines()) == 13
+
+
+def test_the_augmented_generator_repeats_from_the_runs_seed(tmp_path):
+    def energies() -> list[float]:
+        run = made(tmp_path, augment=("colour", "translation", "cutout"))
+        one = One(run.game, run.batches(run.training_set()), seed=3)
+        return [float(one.step()["G/E(G(z))"]) for _ in range(3)]
+
+    assert energies() == energies()
+
+
+def test_a_choice_of_classes_is_all_that_is_trained_on(tmp_path):
+    for name in ("cats", "dogs"):
+        pictures(tmp_path / "animals" / name, 5)
+    run = RECIPES["dcgan-64"](str(tmp_path / "animals"), width=1, batch=2, only=("dogs",), device="cpu")
+    data = run.training_set()
+    assert len(data.images) == 5 and data.classes == ("dogs",)
+    with pytest.raises(UserError, match="mice"):
+        run._replace(prepare=RECIPES["dcgan-64"](str(tmp_path), width=1, only=("mice",)).prepare).training_set()
+
+
+def test_the_centre_is_cut_out_of_files(tmp_path):
+    whole, centre = made(tmp_path).training_set(), made(tmp_path, centre=10).training_set()
+    assert whole.images.shape == centre.images.shape and not torch.equal(whole.images, centre.images)
+
+
+def test_batch_auto_becomes_a_number(tmp_path, capsys, monkeypatch):
+    out = tmp_path / "run"
+    told = flags("ebgan-pt-64", out, width=1, batch="auto", steps=2, every=2)
+    assert main(["train", "ebgan-pt-64", *told, "--out", str(out), "--quiet"]) == 0
+    found = json.loads((out / "run.json").read_text())
+    assert found["arguments"]["batch"] == found["batch"] and 2 <= found["batch"] <= 12  # a dozen pictures
+    assert "images/s" in capsys.readouterr().out
+    assert main(["resume", str(out), "--steps", "3", "--quiet"]) == 0
+
+
+def test_batch_is_auto_or_a_number(tmp_path, capsys):
+    told = flags("ebgan-pt-64", tmp_path / "run", batch="much")
+    with pytest.raises(SystemExit) as ended:  # the flags' own parser speaks
+        main(["train", "ebgan-pt-64", *told, "--out", str(tmp_path / "run")])
+    assert ended.value.code == 2 and "--batch" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
