@@ -93,7 +93,7 @@ def test_augmented_batches_are_what_the_functions_make():
 @pytest.mark.parametrize(("options", "said"), [
     ({"crop": 7}, "squares of 7 pixels a side cannot be cropped from images of 6 x 9: set --crop lower"),
     ({"crop": 0}, "squares of 0 pixels"),
-    ({"augment": ("blur",)}, "'blur' is no augmentation"),
+    ({"augment": ("blur",)}, "blur is no augmentation"),
 ])  # fmt: skip
 def test_views_that_cannot_be_drawn(options, said):
     with pytest.raises(UserError, match=said):

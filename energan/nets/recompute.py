@@ -3,8 +3,8 @@ arXiv:1604.06174.
 
 The same gradient to the last bit in float32 (the nets' layers are pure functions; under bf16 autocast each pass rounds
 its weights' gradients before they are added), a third more products, and of each segment only its input in memory.
-What remains is the largest segment itself, at full resolution. Layers that draw from the engine's stream (dropout) would
-draw other numbers the second time, and must not be inside.
+What remains is the largest segment itself, at full resolution. Layers that draw from the engine's stream (dropout)
+would draw other numbers the second time, and must not be inside.
 """
 
 import torch
