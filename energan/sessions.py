@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from energan.console import STOPPED, say
 from energan.errors import UserError
+from energan.ranks import Ranks, joined, stand
 from energan.recipes import RECIPES
 from energan.recipes.common import Precision, at_least
 
 if TYPE_CHECKING:
     from energan.data import Images
-    from energan.ranks import Ranks
     from energan.run import Run
 
 FLAGS: dict[str, tuple[str | bool | int, str]] = {  # of `train`, besides the recipe's: defaults, and what they do
@@ -29,11 +29,11 @@ BATCH = int | Literal["auto"]  # the fastest that memory allows
 FILES = ("data", "labels_csv", "test", "encoder")  # arguments of recipes that may name a file or folder
 
 
-def _finish(folder: Path, state: str, ranks: "Ranks") -> int:
+def _finish(folder: Path, state: str) -> int:
     """After training: measure, draw the neighbours or predict, write the report; rank 0 does."""
     from energan import evaluation, prediction, report
 
-    if ranks.rank:
+    if stand()[0]:
         return STOPPED if state == "stopped" else 0
     if state == "stopped":
         say(f"stopped and saved; `energan resume {shlex.quote(str(folder))}` continues exactly here")
@@ -46,7 +46,7 @@ def _finish(folder: Path, state: str, ranks: "Ranks") -> int:
     return 0
 
 
-def _divided(run: "Run", parts: int, synchronise: bool, ranks: "Ranks") -> "Run":
+def _divided(run: "Run", parts: int, synchronise: bool, ranks: Ranks) -> "Run":
     """The run with its batch in parts. UserError if it cannot be divided so among the ranks."""
     at_least(1, parts=parts)
     number = ranks.count * parts
@@ -66,7 +66,6 @@ def _start(
 ) -> int:  # fmt: skip
     """A new run of a recipe in the folder `out`, or in a new one; `line` is the command that asked for it."""
     from energan.data import NAMED
-    from energan.ranks import joined
     from energan.train import train
 
     arguments = dict(arguments)
@@ -85,10 +84,10 @@ def _start(
             if ranks.rank == 0:
                 _create(folder, run, data, recipe, arguments, shlex.join(line), ranks.count)
         state = train(run, folder, data, quiet=quiet, ranks=ranks)
-    return _finish(folder, state, ranks)
+    return _finish(folder, state)
 
 
-def _fastest_batch(recipe: str, arguments: Mapping[str, Any], ranks: "Ranks") -> int:
+def _fastest_batch(recipe: str, arguments: Mapping[str, Any], ranks: Ranks) -> int:
     """The number that --batch auto stands for here. UserError among several ranks, which would not agree."""
     from energan.tuning import best_batch
 
@@ -162,7 +161,6 @@ def resume(run: str, /, *, steps: int = 0, quiet: bool = False, parts: int = 0, 
         synchronise: As of `train`; on if the run was started with it.
     """
     from energan import runs
-    from energan.ranks import joined
     from energan.train import train
 
     folder = Path(run)
@@ -186,7 +184,7 @@ def resume(run: str, /, *, steps: int = 0, quiet: bool = False, parts: int = 0, 
             if ranks.rank == 0:
                 runs.update(folder, steps=spec.steps, arguments=record["arguments"], **changes)
         state = train(spec, folder, data, quiet=quiet, ranks=ranks)
-    return _finish(folder, state, ranks)
+    return _finish(folder, state)
 
 
 def classify(
