@@ -13,7 +13,7 @@ from energan.data import NAMED
 from energan.errors import UserError
 from energan.files import read_weights, write_json
 from energan.metrics.neighbours import nearest_neighbours
-from energan.metrics.networks import describe
+from energan.metrics.networks import NETWORKS, describe
 from energan.model import Model
 from energan.prediction import classification
 from energan.run import Run
@@ -25,17 +25,19 @@ DEVICE = "cpu"  # a run that was trained on a GPU is measured where there is non
 SEARCHED = 20000  # training images that neighbours are looked for among
 
 
-def evaluate(folder: Path, *, n: int = 10000, seed: int = 0, checkpoint: str | None = None) -> dict[str, Any]:
+def evaluate(folder: Path, *, n: int | None = None, seed: int = 0, checkpoint: str | None = None) -> dict[str, Any]:
     """Metrics of n samples against at most n real images, and the samples' nearest training images.
 
+    n is by default what the run's feature network is quick enough for (metrics.NETWORKS).
     Of a classifier, also its error and what it is least sure of (prediction.classification).
     Writes evaluation.json and neighbours.png, .json or uncertain.png into the run folder; returns what evaluation.json
     says.
     """
-    if n < 1:
+    if n is not None and n < 1:
         raise UserError(f"--n must be 1 or more, got {n}")
     model = runs.load(folder, checkpoint=checkpoint)
     run = runs.rebuild(runs.read(folder), device=DEVICE)
+    n = n or NETWORKS[run.network or "mnist"].samples
     training = run.shown(run.training_set())
     result: dict[str, Any] = {"step": int(read_weights(runs.find(folder, checkpoint))[1]["step"]), "seed": seed}
     if run.game.sample is not None:
