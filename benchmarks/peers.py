@@ -12,44 +12,41 @@ of a process of its own per row. `--self-only` times Energan's rows without the 
 How the numbers are to be read, and where the peers' objectives differ from the paper: benchmarks/peers.md.
 """
 
-import argparse
-import ast
-import importlib
 import itertools
-import os
-import platform
-import random
-import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
 from functools import partial
-from importlib.machinery import ModuleSpec
-from multiprocessing import get_context
 from pathlib import Path
-from statistics import quantiles
-from time import perf_counter
-from types import CodeType, ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
 
-from energan import machine
+from benchmarks.peer_parts import (
+    ADAM,
+    POOL,
+    ROWS,
+    Row,
+    Setting,
+    Step,
+    alone,
+    begin,
+    commit,
+    default,
+    parser,
+    peer_step,
+    pool,
+    quartiles,
+    script,
+    time_steps,
+    torchgan_trainer,
+)  # fmt: skip
 from energan.errors import UserError
 from energan.game import Game
 from energan.games.ebgan import ebgan, ebgan_pt
 from energan.nets.layers import initialise
-from energan.optimizers import Adam
 from energan.play import One
-
-POOL = 4  # batches in memory
-WARM_UP = 3  # steps a row, not timed
-MEMORY_STEPS = 5
-ADAM = Adam(2e-4, beta1=0.5)  # both peers'
 
 
 class Peer(NamedTuple):
@@ -65,13 +62,6 @@ class Peer(NamedTuple):
     step: Callable[[Tensor], None]
 
 
-class Setting(NamedTuple):
-    folder: Path | None  # the peer's checkout; None: Energan's rows only
-    batch: int  # images
-    threads: int
-    steps: int  # timed, a row
-
-
 class Contest(NamedTuple):
     title: str
     repository: str  # the flag that names its checkout
@@ -81,22 +71,6 @@ class Contest(NamedTuple):
     z: int
     shape: tuple[int, int, int]
     note: str
-
-
-class Row(NamedTuple):
-    energan: bool
-    channels_last: bool
-    bf16: bool
-
-    def __str__(self) -> str:
-        settings = [name for name, on in (("channels-last", self.channels_last), ("bf16", self.bf16)) if on]
-        if self.energan:
-            return f"Energan, {'bf16' if self.bf16 else 'fp32'}, {'channels-last' if self.channels_last else 'NCHW'}"
-        return "the peer, " + (f"{' and '.join(settings)} by hand" if settings else "as published")
-
-
-ROWS = tuple(Row(e, *s) for e in (False, True) for s in ((False, False), (True, False), (True, True)))
-Step = Callable[[], object]
 
 
 # ---- equal nets, in torch's own layers; the running statistics, which a step writes and never reads, are left out ----
@@ -160,116 +134,34 @@ def torchgan_nets() -> tuple[nn.Module, nn.Module]:
 
 
 # ---- the peers ------------------------------------------------------------------------------------------------------
-def _read(path: Path, reshape: bool) -> str:
-    """A peer's file. A channels-last tensor cannot be viewed flat: `reshape` rewrites `.view(`."""
-    if not path.is_file():
-        raise UserError(f"{path} is not there: give the folder of a checkout (git clone ...; see --help)")
-    text = path.read_text()
-    return text.replace(".view(", ".reshape(") if reshape else text
-
-
-def _calls(node: ast.stmt, *names: str) -> bool:
-    called = node.value.func if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
-    return (called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", None)) in names
-
-
-def loop_body(text: str, loader: str, filename: str) -> CodeType:
-    """The statements of the loop over `loader` as they stand, up to the first print (logging and images)."""
-    loops = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.For)]
-    of_loader = [f for f in loops if any(isinstance(n, ast.Name) and n.id == loader for n in ast.walk(f.iter))]
-    if len(of_loader) != 1:
-        raise UserError(f"{filename} has {len(of_loader)} loops over {loader}, not 1: it is another version")
-    body = list(itertools.takewhile(lambda s: not _calls(s, "print"), of_loader[0].body))
-    return compile(ast.Module(body, []), filename, "exec", dont_inherit=True)
-
-
-def prelude(text: str, filename: str) -> CodeType:
-    """A training script's statements before its loop, without those that make folders, print or load data."""
-
-    def kept(node: ast.stmt) -> bool:
-        loads = isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) == "dataloader"
-        return not (loads or _calls(node, "makedirs", "print"))
-
-    body = itertools.takewhile(lambda s: not isinstance(s, ast.For), ast.parse(text).body)
-    return compile(ast.Module([s for s in body if kept(s)], []), filename, "exec", dont_inherit=True)
-
-
-@contextmanager
-def _torchvision() -> Iterator[None]:
-    """torchvision as an empty module while the peers are imported: a training step uses none of it."""
-    names = ("torchvision", "torchvision.transforms", "torchvision.utils", "torchvision.datasets")
-    modules = {name: ModuleType(name) for name in names}
-    for name, module in modules.items():
-        module.__spec__ = ModuleSpec(name, None)
-        setattr(modules["torchvision"], name.rpartition(".")[2], module)
-    modules["torchvision.utils"].save_image = modules["torchvision"].__path__ = []  # type: ignore[attr-defined]
-    before = {name: sys.modules.get(name) for name in names}
-    sys.modules.update(modules)
-    try:
-        yield
-    finally:
-        for name, found in before.items():
-            sys.modules.pop(name)
-            sys.modules.update({name: found} if found else {})
-
-
 def load_pytorch_gan(folder: Path, reshape: bool, batch: int) -> Peer:
-    path = folder / "implementations" / "ebgan" / "ebgan.py"
-    text = _read(path, reshape)
-    script: dict[str, Any] = {"__name__": "ebgan"}
-    flags = ["ebgan.py", "--batch_size", str(batch)]
-    with _torchvision(), patch.object(sys, "argv", flags), patch("torch.cuda.is_available", lambda: False):
-        exec(prelude(text, str(path)), script)
-    body = loop_body(text, "dataloader", str(path))
+    names, body = script(folder / "implementations" / "ebgan" / "ebgan.py", reshape, ["--batch_size", str(batch)])
 
     def step(x: Tensor) -> None:
-        script["imgs"] = x
-        exec(body, script)
-        if script["d_loss_fake"] >= script["margin"]:
+        names["imgs"] = x
+        exec(body, names)
+        if names["d_loss_fake"] >= names["margin"]:
             raise RuntimeError("PyTorch-GAN's hinge was off, so its step left out a backward pass: not equal work")
 
-    D = script["discriminator"]
-    return Peer(script["generator"], D, (D.down, D.embedding, D.fc, D.up), D, step)
+    D = names["discriminator"]
+    return Peer(names["generator"], D, (D.down, D.embedding, D.fc, D.up), D, step)
 
 
 def load_torchgan(folder: Path, reshape: bool, batch: int, losses: Sequence[str]) -> Peer:
-    loop = folder / "torchgan" / "trainer" / "base_trainer.py"
-    body = loop_body(_read(loop, reshape), "data_loader", str(loop))
-    off = dict.fromkeys(("TENSORBOARD_LOGGING", "CONSOLE_LOGGING", "VISDOM_LOGGING"), "0")
-    with tempfile.TemporaryDirectory() as made, _torchvision(), patch.dict(os.environ, off):
-        for path in folder.glob("torchgan/**/*.py"):  # a copy: `reshape` is no change of the user's checkout
-            copy = Path(made) / path.relative_to(folder)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_text(_read(path, reshape))
-        with patch.object(sys, "path", [made, *sys.path]):
-            torchgan: Any = importlib.import_module("torchgan")
-        for name in [name for name in sys.modules if name.split(".")[0] == "torchgan"]:
-            del sys.modules[name]  # so that the other copy can be imported too
-        optimizer = {"name": torch.optim.Adam, "args": {"lr": ADAM.lr, "betas": (ADAM.beta1, ADAM.beta2)}}
-        models = torchgan.models
-        trainer = torchgan.trainer.Trainer(
-            {
-                "generator": {"name": models.DCGANGenerator, "optimizer": optimizer},
-                "discriminator": {
-                    "name": models.AutoEncodingDiscriminator, "args": {"embeddings": True}, "optimizer": optimizer,
-                },
-            },
-            [getattr(torchgan.losses, name)() for name in losses],
-            device=torch.device("cpu"), checkpoints=f"{made}/model/gan", recon=f"{made}/images",
-        )  # fmt: skip
-    trainer.batch_size = batch  # as its __call__ takes it from the loader
+    trainer, step = torchgan_trainer(
+        folder, reshape, batch,
+        lambda models: {
+            "generator": {"name": models.DCGANGenerator},
+            "discriminator": {"name": models.AutoEncodingDiscriminator, "args": {"embeddings": True}},
+        },
+        losses,
+    )  # fmt: skip
     D = trainer.discriminator
 
     def read(x: Tensor) -> tuple[Tensor, Tensor]:
         with patch.object(D, "energy", False), patch.object(D, "embeddings", True):
             code, reconstruction = D(x)
         return reconstruction, code
-
-    names = {"self": trainer, "torch": torch}
-
-    def step(x: Tensor) -> None:
-        names["data"] = x
-        exec(body, names)
 
     return Peer(trainer.generator, D, (D.encoder, D.fc, D.decoder), read, step)
 
@@ -278,18 +170,18 @@ TORCHGAN = ("EnergyBasedGeneratorLoss", "EnergyBasedDiscriminatorLoss")
 TORCHGAN_PT = (TORCHGAN[0], "EnergyBasedPullingAwayTerm", TORCHGAN[1])
 CONTESTS = {
     "pytorch-gan": Contest(
-        "EBGAN-PT with PyTorch-GAN's nets", "pytorch_gan", load_pytorch_gan, pytorch_gan_nets,
+        "EBGAN-PT with PyTorch-GAN's nets", "--pytorch-gan", load_pytorch_gan, pytorch_gan_nets,
         partial(ebgan_pt, z=62, margin=1.0, kind="mse", optimizer_G=ADAM, optimizer_D=ADAM), 62, (1, 32, 32),
         "Equal work: one update of G and of D a step. The peer shows D the images that its G's turn drew; Energan draws"
         " them anew for D's turn, as the paper's two expectations read: one more forward pass of G.",
     ),
     "torchgan": Contest(
-        "EBGAN with torchgan's nets", "torchgan", partial(load_torchgan, losses=TORCHGAN), torchgan_nets,
+        "EBGAN with torchgan's nets", "--torchgan", partial(load_torchgan, losses=TORCHGAN), torchgan_nets,
         partial(ebgan, z=100, margin=80.0, kind="mse", optimizer_G=ADAM, optimizer_D=ADAM), 100, (3, 32, 32),
         "Equal work: one update of G and of D a step, each with images of its own.",
     ),
     "torchgan-pt": Contest(
-        "EBGAN-PT with torchgan's nets", "torchgan", partial(load_torchgan, losses=TORCHGAN_PT), torchgan_nets,
+        "EBGAN-PT with torchgan's nets", "--torchgan", partial(load_torchgan, losses=TORCHGAN_PT), torchgan_nets,
         partial(ebgan_pt, z=100, margin=80.0, kind="mse", optimizer_G=ADAM, optimizer_D=ADAM), 100, (3, 32, 32),
         "**Not equal work**: the peer descends the pull-away term in an update of its own, with images of its own, so"
         " that its step updates G twice; eq. 14 is one update of G. A step of either is one step of EBGAN-PT.",
@@ -300,27 +192,25 @@ CONTESTS = {
 # ---- playing --------------------------------------------------------------------------------------------------------
 def build(contest: Contest, row: Row, setting: Setting) -> Step:
     """One row's training step, on images in memory in the row's layout."""
-    torch.manual_seed(0)
-    layout = torch.channels_last if row.channels_last else torch.contiguous_format
-    images = torch.rand(POOL, setting.batch, *contest.shape).mul(2).sub(1)
-    pool = [x.contiguous(memory_format=layout) for x in images]
+    images = pool(row, setting.batch, contest.shape)
     if row.energan:
         engine = One(
-            contest.game(*contest.nets()), lambda k: {"x": pool[k % POOL]}, precision="bf16" if row.bf16 else "fp32"
+            contest.game(*contest.nets()), lambda k: {"x": images[k % POOL]}, precision="bf16" if row.bf16 else "fp32"
         )
         if not row.channels_last:
             _default_layout(engine)
         return engine.step
     assert setting.folder
-    peer, batches = contest.load(setting.folder, row.channels_last, setting.batch), itertools.cycle(pool)
-    for net in (peer.G, peer.D):
-        net.to(memory_format=layout)  # type: ignore[call-overload]
+    peer = contest.load(setting.folder, row.channels_last, setting.batch)
+    return peer_step((peer.G, peer.D), peer.step, row, images)
 
-    def step() -> None:
-        with torch.autocast("cpu", torch.bfloat16) if row.bf16 else nullcontext():
-            peer.step(next(batches))
 
-    return step
+def _build(name: str, row: Row, setting: Setting) -> Step:
+    return build(CONTESTS[name], row, setting)  # by its name: a contest cannot be pickled
+
+
+def _alone(name: str, row: Row, setting: Setting) -> int:
+    return alone(partial(_build, name, row, setting), setting.threads)
 
 
 def _default_layout(engine: One) -> None:
@@ -351,57 +241,7 @@ def parameters(contest: Contest, setting: Setting) -> tuple[int, int]:
     return sizes
 
 
-def time_steps(steps: Mapping[Row, Step], n: int) -> dict[Row, list[float]]:
-    """The times of n steps of each row, ms; in each of the n rounds the rows take turns in random order."""
-    for step in steps.values():
-        for _ in range(min(WARM_UP, n)):
-            step()
-    chance = random.Random(0)
-    times: dict[Row, list[float]] = {row: [] for row in steps}
-    for _ in range(n):
-        for row in chance.sample(list(steps), len(steps)):
-            start = perf_counter()
-            steps[row]()
-            times[row].append(1e3 * (perf_counter() - start))
-    return times
-
-
-def _high_water() -> int:
-    """The largest resident size of this process, bytes.
-
-    On Linux not getrusage's ru_maxrss: a child inherits its parent's there (execve keeps the larger), and shows no
-    growth of its own below that.
-    """
-    status = Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.exists() else []
-    found = [line.split() for line in lines if line.startswith("VmHWM:")]
-    return int(found[0][1]) * 1024 if found else machine.peak_memory()
-
-
-def peak_memory(name: str, row: Row, setting: Setting) -> int:
-    """What a row's nets and steps add to the largest resident size after imports, bytes. For a fresh process."""
-    torch.set_num_threads(setting.threads)
-    w = torch.zeros(1, requires_grad=True)
-    w.sum().backward()
-    torch.optim.Adam([w]).step()  # torch's optimizers import its compiler, some 70 MiB of code: no row's own need
-    before = _high_water()
-    step = build(CONTESTS[name], row, setting)
-    for _ in range(MEMORY_STEPS):
-        step()
-    return _high_water() - before
-
-
-def _alone(name: str, row: Row, setting: Setting) -> int:
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-        return process.submit(peak_memory, name, row, setting).result()
-
-
 # ---- telling --------------------------------------------------------------------------------------------------------
-def _quartiles(values: Sequence[float], digits: int) -> str:
-    low, middle, high = quantiles(values, n=4, method="inclusive")
-    return f"{middle:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
-
-
 def play(name: str, setting: Setting, memory: bool) -> str:
     """Plays one contest and gives its Markdown."""
     contest, folder = CONTESTS[name], setting.folder
@@ -415,36 +255,16 @@ def play(name: str, setting: Setting, memory: bool) -> str:
     ]
     if folder:
         lines.append(
-            f"The peer is {folder.name} {_commit(folder)}; our nets have its shapes of weights and give its outputs for"
+            f"The peer is {folder.name} {commit(folder)}; our nets have its shapes of weights and give its outputs for"
             " its weights (checked in this run)."
         )
     lines.append("\n| a step of | ms | times as fast as the peer | peak memory, MiB |\n|---|---|---|---|")
     for row, t in times.items():
-        faster = _quartiles([p / own for p, own in zip(times[ROWS[0]], t, strict=True)], 2) if folder else "-"
+        faster = quartiles([p / own for p, own in zip(times[ROWS[0]], t, strict=True)], 2) if folder else "-"
         peak = f"{_alone(name, row, setting) / 2**20:.0f}" if memory else "-"
-        here = " (the default here)" if row == _default() else ""
-        lines.append(f"| {row}{here} | {_quartiles(t, 1)} | {faster} | {peak} |")
+        here = " (the default here)" if row == default() else ""
+        lines.append(f"| {row}{here} | {quartiles(t, 1)} | {faster} | {peak} |")
     return "\n".join(lines) + "\n"
-
-
-def _default() -> Row:
-    return Row(True, True, machine.pick_precision("auto", "cpu") == "bf16")
-
-
-def _commit(folder: Path) -> str:
-    command = ["git", "-C", str(folder), "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or "(no git history)"
-
-
-def heading(command: str, steps: int) -> str:
-    here = machine.environment()
-    return (
-        f"    {command}\n\n"
-        f"{here['cpu']}, {here['cores']} cores, {here['threads']} threads, {torch.backends.cpu.get_cpu_capability()},"
-        f" bf16 {'native' if machine.native_bf16('cpu') else 'emulated'}; {platform.system()}, Python {here['python']},"
-        f" torch {here['torch']}; load average at the start {os.getloadavg()[0]:.1f}. {steps} rounds; medians"
-        " (quartiles) of a row's steps, and of its ratios to the peer's step of the same round.\n"
-    )
 
 
 CHANGED = (
@@ -453,25 +273,14 @@ CHANGED = (
 )
 
 
+REPOSITORIES = {"--pytorch-gan": "eriklindernoren/PyTorch-GAN", "--torchgan": "torchgan/torchgan"}
+
+
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pytorch-gan", type=Path, metavar="DIR", help="a checkout of eriklindernoren/PyTorch-GAN")
-    parser.add_argument("--torchgan", type=Path, metavar="DIR", help="a checkout of torchgan/torchgan")
-    parser.add_argument("--self-only", action="store_true", help="Energan's rows only, without the peers")
-    parser.add_argument("--steps", type=int, default=50, help="timed steps a row, 2 or more")
-    parser.add_argument("--batch", type=int, default=64, help="images a step (PyTorch-GAN's own is 64)")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--no-memory", action="store_true", help="leave out the processes that measure memory")
-    given = parser.parse_args(arguments)
-    folders = {} if given.self_only else {"pytorch_gan": given.pytorch_gan, "torchgan": given.torchgan}
+    given = parser(__doc__, REPOSITORIES).parse_args(arguments)
+    folders = {} if given.self_only else {"--pytorch-gan": given.pytorch_gan, "--torchgan": given.torchgan}
     try:
-        if not given.self_only and not any(folders.values()):
-            raise UserError("there is no peer to compare with: give --pytorch-gan DIR, --torchgan DIR or --self-only")
-        if given.steps < 2 or given.batch < 2:
-            raise UserError(f"--steps {given.steps} --batch {given.batch}: quartiles and batch norm need 2 or more")
-        torch.set_num_threads(given.threads)
-        said = " ".join(Path(a).name if os.sep in a else a for a in (sys.argv[1:] if arguments is None else arguments))
-        print(heading(f"python -m benchmarks.peers {said}", given.steps))
+        begin(given, folders, "benchmarks.peers", arguments)
         if not given.self_only:
             print(CHANGED)
         for name, contest in CONTESTS.items():

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import peers
+from benchmarks import peer_parts, peers
 
 SCRIPT = """
 import os
@@ -80,7 +80,7 @@ def test_a_peer_is_timed_by_its_own_loop(
 
 def test_only_the_statements_before_the_print_are_played(tmp_path: Path) -> None:
     peer = peers.load_pytorch_gan(checkout(tmp_path), False, 2)
-    played = peers.loop_body(SCRIPT, "dataloader", "ebgan.py")
+    played = peer_parts.loop_body(SCRIPT, "dataloader", "ebgan.py")
     names = {"imgs": torch.zeros(2, 1, 32, 32), "discriminator": peer.D, "played": []}
     exec(played, names)
     exec(played, names)
