@@ -5,12 +5,12 @@ report, and `lab STUDY`. A recipe's and a study's own arguments are their flags.
 import inspect
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from energan.console import STOPPED, say
 from energan.errors import UserError
+from energan.flagged import Flag, flagged
 from energan.ranks import Ranks, joined, stand
 from energan.recipes import RECIPES
 from energan.recipes.common import Precision, at_least
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from energan.data import Images
     from energan.run import Run
 
-FLAGS: dict[str, tuple[str | bool | int, str]] = {  # of `train`, besides the recipe's: defaults, and what they do
-    "out": ("", "The run's folder; a new one under runs/ by default."),
-    "quiet": (False, "No progress bar."),
-    "parts": (1, "Equal parts in which a batch is played, one after another, for less memory."),
-    "synchronise": (False, "Batch norm, and terms over the batch, see the rows of all of torchrun's ranks."),
+FLAGS = {  # of `train`, besides the recipe's
+    "out": Flag(str, "", "The run's folder; a new one under runs/ by default."),
+    "quiet": Flag(bool, False, "No progress bar."),
+    "parts": Flag(int, 1, "Equal parts in which a batch is played, one after another, for less memory."),
+    "synchronise": Flag(bool, False, "Batch norm, and terms over the batch, see the rows of all of torchrun's ranks."),
 }
 BATCH = int | Literal["auto"]  # the fastest that memory allows
 FILES = ("data", "labels_csv", "test", "encoder")  # arguments of recipes that may name a file or folder
@@ -119,27 +119,15 @@ def _create(
 
 def train_command(recipe: str, flags: Sequence[str]) -> Callable[..., int]:
     """The command `train RECIPE`: the recipe's arguments, and where to put the run. `flags` are what was typed."""
-    make = RECIPES[recipe]
 
-    @wraps(make)
-    def command(
-        *, out: str = "", quiet: bool = False, parts: int = 1, synchronise: bool = False, **arguments: Any
-    ) -> int:
+    def train(*, out: str, quiet: bool, parts: int, synchronise: bool, **arguments: Any) -> int:
         return _start(recipe, arguments, out, ["energan", "train", recipe, *flags], quiet, parts, synchronise)
 
-    signature = inspect.signature(make)
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    own = [inspect.Parameter(k, keyword, default=value, annotation=type(value)) for k, (value, _) in FLAGS.items()]
-    theirs = [p.replace(annotation=BATCH) if p.name == "batch" else p for p in signature.parameters.values()]
-    command.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[*theirs, *own], return_annotation=int
-    )
-    of_own = {p.name: p.annotation for p in own}
-    command.__annotations__ = {**make.__annotations__, "batch": BATCH, **of_own, "return": int}
-    told = "".join(f"\n        {k}: {sentence}" for k, (_, sentence) in FLAGS.items())
-    command.__doc__ = f"{(make.__doc__ or '').rstrip()}{told}\n    "
-    del command.__wrapped__
-    return command
+    return flagged(RECIPES[recipe], train, FLAGS, changed=_auto_batch)
+
+
+def _auto_batch(parameter: inspect.Parameter) -> inspect.Parameter:
+    return parameter.replace(annotation=BATCH) if parameter.name == "batch" else parameter
 
 
 def _free(parent: Path, name: str) -> Path:
@@ -244,15 +232,12 @@ def lab_command(name: str) -> Callable[..., int]:
     """The command `lab NAME`: the study's arguments are its flags."""
     from energan.lab import STUDIES
 
-    play = STUDIES[name]
-
-    @wraps(play)
-    def command(**arguments: Any) -> int:
+    def lab(**arguments: Any) -> int:
         from energan.lab.study import Stopped
 
         folder = Path(arguments["out"] or Path("lab") / name)
         try:
-            play(**arguments)
+            STUDIES[name](**arguments)
         except Stopped:
             say("stopped and saved; the same command continues exactly here")
             return STOPPED
@@ -260,7 +245,4 @@ def lab_command(name: str) -> Callable[..., int]:
         say(f"figures and numbers: {folder}")
         return 0
 
-    command.__signature__ = inspect.signature(play).replace(return_annotation=int)  # type: ignore[attr-defined]
-    command.__annotations__ = {**play.__annotations__, "return": int}
-    del command.__wrapped__
-    return command
+    return flagged(STUDIES[name], lab, {})
