@@ -181,8 +181,7 @@ CONTESTS = {
     ),
     "mimicry": Contest(
         "mimicry's DCGAN, of residual blocks", "--mimicry", load_mimicry, 128,
-        "Equal work: one update of D and of G a step, each with images of its own; the peer also draws D's with a graph"
-        " of G, which it throws away.",
+        "Equal work: one update of D and of G a step, each with images of its own.",
     ),
 }  # fmt: skip
 
