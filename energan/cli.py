@@ -76,6 +76,9 @@ def _dispatch(arguments: list[str]) -> int:
         command = COMMANDS[name]
     import tyro
 
+    from energan.machine import keep_memory
+
+    keep_memory()
     return tyro.cli(command, prog=f"energan {name}", args=rest)
 
 
