@@ -52,8 +52,8 @@ def _cpuinfo(key: str) -> str:
 def keep_memory() -> bool:
     """Lets this process keep the memory that it frees, for its next use, until it ends; whether that could be set.
 
-    glibc gives large blocks back to the system at once and gets them anew, page by page and zeroed: some 4,000 faults in
-    a step of five million weights, a sixth of its time (docs/results.md). The peak is what it was.
+    glibc gives large blocks back to the system at once and gets them anew, page by page and zeroed: some 4,000 faults
+    in a step of five million weights, a sixth of its time (docs/results.md). The peak is what it was.
     """
     import ctypes
 
