@@ -96,6 +96,9 @@ def margin(
     size: int = 32,
     channels: int = 1,
     width: int = 0,
+    only: tuple[str, ...] = (),
+    centre: int = 0,
+    patches: int = 0,
     steps: int = 1000,
     batch: int = 64,
     seed: int = 0,
@@ -107,13 +110,20 @@ def margin(
         size: Pixels a side (32 pads 28 x 28 digits, as the MNIST recipes do).
         channels: 3 for colour, 1 for grey.
         width: The recipe's --width; 0 for its default at this size.
+        only: The recipe's --only.
+        centre: The recipe's --centre.
+        patches: The recipe's --patches.
         steps: Training steps at most; it stops earlier once the energy no longer falls.
         batch: Images a step.
         seed: Of the weights and the order of the data.
     """
     from energan.margin import advise
 
-    say(advise(data, size=size, channels=channels, width=width, steps=steps, batch=batch, seed=seed))
+    told = advise(
+        data, size=size, channels=channels, width=width, only=only, centre=centre, patches=patches, steps=steps,
+        batch=batch, seed=seed,
+    )  # fmt: skip
+    say(told)
     return 0
 
 

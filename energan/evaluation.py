@@ -10,6 +10,7 @@ from torch import Tensor
 
 from energan import inversion, metrics, runs
 from energan.data import NAMED
+from energan.data.images import some
 from energan.errors import UserError
 from energan.files import read_weights, write_json
 from energan.metrics.neighbours import nearest_neighbours
@@ -23,6 +24,7 @@ NEIGHBOURS = 3  # training images shown beside a sample
 SHOWN = 12  # samples
 DEVICE = "cpu"  # a run that was trained on a GPU is measured where there is none, too
 SEARCHED = 20000  # training images that neighbours are looked for among
+GATHERED = 2**29  # bytes of them, at most
 
 
 def evaluate(folder: Path, *, n: int | None = None, seed: int = 0, checkpoint: str | None = None) -> dict[str, Any]:
@@ -60,7 +62,7 @@ def _drawn(folder: Path, run: Run, model: Model, training: Tensor, n: int, seed:
     samples = model.sample(n if network else SHOWN, seed)
     values: dict[str, float] = {}
     if network:
-        values = metrics.evaluate(samples, real.images[:n], network, seed=seed)
+        values = metrics.evaluate(samples, real.images[some(len(real.images), n)], network, seed=seed)
     if run.game.energy is not None:
         values |= _energies(model, training, real.images, samples)
     _neighbours(folder, samples[:SHOWN], training, network)
@@ -75,7 +77,8 @@ def _drawn(folder: Path, run: Run, model: Model, training: Tensor, n: int, seed:
 def _inverted(folder: Path, run: Run, model: Model, training: Tensor, n: int, seed: int) -> dict[str, Any]:
     """Metrics of at most n reconstructions, and of chains towards each class."""
     test = run.test_set()
-    test = test._replace(images=test.images[:n], labels=None if test.labels is None else test.labels[:n])
+    rows = some(len(test.images), n)
+    test = test._replace(images=test.images[rows], labels=None if test.labels is None else test.labels[rows])
     network = usable_network(run, test.images)
     images, values = inversion.measure(
         folder, model, test, network=network, real=describe(test.images, network) if network else None, seed=seed,
@@ -113,12 +116,13 @@ def usable_network(run: Run, real: Tensor) -> str:
 def _energies(model: Model, training: Tensor, real: Tensor, samples: Tensor) -> dict[str, float]:
     """Mean energies of training images, real images and samples; what the discriminator thinks of each."""
     sets = {"E(x) train": training, "E(x) reference": real, "E(G(z))": samples}
-    return {name: float(model.score(images[:1000]).mean()) for name, images in sets.items()}
+    return {name: float(model.score(images[some(len(images), 1000)]).mean()) for name, images in sets.items()}
 
 
 def _neighbours(folder: Path, samples: Tensor, training: Tensor, network: str) -> None:
     """Rows of a sample and its nearest training images, in the network's features, or in pixels where there is none."""
-    chosen = torch.randperm(len(training), generator=torch.Generator().manual_seed(0))[:SEARCHED]
+    searched = min(SEARCHED, GATHERED // training[0].numel())
+    chosen = torch.randperm(len(training), generator=torch.Generator().manual_seed(0))[:searched]
     if network == "mnist":  # features of all candidates are cheap
         sides, space = [describe(images, network).features for images in (samples, training[chosen])], "MNIST features"
     else:

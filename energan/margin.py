@@ -33,13 +33,14 @@ def converged_energy(
     lr: float = 1e-3,
     precision: str = "fp32",
     progress: bool = False,
+    crop: int | None = None,
 ) -> list[float]:
     """Trains `net` to reconstruct the images, `steps` steps at most.
 
     Returns the mean energy of each window of 100 steps (of all, where there are fewer) until it stops falling.
     """
     game = GAMES["autoencoder"](net, optimizer_D=Adam(lr))
-    one = One(game, Batches(data.images, data.labels, batch, seed), seed=seed, precision=precision)
+    one = One(game, Batches(data.images, data.labels, batch, seed, crop=crop), seed=seed, precision=precision)
     means: list[float] = []
     window = min(WINDOW, steps)
     windows = counted(
@@ -52,10 +53,23 @@ def converged_energy(
     return means
 
 
-def advise(data: str, *, size: int, channels: int, width: int = 0, steps: int, batch: int, seed: int) -> str:
+def advise(
+    data: str,
+    *,
+    size: int,
+    channels: int,
+    width: int = 0,
+    only: tuple[str, ...] = (),
+    centre: int = 0,
+    patches: int = 0,
+    steps: int,
+    batch: int,
+    seed: int,
+) -> str:
     """What `energan margin` prints: the energies, the proposal, and the same margin in other units."""
     from energan.machine import pick_precision
-    from energan.recipes.common import at_least, not_negative, padded_digits, positive, resized, usable_seed
+    from energan.recipes.common import at_least, not_negative, padded_digits, positive, usable_seed
+    from energan.recipes.views import Views
     from energan.terms.energy import convert_margin
 
     positive(size=size, channels=channels, steps=steps)
@@ -64,12 +78,20 @@ def advise(data: str, *, size: int, channels: int, width: int = 0, steps: int, b
     usable_seed(seed)
     if size % 8:
         raise UserError(f"--size must be a multiple of 8, got {size}")
-    images = padded_digits(data, "train") if (size, channels) == (32, 1) else resized(size, channels)(data, "train")
+    views = Views(size, channels, only, centre, patches, flip=False, augment=())
+    images = padded_digits(data, "train") if (size, channels) == (32, 1) else views.prepare(data, "train")
     with seeded(seed):
         net = autoencoder.Autoencoder(channels=channels, maps=_maps(size, width))
     precision = pick_precision("auto", "cpu")
     means = converged_energy(
-        net, images, steps=steps, batch=batch, seed=seed, precision=precision, progress=sys.stderr.isatty()
+        net,
+        images,
+        steps=steps,
+        batch=batch,
+        seed=seed,
+        precision=precision,
+        progress=sys.stderr.isatty(),
+        crop=size if patches else None,
     )
     d = channels * size * size
     proposal = float(f"{ROOM * means[-1]:.2g}")

@@ -118,8 +118,14 @@ class Model:
             if wanted is not None:
                 c = noise[names.index("c")]
                 noise[names.index("c")] = torch.eye(self.classes, device=c.device, dtype=c.dtype)[wanted].expand_as(c)
-            chunks.append(to_bytes(draw(*noise)).cpu())
+            chunks += self._drawn(draw, noise)
         return torch.cat(chunks)[:n].contiguous()
+
+    def _drawn(self, draw: Sampler, noise: list[Tensor]) -> list[Tensor]:
+        """A chunk's images, in slices that take no more memory than images of 64 x 64 do."""
+        pixels = draw(*(z[:1] for z in noise)).shape[2:].numel()
+        n = _at_once(pixels)
+        return [to_bytes(draw(*(z[i : i + n] for z in noise))).cpu() for i in range(0, CHUNK, n)]
 
     @property
     def classes(self) -> int:
@@ -131,7 +137,8 @@ class Model:
     def score(self, images: UInt8[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
         """The energy of each image, in the units that the game was trained in."""
         read = self.energy
-        return torch.cat([read(to_unit(chunk.to(self.device))).float().cpu() for chunk in images.split(CHUNK)])
+        chunks = images.split(_at_once(images.shape[2:].numel()))
+        return torch.cat([read(to_unit(chunk.to(self.device))).float().cpu() for chunk in chunks])
 
     @torch.no_grad()
     def probabilities(self, images: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
@@ -141,11 +148,17 @@ class Model:
         return torch.cat(chunks)
 
 
+def _at_once(pixels: int) -> int:
+    """How many images of so many pixels go through the nets at a time."""
+    return max(1, min(CHUNK, CHUNK * 64**2 // pixels))
+
+
 def ready(one: One, images: UInt8[Tensor, "n c h w"], batch: int, seed: int = 0) -> Model:
     """The model as it stands now: a copy with averaged weights, its statistics measured over noise and real images.
 
     An energy's statistics are those of real images. In training a batch of samples is normalised by itself, so there
-    D gives samples other (higher) energies than `score` does; those of real images agree.
+    D gives samples other (higher) energies than `score` does; those of real images agree (but for those of a D that saw
+    augmented images alone: its statistics are measured on images as they are).
     """
     game = one.game
     nets = {name: copy.deepcopy(net) for name, net in one.nets.items()}

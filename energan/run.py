@@ -8,10 +8,13 @@ from torch import Tensor
 
 from energan.data import NAMED, Batches, Images
 from energan.data.batches import Coded, patches
+from energan.data.images import some
 from energan.data.labelled import NONE, LabelledBatches
 from energan.data.labels import in_classes
 from energan.errors import UserError
 from energan.game import Game, Move, Source
+
+SHOWN = 20_000  # crops that are held in memory
 
 
 class Run(NamedTuple):
@@ -25,6 +28,7 @@ class Run(NamedTuple):
     initialise  what is done with the training images before the first step: nets that start from data
     coded     (key, codes of the training images): what a frozen net says of each, as one more key of the batches
     parts, synchronise  how a batch is divided, here and among ranks: play.One
+    prepare_any  as prepare, for images of others: whatever their classes; None: prepare
     crop, flip, augment  how batches show the images: data.Batches; with a crop, images are loaded larger than the nets
     """
 
@@ -46,6 +50,7 @@ class Run(NamedTuple):
     coded: tuple[str, Callable[[Images], Tensor]] | None = None
     parts: int = 1
     synchronise: bool = False
+    prepare_any: Callable[[str, str], Images] | None = None
     crop: int | None = None
     flip: bool = False
     augment: tuple[str, ...] = ()
@@ -55,7 +60,12 @@ class Run(NamedTuple):
         return self.prepare(self.source, "train")
 
     def shown(self, data: Images) -> Images:
-        """Of images that batches crop, one crop each: what the nets see, to look at and to measure by."""
+        """What the nets see, to look at and to measure by: of images that batches crop, a crop each, 20,000 at most."""
+        return data if self.crop is None else patches(data, self.crop, rows=some(len(data.images), SHOWN))
+
+    def given(self, source: str, split: str) -> Images:
+        """Anyone's images as the nets see them."""
+        data = (self.prepare_any or self.prepare)(source, split)
         return data if self.crop is None else patches(data, self.crop)
 
     def test_set(self) -> Images:

@@ -30,7 +30,7 @@ def score(images: str, folder: Path, out: Path, checkpoint: str | None, split: s
     if run.game.logits is not None:
         data = unlabelled(images, split, record)
     else:  # files are one "train" by default
-        data = run.prepare(images, split or ("test" if images in NAMED else "train"))
+        data = run.given(images, split or ("test" if images in NAMED else "train"))
     energies = model.score(data.images)
     n = len(energies)
     labels = [""] * n if data.labels is None else [[*data.classes, ""][i] for i in data.labels.tolist()]

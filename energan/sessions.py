@@ -75,7 +75,7 @@ def _start(
             arguments[name] = str(Path(source).resolve())  # so that `resume` works from any folder
     with joined() as ranks:
         if arguments["batch"] == "auto":
-            arguments["batch"] = _fastest_batch(recipe, arguments, ranks)
+            arguments["batch"] = _fastest_batch(recipe, arguments, parts, ranks)
         run = _divided(ranks.in_turn(lambda: RECIPES[recipe](**arguments)), parts, synchronise, ranks)
         folder = ranks.alone(lambda: Path(out) if out else _free(Path("runs"), recipe))
         data = ranks.in_turn(run.training_set)
@@ -87,10 +87,12 @@ def _start(
     return _finish(folder, state)
 
 
-def _fastest_batch(recipe: str, arguments: Mapping[str, Any], ranks: Ranks) -> int:
-    """The number that --batch auto stands for here. UserError among several ranks, which would not agree."""
+def _fastest_batch(recipe: str, arguments: Mapping[str, Any], parts: int, ranks: Ranks) -> int:
+    """The number that --batch auto stands for here. UserError in parts, and among ranks, which would not agree."""
     from energan.tuning import best_batch
 
+    if parts > 1:
+        raise UserError("--batch auto is what fits in one part: give --batch a number, or leave out --parts")
     if ranks.count > 1:
         raise UserError("--batch auto is found by one process: give --batch a number under torchrun")
 

@@ -88,7 +88,8 @@ def images_of(make: Make, arguments: Mapping[str, Any]) -> tuple[Run, Images, st
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "noise.npz"
         np.savez(path, images=images, labels=np.arange(n) % arguments.get("classes", 10))
-        run = make(**{**arguments, "data": str(path)})
+        plain = {name: type(arguments[name])() for name in ("only", "centre") if name in arguments}  # noise has none
+        run = make(**{**arguments, **plain, "data": str(path)})
         with redirect_stderr(io.StringIO()):  # nobody needs to see noise being resized
             data = run.training_set()
     return run, data, f"{n} images of noise (--data names your own)"

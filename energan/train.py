@@ -9,6 +9,7 @@ from torch import Tensor
 from energan import metrics, runs
 from energan.data import Images
 from energan.data.ahead import Ahead
+from energan.data.images import some
 from energan.errors import UserError
 from energan.evaluation import usable_network
 from energan.files import unwritable
@@ -64,7 +65,7 @@ def train(run: Run, folder: Path, data: Images, *, quiet: bool = False, ranks: R
             if begun:
                 _continue(one, runs.newest(folder))
             images = run.shown(data).images
-            save_sheet(images[:SHEET], folder / "real.png")
+            save_sheet(images[some(len(images), SHEET)], folder / "real.png")
             real = _reference(run) if run.game.sample or run.game.codes else None
             tested = _tested(run, data.classes) if run.game.logits else None
     if ranks.count > 1:
@@ -104,7 +105,7 @@ def _end(run: Run, folder: Path, one: One, images: Tensor, log: Log, state: str,
     if one.t % run.every and one.t < run.steps:
         log.line()
         log.check(one)
-        runs.save(folder, one, ready(one, images, run.batch))
+        runs.save(folder, one, ready(one, images, run.batch // run.parts))
     log.status(state, f"stopped by {caught[0] if caught else 'another rank'}" if state == "stopped" else "")
 
 
@@ -122,7 +123,7 @@ def _reference(run: Run) -> Description | None:
     """What samples are measured against, or None where nothing is measured."""
     real = run.test_set().images
     network = usable_network(run, real)
-    return describe(real[:MEASURED], network) if network else None
+    return describe(real[some(len(real), MEASURED)], network) if network else None
 
 
 def _tested(run: Run, classes: tuple[str, ...]) -> Images | None:
@@ -139,7 +140,7 @@ def _look(
 ) -> None:
     """A checkpoint; a classifier's error; of what draws, a sheet of samples and, now and then, metrics."""
     log.check(one)
-    model = ready(one, images, run.batch)
+    model = ready(one, images, run.batch // run.parts)
     runs.save(folder, one, model)
     if tested is not None:
         log.metrics({ERROR: error_on(model, tested)}, len(tested.images))
@@ -181,7 +182,8 @@ def _inverted(
     save_sheet(made, folder / "samples" / f"{one.t:06d}.png")
     log.sheet(made)
     if real is not None and (one.t % (RARELY * run.every) == 0 or one.t == run.steps):
-        test = run.test_set().images[:MEASURED]
+        test = run.test_set().images
+        test = test[some(len(test), MEASURED)]  # those that `real` describes
         log.metrics(inverted(model, test, real, run.network)[1], len(test))
 
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 import torch
-from small_runs import flags, pictures, trained
+from small_runs import flags, pictures, sentence, trained
 
 from energan import runs
 from energan.cli import main
 from energan.data.batches import patches
+from energan.data.images import some
 from energan.errors import UserError
 from energan.nets.augment import Augmented
 from energan.play import One
@@ -102,3 +103,57 @@ def test_batch_is_auto_or_a_number(tmp_path, capsys):
         main(["train", "ebgan-pt-64", *told, "--out", str(tmp_path / "run")])
     assert ended.value.code == 2 and "--batch" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_anyones_images_are_scored_whatever_their_classes(tmp_path):
+    """A run of some classes, of patches: other folders are cut alike, and need not have those classes."""
+    for name in ("cats", "dogs"):
+        pictures(tmp_path / "animals" / name, 5)
+    run = RECIPES["ebgan-pt-64"](str(tmp_path / "animals"), width=1, batch=2, only=("dogs",), patches=80, device="cpu")
+    assert len(run.training_set().images) == 5
+    flat = run.given(str(pictures(tmp_path / "flat", 7)), "train")
+    assert flat.images.shape == (7, 3, 64, 64) and len(flat.files) == 7
+    assert len(run.given(str(tmp_path / "animals"), "train").images) == 10
+
+
+def test_what_is_measured_is_of_all_classes():
+    chosen = some(6300, 2000)
+    assert len(chosen.unique()) == 2000 and torch.equal(chosen, chosen.sort().values)
+    assert torch.bincount(chosen // 2100).min() > 550  # a third each: files come sorted by class
+    assert torch.equal(some(5, 9), torch.arange(5))
+
+
+def test_crops_that_are_looked_at_are_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr("energan.run.SHOWN", 7)
+    run = made(tmp_path, patches=80)
+    data = run.training_set()
+    shown = run.shown(data)
+    assert shown.images.shape == (7, 3, 64, 64)
+    assert torch.equal(shown.images, patches(data, 64).images[some(12, 7)])
+    assert list(shown.files) == [data.files[i] for i in some(12, 7).tolist()]
+
+
+def test_a_batch_in_parts_is_not_auto(tmp_path, capsys):
+    told = flags("ebgan-pt-64", tmp_path / "run", width=1, batch="auto")
+    assert main(["train", "ebgan-pt-64", *told, "--parts", "3", "--out", str(tmp_path / "run")]) == 2
+    assert "--batch auto is what fits in one part" in sentence(capsys)
+
+
+def test_large_images_are_drawn_and_scored_in_slices(tmp_path, monkeypatch):
+    """The same images as at once: 256 x 256 go through the nets sixteenfold fewer at a time."""
+    from energan import model
+
+    folder = trained(tmp_path / "run", "ebgan-pt-128", width=1, steps=2, every=2)
+    drawn = runs.load(folder).sample(3, seed=0)
+    scores = runs.load(folder).score(drawn)
+    monkeypatch.setattr(model, "_at_once", lambda pixels: 250)
+    again = runs.load(folder)
+    assert (again.sample(3, seed=0).int() - drawn.int()).abs().max() <= 1  # other kernels may round otherwise
+    assert torch.allclose(again.score(drawn), scores, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("pixels", "n"), [(28 * 28, 250), (64 * 64, 250), (128 * 128, 62), (256 * 256, 15)])
+def test_how_many_go_at_once(pixels, n):
+    from energan.model import _at_once
+
+    assert _at_once(pixels) == n

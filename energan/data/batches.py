@@ -121,16 +121,21 @@ def cropped(
     return images.unfold(2, side, 1).unfold(3, side, 1)[chosen, :, top, left]
 
 
-def patches(data: Images, side: int, seed: int = 0) -> Images:
+def patches(data: Images, side: int, seed: int = 0, rows: Int64[Tensor, " k"] | None = None) -> Images:
     """One square of each image, at a place drawn once: what a generator of patches is measured against.
 
-    Raises UserError for a side that does not fit.
+    rows: of these images alone. Raises UserError for a side that does not fit.
     """
     _check(data.images, side)
     u = torch.rand(len(data.images), 2, generator=_generator(seed, 0, VIEWS)).to(data.images.device)
-    rows = torch.arange(len(data.images), device=data.images.device)
+    rows = torch.arange(len(data.images)) if rows is None else rows
     words = f"{data.source}, a patch of {side} x {side} of each"
-    return data._replace(images=cropped(data.images, rows, u, side), source=words)
+    return data._replace(
+        images=cropped(data.images, rows.to(data.images.device), u[rows], side),
+        labels=None if data.labels is None else data.labels[rows],
+        files=tuple(data.files[i] for i in rows.tolist()) if data.files else (),
+        source=words,
+    )
 
 
 def _check(images: UInt8[Tensor, "n c h w"], crop: int | None) -> None:

@@ -1,8 +1,8 @@
 """Emoji in three styles: the same things drawn by Google (Noto), by Twitter (Twemoji) and by Microsoft (Fluent 3D).
 
 One image of each emoji of Unicode 16, without skin tones (which are near copies), on white; the label is Unicode's
-category. All styles are split alike: every fifth family is for testing, so that a test image's cousins (a woman, a man
-and a person running) are not among the training images.
+category. All styles are split alike: a fifth of the families is for testing, so that a test image's cousins (a woman, a
+man and a person running) are not among the training images.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ import os
 import tarfile
 from collections.abc import Iterable
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -91,13 +92,13 @@ def read_emoji(table: Path, images: Path, style: Archive, split: str) -> Publish
         rows = json.loads(_members(table, ["package/emoji.json"])["package/emoji.json"])
         rows = [row for row in rows if row["category"] in CATEGORIES and held_out(row["unified"]) == (split == "test")]
         rows.sort(key=lambda row: int(row["sort_order"]))
-        names = {f"{style.folder}/{name}{style.suffix}": row for row in rows for name in _names(row)}
-        content = _members(images, names)
-        held = [(content[name], row) for name, row in names.items() if name in content]
-        pixels = np.stack([decode(data, style.size, 3) for data, _ in held])
+        names = [[f"{style.folder}/{name}{style.suffix}" for name in _names(row)] for row in rows]
+        content = _members(images, chain.from_iterable(names))
+        held = [(row, found[0]) for row, known in zip(rows, names, strict=True) if (found := _there(known, content))]
+        pixels = np.stack([decode(data, style.size, 3) for _, data in held])
     except (*UNREADABLE, tarfile.TarError) as error:
         raise UserError(f"{images.name} cannot be read ({error})") from error
-    return pixels, np.array([CATEGORIES.index(row["category"]) for _, row in held])
+    return pixels, np.array([CATEGORIES.index(row["category"]) for row, _ in held])
 
 
 def held_out(unified: str) -> bool:
@@ -110,6 +111,10 @@ def held_out(unified: str) -> bool:
 def _names(row: dict[str, Any]) -> list[str]:
     """The files that an emoji may have: its code points, in full or as they may be abbreviated."""
     return [name.lower() for name in (row["unified"], row["non_qualified"]) if name]
+
+
+def _there(names: Iterable[str], content: dict[str, bytes]) -> list[bytes]:
+    return [content[name] for name in names if name in content]
 
 
 def _members(archive: Path, wanted: Iterable[str]) -> dict[str, bytes]:

@@ -41,6 +41,15 @@ def pad(data: Images, size: int) -> Images:
     return data._replace(images=padded, source=f"{data.source}, zero-padded to {size} x {size}")
 
 
+def some(total: int, n: int) -> Int64[Tensor, " k"]:
+    """n of `total` rows (all, where there are no more), drawn at random but always the same ones, in their order.
+
+    The first n would not do: files come sorted by class.
+    """
+    drawn = torch.randperm(total, generator=torch.Generator().manual_seed(0))[:n]
+    return drawn.sort().values
+
+
 def to_unit(images: UInt8[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """Bytes 0..255 to float32 -1..1; a batch (four dimensions) in channels-last memory.
 

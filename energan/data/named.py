@@ -168,8 +168,8 @@ NAMED: dict[str, Named] = {
     "emoji-fluent": _emoji(
         FLUENT,
         (
-            "7a1f17732d4418bb189ba2da0bed21fa3ab97606e096fac7f61d4e09fcb01dd8",
-            "74cfa96bc3678f337418a6a90657507e23f88a43dbc27b99e9945808119895b2",
+            "7949ce2a01aac67ce63476fe003b04fd0f06d42724cd67be5fb6d9689f5c9841",
+            "7d8345bdfb9ad087859d28a7b98021cb87f10dae2de426587678a9ea00ca2b10",
         ),
         (
             "4945b98852885fd14ac54c5b3bfbcb4824b1a5097b7eb5b5c5931ba883d8d54f",

@@ -49,14 +49,16 @@ class Partial:
             try:
                 found = json.loads(line)
                 shape = tuple(found["shape"])
-                told = [self.labels + found["labels"], self.files + found["files"], self.skipped + found["skipped"]]
+                more = [list(found[name]) for name in ("labels", "files", "skipped")]
                 seen = int(found["seen"])
             except (ValueError, KeyError, TypeError):
                 break
-            if not line.endswith(b"\n") or len(told[1]) * math.prod(shape) > held:
+            if not line.endswith(b"\n") or (len(self.files) + len(more[1])) * math.prod(shape) > held:
                 break
             self.seen, self.shape = seen, shape
-            self.labels, self.files, self.skipped = told
+            self.labels += more[0]
+            self.files += more[1]
+            self.skipped += more[2]
             whole += len(line)
         log.truncate(whole)
         log.seek(whole)

@@ -33,7 +33,7 @@ def ebgan_pt_64(
     data: str,
     *,
     steps: int = 50000,
-    batch: int = 64,
+    batch: int = 128,
     seed: int = 0,
     every: int = 1000,
     channels: int = 3,

@@ -38,4 +38,9 @@ class Views(NamedTuple):
 
     def of(self, made: "Run") -> "Run":
         """The run with its batches shown so."""
-        return made._replace(crop=self.size if self.patches else None, flip=self.flip, augment=tuple(self.augment))
+        return made._replace(
+            prepare_any=resized(self.patches or self.size, self.channels, self.centre),
+            crop=self.size if self.patches else None,
+            flip=self.flip,
+            augment=tuple(self.augment),
+        )
