@@ -198,8 +198,8 @@ def _quiet(net: nn.Module) -> nn.Module:
 def agreement(peer: Peer, z: int) -> tuple[int, int]:
     """Plays the peer's step once and holds its gradients against ours; gives the parameters of G and of D.
 
-    At the moment of each of the peer's updates, which are of length 0: the gradient of our objective, by the modules that Energan's rows
-    play, with the peer's weights, its noise and its batch. AssertionError where it is another one.
+    At the moment of each of the peer's updates, which are of length 0: the gradient of our objective, by the modules
+    that Energan's rows play, with the peer's weights, its noise and its batch. AssertionError where it is another one.
     """
     players = {k: _quiet(net) for k, net in zip("GD", as_players(*copy.deepcopy((peer.G, peer.D))), strict=True)}
     theirs = {"G": _quiet(peer.G), "D": _quiet(peer.D)}
@@ -226,14 +226,17 @@ def agreement(peer: Peer, z: int) -> tuple[int, int]:
         drawn[f"{name} compared"] = True
 
     optimizers = {"G": peer.optimizer_G, "D": peer.optimizer_D}
-    for optimizer in optimizers.values():  # mimicry's log(p + 1e-8) is another loss where D has become sure
-        for group in optimizer.param_groups:
-            group["lr"] = 0.0
+    groups = [group for optimizer in optimizers.values() for group in optimizer.param_groups]
+    rates = [group["lr"] for group in groups]
+    for group in groups:  # mimicry's log(p + 1e-8) is another loss where D has become sure
+        group["lr"] = 0.0
     hooks = [optimizer.register_step_pre_hook(partial(updates, k)) for k, optimizer in optimizers.items()]
     with patch.object(peer.G, "forward", forward):  # no hook: mimicry calls `forward` itself
         peer.step(x)
     for hook in hooks:
         hook.remove()
+    for group, rate in zip(groups, rates, strict=True):
+        group["lr"] = rate
     assert drawn["G compared"] and drawn["D compared"]
     size_g, size_d = (sum(w.numel() for w in net.parameters()) for net in (peer.G, peer.D))
     return size_g, size_d

@@ -16,6 +16,7 @@ from energan.console import STOPPED, first_line, say
 from energan.errors import UserError
 from energan.recipes import RECIPES
 from energan.sessions import lab_command, train_command
+from energan.signals import interruptible
 
 FAMILIES = {"train": "recipe", "bench": "recipe", "lab": "study"}  # commands that take a name, and what it names
 
@@ -85,7 +86,8 @@ def _dispatch(arguments: list[str]) -> int:
 def main(arguments: list[str] | None = None) -> int:
     """The program. Returns the exit code; tyro leaves with 2 for wrong flags itself."""
     try:
-        return _dispatch(sys.argv[1:] if arguments is None else arguments)
+        with interruptible():
+            return _dispatch(sys.argv[1:] if arguments is None else arguments)
     except UserError as error:
         print(f"energan: {error}", file=sys.stderr)
         return 2

@@ -1,5 +1,6 @@
 """Writing files so that none is ever half there, and reading weights without running code."""
 
+import errno
 import json
 import os
 import re
@@ -43,7 +44,8 @@ def _umask() -> int:
 def unwritable(path: Path, error: OSError) -> UserError:
     """What is said when a file or folder cannot be written."""
     why = (error.strerror or str(error)).lower()
-    return UserError(f"cannot write {path}: {why}; free some space, or write to another folder")
+    full = error.errno in (None, errno.ENOSPC, errno.EDQUOT)  # None: a library's own kind of error
+    return UserError(f"cannot write {path}: {why}; {'free some space, or ' if full else ''}write to another folder")
 
 
 def write_json(path: Path, value: object) -> Path:

@@ -8,9 +8,12 @@ evaluation.json, neighbours.png, report.html
 uncertain.png, predictions.csv  of a classifier
 """
 
+import fcntl
 import inspect
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,6 +41,8 @@ def create(folder: Path, run: Run, data: Images, recipe: str, arguments: Mapping
         taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
     except OSError as error:  # a name too long, a folder that may not be looked into
         raise unwritable(folder, error) from error
+    if taken and not folder.is_dir():
+        raise UserError(f"{folder} is there already, a file; choose another --out")
     if taken:
         raise UserError(f"{folder} is there already and not empty; choose another --out, or `energan resume {folder}`")
     record = {
@@ -51,7 +56,29 @@ def create(folder: Path, run: Run, data: Images, recipe: str, arguments: Mapping
         "environment": environment(),
         "status": {"state": "running", "step": 0, "seconds": 0.0, "message": ""},
     }
-    write_json(folder / "run.json", record)
+    with held(folder):
+        if any(path.name == "run.json" for path in folder.iterdir()):  # since it was looked into
+            raise UserError(f"another run has begun in {folder}; choose another --out")
+        write_json(folder / "run.json", record)
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """The run folder, made if need be, for this process alone. UserError where another one trains in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise unwritable(folder / "run.json", error) from error
+    try:
+        with suppress(OSError):  # a file system without locks
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(f"another process trains in {folder} at this moment; choose another --out") from None
+        yield
+    finally:
+        os.close(handle)  # and the lock is gone
 
 
 def read(folder: Path) -> dict[str, Any]:

@@ -38,11 +38,17 @@ def _finish(folder: Path, state: str) -> int:
     if state == "stopped":
         say(f"stopped and saved; `energan resume {shlex.quote(str(folder))}` continues exactly here")
         return STOPPED
-    found = evaluation.evaluate(folder).get("classification")
-    if found:
-        say(evaluation.told(found))
-        say(f"predictions: {prediction.predict_training(folder)}")
-    say(f"report: {report.write_report(folder)}")
+    try:
+        say("measuring")
+        found = evaluation.evaluate(folder).get("classification")
+        if found:
+            say(evaluation.told(found))
+            say(f"predictions: {prediction.predict_training(folder)}")
+        say(f"report: {report.write_report(folder)}")
+    except KeyboardInterrupt:
+        here = shlex.quote(str(folder))
+        say(f"trained to the end; measuring was stopped, `energan evaluate {here}` and `energan report {here}` do it")
+        return STOPPED
     return 0
 
 
@@ -52,8 +58,8 @@ def _divided(run: "Run", parts: int, synchronise: bool, ranks: Ranks) -> "Run":
     number = ranks.count * parts
     if number > 1 and (run.batch % number or run.batch < 2 * number):
         raise UserError(
-            f"--batch {run.batch} cannot be shared by {ranks.count} ranks in {parts} parts each: "
-            f"choose a multiple of {number} from {2 * number} on"
+            f"--batch {run.batch} cannot be shared by {ranks.count} ranks, in --parts {parts}: their product must "
+            f"divide it, and leave 2 images or more"
         )
     if run.compile and synchronise and ranks.count > 1:
         raise UserError("--synchronise cannot be compiled: leave out --compile or --synchronise")

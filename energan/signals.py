@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM as a wish to stop, which long work looks at between two steps."""
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -8,13 +9,14 @@ from contextlib import contextmanager
 
 @contextmanager
 def stopping() -> Iterator[list[str]]:
-    """Inside, Ctrl-C and SIGTERM put their name into the list; a second one stops at once."""
+    """Inside, Ctrl-C and SIGTERM put their name into the list, and say so; a second one stops at once."""
     caught: list[str] = []
 
     def note(number: int, frame: object) -> None:
         if caught:
             raise KeyboardInterrupt
         caught.append(signal.Signals(number).name)
+        os.write(2, b"\nstopping after this step, and what is measured of it; once more stops at once\n")
 
     if threading.current_thread() is not threading.main_thread():
         yield caught  # signals reach the main thread only
@@ -25,3 +27,20 @@ def stopping() -> Iterator[list[str]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Inside, SIGTERM interrupts as Ctrl-C does: what is half done is cleaned up, and the program may say so."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

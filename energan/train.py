@@ -1,6 +1,6 @@
 """The one loop: draw, play, look, remember."""
 
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 import torch
@@ -60,8 +60,10 @@ def train(run: Run, folder: Path, data: Images, *, quiet: bool = False, ranks: R
     )
     real = tested = None
     images = data.images[:0]
+    alone = ExitStack()
     with ranks.together():
         if first:
+            alone.enter_context(runs.held(folder))
             if begun:
                 _continue(one, runs.newest(folder))
             images = run.shown(data).images
@@ -72,7 +74,7 @@ def train(run: Run, folder: Path, data: Images, *, quiet: bool = False, ranks: R
         _as_the_first(one, ranks)
     log = Log(folder, run, one.t, quiet)
     try:
-        with stopping() as caught, log if first else nullcontext():
+        with alone, stopping() as caught, log if first else nullcontext():
             while one.t < run.steps and not ranks.any(bool(caught)):
                 log.add(one.step())
                 look = one.t % run.every == 0 or one.t == run.steps

@@ -39,6 +39,15 @@ def encoders_at_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def warnings_are_news() -> Iterator[None]:
+    """What one test was told once, the next is told too."""
+    from energan.data import registry
+
+    registry._told.clear()
+    yield
+
+
 @pytest.fixture
 def generator() -> torch.Generator:
     """A generator of the test's own, seed 0."""

@@ -492,3 +492,22 @@ def test_exit_codes_of_the_real_program_and_a_closed_pipe(tmp_path: Path) -> Non
     done = subprocess.run([*energan_, "--help"], stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_sigterm_interrupts_what_is_not_training_as_ctrl_c_does(capsys, monkeypatch, tmp_path):
+    """Caching, measuring: 130 and a sentence."""
+    import signal
+
+    from energan import evaluation
+
+    def slow(*_: object, **__: object) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(evaluation, "evaluate", slow)
+    assert main(["evaluate", "anything"]) == 130
+    assert "energan: interrupted" in capsys.readouterr().err
+    out = tmp_path / "run"
+    told = flags("ebgan-pt-mnist", out, steps=1)
+    assert main(["train", "ebgan-pt-mnist", *told, "--out", str(out), "--quiet"]) == 130
+    assert f"`energan evaluate {out}` and `energan report {out}` do it" in capsys.readouterr().out
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL

@@ -355,3 +355,29 @@ def test_a_checkpoint_of_another_net_is_refused(tmp_path: Path) -> None:
         resumed(a, steps=4)
     with pytest.raises(UserError, match="does not fit this run's networks"):
         energan.load(a)
+
+
+def test_one_folder_is_trained_in_by_one_process(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    run, data = start(folder)
+    with runs.held(folder), pytest.raises(UserError, match="another process trains in"):
+        train(run, folder, data, quiet=True)
+    assert train(run, folder, data, quiet=True) == "finished"  # the lock is gone
+    with pytest.raises(UserError, match="is there already"):
+        start(folder)
+
+
+def test_a_race_for_a_folder_has_one_winner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both found it empty; the second to write is refused."""
+    folder = tmp_path / "run"
+
+    @contextmanager
+    def after_the_other(where: Path) -> Iterator[None]:
+        where.mkdir()
+        (where / "run.json").write_text("the other's")
+        yield
+
+    monkeypatch.setattr(runs, "held", after_the_other)
+    with pytest.raises(UserError, match="another run has begun"):
+        start(folder)
+    assert (folder / "run.json").read_text() == "the other's"

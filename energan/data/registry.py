@@ -36,8 +36,14 @@ def cache_dir() -> Path:
     return Path(os.environ.get("ENERGAN_CACHE") or platformdirs.user_cache_dir("energan", appauthor=False))
 
 
+_told: set[str] = set()
+
+
 def warn(message: str) -> None:
-    """One line on stderr for what the user should know but need not act on."""
+    """One line on stderr for what the user should know but need not act on; the same only once."""
+    if message in _told:
+        return
+    _told.add(message)
     console = Console(stderr=True)
     console.print(f"warning: {message}", style="yellow", markup=False, highlight=False, soft_wrap=True)
 
