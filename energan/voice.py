@@ -1,6 +1,7 @@
 """Of several ranks, one is heard."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
@@ -33,6 +34,7 @@ def one_voice(program: Callable[[], int]) -> int:
         except SystemExit as leaving:  # wrong flags
             code = int(leaving.code or 0)
         finally:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun's, to ranks that end a moment after the first
             if code and not _told(rank) and rank:
                 sys.stderr.write(f"rank {rank}: {heard.getvalue()}")
     return code

@@ -24,8 +24,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "gan-mnist": {"data": "digits", "size_g": 16, "size_d": 16, "dropout_d": 0.5, "optim_d": "adam"},
     "ebgan-pt-64": {"data": "pictures", "width": 4, "average": 0.9},
     "dcgan-64": {"data": "pictures", "width": 4, "average": 0.9},
-    "ebgan-pt-128": {"data": "pictures", "width": 1, "average": 0.9, "pt": 0.0},
-    "ebgan-pt-256": {"data": "pictures", "width": 1, "recompute": True, "average": 0.9},
+    "ebgan-pt-128": {"data": "pictures", "width": 1, "batch": 4, "average": 0.9, "pt": 0.0},
+    "ebgan-pt-256": {"data": "pictures", "width": 1, "batch": 2, "recompute": True, "average": 0.9},
     "maxout-gan-mnist": {"data": "digits", "z": 8, "size_g": 16, "size_d": 8},
     "energy-losses-mnist": {"data": "digits", "width": 4, "z": 8, "average": 0.9},
     "began-mnist": {"data": "digits", "width": 4, "z": 8},
@@ -83,7 +83,7 @@ def pictures(folder: Path, n: int = 12) -> Path:
 
 def arguments(recipe: str, folder: Path, **changes: Any) -> dict[str, Any]:
     """A recipe's small arguments; pictures are made beside the run's folder."""
-    small = {**SMALL[recipe], **COMMON, **changes}
+    small = {**COMMON, **SMALL[recipe], **changes}
     if small["data"] == "pictures":
         small["data"] = str(pictures(folder.parent / "pictures"))
     return small
