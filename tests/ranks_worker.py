@@ -1,5 +1,6 @@
 """What test_ranks.py has torchrun start: games in float64 on several ranks, each of which writes how it ends."""
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -146,3 +147,4 @@ def refused(work: Callable[[], object]) -> str:
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]))
+    os._exit(0)  # as energan/__main__.py
