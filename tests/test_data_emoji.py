@@ -101,7 +101,7 @@ def test_images_come_in_unicodes_order_on_white(small):
     folder, noto = small
     apart = {code: held_out(code) for code, *_ in ROWS}
     for split in ("train", "test"):
-        pixels, labels = emoji.read_emoji(folder / noto.file, folder / noto.file, noto, split)
+        pixels, labels = emoji.read_emoji(*[(folder / noto.file).read_bytes()] * 2, noto, split)
         wanted = sorted((row for row in ROWS[:5] if apart[row[0]] == (split == "test")), key=lambda row: row[3])
         assert [CATEGORIES[label] for label in labels] == [row[2] for row in wanted]
         reds = {"1F600": 0, "1F3C3": 50, "26D3-FE0F-200D-1F4A5": 100, "1F3C3-200D-2640-FE0F": 150, "1F697": 200}
@@ -159,7 +159,7 @@ def test_damaged_archives_are_named(small, damage):
     else:
         path.write_bytes(b"")
     with pytest.raises(UserError, match=r"emoji-datasource-google-16\.0\.0\.tgz cannot be read"):
-        emoji.read_emoji(path, path, noto, "train")
+        emoji.read_emoji(path.read_bytes(), path.read_bytes(), noto, "train")
 
 
 def test_what_is_said_where_a_set_cannot_be_had(tmp_path, monkeypatch):
@@ -176,3 +176,13 @@ def test_what_is_said_where_a_set_cannot_be_had(tmp_path, monkeypatch):
 
 def unreachable(*_: object) -> None:
     raise UserError("there is no npm on this machine")
+
+
+def test_a_cache_that_cannot_be_written_costs_a_warning(small, monkeypatch, capsys):
+    folder, noto = small
+    packed = (folder / noto.file).read_bytes()
+    (folder / "file").write_text("")
+    monkeypatch.setenv("ENERGAN_CACHE", str(folder / "file" / "cache"))  # cannot be made, by root neither
+    monkeypatch.setattr(registry, "client", lambda _, where: (where / noto.file).write_bytes(packed))
+    assert len(emoji.npm_emoji(noto)("train")[0]) == 4
+    assert "cannot be written" in capsys.readouterr().err

@@ -71,7 +71,7 @@ def local_emoji(style: Archive) -> Reader:
         for path in found.values():
             if not path.is_file():
                 raise UserError(f"{root} holds no {path.name}")
-        return read_emoji(found[NOTO], found[style], style, split)
+        return read_emoji(found[NOTO].read_bytes(), found[style].read_bytes(), style, split)
 
     return read
 
@@ -86,7 +86,7 @@ def npm_emoji(style: Archive) -> Reader:
     return read
 
 
-def read_emoji(table: Path, images: Path, style: Archive, split: str) -> Published:
+def read_emoji(table: bytes, images: bytes, style: Archive, split: str) -> Published:
     """(images (n, 3, h, w), labels (n,)) of one split, in Unicode's order.  UserError if an archive is damaged."""
     try:
         rows = json.loads(_members(table, ["package/emoji.json"])["package/emoji.json"])
@@ -97,7 +97,7 @@ def read_emoji(table: Path, images: Path, style: Archive, split: str) -> Publish
         held = [(row, found[0]) for row, known in zip(rows, names, strict=True) if (found := _there(known, content))]
         pixels = np.stack([decode(data, style.size, 3) for _, data in held])
     except (*UNREADABLE, tarfile.TarError) as error:
-        raise UserError(f"{images.name} cannot be read ({error})") from error
+        raise UserError(f"{style.file} cannot be read ({error})") from error
     return pixels, np.array([CATEGORIES.index(row["category"]) for row, _ in held])
 
 
@@ -117,10 +117,10 @@ def _there(names: Iterable[str], content: dict[str, bytes]) -> list[bytes]:
     return [content[name] for name in names if name in content]
 
 
-def _members(archive: Path, wanted: Iterable[str]) -> dict[str, bytes]:
+def _members(archive: bytes, wanted: Iterable[str]) -> dict[str, bytes]:
     """Files out of a .tgz, in one pass; nothing is unpacked to disk."""
     names, found = set(wanted), {}
-    with tarfile.open(fileobj=BytesIO(archive.read_bytes())) as tar:
+    with tarfile.open(fileobj=BytesIO(archive)) as tar:
         for member in tar:
             if member.name in names and (file := tar.extractfile(member)):
                 found[member.name] = file.read()

