@@ -98,3 +98,14 @@ def test_bad_flags(capsys: pytest.CaptureFixture[str], flags: str, expected: str
     told = ["--data", "digits", "--size", "8", "--steps", "2", *flags.split()]
     assert main(["margin", *told]) == 2
     assert expected in sentence(capsys)
+
+
+def test_patches_are_what_the_auto_encoder_is_trained_on() -> None:
+    """Of images of 16 pixels a side, squares of 8: other energies than of the whole at 8."""
+    given = {"size": 8, "channels": 1, "steps": 5, "batch": 16, "seed": 0}
+    assert advise("digits", **given, patches=16) != advise("digits", **given)
+    net = Autoencoder(channels=1, maps=(4, 8))
+    seen: list[torch.Size] = []
+    net.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape[2:]))
+    converged_energy(net, load("digits", size=16, progress=False), steps=1, batch=4, seed=0, crop=8)
+    assert seen == [(8, 8)]

@@ -199,6 +199,8 @@ def test_ebgan_mnist_is_the_paper_s_figure_4b_and_with_pt_4c() -> None:
         ("ebgan-pt-mnist", 16, 1024),
         ("ebgan-mnist", 10, 1024),
         ("ebgan-pt-64", 20, 12288),
+        ("ebgan-pt-128", 40, 49152),
+        ("ebgan-pt-256", 80, 196608),
         ("energy-losses-mnist", 16, 1024),
     ],
 )

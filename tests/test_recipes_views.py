@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 import torch
-from small_runs import flags, pictures, sentence, trained
+from small_runs import flags, pictures, sentence, start, trained
 
 from energan import runs
+from energan import train as training
 from energan.cli import main
 from energan.data.batches import patches
 from energan.data.images import some
 from energan.errors import UserError
+from energan.games.ebgan import generator_loss
 from energan.nets.augment import Augmented
 from energan.play import One
 from energan.recipes import RECIPES
@@ -119,7 +121,7 @@ def test_anyones_images_are_scored_whatever_their_classes(tmp_path):
 def test_what_is_measured_is_of_all_classes():
     chosen = some(6300, 2000)
     assert len(chosen.unique()) == 2000 and torch.equal(chosen, chosen.sort().values)
-    assert torch.bincount(chosen // 2100).min() > 550  # a third each: files come sorted by class
+    assert torch.bincount(chosen // 2100, minlength=3).min() > 550  # a third each: files come sorted by class
     assert torch.equal(some(5, 9), torch.arange(5))
 
 
@@ -157,3 +159,24 @@ def test_how_many_go_at_once(pixels, n):
     from energan.model import _at_once
 
     assert _at_once(pixels) == n
+
+
+@pytest.mark.parametrize("recipe", ["ebgan-pt-64", "ebgan-pt-128", "ebgan-pt-256"])
+def test_without_the_pulling_away_term_it_is_ebgan_and_all_else_is_equal(recipe, tmp_path):
+    one, other = made(tmp_path, recipe), made(tmp_path, recipe, pt=0.0)
+    assert (one.system, other.system) == ("ebgan-pt", "ebgan")
+    assert "pt" in one.game.numbers and "pt" not in other.game.numbers
+    assert one.game.numbers["margin"] == other.game.numbers["margin"]
+    assert other.game.turns["G"][0].objective.func is generator_loss
+    for name, player in one.game.players.items():
+        weights, others = player.net.state_dict(), other.game.players[name].net.state_dict()
+        assert all(torch.equal(weights[k], others[k]) for k in weights)
+
+
+def test_statistics_are_measured_over_no_more_than_a_part(tmp_path, monkeypatch):
+    asked = []
+    real = training.ready
+    monkeypatch.setattr(training, "ready", lambda one, images, n: asked.append(n) or real(one, images, n))
+    run, data = start(tmp_path / "run", width=1, steps=2, every=1)
+    assert training.train(run._replace(parts=2), tmp_path / "run", data, quiet=True) == "finished"
+    assert asked == [4, 4]
