@@ -2,11 +2,11 @@
 
     python -m benchmarks.engine [--steps 60] [--json] [--compile] [--only one|many]
 
-one   a step of EBGAN-PT by energan.play.One against the loop that one would write by hand in PyTorch: the same nets
+one   a step of EBGAN-PT by Trainer against the loop that one would write by hand in PyTorch: the same nets
       from the same weights, the same batches, fused Adam, zero_grad(set_to_none), autocast, channels-last, no graph
       of G in D's turn, D's weights frozen in G's. The two take steps alternately in one process (A B, B A, ...); the
       ratio is the median over the pairs, so that a slow moment of the machine hits both sides of it.
-many  a step of N models by energan.play.Many against N models of One stepped by a Python loop, likewise in turns.
+many  a step of N models by energan.engine.Ensemble against N models of One stepped by a Python loop, likewise in turns.
 
 Times are milliseconds of one step: one turn of D and one of G.
 """
@@ -25,12 +25,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize, relu
 
-from energan.game import Game, Source
+from energan.engine import Ensemble, Trainer
+from energan.engine.game import Game, Source
+from energan.engine.optimizers import Adam
+from energan.engine.rng import seeded
 from energan.games import GAMES
-from energan.nets import autoencoder, dcgan, mlp
-from energan.noise import seeded
-from energan.optimizers import Adam
-from energan.play import Many, One
+from energan.networks.conv import autoencoder, dcgan
+from energan.networks.dense import mlp
 
 Z, MARGIN, PT, LR = 100, 10.0, 0.1, 1e-3
 SIZE = (1, 32, 32)
@@ -173,7 +174,7 @@ def single(steps: int, compile: bool) -> Iterator[dict[str, Any]]:
             source = batches(SIZE, setting.n)
             with seeded(0):
                 played = game(setting.generator(), setting.discriminator(), Z)
-            one = One(played, source, precision=precision, compile=compile)
+            one = Trainer(played, source, precision=precision, compile=compile)
             hand = ByHand(setting, source, precision, compile)
             ours, theirs, ratio = alternate(one.step, hand.step, steps)
             yield {"what": "one", "nets": name, "batch": setting.n, "precision": precision, "energan ms": ours,
@@ -184,10 +185,10 @@ def together(steps: int, compile: bool) -> Iterator[dict[str, Any]]:
     for name, setting in TOYS.items():
         for n in COUNTS:
             sources = [batches(setting.shape, TOY_BATCH, seed) for seed in range(n)]
-            many = Many([toy(setting, i) for i in range(n)], sources, seeds=range(n), compile=compile)
-            ones = [One(toy(setting, i), sources[i], seed=i) for i in range(n)]
+            many = Ensemble([toy(setting, i) for i in range(n)], sources, seeds=range(n), compile=compile)
+            ones = [Trainer(toy(setting, i), sources[i], seed=i) for i in range(n)]
 
-            def loop(ones: list[One] = ones) -> None:
+            def loop(ones: list[Trainer] = ones) -> None:
                 for one in ones:
                     one.step()
 

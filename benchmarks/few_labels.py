@@ -3,10 +3,10 @@
     python -m benchmarks.few_labels [--steps 30] [--only step|many] [--precision fp32|bf16] [--device cpu|cuda] [--json]
 
 step  a step of `ladder` (all costs, and the pixels' alone), `ebgan-ln` (while G plays, and afterwards) and
-      `improved-gan-ssl` by energan.play.One against the same step in plain PyTorch, at the papers' sizes: 784 - 1000 -
+      `improved-gan-ssl` by Trainer against the same step in plain PyTorch, at the papers' sizes: 784 - 1000 -
       500 - 250 - 250 - 250 - 10, a batch of 100 labelled and 100 unlabelled images. Both sides start from the same
       weights and see the same batches; a test holds them to the same updates under the same noise.
-many  a step of five models by energan.play.Many against five of One stepped by a Python loop, in fp32 (Many has no
+many  a step of five models by Ensemble against five of Trainer stepped by a Python loop, in fp32 (Ensemble has no
       bf16). Times are of one model's step, gain is loop / many.
 
 Sides step alternately (A B, B A, ...); ratios are medians over the pairs.
@@ -37,17 +37,18 @@ from torch import Tensor, nn
 from torch.nn.functional import batch_norm, cross_entropy, linear, one_hot, relu, softplus
 
 from benchmarks.engine import alternate, batches, machine, table
-from energan.game import Game, Source
+from energan.engine import Ensemble, Trainer
+from energan.engine.game import Game, Source
+from energan.engine.optimizers import Adam
+from energan.engine.rng import seeded
+from energan.engine.state import DTYPES
 from energan.games import GAMES
-from energan.games.ladder import weights
-from energan.machine import pick_device
-from energan.nets import improved, mlp
-from energan.nets.ladder import Ladder
-from energan.nets.normalisation import WeightNorm
-from energan.noise import seeded
-from energan.optimizers import Adam
-from energan.play import Many, One
-from energan.play.state import DTYPES
+from energan.games.semi_supervised.ladder import weights
+from energan.networks.dense import improved_gan as improved_nets
+from energan.networks.dense import mlp
+from energan.networks.dense.ladder import Ladder
+from energan.networks.layers import WeightNorm
+from energan.utils.hardware import pick_device
 
 SHAPE, HIDDEN, CLASSES, BATCH = (1, 28, 28), (1000, 500, 250, 250, 250), 10, 100
 Z, UNITS_LN, UNITS_IMPROVED = 100, 800, 500  # of G: its noise, its hidden layers
@@ -276,8 +277,8 @@ def _of_ebgan_ln() -> dict[str, nn.Module]:
 
 def _of_improved_gan() -> dict[str, nn.Module]:
     return {
-        "G": improved.Generator(Z, SHAPE, hidden=(UNITS_IMPROVED, UNITS_IMPROVED)),
-        "D": improved.Discriminator((prod(SHAPE), *HIDDEN, CLASSES)),
+        "G": improved_nets.Generator(Z, SHAPE, hidden=(UNITS_IMPROVED, UNITS_IMPROVED)),
+        "D": improved_nets.Discriminator((prod(SHAPE), *HIDDEN, CLASSES)),
     }
 
 
@@ -318,10 +319,10 @@ def labelled_batches(seed: int, device: str) -> Source:
     return lambda k: kept[k % 8]
 
 
-def sides(name: str, precision: str, device: str) -> tuple[One, Hand]:
+def sides(name: str, precision: str, device: str) -> tuple[Trainer, Hand]:
     """The two that take the same steps."""
     source = labelled_batches(0, device)
-    one = One(game(name), source, precision=precision, device=device)
+    one = Trainer(game(name), source, precision=precision, device=device)
     hand = Hand(game(name), source, precision, device)
     one.t = hand.t = ROWS[name].start
     return one, hand
@@ -350,10 +351,10 @@ def together(steps: int, models: int, device: str) -> Iterator[dict[str, Any]]:
     for name in MANY:
         games = [game(name, i) for _ in range(2) for i in range(models)]
         sources = [labelled_batches(i, device) for i in range(models)]
-        many = Many(games[:models], sources, seeds=range(models), device=device)
-        ones = [One(g, sources[i], seed=i, device=device) for i, g in enumerate(games[models:])]
+        many = Ensemble(games[:models], sources, seeds=range(models), device=device)
+        ones = [Trainer(g, sources[i], seed=i, device=device) for i, g in enumerate(games[models:])]
 
-        def loop(ones: list[One] = ones) -> None:
+        def loop(ones: list[Trainer] = ones) -> None:
             for one in ones:
                 one.step()
 

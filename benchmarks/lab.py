@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 from benchmarks.engine import alternate, machine, table
 from energan.data.toys import ring, source
-from energan.lab.systems import SYSTEMS, Settings
-from energan.noise import seeded
-from energan.play import Many, One
+from energan.engine import Ensemble, Trainer
+from energan.engine.rng import seeded
+from energan.lab.modes.systems import SYSTEMS, Settings
 
 DEFAULTS = {"steps": 3000, "batch": 128, "width": 64, "z": 2, "looks": 30, "seed": 0}  # the study's
 
@@ -27,8 +27,8 @@ def row(name: str, seeds: int, steps: int) -> dict[str, object]:
         with seeded(seed):
             games.append(SYSTEMS[name](settings))
     sources = [source(ring(), settings.batch, seed) for seed in range(seeds)]
-    many = Many(games[:seeds], sources, seeds=range(seeds))
-    ones = [One(game, sources[i], seed=i) for i, game in enumerate(games[seeds:])]
+    many = Ensemble(games[:seeds], sources, seeds=range(seeds))
+    ones = [Trainer(game, sources[i], seed=i) for i, game in enumerate(games[seeds:])]
 
     def loop() -> None:
         for one in ones:

@@ -3,7 +3,7 @@
     python -m benchmarks.objectives [--steps 30] [--only NAME] [--precision fp32|bf16] [--json]
 
 Each game of energan.games has a row, the classifiers from few labels in benchmarks.few_labels, DGN-AM and the PPGNs
-in benchmarks.plug_and_play: a step by energan.play.One against the same step in plain PyTorch, on one pair of nets:
+in benchmarks.plug_and_play: a step by Trainer against the same step in plain PyTorch, on one pair of nets:
 DCGAN's generator and a critic without batch norm (for energies, EBGAN's auto-encoder), width 32, on 64 images of
 32 x 32 (SGAN and the classifier: the nets of SGAN's authors, 28 x 28; latent discriminators: a second critic, of a
 small encoder's codes). Both sides start from the same weights, see the same batches and the same noise; a test holds
@@ -30,14 +30,14 @@ from torch.func import functional_call
 from torch.nn.functional import cross_entropy, mse_loss, one_hot, relu, softplus
 
 from benchmarks.engine import alternate, batches, machine, table
-from energan.game import Game, Source
+from energan.engine import Trainer
+from energan.engine.game import Game, Source
+from energan.engine.optimizers import Adam, RMSProp
+from energan.engine.rng import seeded
 from energan.games import GAMES
-from energan.nets import autoencoder, dcgan, sgan, wgan_gp
-from energan.nets.latent_discriminators import Standardise
-from energan.nets.taps import Tapped
-from energan.noise import seeded
-from energan.optimizers import Adam, RMSProp
-from energan.play import One
+from energan.networks.conv import autoencoder, dcgan, sgan, wgan_gp
+from energan.networks.conv.latent_discriminators import Standardise
+from energan.networks.layers import FeatureExtractor
 
 Z, WIDTH, BATCH, SIZE = 64, 32, 64, (1, 32, 32)
 LR, BETA1, RATE, CLIP, CRITIC_STEPS, K = 2e-4, 0.5, 5e-5, 0.01, 5, 5
@@ -426,9 +426,9 @@ def _of_latent() -> Game:
     )
 
 
-def _encoder() -> Tapped:
+def _encoder() -> FeatureExtractor:
     layers = {"flat": nn.Flatten(), "code": nn.Linear(32 * 32, Z), "h": nn.ReLU(), "logits": nn.Linear(Z, 10)}
-    return Tapped(nn.Sequential(OrderedDict(layers)).eval().requires_grad_(False), ["h"])
+    return FeatureExtractor(nn.Sequential(OrderedDict(layers)).eval().requires_grad_(False), ["h"])
 
 
 def labelled() -> Source:
@@ -511,10 +511,10 @@ def game(name: str) -> Game:
     return GAMES[name](**nets, z=Z, **{f"optimizer_{letter}": rate for letter in nets}, **row.settings)
 
 
-def sides(name: str, precision: str) -> tuple[One, Hand]:
+def sides(name: str, precision: str) -> tuple[Trainer, Hand]:
     """The two that take the same steps."""
     source = ROWS[name].source()
-    return One(game(name), source, precision=precision), Hand(game(name), source, precision)
+    return Trainer(game(name), source, precision=precision), Hand(game(name), source, precision)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -28,9 +28,9 @@ from unittest.mock import patch
 import torch
 from torch import Tensor, nn
 
-from energan import machine
-from energan.errors import UserError
-from energan.optimizers import Adam
+from energan.engine.optimizers import Adam
+from energan.utils import hardware
+from energan.utils.errors import UserError
 
 POOL = 4  # batches in memory
 WARM_UP = 3  # steps a row, not timed
@@ -240,7 +240,7 @@ def _high_water() -> int:
     status = Path("/proc/self/status")
     lines = status.read_text().splitlines() if status.exists() else []
     found = [line.split() for line in lines if line.startswith("VmHWM:")]
-    return int(found[0][1]) * 1024 if found else machine.peak_memory()
+    return int(found[0][1]) * 1024 if found else hardware.peak_memory()
 
 
 def peak_memory(build: Callable[[], Step], threads: int) -> int:
@@ -269,7 +269,7 @@ def quartiles(values: Sequence[float], digits: int) -> str:
 
 
 def default() -> Row:
-    return Row(True, True, machine.pick_precision("auto", "cpu") == "bf16")
+    return Row(True, True, hardware.pick_precision("auto", "cpu") == "bf16")
 
 
 def commit(folder: Path) -> str:
@@ -278,11 +278,12 @@ def commit(folder: Path) -> str:
 
 
 def heading(command: str, steps: int) -> str:
-    here = machine.environment()
+    here = hardware.environment()
     return (
         f"    {command}\n\n"
         f"{here['cpu']}, {here['cores']} cores, {here['threads']} threads, {torch.backends.cpu.get_cpu_capability()},"
-        f" bf16 {'native' if machine.native_bf16('cpu') else 'emulated'}; {platform.system()}, Python {here['python']},"
+        f" bf16 {'native' if hardware.native_bf16('cpu') else 'emulated'}; {platform.system()},"
+        f" Python {here['python']},"
         f" torch {here['torch']}; load average at the start {os.getloadavg()[0]:.1f}. {steps} rounds; medians"
         " (quartiles) of a row's steps, and of its ratios to the peer's step of the same round.\n"
     )

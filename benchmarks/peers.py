@@ -42,11 +42,11 @@ from benchmarks.peer_parts import (
     time_steps,
     torchgan_trainer,
 )  # fmt: skip
-from energan.errors import UserError
-from energan.game import Game
-from energan.games.ebgan import ebgan, ebgan_pt
-from energan.nets.layers import initialise
-from energan.play import One
+from energan.engine import Trainer
+from energan.engine.game import Game
+from energan.games.energy.ebgan import ebgan, ebgan_pt
+from energan.networks.layers import initialise
+from energan.utils.errors import UserError
 
 
 class Peer(NamedTuple):
@@ -194,7 +194,7 @@ def build(contest: Contest, row: Row, setting: Setting) -> Step:
     """One row's training step, on images in memory in the row's layout."""
     images = pool(row, setting.batch, contest.shape)
     if row.energan:
-        engine = One(
+        engine = Trainer(
             contest.game(*contest.nets()), lambda k: {"x": images[k % POOL]}, precision="bf16" if row.bf16 else "fp32"
         )
         if not row.channels_last:
@@ -213,7 +213,7 @@ def _alone(name: str, row: Row, setting: Setting) -> int:
     return alone(partial(_build, name, row, setting), setting.threads)
 
 
-def _default_layout(engine: One) -> None:
+def _default_layout(engine: Trainer) -> None:
     """Undoes the engine's channels-last, in its weights and in its optimizers' moments."""
     for net in engine.nets.values():
         net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]

@@ -44,13 +44,13 @@ from benchmarks.peer_parts import (
     time_steps,
     torchgan_trainer,
 )  # fmt: skip
-from energan.errors import UserError
-from energan.game import Batch, Game, Players
-from energan.games.gan import gan
-from energan.nets.dcgan import Discriminator, Generator
-from energan.nets.layers import Dropout
-from energan.optimizers import Adam
-from energan.play import One
+from energan.engine import Trainer
+from energan.engine.game import Batch, Game, Players
+from energan.engine.optimizers import Adam
+from energan.games.gan.gan import gan
+from energan.networks.conv.dcgan import Discriminator, Generator
+from energan.networks.layers import Dropout
+from energan.utils.errors import UserError
 
 SHAPE = (3, 64, 64)
 HERE = (*ROWS[:3], *ROWS[4:])  # the engine always makes its nets channels-last
@@ -257,7 +257,7 @@ def build(name: str | None, row: Row, setting: Setting) -> Step:
         if not row.energan:
             return peer_step((peer.G, peer.D), peer.step, row, images)
     playing = game(peer, CONTESTS[name].z) if name else own()
-    return One(playing, lambda k: {"x": images[k % POOL]}, precision="bf16" if row.bf16 else "fp32").step
+    return Trainer(playing, lambda k: {"x": images[k % POOL]}, precision="bf16" if row.bf16 else "fp32").step
 
 
 def play(name: str | None, setting: Setting, memory: bool) -> str:

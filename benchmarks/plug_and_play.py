@@ -2,7 +2,7 @@
 
     python -m benchmarks.plug_and_play [--steps 30] [--only NAME] [--precision fp32|bf16] [--device cpu|cuda] [--json]
 
-A step of the recipes' games by energan.play.One against the same step in plain PyTorch: their nets at their default
+A step of the recipes' games by Trainer against the same step in plain PyTorch: their nets at their default
 widths and settings, 32 images of 28 x 28, the thesis' encoder, frozen and not trained. Both sides start from the same
 weights and see the same batches, codes and noise; a test holds them to the same updates under the same dropout, and to
 the same rule of who rests. They step alternately (A B, B A, ...); the ratio is the median over the pairs. While these
@@ -27,15 +27,14 @@ from torch.nn.functional import mse_loss, softplus
 
 from benchmarks.engine import alternate, batches, machine, table
 from benchmarks.few_labels import waiting
-from energan.game import Game, Source
-from energan.machine import pick_device
-from energan.nets.layers import Dropout
-from energan.nets.taps import Tapped
-from energan.noise import seeded
-from energan.optimizers import Optimizer
-from energan.play import One
-from energan.play.state import DTYPES
-from energan.recipes import RECIPES
+from energan.engine import Trainer
+from energan.engine.game import Game, Source
+from energan.engine.optimizers import Optimizer
+from energan.engine.rng import seeded
+from energan.engine.state import DTYPES
+from energan.networks.layers import Dropout, FeatureExtractor
+from energan.recipes.catalog import RECIPES
+from energan.utils.hardware import pick_device
 
 BATCH, SHAPE, CODE = 32, (1, 28, 28), "h"
 
@@ -198,7 +197,7 @@ def game(name: str) -> Game:
 def coded(name: str, precision: str, device: str) -> Source:
     """Batches of noise, with the codes of its images where the game has them, on the device beforehand."""
     E, x = game(name).players["E"].net.to(device, DTYPES[precision]), batches(SHAPE, BATCH)
-    assert isinstance(E, Tapped)
+    assert isinstance(E, FeatureExtractor)
     kept = [{"x": x(k)["x"].to(device, DTYPES[precision])} for k in range(8)]
     if CODE in E.layers:
         with torch.no_grad():
@@ -206,10 +205,10 @@ def coded(name: str, precision: str, device: str) -> Source:
     return lambda k: kept[k % 8]
 
 
-def sides(name: str, precision: str, device: str) -> tuple[One, Hand]:
+def sides(name: str, precision: str, device: str) -> tuple[Trainer, Hand]:
     """The two that take the same steps."""
     source = coded(name, precision, device)
-    return One(game(name), source, precision=precision, device=device), Hand(game(name), source, precision, device)
+    return Trainer(game(name), source, precision=precision, device=device), Hand(game(name), source, precision, device)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

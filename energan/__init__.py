@@ -6,25 +6,25 @@ Nothing heavy is imported until it is used: `import energan` takes milliseconds.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from energan.utils.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from energan.classifiers import EBGANLadderClassifier as EBGANLadderClassifier
-    from energan.classifiers import ImprovedGANClassifier as ImprovedGANClassifier
-    from energan.classifiers import LadderClassifier as LadderClassifier
-    from energan.errors import UserError as UserError
-    from energan.estimators import DCGAN as DCGAN
-    from energan.estimators import EBGAN as EBGAN
-    from energan.runs import load as load
+    from energan.estimators.classifiers import EBGANLadderClassifier as EBGANLadderClassifier
+    from energan.estimators.classifiers import ImprovedGANClassifier as ImprovedGANClassifier
+    from energan.estimators.classifiers import LadderClassifier as LadderClassifier
+    from energan.estimators.dcgan import DCGAN as DCGAN
+    from energan.estimators.ebgan import EBGAN as EBGAN
+    from energan.recipes.load import load as load
+    from energan.utils.errors import UserError as UserError
 
 _HOME = {
-    "EBGAN": "energan.estimators",
-    "DCGAN": "energan.estimators",
-    "LadderClassifier": "energan.classifiers",
-    "EBGANLadderClassifier": "energan.classifiers",
-    "ImprovedGANClassifier": "energan.classifiers",
-    "load": "energan.runs",
-    "UserError": "energan.errors",
+    "EBGAN": "energan.estimators.ebgan",
+    "DCGAN": "energan.estimators.dcgan",
+    "LadderClassifier": "energan.estimators.classifiers",
+    "EBGANLadderClassifier": "energan.estimators.classifiers",
+    "ImprovedGANClassifier": "energan.estimators.classifiers",
+    "load": "energan.recipes.load",
+    "UserError": "energan.utils.errors",
 }
 
 

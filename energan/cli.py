@@ -4,19 +4,26 @@ Exit codes: 0, 1 for a defect of ours, 2 for input that cannot be used (one sent
 """
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from datetime import timedelta
 from difflib import get_close_matches
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
-from energan import __version__
-from energan.commands import COMMANDS
-from energan.commands_bench import bench_command
-from energan.console import STOPPED, first_line, say
-from energan.errors import UserError
-from energan.recipes import RECIPES
-from energan.sessions import lab_command, train_command
-from energan.signals import interruptible
+from energan.commands.bench import bench_command
+from energan.commands.catalog import COMMANDS
+from energan.commands.lab import lab_command
+from energan.commands.train import train_command
+from energan.engine.distributed import rank_from_env
+from energan.recipes.catalog import RECIPES
+from energan.utils.console import STOPPED, first_line, say
+from energan.utils.errors import UserError
+from energan.utils.signals import interruptible
+from energan.utils.version import __version__
 
 FAMILIES = {"train": "recipe", "bench": "recipe", "lab": "study"}  # commands that take a name, and what it names
 
@@ -77,7 +84,7 @@ def _dispatch(arguments: list[str]) -> int:
         command = COMMANDS[name]
     import tyro
 
-    from energan.machine import keep_memory
+    from energan.utils.hardware import keep_memory
 
     keep_memory()
     return tyro.cli(command, prog=f"energan {name}", args=rest)
@@ -97,3 +104,49 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("energan: interrupted", file=sys.stderr)
         return STOPPED
+
+
+TOLD = timedelta(seconds=10)  # how long a rank that fails waits for the first to say why
+
+
+def one_voice(program: Callable[[], int]) -> int:
+    """The program's exit code. Of several ranks, the first is heard; another only if it fails and the first is silent.
+
+    A rank that fails waits for the first to have spoken: torchrun ends all others as soon as one has ended.
+    """
+    rank, count, _ = rank_from_env()
+    if count == 1:
+        return program()
+    heard = StringIO()
+    with Path(os.devnull).open("w") as nowhere:
+        code = 1
+        try:
+            if rank == 0:
+                code = program()
+            else:
+                with redirect_stdout(nowhere), redirect_stderr(heard):
+                    code = program()
+        except SystemExit as leaving:  # wrong flags
+            code = int(leaving.code or 0)
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun's, to ranks that end a moment after the first
+            if code and not _told(rank) and rank:
+                sys.stderr.write(f"rank {rank}: {heard.getvalue()}")
+    return code
+
+
+def _told(rank: int) -> bool:
+    """Rank 0 lets the others know that it has spoken; another waits to hear that it has."""
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+    key = f"energan/told/{os.environ.get('TORCHELASTIC_RESTART_COUNT')}"
+    sys.stderr.flush()
+    try:
+        store = TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), timeout=TOLD)
+        if rank == 0:
+            store.set(key, "yes")
+        else:
+            store.wait([key], TOLD)
+    except RuntimeError:  # the store is gone, or nothing was said
+        return False
+    return True

@@ -1,18 +1,18 @@
 """Shape checks of the terms, and the same random numbers in every test."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 
 import jaxtyping
 import pytest
 import torch
 from hypothesis import settings
+from shape_checks import untyped
 
-from energan.noise import seeded
+from energan.engine.rng import seeded
 
-# before anything imports energan.terms: every call then checks its shapes (an int may stand for a float)
-jaxtyping.install_import_hook("energan.terms", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+# before anything imports energan.losses: every call then checks its shapes (an int may stand for a float)
+jaxtyping.install_import_hook("energan.losses", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 settings.register_profile("energan", deadline=None, derandomize=True, max_examples=30, database=None)
 settings.load_profile("energan")
@@ -28,23 +28,24 @@ def same_random_numbers() -> Iterator[None]:
 @pytest.fixture(autouse=True, scope="session")
 def encoders_at_once() -> Iterator[None]:
     """Runs that invert the house's encoder do not train it first: it stays as it was initialised."""
-    from energan import encoders
+    from energan.networks.pretrained import ENCODERS
+    from energan.recipes.plug_and_play import encoder
 
     def untrained(data: str, classes: int, net: str = "thesis") -> torch.nn.Module:
         with seeded(0):
-            return encoders.NETS[net](classes)
+            return ENCODERS[net](classes)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encoders, "trained", untrained)
+        patch.setattr(encoder, "trained_classifier", untrained)
         yield
 
 
 @pytest.fixture(autouse=True)
 def warnings_are_news() -> Iterator[None]:
     """What one test was told once, the next is told too."""
-    from energan.data import registry
+    from energan.utils.console import _told
 
-    registry._told.clear()
+    _told.clear()
     yield
 
 
@@ -52,18 +53,6 @@ def warnings_are_news() -> Iterator[None]:
 def generator() -> torch.Generator:
     """A generator of the test's own, seed 0."""
     return torch.Generator().manual_seed(0)
-
-
-@contextmanager
-def untyped() -> Iterator[None]:
-    """No shape checks inside the block: torch.compile cannot trace through them."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    torch.compiler.reset()
-    try:
-        yield
-    finally:
-        torch.compiler.reset()
-        jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture

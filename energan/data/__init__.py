@@ -9,24 +9,25 @@ import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
-from energan.data.arrays import fit_all, load_arrays
 from energan.data.batches import Batches
-from energan.data.cache import Files, load_files
-from energan.data.celeba import celeba_files, is_celeba
-from energan.data.chosen import only_files, only_images
-from energan.data.cifar import is_cifar, load_cifar
-from energan.data.datasets import from_dataset
-from energan.data.decode import EXTENSIONS
-from energan.data.folders import folder_files, one_file, shown, zip_files
-from energan.data.hub import hub_files
-from energan.data.imagenet import imagenet_files, is_imagenet
-from energan.data.images import Images, pad, to_bytes, to_unit
-from energan.data.lsun import DATA, lsun_files
-from energan.data.named import NAMED, load_named
-from energan.data.tables import parquet_files
-from energan.errors import UserError
+from energan.data.class_filter import only_files, only_images
+from energan.data.decoding.cache import Files, load_files
+from energan.data.decoding.decode import EXTENSIONS
+from energan.data.formats.arrays import fit_all, load_arrays
+from energan.data.formats.celeba import celeba_files, is_celeba
+from energan.data.formats.cifar import is_cifar, load_cifar
+from energan.data.formats.folders import folder_files, one_file, shown, zip_files
+from energan.data.formats.huggingface import hub_files
+from energan.data.formats.imagenet import imagenet_files, is_imagenet
+from energan.data.formats.lsun import DATA, lsun_files
+from energan.data.formats.parquet import parquet_files
+from energan.data.formats.torch_dataset import from_dataset
+from energan.data.image_set import ImageSet, pad
+from energan.data.named.catalog import NAMED, load_named
+from energan.data.pixels import to_bytes, to_unit
+from energan.utils.errors import UserError
 
-__all__ = ["NAMED", "Batches", "Images", "from_dataset", "load", "pad", "to_bytes", "to_unit"]
+__all__ = ["NAMED", "Batches", "ImageSet", "from_dataset", "load", "pad", "to_bytes", "to_unit"]
 
 
 def load(
@@ -39,7 +40,7 @@ def load(
     only: Sequence[str] = (),
     label: str = "",
     progress: bool = True,
-) -> Images:
+) -> ImageSet:
     """Images by name or from the user's files, as bytes (n, c, h, w).
 
     source: a name of NAMED; an image, a folder, .zip, .npz, .npy or .parquet file; LSUN's, CelebA's, ImageNet's and
@@ -76,7 +77,7 @@ def load(
     return load_files(only_files(files, only) if only else files, size, channels, progress, centre)
 
 
-def _whole(source: str | Path, split: str, size: int | None, channels: int | None, progress: bool) -> Images | None:
+def _whole(source: str | Path, split: str, size: int | None, channels: int | None, progress: bool) -> ImageSet | None:
     """The images of what comes in one piece: named sets, arrays, CIFAR-10. None for image files."""
     if isinstance(source, str) and source in NAMED:
         data = load_named(source, split)

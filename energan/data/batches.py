@@ -7,10 +7,11 @@ import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
-from energan.data.images import Images, to_unit
-from energan.errors import UserError
-from energan.nets.augment import augment as augmented
-from energan.nets.augment import numbers
+from energan.data.diffaugment import augment as augmented
+from energan.data.diffaugment import numbers
+from energan.data.image_set import ImageSet
+from energan.data.pixels import to_unit
+from energan.utils.errors import UserError
 
 VIEWS = 1  # beside (seed, k), so that views have nothing in common with the order of epoch k
 
@@ -121,7 +122,7 @@ def cropped(
     return images.unfold(2, side, 1).unfold(3, side, 1)[chosen, :, top, left]
 
 
-def patches(data: Images, side: int, seed: int = 0, rows: Int64[Tensor, " k"] | None = None) -> Images:
+def patches(data: ImageSet, side: int, seed: int = 0, rows: Int64[Tensor, " k"] | None = None) -> ImageSet:
     """One square of each image, at a place drawn once: what a generator of patches is measured against.
 
     rows: of these images alone. Raises UserError for a side that does not fit.

@@ -13,17 +13,17 @@ from typing import TextIO
 
 import torch
 
-from energan.data.decode import reason
-from energan.data.folders import shown
-from energan.data.images import Images
-from energan.data.labelled import NONE
-from energan.errors import UserError
+from energan.data.decoding.decode import reason
+from energan.data.formats.folders import shown
+from energan.data.image_set import NONE, ImageSet
+from energan.utils.errors import UserError
 
 COLUMNS = ("file", "label")
+
 UNKNOWN = ("", str(NONE))  # labels that are none
 
 
-def labelled_by(data: Images, path: Path, folder: Path) -> Images:
+def labelled_by(data: ImageSet, path: Path, folder: Path) -> ImageSet:
     """The images of `folder` with the labels of a CSV: -1 where it has none; its classes in their order.
 
     `sha256` becomes one of images and labels. UserError for a CSV that cannot be read, lacks a column or has no label,
@@ -82,7 +82,7 @@ def _elsewhere(folder: Path, name: str) -> bool:
     return ".." not in PurePosixPath(name).parts and (folder / name).is_file()
 
 
-def in_classes(data: Images, classes: tuple[str, ...]) -> Images:
+def in_classes(data: ImageSet, classes: tuple[str, ...]) -> ImageSet:
     """The labelled images of `data`, numbered as `classes` by the names of theirs.
 
     UserError for images without labels, and for a class that is not among `classes`.
@@ -100,7 +100,7 @@ def in_classes(data: Images, classes: tuple[str, ...]) -> Images:
     return data._replace(images=images, labels=numbers[data.labels[kept]], classes=classes, files=files)
 
 
-def merged(data: Images, groups: Mapping[str, Sequence[str]]) -> Images:
+def merged(data: ImageSet, groups: Mapping[str, Sequence[str]]) -> ImageSet:
     """The images whose classes are in one of `groups` (name -> classes put together), as of that group; all others
     without a label.
 

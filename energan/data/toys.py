@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
-from energan.errors import UserError
+from energan.utils.errors import UserError
 
 
 class Distribution(Protocol):
@@ -170,7 +170,7 @@ def _mixed(seed: int, k: int) -> int:
 
 
 def source(distribution: Distribution, batch: int, seed: int) -> Draws:
-    """An `energan.game.Source`: k -> {"x": float32 (batch, d)}, a pure function of (seed, k).
+    """An `energan.engine.game.Source`: k -> {"x": float32 (batch, d)}, a pure function of (seed, k).
 
     Raises UserError for a batch below 1.
     """

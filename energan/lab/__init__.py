@@ -5,11 +5,11 @@
 
 from collections.abc import Callable
 
-from energan.lab.few_labels import few_labels
+from energan.lab.few_labels.few_labels import few_labels
 from energan.lab.fgan_1d import fgan_1d
-from energan.lab.modes import grid, ring
-from energan.lab.theorems import theorems
-from energan.lab.vanishing import vanishing
+from energan.lab.modes.modes import grid, ring
+from energan.lab.theorems.theorems import theorems
+from energan.lab.vanishing.vanishing import vanishing
 
 STUDIES: dict[str, Callable[..., None]] = {
     "few-labels": few_labels,

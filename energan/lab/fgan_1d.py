@@ -13,27 +13,29 @@ import torch
 from torch import Tensor
 
 from energan.data.toys import source, two_gaussians
-from energan.errors import UserError
-from energan.game import Game
+from energan.engine import Ensemble
+from energan.engine.game import Game
+from energan.engine.optimizers import Adam, linear_decay
+from energan.engine.rng import seeded
 from energan.games import GAMES
 from energan.lab.figures import FAKE, REAL, animate, panels, save, spread
 from energan.lab.study import Seen, Study, study
+from energan.losses.f_divergence import DIVERGENCES
 from energan.metrics.quadrature import best_gaussian, divergence, gaussian
-from energan.nets.perceptron import Perceptron
-from energan.nets.toys import Affine
-from energan.noise import seeded
-from energan.optimizers import Adam, linear_decay
-from energan.play import Many
-from energan.recipes.common import at_least, usable_seed
-from energan.terms.divergence import DIVERGENCES
+from energan.networks.dense.perceptron import Affine, Perceptron
+from energan.utils.checks import at_least, usable_seed
+from energan.utils.errors import UserError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 PAPER = ("kl", "reverse-kl", "jensen-shannon", "jeffrey", "pearson")  # the paper's own
+
 METHODS = {"single-step": 0, "double-loop": 5}  # turns of V before each of G; 0: both at once
+
 LINE = torch.linspace(-5.0, 8.0, 261)[:, None]  # of the pictures
+
 TARGET = two_gaussians()
 
 
@@ -46,7 +48,7 @@ def _game(name: str, critic_steps: int, steps: int) -> Game:
     )  # fmt: skip
 
 
-def _watch(many: Many) -> Mapping[str, Tensor]:
+def _watch(many: Ensemble) -> Mapping[str, Tensor]:
     """mu and sigma of all models, (N,); the first one's V on the line."""
     weights = [many.players(i).weights("G") for i in range(len(many))]
     mu, sigma = (torch.stack([w[k][0] for w in weights]) for k in ("shift", "scale"))
@@ -55,12 +57,12 @@ def _watch(many: Many) -> Mapping[str, Tensor]:
 
 
 def _play(s: Study, name: str, method: str, seeds: Sequence[int], steps: int, batch: int, looks: int) -> Seen:
-    def build() -> Many:
+    def build() -> Ensemble:
         games = []
         for seed in seeds:
             with seeded(seed):
                 games.append(_game(name, METHODS[method], steps))
-        return Many(games, [source(TARGET, batch, seed) for seed in seeds], seeds=seeds)
+        return Ensemble(games, [source(TARGET, batch, seed) for seed in seeds], seeds=seeds)
 
     return s.trial(f"{name}-{method}", build, _watch, steps=steps, looks=looks)
 

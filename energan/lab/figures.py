@@ -5,7 +5,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from energan.files import write
+from energan.utils.files import write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 REAL, FAKE = "#1f6fb4", "#d1495b"  # points and curves of the data, and of the generator
+
 FIELD = "RdYlBu"  # of a critic's reading: red where it says fake, blue where it says real
 
 

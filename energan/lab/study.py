@@ -14,17 +14,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from energan.errors import UserError
-from energan.files import read_weights, write, write_json, write_weights
-from energan.machine import environment
-from energan.signals import stopping
+from energan.utils.errors import UserError
+from energan.utils.files import read_weights, write, write_json, write_weights
+from energan.utils.hardware import environment
+from energan.utils.signals import stopping
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from energan.play import Many, One
+    from energan.engine import Ensemble, Trainer
 
 SAVED = 60.0  # seconds between two states of a trial under way
+
 Seen = dict[str, "Tensor"]  # name -> (looks, ...)
 
 
@@ -58,7 +59,7 @@ class Study:
     def trial(
         self,
         name: str,
-        build: "Callable[[], Many | One]",
+        build: "Callable[[], Ensemble | Trainer]",
         watch: "Callable[..., Mapping[str, Tensor]]",
         *,
         steps: int,
@@ -71,7 +72,7 @@ class Study:
         """
         import torch
 
-        from energan.play import tree
+        from energan.engine import tree
 
         path = self.folder / "trials" / f"{name}.safetensors"
         before, said = read_weights(path) if path.exists() else ({}, {})
@@ -112,8 +113,8 @@ class Study:
         self.progress.remove_task(task)
         return seen
 
-    def _save(self, path: Path, seen: Seen, seconds: float, many: "Many | One | None") -> None:
-        from energan.play import leaves
+    def _save(self, path: Path, seen: Seen, seconds: float, many: "Ensemble | Trainer | None") -> None:
+        from energan.engine import leaves
 
         state = {f"state/{k}": v for k, v in leaves(many.state())} if many else {}
         write_weights(path, {**{f"seen/{k}": v for k, v in seen.items()}, **state}, {"seconds": str(seconds)})

@@ -2,23 +2,25 @@
 
 evaluate(fake, real)            -> {"MNIST-FID": ..., "MNIST-IS": ..., ...}
 energan.metrics.scores          inception_score, modified_score, modified_score_ceiling, roc_auc
-energan.metrics.distances       frechet_distance, kernel_distance, precision_recall
+energan.metrics.feature_distances       frechet_distance, kernel_distance, precision_recall
 energan.metrics.neighbours      nearest_neighbours, parzen_log_likelihood, parzen_sigma
-energan.metrics.networks        NETWORKS, describe: images -> features, logits
-energan.metrics.classifier      mnist_classifier
+energan.metrics.features.catalog        NETWORKS, describe: images -> features, logits
+energan.metrics.features.mnist_classifier      mnist_classifier
 """
 
 from typing import TYPE_CHECKING
 
-from energan.errors import UserError
+from energan.utils.errors import UserError
 
-if TYPE_CHECKING:  # torch stays unloaded until something is measured
+if TYPE_CHECKING:
     from torch import Tensor
 
-    from energan.metrics.networks import Description
+    from energan.metrics.features.catalog import Description
 
 LEAST_IMAGES = 32  # on each side: no distance between fewer says anything
+
 LEAST_SHARE = 0.01  # of the fakes, for a digit to count as covered
+
 COMPARED = 500  # images whose nearest training image is looked for
 
 
@@ -49,8 +51,8 @@ def evaluate(
 
     Raises UserError for fewer than 32 images on a side, an unknown network, or images that it does not take.
     """
-    from energan.metrics.distances import frechet_distance, kernel_distance, precision_recall
-    from energan.metrics.networks import Description, describe, network_named
+    from energan.metrics.feature_distances import frechet_distance, kernel_distance, precision_recall
+    from energan.metrics.features.catalog import Description, describe, network_named
 
     label = network_named(network).label
     reals = len(real.features) if isinstance(real, Description) else len(real)

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from energan.errors import UserError
+from energan.utils.errors import UserError
 
 
 def check_rows(x: Float[Tensor, "n d"], what: str, least: int = 1) -> None:

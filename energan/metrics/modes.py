@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from energan.errors import UserError
+from energan.utils.errors import UserError
 
 DIGITS, CHANNELS = 10, 3  # of stacked MNIST: 10^3 modes
 
@@ -76,7 +76,7 @@ def stacked_modes(images: UInt8[Tensor, "n 3 h w"]) -> StackedModes:
 
     Raises UserError for no images, or images of another type or shape.
     """
-    from energan.metrics.networks import describe
+    from energan.metrics.features.catalog import describe
 
     if images.ndim != 4 or images.shape[1] != CHANNELS:
         raise UserError(f"stacked digits are uint8 images (n, 3, h, w), not {images.dtype} {(*images.shape,)}")

@@ -15,13 +15,15 @@ from jaxtyping import Float64
 from torch import Tensor
 from torch.func import grad_and_value, vmap
 
-from energan.errors import UserError
-from energan.terms.divergence import DIVERGENCES
+from energan.losses.f_divergence import DIVERGENCES
+from energan.utils.errors import UserError
 
 LogDensity = Callable[[Tensor], Tensor]  # rows (n, 1) -> nats (n,)
 
 LOW, HIGH, POINTS = -20.0, 20.0, 8001
+
 STEEPEST = 300.0  # |ln p/q| beyond which the ratio is taken for e^300: its square is still a float64
+
 LOST = 1e-3  # of a density's mass, which may lie outside of [low, high] or between the points
 
 
@@ -47,7 +49,7 @@ def divergence(
     high: float = HIGH,
     points: int = POINTS,
 ) -> float:
-    """D_f(P||Q) in nats; f is a row of `energan.terms.divergence.DIVERGENCES` or a convex function of the ratio p/q.
+    """D_f(P||Q) in nats; f is a row of `energan.losses.f_divergence.DIVERGENCES` or a convex function of the ratio p/q.
 
     Where p/q is beyond e^+-300, it is taken for that. An infinite divergence comes out as a huge number, or, where it
     diverges only far out, as what lies within the range: widen it to see.

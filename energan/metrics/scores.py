@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from energan.errors import UserError
 from energan.metrics.checks import check_probabilities, check_rows
+from energan.utils.errors import UserError
 
 FLOOR = 1e-6  # of a class probability in the modified score; the paper does not give one
 

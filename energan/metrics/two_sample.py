@@ -7,11 +7,13 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from energan.errors import UserError
 from energan.metrics.checks import check_pair
+from energan.utils.errors import UserError
 
 ROWS = 250  # compared at once with all of the other side
+
 MEDIAN_ROWS = 1000  # of each side, for the median heuristic
+
 DIRECTIONS = 50  # projected on at once
 
 

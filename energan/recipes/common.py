@@ -1,65 +1,28 @@
 """What recipes share: how images are brought into a net's shape, and the checks of what users may set."""
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from energan.errors import UserError
+from energan.utils.checks import at_least, fraction, not_negative, positive, usable_seed
+from energan.utils.errors import UserError
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from energan.data import Images
-    from energan.game import Game
-    from energan.optimizers import Schedule
-    from energan.run import Run
+    from energan.data import ImageSet
+    from energan.engine.game import Game
+    from energan.engine.optimizers import Schedule
+    from energan.experiment import Experiment
 
 Precision = Literal["auto", "bf16", "fp32"]
+
 Energy = Literal["l2", "ssq", "mse"]
-
-
-def positive(**values: float) -> None:
-    """UserError unless every value is above 0 (and finite)."""
-    for name, value in values.items():
-        if not 0 < value < math.inf:
-            raise UserError(f"{_flag(name)} must be above 0, got {value}")
-
-
-def not_negative(**values: float) -> None:
-    """UserError unless every value is 0 or above (and finite)."""
-    for name, value in values.items():
-        if not 0 <= value < math.inf:
-            raise UserError(f"{_flag(name)} must be 0 or above, got {value}")
-
-
-def share(**values: float) -> None:
-    """UserError unless every value is in [0, 1): a decay, a rate of dropout, a share of a target."""
-    for name, value in values.items():
-        if not 0 <= value < 1:
-            raise UserError(f"{_flag(name)} must be 0 or above and below 1, got {value}")
-
-
-def at_least(least: int, **values: int) -> None:
-    """UserError unless every value is `least` or more."""
-    for name, value in values.items():
-        if value < least:
-            raise UserError(f"{_flag(name)} must be {least} or more, got {value}")
-
-
-def usable_seed(seed: int, name: str = "seed") -> None:
-    """UserError unless both torch and NumPy take the seed."""
-    if not 0 <= seed < 2**63:
-        raise UserError(f"{_flag(name)} must be from 0 to 2^63 - 1, got {seed}")
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
 
 
 def margin_in(energy: Energy, margin: float | None, *, norm: float, d: int) -> float:
     """The margin, or, where none was given, `norm` (in units of the l2 norm) converted to the energy's units."""
-    from energan.terms.energy import convert_margin
+    from energan.losses.energy import convert_margin
 
     if margin is None:
         return convert_margin(norm, d, "l2", energy)
@@ -69,7 +32,7 @@ def margin_in(energy: Energy, margin: float | None, *, norm: float, d: int) -> f
 
 def decayed(steps: int, share: float) -> "Schedule | None":
     """A learning rate that falls linearly to 0 over the last `share` of the steps; None where it does not fall."""
-    from energan.optimizers import linear_decay
+    from energan.engine.optimizers import linear_decay
 
     not_negative(decay=share)
     if share > 1:
@@ -85,8 +48,8 @@ def dcgan_pair(
 
     That D is WGAN-GP's critic, which takes 32 x 32 as it takes 28 x 28. D is as wide as G unless `width_d` says else.
     """
-    from energan.nets import dcgan, wgan_gp
-    from energan.noise import seeded
+    from energan.engine.rng import seeded
+    from energan.networks.conv import dcgan, wgan_gp
 
     width_d = width if width_d is None else width_d
     positive(z=z, width=width, width_d=width_d)
@@ -98,20 +61,20 @@ def dcgan_pair(
         return G, wgan_gp.Critic(channels=channels, width=width_d)
 
 
-def padded_digits(source: str, split: str, channels: int = 1) -> "Images":
+def padded_digits(source: str, split: str, channels: int = 1) -> "ImageSet":
     """28 x 28 images, grey by default, zero-padded to 32 x 32 as in the paper's grid search (appendix D)."""
     from energan.data import load, pad
 
     return pad(load(source, split, size=28, channels=channels), 32)
 
 
-def _resized(source: str, split: str, size: int, channels: int, centre: int, only: tuple[str, ...]) -> "Images":
+def _resized(source: str, split: str, size: int, channels: int, centre: int, only: tuple[str, ...]) -> "ImageSet":
     from energan.data import load
 
     return load(source, split, size=size, channels=channels, centre=centre or None, only=only)
 
 
-def resized(size: int, channels: int, centre: int = 0, only: tuple[str, ...] = ()) -> "Callable[[str, str], Images]":
+def resized(size: int, channels: int, centre: int = 0, only: tuple[str, ...] = ()) -> "Callable[[str, str], ImageSet]":
     """Any images at size x size; `centre` and `only` as data.load has them (0: no centre is cut out)."""
     not_negative(centre=centre)
     return partial(_resized, size=size, channels=channels, centre=centre, only=tuple(only))
@@ -121,7 +84,7 @@ def run(
     game: "Game",
     system: str,
     source: str,
-    prepare: "Callable[[str, str], Images]",
+    prepare: "Callable[[str, str], ImageSet]",
     *,
     steps: int,
     batch: int,
@@ -132,16 +95,16 @@ def run(
     precision: Precision,
     device: str,
     compile: bool,
-) -> "Run":
+) -> "Experiment":
     """The Run of a game, GAMES[system], whose generator is called G; `average` is the decay of its averaged weights."""
-    from energan.machine import pick_device, pick_precision
-    from energan.run import Run
+    from energan.experiment import Experiment
+    from energan.utils.hardware import pick_device, pick_precision
 
     positive(steps=steps, every=every)
     at_least(2, batch=batch)  # one image has no batch statistics, and no pairs to pull away
-    share(average=average)
+    fraction(average=average)
     device = pick_device(device)
-    return Run(
+    return Experiment(
         game=game,
         system=system,
         source=source,

@@ -6,19 +6,25 @@ a chart each: nothing that was logged is left out.
 
 from collections.abc import Sequence
 
-from energan.report.folder import Histogram, Json, Logged, number
 from energan.report.panels import OTHERS, PANELS, TONES, Panel
 from energan.report.pictures import evenly
+from energan.report.run_reader import Histogram, Json, Logged, number
 
 POINTS = 500  # a curve; a longer one is averaged, and says so
-HISTOGRAMS = 60  # in one page, at most
-BINS = 120  # in one histogram, at most
-WIDE = 5  # a curve whose largest value is this many times its least offers a logarithmic axis
-SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-MOST = 2 * len(OTHERS)  # curves of one chart: as many as there are tones, solid and dashed
-APART = 10  # times less than the largest one: a curve of a joined panel that is drawn apart, too
-STEEP = 50  # a curve whose largest value is this many times its median starts on a logarithmic axis
 
+HISTOGRAMS = 60  # in one page, at most
+
+BINS = 120  # in one histogram, at most
+
+WIDE = 5  # a curve whose largest value is this many times its least offers a logarithmic axis
+
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+MOST = 2 * len(OTHERS)  # curves of one chart: as many as there are tones, solid and dashed
+
+APART = 10  # times less than the largest one: a curve of a joined panel that is drawn apart, too
+
+STEEP = 50  # a curve whose largest value is this many times its median starts on a logarithmic axis
 
 Chart = dict[str, object]
 

@@ -1,4 +1,4 @@
-"""The pieces of the page, from a run folder, rendered with page.html, page.css and page.js beside this file."""
+"""The pieces of the page, from a run folder, rendered with those of templates/."""
 
 import base64
 import hashlib
@@ -7,12 +7,12 @@ from importlib.resources import files
 from pathlib import Path
 from statistics import median
 
-from energan.files import write
-from energan.report import charts, words
-from energan.report.classifier import classifier, is_classifier
-from energan.report.codes import codes, panels
-from energan.report.folder import Folder, Logged, mapping, number, read, sequence
+from energan.report import charts, formatting, glossary
+from energan.report.chains_section import codes, panels
+from energan.report.classifier_section import classifier, is_classifier
 from energan.report.pictures import frames, groups, picture, sheets
+from energan.report.run_reader import Folder, Logged, mapping, number, read, sequence
+from energan.utils.files import write
 
 PAGE = "report.html"
 
@@ -40,15 +40,16 @@ def _render(folder: Folder) -> str:
     from markupsafe import Markup
 
     environment = Environment(
-        loader=PackageLoader("energan.report", "."),
+        loader=PackageLoader("energan.report", "templates"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "figure": words.figure, "duration": words.duration, "size": words.size, "plain": words.plain,
+        "figure": formatting.figure,
+        "duration": formatting.duration, "size": formatting.size, "plain": formatting.plain,
     }  # fmt: skip
-    here = files("energan.report")
+    here = files("energan.report") / "templates"
     style, script = (here.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     return environment.get_template("page.html").render(
         style=Markup(style),
@@ -71,15 +72,15 @@ def _pieces(folder: Folder) -> dict[str, object]:
         "players": {name: mapping(p) for name, p in players.items()},
         "turns": {name: sequence(moves) for name, moves in mapping(mapping(config.get("game")).get("turns")).items()},
         "arguments": mapping(config.get("arguments")),
-        "numbers": [(name, value, words.number_meaning(name)) for name, value in numbers.items()],
-        "settings": [(name.replace("_", " "), config.get(name), note) for name, note in words.SETTINGS.items()],
+        "numbers": [(name, value, glossary.number_meaning(name)) for name, value in numbers.items()],
+        "settings": [(name.replace("_", " "), config.get(name), note) for name, note in glossary.SETTINGS.items()],
         "data": mapping(config.get("data")),
-        "described": [(name, mapping(config.get("data")).get(name), note) for name, note in words.DATA.items()],
+        "described": [(name, mapping(config.get("data")).get(name), note) for name, note in glossary.DATA.items()],
         "skipped": sequence(mapping(config.get("data")).get("skipped")),
         "environment": {k: v for k, v in mapping(config.get("environment")).items() if k != "packages"},
         "packages": mapping(mapping(config.get("environment")).get("packages")),
         "status": mapping(config.get("status")),
-        "state": words.STATES.get(str(mapping(config.get("status")).get("state")), "Its state is unknown."),
+        "state": glossary.STATES.get(str(mapping(config.get("status")).get("state")), "Its state is unknown."),
         "summary": _summary(folder),
         "facts": _facts(folder),
         "final": final,
@@ -106,25 +107,25 @@ def _summary(folder: Folder) -> str:
     config, taught = folder.config, is_classifier(folder)
     data, status = mapping(config.get("data")), mapping(config.get("status"))
     game = mapping(config.get("game")).get("name")
-    shape = " × ".join(words.plain(n) for n in sequence(data.get("shape")))
+    shape = " × ".join(formatting.plain(n) for n in sequence(data.get("shape")))
     n, batch, step = number(data.get("n")), number(config.get("batch")), number(status.get("step"))
     # The title above is the recipe's name, and need not be said twice.
     sentence = f"{str(game).upper()} trained" if game and game != config.get("recipe") else "Trained"
     sentence += f" on {data.get('name') or 'unnamed data'}"
     if n is not None:
         labels = number(mapping(config.get("arguments")).get("labels")) if taught else None  # 0: all that there are
-        labelled = f", {words.figure(labels)} of them labelled" if labels else ""
-        sentence += f" ({words.figure(n)} images{f' of {shape}' if shape else ''}{labelled})"
+        labelled = f", {formatting.figure(labels)} of them labelled" if labels else ""
+        sentence += f" ({formatting.figure(n)} images{f' of {shape}' if shape else ''}{labelled})"
     if step is not None:
-        sentence += f" for {words.figure(step)} steps"
+        sentence += f" for {formatting.figure(step)} steps"
         if step != config.get("steps") and number(config.get("steps")) is not None:
-            sentence += f" of {words.figure(config.get('steps'))}"
+            sentence += f" of {formatting.figure(config.get('steps'))}"
         if batch is not None:
-            sentence += f" of {words.figure(batch)} {'labelled and as many unlabelled ' if taught else ''}images"
+            sentence += f" of {formatting.figure(batch)} {'labelled and as many unlabelled ' if taught else ''}images"
         passes = step * batch / n if batch is not None and n else None
-        sentence += f", {words.figure(round(passes, 2))} times through the data" if passes else ""
+        sentence += f", {formatting.figure(round(passes, 2))} times through the data" if passes else ""
     if number(status.get("seconds")) is not None:
-        sentence += f", in {words.duration(status['seconds'])}"
+        sentence += f", in {formatting.duration(status['seconds'])}"
     where = " in ".join(str(config[k]) for k in ("device", "precision") if config.get(k))
     return f"{sentence}{f' on {where}' if where else ''}."
 
@@ -137,11 +138,11 @@ def _facts(folder: Folder) -> list[tuple[str, str]]:
     counts = {name: number(mapping(player).get("parameters")) for name, player in players.items()}
     facts = {
         "run": folder.path.resolve().name,
-        "started": words.moment(config["created"]) if config.get("created") else None,
-        "seed": words.plain(config["seed"]) if "seed" in config else None,
-        "median speed": f"{words.figure(round(median(speeds)))} images/s" if speeds else None,
-        "peak memory": words.size(status["peak_memory_bytes"]) if status.get("peak_memory_bytes") else None,
-        **{f"parameters of {name}": words.figure(n) for name, n in counts.items() if n is not None},
+        "started": formatting.moment(config["created"]) if config.get("created") else None,
+        "seed": formatting.plain(config["seed"]) if "seed" in config else None,
+        "median speed": f"{formatting.figure(round(median(speeds)))} images/s" if speeds else None,
+        "peak memory": formatting.size(status["peak_memory_bytes"]) if status.get("peak_memory_bytes") else None,
+        **{f"parameters of {name}": formatting.figure(n) for name, n in counts.items() if n is not None},
     }
     return [(name, value) for name, value in facts.items() if value]
 
@@ -175,7 +176,7 @@ def _evaluation(folder: Folder) -> dict[str, object] | None:
         values, when = dict(folder.metrics[-1].values), {"step": folder.metrics[-1].step}
     if not values:
         return None
-    rows = [(name, value, *words.metric_meaning(name)) for name, value in values.items()]
+    rows = [(name, value, *glossary.metric_meaning(name)) for name, value in values.items()]
     final = when is folder.evaluation
     network = (folder.evaluation if final else folder.config).get("network")
     return {"rows": rows, "when": when, "final": final, "network": network}
@@ -194,7 +195,7 @@ def _metrics(metrics: list[Logged]) -> list[charts.Chart]:
     found = []
     for name in names:
         if sum(name in line.values for line in metrics) > 1:
-            better, says = words.metric_meaning(name)
+            better, says = glossary.metric_meaning(name)
             meaning = f"{says[:1].upper()}{says[1:]}." + (f" {better.capitalize()} is better." if better else "")
             found.append(charts.single(name, name, metrics, meaning if says else "A metric of this run."))
     return found

@@ -169,4 +169,5 @@ TONES = {
     "E(x)": "real", "D(x)": "real", "L(x)": "real", "E(u)": "real", "D(u)": "real",
     "E(G(z))": "fake", "D(G(z))": "fake", "L(G(z))": "fake", "margin": "line", "W(x)": "real", "penalty(x)": "real",
 }  # fmt: skip
+
 OTHERS = ("a", "b", "c", "d")  # tones of quantities that are neither of real nor of generated images

@@ -10,8 +10,11 @@ if TYPE_CHECKING:
     from PIL import Image
 
 FRAMES = 40  # sample sheets in one page, at most
+
 FRAME = 200_000  # bytes of one of them, at most: 8 MB in all, 10.7 MB as text
+
 LARGEST = 700_000  # bytes of any other picture
+
 SIDE = 1600  # pixels of the longer side, of a picture that had to be made smaller
 
 

@@ -1,0 +1,157 @@
+"""A recipe's model, timed and counted on this machine: what `energan bench` and `--batch auto` measure with."""
+
+import io
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stderr
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from energan.bench.operations import Counter, Step
+from energan.bench.phases import instrumented, watched_source
+from energan.bench.roofline import synchronise
+from energan.data import ImageSet
+from energan.engine import Trainer
+from energan.experiment import Experiment
+
+Make = Callable[..., Experiment]
+
+WARM = 2  # steps that are not timed
+
+COUNTED = 3  # steps that are counted, of which the fastest is told
+
+CODED = 16  # batches of the images whose codes are worked out beforehand
+
+
+class Bench(NamedTuple):
+    """A recipe's model, ready to step; `t` is the step that is played again and again: in the middle of the run."""
+
+    run: Experiment
+    one: Trainer
+    t: int
+
+    @property
+    def order(self) -> list[str]:
+        return list(self.run.game.order(self.t))
+
+    def step(self) -> None:
+        """Step t, once more, to its end."""
+        self.one.t = self.t
+        self.one.step()
+
+    def seconds(self) -> float:
+        """Of one step."""
+        synchronise(self.one.device)
+        began = time.perf_counter()
+        self.step()
+        synchronise(self.one.device)
+        return time.perf_counter() - began
+
+
+def ready(run: Experiment, data: ImageSet) -> Bench:
+    """The run's model on these images, warm. Frozen nets keep the weights that they were made with."""
+    return _playing(run, data)
+
+
+def _playing(
+    run: Experiment, data: ImageSet, mark: Callable[[str, int], None] | None = None, eager: bool = False
+) -> Bench:
+    """`mark` is told where turns begin, and, if the run is `eager`, of the other phases."""
+    if run.coded:
+        data = data._replace(
+            images=data.images[: CODED * run.batch],
+            labels=None if data.labels is None else data.labels[: CODED * run.batch],
+        )
+    if run.initialise and all(player.optimizer for player in run.game.players.values()):
+        run.initialise(data.images)
+    source, game = run.batches(data), run.game
+    if mark:
+        source, game = watched_source(source, mark), instrumented(game, mark) if eager else game
+    one = Trainer(
+        game, source, seed=run.seed, precision=run.precision, device=run.device, average=run.average,
+        compile=run.compile and not eager,
+    )  # fmt: skip
+    bench = Bench(run, one, run.steps // 2)
+    for _ in range(WARM):
+        bench.step()
+    return bench
+
+
+def images_of(make: Make, arguments: Mapping[str, Any]) -> tuple[Experiment, ImageSet, str]:
+    """The run, its images and what they are in words: those of --data, or, without it, noise in the run's shape."""
+    if arguments.get("data"):
+        run = make(**arguments)
+        data = run.training_set()
+        return run, data, f"{len(data.images)} images of {data.name}"
+    n = max(512, 4 * arguments.get("batch", 0), arguments.get("labels", 0))
+    images = np.random.default_rng(0).integers(0, 256, (n, 8, 8, 3), dtype=np.uint8)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "noise.npz"
+        np.savez(path, images=images, labels=np.arange(n) % arguments.get("classes", 10))
+        plain = {name: type(arguments[name])() for name in ("only", "centre") if name in arguments}  # noise has none
+        run = make(**{**arguments, **plain, "data": str(path)})
+        with redirect_stderr(io.StringIO()):  # nobody needs to see noise being resized
+            data = run.training_set()
+    return run, data, f"{n} images of noise (--data names your own)"
+
+
+def count(run: Experiment, data: ImageSet) -> Step:
+    """One step's operations, uncompiled; of a few such steps, the fastest."""
+    counter: list[Counter] = []
+
+    def mark(phase: str, moved: int) -> None:
+        if counter:
+            counter[0].mark(phase, moved)
+
+    bench = _playing(run, data, mark, eager=True)
+    found = []
+    for _ in range(COUNTED):
+        counter[:] = [Counter(bench.one.device, bench.order)]
+        _occupy(bench.one.device)
+        with counter[0]:
+            bench.step()
+        synchronise(bench.one.device)
+        found.append(counter[0].step())
+    return min(found, key=lambda step: sum(op.seconds for op in step.operations))
+
+
+def _occupy(device: torch.device) -> None:
+    """Keeps a GPU busy for a moment, so that operations wait for it and not it for them: each one's own time."""
+    if device.type == "cuda":
+        busy = torch.ones(8192, 8192, device=device)
+        for _ in range(10):
+            torch.mm(busy, busy)
+
+
+def turns(run: Experiment, data: ImageSet, repeats: int) -> dict[str, float]:
+    """Seconds of each turn of a step (of all its turns of that name), as medians; the last has the averaging too."""
+    began: list[float] = []
+
+    def mark(phase: str, _: int) -> None:
+        if phase == "data":
+            synchronise(torch.device(run.device))
+            began.append(time.perf_counter())
+
+    bench = _playing(run, data, mark)
+    taken: dict[str, list[float]] = {turn: [] for turn in bench.order}
+    for _ in range(repeats):
+        began.clear()
+        bench.step()
+        mark("data", 0)
+        each = dict.fromkeys(taken, 0.0)
+        for turn, start, stop in zip(bench.order, began, began[1:], strict=False):
+            each[turn] += stop - start
+        for turn, seconds in each.items():
+            taken[turn].append(seconds)
+    return {turn: median(seconds) for turn, seconds in taken.items()}
+
+
+def quartiles(values: list[float]) -> tuple[float, float, float]:
+    """The lower quartile, the median and the upper one."""
+    low, middle, high = quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
+    return low, middle, high

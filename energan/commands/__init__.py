@@ -1,0 +1,1 @@
+"""The commands of the command line. A command is a function; its arguments are its flags."""

@@ -1,0 +1,59 @@
+"""The command `classify`: trains a classifier from few labels."""
+
+from typing import Literal
+
+from energan.commands.train import _start
+from energan.recipes.common import Precision
+
+
+def classify(
+    *,
+    data: str,
+    labels: str = "",
+    test: str = "",
+    system: Literal["ladder", "ebgan-ln", "improved-gan"] = "ladder",
+    steps: int = 3000,
+    batch: int = 100,
+    seed: int = 0,
+    label_seed: int = 0,
+    size: int = 28,
+    channels: int = 1,
+    precision: Precision = "auto",
+    device: str = "auto",
+    out: str = "",
+    quiet: bool = False,
+) -> int:
+    """Train a classifier on images of which some have labels, and predict the class of all.
+
+    Args:
+        data: A folder with one sub-folder per class and one called unlabelled; any folder with --labels; another set.
+        labels: A CSV with columns file and label (empty: none), or how many labels to use; by default all there are.
+        test: Labelled images to measure the error on: one sub-folder per class. A named set has its own.
+        system: What learns: a ladder network, EBGAN-LN, or the improved GAN's classifier.
+        steps: Training steps.
+        batch: Labelled images a step, and unlabelled ones; less where there are fewer images.
+        seed: Of the weights, the noise and the order of the data.
+        label_seed: Of which labels are used, where --labels is a number.
+        size: Pixels a side that images are brought to.
+        channels: 3 for colour, 1 for grey.
+        precision: bf16 (autocast), fp32, or auto (bf16 where the processor has units for it).
+        device: cpu, cuda, cuda:1, or auto.
+        out: The run's folder; a new one under runs/ by default.
+        quiet: No progress bar.
+    """
+    from energan.recipes.semi_supervised.labelled_data import labelled_images
+
+    count, file = (int(labels), "") if labels.isdecimal() else (0, labels)
+    found = labelled_images(data, "train", labels_csv=file, size=size, channels=channels)
+    arguments = {
+        "data": data, "labels": count, "label_seed": label_seed, "labels_csv": file, "test": test,
+        "classes": len(found.classes), "size": size, "channels": channels, "steps": steps,
+        "batch": min(batch, len(found.images)), "seed": seed, "precision": precision, "device": device,
+    }  # fmt: skip
+    given = {
+        "data": data, "labels": labels, "test": test, "system": system, "steps": steps, "batch": batch, "seed": seed,
+        "label-seed": label_seed, "size": size, "channels": channels, "precision": precision, "device": device,
+        "out": out,
+    }  # fmt: skip
+    line = [text for name, value in given.items() if value != "" for text in (f"--{name}", str(value))]
+    return _start(f"{system}-mnist", arguments, out, ["energan", "classify", *line], quiet)

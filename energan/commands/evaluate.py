@@ -1,0 +1,36 @@
+"""The commands `evaluate` and `report`."""
+
+from pathlib import Path
+
+from energan.utils.console import say
+
+
+def evaluate(run: str, /, *, n: int = 10000, seed: int = 0, checkpoint: str = "", json: bool = False) -> int:
+    """Measure a run's samples against real images; every number names its feature network.
+
+    Args:
+        run: The run's folder.
+        n: How many samples, and real images at most.
+        seed: Of the noise.
+        checkpoint: "best", a step, or a path; the newest by default.
+        json: Print JSON instead of a table.
+    """
+    from energan import evaluation
+    from energan.utils.checks import usable_seed
+
+    usable_seed(seed)
+    result = evaluation.evaluate(Path(run), n=n, seed=seed, checkpoint=checkpoint or None)
+    say(evaluation.as_json(result) if json else evaluation.as_table(result))
+    return 0
+
+
+def report(run: str, /) -> int:
+    """Write a run's report again: one HTML page that opens from disk.
+
+    Args:
+        run: The run's folder.
+    """
+    from energan.report import write_report
+
+    say(f"report: {write_report(Path(run))}")
+    return 0

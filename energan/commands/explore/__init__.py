@@ -1,0 +1,1 @@
+"""Commands that explore a trained generator: sample, walk, inpaint, invert, excite."""

@@ -1,0 +1,108 @@
+"""The command `margin`: proposes where to start the search for the margin."""
+
+import sys
+
+from energan.engine.rng import seeded
+from energan.training.margin import ROOM, WINDOW, converged_energy
+from energan.utils.console import say
+from energan.utils.errors import UserError
+
+
+def margin(
+    *,
+    data: str,
+    size: int = 32,
+    channels: int = 1,
+    width: int = 0,
+    only: tuple[str, ...] = (),
+    centre: int = 0,
+    patches: int = 0,
+    steps: int = 1000,
+    batch: int = 64,
+    seed: int = 0,
+) -> int:
+    """Propose a margin: train the auto-encoder alone on the real images (the paper's appendix E).
+
+    Args:
+        data: A folder, .zip, .npz or .parquet of images, or a named set.
+        size: Pixels a side (32 pads 28 x 28 digits, as the MNIST recipes do).
+        channels: 3 for colour, 1 for grey.
+        width: The recipe's --width; 0 for its default at this size.
+        only: The recipe's --only.
+        centre: The recipe's --centre.
+        patches: The recipe's --patches.
+        steps: Training steps at most; it stops earlier once the energy no longer falls.
+        batch: Images a step.
+        seed: Of the weights and the order of the data.
+    """
+    from energan.commands.margin import advise
+
+    told = advise(
+        data, size=size, channels=channels, width=width, only=only, centre=centre, patches=patches, steps=steps,
+        batch=batch, seed=seed,
+    )  # fmt: skip
+    say(told)
+    return 0
+
+
+def advise(
+    data: str,
+    *,
+    size: int,
+    channels: int,
+    width: int = 0,
+    only: tuple[str, ...] = (),
+    centre: int = 0,
+    patches: int = 0,
+    steps: int,
+    batch: int,
+    seed: int,
+) -> str:
+    """What `energan margin` prints: the energies, the proposal, and the same margin in other units."""
+    from energan.losses.energy import convert_margin
+    from energan.networks.conv import autoencoder
+    from energan.recipes.common import padded_digits
+    from energan.recipes.image_options import Views
+    from energan.utils.checks import at_least, not_negative, positive, usable_seed
+    from energan.utils.hardware import pick_precision
+
+    positive(size=size, channels=channels, steps=steps)
+    not_negative(width=width)
+    at_least(2, batch=batch)
+    usable_seed(seed)
+    if size % 8:
+        raise UserError(f"--size must be a multiple of 8, got {size}")
+    views = Views(size, channels, only, centre, patches, flip=False, augment=())
+    images = padded_digits(data, "train") if (size, channels) == (32, 1) else views.prepare(data, "train")
+    with seeded(seed):
+        net = autoencoder.Autoencoder(channels=channels, maps=_maps(size, width))
+    precision = pick_precision("auto", "cpu")
+    means = converged_energy(
+        net,
+        images,
+        steps=steps,
+        batch=batch,
+        seed=seed,
+        precision=precision,
+        progress=sys.stderr.isatty(),
+        crop=size if patches else None,
+    )
+    d = channels * size * size
+    proposal = float(f"{ROOM * means[-1]:.2g}")
+    window = min(WINDOW, steps)
+    flat = "no longer falls" if len(means) < steps // window else "may still fall: more --steps"
+    return "\n".join([
+        f"the auto-encoder alone on {len(images.images)} images of {images.name}, {channels} x {size} x {size}:",
+        f"  E(x) by {window} steps: " + ", ".join(f"{m:.3g}" for m in means) + f" ({flat})",
+        f"the paper starts its search for a margin there, at {means[-1]:.2g}; here {ROOM:g} times that did better:",
+        f"try --margin {proposal:g} (RMS {proposal / d**0.5:.3g} a pixel), then twice and half of it;",
+        f"in other units: --energy ssq --margin {convert_margin(proposal, d, 'l2', 'ssq'):.3g}, "
+        f"--energy mse --margin {convert_margin(proposal, d, 'l2', 'mse'):.3g}.",
+        "too large is unstable, too small drops modes (appendix E).",
+    ])  # fmt: skip
+
+
+def _maps(size: int, width: int) -> list[int]:
+    """Of the recipes' auto-encoders at this size: three layers up to 64 pixels, four beyond."""
+    width = width or (32 if size <= 32 else 64)
+    return [width * 2**i for i in range(3 if size <= 64 else 4)]

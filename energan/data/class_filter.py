@@ -1,0 +1,75 @@
+"""Some of a set's classes, without copying files: by name, or from one name to another in the classes' order.
+
+("3", "7")                   two classes of mnist
+("n02085620..n02113978",)    ImageNet's 118 breeds of dogs; the number of a synset is enough
+"""
+
+import difflib
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+
+import torch
+
+from energan.data.decoding.cache import Files, Item, stamp
+from energan.data.image_set import ImageSet
+from energan.utils.errors import UserError
+
+SYNSET = re.compile(r"n\d{8}\b")  # at a class name's start: "n02085620 Chihuahua"
+
+
+def only_files(files: Files, only: Sequence[str]) -> Files:
+    """The files of the classes that `only` names; others are not opened. UserError as `numbers`."""
+    kept = {old: new for new, old in enumerate(numbers(files.classes, only, files.words))}
+
+    def items() -> Iterator[Item]:
+        return (item._replace(label=kept[item.label]) for item in files.items() if item.label in kept)
+
+    classes = tuple(files.classes[i] for i in kept)
+    total = sum(1 for _ in items())
+    return files._replace(stamp=stamp(files.stamp, *only), classes=classes, total=total, items=items)
+
+
+def only_images(data: ImageSet, only: Sequence[str]) -> ImageSet:
+    """The images of the classes that `only` names. UserError as `numbers`."""
+    kept = numbers(data.classes, only, data.name)
+    assert data.labels is not None  # it has classes
+    number = torch.full((len(data.classes) + 1,), -1)  # the last is that of images without a label
+    number[kept] = torch.arange(len(kept))
+    labels = number[data.labels]
+    rows = (labels >= 0).nonzero().squeeze(1)
+    return data._replace(
+        images=data.images[rows],
+        labels=labels[rows],
+        classes=tuple(data.classes[i] for i in kept),
+        source=f"{data.source}, only {', '.join(only)}",
+        sha256=hashlib.sha256(f"{data.sha256} {stamp(*only)}".encode()).hexdigest(),
+        files=tuple(data.files[i] for i in rows.tolist()) if data.files else (),
+    )
+
+
+def numbers(classes: Sequence[str], only: Sequence[str], where: str) -> list[int]:
+    """Which of the classes are meant, ascending. UserError for one that is not there, and where there are none."""
+    if not classes:
+        raise UserError(f"{where} has no classes to choose from: put its images into one sub-folder per class")
+    place = {}
+    for index, name in enumerate(classes):
+        place[name] = index
+        if synset := SYNSET.match(name):
+            place[synset[0]] = index
+    found: set[int] = set()
+    for name in only:
+        first, dots, last = (name, "", name) if name in place else name.partition("..")
+        for end in (first, last if dots else first):
+            if end not in place:
+                near = difflib.get_close_matches(end, place, n=1)
+                hint = (
+                    f"did you mean {near[0]!r}?"
+                    if near
+                    else f"it has {', '.join(classes[:5])}{', ...' * (len(classes) > 5)}"
+                )
+                raise UserError(f"{where} has no class {end!r}: {hint}")
+        found |= set(range(place[first], place[last] + 1)) if dots else {place[first]}
+    if not found:
+        raise UserError(f"{', '.join(only)} names no class of {where}: the first of a range comes before the last")
+    return sorted(found)

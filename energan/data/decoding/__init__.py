@@ -1,0 +1,1 @@
+"""Decoding image files once, into a cache."""

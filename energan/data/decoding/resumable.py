@@ -1,0 +1,154 @@
+"""A cache file in the making, which a killed run leaves so that the next goes on where it stood.
+
+    .<key>.part     the images decoded so far, one after another
+    .<key>.done     a line of JSON for each second or so of work: how many files were looked at, and what was found
+
+Bytes are on the disk before the line that counts them is written, so that every whole line is true whatever ended the
+run, be it SIGKILL or a loss of power. What comes after the last whole line is cut off.
+"""
+
+import fcntl
+import json
+import math
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, final
+
+from jaxtyping import UInt8
+from numpy import ndarray as Array
+
+EVERY = 1.0  # seconds between two lines: what a killed run loses at most
+
+ABANDONED = 7 * 24 * 3600  # seconds after which nobody is expected to go on with one
+
+
+@final
+class Partial:
+    """What was decoded so far. `seen` files were looked at; of them `files` were read and `skipped` were not."""
+
+    def __init__(self, pixels: IO[bytes], log: IO[bytes] | None = None) -> None:
+        """pixels, log: open for reading and writing; without a log, nothing is remembered and nothing taken up."""
+        self._pixels, self._log = pixels, log
+        self.seen = 0
+        self.shape: tuple[int, ...] = ()  # c h w
+        self.labels: list[int | None] = []
+        self.files: list[str] = []
+        self.skipped: list[str] = []
+        self._told = time.monotonic()
+        self._since = [0, 0]  # images and skipped files that the log has
+        if log is not None:
+            self._resume(log)
+
+    def _resume(self, log: IO[bytes]) -> None:
+        whole = 0
+        held = os.fstat(self._pixels.fileno()).st_size
+        for line in log:
+            try:
+                found = json.loads(line)
+                shape = tuple(found["shape"])
+                more = [list(found[name]) for name in ("labels", "files", "skipped")]
+                seen = int(found["seen"])
+            except (ValueError, KeyError, TypeError):
+                break
+            if not line.endswith(b"\n") or (len(self.files) + len(more[1])) * math.prod(shape) > held:
+                break
+            self.seen, self.shape = seen, shape
+            self.labels += more[0]
+            self.files += more[1]
+            self.skipped += more[2]
+            whole += len(line)
+        log.truncate(whole)
+        log.seek(whole)
+        self._pixels.truncate(len(self.files) * math.prod(self.shape))
+        self._pixels.seek(0, os.SEEK_END)
+        self._since = [len(self.files), len(self.skipped)]
+
+    def add(self, name: str, label: int | None, image: UInt8[Array, "c h w"]) -> None:
+        """An image that was read; all have one shape."""
+        self.seen += 1
+        self.shape = image.shape
+        self._pixels.write(image.data)
+        self.labels.append(label)
+        self.files.append(name)
+        self._tell()
+
+    def skip(self, why: str) -> None:
+        """A file that could not be read."""
+        self.seen += 1
+        self.skipped.append(why)
+        self._tell()
+
+    def _tell(self) -> None:
+        if time.monotonic() - self._told >= EVERY:
+            self.tell()
+
+    def tell(self) -> None:
+        """Make sure that a run that is killed from here on has lost nothing so far."""
+        self._pixels.flush()
+        if self._log is not None:
+            os.fsync(self._pixels.fileno())
+            images, skipped = self._since
+            line: dict[str, Any] = {
+                "seen": self.seen,
+                "shape": self.shape,
+                "labels": self.labels[images:],
+                "files": self.files[images:],
+                "skipped": self.skipped[skipped:],
+            }
+            self._log.write(json.dumps(line).encode() + b"\n")
+            self._log.flush()
+            self._since = [len(self.files), len(self.skipped)]
+        self._told = time.monotonic()
+
+
+@contextmanager
+def in_turn(part: Path) -> Iterator[tuple[Path, IO[bytes], IO[bytes]]]:
+    """A Partial's path and two files, for this process alone: another that asks for them waits until they are let go.
+
+    Where the file system has no locks, the path is another than was asked for, and nothing is taken up. Removed are
+    those that nobody went on with for a week. Raises OSError if they cannot be made.
+    """
+    part.parent.mkdir(parents=True, exist_ok=True)
+    _forget_abandoned(part.parent)
+    locks = True
+    while True:
+        with part.open("a+b") as pixels:
+            try:
+                if locks:
+                    fcntl.flock(pixels, fcntl.LOCK_EX)
+            except OSError:
+                locks = False
+                handle, name = tempfile.mkstemp(prefix=f"{part.stem}-", suffix=part.suffix, dir=part.parent)
+                os.close(handle)
+                part = Path(name)
+                continue
+            if not _is(part, pixels):  # the run that was waited for has finished it: it bears another name now
+                continue
+            with part.with_suffix(".done").open("a+b") as log:
+                log.seek(0)
+                yield part, pixels, log
+            return
+
+
+def _is(path: Path, file: IO[bytes]) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+def forget(part: Path) -> None:
+    """Remove a Partial's files."""
+    for path in (part, part.with_suffix(".done")):
+        path.unlink(missing_ok=True)
+
+
+def _forget_abandoned(folder: Path) -> None:
+    for path in folder.glob(".*.part"):
+        with suppress(OSError):  # gone already, or another user's
+            if time.time() - path.stat().st_mtime > ABANDONED:
+                forget(path)

@@ -1,0 +1,170 @@
+"""Few labels and many images: which labels are kept, and batches of both. A label of -1 is none.
+
+data = unlabelled_class(load("pets"))                                       # the folder "unlabelled" is no class
+few = balanced_subset(digits.labels, 100, classes=10, seed=3)               # 10 labels a class; few.indices: which
+source = LabelledBatches(digits.images, few.labels, classes=10, labelled=100, unlabelled=100, seed=0)
+
+Images keep their shape here. Where they are to be flat vectors (permutation-invariant MNIST), the net flattens them:
+nets.ladder.Ladder does.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64, Shaped, UInt8
+from numpy import ndarray as Array
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from energan.data.batches import Batches, permutation
+from energan.data.image_set import NONE, ImageSet
+from energan.data.pixels import to_unit
+from energan.utils.errors import UserError
+
+FOLDERS = ("unlabelled", "unlabeled")  # names of the class that is none, in any case
+
+OTHER = 1 << 62  # added to the seed: with one order for both parts, x would be u where all images are labelled
+
+
+class Subset(NamedTuple):
+    """Which labels a semi-supervised run may see: a record, as what is drawn explains much of its spread."""
+
+    labels: Int64[Tensor, " n"]  # -1 where hidden
+    indices: Int64[Tensor, " kept"]  # of the images whose labels are kept, ascending
+    seed: int
+
+
+def balanced_subset(labels: Int64[Tensor, " n"], keep: int, *, classes: int, seed: int) -> Subset:
+    """`keep` of the labels, as many of each class (100 of MNIST are 10 of each), drawn by a seed of their own.
+
+    Labels are 0..classes-1, or -1, which stays so. With one seed, a smaller subset is part of each larger one.
+    UserError unless `keep` is a multiple of `classes`, for a class with too few images, and for other labels.
+    """
+    _check(labels, len(labels), classes)
+    each, left = divmod(keep, classes)
+    if each < 1 or left:
+        raise UserError(f"{keep} labels cannot be shared evenly by {classes} classes: keep a multiple of {classes}")
+    drawn = []
+    for number in range(classes):
+        members = (labels == number).nonzero().squeeze(1)
+        if len(members) < each:
+            raise UserError(
+                f"class {number} has {len(members)} labelled images, fewer than the {each} to keep: "
+                f"keep {len(members) * classes} labels or fewer"
+            )
+        drawn.append(members[permutation(len(members), seed, number).to(members.device)[:each]])
+    indices = torch.cat(drawn).sort().values
+    hidden = torch.full_like(labels, NONE)
+    hidden[indices] = labels[indices]
+    return Subset(hidden, indices, seed)
+
+
+def unlabelled_class(data: ImageSet) -> ImageSet:
+    """The same images, those of the class "unlabelled" (or "unlabeled") with label -1, the other classes renumbered.
+
+    For a folder with one sub-folder per class and one of that name; data without such a class are returned as they
+    are. UserError for images without labels, and if no class is left.
+    """
+    if data.labels is None:
+        raise UserError(f"{data.name} has no labels: put its images into one sub-folder per class and {FOLDERS[0]}")
+    named = [name.lower() not in FOLDERS for name in data.classes]
+    if all(named):
+        return data
+    if not any(named):
+        raise UserError(f"{data.name} has no labelled images: put some into sub-folders called as their classes")
+    numbers = torch.tensor([*(sum(named[:i]) if kept else NONE for i, kept in enumerate(named)), NONE])  # -1 stays so
+    classes = tuple(name for name, kept in zip(data.classes, named, strict=True) if kept)
+    return data._replace(labels=numbers[data.labels], classes=classes)
+
+
+def numbered(y: Shaped[Array, " n"]) -> tuple[Int64[Tensor, " n"], Shaped[Array, " classes"]]:
+    """Labels 0..k-1, or -1, and the k classes in their order, of an array of integers or text.
+
+    scikit-learn's convention: -1 stands for no label (-1 or "-1" among text). UserError for an array of other
+    dimensions, for fractions, and without a label.
+    """
+    y = np.asarray(y)
+    if y.ndim != 1:
+        raise UserError(f"labels are one number each, not an array of shape {y.shape}")
+    if y.dtype.kind == "f" and not (y == np.floor(y)).all():
+        raise UserError("labels are whole numbers or text, and these have fractions or are NaN")
+    values: list[Any] = y.tolist()
+    seen = np.array([value not in (NONE, str(NONE)) for value in values], bool)
+    if not seen.any():
+        raise UserError("no image has a label: every one is -1")
+    classes, numbers = np.unique(y[seen], return_inverse=True)
+    labels = np.full(len(y), NONE, np.int64)
+    labels[seen] = numbers
+    return torch.from_numpy(labels), classes
+
+
+class LabelledBatches:
+    """A game's data, of few labels and many images: k -> {"x", "y", "u"}, a pure function of (seed, k).
+
+    labels               -1 for images without one, else 0..classes-1
+    labelled, unlabelled how many rows of either kind a batch has
+
+    The labelled images go round: each pass is a fresh permutation, and a batch may span passes, or hold an image more
+    than once where there are fewer than `labelled`. Unlabelled ones are drawn from all images, those with labels too
+    (as in the ladder's and improved GAN's protocols), as `Batches` draws them.
+    UserError for labels of another number or range, without any label, and for batches that cannot be drawn.
+    """
+
+    def __init__(
+        self,
+        images: UInt8[Tensor, "n c h w"],
+        labels: Int64[Tensor, " n"],
+        *,
+        classes: int,
+        labelled: int,
+        unlabelled: int,
+        seed: int,
+    ) -> None:
+        _check(labels, len(images), classes)
+        if labelled < 1:
+            raise UserError(f"a batch of {labelled} labelled images cannot be drawn: ask for 1 or more")
+        self.indices = (labels != NONE).nonzero().squeeze(1)  # of the labelled images
+        if not len(self.indices):
+            raise UserError("no image has a label: every one is -1")
+        self.images, self.labels, self.classes, self.labelled, self.seed = images, labels, classes, labelled, seed
+        self._unlabelled = Batches(images, None, unlabelled, seed)
+        self._orders: dict[int, Tensor] = {}  # of the passes that the last batch was of
+
+    def epoch(self, k: int) -> int:
+        """The number (from 0) of the pass over all images that batch k belongs to."""
+        return self._unlabelled.epoch(k)
+
+    def __call__(self, k: int) -> dict[str, Tensor]:
+        """{"x": labelled images (labelled, c, h, w), "y": their labels, one-hot float32 (labelled, classes),
+        "u": unlabelled images (unlabelled, c, h, w)}; images are float32 in [-1, 1], channels last.
+
+        "x" comes first: the engine draws as many rows of a game's noise as it has.
+        """
+        u = self._unlabelled(k)["x"]
+        chosen = self.indices[self._rows(k).to(self.indices.device)]
+        x = to_unit(self.images.index_select(0, chosen.to(self.images.device)))
+        return {"x": x, "y": self._one_hot(chosen), "u": u}
+
+    def _rows(self, k: int) -> Int64[Tensor, " labelled"]:
+        """Batch k of the endless stream of passes over the labelled images."""
+        n, start = len(self.indices), k * self.labelled
+        passes = range(start // n, (start + self.labelled - 1) // n + 1)
+        kept = self._orders
+        self._orders = {e: kept[e] if e in kept else permutation(n, self.seed + OTHER, e) for e in passes}
+        first = start - passes[0] * n
+        return torch.cat(list(self._orders.values()))[first : first + self.labelled]
+
+    def _one_hot(self, chosen: Int64[Tensor, " labelled"]) -> Float[Tensor, "labelled classes"]:
+        return one_hot(self.labels[chosen].long(), self.classes).to(torch.float32)
+
+
+def _check(labels: Tensor, n: int, classes: int) -> None:
+    """UserError unless there is one label for each of n images, -1 or 0..classes-1."""
+    if labels.shape != (n,):
+        raise UserError(f"{n} images need as many labels, not an array of shape {tuple(labels.shape)}")
+    if labels.is_floating_point():
+        raise UserError(f"labels are whole numbers, not {labels.dtype}")
+    if n and not NONE <= int(labels.min()) <= int(labels.max()) < classes:
+        low, high = int(labels.min()), int(labels.max())
+        raise UserError(f"labels are -1 (none) or 0..{classes - 1}, and these are {low}..{high}")

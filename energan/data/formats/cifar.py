@@ -1,0 +1,131 @@
+"""CIFAR-10 as it is published: the binary or the Python version, as a folder or as the original .tar.gz.
+
+Krizhevsky 2009. A record of the binary version is a byte for the label and 3 x 32 x 32 for the image: red, green, blue.
+The Python version's pickles are read by an unpickler that knows arrays and nothing else.
+"""
+
+import hashlib
+import pickle
+import tarfile
+import zlib
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Int64, UInt8
+from numpy import ndarray as Array
+
+from energan.data.decoding.decode import reason
+from energan.data.formats.arrays import ArraysOnly, fit_all
+from energan.data.formats.folders import shown
+from energan.data.image_set import ImageSet
+from energan.utils.errors import UserError
+
+SHAPE, RECORD = (3, 32, 32), 1 + 3 * 32 * 32  # bytes
+
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+STEMS = {"train": tuple(f"data_batch_{i}" for i in range(1, 6)), "test": ("test_batch",)}
+
+FOLDERS = ("", "cifar-10-batches-bin", "cifar-10-batches-py")
+
+LARGEST = 100 * 2**20  # bytes of a member: the published ones have a third
+
+ARCHIVES = (".tar.gz", ".tgz", ".tar")
+
+Batch = tuple[UInt8[Array, "n 3 32 32"], Int64[Array, " n"]]
+
+
+def is_cifar(path: Path) -> bool:
+    """Whether a folder holds a file of CIFAR-10's, or a file is a tar archive."""
+    if path.is_file():
+        return path.name.lower().endswith(ARCHIVES)
+    return _root(path) is not None
+
+
+def load_cifar(path: Path, split: str, size: int | None, channels: int | None, progress: bool) -> ImageSet:
+    """The images and labels of a split, "train" (all five files) or "test"; read anew each time, in a second or two.
+
+    Raises UserError for another split, a file that is missing, cut off or of other records, and a pickle that holds
+    anything but arrays, numbers and text.
+    """
+    where = f"CIFAR-10 in {shown(path)}"
+    if split not in STEMS:
+        raise UserError(f"{where} has no split {split!r}, only train and test")
+    held = _archived(path, split, where) if path.is_file() else _foldered(path, split, where)
+    if missing := [stem for stem in STEMS[split] if stem not in {name.removesuffix(".bin") for name in held}]:
+        raise UserError(f"{where} has no {missing[0]} (nor {missing[0]}.bin)")
+    parts = [_binary(held[f"{stem}.bin"], f"{where}, {stem}.bin") if f"{stem}.bin" in held
+             else _pickled(held[stem], f"{where}, {stem}") for stem in STEMS[split]]  # fmt: skip
+    images, labels = (np.concatenate(column) for column in zip(*parts, strict=True))
+    content = fit_all(torch.from_numpy(images), size, channels, where, progress)
+    key = hashlib.sha256(images.data)
+    key.update(labels.data)
+    fitted = "" if content.shape[1:] == SHAPE else f", as {' x '.join(map(str, content.shape[1:]))}"
+    return ImageSet(
+        content, torch.from_numpy(labels), "cifar-10", CLASSES, f"{where}, {split}{fitted}", key.hexdigest(), ()
+    )
+
+
+def _root(folder: Path) -> Path | None:
+    names = {stem + ending for stems in STEMS.values() for stem in stems for ending in ("", ".bin")}
+    places = (folder / inside for inside in FOLDERS)
+    return next((place for place in places if any((place / name).is_file() for name in names)), None)
+
+
+def _foldered(folder: Path, split: str, where: str) -> Mapping[str, bytes]:
+    root = _root(folder)
+    paths = [root / (stem + ending) for stem in STEMS[split] for ending in (".bin", "")] if root else []
+    try:
+        return {path.name: path.read_bytes() for path in paths if path.is_file()}
+    except OSError as error:
+        raise UserError(f"{where} cannot be read: {reason(error)}") from error
+
+
+def _archived(path: Path, split: str, where: str) -> Mapping[str, bytes]:
+    """The files of a split out of a tar archive, which is never unpacked to disk."""
+    wanted = {stem + ending for stem in STEMS[split] for ending in (".bin", "")}
+    held: dict[str, bytes] = {}
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                name = member.name.rpartition("/")[2]
+                if name in wanted and member.size <= LARGEST and (file := archive.extractfile(member)):
+                    held[name] = file.read()
+                    if len(held[name]) != member.size:
+                        raise EOFError(f"{name} is cut off")
+    except (tarfile.TarError, OSError, EOFError, zlib.error, ValueError) as error:
+        raise UserError(f"{where} cannot be read: {reason(error)}") from error
+    return held
+
+
+def _binary(content: bytes, where: str) -> Batch:
+    if not content or len(content) % RECORD:
+        raise UserError(
+            f"{where} has {len(content)} bytes, which are no records of {RECORD}: it is cut off, or no CIFAR-10"
+        )
+    records = np.frombuffer(content, np.uint8).reshape(-1, RECORD)
+    return _checked(records[:, 1:], records[:, 0], where)
+
+
+def _pickled(content: bytes, where: str) -> Batch:
+    try:
+        found: Any = ArraysOnly(BytesIO(content), encoding="latin1").load()
+        return _checked(np.asarray(found["data"]), np.asarray(found["labels"]), where)
+    except UserError as error:
+        raise UserError(f"{where} is not what it seems: {error}") from error
+    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError,
+            MemoryError, RuntimeError) as error:  # fmt: skip
+        raise UserError(f"{where} cannot be read: {reason(error)}") from error
+
+
+def _checked(images: Array[Any, Any], labels: Array[Any, Any], where: str) -> Batch:
+    right = images.dtype == np.uint8 and images.ndim == 2 and images.shape[1] == RECORD - 1 and len(images)
+    if not right or labels.shape != (len(images),) or labels.dtype.kind not in "ui":
+        raise UserError(f"{where} holds no images of 3 x 32 x 32 bytes with a label each")
+    if labels.min() < 0 or labels.max() >= len(CLASSES):
+        raise UserError(f"{where} has a label {labels.max()}, where 0..9 are CIFAR-10's: it is of another set")
+    return images.reshape(-1, *SHAPE), labels.astype(np.int64)

@@ -1,0 +1,68 @@
+"""Hugging Face datasets by name (extra `hub`)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from itertools import chain
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from energan.data.decoding.cache import Files, Item, changed, stamp
+from energan.data.decoding.decode import reason
+from energan.data.download import hub_reachable
+from energan.data.formats.folders import shown
+from energan.data.formats.parquet import LABELS, classes_of, content_of
+from energan.utils.errors import UserError
+
+
+def hub_files(source: str, split: str) -> Files:
+    """ "owner/name" on the Hugging Face hub. Raises UserError if it or the extra `hub` is not there."""
+    if find_spec("datasets") is None:
+        raise UserError(f"hf:{source} needs the package datasets: pip install 'energan[hub]'")
+    datasets = import_module("datasets")
+    offline = not hub_reachable()
+    try:
+        with _offline(datasets) if offline else nullcontext():
+            table = datasets.load_dataset(source, split=split)
+    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+        raise UserError(f"hf:{source} ({split}) could not be had: {reason(error)}") from error
+    return dataset_files(table, source, f"hf:{source}, {split}")
+
+
+@contextmanager
+def _offline(datasets: ModuleType) -> Iterator[None]:
+    """Only what the hub's cache holds: without this its client retries for half a minute before it looks there."""
+    switches = (datasets.config, import_module("huggingface_hub").constants)
+    before = [switch.HF_HUB_OFFLINE for switch in switches]
+    try:
+        for switch in switches:
+            switch.HF_HUB_OFFLINE = True
+        yield
+    finally:
+        for switch, value in zip(switches, before, strict=True):
+            switch.HF_HUB_OFFLINE = value
+
+
+def dataset_files(table: Any, name: str, where: str) -> Files:
+    """The images in a `datasets.Dataset`."""
+    datasets = import_module("datasets")
+    pictures = [key for key, kind in table.features.items() if isinstance(kind, datasets.Image)]
+    if not pictures:
+        raise UserError(f"{where} has no column of images, only {', '.join(table.features)}")
+    column = "image" if "image" in pictures else pictures[0]
+    label = next((key for key in LABELS if key in table.features), None)
+    kind = table.features[label] if label else None
+    names = tuple(kind.names) if isinstance(kind, datasets.ClassLabel) else ()
+    labels, classes = classes_of(list(table[label]) if label else [], names)
+    undecoded = table.cast_column(column, datasets.Image(decode=False))
+
+    def items() -> Iterator[Item]:
+        for row, value in enumerate(undecoded[column]):
+            yield Item(f"row {row}", partial(content_of, value, Path()), labels[row] if labels else None)
+
+    origin = [Path(file["filename"]) for file in table.cache_files]
+    marks = stamp(where, len(table), *chain.from_iterable((path, *changed(path)) for path in origin))
+    return Files(shown(name.rsplit("/", 1)[-1]), where, marks, classes, len(table), items, ())

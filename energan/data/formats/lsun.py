@@ -1,0 +1,91 @@
+"""LSUN as it is published: a folder <scene>_train_lmdb or <scene>_val_lmdb with an LMDB of WebP (once JPEG) files.
+
+Yu et al. 2015, arXiv:1506.03365.  Needs the package lmdb (extra `lmdb`).
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from energan.data.decoding.cache import Files, Item, changed, stamp
+from energan.data.decoding.decode import reason
+from energan.data.formats.folders import shown
+from energan.utils.errors import UserError
+
+DATA = "data.mdb"
+
+ENDINGS = {"train": "_train_lmdb", "test": "_val_lmdb"}  # LSUN's own test images have no scene
+
+
+def lsun_files(folder: Path, split: str) -> Files:
+    """The images in an LMDB, in the order of their keys: those of one scene, so without labels.
+
+    `folder` is that of either split; the other stands beside it. Raises UserError if that is not there, if the file is
+    none of LMDB's or shorter than it says, and without the package lmdb.
+    """
+    folder = _of_split(folder.resolve(), split)
+    where = f"the LMDB {shown(folder)}"
+    if find_spec("lmdb") is None:
+        raise UserError(f"{where} needs the package lmdb: pip install 'energan[lmdb]'")
+    lmdb = import_module("lmdb")
+    try:
+        database = _open(folder)
+        size, entries = database.stat()["psize"], database.stat()["entries"]
+        needed, held = (database.info()["last_pgno"] + 1) * size, (folder / DATA).stat().st_size
+    except (lmdb.Error, OSError) as error:
+        raise UserError(f"{where} cannot be read: {str(error).rpartition(': ')[2]}") from error
+    if held < needed:  # reading beyond the end would end the process
+        raise UserError(f"{where} is cut off: it has {held} bytes of {needed}; copy it again")
+    if not entries:
+        raise UserError(f"{where} holds no images")
+
+    def items() -> Iterator[Item]:
+        try:
+            with database.begin() as reading:
+                for key in reading.cursor().iternext(values=False):
+                    yield Item(shown(key.decode("latin1")), partial(_value, database, key), None)
+        except lmdb.Error as error:
+            raise UserError(f"{where} is damaged: {reason(error)}") from error
+
+    scene = folder.name
+    for ending in ENDINGS.values():
+        scene = scene.removesuffix(ending)
+    return Files(shown(scene), where, stamp(folder, *changed(folder / DATA)), (), entries, items, ())
+
+
+_databases: dict[Path, tuple[tuple[int, int], Any]] = {}  # LMDB opens a file once in a process
+
+
+def _open(folder: Path) -> Any:
+    marks = changed(folder / DATA)
+    before, database = _databases.get(folder, ((0, 0), None))
+    if before != marks:
+        if database is not None:
+            database.close()
+        database = import_module("lmdb").open(str(folder), readonly=True, lock=False, readahead=False)
+        _databases[folder] = marks, database
+    return database
+
+
+def _of_split(folder: Path, split: str) -> Path:
+    ours = next((name for name, ending in ENDINGS.items() if folder.name.endswith(ending)), "train")
+    wanted = "test" if split in ("val", "valid", "validation") else split
+    if ours == wanted:
+        return folder
+    beside = folder.with_name(folder.name.removesuffix(ENDINGS[ours]) + ENDINGS.get(wanted, f"_{split}_lmdb"))
+    if not (beside / DATA).is_file():
+        raise UserError(f"the LMDB {shown(folder)} has no split {split!r}: there is no {shown(beside.name)} beside it")
+    return beside
+
+
+def _value(database: Any, key: bytes) -> bytes:
+    """An image file. ValueError if the database is damaged there."""
+    lmdb = import_module("lmdb")
+    try:
+        with database.begin() as reading:
+            return reading.get(key)
+    except lmdb.Error as error:
+        raise ValueError(str(error)) from error

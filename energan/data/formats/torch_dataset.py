@@ -1,0 +1,86 @@
+"""Any torch.utils.data.Dataset as Images."""
+
+import hashlib
+from collections.abc import Iterator, Sized
+from typing import Any
+
+import numpy as np
+import torch
+from numpy import ndarray as Array
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset, IterableDataset
+
+from energan.data.decoding.decode import fit, is_grey
+from energan.data.formats.arrays import fit_all, label_numbers, to_nchw
+from energan.data.image_set import ImageSet
+from energan.utils.errors import UserError
+from energan.utils.progress import counted
+
+IMAGE_KEYS, LABEL_KEYS = ("image", "x", "img", "pixel_values"), ("label", "y", "labels")
+
+
+def from_dataset(
+    dataset: Dataset[Any],
+    *,
+    name: str = "dataset",
+    size: int | None = None,
+    channels: int | None = None,
+    progress: bool = True,
+) -> ImageSet:
+    """The images of a dataset, each item read once.
+
+    An item is an image, a pair (image, label), or a dict with `image` (or x, img, pixel_values) and perhaps
+    `label` (or y, labels). An image is a PIL image, or a tensor or array of (h, w), (c, h, w) or (h, w, c)
+    with bytes or floats in [0, 1] or [-1, 1]. All have one size, unless they are PIL images and `size` is
+    given.
+
+    `sha256` is of the images' bytes. Raises UserError for items that are no images.
+    """
+    images, labels = [], []
+    total = len(dataset) if isinstance(dataset, Sized) else 0
+    for item in counted(_items(dataset), total, f"reading {name}", show=progress):
+        image, label = _parts(item, name)
+        images.append(_pixels(image, size, channels, name))
+        labels.append(label.item() if isinstance(label, Tensor | np.generic) else label)
+    if not images:
+        raise UserError(f"{name} holds no images")
+    if len({image.shape for image in images}) > 1:
+        found = " and ".join(map(str, sorted({image.shape for image in images})[:2]))
+        raise UserError(f"the images of {name} have different shapes ({found}): make them one size first")
+    content, words = to_nchw(np.stack(images), name)
+    content = fit_all(content, size, channels, name, progress)
+    numbers, classes = label_numbers(None if None in labels else np.array(labels), len(images), name)
+    key = hashlib.sha256(content.numpy().data).hexdigest()
+    return ImageSet(content, numbers, name, classes, f"{name}, {words}", key, ())
+
+
+def _items(dataset: Dataset[Any]) -> Iterator[Any]:
+    if isinstance(dataset, IterableDataset):
+        yield from dataset
+    elif isinstance(dataset, Sized):
+        yield from (dataset[index] for index in range(len(dataset)))
+    else:
+        raise UserError(f"a dataset of type {type(dataset).__name__} has no length and cannot be read to its end")
+
+
+def _parts(item: Any, name: str) -> tuple[Any, Any]:
+    if isinstance(item, dict):
+        key = next((key for key in IMAGE_KEYS if key in item), None)
+        if key is None:
+            raise UserError(f"{name} gives dicts without an image: one of {', '.join(IMAGE_KEYS)} is expected")
+        return item[key], next((item[key] for key in LABEL_KEYS if key in item), None)
+    if isinstance(item, tuple | list):
+        return item[0], item[1] if len(item) > 1 else None
+    return item, None
+
+
+def _pixels(image: Any, size: int | None, channels: int | None, name: str) -> Array[Any, Any]:
+    if isinstance(image, Image.Image):
+        return fit(image, size, channels or (1 if is_grey(image) else 3))
+    if isinstance(image, Tensor):
+        image = image.detach().cpu()
+        return (image.float() if image.dtype == torch.bfloat16 else image).numpy()
+    if isinstance(image, np.ndarray):
+        return image
+    raise UserError(f"{name} gives {type(image).__name__}, where a PIL image, tensor or array is expected")

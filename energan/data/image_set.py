@@ -1,0 +1,53 @@
+"""A set of images as the rest of Energan sees it, and the way between bytes and the networks' [-1, 1]."""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Int64, UInt8
+from torch import Tensor
+from torch.nn import functional as F
+
+from energan.utils.errors import UserError
+
+
+class ImageSet(NamedTuple):
+    """Images of one size as bytes, with what is known about them."""
+
+    images: UInt8[Tensor, "n c h w"]  # 0..255, c is 1 (grey) or 3 (RGB); memory-mapped where it comes from a cache
+    labels: Int64[Tensor, " n"] | None  # 0..len(classes)-1, or -1 for an image without one
+    name: str  # "mnist", or the name of the folder or file
+    classes: tuple[str, ...]  # () when there are no labels
+    source: str  # where it came from, in words
+    sha256: str  # of the set's bytes as published (named sets), of the cache key (files), of the bytes (datasets)
+    skipped: tuple[str, ...]  # "file: reason" of each file that could not be read
+    files: tuple[str, ...] = ()  # the file that each image came from, where images come from files
+
+
+def pad(data: ImageSet, size: int) -> ImageSet:
+    """Surround each image with zeros (black; -1 after scaling) to `size` x `size`.
+
+    The EBGAN paper's MNIST is 28 x 28 in 32 x 32 (arXiv:1609.03126, appendix D). Where the margin is odd,
+    the extra row or column comes last.
+
+    Raises UserError if an image is larger than `size`.
+    """
+    h, w = data.images.shape[2:]
+    if size < max(h, w):
+        raise UserError(f"{data.name} has images of {h} x {w}, which do not fit in {size} x {size}: pad to more")
+    if h == w == size:
+        return data
+    top, left = (size - h) // 2, (size - w) // 2
+    padded = F.pad(data.images, (left, size - w - left, top, size - h - top))
+    return data._replace(images=padded, source=f"{data.source}, zero-padded to {size} x {size}")
+
+
+def fixed_subset(total: int, n: int) -> Int64[Tensor, " k"]:
+    """n of `total` rows (all, where there are no more), drawn at random but always the same ones, in their order.
+
+    The first n would not do: files come sorted by class.
+    """
+    drawn = torch.randperm(total, generator=torch.Generator().manual_seed(0))[:n]
+    return drawn.sort().values
+
+
+NONE = -1  # the label of an image without one

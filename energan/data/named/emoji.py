@@ -1,0 +1,131 @@
+"""Emoji in three styles: the same things drawn by Google (Noto), by Twitter (Twemoji) and by Microsoft (Fluent 3D).
+
+One image of each emoji of Unicode 16, without skin tones (which are near copies), on white; the label is Unicode's
+category. All styles are split alike: a fifth of the families is for testing, so that a test image's cousins (a woman, a
+man and a person running) are not among the training images.
+"""
+
+import hashlib
+import json
+import os
+import tarfile
+from collections.abc import Iterable
+from io import BytesIO
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from energan.data.decoding.decode import UNREADABLE, decode
+from energan.data.download import fetch_npm
+from energan.data.named.readers import Published, Reader
+from energan.utils.errors import UserError
+
+CATEGORIES = (
+    "Smileys & Emotion", "People & Body", "Animals & Nature", "Food & Drink", "Travel & Places", "Activities",
+    "Objects", "Symbols", "Flags",
+)  # fmt: skip
+
+FLAGS = range(0x1F1E6, 0x1F200)  # regional indicators: a flag is two of them, and each is a family of its own
+
+HELD_OUT = 5  # one family of so many is for testing
+
+
+class Archive(NamedTuple):
+    """A package of the npm registry, and where its images are."""
+
+    package: str
+    version: str
+    sha256: str
+    folder: str  # of the images, inside the archive
+    suffix: str
+    size: int  # pixels a side
+
+    @property
+    def file(self) -> str:
+        """The name that npm gives the archive."""
+        return f"{self.package.lstrip('@').replace('/', '-')}-{self.version}.tgz"
+
+
+NOTO = Archive(
+    "emoji-datasource-google", "16.0.0", "fb5fd131b362aab7a55542d2a147a79708cce0a8b1c1bbacd470172708b5c438",
+    "package/img/google/64", ".png", 64,
+)  # fmt: skip
+
+TWEMOJI = Archive(
+    "emoji-datasource-twitter", "16.0.0", "f64a530c63bca463bd8317fdc4615ce63a53a0c65018e4ce2d848aaba7a28877",
+    "package/img/twitter/64", ".png", 64,
+)  # fmt: skip
+
+FLUENT = Archive(
+    "@lobehub/fluent-emoji-3d", "1.1.0", "c1bb7eee7de090205a232518a9ab4adb3df458bfbe8a1f78232991194c8b2e58",
+    "package/assets", ".webp", 256,
+)  # fmt: skip
+
+
+def local_emoji(style: Archive) -> Reader:
+    """The archives as `npm pack` leaves them, in the folder that ENERGAN_DATA names."""
+
+    def read(split: str) -> Published:
+        root = os.environ.get("ENERGAN_DATA")
+        if not root:
+            raise UserError("ENERGAN_DATA names no folder")
+        found = {archive: Path(root, archive.file) for archive in (NOTO, style)}
+        for path in found.values():
+            if not path.is_file():
+                raise UserError(f"{root} holds no {path.name}")
+        return read_emoji(found[NOTO].read_bytes(), found[style].read_bytes(), style, split)
+
+    return read
+
+
+def npm_emoji(style: Archive) -> Reader:
+    """The archives of the npm registry: Noto's has Unicode's table for all styles."""
+
+    def read(split: str) -> Published:
+        table, images = (fetch_npm(a.package, a.version, a.sha256) for a in (NOTO, style))
+        return read_emoji(table, images, style, split)
+
+    return read
+
+
+def read_emoji(table: bytes, images: bytes, style: Archive, split: str) -> Published:
+    """(images (n, 3, h, w), labels (n,)) of one split, in Unicode's order.  UserError if an archive is damaged."""
+    try:
+        rows = json.loads(_members(table, ["package/emoji.json"])["package/emoji.json"])
+        rows = [row for row in rows if row["category"] in CATEGORIES and held_out(row["unified"]) == (split == "test")]
+        rows.sort(key=lambda row: int(row["sort_order"]))
+        names = [[f"{style.folder}/{name}{style.suffix}" for name in _names(row)] for row in rows]
+        content = _members(images, chain.from_iterable(names))
+        held = [(row, found[0]) for row, known in zip(rows, names, strict=True) if (found := _there(known, content))]
+        pixels = np.stack([decode(data, style.size, 3) for _, data in held])
+    except (*UNREADABLE, tarfile.TarError) as error:
+        raise UserError(f"{style.file} cannot be read ({error})") from error
+    return pixels, np.array([CATEGORIES.index(row["category"]) for row, _ in held])
+
+
+def held_out(unified: str) -> bool:
+    """Whether an emoji's family, that of its first code point ("1F3C3-200D-2640-FE0F": runners), is for testing."""
+    first = unified.partition("-")[0]
+    family = unified if int(first, 16) in FLAGS else first
+    return hashlib.sha256(family.encode()).digest()[0] % HELD_OUT == 0
+
+
+def _names(row: dict[str, Any]) -> list[str]:
+    """The files that an emoji may have: its code points, in full or as they may be abbreviated."""
+    return [name.lower() for name in (row["unified"], row["non_qualified"]) if name]
+
+
+def _there(names: Iterable[str], content: dict[str, bytes]) -> list[bytes]:
+    return [content[name] for name in names if name in content]
+
+
+def _members(archive: bytes, wanted: Iterable[str]) -> dict[str, bytes]:
+    """Files out of a .tgz, in one pass; nothing is unpacked to disk."""
+    names, found = set(wanted), {}
+    with tarfile.open(fileobj=BytesIO(archive)) as tar:
+        for member in tar:
+            if member.name in names and (file := tar.extractfile(member)):
+                found[member.name] = file.read()
+    return found

@@ -1,0 +1,15 @@
+"""The engine plays a game two ways, from the same definition.
+
+`Trainer`   a single model, as fast as a hand-written PyTorch loop: players are the modules themselves, gradients come
+            from backward(), optimizers are fused and in place.
+`Ensemble`  models that differ in weights, seeds and hyperparameters (margin, learning rate, ...) as one batched
+            program: torch.func under vmap. Model i does what it would have done alone.
+
+Both keep a state that is a plain tree of tensors; saving it is resuming it.
+"""
+
+from energan.engine.ensemble import Ensemble
+from energan.engine.state import State, leaves, tree
+from energan.engine.trainer import Trainer
+
+__all__ = ["Ensemble", "State", "Trainer", "leaves", "tree"]

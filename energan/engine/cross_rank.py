@@ -1,0 +1,77 @@
+"""Statistics of the batch over all ranks, where they are asked for: One(..., synchronise=True).
+
+The objective of each rank may then depend on every rank's rows. What all of them descend is the mean of their
+objectives, so the slope of a sum over ranks is the sum of the slopes that the ranks have by it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from energan.engine.distributed import ALONE, Ranks
+from energan.engine.precision import wide
+
+_open: list[Ranks] = []  # the last is in force
+
+
+@contextmanager
+def synchronised(ranks: Ranks) -> Iterator[None]:
+    """Inside the block, what layers and terms learn of the batch is learned over all ranks."""
+    if ranks.count == 1:
+        yield
+        return
+    _open.append(ranks)
+    try:
+        yield
+    finally:
+        _open.pop()
+
+
+def among() -> Ranks:
+    """Those whose batch it is that layers and terms see."""
+    return _open[-1] if _open else ALONE
+
+
+def gathered(x: Float[Tensor, " n *d"]) -> Float[Tensor, " all *d"]:
+    """All ranks' rows, in the order of ranks, differentiable any number of times; outside of `synchronised`, x."""
+    ranks = among()
+    if ranks.count == 1:
+        return x
+    spread = [torch.zeros_like(x)] * ranks.count
+    spread[ranks.rank] = x
+    return _Sum.apply(torch.cat(spread), ranks)
+
+
+def batch_norm(x: Float[Tensor, "n c ..."], weight: Tensor | None, bias: Tensor | None) -> Float[Tensor, "n c ..."]:
+    """torch's batch_norm in training, by the moments of all ranks' rows (as many on each).
+
+    Moments of equal parts: mean = E m_r, var = E v_r + E (m_r - mean)^2, which loses nothing to rounding.
+    """
+    var, mean = torch.var_mean(wide(x), [0, *range(2, x.ndim)], correction=0)
+    means, variances = gathered(torch.stack([mean, var])[None]).unbind(1)  # (ranks, c) each
+    mean = means.mean(0)
+    scale = (variances.mean(0) + (means - mean).square().mean(0) + 1e-5).rsqrt()
+    scale = scale if weight is None else scale * weight
+    shift = -mean * scale if bias is None else bias - mean * scale
+    shape = (1, -1, *(1,) * (x.ndim - 2))
+    return torch.addcmul(shift.view(shape), wide(x), scale.view(shape)).to(x.dtype)
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over ranks."""
+
+    @staticmethod
+    def forward(x: Tensor, ranks: Ranks) -> Tensor:
+        return ranks.sum_(x.contiguous().clone())
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Ranks], output: Tensor) -> None:
+        ctx.ranks = inputs[1]
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None]:
+        return _Sum.apply(slopes[0], ctx.ranks), None

@@ -1,0 +1,211 @@
+"""Many models as one program."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+from torch.func import grad_and_value, vmap
+
+from energan.engine.game import Batch, Game, Learner, Logs, Move, Objective, Player, Players, Source
+from energan.engine.optimizers import Moments, Optimizer, Tree
+from energan.engine.rng import stream
+from energan.engine.state import DTYPES, State, check, copy_into, draw, parameters
+from energan.utils.errors import UserError
+
+
+@final
+class Ensemble:
+    """N models of one game as one program. `games` share their structure and differ in weights and numbers.
+
+    seeds (N) drive each model's noise, sources (N) give its data. `compile` compiles the whole turn, optimizers too.
+    precision is "fp32" or "fp64": under vmap, torch's batch norm has no backward pass in mixed precision.
+    """
+
+    def __init__(
+        self,
+        games: Sequence[Game],
+        sources: Sequence[Source],
+        *,
+        seeds: Sequence[int],
+        precision: str = "fp32",
+        device: str = "cpu",
+        compile: bool = False,
+    ) -> None:
+        for game in games:
+            check(game)
+            _same_structure(games[0], game)
+        if not len(games) == len(sources) == len(seeds):
+            raise UserError(f"{len(games)} games need as many sources and seeds, got {len(sources)} and {len(seeds)}")
+        if precision not in ("fp32", "fp64"):
+            raise UserError(f"models trained as one run in fp32 or fp64, not in {precision}")
+        self.game, self._sources = games[0], sources
+        self._device, self._dtype = torch.device(device), DTYPES[precision]
+        self._nets = {
+            name: player.net.to(self._device, self._dtype).train(player.optimizer is not None)
+            for name, player in games[0].players.items()
+        }
+        self._optimizers = {name: p.optimizer for name, p in games[0].players.items() if p.optimizer}
+        self._projections = {name: p.projection for name, p in games[0].players.items()}
+        self._weights = {name: self._stack([parameters(g.players[name].net) for g in games]) for name in self._nets}
+        self._rates = {name: self._settings([g.players[name].optimizer for g in games]) for name in self._optimizers}
+        self._numbers = self._stack([_tensors(g.numbers) for g in games])
+        self._moments: dict[str, Moments] = {
+            name: vmap(optimizer.init)(self._weights[name]) for name, optimizer in self._optimizers.items()
+        }
+        self._schedules = {
+            name: [o.schedule for g in games if (o := g.players[name].optimizer)] for name in self._optimizers
+        }
+        self._generators = [torch.Generator(self._device).manual_seed(seed) for seed in seeds]
+        self.t = self._draws = 0
+        turns = {turn: self._batched(turn, moves) for turn, moves in self.game.turns.items()}
+        self._turns = {k: torch.compile(f, fullgraph=True, dynamic=False) if compile else f for k, f in turns.items()}
+
+    def _stack(self, trees: Sequence[Mapping[str, Tensor]]) -> Tree:
+        return {k: torch.stack([tree[k].detach() for tree in trees]).to(self._device, self._dtype) for k in trees[0]}
+
+    def _settings(self, optimizers: Sequence[Optimizer | None]) -> Tree:
+        return self._stack([_tensors(o._asdict()) for o in optimizers if o])
+
+    def __len__(self) -> int:
+        return len(self._generators)
+
+    def step(self) -> Logs:
+        """Plays step t's turns in all models; gives their logs, (N,) each, keyed "turn/name"."""
+        logs: Logs = {}
+        for turn in self.game.order(self.t):
+            trees = [
+                draw(self.game, source(self._draws), generator, self._dtype)
+                for source, generator in zip(self._sources, self._generators, strict=True)
+            ]
+            self._draws += 1
+            batch = {k: torch.stack([tree[k] for tree in trees]).to(self._device) for k in trees[0]}
+            rates = {
+                name: torch.tensor([f(self.t) if f else 1.0 for f in schedules], dtype=self._dtype, device=self._device)
+                for name, schedules in self._schedules.items()
+            }
+            t = torch.tensor(self.t)
+            with torch.no_grad():  # functional gradients are taken inside; nothing outside needs a graph
+                self._weights, self._moments, new = self._turns[turn](self._weights, self._moments, batch, t, rates)
+            logs |= new
+        self.t += 1
+        return logs
+
+    def _batched(self, called: str, moves: tuple[Move, ...]) -> Any:
+        """(weights, moments, batch, t, rates) of N models -> (weights, moments, logs) after one turn."""
+
+        def turn(
+            weights: dict[str, Tree], moments: dict[str, Moments], numbers: Tree, settings: dict[str, Tree],
+            values: Tree, t: Tensor, rates: Tree,
+        ) -> tuple[dict[str, Tree], dict[str, Moments], Logs]:  # fmt: skip
+            b = Batch({**values, **numbers, "t": t})
+            learners = {
+                name: Learner(o._replace(**settings[name]), moments[name], rates[name], self._projections[name])
+                for name, o in self._optimizers.items()
+            }
+            grads: dict[str, Tree] = {}
+            logs: Logs = {}
+            for move in moves:
+                movers = {name: weights[name] for name in move.min + move.max}
+                value = partial(_value, self._nets, move.objective, weights, learners, b)
+                slopes, (_, new) = grad_and_value(value, has_aux=True)(movers)
+                logs |= move.named(new, called, len(moves))
+                for name, slope in slopes.items():
+                    sign = -1 if name in move.max else 1
+                    before = grads.get(name, dict.fromkeys(slope, 0))
+                    grads[name] = {k: before[k] + sign * g for k, g in slope.items()}
+            after, remembered = dict(weights), dict(moments)
+            for name, grad in grads.items():
+                after[name], learner = learners[name].step(weights[name], grad)
+                remembered[name] = learner.moments
+            return after, remembered, logs
+
+        batched = vmap(turn, in_dims=(0, 0, 0, 0, 0, None, 0), randomness="error")
+        return lambda weights, moments, values, t, rates: batched(
+            weights, moments, self._numbers, self._rates, values, t, rates
+        )
+
+    def players(self, i: int) -> Players:
+        """The players of model i, bound to its weights."""
+        return Players(self._nets, {name: {k: w[i] for k, w in tree.items()} for name, tree in self._weights.items()})
+
+    def state(self) -> State:
+        """Everything that the next step depends on; weights and moments have a leading axis of N models."""
+        return {
+            "weights": self._weights,
+            "moments": self._moments,
+            "numbers": self._numbers,
+            "generators": torch.stack([g.get_state() for g in self._generators]),
+            "t": torch.tensor(self.t),
+            "draws": torch.tensor(self._draws),
+        }
+
+    def load(self, state: State) -> None:
+        """Continues from `state`. KeyError or RuntimeError if it is of another game."""
+        for mine, other in ((self._weights, "weights"), (self._moments, "moments"), (self._numbers, "numbers")):
+            copy_into(mine, state[other])
+        for generator, remembered in zip(self._generators, state["generators"], strict=True):
+            generator.set_state(remembered.clone())  # torch misreads a view, and crashes
+        self.t, self._draws = int(state["t"]), int(state["draws"])
+
+
+def _value(
+    nets: Mapping[str, nn.Module], objective: Objective, weights: dict[str, Tree], learners: Mapping[str, Learner],
+    b: Batch, movers: dict[str, Tree],
+) -> tuple[Tensor, Logs]:  # fmt: skip
+    """A move's objective as a function of its movers' weights."""
+    with stream(b.key):
+        return objective(Players(nets, {**weights, **movers}, learners), b)
+
+
+def _tensors(numbers: Mapping[str, Any]) -> Tree:
+    return {k: torch.tensor(v, dtype=torch.float64) for k, v in numbers.items() if isinstance(v, float | int)}
+
+
+def _same_structure(a: Game, b: Game) -> None:
+    """UserError unless the two games differ in nothing but weights and numbers."""
+    for name, player in a.players.items():
+        other = b.players.get(name, Player(nn.Identity()))
+        if _architecture(player.net) != _architecture(other.net):
+            raise UserError(f"models trained as one must share their architecture; player {name!r} differs")
+        if not _equal(_held(player.net), _held(other.net)):
+            raise UserError(f"models trained as one must share what does not learn; player {name!r} differs")
+        if type(player.optimizer) is not type(other.optimizer):
+            raise UserError(f"models trained as one must share their optimizers' kind; player {name!r} differs")
+        if player.projection != other.projection:
+            raise UserError(f"models trained as one must share their projections; player {name!r} differs")
+    noise = [{name: draw(torch.Generator().manual_seed(0), 2) for name, draw in game.noise.items()} for game in (a, b)]
+    if not _equal(*noise):
+        raise UserError("models trained as one must share their noise; only its seed may differ")
+    for turn, moves in a.turns.items():
+        pairs = zip(moves, b.turns.get(turn, ()), strict=False)
+        if len(moves) != len(b.turns.get(turn, ())) or not all(_same_move(*pair) for pair in pairs):
+            raise UserError(f"models trained as one must share their objectives; turn {turn!r} differs")
+
+
+def _held(net: nn.Module) -> Tree:
+    """What of a net does not learn: frozen parameters, buffers."""
+    return {k: v for k, v in net.state_dict().items() if k not in parameters(net)}
+
+
+def _equal(a: Tree, b: Tree) -> bool:
+    return a.keys() == b.keys() and all(a[k].shape == b[k].shape and torch.equal(a[k], b[k]) for k in a)
+
+
+def _architecture(net: nn.Module) -> list[Any]:
+    """What two nets must have in common for one to compute with the other's weights: layers, settings and shapes."""
+
+    def settings(layer: nn.Module) -> dict[str, Any]:
+        public = {k: v for k, v in vars(layer).items() if not k.startswith("_") and k != "training"}
+        return {k: v for k, v in public.items() if isinstance(v, bool | int | float | str | tuple)}
+
+    layers = [(name, type(layer), settings(layer)) for name, layer in net.named_modules()]
+    return [layers, {name: w.shape for name, w in net.named_parameters()}]
+
+
+def _same_move(a: Move, b: Move) -> bool:
+    def parts(f: Any) -> Any:
+        return (f.func, f.args, f.keywords) if isinstance(f, partial) else f
+
+    return (parts(a.objective), a.min, a.max) == (parts(b.objective), b.min, b.max)

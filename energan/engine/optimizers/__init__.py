@@ -1,0 +1,19 @@
+"""Optimizers: one definition, used in place by Trainer and as a pure function by Ensemble."""
+
+from energan.engine.optimizers.annealed_sgd import AnnealedSGD
+from energan.engine.optimizers.standard import SGD, Adam, Moments, Optimizer, RMSProp, Schedule, Tree, linear_decay
+from energan.engine.optimizers.wrappers import HistoricalAveraging, PauseOnZeroGradient
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "AnnealedSGD",
+    "HistoricalAveraging",
+    "Moments",
+    "Optimizer",
+    "PauseOnZeroGradient",
+    "RMSProp",
+    "Schedule",
+    "Tree",
+    "linear_decay",
+]

@@ -1,0 +1,129 @@
+"""Optimizers, each written twice: in place and fused for one model, and as a pure function for many at once.
+
+Both take and give the same state, a plain tree of tensors ("moments": name -> parameter name -> tensor), and a
+test holds them against each other and against torch.optim. A schedule is a function of the step that multiplies
+the learning rate. Settings that are floats may differ between models in `many`, where they become tensors.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+from torch.optim.adam import adam
+from torch.optim.rmsprop import rmsprop
+from torch.optim.sgd import sgd
+
+Tree = dict[str, Tensor]
+
+Moments = dict[str, Tree]
+
+Schedule = Callable[[int], float]
+
+
+class Optimizer(Protocol):
+    """What the engine asks of an optimizer (a NamedTuple whose float fields are its numbers)."""
+
+    @property
+    def schedule(self) -> Schedule | None: ...
+    def init(self, weights: Mapping[str, Tensor]) -> Moments: ...
+    def step_(self, weights: Mapping[str, Tensor], grads: list[Tensor], moments: Moments, rate: float) -> None: ...
+    def step(self, weights: Tree, grads: Tree, moments: Moments, rate: Tensor | float) -> tuple[Tree, Moments]: ...
+    def _asdict(self) -> dict[str, Any]: ...
+    @property
+    def _replace(self) -> Callable[..., Any]: ...
+
+
+def _zeros(weights: Mapping[str, Tensor]) -> Tree:
+    return {k: torch.zeros_like(w) for k, w in weights.items()}
+
+
+def _counts(weights: Mapping[str, Tensor]) -> Tree:
+    # one count a parameter is what torch's fused kernels ask for; new_zeros: under vmap, one a model
+    return {k: w.new_zeros((), dtype=torch.float32) for k, w in weights.items()}
+
+
+def _lists(*trees: Mapping[str, Tensor]) -> list[list[Tensor]]:
+    return [list(tree.values()) for tree in trees]
+
+
+class Adam(NamedTuple):
+    """Kingma & Ba 2014, arXiv:1412.6980; `weight_decay` is L2, added to the gradient."""
+
+    lr: float = 1e-3
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+    schedule: Schedule | None = None
+
+    def init(self, weights: Mapping[str, Tensor]) -> Moments:
+        return {"m": _zeros(weights), "v": _zeros(weights), "count": _counts(weights)}
+
+    def step_(self, weights: Mapping[str, Tensor], grads: list[Tensor], moments: Moments, rate: float) -> None:
+        w, m, v, count = _lists(weights, moments["m"], moments["v"], moments["count"])
+        adam(
+            w, grads, m, v, [], count, foreach=False, fused=True, amsgrad=False, maximize=False, lr=self.lr * rate,
+            beta1=self.beta1, beta2=self.beta2, weight_decay=self.weight_decay, eps=self.eps,
+        )  # fmt: skip
+
+    def step(self, weights: Tree, grads: Tree, moments: Moments, rate: Tensor | float) -> tuple[Tree, Moments]:
+        g = {k: grads[k] + self.weight_decay * w for k, w in weights.items()}
+        m = {k: self.beta1 * moments["m"][k] + (1 - self.beta1) * g[k] for k in g}
+        v = {k: self.beta2 * moments["v"][k] + (1 - self.beta2) * g[k] ** 2 for k in g}
+        count = {k: c + 1 for k, c in moments["count"].items()}
+        new = {}
+        for k, w in weights.items():
+            n = count[k].to(w.dtype)
+            # the tiny constant: who differentiates through a step (unrolled GAN) meets v = 0, where sqrt has no slope
+            unbiased = (v[k] / (1 - self.beta2**n) + 1e-30).sqrt() + self.eps
+            new[k] = w - self.lr * rate * m[k] / (1 - self.beta1**n) / unbiased
+        return new, {"m": m, "v": v, "count": count}
+
+
+class SGD(NamedTuple):
+    """Stochastic gradient descent with (heavy-ball) momentum."""
+
+    lr: float = 1e-2
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    schedule: Schedule | None = None
+
+    def init(self, weights: Mapping[str, Tensor]) -> Moments:
+        return {"m": _zeros(weights)}
+
+    def step_(self, weights: Mapping[str, Tensor], grads: list[Tensor], moments: Moments, rate: float) -> None:
+        w, m = _lists(weights, moments["m"])
+        sgd(w, grads, list(m), foreach=False, fused=True, weight_decay=self.weight_decay, momentum=self.momentum,
+            lr=self.lr * rate, dampening=0.0, nesterov=False, maximize=False)  # fmt: skip
+
+    def step(self, weights: Tree, grads: Tree, moments: Moments, rate: Tensor | float) -> tuple[Tree, Moments]:
+        m = {k: self.momentum * moments["m"][k] + grads[k] + self.weight_decay * w for k, w in weights.items()}
+        return {k: w - self.lr * rate * m[k] for k, w in weights.items()}, {"m": m}
+
+
+class RMSProp(NamedTuple):
+    """Tieleman & Hinton 2012; `alpha` as in torch (the paper's 0.9 is an option, WGAN used torch's 0.99)."""
+
+    lr: float = 5e-5
+    alpha: float = 0.99
+    eps: float = 1e-8
+    schedule: Schedule | None = None
+
+    def init(self, weights: Mapping[str, Tensor]) -> Moments:
+        return {"v": _zeros(weights), "count": _counts(weights)}
+
+    def step_(self, weights: Mapping[str, Tensor], grads: list[Tensor], moments: Moments, rate: float) -> None:
+        w, v, count = _lists(weights, moments["v"], moments["count"])
+        rmsprop(w, grads, v, [], [], count, foreach=True, lr=self.lr * rate, alpha=self.alpha, eps=self.eps,
+                weight_decay=0.0, momentum=0.0, centered=False, maximize=False)  # fmt: skip
+
+    def step(self, weights: Tree, grads: Tree, moments: Moments, rate: Tensor | float) -> tuple[Tree, Moments]:
+        v = {k: self.alpha * moments["v"][k] + (1 - self.alpha) * grads[k] ** 2 for k in weights}
+        new = {k: w - self.lr * rate * grads[k] / ((v[k] + 1e-30).sqrt() + self.eps) for k, w in weights.items()}
+        return new, {"v": v, "count": {k: c + 1 for k, c in moments["count"].items()}}
+
+
+def linear_decay(start: int, stop: int) -> Schedule:
+    """1 until step `start`, then linearly to 0 at step `stop`."""
+    return lambda t: min(1.0, max(0.0, (stop - t) / (stop - start)))

@@ -1,0 +1,112 @@
+"""What both ways of playing share: a turn's draws, and trees of tensors."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from energan.engine.distributed import ALONE, Ranks, slices
+from energan.engine.game import Game
+from energan.engine.optimizers import Tree
+from energan.utils.errors import UserError
+
+DTYPES = {"fp64": torch.float64, "fp32": torch.float32, "bf16": torch.float32}  # of the weights
+
+State = dict[str, Any]  # nested dicts whose leaves are tensors
+
+
+def parameters(net: nn.Module) -> Tree:
+    """The parameters that may learn, by name; those that the user froze (requires_grad False) are left alone."""
+    return {k: w for k, w in net.named_parameters() if w.requires_grad}
+
+
+def draw(
+    game: Game, data: Mapping[str, Tensor], generator: torch.Generator, dtype: torch.dtype, ranks: Ranks = ALONE
+) -> Tree:
+    """One turn's data and noise, and the key of the layers' stream.
+
+    Of `data`, a rank's own rows; noise is drawn for all ranks' rows, so that their generators stay the same.
+    """
+    values = {k: v.to(dtype) if v.is_floating_point() else v for k, v in data.items()}
+    n = len(next(iter(values.values()))) * ranks.count
+    for name, noise in game.noise.items():
+        values[name] = ranks.rows(noise(generator, n)).to(dtype)
+    values["key"] = torch.randint(2**31, (), generator=generator, device=generator.device)
+    return values
+
+
+def gradient(w: Tensor) -> Tensor:
+    """Of a weight; 0 where no move depended on it."""
+    if w.grad is None:
+        w.grad = torch.zeros_like(w)
+    return w.grad
+
+
+def divided(values: Tree, parts: int) -> list[Tree]:
+    """A turn's draws in equal parts of their rows, in their order; the key is that of all. UserError if they cannot."""
+    if parts == 1:
+        return [values]
+    rows = {k: slices(v, parts) for k, v in values.items() if k != "key"}
+    return [{"key": values["key"], **{k: v[i] for k, v in rows.items()}} for i in range(parts)]
+
+
+def check(game: Game) -> None:
+    """UserError for a move of somebody who cannot learn, and for layers under which a step is no pure function."""
+    for name, player in game.players.items():
+        for path, layer in player.net.named_modules() if player.optimizer else ():
+            if isinstance(layer, nn.modules.batchnorm._NormBase) and layer.track_running_stats:
+                what = "whose running averages would mix real images with samples"
+            elif isinstance(layer, nn.modules.dropout._DropoutNd) and layer.p > 0:
+                what = "whose masks no seed of the run repeats"
+            else:
+                continue
+            kind = type(layer).__name__
+            ours = "Dropout" if kind.endswith(("Dropout", "Dropout1d", "Dropout2d", "Dropout3d")) else "BatchNorm"
+            raise UserError(
+                f"player {name!r} has a {kind} at {path!r}, {what}; use energan.networks.layers.batch_norm.{ours}"
+            )
+    for turn, moves in game.turns.items():
+        for name in (name for move in moves for name in move.min + move.max):
+            if name not in game.players or game.players[name].optimizer is None:
+                raise UserError(f"turn {turn!r} moves {name!r}, which is not a player with an optimizer")
+
+
+def copy(tree: Tree) -> Tree:
+    return {k: w.detach().clone() for k, w in tree.items()}
+
+
+def copy_into(mine: Any, other: Any) -> None:
+    """Copies one tree's leaves into another's. KeyError or RuntimeError unless both have the same leaves."""
+    there, given = ({k for k, v in tree.items() if isinstance(v, Tensor) or v} for tree in (mine, other))
+    if there != given:  # but for empty trees, of which a file keeps nothing
+        raise KeyError(", ".join(sorted(there ^ given)))
+    for key in there:
+        value = mine[key]
+        if isinstance(value, Tensor):
+            if value.shape != other[key].shape:
+                raise RuntimeError(f"{key} has shape {tuple(other[key].shape)} instead of {tuple(value.shape)}")
+            value.copy_(other[key])
+        else:
+            copy_into(value, other[key])
+
+
+def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+    """The leaves of a state as ("weights/G/0.weight", tensor) pairs, in the tree's order."""
+    for key, value in tree.items():
+        if isinstance(value, Tensor):
+            yield prefix + key, value
+        else:
+            yield from leaves(value, f"{prefix}{key}/")
+
+
+def tree(flat: Mapping[str, Tensor]) -> State:
+    """The state whose leaves these are: what `leaves` took apart."""
+    state: State = {"weights": {}, "moments": {}, "average": {}, "numbers": {}}  # may be empty, and then have no leaves
+    for key, tensor in flat.items():
+        *branches, leaf = key.split("/")
+        node = state
+        for branch in branches:
+            node = node.setdefault(branch, {})
+        node[leaf] = tensor
+    return state

@@ -1,0 +1,194 @@
+"""A single model, in place."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import final
+
+import torch
+from torch import nn
+
+from energan.engine.cross_rank import synchronised
+from energan.engine.distributed import ALONE, Ranks
+from energan.engine.game import Batch, Game, Learner, Logs, Move, Objective, Player, Players, Source
+from energan.engine.optimizers import Optimizer, Tree
+from energan.engine.precision import autocast
+from energan.engine.rng import stream
+from energan.engine.state import DTYPES, State, check, copy, copy_into, divided, draw, gradient, parameters
+from energan.utils.errors import UserError
+
+
+@final
+class Trainer:
+    """A single model, in place: the game's own modules are moved to the device and the precision, and trained.
+
+    precision "bf16" is autocast: weights, moments, energies and losses stay in float32.
+    average   {player: decay} keeps exponential moving averages of those players' weights.
+    compile   compiles the objectives with torch.compile, without graph breaks.
+    parts     plays each batch in so many equal parts, one after another, for less memory: a gradient is the parts'
+              mean. What a net or term learns of its batch (batch norm, pulling away) it learns of each part.
+    ranks     the processes that train this model together, each on its rows of the source's batches; all step alike,
+              and the logs are their mean.
+    synchronise  what a net or term learns of its batch it learns over all ranks' rows (energan.engine.cross_rank).
+
+    UserError for a batch that cannot be divided. Compiled objectives cannot be synchronised.
+    """
+
+    def __init__(
+        self,
+        game: Game,
+        source: Source,
+        *,
+        seed: int = 0,
+        precision: str = "fp32",
+        device: str = "cpu",
+        average: Mapping[str, float] | None = None,
+        compile: bool = False,
+        parts: int = 1,
+        ranks: Ranks = ALONE,
+        synchronise: bool = False,
+    ) -> None:
+        check(game)
+        if parts < 1:
+            raise UserError(f"a batch is played in 1 part or more, not in {parts}")
+        self._parts, self._ranks, self._synchronised = parts, ranks, ranks if synchronise else ALONE
+        self.game, self._source, self._precision = game, source, precision
+        self.device = torch.device(device)
+        self._dtype = DTYPES[precision]
+        self.nets = {name: self._place(player) for name, player in game.players.items()}
+        learners = {name: p.optimizer for name, p in game.players.items() if p.optimizer}
+        self._weights = {name: parameters(net) for name, net in self.nets.items()}
+        self._moments = {name: optimizer.init(self._weights[name]) for name, optimizer in learners.items()}
+        self._optimizers: dict[str, Optimizer] = learners
+        self._decay = dict(average or {})
+        self._average = {name: copy(self._weights[name]) for name in self._decay}
+        self._numbers = {k: torch.tensor(v, dtype=self._dtype, device=self.device) for k, v in game.numbers.items()}
+        self._generator = torch.Generator(self.device).manual_seed(seed)
+        self.t = self._draws = 0
+        self._objective = (
+            partial(torch.compile, fullgraph=True, dynamic=False) if compile else lambda objective: objective
+        )
+        self._compiled: dict[Objective, Objective] = {}
+
+    def _place(self, player: Player) -> nn.Module:
+        # channels-last is what convolutions are fastest in, on this side of 5-d tensors
+        net = player.net.to(self.device, self._dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return net.train(player.optimizer is not None)  # a frozen net neither drops nor normalises by the batch
+
+    def step(self) -> Logs:
+        """Plays step t's turns; gives their logs, () each and not synchronised, keyed "turn/name"."""
+        logs: Logs = {}
+        for turn in self.game.order(self.t):
+            logs |= self._turn(turn)
+        with torch.no_grad():  # else the averages would keep the graph of every step
+            for name, decay in self._decay.items():
+                average, weights = self._average[name].values(), self._weights[name].values()
+                torch._foreach_lerp_(list(average), list(weights), 1 - decay)
+        self.t += 1
+        return logs
+
+    def _turn(self, turn: str) -> Logs:
+        batches = self._draw()
+        logs: Logs = {}
+        players = self.players
+        for move in self.game.turns[turn]:
+            new = self._backward(move, players, batches)
+            logs |= move.named(new, turn, len(self.game.turns[turn]))
+        # every move of the turn has its gradient from the same point: now all players step
+        with torch.no_grad():
+            names = list(dict.fromkeys(name for move in self.game.turns[turn] for name in move.min + move.max))
+            if self._ranks.count > 1:
+                logs = self._exchange(names, logs)
+            for name in names:
+                self._update(name)
+        for weights in self._weights.values():
+            for w in weights.values():
+                w.requires_grad_(True)  # as the caller's modules came
+        return logs
+
+    def _draw(self) -> list[Batch]:
+        """The next turn's batch, in its parts; this rank's rows of it."""
+        rows = {k: self._ranks.rows(v) for k, v in self._source(self._draws).items()}
+        data = {k: v.to(self.device, non_blocking=True) for k, v in rows.items()}
+        self._draws += 1
+        values = draw(self.game, data, self._generator, self._dtype, self._ranks)
+        return [Batch({**part, **self._numbers, "t": torch.tensor(self.t)}) for part in divided(values, self._parts)]
+
+    def _exchange(self, names: list[str], logs: Logs) -> Logs:
+        """The players' gradients become their mean over ranks; gives that of the logs."""
+        grads = [gradient(w) for name in names for w in self._weights[name].values()]
+        means = {k: v.to(self._dtype) for k, v in logs.items()}
+        self._ranks.average_([*grads, *means.values()])
+        return means
+
+    @property
+    def players(self) -> Players:
+        """The players as they are now."""
+        return Players(self.nets, learners={name: self._learner(name) for name in self._optimizers})
+
+    def _learner(self, name: str) -> Learner:
+        optimizer = self._optimizers[name]
+        rate = optimizer.schedule(self.t) if optimizer.schedule else 1.0
+        return Learner(optimizer, self._moments[name], rate, self.game.players[name].projection)
+
+    def _backward(self, move: Move, players: Players, batches: list[Batch]) -> Logs:
+        for name, weights in self._weights.items():
+            for w in weights.values():
+                w.requires_grad_(name in move.min or name in move.max)  # the others' weights need no gradient
+        if move.objective not in self._compiled:
+            self._compiled[move.objective] = self._objective(move.objective)
+        # an ascending player's slope is subtracted from what the turn's earlier moves gave it: -(-g + slope)
+        self._negate(move.max)
+        parts = [self._part(self._compiled[move.objective], players, i, b) for i, b in enumerate(batches)]
+        self._negate(move.max)
+        if len(parts) == 1:
+            return parts[0]
+        return {k: torch.stack([logs[k] for logs in parts]).to(self._dtype).mean(0) for k in parts[0]}
+
+    def _part(self, objective: Objective, players: Players, i: int, b: Batch) -> Logs:
+        """The objective on part i of this rank's rows, and its share of the gradient."""
+        with synchronised(self._synchronised):
+            with stream(b.key, self._ranks.rank * self._parts + i), autocast(self._precision, self.device):
+                loss, logs = objective(players, b)
+            (loss if self._parts == 1 else loss / self._parts).backward()
+        # a log may be a weight itself (BEGAN's k), which is about to change in place
+        return {k: v.detach().clone() for k, v in logs.items()}
+
+    def _negate(self, names: tuple[str, ...]) -> None:
+        for name in names:
+            if grads := [w.grad for w in self._weights[name].values() if w.grad is not None]:
+                torch._foreach_neg_(grads)
+
+    def _update(self, name: str) -> None:
+        weights = self._weights[name]
+        optimizer, moments, rate, projection = self._learner(name)
+        optimizer.step_(weights, [gradient(w) for w in weights.values()], moments, float(rate))
+        if projection:
+            copy_into(weights, projection(weights))
+        for w in weights.values():
+            w.grad = None
+
+    def state(self) -> State:
+        """Everything that the next step depends on: a tree of the live tensors (save it before the next step)."""
+        return {
+            "weights": {name: dict(net.state_dict()) for name, net in self.nets.items()},
+            "moments": self._moments,
+            "average": self._average,
+            "numbers": self._numbers,
+            "generator": self._generator.get_state(),
+            "t": torch.tensor(self.t),
+            "draws": torch.tensor(self._draws),
+        }
+
+    def load(self, state: State) -> None:
+        """Continues from `state`. KeyError or RuntimeError if it is of another game."""
+        for name, net in self.nets.items():
+            net.load_state_dict(state["weights"].get(name, {}))  # a net without tensors leaves nothing in a file
+        copy_into(self._moments, state["moments"])
+        copy_into(self._average, state["average"])
+        copy_into(self._numbers, state["numbers"])
+        self._generator.set_state(state["generator"].clone())  # torch misreads a view, and crashes
+        self.t, self._draws = int(state["t"]), int(state["draws"])
+
+    def averaged(self) -> dict[str, Tree]:
+        """The averaged weights of the players that are averaged, by player and parameter name."""
+        return self._average

@@ -1,0 +1,110 @@
+"""What classifiers from few labels share: fit(X, y), where -1 in y is no label, and the probability of each class."""
+
+import copy
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from jaxtyping import Float, Num, Shaped
+from numpy import ndarray as Array
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import Tags, check_X_y
+from sklearn.utils.multiclass import check_classification_targets
+from torch import Tensor, nn
+
+from energan.data.few_labels import LabelledBatches, numbered
+from energan.data.image_set import NONE
+from energan.data.pixels import to_unit
+from energan.engine.game import Game
+from energan.engine.rng import seeded
+from energan.estimators.arrays import flattened, to_pixels, to_rows
+from energan.estimators.base import (
+    as_fitted,
+    check_training,
+    checked,
+    drawn,
+    last_tenth,
+    play,
+    prepare,
+    remember,
+    value_errors,
+)
+from energan.inference.model import CHUNK, Model
+from energan.utils.hardware import pick_device
+
+
+class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
+    """What the classifiers have in common: a game with `logits`, its data {x, y, u}."""
+
+    _averaged: ClassVar[tuple[str, ...]]  # players whose weights are averaged over about the last tenth of the steps
+
+    @abstractmethod
+    def _check_parameters(self) -> None: ...
+
+    @abstractmethod
+    def _networks(self, images: Num[Tensor, "n c h w"], classes: int) -> dict[str, nn.Module]: ...
+
+    @abstractmethod
+    def _game(self, networks: dict[str, nn.Module]) -> Game: ...
+
+    def _model(self) -> Model:
+        networks = copy.deepcopy(self.networks_)  # what is fitted stays where it is, also beside a GPU
+        return Model(as_fitted(self)._game(networks), networks, pick_device(self.device))
+
+    def fit(self, X: Num[Array, "n ..."], y: Shaped[Array, " n"]) -> Self:
+        """Trains on the n >= 2 rows of X and those labels that y gives.
+
+        ValueError for data or parameters that cannot be used, for fewer than two classes, or if it diverges.
+        """
+        check_training(self)
+        self._check_parameters()
+        X_, y_ = check_X_y(X, y, allow_nd=True, ensure_min_samples=2, estimator=self)
+        if y_.dtype.kind == "f":
+            check_classification_targets(y_)
+        given = prepare(self, X_, flat=True)
+        with value_errors(), seeded(given.seed):
+            labels, classes = numbered(y_)
+            if len(classes) < 2:
+                raise ValueError(f"y has labels of one class only, {classes[0]}: a classifier needs two or more")
+            game = self._game(self._networks(given.images, len(classes)))
+            source = LabelledBatches(
+                given.images, labels, classes=len(classes), labelled=given.batch, unlabelled=given.batch,
+                seed=given.seed,
+            )  # fmt: skip
+        model = play(game, source, given, dict.fromkeys(self._averaged, last_tenth(self.steps)), self)
+        likeliest = probabilities(model, given.images).argmax(axis=1)
+        remember(self, X, given.frame, model)
+        self.classes_ = classes
+        self.transduction_ = classes[np.where(labels == NONE, likeliest, labels)]
+        return self
+
+    def predict_proba(self, X: Num[Array, "n ..."]) -> Float[Array, "n classes"]:
+        """The probability of each class, (n, classes), in the order of `classes_`; rows sum to 1."""
+        X = checked(self, X)
+        pixels = to_pixels(X.reshape(len(X), -1), flattened(self.frame_))
+        return probabilities(self._model(), pixels)
+
+    def predict(self, X: Num[Array, "n ..."]) -> Shaped[Array, " n"]:
+        """The likeliest class of each row, (n,)."""
+        likeliest = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[likeliest]
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+@torch.no_grad()
+def probabilities(model: Model, images: Num[Tensor, "n c h w"]) -> Float[Array, "n classes"]:
+    """In float64: rounding would make a row's depend on how many rows it stands among."""
+    read = copy.deepcopy(model.classifier).double()
+    chunks = images.split(CHUNK)
+    return torch.cat([read(to_unit(c.to(model.device)).double()).softmax(1).cpu() for c in chunks]).numpy()
+
+
+def rows_drawn(estimator: SemiSupervisedClassifier, n: int, random_state: Any) -> Num[Array, "n ..."]:
+    """n of a fitted estimator's samples, shaped and scaled as X; random_state: None is the fit's."""
+    rows = to_rows(drawn(estimator, n, random_state), flattened(estimator.frame_))
+    return rows.reshape(n, *estimator.frame_.shape)

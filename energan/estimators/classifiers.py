@@ -1,0 +1,231 @@
+"""scikit-learn's face of classifiers that learn from few labels: fit(X, y) where -1 in y is no label.
+
+    model = LadderClassifier(random_state=0).fit(X, y)
+    model.predict(X), model.predict_proba(X), model.score(X_test, y_test), model.transduction_
+
+X is images (n, h, w), (n, h, w, c) or (n, c, h, w), or a table (n, d), scaled as arrays.py says. All networks
+are fully connected: they see each image as a row of numbers, whatever the order of its pixels.
+
+y is integers or text, -1 or "-1" where a row has no label, as in sklearn.semi_supervised: a class that is itself
+called -1 cannot be learned (number or name it otherwise). Each step takes `batch` labelled rows, drawn again where
+there are fewer, and as many rows of all X; where every row has its label, both learn from all of them.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal, final
+
+from jaxtyping import Num
+from numpy import ndarray as Array
+from torch import Tensor, nn
+
+from energan.engine.game import Game
+from energan.engine.optimizers import Adam, Schedule, linear_decay
+from energan.estimators.base import Precision, above_zero, at_least
+from energan.estimators.base_classifier import SemiSupervisedClassifier, rows_drawn
+from energan.games import GAMES
+from energan.networks.dense import improved_gan, mlp
+from energan.networks.dense.ladder import Ladder
+
+HIDDEN = (1000, 500, 250, 250, 250)  # the hidden layers of all three papers' permutation-invariant MNIST
+
+PIXELS = 784  # that the paper's margin is a sum over
+
+
+def _last_third(steps: int) -> Schedule:
+    """The rate falls linearly to 0 from two thirds of the steps on."""
+    return linear_decay(2 * steps // 3, steps)
+
+
+@final
+class LadderClassifier(SemiSupervisedClassifier):
+    """A ladder network (Rasmus et al. 2015, arXiv:1507.02672): a classifier that denoises all its layers.
+
+    hidden         units of each hidden layer
+    costs          of denoising: "full", "bottom" (the pixels only), "gamma" (the top only), "none" (a noisy supervised
+                   network), as the paper's with 100 labels; or lambda_0 (pixels) to lambda_L, len(hidden) + 2 of them
+    sigma          standard deviation of the noise in the layers; None is the paper's 0.3, or 0.5 with the costs "none"
+    sigma_x        that of the noise on the input, in pixels of [0, 1]
+    steps, batch   training steps; rows of either kind a step, 2 or more (at most as many as X has)
+    lr             of Adam; it falls linearly to 0 over the last third of the steps
+    random_state   None, an int or a RandomState; an int makes `fit` repeat bit for bit on one machine
+    precision      of training: bf16, fp32, or auto (bf16 for images where there are units for it); use is in fp32
+    device         cpu, cuda, or auto
+    verbose        1: a progress bar on stderr
+
+    Fitted: classes_, transduction_ (the label of each row of X, (n,): y's where it has one, else what it predicts),
+    networks_ {"D"}, frame_ (how X is scaled), trained_with_ (the parameters), n_features_in_ (of images: of their
+    second axis), feature_names_in_ (of data frames). -1 in y is no label, so no class can be called so.
+    """
+
+    _averaged = ()
+
+    def __init__(
+        self,
+        *,
+        hidden: Sequence[int] = HIDDEN,
+        costs: str | Sequence[float] = "full",
+        sigma: float | None = None,
+        sigma_x: float = 0.3,
+        steps: int = 3000,
+        batch: int = 100,
+        lr: float = 2e-3,
+        random_state: Any = None,
+        precision: Precision = "auto",
+        device: str = "auto",
+        verbose: int = 0,
+    ) -> None:
+        self.hidden, self.costs, self.sigma, self.sigma_x = hidden, costs, sigma, sigma_x
+        self.steps, self.batch, self.lr = steps, batch, lr
+        self.random_state, self.precision, self.device, self.verbose = random_state, precision, device, verbose
+
+    def _check_parameters(self) -> None:
+        at_least(1, hidden=min(self.hidden, default=1))
+        at_least(0, sigma=0 if self.sigma is None else self.sigma, sigma_x=self.sigma_x)
+
+    def _networks(self, images: Num[Tensor, "n c h w"], classes: int) -> dict[str, nn.Module]:
+        return {"D": Ladder((images[0].numel(), *self.hidden, classes))}
+
+    def _game(self, networks: dict[str, nn.Module]) -> Game:
+        adam = Adam(self.lr, schedule=_last_third(self.steps))
+        return GAMES["ladder"](
+            networks["D"], costs=self.costs, sigma=self.sigma, sigma_x=self.sigma_x, optimizer_D=adam
+        )
+
+
+@final
+class EBGANLadderClassifier(SemiSupervisedClassifier):
+    """EBGAN-LN (Zhao, Mathieu & LeCun 2016, arXiv:1609.03126, 4.2): a ladder that a generator sends contrastive rows.
+
+    As in the paper G plays for the first third of the steps, while the margin falls to 0, and the rates fall to 0 over
+    the last third.
+
+    hidden         units of each hidden layer of D, a ladder with the bottom cost
+    margin         m of the hinge at the start, of the summed squared error of pixels in [0, 1]; "auto" is the paper's,
+                   16 for 784 pixels, in proportion to X's
+    weight         lambda of the energies, per pixel: the paper's 1000 / 784 is 1000 here
+    sigma          standard deviation of the noise in every layer of D
+    z, width       dimensions of the noise; units of each hidden layer of G
+    steps, batch   training steps; rows of each kind a step, 2 or more (at most as many as X has)
+    lr             of Adam (beta1 0.5) for D; G's is half of it, as in the paper (which has 5e-4 for 180,000 steps)
+    random_state, precision, device, verbose   as LadderClassifier's; an int makes `sample` repeat too
+
+    Fitted: as LadderClassifier; networks_ {"G", "D"}.
+    """
+
+    _averaged = ()
+
+    def __init__(
+        self,
+        *,
+        hidden: Sequence[int] = HIDDEN,
+        margin: float | Literal["auto"] = "auto",
+        weight: float = 1000.0,
+        sigma: float = 0.3,
+        z: int = 100,
+        width: int = 500,
+        steps: int = 3000,
+        batch: int = 100,
+        lr: float = 2e-3,
+        random_state: Any = None,
+        precision: Precision = "auto",
+        device: str = "auto",
+        verbose: int = 0,
+    ) -> None:
+        self.hidden, self.margin, self.weight, self.sigma = hidden, margin, weight, sigma
+        self.z, self.width = z, width
+        self.steps, self.batch, self.lr = steps, batch, lr
+        self.random_state, self.precision, self.device, self.verbose = random_state, precision, device, verbose
+
+    def _check_parameters(self) -> None:
+        at_least(1, hidden=min(self.hidden, default=1), z=self.z, width=self.width)
+        at_least(0, weight=self.weight, sigma=self.sigma)
+        if isinstance(self.margin, str) and self.margin != "auto":
+            raise ValueError(f"margin must be a number above 0 or 'auto', got {self.margin!r}")
+        if self.margin != "auto":
+            above_zero(margin=self.margin)
+
+    def _networks(self, images: Num[Tensor, "n c h w"], classes: int) -> dict[str, nn.Module]:
+        d = images[0].numel()
+        G = mlp.Generator(self.z, (1, 1, d), layers=3, size=self.width)
+        return {"G": G, "D": Ladder((d, *self.hidden, classes))}
+
+    def _game(self, networks: dict[str, nn.Module]) -> Game:
+        D = networks["D"]
+        assert isinstance(D, Ladder)
+        d, decay = D.sizes[0], _last_third(self.steps)
+        return GAMES["ebgan-ln"](
+            networks["G"],
+            D,
+            self.z,
+            margin=16 * d / PIXELS if self.margin == "auto" else self.margin,
+            switch=max(1, self.steps // 3),
+            weight=self.weight / d,
+            sigma=self.sigma,
+            optimizer_G=Adam(self.lr / 2, beta1=0.5, schedule=decay),
+            optimizer_D=Adam(self.lr, beta1=0.5, schedule=decay),
+        )
+
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> Num[Array, "n ..."]:
+        """New rows, shaped as X's: bytes if X was bytes, else floats in X's range. random_state: None is the fit's."""
+        return rows_drawn(self, n_samples, random_state)
+
+
+@final
+class ImprovedGANClassifier(SemiSupervisedClassifier):
+    """The improved GAN's K + 1 classes with feature matching (Salimans et al. 2016, arXiv:1606.03498, section 5).
+
+    D tells the classes and G's rows apart; weights are used as averaged over about the last tenth of the steps.
+
+    hidden         units of each hidden layer of D, one layer or more
+    noise          standard deviations of the noise in D: of the input, in pixels of [0, 1], and of each hidden layer
+    weight         of the unlabelled and generated rows' part of D's loss
+    z, width       dimensions of the noise of G; units of each of its two hidden layers
+    steps, batch   training steps; rows of each kind a step, 2 or more (at most as many as X has)
+    lr             of Adam (beta1 0.5), for both players
+    random_state, precision, device, verbose   as LadderClassifier's; an int makes `sample` repeat too
+
+    Fitted: as LadderClassifier; networks_ {"G", "D"}.
+    """
+
+    _averaged = ("G", "D")
+
+    def __init__(
+        self,
+        *,
+        hidden: Sequence[int] = HIDDEN,
+        noise: tuple[float, float] = (0.3, 0.5),
+        weight: float = 1.0,
+        z: int = 100,
+        width: int = 500,
+        steps: int = 3000,
+        batch: int = 100,
+        lr: float = 3e-3,
+        random_state: Any = None,
+        precision: Precision = "auto",
+        device: str = "auto",
+        verbose: int = 0,
+    ) -> None:
+        self.hidden, self.noise, self.weight = hidden, noise, weight
+        self.z, self.width = z, width
+        self.steps, self.batch, self.lr = steps, batch, lr
+        self.random_state, self.precision, self.device, self.verbose = random_state, precision, device, verbose
+
+    def _check_parameters(self) -> None:
+        at_least(1, hidden=min(self.hidden, default=0), z=self.z, width=self.width)
+        at_least(0, weight=self.weight, noise=min(self.noise))
+
+    def _networks(self, images: Num[Tensor, "n c h w"], classes: int) -> dict[str, nn.Module]:
+        D = improved_gan.Discriminator((images[0].numel(), *self.hidden, classes), noise=self.noise)
+        improved_gan.by_images(D, images)
+        G = improved_gan.Generator(self.z, tuple(images[0].shape), hidden=(self.width, self.width))
+        return {"G": G, "D": D}
+
+    def _game(self, networks: dict[str, nn.Module]) -> Game:
+        adam = Adam(self.lr, beta1=0.5, eps=1e-4)
+        return GAMES["improved-gan-ssl"](
+            networks["G"], networks["D"], self.z, weight=self.weight, optimizer_G=adam, optimizer_D=adam
+        )
+
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> Num[Array, "n ..."]:
+        """As EBGANLadderClassifier's."""
+        return rows_drawn(self, n_samples, random_state)

@@ -1,0 +1,146 @@
+"""A run: what to train on what, as a recipe returns it."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from energan.data import NAMED, Batches, ImageSet
+from energan.data.batches import Coded, patches
+from energan.data.few_labels import LabelledBatches
+from energan.data.image_set import NONE, fixed_subset
+from energan.data.labels import in_classes
+from energan.engine.game import Game, Move, Source
+from energan.utils.errors import UserError
+
+SHOWN = 20_000  # crops that are held in memory
+
+
+class Experiment(NamedTuple):
+    """An experiment, as a recipe returns it; nothing is loaded yet.
+
+    system    its name in GAMES
+    source    what --data named; prepare(source, split) loads it in the shape that the nets take
+    every     steps between sample sheets, metrics during training and checkpoints
+    network   feature network of the metrics during training (metrics.NETWORKS); "" for none
+    test      labelled images to measure a classifier with, where the source has none of its own
+    initialise  what is done with the training images before the first step: nets that start from data
+    coded     (key, codes of the training images): what a frozen net says of each, as one more key of the batches
+    parts, synchronise  how a batch is divided, here and among ranks: play.One
+    prepare_any  as prepare, for images of others: whatever their classes; None: prepare
+    crop, flip, augment  how batches show the images: data.Batches; with a crop, images are loaded larger than the nets
+    """
+
+    game: Game
+    system: str
+    source: str
+    prepare: Callable[[str, str], ImageSet]
+    steps: int
+    batch: int
+    seed: int
+    every: int
+    network: str
+    average: dict[str, float]
+    precision: str
+    device: str
+    compile: bool
+    test: str = ""
+    initialise: Callable[[Tensor], None] | None = None
+    coded: tuple[str, Callable[[ImageSet], Tensor]] | None = None
+    parts: int = 1
+    synchronise: bool = False
+    prepare_any: Callable[[str, str], ImageSet] | None = None
+    crop: int | None = None
+    flip: bool = False
+    augment: tuple[str, ...] = ()
+
+    def training_set(self) -> ImageSet:
+        """The images that batches are drawn from."""
+        return self.prepare(self.source, "train")
+
+    def shown(self, data: ImageSet) -> ImageSet:
+        """What the nets see, to look at and to measure by: of images that batches crop, a crop each, 20,000 at most."""
+        return data if self.crop is None else patches(data, self.crop, rows=fixed_subset(len(data.images), SHOWN))
+
+    def given(self, source: str, split: str) -> ImageSet:
+        """Anyone's images as the nets see them."""
+        data = (self.prepare_any or self.prepare)(source, split)
+        return data if self.crop is None else patches(data, self.crop)
+
+    def test_set(self) -> ImageSet:
+        """Real images to measure against: the test split where the source has one, else the training images."""
+        return self.shown(self.prepare(self.source, "test" if self.source in NAMED else "train"))
+
+    def held_out(self, classes: tuple[str, ...]) -> ImageSet | None:
+        """Test images with labels, numbered as `classes`; None where neither the set nor the user has any."""
+        if not self.test and self.source not in NAMED:
+            return None
+        return in_classes(self.prepare(self.test or self.source, "test"), classes)
+
+    def batches(self, data: ImageSet) -> Source:
+        """What the game is fed: images; or labelled ones and as many unlabelled. UserError if no batch can be drawn."""
+        if self.game.logits is None:
+            batches = Batches(
+                data.images, data.labels, self.batch, self.seed, len(data.classes), crop=self.crop, flip=self.flip,
+                augment=self.augment,
+            )  # fmt: skip
+            if self.coded is None:
+                return batches
+            key, codes = self.coded
+            return Coded(batches, key, lambda: codes(data))
+        if data.labels is None:
+            raise UserError(f"{data.name} has no labels to learn from")
+        return LabelledBatches(
+            data.images, data.labels, classes=len(data.classes), labelled=self.batch, unlabelled=self.batch,
+            seed=self.seed,
+        )  # fmt: skip
+
+    def described(self, data: ImageSet) -> dict[str, Any]:
+        """What run.json says of the run, of the training images and of the game."""
+        settings = (
+            "steps", "batch", "seed", "every", "precision", "device", "average", "network", "parts", "synchronise"
+        )  # fmt: skip
+        players = {
+            name: {
+                "parameters": sum(w.numel() for w in player.net.parameters()),
+                "optimizer": repr(player.optimizer._replace(schedule=None)) if player.optimizer else "frozen",
+                "net": repr(player.net),
+            }
+            for name, player in self.game.players.items()
+        }
+        turns = {turn: [_told(move) for move in moves] for turn, moves in self.game.turns.items()}
+        numbers = dict(self.game.numbers)
+        return {
+            **{name: getattr(self, name) for name in settings},
+            "data": {
+                "name": data.name,
+                "n": len(data.images),
+                "shape": list(data.images.shape[1:]),
+                "source": data.source,
+                "sha256": data.sha256,
+                "skipped": list(data.skipped),
+                **(_labels(data) if self.game.logits else {}),
+            },
+            "game": {
+                "name": self.system,
+                "numbers": numbers,
+                "players": players,
+                "turns": turns,
+                **({"codes": self.game.codes.chain._asdict()} if self.game.codes else {}),
+            },
+        }
+
+
+def _told(move: Move) -> str:
+    """Who descends and who ascends which objective, as in "min D max k: loss"."""
+    goals = [f"{goal} {', '.join(names)}" for goal, names in (("min", move.min), ("max", move.max)) if names]
+    objective = move.objective.func if isinstance(move.objective, partial) else move.objective
+    return f"{' '.join(goals)}: {getattr(objective, '__name__', 'objective')}"
+
+
+def _labels(data: ImageSet) -> dict[str, Any]:
+    """What a classifier was shown: the classes' names, and how many labels each has."""
+    assert data.labels is not None  # batches were drawn of them
+    known = data.labels[data.labels != NONE]
+    return {"classes": list(data.classes), "labels": known.bincount(minlength=len(data.classes)).tolist()}

@@ -1,0 +1,58 @@
+"""One file per published system, next to its equations."""
+
+from collections.abc import Callable
+
+from energan.engine.game import Game
+from energan.games.conditional.sgan import sgan
+from energan.games.critic_free.energy_distance import energy_distance
+from energan.games.critic_free.gmmn import gmmn
+from energan.games.critic_free.sinkhorn import sinkhorn
+from energan.games.energy.autoencoder import autoencoder
+from energan.games.energy.began import began
+from energan.games.energy.ebgan import ebgan, ebgan_pt
+from energan.games.energy.energy_losses import energy_losses
+from energan.games.gan.fgan import fgan
+from energan.games.gan.gan import gan
+from energan.games.gan.hinge import hinge
+from energan.games.gan.lsgan import lsgan
+from energan.games.gan.r3gan import r3gan
+from energan.games.gan.unrolled import unrolled
+from energan.games.gan.wgan import wgan
+from energan.games.gan.wgan_gp import wgan_gp
+from energan.games.plug_and_play.dgn_am import dgn_am
+from energan.games.plug_and_play.latent_discriminators import latent_discriminators
+from energan.games.plug_and_play.ppgn import joint_ppgn_h, noiseless_joint_ppgn_h, ppgn_h, ppgn_x
+from energan.games.semi_supervised.classifier import classifier
+from energan.games.semi_supervised.ebgan_ln import ebgan_ln
+from energan.games.semi_supervised.improved_gan import improved_gan_ssl
+from energan.games.semi_supervised.ladder import ladder
+
+GAMES: dict[str, Callable[..., Game]] = {
+    "autoencoder": autoencoder,
+    "began": began,
+    "classifier": classifier,
+    "dgn-am": dgn_am,
+    "ebgan": ebgan,
+    "ebgan-pt": ebgan_pt,
+    "ebgan-ln": ebgan_ln,
+    "energy-distance": energy_distance,
+    "energy-losses": energy_losses,
+    "fgan": fgan,
+    "gan": gan,
+    "gmmn": gmmn,
+    "hinge": hinge,
+    "improved-gan-ssl": improved_gan_ssl,
+    "ladder": ladder,
+    "latent-discriminators": latent_discriminators,
+    "lsgan": lsgan,
+    "ppgn-x": ppgn_x,
+    "ppgn-h": ppgn_h,
+    "joint-ppgn-h": joint_ppgn_h,
+    "noiseless-joint-ppgn-h": noiseless_joint_ppgn_h,
+    "r3gan": r3gan,
+    "sgan": sgan,
+    "sinkhorn": sinkhorn,
+    "unrolled": unrolled,
+    "wgan": wgan,
+    "wgan-gp": wgan_gp,
+}

@@ -1,0 +1,62 @@
+"""BEGAN: boundary equilibrium GAN.  Berthelot, Schumm & Metz 2017, arXiv:1703.10717, section 3.4.
+
+    L_D = L(x) - k L(G(z))                             L(v) = mean |v - D(v)|, D an auto-encoder
+    L_G = L(G(z))
+    k  <- clip(k + rate (gamma L(x) - L(G(z))), 0, 1)  k starts at 0
+    M   = L(x) + |gamma L(x) - L(G(z))|                how far training has come
+
+x (n, ...) in [-1, 1]; z (n, d) ~ U(-1, 1); the net D returns (reconstruction, code). k is a player: it ascends
+k (gamma L(x) - L(G(z))) by gradient steps of `rate`, projected onto [0, 1]. One turn, in which D, G and k move at once.
+"""
+
+from torch import Tensor, nn
+
+from energan.engine.game import Batch, Clip, Game, Logs, Move, Noise, Player, Players
+from energan.engine.noise import uniform
+from energan.engine.optimizers import SGD, Adam, Optimizer
+from energan.losses.energy import absolute
+from energan.networks.layers import Scalar
+
+
+def discriminator_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
+    fake, k = p.G(b.z).detach(), p.k()
+    real_loss, fake_loss = absolute(b.x, p.D(b.x)[0]).mean(), absolute(fake, p.D(fake)[0]).mean()
+    gap = (b.gamma * real_loss - fake_loss).detach()
+    # two players in one objective: D's slope is that of L_D, k's is minus the gap
+    loss = real_loss - k.detach() * fake_loss - k * gap
+    return loss, {"L(x)": real_loss, "L(G(z))": fake_loss, "k": k, "M": real_loss + gap.abs()}
+
+
+def generator_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
+    fake = p.G(b.z)
+    return absolute(fake, p.D(fake)[0]).mean(), {}
+
+
+def began(
+    G: nn.Module,
+    D: nn.Module,
+    z: int | Noise,
+    *,
+    gamma: float = 0.5,
+    rate: float = 1e-3,
+    k: float = 0.0,
+    optimizer_G: Optimizer = Adam(1e-4),
+    optimizer_D: Optimizer = Adam(1e-4),
+) -> Game:
+    """BEGAN. gamma: diversity, L(G(z)) / L(x) at equilibrium; z: dimensions of U(-1, 1), or a Noise.
+
+    Its energy reading is L(x). The networks' output is linear: samples are clamped to [-1, 1] when they are drawn.
+    """
+    return Game(
+        players={
+            "G": Player(G, optimizer_G),
+            "D": Player(D, optimizer_D),
+            "k": Player(Scalar(k), SGD(rate), Clip(0.0, 1.0)),
+        },
+        turns={"all": (Move(discriminator_loss, min=("D", "k")), Move(generator_loss, min=("G",)))},
+        order=lambda t: ("all",),
+        noise={"z": uniform(z) if isinstance(z, int) else z},
+        numbers={"gamma": gamma},
+        sample=lambda p, b: p.G(b.z).clamp(-1, 1),
+        energy=lambda p, b: absolute(b.x, p.D(b.x)[0]),
+    )

@@ -1,0 +1,63 @@
+"""f-GAN: generative neural samplers by variational divergence minimisation.  Nowozin et al. 2016, arXiv:1606.00709.
+
+    F(G, V) = E_P[g(V(x))] - E_Q[f*(g(V(G(z))))]     sections 2.3, 2.4; g, f*: terms/divergence.py
+    V ascends F, which then bounds D_f(P||Q) from below (eq. 4); G descends it, or
+    G ascends E_Q[g(V(G(z)))]                         "trick", section 3.2
+
+x (n, ...); z (n, d); the net V returns (n,), without an output activation: that is g. Single-step (algorithm 1): both
+move at once, from the same point and on the same batch; double-loop: `critic_steps` turns of V, then one of G.
+"""
+
+from functools import partial
+from typing import Literal
+
+from torch import Tensor, nn
+
+from energan.engine.game import Batch, Game, Logs, Move, Noise, Player, Players
+from energan.engine.noise import normal
+from energan.engine.optimizers import Adam, Optimizer
+from energan.losses.f_divergence import DIVERGENCES, divergence_trick, variational
+
+
+def bound(p: Players, b: Batch, divergence: str) -> tuple[Tensor, Logs]:
+    value = variational(DIVERGENCES[divergence], p.V(b.x), p.V(p.G(b.z)))
+    return value, {"F": value}
+
+
+def trick(p: Players, b: Batch, divergence: str) -> tuple[Tensor, Logs]:
+    value = divergence_trick(DIVERGENCES[divergence], p.V(p.G(b.z)))
+    return value, {"T(G(z))": value}
+
+
+def fgan(
+    G: nn.Module,
+    V: nn.Module,
+    z: int | Noise,
+    *,
+    divergence: str = "gan",
+    critic_steps: int = 0,
+    loss: Literal["bound", "trick"] = "bound",
+    optimizer_G: Optimizer = Adam(2e-4, beta1=0.5),
+    optimizer_V: Optimizer = Adam(2e-4, beta1=0.5),
+) -> Game:
+    """f-GAN of one of DIVERGENCES; critic_steps 0 is the single-step method. Its energy reading is f'(1) - g(V(x))."""
+    row = DIVERGENCES[divergence]
+    ascent = partial(bound, divergence=divergence)
+    descent = Move(ascent, min=("G",)) if loss == "bound" else Move(partial(trick, divergence=divergence), max=("G",))
+    turns: dict[str, tuple[Move, ...]]
+    if critic_steps:
+        turns = {"V": (Move(ascent, max=("V",)),), "G": (descent,)}
+    elif loss == "bound":
+        turns = {"both": (Move(ascent, min=("G",), max=("V",)),)}  # one backward pass gives both slopes
+    else:
+        turns = {"both": (Move(ascent, max=("V",)), descent)}
+    order = (*["V"] * critic_steps, "G") if critic_steps else ("both",)
+    return Game(
+        players={"G": Player(G, optimizer_G), "V": Player(V, optimizer_V)},
+        turns=turns,
+        order=lambda t: order,
+        noise={"z": normal(z) if isinstance(z, int) else z},
+        numbers={},
+        sample=lambda p, b: p.G(b.z),
+        energy=lambda p, b: row.threshold - row.activation(p.V(b.x).float()),  # real where T(x) > f'(1)
+    )

@@ -1,0 +1,45 @@
+"""LSGAN: least squares GAN.  Mao et al. 2016, arXiv:1611.04076, eq. 9.
+
+    L_D = 1/2 E (D(x) - 1)^2 + 1/2 E D(G(z))^2
+    L_G = 1/2 E (D(G(z)) - 1)^2
+
+x (n, ...); z (n, d); the net D returns (n,), without an output activation. One turn of D, then one of G, each on a
+fresh batch.
+"""
+
+from torch import Tensor, nn
+
+from energan.engine.game import Batch, Game, Logs, Move, Noise, Player, Players
+from energan.engine.noise import normal
+from energan.engine.optimizers import Adam, Optimizer
+from energan.losses.adversarial import least_squares_discriminator, least_squares_generator
+
+
+def discriminator_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
+    loss = least_squares_discriminator(p.D(b.x), p.D(p.G(b.z).detach()))
+    return loss, {"loss": loss}
+
+
+def generator_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
+    loss = least_squares_generator(p.D(p.G(b.z)))
+    return loss, {"loss": loss}
+
+
+def lsgan(
+    G: nn.Module,
+    D: nn.Module,
+    z: int | Noise,
+    *,
+    optimizer_G: Optimizer = Adam(2e-4, beta1=0.5),
+    optimizer_D: Optimizer = Adam(2e-4, beta1=0.5),
+) -> Game:
+    """LSGAN. D returns (n,), 1 for real and 0 for samples. Its energy reading is -D(x)."""
+    return Game(
+        players={"G": Player(G, optimizer_G), "D": Player(D, optimizer_D)},
+        turns={"D": (Move(discriminator_loss, min=("D",)),), "G": (Move(generator_loss, min=("G",)),)},
+        order=lambda t: ("D", "G"),
+        noise={"z": normal(z) if isinstance(z, int) else z},
+        numbers={},
+        sample=lambda p, b: p.G(b.z),
+        energy=lambda p, b: -p.D(b.x).float(),
+    )

@@ -1,0 +1,1 @@
+"""Plug and play: generators that invert a classifier."""

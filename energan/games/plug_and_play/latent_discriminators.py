@@ -1,0 +1,132 @@
+"""Latent discriminators: plug and play whose critics also see codes.  The KTH thesis "Updating the generator in PPGN-h
+with gradients flowing through the encoder", eq. 9-11, and its code, hesampakdaman/ppgn-disc.
+
+    h = E_h(x),  x^ = G(h)                            E frozen; E_i its layer i, E_x the image itself
+    L_Di = E D_i(E_i(x^)) - E D_i(E_i(x)) + 10 E (||grad D_i(e)||_2 - 1)^2                         eq. 11, as WGAN-GP
+    L_G  = - sum_i lambda_i E D_i(E_i(x^)) + sum_i mu_i ||E_i(x^) - E_i(x)||^2 / units             eq. 9, 10
+
+e = eps E_i(x) + (1 - eps) E_i(x^), eps ~ U(0, 1) for each pair and critic. Fakes go through E again, so that no layer
+of G has to match one of E's. x (n, ...) in [-1, 1]; h (n, d) comes with the data, since E is frozen; a critic returns
+(n,) and is called D_<layer>: D_x is PPGN's D, D_h the thesis' D_1. The code's lambda is 1, mu_x 2, mu_h 0.1. S brings
+images into the unit of D_x and of the image loss: the code's are standardised.
+
+Turns of all critics (`critic_steps`; `warm_steps` at each of the first 25 steps and every 500th), then one of G.
+`random`: for each turn a coin chooses one critic, and G follows the one that learned last; not in the warm turns. Each
+turn has a fresh batch here, where the code's G uses the last of its critics'.
+"""
+
+import random as coins
+from collections.abc import Mapping
+from functools import partial
+
+from torch import Tensor, nn
+from torch.nn.functional import mse_loss
+
+from energan.engine.game import Batch, Game, LatentSpace, Logs, Move, Noise, Player, Players, SamplerSettings
+from energan.engine.noise import normal, uniform
+from energan.engine.optimizers import Adam, Optimizer
+from energan.engine.precision import wide
+from energan.losses import gradient_penalty
+from energan.losses.adversarial import critic_generator, wasserstein
+
+THESIS = SamplerSettings(eps1=1e-2, eps2=1.0, eps3=1e-15)  # no clipping, no normalisation, the whole log-softmax
+
+
+def readings(p: Players, x: Tensor, layers: tuple[str, ...], /, **known: Tensor) -> dict[str, Tensor]:
+    """Layer -> what it says of x. E is asked only for what is neither the image nor known already."""
+    read = known if all(layer in ("x", *known) for layer in layers) else {**p.E(x).layers, **known}
+    return {layer: p.S(x) if layer == "x" else read[layer] for layer in layers}
+
+
+def critic_loss(p: Players, b: Batch, layers: tuple[str, ...], code: str) -> tuple[Tensor, Logs]:
+    real, fake = readings(p, b.x, layers, **{code: b.h}), readings(p, p.G(b.h).detach(), layers)
+    total = wide(b.x).new_zeros(())
+    logs: Logs = {}
+    for layer in layers:
+        D, eps = getattr(p, f"D_{layer}"), getattr(b, f"eps_{layer}")
+        distance = wasserstein(D(real[layer]), D(fake[layer]))
+        steep = gradient_penalty.wgan_gp(D, real[layer], fake[layer], eps)
+        total = total + distance + b.penalty * steep
+        logs |= {f"W({layer})": -distance, f"penalty({layer})": steep}
+    return total, logs
+
+
+def generator_loss(
+    p: Players, b: Batch, critics: tuple[str, ...], matched: tuple[str, ...], code: str
+) -> tuple[Tensor, Logs]:
+    real = readings(p, b.x, matched, **{code: b.h})
+    fake = readings(p, p.G(b.h), tuple(dict.fromkeys((*matched, *critics))))
+    total = wide(b.x).new_zeros(())
+    logs: Logs = {}
+    for layer in critics:
+        total = total + b.adversarial * critic_generator(getattr(p, f"D_{layer}")(fake[layer]))
+    for layer in matched:
+        logs[f"L({layer})"] = mse_loss(wide(fake[layer]), wide(real[layer]))
+        total = total + getattr(b, f"mu_{layer}") * logs[f"L({layer})"]
+    return total, {"loss": total, **logs}
+
+
+def latent_discriminators(
+    E: nn.Module,
+    G: nn.Module,
+    critics: Mapping[str, nn.Module],
+    h: int | Noise,
+    *,
+    S: nn.Module,
+    code: str = "h",
+    matched: Mapping[str, float] | None = None,
+    adversarial: float = 1.0,
+    penalty: float = 10.0,
+    random: bool = False,
+    critic_steps: int = 5,
+    warm_steps: int = 100,
+    chain: SamplerSettings = THESIS,
+    seed: int = 0,
+    optimizer_G: Optimizer = Adam(1e-4, beta1=0.5, beta2=0.9),
+    optimizer_D: Optimizer = Adam(1e-4, beta1=0.5, beta2=0.9),
+) -> Game:
+    """Plug and play with critics of any layers.
+
+    E is frozen and returns nets.taps.Read of logits, with the layer `code` and those that are named; matched: layer ->
+    mu, the code's by default. h: dimensions of the code, or the start codes' Noise. seed: of the coins alone.
+    """
+    mu = {"x": 2.0, code: 0.1} if matched is None else matched
+    layers = tuple(critics)
+
+    def order(t: int) -> tuple[str, ...]:
+        warm = warm_steps > 0 and (t < 25 or t % 500 == 0)
+        turns = (warm_steps if warm else critic_steps) if layers else 0
+        if not random or warm or not layers:
+            return (*["D"] * turns, "G")
+        coin = coins.Random(f"{seed} {t}")
+        chosen = [coin.choice(layers) for _ in range(turns)]
+        return (*(f"D_{layer}" for layer in chosen), f"G_{chosen[-1]}")
+
+    def learns(names: tuple[str, ...]) -> tuple[Move, ...]:
+        return (Move(partial(critic_loss, layers=names, code=code), min=tuple(f"D_{name}" for name in names)),)
+
+    def follows(names: tuple[str, ...]) -> tuple[Move, ...]:
+        return (Move(partial(generator_loss, critics=names, matched=tuple(mu), code=code), min=("G",)),)
+
+    chosen = {f"D_{name}": learns((name,)) for name in layers} | {f"G_{name}": follows((name,)) for name in layers}
+    return Game(
+        players={
+            "E": Player(E),
+            "S": Player(S),
+            "G": Player(G, optimizer_G),
+            **{f"D_{layer}": Player(D, optimizer_D) for layer, D in critics.items()},
+        },
+        turns=({"D": learns(layers)} if layers else {}) | {"G": follows(layers)} | (chosen if random else {}),
+        order=order,
+        noise={f"eps_{layer}": uniform(low=0.0) for layer in layers},
+        numbers={"adversarial": adversarial, "penalty": penalty, **{f"mu_{layer}": v for layer, v in mu.items()}},
+        sample=None,
+        codes=LatentSpace(
+            encode=lambda p, b: p.E(b.x).layers[code],
+            decode=lambda p, b: p.G(b.h),
+            prior=lambda p, b: p.E(p.G(b.h)).layers[code],
+            logits=lambda p, b: p.E(b.x).output,
+            start=normal(h) if isinstance(h, int) else h,
+            chain=chain,
+        ),
+    )

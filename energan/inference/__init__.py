@@ -1,0 +1,1 @@
+"""A trained game, ready for use."""

@@ -1,0 +1,49 @@
+"""Writes a module as ONNX and checks its output."""
+
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from energan.inference.modules import GeneratorModule
+from energan.utils.errors import UserError
+from energan.utils.files import write
+
+TOLERANCE = 1e-3  # largest difference of an ONNX output, relative to the output's largest value
+
+
+def _traced(module: nn.Module, nets: dict[str, nn.Module], inputs: tuple[Tensor, ...]) -> tuple[Tensor, set[str]]:
+    """The module's output, and the names of the nets that it passed through."""
+    used: set[str] = set()
+    hooks = [net.register_forward_hook(lambda *_, name=name: used.add(name)) for name, net in nets.items()]
+    output = module(*inputs)
+    for hook in hooks:
+        hook.remove()
+    return output, used
+
+
+def _onnx(module: nn.Module, inputs: tuple[Tensor, ...], path: Path) -> float:
+    """Writes an ONNX file with a free batch size; its largest difference from torch. UserError if it is off."""
+    try:
+        import onnxruntime
+        import onnxscript  # noqa: F401  # torch's exporter needs it
+    except ImportError:
+        raise UserError("ONNX needs the extra: pip install 'energan[export]'") from None
+    free = ({0: torch.export.Dim("n")},) * len(inputs)
+    names = [f"input{i}" for i in range(len(inputs))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's own, of its own code
+        program = torch.onnx.export(
+            module, inputs, dynamo=True, input_names=names, verbose=False,
+            dynamic_shapes=(free,) if isinstance(module, GeneratorModule) else free,  # its forward takes *noise
+        )  # fmt: skip
+    assert program is not None
+    write(path, program.save)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    result = session.run(None, {i.name: x.numpy() for i, x in zip(session.get_inputs(), inputs, strict=True)})[0]
+    expected = module(*inputs)
+    difference = float((torch.from_numpy(result) - expected).abs().max())
+    if difference > TOLERANCE * float(expected.abs().max()):
+        raise UserError(f"{path} differs from the model by {difference:.2g}: do not use it, and please report this")
+    return difference

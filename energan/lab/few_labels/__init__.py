@@ -1,0 +1,1 @@
+"""The study of classifiers from few labels."""

@@ -1,0 +1,128 @@
+"""Cells of the few-labels table: the models of a system's label seeds, how they are played, what is seen of them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from energan.data import ImageSet
+from energan.data.few_labels import LabelledBatches, balanced_subset
+from energan.engine import Ensemble, Trainer
+from energan.engine.game import Game
+from energan.engine.rng import seeded
+from energan.inference.model import Model
+from energan.inference.snapshot import snapshot
+from energan.lab.few_labels.systems import SYSTEMS, Task, by_data
+from energan.lab.study import Seen, Study
+from energan.utils.hardware import pick_device, pick_precision
+
+Data = tuple[ImageSet, ImageSet]  # to train on, to test on
+
+
+class Settings(NamedTuple):
+    """What all cells of the table share."""
+
+    seeds: int
+    steps: int
+    batch: int
+    hidden: tuple[int, ...]
+    lr: float
+    looks: int
+    seed: int
+    together: bool
+    precision: Literal["auto", "bf16", "fp32"]
+    device: str
+
+
+class Cell(NamedTuple):
+    system: str
+    labels: int
+
+    def build(self, seeds: Sequence[int], data: Data, settings: Settings) -> Trainer | Ensemble:
+        """The cell's models of these label seeds: one, or all as one program. A seed is of the weights too."""
+        train, _ = data
+        sources, games = [], []
+        for seed in seeds:
+            kept = balanced_subset(_labels(train), self.labels, classes=len(train.classes), seed=seed).labels
+            sources.append(
+                LabelledBatches(
+                    train.images, kept, classes=len(train.classes), labelled=settings.batch,
+                    unlabelled=settings.batch, seed=seed,
+                )
+            )  # fmt: skip
+            games.append(self.game(seed, train, settings))
+        device, decay = pick_device(settings.device), SYSTEMS[self.system].average(settings.steps)
+        if settings.together:
+            return Ensemble(games, sources, seeds=seeds, device=device)
+        return Trainer(
+            games[0], sources[0], seed=seeds[0], precision=pick_precision(settings.precision, device), device=device,
+            average={"D": decay} if decay else {},
+        )  # fmt: skip
+
+    def game(self, seed: int, train: ImageSet, settings: Settings) -> Game:
+        system = SYSTEMS[self.system]
+        _, c, h, w = train.images.shape
+        task = Task((c, h, w), len(train.classes), self.labels, settings.steps, settings.hidden)
+        with seeded(seed):
+            game = system.game(task, settings.lr or system.lr)
+            by_data(game, train.images)
+        return game
+
+
+def _labels(images: ImageSet) -> Tensor:
+    assert images.labels is not None  # the study has looked
+    return images.labels
+
+
+def _models(player: Trainer | Ensemble, again: Callable[[], Trainer], images: Tensor, batch: int) -> Iterator[Model]:
+    """Every model of the player, ready for use. again: a fresh One of the same game, for the weights of one of many."""
+    if isinstance(player, Trainer):
+        yield snapshot(player, images, batch)
+        return
+    for i in range(len(player)):
+        one = again()
+        for name, net in one.nets.items():
+            net.load_state_dict({k: w.to(one.device) for k, w in player.players(i).weights(name).items()}, strict=False)
+        yield snapshot(one, images, batch)
+
+
+def watch(player: Trainer | Ensemble, again: Callable[[], Trainer], data: Data, batch: int) -> Mapping[str, Tensor]:
+    """predicted (models, n): the class of each test image; error (models,): the share that is wrong, in %."""
+    train, test = data
+    models = _models(player, again, train.images, batch)
+    predicted = torch.stack([model.probabilities(test.images).argmax(1) for model in models])
+    return {"predicted": predicted.to(torch.uint8), "error": 100 * (predicted != _labels(test)).double().mean(1)}
+
+
+def play(s: Study, cell: Cell, data: Data, settings: Settings, mine: Callable[[], bool]) -> Seen | None:
+    """What was seen of all seeds of a cell, (looks + 1, seeds); None while another part has not finished it."""
+    seeds = range(settings.seed, settings.seed + settings.seeds)
+    groups = [list(seeds)] if settings.together else [[seed] for seed in seeds]
+    found: list[Seen] = []
+    for group in groups:
+        name = f"{cell.system}-{cell.labels}" + ("" if settings.together else f"-{group[0]}")
+        if not mine() and not s.done(name):
+            continue
+        alone = settings._replace(together=False)
+
+        def again(first: int = group[0], alone: Settings = alone) -> Trainer:
+            one = cell.build([first], data, alone)
+            assert isinstance(one, Trainer)
+            return one
+
+        found.append(
+            s.trial(
+                name,
+                partial(cell.build, group, data, settings),
+                partial(watch, again=again, data=data, batch=settings.batch),
+                steps=settings.steps,
+                looks=settings.looks,
+            )
+        )
+    if len(found) < len(groups):
+        return None
+    joined = {k: torch.cat([one[k] for one in found], 1) for k in ("error", "predicted")}
+    seconds = torch.stack([one["seconds"][-1] for one in found]).sum() / settings.seeds
+    return {**joined, "step": found[0]["step"], "seconds": seconds}

@@ -1,0 +1,1 @@
+"""The studies of mode coverage: ring and grid."""

@@ -1,0 +1,75 @@
+"""Energies of an auto-encoder and what EBGAN makes of them.  Zhao, Mathieu & LeCun 2016, arXiv:1609.03126.
+
+    E(x) = ||Dec(Enc(x)) - x||                       eq. 13   (un-squared norm: appendix D, "other details")
+    PT(S) = 1/(N(N-1)) sum_i sum_{j != i} (S_i^T S_j / ||S_i|| ||S_j||)^2     eq. 14
+
+Energies are computed in float32 or wider, whatever the networks ran in.
+"""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from energan.engine.cross_rank import gathered
+from energan.engine.precision import wide
+
+Kind = Literal["l2", "ssq", "mse"]
+
+
+def energy(x: Float[Tensor, " n *d"], reconstruction: Float[Tensor, " n *d"], kind: Kind = "l2") -> Float[Tensor, " n"]:
+    """E(x) per sample, (n,), >= 0. kind: "l2" ||r - x|| (the paper), "ssq" ||r - x||^2, "mse" ||r - x||^2 / d.
+
+    The gradient flows through the reconstruction *and* through x: for G, x is G(z), target included.
+    ValueError unless both have the same shape: a D that returns no (reconstruction, code) pair would be broadcast.
+    """
+    difference = _difference(x, reconstruction)
+    if kind == "mse":
+        return difference.square().mean(1)
+    ssq = difference.square().sum(1)
+    # the tiny constant: the norm's gradient is singular at 0
+    return ssq if kind == "ssq" else (ssq + 1e-12).sqrt()
+
+
+def absolute(x: Float[Tensor, " n *d"], reconstruction: Float[Tensor, " n *d"]) -> Float[Tensor, " n"]:
+    """mean |r - x| per sample, >= 0: L of BEGAN (Berthelot et al. 2017, arXiv:1703.10717, eq. 1, eta = 1), per pixel.
+
+    As `energy`, it lets the gradient flow through both, and raises ValueError for different shapes.
+    """
+    return _difference(x, reconstruction).abs().mean(1)
+
+
+def _difference(x: Tensor, reconstruction: Tensor) -> Tensor:
+    """r - x, (n, d)."""
+    if x.shape != reconstruction.shape:
+        raise ValueError(f"a reconstruction of {tuple(x.shape)} cannot be {tuple(reconstruction.shape)}")
+    return (wide(reconstruction) - wide(x)).flatten(1)
+
+
+def convert_margin(margin: float, d: int, source: Kind, target: Kind) -> float:
+    """The margin in another unit of energy for images of d numbers: ssq = l2^2 = d mse."""
+    l2 = {"l2": margin, "ssq": margin**0.5, "mse": (margin * d) ** 0.5}[source]
+    return {"l2": l2, "ssq": l2**2, "mse": l2**2 / d}[target]
+
+
+def hinge(margin: Tensor, energy: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    """[m - E]+ per sample (eq. 1): the mean over the batch comes after, never before."""
+    return (margin - energy).relu()
+
+
+def pulling_away(code: Float[Tensor, " n *d"]) -> Float[Tensor, ""]:
+    """PT (eq. 14) of the flattened codes of a batch, in [0, 1]: 1 if all are parallel, 0 if orthogonal.
+
+    The sum of squared cosines is ||S S^T||_F^2 = ||S^T S||_F^2 less its diagonal: one product, of the smaller side.
+    Where ranks synchronise, of all their codes. ValueError for a batch of one, which has no pairs.
+    """
+    s = gathered(wide(code).flatten(1))
+    n = len(s)
+    if n < 2:
+        raise ValueError("pulling_away needs at least 2 codes: its sum runs over pairs")
+    s = s / (s.square().sum(1, keepdim=True) + 1e-24).sqrt()
+    with torch.autocast(s.device.type, enabled=False):
+        gram = s @ s.T if n <= s.shape[1] else s.T @ s
+    diagonal = s.square().sum(1).square().sum()  # n, unless a code is zero
+    return (gram.square().sum() - diagonal) / (n * (n - 1))

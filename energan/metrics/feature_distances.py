@@ -1,0 +1,119 @@
+"""Distances between two sets of features: Fréchet (FID), kernel (KID), precision and recall.
+
+real (n, d), fake (m, d): one row of features an image.  A distance between features is only as good as the
+network that gave them: name it with every result.
+"""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from energan.metrics.checks import check_pair
+from energan.utils.errors import UserError
+
+ROWS = 250  # of features handled at once, which bounds the memory
+
+
+class Manifold(NamedTuple):
+    """Overlap of two sets, each the union of balls around its points.  Density may pass 1, the others not."""
+
+    precision: float  # share of fakes inside the real set
+    recall: float  # share of reals inside the fake set
+    density: float  # real balls around a fake, divided by k; 1 in expectation for equal sets
+    coverage: float  # share of real balls that hold a fake
+
+
+def frechet_distance(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"]) -> float:
+    """FID: |mu_r - mu_f|^2 + tr(S_r + S_f - 2 (S_r S_f)^(1/2)), >= 0, in squared units of the features.
+
+    Heusel et al. 2017, arXiv:1706.08500, eq. 6: the squared 2-Wasserstein distance of two Gaussians with the
+    sets' means and (n - 1) covariances.  Biased upwards for few samples: compare only equal n.  torchmetrics'
+    FrechetInceptionDistance, handed float64 features instead of images.
+
+    Raises UserError for fewer than 2 rows, different widths, or NaN.
+    """
+    from torchmetrics.image.fid import FrechetInceptionDistance
+
+    check_pair(real, fake, ("the real features", "the fake features"), least=2)
+    # not over torchrun's ranks: the first measures alone, and would wait for the others for ever
+    metric = FrechetInceptionDistance(
+        feature=torch.nn.Identity(), input_img_size=(1, 1, real.shape[1]), sync_on_compute=False
+    )
+    # It sums uncentred products; with the common mean out, far-off features lose no digits to it.
+    centre = real.double().mean(0)
+    for features, is_real in ((real, True), (fake, False)):
+        for rows in torch.split(features, ROWS):
+            metric.update(rows.double() - centre, real=is_real)
+    return max(0.0, float(metric.compute()))  # rounding may leave -1e-7 for equal sets
+
+
+def kernel_distance(
+    real: Float[Tensor, "n d"],
+    fake: Float[Tensor, "m d"],
+    *,
+    subsets: int = 100,
+    subset_size: int = 1000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """KID: the unbiased squared MMD under k(x, y) = (x.y/d + 1)^3, mean and deviation over subsets.
+
+    Bińkowski et al. 2018, arXiv:1801.01401, section 4.  Around 0 (either sign) for equal distributions,
+    whatever the number of samples.  Subsets larger than a set are cut to the smaller set's size.
+
+    The kernel and the estimator are torchmetrics' (`poly_mmd`), in float64; its KernelInceptionDistance draws
+    the subsets from the global generator and warns on construction, so they are drawn here, from the seed.
+
+    Raises UserError for fewer than 2 rows, different widths, NaN, or fewer than 1 subset or 2 in a subset.
+    """
+    from torchmetrics.image.kid import poly_mmd
+
+    check_pair(real, fake, ("the real features", "the fake features"), least=2)
+    if subsets < 1 or subset_size < 2:
+        raise UserError(f"KID needs 1 or more subsets of 2 or more rows, not {subsets} of {subset_size}")
+    size = min(subset_size, len(real), len(fake))
+    draws = torch.Generator().manual_seed(seed)
+    values = []
+    for _ in range(subsets):
+        a = real[torch.randperm(len(real), generator=draws)[:size]].double()
+        b = fake[torch.randperm(len(fake), generator=draws)[:size]].double()
+        values.append(poly_mmd(a, b))
+    distance = torch.stack(values)
+    return float(distance.mean()), float(distance.std(correction=0))
+
+
+def precision_recall(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], k: int = 3) -> Manifold:
+    """Share of the fakes that is real (precision) and of the reals that is made (recall), in [0, 1].
+
+    Kynkäänniemi et al. 2019, arXiv:1904.06991, section 3: a set's manifold is the union of the balls around
+    its points that reach to their k-th nearest neighbours.  Density and coverage: Naeem et al. 2020,
+    arXiv:2002.09797, section 3, from the same balls.  All depend on n and m: compare only equal numbers.
+    Memory: some blocks of ROWS x max(n, m).
+
+    Raises UserError for k < 1, k rows or fewer, different widths, or NaN.
+    """
+    if k < 1:
+        raise UserError(f"a manifold needs k >= 1 neighbours, not {k}")
+    check_pair(real, fake, ("the real features", "the fake features"), least=k + 1)
+    # Distances are made from products, which cancel least when the common mean is out.
+    centre = real.mean(0)
+    real, fake = real - centre, fake - centre
+    real_radii, fake_radii = _radii(real, k), _radii(fake, k)
+    inside, balls, made = 0, 0, 0
+    reached = torch.zeros(len(real), dtype=torch.bool)
+    for rows in torch.split(fake, ROWS):
+        within = torch.cdist(rows, real) <= real_radii
+        inside += int(within.any(1).sum())
+        balls += int(within.sum())
+        reached |= within.any(0)
+    for rows in torch.split(real, ROWS):
+        made += int((torch.cdist(rows, fake) <= fake_radii).any(1).sum())
+    n, m = len(real), len(fake)
+    return Manifold(inside / m, made / n, balls / (k * m), int(reached.sum()) / n)
+
+
+def _radii(x: Float[Tensor, "n d"], k: int) -> Float[Tensor, " n"]:
+    """Distance of each row to its k-th nearest other row."""
+    # the nearest of all is the row itself, hence k + 1
+    return torch.cat([torch.cdist(rows, x).topk(k + 1, largest=False).values[:, k] for rows in torch.split(x, ROWS)])

@@ -1,0 +1,75 @@
+"""The named feature networks: what an image is turned into before it is measured."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from energan.metrics.features.mnist_classifier import mnist_classifier
+from energan.metrics.features.mobilenet_v2 import mobilenet_v2
+from energan.utils.errors import UserError
+
+
+class Description(NamedTuple):
+    """What a network says of n images.  `logits` is None where the network's classes are not the data's."""
+
+    features: Float[Tensor, "n d"]
+    logits: Float[Tensor, "n k"] | None
+
+
+class Network(NamedTuple):
+    """A feature network.  `load` gives the function from uint8 images to their description."""
+
+    label: str  # how a result is named after it: label.format("FID")
+    batch: int  # images described at once: bounds the memory, about 50 MB
+    samples: int  # drawn to measure a run when it ends: half a minute's worth on one core
+    load: Callable[[], Callable[[Tensor], Description]]
+
+
+@cache
+def _mnist() -> Callable[[Tensor], Description]:
+    net = mnist_classifier()
+
+    def describe(images: Tensor) -> Description:
+        features = net.features(images)
+        return Description(features, net.output(features))
+
+    return describe
+
+
+@cache
+def _mobilenetv2() -> Callable[[Tensor], Description]:
+    net = mobilenet_v2()
+    return lambda images: Description(net(images), None)
+
+
+NETWORKS: dict[str, Network] = {
+    "mnist": Network("MNIST-{}", 100, 10_000, _mnist),
+    "mobilenetv2": Network("{}-MobileNetV2", 8, 2_000, _mobilenetv2),
+}
+
+
+def network_named(name: str) -> Network:
+    """The network of that name.  Raises UserError, with the names there are, for any other."""
+    if name not in NETWORKS:
+        raise UserError(f"unknown feature network {name!r}: choose one of {', '.join(NETWORKS)}")
+    return NETWORKS[name]
+
+
+@torch.no_grad()
+def describe(images: UInt8[Tensor, "n c h w"], network: str = "mnist") -> Description:
+    """Features (n, d) and, where the classes are the data's own, logits (n, k), in float32 on the CPU.
+
+    Images are drawn in small batches, so that memory stays bounded.  Raises UserError for an unknown network,
+    no images, or images that the network does not take (dtype, shape).
+    """
+    named = network_named(network)
+    if len(images) == 0:
+        raise UserError("there are no images to describe: give at least one")
+    net = named.load()
+    parts = [net(batch.cpu()) for batch in torch.split(images, named.batch)]
+    logits = [part.logits for part in parts if part.logits is not None]
+    return Description(torch.cat([part.features for part in parts]), torch.cat(logits) if logits else None)

@@ -1,0 +1,52 @@
+"""The convolutional auto-encoder of EBGAN's image experiments.  arXiv:1609.03126, appendix C.
+
+    Encoder (64)4c2s-(128)4c2s-(256)4c2s        Decoder (128)4c2s-(64)4c2s-(3)4c2s
+
+for 64 x 64 (256 maps of 8 x 8 as the code); `maps` gives other depths, (64, 128, 256, 512) at 128 x 128. Batch norm
+after each weight layer but the first and the last, LeakyReLU 0.2 in Enc and ReLU in Dec, as DCGAN, to which the paper
+refers. Readings where it is silent: the output is linear; weights ~ N(0, .02), gains of batch norm ~ N(1, .02) as in
+DCGAN; the pulling-away term sees the code before its activation.
+
+x (n, c, h, w), h and w divisible by 2^len(maps) -> (reconstruction (n, c, h, w), code (n, maps[-1], h', w')).
+"""
+
+import itertools
+from collections.abc import Sequence
+from typing import Literal
+
+from torch import Tensor, nn
+
+from energan.networks.layers import BatchNorm, initialise
+from energan.networks.layers.activation_checkpointing import in_segments
+
+
+class Autoencoder(nn.Module):
+    """code: "pre" gives the last encoder layer before its activation, "post" after it.
+
+    recompute: whether the backward pass works activations out again, layer by layer, instead of keeping them.
+    """
+
+    def __init__(
+        self,
+        *,
+        channels: int = 3,
+        maps: Sequence[int] = (64, 128, 256),
+        code: Literal["pre", "post"] = "pre",
+        recompute: bool = False,
+    ) -> None:
+        super().__init__()
+        self.code, self.recompute = code, recompute
+        encoder: list[nn.Module] = [nn.Conv2d(channels, maps[0], 4, 2, 1)]
+        for a, b in itertools.pairwise(maps):
+            encoder += [nn.LeakyReLU(0.2), nn.Conv2d(a, b, 4, 2, 1, bias=False), BatchNorm(b, 0.02)]
+        decoder: list[nn.Module] = []
+        for a, b in zip(maps[::-1], maps[-2::-1], strict=False):
+            decoder += [nn.ConvTranspose2d(a, b, 4, 2, 1, bias=False), BatchNorm(b, 0.02), nn.ReLU()]
+        self.encoder, self.activation = nn.Sequential(*encoder), nn.LeakyReLU(0.2)
+        self.decoder = nn.Sequential(*decoder, nn.ConvTranspose2d(maps[0], channels, 4, 2, 1))
+        initialise(self, 0.02)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        pre = in_segments(self.encoder, x, on=self.recompute)
+        post = self.activation(pre)
+        return in_segments(self.decoder, post, on=self.recompute), pre if self.code == "pre" else post

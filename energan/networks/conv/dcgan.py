@@ -1,0 +1,56 @@
+"""DCGAN.  Radford, Metz & Chintala 2015, arXiv:1511.06434, section 3.
+
+Strided (transposed) convolutions, no hidden dense layers; batch norm except at the generator's output and the
+discriminator's input; ReLU and tanh in G, LeakyReLU 0.2 in D; weights ~ N(0, .02), gains of batch norm ~ N(1, .02).
+Kernels are 4 x 4 with stride 2, "(64)4c2s" in EBGAN's appendix C (DCGAN's own code has 5 x 5).
+
+width: feature maps of the layer at half resolution; they double as resolution halves. size: 2^k >= 8 pixels.
+"""
+
+import itertools
+from math import log2
+
+from torch import Tensor, nn
+
+from energan.networks.layers import BatchNorm, initialise
+from energan.utils.errors import UserError
+
+
+def _levels(size: int) -> int:
+    """How many times 4 x 4 doubles to size x size."""
+    levels = int(log2(size)) - 2 if size >= 8 else 0
+    if levels < 1 or 4 * 2**levels != size:
+        raise UserError(f"the convolutional networks need images of 8, 16, 32, 64, ... pixels a side, got {size}")
+    return levels
+
+
+class Generator(nn.Module):
+    """z (n, z) -> (n, channels, size, size) in [-1, 1]."""
+
+    def __init__(self, z: int, *, channels: int = 3, size: int = 64, width: int = 64) -> None:
+        super().__init__()
+        maps = [width * 2**i for i in reversed(range(_levels(size)))]  # 512, 256, 128, 64 at size 64
+        layers: list[nn.Module] = [nn.ConvTranspose2d(z, maps[0], 4, bias=False), BatchNorm(maps[0], 0.02), nn.ReLU()]
+        for a, b in itertools.pairwise(maps):
+            layers += [nn.ConvTranspose2d(a, b, 4, 2, 1, bias=False), BatchNorm(b, 0.02), nn.ReLU()]
+        self.net = nn.Sequential(*layers, nn.ConvTranspose2d(maps[-1], channels, 4, 2, 1), nn.Tanh())
+        initialise(self, 0.02)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.net(z[:, :, None, None])
+
+
+class Discriminator(nn.Module):
+    """x (n, channels, size, size) -> logits (n,)."""
+
+    def __init__(self, *, channels: int = 3, size: int = 64, width: int = 64) -> None:
+        super().__init__()
+        maps = [width * 2**i for i in range(_levels(size))]  # 64, 128, 256, 512 at size 64
+        layers: list[nn.Module] = [nn.Conv2d(channels, maps[0], 4, 2, 1), nn.LeakyReLU(0.2)]
+        for a, b in itertools.pairwise(maps):
+            layers += [nn.Conv2d(a, b, 4, 2, 1, bias=False), BatchNorm(b, 0.02), nn.LeakyReLU(0.2)]
+        self.net = nn.Sequential(*layers, nn.Conv2d(maps[-1], 1, 4))
+        initialise(self, 0.02)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(x).flatten()

@@ -1,0 +1,67 @@
+"""Trained classifiers of others: by a name of ours, or my.module:Net with the weights of a .safetensors file."""
+
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from energan.networks.conv import latent_discriminators, sgan
+from energan.networks.layers import FeatureExtractor
+from energan.utils.errors import UserError
+from energan.utils.files import read_weights
+
+ENCODERS: dict[str, Callable[[int], nn.Module]] = {  # classes -> the house's own, not trained
+    "thesis": latent_discriminators.Encoder,
+    "sgan": lambda classes: sgan.Encoder(classes=classes),
+}
+
+
+def extract_features(
+    net: nn.Module, layers: tuple[str, ...], image: tuple[int, ...]
+) -> tuple[FeatureExtractor, dict[str, tuple[int, ...]]]:
+    """The net with its layers read, and the shape of each for one image of shape `image`.
+
+    UserError for layers that there are not, and for a net that does not take such images.
+    """
+    E = FeatureExtractor(net, layers)
+    try:
+        with torch.no_grad():
+            read = E(torch.zeros(2, *image))
+    except UserError:
+        raise
+    except Exception as error:  # anyone's net may raise anything
+        told = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserError(f"{type(net).__name__} does not take images of {image}: {told}") from error
+    if not isinstance(read.output, Tensor) or read.output.dim() != 2:
+        raise UserError(f"{type(net).__name__} must give logits, (n, classes)")
+    return E, {name: tuple(x.shape[1:]) for name, x in read.layers.items()}
+
+
+def import_network(module: str) -> nn.Module:
+    """An instance of `my.module:Net`, looked for in the current folder too. UserError where there is none."""
+    path, _, name = module.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        make = getattr(importlib.import_module(path), name)
+        net = make()
+    except Exception as error:  # anyone's code may raise anything
+        told = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserError(
+            f"--module {module} cannot be used ({told}); write package.module:Class, made without arguments"
+        ) from error
+    finally:
+        sys.path.pop(0)
+    if not isinstance(net, nn.Module):
+        raise UserError(f"--module {module} gives a {type(net).__name__}, not a torch.nn.Module")
+    return net
+
+
+def load_network_weights(net: nn.Module, path: Path) -> None:
+    try:
+        net.load_state_dict(read_weights(path)[0])
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path} does not hold the weights of {type(net).__name__}: {reason}") from error

@@ -1,0 +1,73 @@
+"""Published experiments, and starting points for one's own: functions with typed defaults that return a Run.
+
+The command line is made from their signatures and docstrings. Nothing heavy is imported before one is called.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from energan.recipes.conditional.sgan import sgan_mnist
+from energan.recipes.critic_free.energy_distance import energy_distance_mnist
+from energan.recipes.critic_free.gmmn import gmmn_mnist
+from energan.recipes.critic_free.sinkhorn import sinkhorn_mnist
+from energan.recipes.energy.began import began_mnist
+from energan.recipes.energy.ebgan import ebgan_mnist, ebgan_pt_mnist
+from energan.recipes.energy.ebgan_64 import ebgan_pt_64
+from energan.recipes.energy.ebgan_imagenet import ebgan_pt_128, ebgan_pt_256
+from energan.recipes.energy.energy_losses import energy_losses_mnist
+from energan.recipes.gan.dcgan import dcgan_64
+from energan.recipes.gan.fgan import fgan_mnist
+from energan.recipes.gan.gan import gan_mnist, maxout_gan_mnist
+from energan.recipes.gan.hinge import hinge_mnist
+from energan.recipes.gan.lsgan import lsgan_mnist
+from energan.recipes.gan.r3gan import r3gan_mnist
+from energan.recipes.gan.unrolled import unrolled_mnist
+from energan.recipes.gan.wgan import wgan_mnist
+from energan.recipes.gan.wgan_gp import wgan_gp_mnist, wgan_gp_stacked
+from energan.recipes.plug_and_play.dgn_am import dgn_am_mnist
+from energan.recipes.plug_and_play.latent_discriminators import latent_discriminators_mnist
+from energan.recipes.plug_and_play.ppgn import joint_ppgn_h_mnist, noiseless_ppgn_h_mnist, ppgn_h_mnist, ppgn_x_mnist
+from energan.recipes.plug_and_play.ppgn_64 import noiseless_ppgn_h_64
+from energan.recipes.semi_supervised.classifier import encoder_mnist
+from energan.recipes.semi_supervised.ebgan_ln import ebgan_ln_mnist
+from energan.recipes.semi_supervised.improved_gan import improved_gan_mnist
+from energan.recipes.semi_supervised.ladder import ladder_mnist
+
+if TYPE_CHECKING:
+    from energan.experiment import Experiment
+
+RECIPES: dict[str, "Callable[..., Experiment]"] = {
+    "ebgan-pt-mnist": ebgan_pt_mnist,
+    "ebgan-mnist": ebgan_mnist,
+    "gan-mnist": gan_mnist,
+    "maxout-gan-mnist": maxout_gan_mnist,
+    "energy-losses-mnist": energy_losses_mnist,
+    "began-mnist": began_mnist,
+    "wgan-mnist": wgan_mnist,
+    "wgan-gp-mnist": wgan_gp_mnist,
+    "wgan-gp-stacked": wgan_gp_stacked,
+    "fgan-mnist": fgan_mnist,
+    "unrolled-mnist": unrolled_mnist,
+    "lsgan-mnist": lsgan_mnist,
+    "hinge-mnist": hinge_mnist,
+    "r3gan-mnist": r3gan_mnist,
+    "gmmn-mnist": gmmn_mnist,
+    "energy-distance-mnist": energy_distance_mnist,
+    "sinkhorn-mnist": sinkhorn_mnist,
+    "ladder-mnist": ladder_mnist,
+    "ebgan-ln-mnist": ebgan_ln_mnist,
+    "improved-gan-mnist": improved_gan_mnist,
+    "encoder-mnist": encoder_mnist,
+    "dgn-am-mnist": dgn_am_mnist,
+    "ppgn-x-mnist": ppgn_x_mnist,
+    "ppgn-h-mnist": ppgn_h_mnist,
+    "joint-ppgn-h-mnist": joint_ppgn_h_mnist,
+    "noiseless-ppgn-h-mnist": noiseless_ppgn_h_mnist,
+    "noiseless-ppgn-h-64": noiseless_ppgn_h_64,
+    "latent-discriminators-mnist": latent_discriminators_mnist,
+    "sgan-mnist": sgan_mnist,
+    "ebgan-pt-64": ebgan_pt_64,
+    "ebgan-pt-128": ebgan_pt_128,
+    "ebgan-pt-256": ebgan_pt_256,
+    "dcgan-64": dcgan_64,
+}

@@ -1,0 +1,1 @@
+"""GANs: a discriminator or critic of real against generated."""

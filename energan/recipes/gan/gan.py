@@ -1,0 +1,129 @@
+"""GAN on digits: the baseline of figure 4 of arXiv:1609.03126, and the maxout nets of arXiv:1406.2661."""
+
+from typing import TYPE_CHECKING, Literal
+
+from energan.recipes.common import Precision, padded_digits, resized, run
+from energan.recipes.energy.ebgan import SHAPE
+from energan.recipes.flag_docs import documented
+from energan.utils.checks import at_least, fraction, positive, usable_seed
+from energan.utils.errors import UserError
+
+if TYPE_CHECKING:
+    from energan.experiment import Experiment
+
+
+@documented
+def gan_mnist(
+    *,
+    data: str = "mnist",
+    steps: int = 20000,
+    batch: int = 128,
+    seed: int = 0,
+    every: int = 1000,
+    loss: Literal["minimax", "non-saturating"] = "non-saturating",
+    smoothing: float = 0.0,
+    z: int = 100,
+    layers_g: int = 5,
+    size_g: int = 1600,
+    layers_d: int = 2,
+    size_d: int = 1024,
+    dropout_d: float = 0.0,
+    optim_g: Literal["sgd", "adam"] = "sgd",
+    optim_d: Literal["sgd", "adam"] = "sgd",
+    lr: float = 1e-2,
+    average: float = 0.0,
+    precision: Precision = "auto",
+    device: str = "auto",
+    compile: bool = False,
+) -> "Experiment":
+    """The paper's best fully connected GAN on MNIST, figure 4 (a): the baseline of its grid search.
+
+    Args:
+        steps: Training steps, each one turn of D and one of G (the paper does not state how many).
+        batch: Images a turn (not stated in the paper).
+        loss: The generator's: -log D(G(z)) (non-saturating) or log(1 - D(G(z))) (minimax).
+        z: Dimensions of the noise (not stated in the paper).
+        layers_g: Weight layers of the generator, nLayerG.
+        size_g: Units of its hidden layers, sizeG.
+        layers_d: Weight layers of the discriminator, nLayerD.
+        size_d: Units of its hidden layers, sizeD.
+        dropout_d: Dropout rate of its hidden layers.
+        optim_g: The generator's optimizer (SGD without momentum: the paper states none).
+        optim_d: The discriminator's optimizer.
+        lr: Learning rate of both players.
+    """
+    from energan.engine.optimizers import SGD, Adam
+    from energan.engine.rng import seeded
+    from energan.games.catalog import GAMES
+    from energan.networks.dense import mlp
+
+    positive(z=z, layers_g=layers_g, size_g=size_g, size_d=size_d, lr=lr)
+    at_least(2, layers_d=layers_d)
+    fraction(smoothing=smoothing, dropout_d=dropout_d)
+    usable_seed(seed)
+    with seeded(seed):
+        G = mlp.Generator(z, SHAPE, layers=layers_g, size=size_g)
+        D = mlp.Discriminator(SHAPE, layers=layers_d, size=size_d, dropout=dropout_d)
+    optimizers = {"sgd": SGD(lr), "adam": Adam(lr)}
+    game = GAMES["gan"](
+        G, D, z, loss=loss, smoothing=smoothing, optimizer_G=optimizers[optim_g], optimizer_D=optimizers[optim_d]
+    )
+    return run(
+        game, "gan", data, padded_digits, steps=steps, batch=batch, seed=seed, every=every,
+        average=average, network="mnist", precision=precision, device=device, compile=compile,
+    )  # fmt: skip
+
+
+@documented
+def maxout_gan_mnist(
+    *,
+    data: str = "mnist",
+    steps: int = 10000,
+    batch: int = 100,
+    seed: int = 0,
+    every: int = 500,
+    mean: float = 0.13,
+    z: int = 100,
+    size_g: int = 1200,
+    size_d: int = 240,
+    lr: float = 0.1,
+    average: float = 0.0,
+    precision: Precision = "auto",
+    device: str = "auto",
+    compile: bool = False,
+) -> "Experiment":
+    """The first GAN with its own settings (arXiv:1406.2661): maxout, dropout, both players moving at once.
+
+    Args:
+        steps: Training steps, each one turn of D and G together; momentum rises over 125,000, as theirs.
+        mean: Where the generator's pixels start, 0 (black) to 1; each at its own mean in the authors' code, which
+            needs the data before the nets.
+        z: Dimensions of the noise, U(-sqrt 3, sqrt 3).
+        size_g: Units of the generator's two hidden layers.
+        size_d: Maxout units of the discriminator's two hidden layers, of five pieces each.
+        lr: SGD's learning rate of G; D's is half of it, for the authors halve its loss.
+    """
+    import torch
+
+    from energan.engine.noise import uniform
+    from energan.engine.optimizers import AnnealedSGD
+    from energan.engine.rng import seeded
+    from energan.games.catalog import GAMES
+    from energan.networks.dense import maxout
+
+    positive(z=z, size_g=size_g, size_d=size_d, lr=lr)
+    if not 0 <= mean <= 1:
+        raise UserError(f"--mean is a brightness, 0 to 1, got {mean}")
+    usable_seed(seed)
+    with seeded(seed):
+        G = maxout.Generator(z, size=size_g, mean=torch.full((1, 28, 28), 2 * mean - 1))
+        D = maxout.Discriminator(units=size_d)
+    sgd = AnnealedSGD(lr)
+    game = GAMES["gan"](
+        G, D, uniform(z, low=-(3**0.5), high=3**0.5), simultaneous=True,
+        optimizer_G=sgd, optimizer_D=sgd._replace(lr=lr / 2, floor=sgd.floor / 2),
+    )  # fmt: skip
+    return run(
+        game, "gan", data, resized(28, 1), steps=steps, batch=batch, seed=seed, every=every,
+        average=average, network="mnist", precision=precision, device=device, compile=compile,
+    )  # fmt: skip

@@ -1,0 +1,55 @@
+"""Hinge GAN on digits (arXiv:1705.02894), with spectral normalisation."""
+
+from typing import TYPE_CHECKING
+
+from energan.recipes.common import Precision, dcgan_pair, padded_digits, run
+from energan.recipes.flag_docs import documented
+from energan.utils.checks import fraction, positive
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from energan.experiment import Experiment
+
+
+def _spectral(net: "nn.Module") -> "nn.Module":
+    """The net, each of its linear and convolutional layers under a spectral norm."""
+    from torch import nn
+
+    from energan.networks.layers import SpectralNorm
+
+    for path, layer in list(net.named_modules()):
+        if isinstance(layer, nn.Linear | nn.Conv2d):
+            net.set_submodule(path, SpectralNorm(layer))
+    return net
+
+
+@documented
+def hinge_mnist(
+    *,
+    data: str = "mnist",
+    steps: int = 3000,
+    batch: int = 64,
+    seed: int = 0,
+    every: int = 250,
+    z: int = 100,
+    width: int = 32,
+    lr: float = 2e-4,
+    beta1: float = 0.5,
+    average: float = 0.999,
+    precision: Precision = "auto",
+    device: str = "auto",
+    compile: bool = False,
+) -> "Experiment":
+    """Hinge GAN with spectral norm on the discriminator's layers (arXiv:1802.05957): a yardstick."""
+    from energan.engine.optimizers import Adam
+    from energan.games.catalog import GAMES
+
+    positive(lr=lr)
+    fraction(beta1=beta1)
+    G, D = dcgan_pair(z, width, seed, norm=False)
+    game = GAMES["hinge"](G, _spectral(D), z, optimizer_G=Adam(lr, beta1), optimizer_D=Adam(lr, beta1))
+    return run(
+        game, "hinge", data, padded_digits, steps=steps, batch=batch, seed=seed, every=every,
+        average=average, network="mnist", precision=precision, device=device, compile=compile,
+    )  # fmt: skip

@@ -1,0 +1,106 @@
+"""Classifiers that are inverted, or that steer: the house's own, a run's, or anyone's.
+
+A net takes images (n, c, h, w) in [-1, 1] to logits (n, classes). Where no source is named, it is the thesis' CNN,
+which the recipe `encoder-mnist` trains once for each set of images; the run is kept in the cache folder.
+"""
+
+import hashlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from energan.data import ImageSet
+from energan.data.pixels import to_unit
+from energan.engine.precision import autocast
+from energan.engine.rng import seeded
+from energan.networks.layers import FeatureExtractor
+from energan.networks.pretrained import ENCODERS, import_network, load_network_weights
+from energan.recipes.load import load as load_model
+from energan.utils.console import warn
+from energan.utils.errors import UserError
+from energan.utils.files import cache_dir, read_weights, write_weights
+from energan.utils.progress import counted
+
+CHUNK = 250  # images at a time
+
+
+def open_classifier(source: str, module: str, classes: int, net: str = "thesis") -> nn.Module:
+    """The net of a run's folder, or of `module` with the weights of a .safetensors file, frozen and in eval mode.
+
+    With neither, one of NETS, not trained: `trained` has its weights. UserError for what cannot be used.
+    """
+    if module:
+        with seeded(0):  # without weights, at least the same ones each time
+            E = import_network(module)
+        if source:
+            load_network_weights(E, Path(source))
+    elif source:
+        E = of_run(Path(source))
+    else:
+        E = ENCODERS[net](classes)
+    return E.eval().requires_grad_(False)
+
+
+def of_run(folder: Path) -> nn.Module:
+    """The classifier of a run: its only player's net, or what reads its logits. UserError for a run without one."""
+    if not folder.exists():
+        raise UserError(f"the classifier's run {folder} is not there; runs that were made with it need it in its place")
+    if folder.is_file():
+        raise UserError(f"{folder} holds weights; --module my.module:Net says what they are the weights of")
+    model = load_model(folder)
+    if model.game.codes is None:
+        reader: nn.Module = model.classifier
+    else:
+        raise UserError(f"{folder} generates images; name the run of a classifier, such as encoder-mnist")
+    return next(iter(model.nets.values())) if len(model.nets) == 1 else reader
+
+
+def trained_classifier(data: str, classes: int, net: str = "thesis") -> nn.Module:
+    """One of NETS with its weights, trained now where the cache has none. UserError where that is stopped."""
+    from energan.recipes.catalog import RECIPES
+    from energan.runs.folder import create_run, read_record
+    from energan.training.loop import train
+
+    arguments = {"data": data, "classes": classes, "net": net, "device": "cpu"}
+    run = RECIPES["encoder-mnist"](**arguments)
+    images = run.training_set()
+    folder = cache_dir() / "encoders" / f"{net}-{images.sha256[:16]}"
+    if not (folder / "run.json").exists():
+        command = f"energan train encoder-mnist --data {data} --net {net}"
+        create_run(folder, run, images, "encoder-mnist", arguments, command)
+    if read_record(folder)["status"]["state"] != "finished":
+        warn(f"training the encoder of {images.name} first, once and for all (kept in {folder})")
+        if train(run, folder, images) == "stopped":
+            raise UserError("its encoder is stopped and saved; `energan resume` of this run goes on with it")
+    return of_run(folder)
+
+
+def initialiser(
+    E: nn.Module, source: str, module: str, data: str, classes: int, net: str = "thesis"
+) -> Callable[[Tensor], None] | None:
+    """What brings the trained weights into E before a run's first step; None where `build` has done so already."""
+    if source or module:
+        return None
+    return lambda images: E.load_state_dict(trained_classifier(data, classes, net).state_dict()) and None
+
+
+@torch.no_grad()
+def encode_images(data: ImageSet, E: FeatureExtractor, layer: str, precision: str) -> Float[Tensor, " n *d"]:
+    """What a layer of E says of each image, as it says it of generated ones in that precision; kept in the cache."""
+    digest = hashlib.sha256(f"{data.sha256} {tuple(data.images.shape)} {layer} {precision} {E.module}".encode())
+    for w in E.state_dict().values():
+        digest.update(w.contiguous().cpu().numpy().tobytes())
+    path = cache_dir() / "codes" / f"{digest.hexdigest()[:32]}.safetensors"
+    if path.is_file():
+        return read_weights(path)[0]["codes"]
+    device = next(E.parameters()).device
+    chunks, read = data.images.split(CHUNK), []
+    for chunk in counted(chunks, len(data.images), f"encoding {data.name}", each=CHUNK, show=sys.stderr.isatty()):
+        with autocast(precision, device):
+            read.append(E(to_unit(chunk.to(device))).layers[layer].float().cpu())
+    write_weights(path, {"codes": torch.cat(read)}, {"layer": layer})
+    return torch.cat(read)

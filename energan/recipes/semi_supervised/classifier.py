@@ -1,0 +1,93 @@
+"""Classifiers of all their labels: what plug and play inverts, and what steers it."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+from energan.recipes.common import Precision, run
+from energan.recipes.flag_docs import documented
+from energan.recipes.semi_supervised.labelled_data import labelled_images
+from energan.utils.checks import at_least, fraction, positive, usable_seed
+from energan.utils.errors import UserError
+
+if TYPE_CHECKING:
+    from energan.data import ImageSet
+    from energan.experiment import Experiment
+
+
+@documented
+def encoder_mnist(
+    *,
+    data: str = "mnist",
+    net: Literal["thesis", "sgan"] = "thesis",
+    merge: str = "",
+    labels_csv: str = "",
+    test: str = "",
+    classes: int = 10,
+    steps: int = 4685,
+    batch: int = 64,
+    seed: int = 0,
+    every: int = 937,
+    lr: float = 0.01,
+    momentum: float = 0.5,
+    precision: Precision = "auto",
+    device: str = "auto",
+    compile: bool = False,
+) -> "Experiment":
+    """The classifier whose codes plug and play inverts: a convolutional net, on all labels.
+
+    Args:
+        net: The thesis' net, of 7 x 7 kernels, or that of stacked GANs, of 5 x 5.
+        merge: Classes that are put together, such as odd=1+3+5+7+9,even=0+2+4+6+8; empty for the images' own.
+        classes: Classes of the images, before --merge.
+        steps: Training steps; the default is the thesis' five epochs of MNIST.
+        every: Steps between two tests, and checkpoints.
+        lr: SGD's learning rate.
+        momentum: SGD's momentum.
+    """
+    from energan.engine.optimizers import SGD
+    from energan.engine.rng import seeded
+    from energan.games.catalog import GAMES
+    from energan.networks.pretrained import ENCODERS
+
+    groups = _groups(merge)
+    at_least(2, classes=classes)
+    positive(lr=lr)
+    fraction(momentum=momentum)
+    usable_seed(seed)
+    with seeded(seed):
+        E = ENCODERS[net](len(groups) or classes)
+    prepare = partial(labelled, labels_csv=labels_csv, classes=classes, groups=groups)
+    return run(
+        GAMES["classifier"](E, optimizer_E=SGD(lr, momentum)), "classifier", data, prepare, steps=steps, batch=batch,
+        seed=seed, every=every, average=0.0, network="", precision=precision, device=device, compile=compile,
+    )._replace(test=test)  # fmt: skip
+
+
+def _groups(merge: str) -> dict[str, tuple[str, ...]]:
+    """ "odd=1+3,even=0+2" -> {"odd": ("1", "3"), "even": ("0", "2")}. UserError for anything else."""
+    pairs = [part.partition("=") for part in merge.split(",")] if merge else []
+    groups = {name.strip(): tuple(filter(None, map(str.strip, members.split("+")))) for name, _, members in pairs}
+    of = [member for members in groups.values() for member in members]
+    if merge and (len(groups) < 2 or len(groups) < len(pairs) or not all(groups.values()) or not all(groups)):
+        raise UserError(f"--merge {merge!r} is not two classes or more such as odd=1+3+5,even=0+2+4")
+    if len(set(of)) < len(of):
+        raise UserError(f"--merge {merge!r} puts a class into two")
+    return groups
+
+
+def labelled(
+    source: str, split: str, *, classes: int, labels_csv: str = "", groups: "dict[str, tuple[str, ...]] | None" = None
+) -> "ImageSet":
+    """28 x 28 grey images of so many classes, put together as `groups` says; test images may lack some.
+
+    UserError for training images of another number of classes.
+    """
+    from energan.data.labels import merged
+
+    data = labelled_images(source, split, labels_csv=labels_csv, size=28, channels=1)
+    if split == "train" and len(data.classes) != classes:
+        raise UserError(f"{data.name} has {len(data.classes)} classes: --classes {len(data.classes)}")
+    if not groups:
+        return data
+    known = set(data.classes) if split != "train" else set().union(*groups.values())
+    return merged(data, {name: [c for c in members if c in known] for name, members in groups.items()})

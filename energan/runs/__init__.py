@@ -1,0 +1,1 @@
+"""The run folder. Its format is docs/run-folder.md."""

@@ -1,0 +1,43 @@
+"""Inpainting: chains that keep the known pixels of an image."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from energan.engine.precision import wide
+from energan.utils.errors import UserError
+
+
+class Context(NamedTuple):
+    """Inpainting: what is known of the images, and how strongly G(h) is held to it.
+
+    image    of G's range and shape, for one or for all rows
+    missing  booleans of the same shape, or that broadcast to it: True where there is something to fill in
+    eps4     of the gradient of `closeness`. The authors' 1e-9 is for images of 0..255; in [-1, 1], where squares are
+             127.5^2 times smaller, 1.6e-5 is the same
+    """
+
+    image: Float[Tensor, "*x"]
+    missing: Bool[Tensor, "*m"]
+    eps4: float
+
+    def paste(self, x: Float[Tensor, " n *x"]) -> Float[Tensor, " n *x"]:
+        """x where the image is missing, the image elsewhere. UserError where they do not fit."""
+        shapes = (self.image.shape, self.missing.shape)
+        if self.missing.dtype != torch.bool or any(not _fits(shape, x.shape) for shape in shapes):
+            raise UserError(
+                f"a context is an image and booleans that fit {tuple(x.shape)}, not {shapes[0]}, {shapes[1]}"
+            )
+        return torch.where(self.missing, x, self.image)
+
+    def closeness(self, x: Float[Tensor, " n *x"]) -> Float[Tensor, " n"]:
+        """-1/2 ||image - x||^2 over what is known."""
+        return -0.5 * wide(self.paste(x) - x).flatten(1).square().sum(1)
+
+
+def _fits(shape: Sequence[int], whole: Sequence[int]) -> bool:
+    pairs = zip(reversed(shape), reversed(whole), strict=False)
+    return len(shape) <= len(whole) and all(size in (1, of) for size, of in pairs)

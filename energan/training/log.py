@@ -1,0 +1,161 @@
+"""What is seen and remembered of a training run while it goes on: progress, log.jsonl, TensorBoard."""
+
+import json
+import math
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, final
+
+import torch
+from torch import Tensor
+
+from energan.engine import Trainer
+from energan.engine.game import Logs
+from energan.experiment import Experiment
+from energan.runs.checkpoints import list_checkpoints
+from energan.runs.folder import read_record, update_record
+from energan.utils.errors import UserError
+from energan.utils.files import unwritable, write
+from energan.utils.hardware import peak_memory
+from energan.utils.json_lines import read_json_lines
+
+EXPLODED = 1e4  # times what a quantity was at the session's first step that had it
+
+
+@final
+class Log:
+    """A context in which a run's steps are counted, averaged over intervals, shown and written.
+
+    Opening it on a resumed run drops the lines that a killed run wrote after its newest checkpoint.
+    """
+
+    def __init__(self, folder: Path, run: Experiment, step: int, quiet: bool) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.table import Column
+
+        self.folder, self.run, self.step = folder, run, step
+        self.every = max(1, min(100, run.steps // 50))
+        self._path = folder / "log.jsonl"
+        self._sums: Logs = {}
+        self._counts: dict[str, int] = {}  # by quantity: not every step has the same turns
+        self._first: Logs = {}
+        self._before, self.best = 0.0, math.inf
+        whole, rest = Column(no_wrap=True, min_width=len(f"{run.steps}") * 2 + 6), Column(no_wrap=True, ratio=1)
+        self._progress = Progress(  # what does not fit in the terminal's width is cut from the quantities
+            TextColumn("step {task.completed:.0f}/{task.total:.0f}", table_column=whole), BarColumn(bar_width=10),
+            TextColumn("{task.fields[rate]}", table_column=Column(no_wrap=True, min_width=24)), TimeRemainingColumn(),
+            TextColumn("{task.fields[logs]}", table_column=rest), disable=quiet, expand=True,
+        )  # fmt: skip
+        self._task = self._progress.add_task("train", total=run.steps, completed=step, rate="", logs="")
+
+    def _reopen(self) -> float:
+        """Keeps the lines up to the step; gives the best Fréchet distance among them."""
+        lines = [line for line in read_json_lines(self._path) if line["step"] <= self.step]
+        write(self._path, lambda p: p.write_text("".join(json.dumps(line) + "\n" for line in lines)))
+        distances = [v for line in lines for k, v in line.get("metrics", {}).items() if "FID" in k]
+        return min(distances, default=math.inf)
+
+    def __enter__(self) -> "Log":
+        from torch.utils.tensorboard.writer import SummaryWriter
+
+        self._before = read_record(self.folder)["status"]["seconds"] if self.step else 0.0
+        self.best = self._reopen()
+        # TensorBoard's thread tells a full disk twice: in a traceback, and by raising from its next call here
+        self._hook, threading.excepthook = threading.excepthook, self._unhandled
+        self._board = SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.step)
+        self._progress.start()
+        self._started = self._since = time.monotonic()
+        self._since_step = self.step
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+        try:
+            self._board.close()
+        finally:
+            threading.excepthook = self._hook
+
+    def _unhandled(self, error: threading.ExceptHookArgs) -> None:
+        if not issubclass(error.exc_type, OSError):
+            self._hook(error)
+
+    @property
+    def seconds(self) -> float:
+        """Of training so far, over all sessions."""
+        return self._before + time.monotonic() - self._started
+
+    def add(self, logs: Logs) -> None:
+        """Takes one step's logs into the interval's mean; nothing is synchronised with the device."""
+        for k, v in logs.items():
+            self._sums[k] = self._sums[k] + v if k in self._sums else v
+            self._counts[k] = self._counts.get(k, 0) + 1
+            self._first.setdefault(k, v)  # a step, not an interval, which may have exploded already
+        self.step += 1
+
+    def line(self) -> None:
+        """Ends an interval, if it has a step: writes its means and rates.
+
+        UserError if a quantity is not finite any more, or exploded.
+        """
+        if not self._counts:
+            return
+        means = {k: float(v) / self._counts[k] for k, v in self._sums.items()}
+        self._sums, self._counts = {}, {}
+        now = time.monotonic()
+        rate = (self.step - self._since_step) / (now - self._since)
+        self._since, self._since_step = now, self.step
+        finite = {k: v if math.isfinite(v) else None for k, v in means.items()}
+        images = rate * self.run.batch
+        self.write({
+            "step": self.step, "seconds": round(self.seconds, 2), "steps_per_second": round(rate, 3),
+            "images_per_second": round(images, 1), "logs": finite,
+        })  # fmt: skip
+        for k, v in means.items():
+            self._board.add_scalar(k, v, self.step)
+        shown = "  ".join(f"{k} {v:.3g}" for k, v in means.items() if k != "D/[m-E(G(z))]+")
+        self._progress.update(
+            self._task, completed=self.step, rate=f"{rate:.1f} steps/s {images:.0f} images/s", logs=shown
+        )
+        for k, v in means.items():
+            first = abs(float(self._first[k]))
+            if not math.isfinite(v):
+                self.diverged(f"{k} became {v}")
+            if abs(v) > EXPLODED * (1 + first):
+                self.diverged(f"{k} grew from {first:.3g} to {v:.3g}")
+
+    def diverged(self, what: str) -> None:
+        kept = list_checkpoints(self.folder)
+        kept_name = f"the checkpoint of step {int(kept[-1].stem)} is kept" if kept else "there was no checkpoint yet"
+        message = f"training diverged before step {self.step}: {what}; {kept_name}; try a lower learning rate or margin"
+        self.status("diverged", message)
+        raise UserError(message)
+
+    def check(self, one: Trainer) -> None:
+        """Before a checkpoint is written: every weight is finite."""
+        for name, net in one.nets.items():
+            total = torch.stack([w.detach().abs().sum() for w in net.parameters()] or [torch.zeros(())]).sum()
+            if not bool(total.isfinite()):
+                self.diverged(f"the weights of {name} are no longer finite")
+
+    def write(self, line: dict[str, Any]) -> None:
+        try:
+            with self._path.open("a") as f:
+                f.write(json.dumps(line, allow_nan=False) + "\n")
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+
+    def metrics(self, values: dict[str, float], samples: int) -> None:
+        self.write({"step": self.step, "metrics": values, "samples": samples})
+        for k, v in values.items():
+            self._board.add_scalar(f"metrics/{k}", v, self.step)
+
+    def sheet(self, images: Tensor) -> None:
+        self._board.add_images("samples", images, self.step)
+
+    def status(self, state: str, message: str = "") -> None:
+        status = {"state": state, "step": self.step, "seconds": round(self.seconds, 1), "message": message}
+        update_record(self.folder, status={**status, "peak_memory_bytes": peak_memory()})

@@ -1,0 +1,33 @@
+"""What commands say, and how they end."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+
+STOPPED = 130  # the exit code after Ctrl-C or SIGTERM: saved, and to be resumed
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def as_text(value: object) -> str:
+    return json.dumps(value, indent=2)
+
+
+def first_line(f: Callable[..., Any]) -> str:
+    return (f.__doc__ or "").strip().splitlines()[0]
+
+
+_told: set[str] = set()
+
+
+def warn(message: str) -> None:
+    """One line on stderr for what the user should know but need not act on; the same only once."""
+    if message in _told:
+        return
+    _told.add(message)
+    console = Console(stderr=True)
+    console.print(f"warning: {message}", style="yellow", markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,63 @@
+"""Sheets of images, as people look at samples."""
+
+from math import ceil, sqrt
+from pathlib import Path
+
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from energan.utils.errors import UserError
+from energan.utils.files import write
+
+
+def save_sheet(images: UInt8[Tensor, "n c h w"], path: Path, columns: int | None = None) -> Path:
+    """One PNG of all images, row by row (about as many rows as columns by default), with a 1-pixel gap."""
+    from PIL import Image
+    from torch.nn.functional import pad
+
+    n, c, h, w = images.shape
+    columns = columns or ceil(sqrt(n))
+    rows = ceil(n / columns)
+    tiles = pad(images.cpu(), (0, 1, 0, 1), value=128)
+    tiles = pad(tiles, (0, 0, 0, 0, 0, 0, 0, rows * columns - n), value=128)
+    sheet = tiles.view(rows, columns, c, h + 1, w + 1).permute(0, 3, 1, 4, 2).reshape(rows * (h + 1), -1, c)
+    pixels = sheet[:-1, :-1].numpy()
+    return write(path, lambda p: Image.fromarray(pixels[..., 0] if c == 1 else pixels).save(p, format="PNG"))
+
+
+def usable(path: Path, endings: tuple[str, ...] = (".png", ".npz", "")) -> Path:
+    """The path itself. UserError where images do not go to a file with that ending."""
+    told = {".png": "a .png (one sheet)", ".npz": "an .npz", "": "a folder (a name without a dot)"}
+    if path.suffix not in endings:
+        raise UserError(f"--out {path}: images go to {', '.join(told[ending] for ending in endings)}")
+    return path
+
+
+def save_images(images: UInt8[Tensor, "n c h w"], path: Path, columns: int | None = None) -> Path:
+    """By the name: x.png one sheet; x.npz one array `images`, uint8 (n, c, h, w); otherwise a folder of n PNGs."""
+    import numpy as np
+    from PIL import Image
+
+    if usable(path).suffix == ".png":
+        return save_sheet(images, path, columns)
+    if path.suffix == ".npz":
+        return write(path, lambda p: np.savez_compressed(p, images=images.numpy()))
+    for i, image in enumerate(images.permute(0, 2, 3, 1).numpy()):
+        one = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+        write(path / f"{i:05d}.png", lambda p, one=one: one.save(p, format="PNG"))  # type: ignore[misc]
+    return path
+
+
+ENLARGED = 4  # pixels of a GIF for each of an image
+
+
+def write_gif(films: UInt8[Tensor, "k frames c h w"], path: Path) -> Path:
+    """A GIF of films side by side, enlarged."""
+    from PIL import Image
+
+    wide = torch.cat(list(films), -1).permute(0, 2, 3, 1).repeat_interleave(ENLARGED, 1).repeat_interleave(ENLARGED, 2)
+    pages = [Image.fromarray((page[..., 0] if page.shape[-1] == 1 else page).numpy()) for page in wide]
+    return write(
+        path, lambda p: pages[0].save(p, format="GIF", save_all=True, append_images=pages[1:], duration=120, loop=0)
+    )

@@ -1,0 +1,150 @@
+"""Export: what is written gives, loaded elsewhere, what the run gives."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from small_runs import sentence, trained
+
+import energan
+from energan.cli import main
+from energan.commands import export
+from energan.inference.guided import latent_maps
+from energan.inference.model import Model
+from energan.inference.modules import EnergyModule, GeneratorModule
+from energan.recipes.catalog import RECIPES
+from energan.runs.folder import create_run, read_record
+from energan.training import loop, previews
+from energan.utils.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(previews, "usable_network", lambda run, real: "")
+        return trained(tmp_path_factory.mktemp("export") / "run", steps=4)
+
+
+@pytest.fixture(scope="module")
+def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("out") / "export"
+    assert main(["export", str(run), "--out", str(out), "--onnx"]) == 0
+    return out
+
+
+def inputs(model: Model, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+    z = model.noise(n, torch.Generator().manual_seed(5))[0]
+    return z, torch.rand(n, 1, 32, 32, generator=torch.Generator().manual_seed(6)) * 2 - 1
+
+
+def test_the_weights_and_the_json_are_the_model(run: Path, exported: Path) -> None:
+    model = energan.load(run)
+    described = json.loads((exported / "model.json").read_text())
+    game = RECIPES[described["recipe"]](**described["arguments"]).game
+    nets = {name: player.net for name, player in game.players.items()}
+    z, x = inputs(model, 3)
+    for name, module, given, expected in (
+        ("generator", GeneratorModule(game, nets), z, model.generator(z)),
+        ("energy", EnergyModule(game, nets), x, model.energy(x)),
+    ):
+        found = module.load_state_dict(load_file(exported / f"{name}.safetensors"), strict=False)
+        unused = {"generator": "nets.D.", "energy": "nets.G."}[
+            name
+        ]  # a file holds the nets that its part passes through
+        assert not found.unexpected_keys and found.missing_keys
+        assert all(k.startswith(unused) for k in found.missing_keys)
+        assert torch.equal(module.eval()(given), expected)
+        part = described["parts"][name]
+        assert part["inputs"] == [list(given.shape[1:])] and part["output"] == list(expected.shape[1:])
+
+
+@pytest.mark.parametrize("n", [1, 2, 7])
+def test_onnx_gives_the_same_for_any_batch(run: Path, exported: Path, n: int) -> None:
+    import onnxruntime
+
+    model = energan.load(run)
+    for name, module, given in zip(
+        ("generator", "energy"), (model.generator, model.energy), inputs(model, n), strict=True
+    ):
+        session = onnxruntime.InferenceSession(str(exported / f"{name}.onnx"), providers=["CPUExecutionProvider"])
+        found = session.run(None, {"input0": given.numpy()})[0]
+        expected = module(given).numpy()
+        assert found.shape == expected.shape
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_run_with_codes_gives_generator_encoder_and_classifier(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnxruntime
+
+    monkeypatch.setattr(previews, "usable_network", lambda run, real: "")
+    monkeypatch.chdir(tmp_path)
+    Path("net_of_codes.py").write_text(
+        "from torch import nn\nfrom collections import OrderedDict as O\nclass Net(nn.Sequential):\n"
+        "    def __init__(self):\n"
+        "        super().__init__(O(flat=nn.Flatten(), h=nn.Linear(784, 5), out=nn.Linear(5, 3)))\n"
+    )
+    arguments = {"data": "digits", "module": "net_of_codes:Net", "variant": "none", "steps": 1, "every": 1, "batch": 4,
+                 "width": 2, "precision": "fp32", "device": "cpu"}  # fmt: skip
+    made = RECIPES["latent-discriminators-mnist"](**arguments)
+    data = made.training_set()
+    create_run(Path("run"), made, data, "latent-discriminators-mnist", arguments, "a test")
+    loop.train(made, Path("run"), data, quiet=True)
+    assert main(["export", "run", "--out", "out", "--onnx"]) == 0
+    parts = json.loads(Path("out/model.json").read_text())["parts"]
+    assert list(parts) == ["generator", "encoder", "classifier"] and parts["classifier"]["classes"] == ["0", "1", "2"]
+    maps = latent_maps(energan.load("run"))
+    x, h = torch.rand(3, 1, 28, 28) * 2 - 1, torch.randn(3, 5)
+    for name, given, expected in (
+        ("generator", h, maps.decode(h)), ("encoder", x, maps.encode(x)), ("classifier", x, maps.logits(x)),
+    ):  # fmt: skip
+        assert parts[name]["inputs"] == [list(given.shape[1:])] and parts[name]["output"] == list(expected.shape[1:])
+        session = onnxruntime.InferenceSession(f"out/{name}.onnx", providers=["CPUExecutionProvider"])
+        found = session.run(None, {session.get_inputs()[0].name: given.numpy()})[0]
+        np.testing.assert_allclose(found, expected.numpy(), rtol=1e-3, atol=1e-4)
+    whose = {name: {k.split(".")[1] for k in load_file(f"out/{name}.safetensors")} for name in parts}
+    assert whose == {"generator": {"G"}, "encoder": {"E"}, "classifier": {"E"}}
+
+
+def test_the_difference_is_recorded(exported: Path) -> None:
+    parts = json.loads((exported / "model.json").read_text())["parts"]
+    assert set(parts) == {"generator", "energy"}
+    assert all(0 <= part["largest difference"][0] < 1e-3 for part in parts.values())
+
+
+def test_an_older_checkpoint_is_exported_as_it_was(run: Path, tmp_path: Path) -> None:
+    export.write_export(run, tmp_path / "a", "3", onnx=False)
+    export.write_export(run, tmp_path / "b", None, onnx=False)
+    a, b = (load_file(tmp_path / name / "generator.safetensors") for name in "ab")
+    assert a.keys() == b.keys() and any(not torch.equal(a[k], b[k]) for k in a)
+    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == [
+        "energy.safetensors", "generator.safetensors", "model.json",
+    ]  # fmt: skip
+
+
+def test_onnx_without_its_extra_is_one_sentence(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for missing in ("onnxruntime", "onnxscript"):
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, missing, None)
+            assert main(["export", str(run), "--out", str(tmp_path / missing), "--onnx"]) == 2
+        assert sentence(capsys) == "energan: ONNX needs the extra: pip install 'energan[export]'"
+
+
+def test_an_onnx_file_that_is_off_is_refused(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("energan.inference.onnx.TOLERANCE", -1.0)
+    with pytest.raises(UserError, match=r"differs from the model by .*: do not use it"):
+        export.write_export(run, tmp_path / "off", None, onnx=True)
+
+
+def test_a_folder_that_cannot_be_written(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert main(["export", str(run), "--out", str(tmp_path / "file")]) == 2
+    assert "cannot write" in sentence(capsys)
+    assert read_record(run)["status"]["state"] == "finished"

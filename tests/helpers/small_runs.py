@@ -1,0 +1,152 @@
+"""Runs that take a second: narrow nets, few steps, 8 x 8 digits or a dozen generated pictures."""
+
+import hashlib
+import json
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from energan.data import ImageSet
+from energan.experiment import Experiment
+from energan.recipes.catalog import RECIPES
+from energan.recipes.load import rebuild
+from energan.runs.folder import create_run, read_record
+from energan.training.loop import train
+from energan.utils.files import read_weights
+
+INVERTED = {"module": "tiny_encoder:Net", "features": "h.1", "chain_steps": 2}
+SMALL: dict[str, dict[str, Any]] = {
+    "ebgan-pt-mnist": {"data": "digits", "width": 4, "z": 8, "average": 0.9},
+    "ebgan-mnist": {"data": "digits", "pt": 0.1, "size_g": 16, "size_d": 16, "dropout_d": 0.5, "average": 0.9},
+    "gan-mnist": {"data": "digits", "size_g": 16, "size_d": 16, "dropout_d": 0.5, "optim_d": "adam"},
+    "ebgan-pt-64": {"data": "pictures", "width": 4, "average": 0.9},
+    "dcgan-64": {"data": "pictures", "width": 4, "average": 0.9},
+    "ebgan-pt-128": {"data": "pictures", "width": 1, "batch": 4, "average": 0.9, "pt": 0.0},
+    "ebgan-pt-256": {"data": "pictures", "width": 1, "batch": 2, "recompute": True, "average": 0.9},
+    "maxout-gan-mnist": {"data": "digits", "z": 8, "size_g": 16, "size_d": 8},
+    "energy-losses-mnist": {"data": "digits", "width": 4, "z": 8, "average": 0.9},
+    "began-mnist": {"data": "digits", "width": 4, "z": 8},
+    "wgan-mnist": {"data": "digits", "width": 4, "z": 8, "warm_steps": 2, "critic_steps": 1},
+    "wgan-gp-mnist": {"data": "digits", "generator": "mlp", "width": 4, "z": 8, "size_g": 16, "critic_steps": 2},
+    "wgan-gp-stacked": {"data": "pictures", "width": 4, "z": 8, "critic_steps": 2, "average": 0.9},
+    "fgan-mnist": {"data": "digits", "divergence": "pearson", "width": 4, "z": 8, "average": 0.9},
+    "unrolled-mnist": {"data": "digits", "unroll": 2, "width": 4, "width_d": 2, "z": 8, "average": 0.9},
+    "lsgan-mnist": {"data": "digits", "width": 4, "z": 8, "average": 0.9},
+    "hinge-mnist": {"data": "digits", "width": 4, "z": 8, "average": 0.9},
+    "r3gan-mnist": {"data": "digits", "width": 4, "z": 8, "average": 0.9},
+    "gmmn-mnist": {"data": "digits", "z": 8},
+    "energy-distance-mnist": {"data": "digits", "z": 8},
+    "sinkhorn-mnist": {"data": "digits", "z": 8},
+    "ladder-mnist": {"data": "digits", "size": 8, "labels": 20, "hidden": [16, 8]},
+    "ebgan-ln-mnist": {
+        "data": "digits",
+        "size": 8,
+        "labels": 20,
+        "hidden": [16, 8],
+        "z": 8,
+        "size_g": 8,
+        "switch": 0.5,
+    },
+    "encoder-mnist": {"data": "digits", "net": "sgan"},
+    "latent-discriminators-mnist": {
+        "data": "digits",
+        "module": "tiny_encoder:Net",
+        "width": 2,
+        "critic_steps": 2,
+        "warm_steps": 0,
+        "chain_steps": 2,
+        "average": 0.9,
+    },
+    "sgan-mnist": {"data": "digits", "width": 2, "z": 8, "entropy": 5.0},
+    "improved-gan-mnist": {"data": "digits", "size": 8, "labels": 20, "hidden": [16, 8], "z": 8, "size_g": 8},
+    "dgn-am-mnist": {"data": "digits", "width": 2, **INVERTED},
+    "ppgn-x-mnist": {"data": "digits", "size_r": 8, "module": "tiny_encoder:Net", "chain_steps": 2},
+    "ppgn-h-mnist": {"data": "digits", "width": 2, "size_r": 8, **INVERTED},
+    "joint-ppgn-h-mnist": {"data": "digits", "width": 2, **INVERTED},
+    "noiseless-ppgn-h-mnist": {"data": "digits", "width": 2, "paired": True, **INVERTED},
+    "noiseless-ppgn-h-64": {"data": "pictures", "width": 2, **INVERTED, "module": "tiny_encoder:Colour"},
+}
+COMMON = {"steps": 8, "every": 3, "batch": 8, "precision": "fp32", "device": "cpu"}
+
+
+def pictures(folder: Path, n: int = 12) -> Path:
+    """n PNGs of colour noise, 20 x 24, in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(0)
+    for i in range(n):
+        Image.fromarray(random.integers(0, 256, (24, 20, 3), dtype=np.uint8)).save(folder / f"{i:02d}.png")
+    return folder
+
+
+def arguments(recipe: str, folder: Path, **changes: Any) -> dict[str, Any]:
+    """A recipe's small arguments; pictures are made beside the run's folder."""
+    small = {**COMMON, **SMALL[recipe], **changes}
+    if small["data"] == "pictures":
+        small["data"] = str(pictures(folder.parent / "pictures"))
+    return small
+
+
+def steady(recipe: str) -> dict[str, Any]:
+    """What keeps a run's learning rates, and margin, from depending on how many steps it is to have."""
+    flags = signature(RECIPES[recipe]).parameters
+    return {name: value for name, value in (("decay", 0.0), ("switch", 0.0)) if name in flags}
+
+
+def start(folder: Path, recipe: str = "ebgan-pt-mnist", **changes: Any) -> tuple[Experiment, ImageSet]:
+    """A new run in `folder`, not trained yet."""
+    small = arguments(recipe, folder, **changes)
+    run = RECIPES[recipe](**small)
+    data = run.training_set()
+    create_run(folder, run, data, recipe, small, "a test")
+    return run, data
+
+
+def trained(folder: Path, recipe: str = "ebgan-pt-mnist", **changes: Any) -> Path:
+    """A run in `folder`, trained to its end."""
+    run, data = start(folder, recipe, **changes)
+    assert train(run, folder, data, quiet=True) == "finished"
+    return folder
+
+
+def resumed(folder: Path, steps: int | None = None) -> str:
+    """What training says that goes on where the folder stands."""
+    run = rebuild(read_record(folder), **({"steps": steps} if steps else {}))
+    return train(run, folder, run.training_set(), quiet=True)
+
+
+def flags(recipe: str, folder: Path, **changes: Any) -> list[str]:
+    """The same arguments as the command line takes them."""
+    small = arguments(recipe, folder, **changes)
+    return [text for k, v in small.items() for text in (f"--{k.replace('_', '-')}", str(v))]
+
+
+def fingerprint(checkpoint: Path) -> str:
+    """sha256 over the names, types, shapes and bytes of every tensor of a checkpoint."""
+    tensors, _ = read_weights(checkpoint)
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def log(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """Temporary files that a failed write left behind."""
+    return [path for path in folder.rglob(".*") if path.is_file()]
+
+
+def sentence(capsys: pytest.CaptureFixture[str]) -> str:
+    """What the command line said on stderr last: one line that starts with its name, and no traceback."""
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    last = said.strip().splitlines()[-1]
+    assert last.startswith("energan: ")
+    return last

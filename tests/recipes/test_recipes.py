@@ -1,0 +1,327 @@
+"""Recipes: each builds with its defaults, documents each flag, and refuses numbers that cannot be trained with."""
+
+import inspect
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import pytest
+import torch
+from small_runs import SMALL, arguments, sentence, trained
+
+from energan.cli import main
+from energan.data import Batches
+from energan.engine import Trainer
+from energan.engine.optimizers import AnnealedSGD
+from energan.experiment import Experiment
+from energan.games.semi_supervised.ladder import COSTS
+from energan.losses.contrastive_energy import LOSSES
+from energan.losses.f_divergence import DIVERGENCES
+from energan.networks.layers import SpectralNorm
+from energan.networks.layers.ladder_combinators import COMBINATORS
+from energan.recipes.catalog import RECIPES
+from energan.recipes.common import decayed
+from energan.recipes.flag_docs import SENTENCES, documented
+from energan.training import previews
+from energan.utils.checks import at_least, fraction, not_negative, positive, usable_seed
+from energan.utils.errors import UserError
+
+PICTURES = {"ebgan-pt-64": (3, 64, 64), "dcgan-64": (3, 64, 64), "noiseless-ppgn-h-64": (3, 64, 64)}
+PICTURES |= {"ebgan-pt-128": (3, 128, 128), "ebgan-pt-256": (3, 256, 256)}  # the user's own
+SHAPES = {"wgan-gp-stacked": (3, 32, 32)} | dict.fromkeys(
+    ("maxout-gan-mnist", "wgan-mnist", "wgan-gp-mnist", "gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist"),
+    (1, 28, 28),
+)  # the others: (1, 32, 32)
+CLASSIFIERS = ("ladder-mnist", "ebgan-ln-mnist", "improved-gan-mnist")  # small ones see 8 x 8 digits as they are
+PPGN = ("dgn-am-mnist", "ppgn-h-mnist", "joint-ppgn-h-mnist", "noiseless-ppgn-h-mnist", "noiseless-ppgn-h-64")
+CODED = ("latent-discriminators-mnist", "ppgn-x-mnist", *PPGN)  # drawn by chains
+SHAPES |= dict.fromkeys(CLASSIFIERS, (1, 8, 8)) | dict.fromkeys(("encoder-mnist", "sgan-mnist", *CODED), (1, 28, 28))
+SHAPES |= PICTURES
+ALONE = ("gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist")  # generators without a critic
+PLAYERS = {"wgan-mnist": "Gf", "wgan-gp-mnist": "Gf", "wgan-gp-stacked": "Gf", "fgan-mnist": "GV", "began-mnist": "GDk"}
+PLAYERS |= {**dict.fromkeys(ALONE, "G"), "ladder-mnist": "D"}
+PLAYERS |= {"sgan-mnist": ("E_0", "E_1", "G_1", "G_0", "D_1", "D_0"), "encoder-mnist": "E"}
+PLAYERS |= {"latent-discriminators-mnist": ("E", "S", "G", "D_x", "D_h")}  # the others: G and D
+PLAYERS |= dict.fromkeys(PPGN, ("E", "G", "D", "gate")) | {"ppgn-x-mnist": ("E", "R")}
+PLAYERS |= {"dgn-am-mnist": ("E", "G", "D", "gate", "bounds"), "ppgn-h-mnist": ("E", "G", "D", "gate", "R")}
+WITHOUT_ENERGY = (*ALONE, *CODED, "ladder-mnist", "ebgan-ln-mnist", "encoder-mnist", "sgan-mnist")
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_recipe_builds_with_its_defaults(recipe: str) -> None:
+    given = {"data": "nothing is loaded yet"} if recipe in PICTURES else {}
+    run = RECIPES[recipe](**given)
+    assert run.source == given.get("data", "stacked-mnist" if recipe.endswith("stacked") else "mnist")
+    assert set(run.game.players) == set(PLAYERS.get(recipe, "GD")) and run.steps >= 1000 and run.every <= run.steps
+    assert (run.game.energy is None) == (recipe in WITHOUT_ENERGY)
+    assert (run.game.logits is not None) == (recipe in (*CLASSIFIERS, "encoder-mnist"))
+    assert (run.game.codes is not None) == (recipe in CODED) and (run.initialise is not None or recipe not in CODED)
+    assert (run.coded is not None) == (recipe in CODED and recipe != "ppgn-x-mnist")  # whose codes are images
+    assert run.precision in ("bf16", "fp32") and run.device in ("cpu", "cuda") and not run.compile
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_recipe_loads_images_in_the_shape_its_nets_take(recipe: str, tmp_path: Path) -> None:
+    run = RECIPES[recipe](**arguments(recipe, tmp_path / "run"))
+    assert run.training_set().images.shape[1:] == SHAPES.get(recipe, (1, 32, 32))
+    named = SMALL[recipe]["data"] == "digits"
+    assert len(run.test_set().images) == (256 if named else 12)  # a folder has no test images of its own
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_flag_has_a_default_and_a_sentence(recipe: str) -> None:
+    make = RECIPES[recipe]
+    told = dict(re.findall(r"^ {8}(\w+): (.+)$", inspect.getdoc(make).replace("\n    ", "\n        "), re.M))
+    parameters = inspect.signature(make).parameters
+    assert list(told) == list(parameters)
+    lower = (*parameters, "m", "l2", "cpu,", "bf16", "mnist,", "stacked-mnist,", "emoji-noto,", "3", "0")
+    lower += ("my.module:Net,",)
+    assert all(text[0].isupper() or text.split()[0] in lower for text in told.values())
+    for name, parameter in parameters.items():
+        assert name == "data" or parameter.default is not parameter.empty
+
+
+def having(flag: str) -> list[str]:
+    return [name for name, make in RECIPES.items() if flag in inspect.signature(make).parameters]
+
+
+NAN, INF = float("nan"), float("inf")
+REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
+    **dict.fromkeys(("steps", "every", "z", "lr", "width", "size_g"), ((0,), "must be above 0")),
+    **dict.fromkeys(("layers_g", "size_d", "width_d", "lr_d", "clip", "scale", "epsilon"), ((0,), "must be above 0")),
+    "margin": ((0.0, -1.0, NAN, INF), "must be above 0"),
+    "batch": ((-1, 0, 1), "must be 2 or more"),
+    "seed": ((-1, 2**63), "must be from 0 to"),
+    **dict.fromkeys(("average", "smoothing"), ((-0.1, 1.0), "must be 0 or above and below 1")),
+    **dict.fromkeys(("beta1", "beta2", "dropout_d"), ((1.0,), "must be 0 or above and below 1")),
+    **dict.fromkeys(("pt", "penalty", "warm_steps", "rate"), ((-1,), "must be 0 or above")),
+    **dict.fromkeys(("image_loss", "code_loss", "feature_loss", "adversarial"), ((-1, NAN), "must be 0 or above")),
+    "chain_steps": ((0,), "must be 1 or more"),
+    **dict.fromkeys(("condition", "entropy"), ((-1,), "must be 0 or above")),
+    "joint_from": ((-0.1, 1.1, NAN), ""),
+    "gamma": ((-0.1, NAN), "must be "),
+    "decay": ((-0.1, 1.1, NAN), ""),
+    "layers_d": ((1,), "must be 2 or more, got 1"),
+    "critic_steps": ((-1,), "must be "),
+    "unroll": ((-1,), "must be 0 or more"),
+    "iterations": ((0,), "must be 1 or more"),
+    "mean": ((-0.1, 1.1, NAN), "is a brightness"),
+    **dict.fromkeys(("weight", "sigma", "labels"), ((-1,), "must be 0 or above")),
+    "label_seed": ((-1, 2**63), "must be from 0 to"),
+    "classes": ((1,), "must be 2 or more"),
+    "size": ((1,), "must be 2 or more"),
+    "switch": ((-0.1, 1.1, NAN), "is a share of the steps"),
+    "hidden": (((16, 0),), "must be above 0"),
+    "patches": ((63,), "must be "),
+    "centre": ((-1,), "must be 0 or above"),
+    "augment": ((("blur",),), ""),
+}
+BAD: list[tuple[str, dict[str, Any], str]] = [
+    *((recipe, {flag: value}, f"--{flag.replace('_', '-')} {expected}")
+      for flag, (values, expected) in REFUSED.items() for value in values for recipe in having(flag)),
+    *((recipe, {"device": "tpu"}, "--device tpu: not a device") for recipe in RECIPES),
+    *((recipe, {"critic_steps": 0}, "--critic-steps must be 1 or more")
+      for recipe in having("clip") + having("penalty")),
+    ("gmmn-mnist", {"widths": (4.0, 0.0)}, "--widths must be above 0, got 0.0"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("recipe", "changes", "expected"), BAD, ids=[f"{r} {c}" for r, c, _ in BAD])
+def test_numbers_that_cannot_be_trained_with_are_refused(
+    recipe: str, changes: dict[str, Any], expected: str, tmp_path: Path
+) -> None:
+    small = {**SMALL[recipe], "data": "never loaded", **changes}
+    with pytest.raises(UserError) as refused:
+        RECIPES[recipe](**small)
+    assert str(refused.value).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("check", "good", "bad"),
+    [
+        (positive, (1, 1e-9), (0, -1, float("nan"), float("inf"))),
+        (not_negative, (0, 2), (-1e-9, float("nan"), float("inf"))),
+        (fraction, (0, 0.999), (1, -0.1, float("nan"))),
+    ],
+)
+def test_the_bounds_of_each_check(check: Callable[..., None], good: tuple[float, ...], bad: tuple[float, ...]) -> None:
+    for value in good:
+        check(some_flag=value)
+    for value in bad:
+        with pytest.raises(UserError, match=r"^--some-flag must be "):
+            check(some_flag=value)
+
+
+def test_the_bounds_of_whole_numbers() -> None:
+    at_least(2, batch=2)
+    usable_seed(0)
+    usable_seed(2**63 - 1)
+    with pytest.raises(UserError, match="--batch must be 2 or more, got 1"):
+        at_least(2, batch=1)
+
+
+@pytest.mark.parametrize("decay", [0.0, 1e-20, 0.1, 0.5, 1.0])
+@pytest.mark.parametrize("steps", [1, 7])
+def test_the_learning_rate_falls_over_the_last_share_of_the_steps(decay: float, steps: int) -> None:
+    schedule = decayed(steps, decay)
+    rates = [schedule(t) if schedule else 1.0 for t in range(steps)]
+    assert all(0 < rate <= 1 for rate in rates) and rates == sorted(rates, reverse=True) and rates[0] == 1
+    assert sum(rate < 1 for rate in rates) <= steps * decay
+
+
+def test_the_largest_seed_trains() -> None:
+    """What is let through must not fail in torch or NumPy later."""
+    run = RECIPES["ebgan-pt-mnist"](data="digits", width=4, seed=2**63 - 1)
+    data = run.training_set()
+    one = Trainer(run.game, Batches(data.images, data.labels, 4, run.seed), seed=run.seed)
+    assert all(bool(torch.isfinite(v)) for v in one.step().values())
+
+
+def test_cuda_is_refused_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError, match=r"--device cuda: torch .* sees no CUDA device here; use --device cpu"):
+        RECIPES["ebgan-pt-mnist"](device="cuda")
+
+
+def test_ebgan_mnist_is_the_paper_s_figure_4b_and_with_pt_4c() -> None:
+    plain, pulled = RECIPES["ebgan-mnist"](), RECIPES["ebgan-mnist"](pt=0.1)
+    assert plain.game.numbers == {"margin": 10.0} and pulled.game.numbers == {"margin": 10.0, "pt": 0.1}
+    weights = [tuple(w.shape) for w in plain.game.players["G"].net.parameters() if w.ndim == 2]
+    assert weights == [(800, 100), (800, 800), (800, 800), (800, 800), (1024, 800)]  # nLayerG 5, sizeG 800
+    weights = [tuple(w.shape) for w in plain.game.players["D"].net.parameters() if w.ndim == 2]
+    assert weights == [(1024, 1024), (1024, 1024)]  # nLayerD 2, sizeD 1024, on 32 x 32
+
+
+@pytest.mark.parametrize(
+    ("recipe", "norm", "d"),
+    [
+        ("ebgan-pt-mnist", 16, 1024),
+        ("ebgan-mnist", 10, 1024),
+        ("ebgan-pt-64", 20, 12288),
+        ("ebgan-pt-128", 40, 49152),
+        ("ebgan-pt-256", 80, 196608),
+        ("energy-losses-mnist", 16, 1024),
+    ],
+)
+def test_a_default_margin_follows_the_energys_unit(recipe: str, norm: float, d: int) -> None:
+    """Margin 20 on a mean squared error would never let the hinge go."""
+    for kind, expected in (("l2", norm), ("ssq", norm**2), ("mse", norm**2 / d)):
+        game = RECIPES[recipe](data="digits", energy=kind, steps=4).game
+        assert game.numbers["margin"] == pytest.approx(expected)
+    assert RECIPES[recipe](data="digits", energy="mse", margin=3.0, steps=4).game.numbers["margin"] == 3.0
+
+
+def test_maxout_gan_mnist_has_the_authors_settings() -> None:
+    """Section 1 of the paper's code: both at once, D's loss halved (which is half its rate), z ~ U(-sqrt 3, sqrt 3)."""
+    game = RECIPES["maxout-gan-mnist"]().game
+    assert [len(moves) for moves in game.turns.values()] == [2]
+    g, d = game.players["G"].optimizer, game.players["D"].optimizer
+    assert g == AnnealedSGD(0.1) and d == AnnealedSGD(0.05, floor=5e-7)
+    z = game.noise["z"](torch.Generator().manual_seed(0), 1000)
+    assert z.shape == (1000, 100) and 1.72 < float(z.max()) < 3**0.5 and -(3**0.5) < float(z.min()) < -1.72
+    weights = [tuple(w.shape) for w in game.players["G"].net.parameters() if w.ndim == 2]
+    assert weights == [(1200, 100), (1200, 1200), (784, 1200)]
+    weights = [tuple(w.shape) for w in game.players["D"].net.parameters() if w.ndim == 2]
+    assert weights == [(1200, 784), (1200, 240), (1, 240)]
+    start = RECIPES["maxout-gan-mnist"](mean=0.25).game.players["G"].net.net[-2].bias
+    torch.testing.assert_close(start.sigmoid(), torch.full((784,), 0.25))
+
+
+def kinds(net: torch.nn.Module) -> set[str]:
+    return {type(layer).__name__ for layer in net.modules()}
+
+
+@pytest.mark.parametrize("recipe", ["wgan-gp-mnist", "wgan-gp-stacked", "r3gan-mnist", "unrolled-mnist"])
+def test_a_critic_whose_slope_counts_reads_each_image_by_itself(recipe: str, tmp_path: Path) -> None:
+    norm = {"norm": True} if recipe == "wgan-gp-mnist" else {}
+    run = RECIPES[recipe](**{**arguments(recipe, tmp_path / "run"), **norm})
+    G, D = (player.net for player in run.game.players.values())
+    assert "BatchNorm" not in kinds(D) and ("BatchNorm" in kinds(G)) != (recipe == "wgan-gp-mnist")
+
+
+def test_wgan_trains_without_batch_norm_and_with_a_connected_generator() -> None:
+    for generator, norm, expected in (("conv", True, (1, 1)), ("conv", False, (0, 0)), ("mlp", True, (0, 1))):
+        players = RECIPES["wgan-mnist"](generator=generator, norm=norm, width=4).game.players
+        assert tuple("BatchNorm" in kinds(players[name].net) for name in "Gf") == expected
+        assert ("ConvTranspose2d" in kinds(players["G"].net)) == (generator == "conv")
+
+
+def test_every_layer_of_the_hinge_discriminator_has_a_spectral_norm() -> None:
+    net = RECIPES["hinge-mnist"](width=4).game.players["D"].net
+    layers = [layer for layer in net.modules() if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear)]
+    normed = [layer.layer for layer in net.modules() if isinstance(layer, SpectralNorm)]
+    assert len(layers) == 4 and all(a is b for a, b in zip(layers, normed, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "flag", "table"),
+    [
+        ("fgan-mnist", "divergence", DIVERGENCES),
+        ("energy-losses-mnist", "loss", LOSSES),
+        ("ladder-mnist", "costs", COSTS),
+        ("ladder-mnist", "combinator", COMBINATORS),
+        ("ebgan-ln-mnist", "combinator", COMBINATORS),
+    ],
+)
+def test_a_choice_names_every_row_of_its_table(recipe: str, flag: str, table: dict[str, Any]) -> None:
+    assert set(get_args(get_type_hints(RECIPES[recipe], {"Run": Experiment})[flag])) == set(table)
+
+
+@pytest.mark.parametrize("divergence", DIVERGENCES)
+@pytest.mark.parametrize("nets", ["conv", "mlp"])
+def test_fgan_trains_by_every_divergence(divergence: str, nets: str) -> None:
+    run = RECIPES["fgan-mnist"](data="digits", divergence=divergence, nets=nets, width=4, z=8, loss="bound")
+    data = run.training_set()
+    one = Trainer(run.game, Batches(data.images, data.labels, 4, run.seed), seed=run.seed)
+    assert all(bool(torch.isfinite(v)) for _ in range(2) for v in one.step().values())
+
+
+@pytest.mark.parametrize("recipe", ["gmmn-mnist", "wgan-gp-mnist", "fgan-mnist", "began-mnist"])
+def test_a_run_of_any_kind_of_players_is_sampled_scored_exported_and_reported(
+    recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No critic at all; a critic f, and noise that no sample needs; a critic V; a third player."""
+    monkeypatch.setattr(previews, "usable_network", lambda run, real: "")
+    monkeypatch.setattr("energan.capabilities.drawing.usable_network", lambda run, real: "")
+    folder, scores = str(trained(tmp_path / "run", recipe, steps=3)), tmp_path / "scores.csv"
+    for command in (
+        ["sample", folder, "--n", "3", "--out", str(tmp_path / "three.npz")],
+        ["evaluate", folder, "--n", "3"],
+        ["export", folder, "--out", str(tmp_path / "exported"), *(["--onnx"] if recipe == "wgan-gp-mnist" else [])],
+        ["report", folder],
+    ):
+        assert main(command) == 0
+    parts = {path.stem for path in (tmp_path / "exported").glob("*.safetensors")}
+    capsys.readouterr()
+    code = main(["score", "digits", "--run", folder, "--out", str(scores)])
+    if recipe in ALONE:
+        assert code == 2 and sentence(capsys) == "energan: this run's system has no energy to score images with"
+        assert parts == {"generator"} and not scores.exists()
+    else:
+        assert code == 0 and len(scores.read_text().splitlines()) == 257 and parts == {"generator", "energy"}
+
+
+def test_a_recipe_s_own_sentence_comes_first_and_the_shared_ones_follow_the_signature() -> None:
+    def made(*, seed: int = 0, lr: float = 0.1, own: int = 1) -> Experiment:
+        """What it is.
+
+        Why.
+
+        Args:
+            own: Its own,
+                on two lines.
+            lr: Another rate.
+        """
+        raise NotImplementedError
+
+    assert documented(made) is made
+    told = f"What it is.\n\nWhy.\n\nArgs:\n    seed: {SENTENCES['seed']}\n    lr: Another rate.\n"
+    assert inspect.getdoc(made) == f"{told}    own: Its own,\n        on two lines."
+
+    def silent(*, something: int = 0) -> Experiment:
+        """What it is."""
+        raise NotImplementedError
+
+    with pytest.raises(KeyError, match="something"):
+        documented(silent)

@@ -1,0 +1,367 @@
+"""The run folder: what is written comes back, what is damaged, newer or hostile is refused in one sentence."""
+
+import json
+import pickle
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from small_runs import SMALL, arguments, fingerprint, leftovers, start, trained
+
+import energan
+from energan.cli import main
+from energan.recipes.catalog import RECIPES
+from energan.recipes.load import rebuild
+from energan.runs.checkpoints import find_checkpoint, latest_checkpoint, read_checkpoint
+from energan.runs.folder import read_record
+from energan.training import previews
+from energan.utils.errors import UserError
+from energan.utils.files import read_weights, write, write_json, write_weights
+from energan.utils.image_files import save_images, save_sheet
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(previews, "usable_network", lambda run, real: "")
+        return trained(tmp_path_factory.mktemp("runs") / "run")
+
+
+@pytest.fixture
+def copy(run: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(run, tmp_path / "copy"))
+
+
+# ---------------------------------------------------------------------------------------------- run.json
+
+
+def rates(optimizer: Any, t: int) -> tuple[Any, float]:
+    """An optimizer's settings, and what its schedule (a function, so never equal to another) says at step t."""
+    if optimizer is None:  # of a frozen player
+        return None, 0.0
+    return optimizer._replace(schedule=None), optimizer.schedule(t) if optimizer.schedule else 1.0
+
+
+@pytest.mark.parametrize("recipe", SMALL)
+def test_a_run_is_rebuilt_from_its_json(tmp_path: Path, recipe: str) -> None:
+    made, _ = start(tmp_path / "run", recipe, lr=3e-4, seed=5)
+    record = read_record(tmp_path / "run")
+    assert record["arguments"] == arguments(recipe, tmp_path / "run", lr=3e-4, seed=5)
+    again = rebuild(json.loads(json.dumps(record)))
+    # what a game is made of has no equality of its own: its numbers, its weights and the plain fields have
+    plain = ("source", "steps", "batch", "seed", "every", "network", "average", "precision", "device", "compile")
+    assert [getattr(again, k) for k in plain] == [getattr(made, k) for k in plain]
+    assert again.game.numbers == made.game.numbers
+    for name, player in made.game.players.items():
+        other = again.game.players[name]
+        for t in range(made.steps):
+            assert rates(other.optimizer, t) == rates(player.optimizer, t)
+        for k, w in player.net.state_dict().items():
+            assert torch.equal(other.net.state_dict()[k], w), k
+
+
+def test_what_run_json_says(run: Path) -> None:
+    record = read_record(run)
+    assert record["format"] == 1 and record["recipe"] == "ebgan-pt-mnist"
+    assert record["data"]["shape"] == [1, 32, 32] and record["data"]["n"] == 1541
+    assert len(record["data"]["sha256"]) == 64 and record["data"]["skipped"] == []
+    assert record["game"]["turns"] == {"D": ["min D: discriminator_loss"], "G": ["min G: generator_loss_pt"]}
+    assert record["game"]["numbers"] == {"margin": 16.0, "pt": 0.1}
+    assert record["environment"]["torch"] == torch.__version__
+    assert record["status"]["state"] == "finished" and record["status"]["step"] == 8
+    for name, player in rebuild(record).game.players.items():
+        count = sum(w.numel() for w in player.net.parameters())
+        assert record["game"]["players"][name]["parameters"] == count
+
+
+def test_a_folder_that_holds_something_is_left_alone(run: Path, tmp_path: Path) -> None:
+    before = (run / "run.json").read_bytes()
+    with pytest.raises(UserError, match="is there already and not empty"):
+        start(run)
+    assert (run / "run.json").read_bytes() == before
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UserError, match="is there already"):
+        start(tmp_path / "file")
+    (tmp_path / "empty").mkdir()
+    start(tmp_path / "empty")  # an empty folder will do
+
+
+def test_more_images_a_batch_than_there_are_writes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="a batch of 1542 cannot be drawn from 1541 images"):
+        start(tmp_path / "run", batch=1542)
+    assert not (tmp_path / "run").exists()
+
+
+def edited(**changes: Any) -> Callable[[Path], None]:
+    def edit(folder: Path) -> None:
+        record = json.loads((folder / "run.json").read_text())
+        record = {k: v for k, v in {**record, **changes}.items() if v is not ...}
+        (folder / "run.json").write_text(json.dumps(record))
+
+    return edit
+
+
+def text(content: bytes) -> Callable[[Path], object]:
+    return lambda folder: (folder / "run.json").write_bytes(content)
+
+
+DAMAGED: dict[str, tuple[Callable[[Path], object], str]] = {
+    "newer": (edited(format=2), "has run folder format 2, this Energan reads up to 1: upgrade energan"),
+    "no format": (edited(format=...), "damaged: it has no format number"),
+    "format in words": (edited(format="one"), "damaged: it has no format number"),
+    "lacks keys": (edited(recipe=..., data=...), "damaged: it lacks recipe, data"),
+    "a list": (text(b"[1, 2]"), "damaged: it has no format number"),
+    "half": (text(b'{"format": 1, "recipe": "ebg'), "damaged: it is no JSON"),
+    "empty": (text(b""), "damaged: it is no JSON"),
+    "bytes": (text(bytes(range(128, 256))), "damaged: it is no JSON"),
+    "another recipe": (edited(recipe="ebgan-2031"), "recipe 'ebgan-2031' is not one that this Energan has"),
+    "other arguments": (edited(arguments={"warp": 9}), "arguments are not those of this Energan's ebgan-pt-mnist"),
+    "none": (lambda folder: (folder / "run.json").unlink(), "is not a run folder: it has no run.json"),
+    "a folder": (lambda folder: ((folder / "run.json").unlink(), (folder / "run.json").mkdir()), "cannot read"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_damaged_or_newer_run_is_refused_by_every_command(
+    copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    damage, expected = DAMAGED[name]
+    damage(copy)
+    out = tmp_path / "out"
+    for command in (
+        ["resume", str(copy)],
+        ["sample", str(copy), "--out", str(out)],
+        ["evaluate", str(copy)],
+        ["score", "digits", "--run", str(copy), "--out", str(out / "x.csv")],
+        ["export", str(copy), "--out", str(out)],
+    ):
+        assert main(command) == 2
+        said = capsys.readouterr().err.strip().splitlines()
+        assert len(said) == 1 and said[0].startswith("energan: ") and expected in said[0], command
+    assert not out.exists()
+
+
+# ------------------------------------------------------------------------------------------- checkpoints
+
+
+def test_checkpoints_are_found_by_step_name_and_path(run: Path) -> None:
+    newest = run / "checkpoints" / "000008.safetensors"
+    assert (
+        find_checkpoint(run, None)
+        == find_checkpoint(run, 8)
+        == find_checkpoint(run, "8")
+        == find_checkpoint(run, "000008")
+        == newest
+    )
+    assert find_checkpoint(run, newest) == find_checkpoint(run, str(newest)) == newest
+    with pytest.raises(UserError, match=r"there is no checkpoint best; .* has 000003, 000006, 000008"):
+        find_checkpoint(run, "best")
+
+
+def test_files_that_are_no_checkpoints_are_not_taken_for_one(copy: Path) -> None:
+    for name in ("9old.safetensors", ".000009-x.safetensors", "000009.safetensors.part", "notes.txt"):
+        (copy / "checkpoints" / name).write_text("no checkpoint")
+    assert latest_checkpoint(copy).stem == "000008"
+
+
+def test_a_run_without_checkpoints_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    start(tmp_path / "run")
+    assert main(["sample", str(tmp_path / "run")]) == 2
+    assert "has no checkpoint yet" in capsys.readouterr().err
+
+
+def pickled(path: Path) -> None:
+    """A torch file whose pickle would create a file beside it when opened."""
+
+    class Hostile:
+        def __reduce__(self) -> tuple[Any, tuple[str]]:
+            return Path.touch, (path.with_name("run by the pickle"),)  # type: ignore[return-value]
+
+    torch.save({"weights": torch.zeros(2), "x": Hostile()}, path)
+
+
+HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "torch.save": (pickled, "pickled file"),
+    "pickle": (lambda path: path.write_bytes(pickle.dumps({"a": 1})), "pickled file"),
+    "empty": (lambda path: path.write_bytes(b""), "damaged or no safetensors file"),
+    "text": (lambda path: path.write_text("weights, honestly"), "damaged or no safetensors file"),
+    "a header that claims too much": (lambda path: path.write_bytes(b"\xff" * 7 + b"\x7f" + b"{}"), "damaged"),
+    "other weights": (lambda path: save_file({"a": torch.zeros(2)}, path), "holds weights but is no checkpoint"),
+    "half a state": (lambda path: save_file({"state/t": torch.zeros(())}, path), "does not fit this run"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_checkpoints_are_refused(
+    copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    make, expected = HOSTILE[name]
+    offered = tmp_path / "offered.pt"
+    make(offered)
+    assert main(["sample", str(copy), "--checkpoint", str(offered), "--out", str(tmp_path / "x.png")]) == 2
+    said = capsys.readouterr().err.strip().splitlines()
+    assert len(said) == 1 and expected in said[0]
+    shutil.copy(offered, latest_checkpoint(copy))
+    assert main(["resume", str(copy), "--steps", "9", "--quiet"]) == 2
+    assert expected in capsys.readouterr().err.strip().splitlines()[-1]
+    assert {path.name for path in tmp_path.iterdir()} == {"copy", "offered.pt"}  # nothing written, nothing run
+
+
+def test_truncated_and_scrambled_checkpoints_never_end_in_a_traceback(copy: Path, tmp_path: Path) -> None:
+    whole = latest_checkpoint(copy).read_bytes()
+    chance = random.Random(0)
+    broken = [whole[:n] for n in (1, 7, 8, 9, 100, 2000, len(whole) // 2, len(whole) - 1)]
+    broken += [chance.randbytes(n) for n in (1, 8, 100, 5000)]
+    header = 8 + int.from_bytes(whole[:8], "little")
+    for _ in range(40):
+        scrambled = bytearray(whole)
+        scrambled[chance.randrange(header)] = chance.randrange(256)
+        broken.append(bytes(scrambled))
+    refused = 0
+    for content in broken:
+        latest_checkpoint(copy).write_bytes(content)
+        try:
+            energan.load(copy)  # a changed letter of a metadata value does no harm
+        except UserError:
+            refused += 1
+    assert refused > len(broken) // 2
+    for content in broken[:12]:
+        latest_checkpoint(copy).write_bytes(content)
+        with pytest.raises(UserError, match=r"000008\.safetensors"):
+            energan.load(copy)
+
+
+def test_a_checkpoint_is_the_state_and_the_standing_statistics(run: Path) -> None:
+    tensors, about = read_weights(latest_checkpoint(run))
+    assert about == {"format": "1", "step": "8"}
+    assert {name.split("/")[0] for name in tensors} == {"state", "standing"}
+    state, statistics = read_checkpoint(latest_checkpoint(run))
+    assert set(state) == {"weights", "moments", "average", "numbers", "generator", "t", "draws"}
+    assert int(state["t"]) == 8 and int(state["draws"]) == 16 and set(state["weights"]) == {"G", "D"}
+    assert any(name.startswith("G/") for name in statistics)
+    one = fingerprint(latest_checkpoint(run))
+    assert one != fingerprint(run / "checkpoints" / "000006.safetensors")
+
+
+# ------------------------------------------------------------------------------------------ load and use
+
+
+def test_a_loaded_run_samples_and_scores(run: Path) -> None:
+    model = energan.load(run)
+    images = model.sample(20, seed=3)
+    assert images.dtype == torch.uint8 and images.shape == (20, 1, 32, 32)
+    assert torch.equal(energan.load(str(run)).sample(20, seed=3), images)  # the same seed, the same images
+    assert torch.equal(model.sample(300, seed=3)[:20], images)  # a larger n continues them
+    assert not torch.equal(model.sample(20, seed=4), images)
+    energies = model.score(images)
+    assert energies.shape == (20,) and energies.dtype == torch.float32 and bool((energies > 0).all())
+    assert not model.generator.training and not model.energy.training
+    assert not any(w.requires_grad for w in model.generator.parameters())
+
+
+@pytest.mark.parametrize("recipe", SMALL)
+def test_nothing_depends_on_its_neighbours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str, generator: torch.Generator
+) -> None:
+    monkeypatch.setattr(previews, "usable_network", lambda run, real: "")
+    model = energan.load(trained(tmp_path / "run", recipe, steps=3))
+    if model.game.sample is not None:
+        z = model.noise(5, generator)
+        together = model.generator(*z)
+        alone = torch.cat([model.generator(*[part[i : i + 1] for part in z]) for i in range(5)])
+        assert together.std() > 0
+        torch.testing.assert_close(alone, together, rtol=1e-4, atol=1e-5)
+    x = torch.rand(5, *read_record(tmp_path / "run")["data"]["shape"]) * 2 - 1
+    for reading, name in ((model.game.energy, "energy"), (model.game.logits, "classifier")):
+        if reading is not None:
+            read = getattr(model, name)
+            alone = torch.cat([read(x[i : i + 1]) for i in range(5)])
+            torch.testing.assert_close(alone, read(x), rtol=1e-4, atol=1e-4)
+
+
+def test_the_averaged_generator_is_what_samples(run: Path) -> None:
+    state, _ = read_checkpoint(latest_checkpoint(run))
+    weights = energan.load(run).nets["G"].state_dict()
+    for name, averaged in state["average"]["G"].items():
+        assert torch.equal(weights[name], averaged)
+    assert any(not torch.equal(state["weights"]["G"][k], v) for k, v in state["average"]["G"].items())
+
+
+# ------------------------------------------------------------------------------------------------- files
+
+
+def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "kept.json"
+    write_json(path, {"a": 1})
+
+    def fail(p: Path) -> None:
+        p.write_text("half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(UserError, match=r"cannot write .*kept\.json: no space left on device"):
+        write(path, fail)
+    with pytest.raises(ValueError, match="Out of range float"):
+        write_json(path, float("nan"))
+    assert json.loads(path.read_text()) == {"a": 1} and not leftovers(tmp_path)
+
+
+def test_weights_of_any_header_length_are_read(tmp_path):
+    """The file's first byte is its header's length modulo 256: of some, that of a pickle."""
+    first = set()
+    for n in range(40):
+        path = write_weights(tmp_path / "w.safetensors", {"x": torch.ones(2)}, {"note": "a" * 8 * n})
+        first.add(path.read_bytes()[0])
+        assert read_weights(path)[1]["note"] == "a" * 8 * n
+    assert 0x80 in first
+
+
+def test_weights_come_back_in_any_memory_layout(tmp_path: Path) -> None:
+    x = torch.arange(24.0).view(1, 2, 3, 4).to(memory_format=torch.channels_last)
+    write_weights(tmp_path / "w.safetensors", {"x": x, "view": x[:, 0], "same": x}, {"a": "b"})
+    tensors, about = read_weights(tmp_path / "w.safetensors")
+    assert about == {"a": "b"}
+    assert torch.equal(tensors["x"], x) and torch.equal(tensors["view"], x[:, 0]) and torch.equal(tensors["same"], x)
+
+
+def test_written_files_can_be_read_by_others(tmp_path: Path) -> None:
+    """A temporary file is private; what it becomes follows the umask."""
+    write_json(tmp_path / "a", 1)
+    (tmp_path / "b").write_text("1")
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
+@pytest.mark.parametrize("c", [1, 3])
+def test_a_sheet_shows_every_image_in_its_place(tmp_path: Path, c: int) -> None:
+    images = torch.randint(0, 256, (7, c, 5, 4), dtype=torch.uint8)
+    with Image.open(save_sheet(images, tmp_path / "sheet.png")) as sheet:
+        pixels = torch.from_numpy(np.asarray(sheet).copy())
+    pixels = pixels[None] if c == 1 else pixels.permute(2, 0, 1)
+    assert pixels.shape == (c, 3 * 6 - 1, 3 * 5 - 1)
+    for i, image in enumerate(images):
+        top, left = 6 * (i // 3), 5 * (i % 3)
+        assert torch.equal(pixels[:, top : top + 5, left : left + 4], image)
+    assert bool((pixels[:, 5] == 128).all())  # the gap
+
+
+def test_images_are_saved_by_the_name_s_ending(tmp_path: Path) -> None:
+    images = torch.randint(0, 256, (3, 3, 8, 6), dtype=torch.uint8)
+    with np.load(save_images(images, tmp_path / "x.npz")) as arrays:
+        assert arrays.files == ["images"] and arrays["images"].dtype == np.uint8
+        assert np.array_equal(arrays["images"], images.numpy())
+    folder = save_images(images, tmp_path / "folder")
+    assert sorted(p.name for p in folder.iterdir()) == ["00000.png", "00001.png", "00002.png"]
+    with Image.open(folder / "00002.png") as image:
+        assert np.array_equal(np.asarray(image).transpose(2, 0, 1), images[2].numpy())
+    with pytest.raises(UserError, match=r"images go to a \.png"):
+        save_images(images, tmp_path / "x.jpeg")
+
+
+def test_every_recipe_has_small_arguments_here() -> None:
+    assert set(SMALL) == set(RECIPES)

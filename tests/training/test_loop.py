@@ -1,0 +1,387 @@
+"""Training: a resumed run is the uninterrupted one, signals save, divergence and full disks are told in a sentence."""
+
+import json
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from small_runs import SMALL, fingerprint, flags, leftovers, log, resumed, sentence, start, steady, trained
+
+import energan
+from energan.cli import main
+from energan.engine import Trainer
+from energan.runs import folder as run_folder
+from energan.runs.checkpoints import latest_checkpoint, list_checkpoints
+from energan.runs.folder import locked, read_record, update_record
+from energan.training import previews
+from energan.training.loop import train
+from energan.utils.errors import UserError
+from energan.utils.files import read_weights
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No metrics; one thread, since sums over more of them may round differently."""
+    monkeypatch.setattr(previews, "usable_network", lambda run, real: "")
+    monkeypatch.setattr(previews, "HISTOGRAM", 64)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def after_step(monkeypatch: pytest.MonkeyPatch, t: int, act: Callable[[Trainer], object]) -> None:
+    """`act` is called when step number t is done."""
+    step = Trainer.step
+
+    def acting(self: Trainer) -> dict[str, torch.Tensor]:
+        logs = step(self)
+        if self.t == t:
+            act(self)
+        return logs
+
+    monkeypatch.setattr(Trainer, "step", acting)
+
+
+def interrupted(folder: Path, monkeypatch: pytest.MonkeyPatch, t: int, number: int, **more: Any) -> None:
+    """A run of 8 steps that gets a signal during step t."""
+    with monkeypatch.context() as patch:
+        after_step(patch, t, lambda one: signal.raise_signal(number))
+        run, data = start(folder, **more)
+        assert train(run, folder, data, quiet=True) == "stopped"
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("recipe", SMALL)
+def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str, precision: str
+) -> None:
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    trained(whole, recipe, precision=precision)
+    interrupted(cut, monkeypatch, 4, signal.SIGTERM, recipe=recipe, precision=precision)
+    assert latest_checkpoint(cut).stem == "000004"
+    assert resumed(cut) == "finished"
+    assert fingerprint(latest_checkpoint(cut)) == fingerprint(latest_checkpoint(whole))
+    names = read_weights(latest_checkpoint(whole))[0]
+    assert any(name.startswith("state/average/G") for name in names) == ("average" in SMALL[recipe])
+    for line, expected in zip(log(cut), log(whole), strict=True):
+        assert {k: line.get(k) for k in ("step", "logs", "energies")} == {
+            k: expected.get(k) for k in ("step", "logs", "energies")
+        }
+    for sheet in (whole / "samples").glob("*.png"):
+        assert (cut / "samples" / sheet.name).read_bytes() == sheet.read_bytes()
+
+
+def test_the_fingerprint_sees_another_seed_precision_and_a_lost_random_state(tmp_path: Path) -> None:
+    a = fingerprint(latest_checkpoint(trained(tmp_path / "a")))
+    assert fingerprint(latest_checkpoint(trained(tmp_path / "b"))) == a
+    assert fingerprint(latest_checkpoint(trained(tmp_path / "c", seed=1))) != a
+    assert fingerprint(latest_checkpoint(trained(tmp_path / "d", precision="bf16"))) != a
+
+
+def test_stopping_twice_and_at_a_checkpoint_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, cut = trained(tmp_path / "whole"), tmp_path / "cut"
+    interrupted(cut, monkeypatch, 3, signal.SIGINT)  # step 3 writes a checkpoint anyway
+    with monkeypatch.context() as patch:
+        after_step(patch, 7, lambda one: signal.raise_signal(signal.SIGTERM))
+        assert resumed(cut) == "stopped"
+    assert resumed(cut) == "finished"
+    assert fingerprint(latest_checkpoint(cut)) == fingerprint(latest_checkpoint(whole))
+
+
+@pytest.mark.parametrize("recipe", SMALL)
+def test_more_steps_extend_a_run(tmp_path: Path, recipe: str) -> None:
+    """Where the learning rate falls over the last steps, it does so over those of the longer run."""
+    whole = trained(tmp_path / "whole", recipe, steps=6, **steady(recipe))
+    folder = trained(tmp_path / "run", recipe, steps=4, **steady(recipe))
+    assert resumed(folder, steps=6) == "finished"
+    assert fingerprint(latest_checkpoint(folder)) == fingerprint(latest_checkpoint(whole))
+
+
+def wait(process: subprocess.Popen[str], ready: Callable[[], bool]) -> None:
+    for _ in range(1200):
+        if ready():
+            return
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    pytest.fail("training did not come so far within a minute")
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[Path, int, str, str]]:
+    """Real processes that a signal ended, by signal: folder, exit code, stdout, stderr."""
+    parent = tmp_path_factory.mktemp("killed")
+    command = [sys.executable, "-m", "energan", "train", "ebgan-pt-mnist", "--quiet"]
+    environment = {"OMP_NUM_THREADS": "1", "PATH": "", "HOME": str(Path.home())}
+    processes = {}
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
+        out = parent / number.name
+        told = flags("ebgan-pt-mnist", out, steps=100000, every=5, decay=0.0)
+        processes[number] = subprocess.Popen(
+            [*command, *told, "--out", str(out)],
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+        )
+    found = {}
+    for number, process in processes.items():
+        folder = parent / number.name
+        wait(process, lambda folder=folder: len(list_checkpoints(folder)) > 1)  # type: ignore[misc]
+        process.send_signal(number)
+        said, warned = process.communicate(timeout=60)
+        found[int(number)] = (folder, process.returncode, said, warned)
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_a_real_process_saves_and_says_so(
+    killed: dict[int, tuple[Path, int, str, str]], number: signal.Signals
+) -> None:
+    folder, code, said, warned = killed[number]
+    assert code == 130
+    assert f"stopped and saved; `energan resume {folder}` continues exactly here" in said
+    assert "Traceback" not in warned
+    status = read_record(folder)["status"]
+    assert (status["state"], status["message"]) == ("stopped", f"stopped by {number.name}")
+    assert status["step"] == int(latest_checkpoint(folder).stem) == log(folder)[-1]["step"]
+    assert not leftovers(folder)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_real_process_that_was_killed_is_continued_bit_for_bit(
+    killed: dict[int, tuple[Path, int, str, str]], number: signal.Signals, tmp_path: Path
+) -> None:
+    folder, code, _, _ = killed[number]
+    if number == signal.SIGKILL:
+        assert code == -signal.SIGKILL
+        assert read_record(folder)["status"]["state"] == "running"
+    end = int(latest_checkpoint(folder).stem) + 4
+    assert resumed(folder, steps=end) == "finished"
+    whole = trained(tmp_path / "whole", steps=end, every=1000, decay=0.0)
+    assert fingerprint(latest_checkpoint(folder)) == fingerprint(latest_checkpoint(whole))
+    assert [line["step"] for line in log(folder) if "logs" in line][-1] == end
+
+
+def test_what_a_killed_run_logged_after_its_checkpoint_is_dropped(tmp_path: Path) -> None:
+    folder = trained(tmp_path / "run", steps=6)
+    with (folder / "log.jsonl").open("ab") as file:
+        file.write(b'{"step": 7, "logs": {"D/E(x)": -1.0}}\n[1]\n"text"\n{"no": 1}\n{"step": "8"}\n\xff\xfe\n')
+        file.write(b'{"step": 8, "logs": {"D/E')
+    assert resumed(folder, steps=9) == "finished"
+    steps = [line["step"] for line in log(folder) if "logs" in line]
+    assert steps == list(range(1, 10))
+    assert all(line["logs"]["D/E(x)"] > 0 for line in log(folder) if "logs" in line)
+
+
+def test_the_seconds_of_all_sessions_are_counted(tmp_path: Path) -> None:
+    folder = trained(tmp_path / "run", steps=3)
+    record = read_record(folder)
+    update_record(folder, status={**record["status"], "seconds": 1000.0})
+    resumed(folder, steps=4)
+    assert 1000 <= read_record(folder)["status"]["seconds"] < 1100
+
+
+def test_the_newest_three_checkpoints_and_the_best_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    distances = iter([5.0, 3.0, 1.0, 4.0, 2.0, 9.0])
+    monkeypatch.setattr(previews, "usable_network", lambda run, real: "mnist")
+    monkeypatch.setattr(previews, "RARELY", 1)
+    monkeypatch.setattr(previews, "MEASURED", 32)
+    monkeypatch.setattr(previews, "describe", lambda images, network: "described")
+    monkeypatch.setattr("energan.metrics.evaluate", lambda *given: {"MNIST-FID": next(distances)})
+    folder = trained(tmp_path / "run", steps=5, every=1)
+    kept = [path.stem for path in sorted((folder / "checkpoints").iterdir())]
+    assert kept == ["000003", "000004", "000005", "best"]
+    best = folder / "checkpoints" / "best.safetensors"
+    assert read_weights(best)[1]["step"] == "3"
+    resumed(folder, steps=6)  # 9.0 is worse than the best of the session before
+    assert read_weights(best)[1]["step"] == "3"
+    assert energan.load(folder, checkpoint="best").sample(1).shape == (1, 1, 32, 32)
+    assert [line["metrics"]["MNIST-FID"] for line in log(folder) if "metrics" in line] == [5, 3, 1, 4, 2, 9]
+
+
+@pytest.mark.parametrize("recipe", ["ebgan-pt-mnist", "ebgan-mnist", "gan-mnist"])
+@pytest.mark.parametrize("steps", [20, 3000])
+def test_exploding_quantities_stop_training(tmp_path: Path, recipe: str, steps: int) -> None:
+    run, data = start(tmp_path / "run", recipe, lr=1e6, steps=steps)
+    with pytest.raises(UserError, match=r"diverged .* (grew from|became nan).* there was no checkpoint yet"):
+        train(run, tmp_path / "run", data, quiet=True)
+    assert read_record(tmp_path / "run")["status"]["state"] == "diverged"
+    assert not list_checkpoints(tmp_path / "run")  # no exploded state was kept as a good one
+
+
+def spoil(one: Trainer) -> None:
+    with torch.no_grad():
+        next(one.nets["G"].parameters()).fill_(float("nan"))
+
+
+def test_nan_keeps_the_last_good_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    after_step(monkeypatch, 5, spoil)
+    assert main(["train", "ebgan-pt-mnist", *flags("ebgan-pt-mnist", folder), "--out", str(folder), "--quiet"]) == 2
+    said = sentence(capsys)
+    assert "training diverged before step 6: " in said and "the checkpoint of step 3 is kept" in said
+    status = read_record(folder)["status"]
+    assert status["state"] == "diverged" and status["message"] in said
+    assert [path.stem for path in list_checkpoints(folder)] == ["000003"]
+    assert all(bool(v.isfinite().all()) for v in read_weights(latest_checkpoint(folder))[0].values())
+    assert energan.load(folder).sample(2).shape == (2, 1, 32, 32)
+    assert all(json.dumps(line, allow_nan=False) for line in log(folder))  # plain JSON has no NaN
+
+
+@pytest.mark.parametrize("t", [3, 4])
+def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, t: int) -> None:
+    """At a checkpoint's own step, and when stopped: no log has seen the NaN yet."""
+
+    def act(one: Trainer) -> None:
+        spoil(one)
+        signal.raise_signal(signal.SIGTERM)
+
+    after_step(monkeypatch, t, act)
+    run, data = start(tmp_path / "run", every=3)
+    with pytest.raises(UserError, match="the weights of G are no longer finite"):
+        train(run, tmp_path / "run", data, quiet=True)
+    assert [path.stem for path in list_checkpoints(tmp_path / "run")] == (["000003"] if t == 4 else [])
+
+
+def test_a_second_ctrl_c_stops_at_once_and_leaves_no_half_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def twice(one: Trainer) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    after_step(monkeypatch, 5, twice)
+    folder = tmp_path / "run"
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    assert main(["train", "ebgan-pt-mnist", *flags("ebgan-pt-mnist", folder), "--out", str(folder), "--quiet"]) == 130
+    assert sentence(capsys) == "energan: interrupted"
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+    assert not leftovers(folder)
+    monkeypatch.undo()
+    assert latest_checkpoint(folder).stem == "000003"
+
+
+def test_training_runs_in_a_thread_too(tmp_path: Path) -> None:
+    """Signal handlers can be set in the main thread only."""
+    run, data = start(tmp_path / "run", steps=2)
+    found: list[str] = []
+    thread = threading.Thread(target=lambda: found.append(train(run, tmp_path / "run", data, quiet=True)))
+    thread.start()
+    thread.join()
+    assert found == ["finished"]
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """No file may grow beyond `size` bytes: what a quota does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> None:
+    folder = trained(tmp_path / "run", steps=3, decay=0.0)
+    before = fingerprint(latest_checkpoint(folder))
+    with largest_file(100_000), pytest.raises(UserError, match=r"cannot write .*000006\.safetensors: file too large"):
+        resumed(folder, steps=6)
+    assert [path.stem for path in list_checkpoints(folder)] == ["000003"]
+    assert fingerprint(latest_checkpoint(folder)) == before
+    assert not leftovers(folder)
+    assert resumed(folder, steps=6) == "finished"
+    assert fingerprint(latest_checkpoint(folder)) == fingerprint(
+        latest_checkpoint(trained(tmp_path / "whole", steps=6, decay=0.0))
+    )
+
+
+@contextmanager
+def disk(folder: Path, size: int) -> Iterator[Path]:
+    """A disk of `size` bytes in memory. Skips where this user cannot mount one."""
+    mount, unmount = shutil.which("mount"), shutil.which("umount")
+    folder.mkdir()
+    options = ["-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
+    if not (mount and unmount) or subprocess.run([mount, *options], capture_output=True, check=False).returncode:
+        pytest.skip("no disk can be mounted here")
+    try:
+        yield folder
+    finally:
+        subprocess.run([unmount, "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("kilobytes", [4, 8, 36, 80, 140, 200, 400, 600, 800])
+def test_a_full_disk_ends_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str], kilobytes: int) -> None:
+    told = flags("ebgan-pt-mnist", tmp_path / "x", every=2)
+    with disk(tmp_path / "disk", kilobytes * 1024) as full:
+        folder = full / "run"
+        assert main(["train", "ebgan-pt-mnist", *told, "--out", str(folder), "--quiet"]) == 2
+        said = sentence(capsys)
+        assert said.startswith("energan: cannot write ") and "no space left on device" in said
+        assert not leftovers(folder)
+        for checkpoint in list_checkpoints(folder):
+            assert read_weights(checkpoint)[0]
+
+
+def test_a_read_only_folder_ends_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = ["train", "ebgan-pt-mnist", *flags("ebgan-pt-mnist", tmp_path / "x"), "--quiet"]
+    (tmp_path / "file").write_text("in the way")
+    assert main([*told, "--out", str(tmp_path / "file" / "run")]) == 2
+    assert "cannot write" in sentence(capsys)
+    assert main([*told, "--out", str(tmp_path / ("a" * 300))]) == 2
+    assert "file name too long" in sentence(capsys)
+    assert {path.name for path in tmp_path.iterdir()} == {"file"}
+    with disk(tmp_path / "disk", 2**20) as readonly:
+        mount = shutil.which("mount")
+        assert mount
+        subprocess.run([mount, "-o", "remount,ro", str(readonly)], check=True)
+        assert main([*told, "--out", str(readonly / "run")]) == 2
+        assert "read-only file system" in sentence(capsys)
+
+
+def test_a_checkpoint_of_another_net_is_refused(tmp_path: Path) -> None:
+    a, b = trained(tmp_path / "a", steps=2), trained(tmp_path / "b", steps=2, width=8)
+    shutil.copy(latest_checkpoint(b), latest_checkpoint(a))
+    with pytest.raises(UserError, match=r"000002\.safetensors does not fit this run"):
+        resumed(a, steps=4)
+    with pytest.raises(UserError, match="does not fit this run's networks"):
+        energan.load(a)
+
+
+def test_one_folder_is_trained_in_by_one_process(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    run, data = start(folder)
+    with locked(folder), pytest.raises(UserError, match="another process trains in"):
+        train(run, folder, data, quiet=True)
+    assert train(run, folder, data, quiet=True) == "finished"  # the lock is gone
+    with pytest.raises(UserError, match="is there already"):
+        start(folder)
+
+
+def test_a_race_for_a_folder_has_one_winner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both found it empty; the second to write is refused."""
+    folder = tmp_path / "run"
+
+    @contextmanager
+    def after_the_other(where: Path) -> Iterator[None]:
+        where.mkdir()
+        (where / "run.json").write_text("the other's")
+        yield
+
+    monkeypatch.setattr(run_folder, "locked", after_the_other)
+    with pytest.raises(UserError, match="another run has begun"):
+        start(folder)
+    assert (folder / "run.json").read_text() == "the other's"
