@@ -1,4 +1,4 @@
-"""The pieces of the page, from a run folder, rendered with page.html, page.css and page.js beside this file."""
+"""The pieces of the page, from a run folder, rendered with page.html, page.css, page.js and uPlot beside this file."""
 
 import base64
 import hashlib
@@ -15,6 +15,9 @@ from energan.report.folder import Folder, Logged, mapping, number, read, sequenc
 from energan.report.pictures import frames, groups, picture, sheets
 
 PAGE = "report.html"
+STYLES = ("vendor/uPlot.min.css", "page.css")
+SCRIPTS = ("vendor/uPlot.iife.min.js", "page.js")
+LICENCE = "vendor/LICENSE"  # of uPlot: each copy of it, and so each page, must hold it
 
 
 def write_report(run: Path) -> Path:
@@ -49,7 +52,10 @@ def _render(folder: Folder) -> str:
         "figure": words.figure, "duration": words.duration, "size": words.size, "plain": words.plain,
     }  # fmt: skip
     here = files("energan.report")
-    style, script = (here.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    style, script = (
+        "\n".join(here.joinpath(name).read_text(encoding="utf-8") for name in names) for names in (STYLES, SCRIPTS)
+    )
+    script = f"/*! {here.joinpath(LICENCE).read_text(encoding='utf-8')} */\n{script}"
     return environment.get_template("page.html").render(
         style=Markup(style),
         script=Markup(script),
