@@ -10,6 +10,7 @@ classifier.py a classifier's error, confusions and most uncertain images, render
 codes.py      of a run that draws by chains: reconstructions, images of each class, paths; rendered with codes.html
 words.py      numbers and names as people read them
 page.py       the page's pieces, rendered with page.html, page.css and page.js
+vendor/       uPlot 1.6.32, which draws the charts, as its npm package ships it: never edited, replaced as a whole
 """
 
 from energan.report.page import write_report

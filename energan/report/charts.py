@@ -5,6 +5,7 @@ a chart each: nothing that was logged is left out.
 """
 
 from collections.abc import Sequence
+from statistics import median_high
 
 from energan.report.panels import OTHERS, PANELS, TONES, Panel
 from energan.report.pictures import evenly
@@ -58,12 +59,34 @@ def histograms(energies: Sequence[Histogram], numbers: Json) -> Chart | None:
     if not energies:
         return None
     chosen = [_coarser(energies[i]) for i in evenly(len(energies), HISTOGRAMS)]
+    spans = [_span(h) for h in chosen]
+    margin, most = number(numbers.get("margin")), max(high for _, high in spans)
+    usual = median_high(high for _, high in spans)
+    # A range of energies that suits most steps: one that diverged would flatten all.
+    top = min(most, max(3 * usual, margin or 0.0)) if usual > 0 else most
     return {
         "frames": [
-            {"step": h.step, "edges": h.edges, "real": _shares(h.real), "fake": _shares(h.fake)} for h in chosen
+            {
+                "step": h.step,
+                "edges": h.edges,
+                "real": _shares(h.real),
+                "fake": _shares(h.fake),
+                "low": low,
+                "high": high,
+            }
+            for h, (low, high) in zip(chosen, spans, strict=True)
         ],
-        "margin": number(numbers.get("margin")),
+        "margin": margin,
+        "low": min(low for low, _ in spans),
+        "top": max(top, 1.03 * margin) if margin is not None and margin < 3 * top else top,
+        "most": most,
     }
+
+
+def _span(h: Histogram) -> tuple[float, float]:
+    """The least and the largest energy of its images; of all bins where there are no images."""
+    used = [i for i, counts in enumerate(zip(h.real, h.fake, strict=True)) if any(counts)] or range(len(h.real))
+    return h.edges[used[0]], h.edges[used[-1] + 1]
 
 
 def _is(name: str, pattern: str) -> bool:
@@ -139,6 +162,7 @@ def _chart(panel: Panel, keys: list[str], logs: Sequence[Logged], level: dict[st
                 "tone": tone,
                 "dashed": tone in [s["tone"] for s in series],
                 "points": points,
+                "last": next((v for _, v in reversed(points) if v is not None), None),
             }
         )
     return {
@@ -150,6 +174,7 @@ def _chart(panel: Panel, keys: list[str], logs: Sequence[Logged], level: dict[st
         "one": panel.one,
         "log": _steep(values),
         "merged": merged,
+        "finite": bool(values),
         "logarithmic": min(values, default=0) > 0 and max(values) > WIDE * min(values),
     }
 

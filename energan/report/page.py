@@ -1,4 +1,4 @@
-"""The pieces of the page, from a run folder, rendered with those of templates/."""
+"""The pieces of the page, from a run folder, rendered with those of templates/ and with uPlot."""
 
 import base64
 import hashlib
@@ -15,6 +15,9 @@ from energan.report.run_reader import Folder, Logged, mapping, number, read, seq
 from energan.utils.files import write
 
 PAGE = "report.html"
+STYLES = ("vendor/uPlot.min.css", "templates/page.css")
+SCRIPTS = ("vendor/uPlot.iife.min.js", "templates/page.js")
+LICENCE = "vendor/LICENSE"  # of uPlot: each copy of it, and so each page, must hold it
 
 
 def write_report(run: Path) -> Path:
@@ -49,8 +52,11 @@ def _render(folder: Folder) -> str:
         "figure": formatting.figure,
         "duration": formatting.duration, "size": formatting.size, "plain": formatting.plain,
     }  # fmt: skip
-    here = files("energan.report") / "templates"
-    style, script = (here.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    here = files("energan.report")
+    style, script = (
+        "\n".join(here.joinpath(name).read_text(encoding="utf-8") for name in names) for names in (STYLES, SCRIPTS)
+    )
+    script = f"/*! {here.joinpath(LICENCE).read_text(encoding='utf-8')} */\n{script}"
     return environment.get_template("page.html").render(
         style=Markup(style),
         script=Markup(script),

@@ -255,7 +255,7 @@ def test_a_setting_that_cannot_be_is_told() -> None:
     assert attempt(("--x", {}, 1)) == alternatives.Tried("--x", None, None, "there is no such thing")
     assert attempt(("--x", {"batch": 4}, 1)).why == "there is no such thing"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(auto_batch, "room", lambda device: False)
+        patch.setattr(alternatives, "room", lambda device: False)
         assert attempt(("--x", {"batch": 16}, 1)).why == "there may be too little memory"
 
 

@@ -235,11 +235,11 @@ def test_a_wheel_is_taken_by_its_hash_and_kept(offline, monkeypatch):
     sha256 = hashlib.sha256(wheel).hexdigest()
     downloads = []
 
-    def wheel(package: str, version: str) -> bytes:
+    def fetched(package: str, version: str) -> bytes:
         downloads.append((package, version))
         return wheel
 
-    monkeypatch.setattr(download, "download_wheel", wheel)
+    monkeypatch.setattr(download, "download_wheel", fetched)
     for _ in range(2):
         assert download.fetch_wheel_member("package", "1", sha256, "a/b") == b"content"
     assert downloads == [("package", "1")]

@@ -19,7 +19,7 @@ from energan.games.energy.ebgan import generator_loss
 from energan.inference import snapshot
 from energan.recipes.catalog import RECIPES
 from energan.runs.folder import read_record
-from energan.training import loop
+from energan.training import loop, previews
 from energan.utils.errors import UserError
 
 SIZES = {"ebgan-pt-64": 64, "dcgan-64": 64, "ebgan-pt-128": 128, "ebgan-pt-256": 256}

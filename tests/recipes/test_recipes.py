@@ -265,7 +265,7 @@ def test_every_layer_of_the_hinge_discriminator_has_a_spectral_norm() -> None:
     ],
 )
 def test_a_choice_names_every_row_of_its_table(recipe: str, flag: str, table: dict[str, Any]) -> None:
-    assert set(get_args(get_type_hints(RECIPES[recipe], {"Run": Experiment})[flag])) == set(table)
+    assert set(get_args(get_type_hints(RECIPES[recipe], {"Experiment": Experiment})[flag])) == set(table)
 
 
 @pytest.mark.parametrize("divergence", DIVERGENCES)

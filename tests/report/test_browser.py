@@ -1,6 +1,7 @@
 """The report in a real browser, from disk: no console message, no request, and its sliders and buttons work."""
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -90,16 +91,55 @@ def controls(browser: webdriver.Chrome, root: str) -> tuple[WebElement, WebEleme
 
 
 def drawn(browser: webdriver.Chrome, root: str) -> str:
-    """What a player shows: its image, or the outline of its histogram."""
+    """What a player shows: its image, or its histogram."""
     if root == "sheets":
         return browser.find_element(By.CSS_SELECTOR, "#sheets img").get_attribute("src")
-    return browser.find_element(By.CSS_SELECTOR, "#histogram path.fake").get_attribute("d")
+    return picture(browser, "#histogram .picture canvas")
+
+
+def picture(browser: webdriver.Chrome, canvas: str) -> str:
+    """What the first such canvas holds, once all that was asked for is drawn."""
+    return browser.execute_async_script(
+        "const [canvas, done] = arguments;"
+        "requestAnimationFrame(() => done(document.querySelector(canvas).toDataURL()));",
+        canvas,
+    )
+
+
+def painted(browser: webdriver.Chrome, plot: WebElement, tone: str) -> list[int]:
+    """How many pixels of each row of a plot have the colour of this tone of the style sheet, or nearly so."""
+    return browser.execute_script(
+        "const [plot, tone] = arguments, shown = plot.querySelector('canvas'), {width, height} = shown;"
+        "const copy = Object.assign(document.createElement('canvas'), {width, height});"
+        "const context = copy.getContext('2d', {willReadFrequently: true});"  # else Chromium warns on the console
+        "context.drawImage(shown, 0, 0);"
+        "const hex = getComputedStyle(document.documentElement).getPropertyValue('--' + tone).trim();"
+        "const rgb = [1, 3, 5].map(i => parseInt(hex.slice(i, i + 2), 16));"
+        "const pixels = context.getImageData(0, 0, width, height).data, rows = Array(height).fill(0);"
+        "for (let i = 0; i < pixels.length; i += 4)"
+        "  if (pixels[i + 3] > 200 && rgb.every((v, k) => Math.abs(pixels[i + k] - v) < 12))"
+        "    rows[Math.floor(i / 4 / width)]++;"
+        "return rows;",
+        plot,
+        tone,
+    )
 
 
 def test_the_page_opens_without_a_message_and_without_a_request(browser: webdriver.Chrome, whole: Path):
     visit(browser, whole)
-    assert len(browser.find_elements(By.CSS_SELECTOR, "figure.chart path.curve")) == 3 + 1 + 1 + 1 + 2
-    assert all(p.get_attribute("d") for p in browser.find_elements(By.CSS_SELECTOR, "path.curve, path.area"))
+    charts = browser.find_elements(By.CSS_SELECTOR, "figure.chart")
+    assert len(browser.find_elements(By.CSS_SELECTOR, "figure.chart tr.u-series:not(.where)")) == 4 + 1 + 1 + 1 + 2
+    for chart in charts:
+        series = json.loads(chart.find_element(By.TAG_NAME, "script").get_attribute("textContent"))["series"]
+        assert all(sum(painted(browser, chart, s["tone"])) > 50 for s in series)
+    histogram = browser.find_element(By.CSS_SELECTOR, "#histogram .picture")
+    for tone in ("real", "fake"):
+        assert sum(painted(browser, histogram, tone)) > 50
+        energies = browser.find_element(By.CSS_SELECTOR, f"#histogram .map.{tone}")
+        assert sum(painted(browser, energies, tone)) > 50
+        assert sum(row > 100 for row in painted(browser, energies, "line")) >= 3  # the margin, and the axis' one row
+    assert sum(row > 200 for row in painted(browser, charts[0], "line")) >= 3
+    assert sum(row > 0 for row in painted(browser, histogram, "line")) > 100  # there it is upright
     assert browser.execute_script("return [...document.images].every(i => i.complete && i.naturalWidth > 0)")
     assert messages(browser) == []
     assert requests(browser) == [whole.resolve().as_uri()]
@@ -146,17 +186,19 @@ def test_play_runs_from_the_start_to_the_end_and_stops(browser: webdriver.Chrome
 def test_a_click_on_the_map_moves_the_histogram(browser: webdriver.Chrome, whole: Path):
     visit(browser, whole)
     _, _, output = controls(browser, "histogram")
-    chart = browser.find_element(By.CSS_SELECTOR, "#histogram .map")
+    chart = browser.find_element(By.CSS_SELECTOR, "#histogram .map .u-over")
+    last = chart.find_element(By.CLASS_NAME, "u-select").rect["x"]
     browser.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", chart)
     webdriver.ActionChains(browser).move_to_element(chart).click().perform()
-    assert output.text in ("step 1,250", "step 1,500", "step 1,750")  # the map's left margin is the wider one
+    assert output.text == "step 1,500"  # in the middle of the steps
+    assert eventually(lambda: chart.find_element(By.CLASS_NAME, "u-select").rect["x"] < last - 50)
     assert messages(browser) == []
 
 
 def test_a_curve_reads_out_its_values(browser: webdriver.Chrome, whole: Path):
     visit(browser, whole)
     chart = browser.find_element(By.CSS_SELECTOR, "figure.chart")
-    plot, legend = chart.find_element(By.CSS_SELECTOR, "svg.plot"), chart.find_element(By.CLASS_NAME, "legend")
+    plot, legend = chart.find_element(By.CLASS_NAME, "plot"), chart.find_element(By.CLASS_NAME, "u-legend")
     assert "last values" in legend.text
     plot.send_keys(Keys.HOME)
     assert "step 0" in legend.text
@@ -171,14 +213,75 @@ def test_a_curve_reads_out_its_values(browser: webdriver.Chrome, whole: Path):
     assert messages(browser) == []
 
 
+def shown_steps(plot: WebElement, legend: WebElement) -> tuple[str, str]:
+    """The first and the last step that the keyboard reads."""
+    found = []
+    for key in (Keys.HOME, Keys.END):
+        plot.send_keys(key)
+        found.append(re.search("step [0-9,]+", legend.text).group())
+    plot.send_keys(Keys.ESCAPE)
+    return found[0], found[1]
+
+
+def test_dragging_zooms_and_a_double_click_shows_all_steps_again(browser: webdriver.Chrome, whole: Path):
+    visit(browser, whole)
+    chart = browser.find_element(By.CSS_SELECTOR, "figure.chart")
+    plot, legend = chart.find_element(By.CLASS_NAME, "plot"), chart.find_element(By.CLASS_NAME, "u-legend")
+    assert shown_steps(plot, legend) == ("step 0", "step 3,000")
+    over = chart.find_element(By.CLASS_NAME, "u-over")
+    quarter = over.size["width"] // 4
+    pointer = webdriver.ActionChains(browser)
+    pointer.move_to_element_with_offset(over, -quarter, 0).click_and_hold().move_by_offset(2 * quarter, 0).release()
+    pointer.perform()
+    assert shown_steps(plot, legend) == ("step 750", "step 2,250")
+    webdriver.ActionChains(browser).move_to_element(over).double_click().perform()
+    assert shown_steps(plot, legend) == ("step 0", "step 3,000")
+    assert messages(browser) == []
+
+
 def test_a_logarithmic_axis_can_be_chosen(browser: webdriver.Chrome, whole: Path):
     visit(browser, whole)
     button = browser.find_element(By.CSS_SELECTOR, "figure.chart button.quiet")
-    chart = button.find_element(By.XPATH, "..")
-    outline = chart.find_element(By.CSS_SELECTOR, "path.curve").get_attribute("d")
+    linear = picture(browser, "figure.chart:has(button) canvas")
     button.send_keys(Keys.SPACE)
     assert button.get_attribute("aria-pressed") == "true"
-    assert chart.find_element(By.CSS_SELECTOR, "path.curve").get_attribute("d") != outline
+    assert picture(browser, "figure.chart:has(button) canvas") != linear
+    button.send_keys(Keys.SPACE)
+    assert button.get_attribute("aria-pressed") == "false"
+    assert picture(browser, "figure.chart:has(button) canvas") == linear
+    assert len(button.find_elements(By.XPATH, "..//canvas")) == 1
+
+
+def test_plots_follow_the_page_into_the_dark_and_from_there_onto_paper(browser: webdriver.Chrome, whole: Path):
+    visit(browser, whole)
+    chart = browser.find_element(By.CSS_SELECTOR, "figure.chart")
+    dark = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    blues = []
+    try:
+        for media in ({}, dark, {**dark, "media": "print"}):
+            browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+            for tone in ("real", "fake"):
+                assert eventually(lambda tone=tone: sum(painted(browser, chart, tone)) > 50)
+            style = "return getComputedStyle(document.documentElement).getPropertyValue('--real')"
+            blues.append(browser.execute_script(style))
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+    assert blues[0] == blues[2] != blues[1]
+
+
+def test_plots_follow_the_width_of_the_window(browser: webdriver.Chrome, whole: Path):
+    visit(browser, whole)
+    try:
+        for width in (700, 1200):
+            browser.set_window_size(width, 900)
+            assert eventually(
+                lambda: browser.execute_script(
+                    "return [...document.querySelectorAll('.plot')].every(p =>"
+                    "  Math.abs(p.querySelector('canvas').width - p.clientWidth) <= 1);"
+                )
+            )
+    finally:
+        browser.set_window_size(1200, 900)
 
 
 def test_the_command_can_be_copied(browser: webdriver.Chrome, whole: Path):
@@ -233,7 +336,13 @@ def test_odd_runs_open_without_a_message(browser: webdriver.Chrome, tmp_path: Pa
     assert requests(browser) == [page.resolve().as_uri()]
     if kind == "once":
         assert browser.find_elements(By.CSS_SELECTOR, "input[type=range]") == []
-        assert len(browser.find_elements(By.CSS_SELECTOR, "path.area")) == 2
+        for tone in ("real", "fake"):
+            assert sum(painted(browser, browser.find_element(By.CSS_SELECTOR, "#histogram .picture"), tone)) > 50
+    if kind == "diverged":
+        charts = browser.find_elements(By.CSS_SELECTOR, "figure.chart")
+        lost = next(chart for chart in charts if chart.find_element(By.TAG_NAME, "h3").text == "lost")
+        assert "None of its logged values is finite." in lost.text
+        assert lost.find_elements(By.TAG_NAME, "canvas") == []
     if kind == "hostile":
         assert browser.find_element(By.ID, "command").text == attack
 

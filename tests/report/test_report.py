@@ -5,6 +5,7 @@ import math
 import re
 from base64 import b64decode
 from html import unescape
+from importlib.resources import files
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +16,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from energan.report import charts, formatting, glossary, write_report
+from energan.report.page import LICENCE, SCRIPTS, STYLES
 from energan.report.pictures import FRAMES, evenly, frames, groups, picture, sheets
 from energan.report.run_reader import Histogram, Logged, read
 from energan.utils.errors import UserError
@@ -475,9 +477,45 @@ def test_histograms_that_do_not_fit_together_are_dropped(tmp_path: Path):
     )
     assert read(run).energies == [Histogram(0, [0.0, 1.0, 2.0], [3, 1], [0, 0])]
     assert charts.histograms(read(run).energies, {"margin": "x"}) == {
-        "frames": [{"step": 0, "edges": [0.0, 1.0, 2.0], "real": [0.75, 0.25], "fake": [0.0, 0.0]}],
+        "frames": [
+            {"step": 0, "edges": [0.0, 1.0, 2.0], "real": [0.75, 0.25], "fake": [0.0, 0.0], "low": 0.0, "high": 2.0}
+        ],
         "margin": None,
+        "low": 0.0,
+        "top": 2.0,
+        "most": 2.0,
     }
+
+
+def test_a_histogram_that_blew_up_does_not_flatten_the_maps_of_the_others():
+    calm = [Histogram(i, [0.0, 2.0, 4.0, 6.0], [0, 3, 0], [0, 1, 0]) for i in range(3)]
+    blown = Histogram(3, [0.0, 1e6, 1e30], [0, 1], [0, 0])
+    chart = charts.histograms([*calm, blown], {"margin": 10.0})
+    assert [(f["low"], f["high"]) for f in chart["frames"]] == [(2.0, 4.0)] * 3 + [(1e6, 1e30)]
+    assert (chart["low"], chart["top"], chart["most"]) == (2.0, 12.0, 1e30)
+    assert charts.histograms([*calm, blown], {"margin": 20.0})["top"] == pytest.approx(20.6)  # and the margin is seen
+    assert charts.histograms(calm, {})["top"] == 4.0
+    empty = Histogram(0, [1.0, 2.0, 3.0], [0, 0], [0, 0])
+    assert (charts.histograms([empty], {})["low"], charts.histograms([empty], {})["top"]) == (1.0, 3.0)
+
+
+def test_a_curve_knows_its_last_finite_value():
+    logs = [Logged(1, {"v": 2.0}), Logged(2, {"v": 3.0}), Logged(3, {"v": None})]
+    chart = charts.single("t", "v", logs, "")
+    assert (chart["series"][0]["last"], chart["finite"]) == (3.0, True)
+    never = charts.single("t", "v", [Logged(1, {"v": None})], "")
+    assert (never["series"][0]["last"], never["finite"]) == (None, False)
+
+
+def test_what_is_inlined_cannot_end_its_element_and_names_uplots_licence(whole: Path):
+    page = (whole / "report.html").read_text(encoding="utf-8")
+    here = files("energan.report")
+    for name in (*STYLES, *SCRIPTS, LICENCE):
+        text = here.joinpath(name).read_text(encoding="utf-8")
+        assert text in page
+        assert not re.search(r"</(script|style)|<!--|\r", text, re.I), name
+    assert "*/" not in here.joinpath(LICENCE).read_text(encoding="utf-8")
+    assert (whole / "report.html").stat().st_size < 1.5e6
 
 
 def test_fine_histograms_are_made_coarser_without_losing_images():
