@@ -50,7 +50,7 @@ class Hand:
 
     def __init__(self, game: Game, source: Source, precision: str) -> None:
         self.nets = {k: player.net.to(memory_format=torch.channels_last) for k, player in game.players.items()}  # type: ignore[call-overload]
-        rmsprop = "f" in game.players and not game.numbers
+        rmsprop = "f" in game.players and not game.hyperparameters
         self.of = {k: _optimizer(self.nets[k], rmsprop) for k, player in game.players.items() if player.optimizer}
         first, second = [*self.of, *self.of][:2]
         self.G, self.D, self.of_G, self.of_D = self.nets[first], self.nets[second], self.of[first], self.of[second]

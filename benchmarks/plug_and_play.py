@@ -56,7 +56,7 @@ class Hand:
             _drop_by_torch(nets["D"].top)
         self.adam = {name: _adam(net, game.players[name].optimizer) for name, net in self.nets.items()}
         self.learn = (True, True)  # D, G
-        self.numbers, self.noise = game.numbers, game.noise
+        self.hyperparameters, self.noise = game.hyperparameters, game.noise
         self.source, self.draws = source, 0
         self.generator = torch.Generator(self.device).manual_seed(0)
         self.autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bf16")
@@ -122,22 +122,24 @@ def invert(h: Hand, x: Tensor, code: Tensor, given: Tensor) -> None:
         fooled = softplus(-unreal).mean()
         told = softplus(-real).mean() + softplus(unreal).mean()
     if D_learns:
-        h.backward("D", h.numbers["adversarial"] * told)
+        h.backward("D", h.hyperparameters["adversarial"] * told)
     if G_learns:
         D.requires_grad_(False)
         with h.autocast:
             with torch.no_grad():
                 h1 = features(h.E, x).to(x.dtype)
             found = features(h.E, fake)
-            loss = h.numbers["image"] * half_square(fake, x) + h.numbers["feature"] * half_square(found, h1)
-            loss = loss + h.numbers["adversarial"] * softplus(-D(fake).to(x.dtype)).mean()
+            loss = h.hyperparameters["image"] * half_square(fake, x) + h.hyperparameters["feature"] * half_square(
+                found, h1
+            )
+            loss = loss + h.hyperparameters["adversarial"] * softplus(-D(fake).to(x.dtype)).mean()
             if given is not code:
-                loss = loss + h.numbers["code"] * half_square(h.E.h(found), code)
+                loss = loss + h.hyperparameters["code"] * half_square(h.E.h(found), code)
         h.backward("G", loss)
         h.adam["G"].step()
     if D_learns:
         h.adam["D"].step()
-    h.learn = rule(h.learn, float(told.detach() / fooled.detach()), h.numbers)
+    h.learn = rule(h.learn, float(told.detach() / fooled.detach()), h.hyperparameters)
 
 
 def denoise(h: Hand, clean: Tensor, noise: Tensor) -> None:
@@ -154,21 +156,21 @@ def dgn_am(h: Hand) -> None:
 
 def ppgn_x(h: Hand) -> None:
     x, n_x = h.batch()
-    denoise(h, x, h.numbers["sigma_x"] * n_x)
+    denoise(h, x, h.hyperparameters["sigma_x"] * n_x)
 
 
 def ppgn_h(h: Hand) -> None:
     x, code, n_h = h.batch()
     invert(h, x, code, code)
-    denoise(h, code, h.numbers["sigma_h"] * n_h)
+    denoise(h, code, h.hyperparameters["sigma_h"] * n_h)
 
 
 def joint_ppgn_h(h: Hand) -> None:
     x, code, n_x, n_h1, n_h = h.batch()
     with h.autocast, torch.no_grad():
-        h1 = features(h.E, torch.add(x, n_x, alpha=h.numbers["sigma_x"]))
-        noisy = h.E.h(torch.add(h1, n_h1, alpha=h.numbers["sigma_h1"]))
-        given = torch.add(noisy, n_h, alpha=h.numbers["sigma_h"])
+        h1 = features(h.E, torch.add(x, n_x, alpha=h.hyperparameters["sigma_x"]))
+        noisy = h.E.h(torch.add(h1, n_h1, alpha=h.hyperparameters["sigma_h1"]))
+        given = torch.add(noisy, n_h, alpha=h.hyperparameters["sigma_h"])
     invert(h, x, code, given)
 
 

@@ -27,7 +27,7 @@ class Experiment(NamedTuple):
     test      labelled images to measure a classifier with, where the source has none of its own
     initialise  what is done with the training images before the first step: nets that start from data
     coded     (key, codes of the training images): what a frozen net says of each, as one more key of the batches
-    parts, synchronise  how a batch is divided, here and among ranks: play.One
+    microbatches, sync_batch_stats  how a batch is divided, here and among ranks: engine.Trainer
     prepare_any  as prepare, for images of others: whatever their classes; None: prepare
     crop, flip, augment  how batches show the images: data.Batches; with a crop, images are loaded larger than the nets
     """
@@ -39,17 +39,17 @@ class Experiment(NamedTuple):
     steps: int
     batch: int
     seed: int
-    every: int
+    save_every: int
     network: str
-    average: dict[str, float]
+    ema: dict[str, float]
     precision: str
     device: str
     compile: bool
     test: str = ""
     initialise: Callable[[Tensor], None] | None = None
     coded: tuple[str, Callable[[ImageSet], Tensor]] | None = None
-    parts: int = 1
-    synchronise: bool = False
+    microbatches: int = 1
+    sync_batch_stats: bool = False
     prepare_any: Callable[[str, str], ImageSet] | None = None
     crop: int | None = None
     flip: bool = False
@@ -99,7 +99,8 @@ class Experiment(NamedTuple):
     def described(self, data: ImageSet) -> dict[str, Any]:
         """What run.json says of the run, of the training images and of the game."""
         settings = (
-            "steps", "batch", "seed", "every", "precision", "device", "average", "network", "parts", "synchronise"
+            "steps", "batch", "seed", "save_every", "precision", "device", "ema", "network", "microbatches",
+            "sync_batch_stats",
         )  # fmt: skip
         players = {
             name: {
@@ -110,7 +111,7 @@ class Experiment(NamedTuple):
             for name, player in self.game.players.items()
         }
         turns = {turn: [_told(move) for move in moves] for turn, moves in self.game.turns.items()}
-        numbers = dict(self.game.numbers)
+        numbers = dict(self.game.hyperparameters)
         return {
             **{name: getattr(self, name) for name in settings},
             "data": {
@@ -124,7 +125,7 @@ class Experiment(NamedTuple):
             },
             "game": {
                 "name": self.system,
-                "numbers": numbers,
+                "hyperparameters": numbers,
                 "players": players,
                 "turns": turns,
                 **({"codes": self.game.codes.chain._asdict()} if self.game.codes else {}),

@@ -3,7 +3,7 @@
     python -m reproductions.parzen --steps 20000 --seeds 1 --out runs/parzen
 
 Nets, dropout, optimizers and data as theirs (games/gan.py, nets/maxout.py, momentum.py): trained on the first 50,000
-images; every `--every` steps 10,000 samples, the window's width chosen on 1,000 validation images, the mean
+images; every `--save-every` steps 10,000 samples, the window's width chosen on 1,000 validation images, the mean
 log-likelihood of the 10,000 test images in nats (metrics/neighbours.py, `parzen`). The authors trained for hundreds of
 epochs and took the best of several runs; the budget here is what --steps says. Finished cells are kept in
 results.jsonl: the command again does only what is missing.
@@ -38,7 +38,7 @@ def rows(images: Tensor) -> Tensor:
     return images.flatten(1).float() / 255
 
 
-def cell(seed: int, steps: int, every: int, out: Path) -> dict[str, Any]:
+def cell(seed: int, steps: int, save_every: int, out: Path) -> dict[str, Any]:
     """One model; the likelihoods seen on the way."""
     images, test = load("mnist", "train").images, load("mnist", "test").images
     train, validation = images[:TRAIN], images[TRAIN : TRAIN + VALIDATION]
@@ -52,9 +52,9 @@ def cell(seed: int, steps: int, every: int, out: Path) -> dict[str, Any]:
     )  # fmt: skip
     one = Trainer(game, Batches(train, None, 100, seed), seed=seed, precision="fp32")
     seconds, seen = 0.0, []
-    for _ in range(steps // every):
+    for _ in range(steps // save_every):
         started = time.monotonic()
-        for _ in range(every):
+        for _ in range(save_every):
             one.step()
         seconds += time.monotonic() - started
         samples = snapshot(one, train, 100).sample(SAMPLES, seed=1)
@@ -68,7 +68,7 @@ def cell(seed: int, steps: int, every: int, out: Path) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=20000)
-    parser.add_argument("--every", type=int, default=4000)
+    parser.add_argument("--save-every", type=int, default=4000)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("runs/parzen"))
     arguments = parser.parse_args()

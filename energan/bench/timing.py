@@ -73,7 +73,7 @@ def _playing(
     if mark:
         source, game = watched_source(source, mark), instrumented(game, mark) if eager else game
     one = Trainer(
-        game, source, seed=run.seed, precision=run.precision, device=run.device, average=run.average,
+        game, source, seed=run.seed, precision=run.precision, device=run.device, ema=run.ema,
         compile=run.compile and not eager,
     )  # fmt: skip
     bench = Bench(run, one, run.steps // 2)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 FLAGS = {  # of `train`, besides the recipe's
     "out": Flag(str, "", "The run's folder; a new one under runs/ by default."),
     "quiet": Flag(bool, False, "No progress bar."),
-    "parts": Flag(int, 1, "Equal parts in which a batch is played, one after another, for less memory."),
-    "synchronise": Flag(bool, False, "Batch norm, and terms over the batch, see the rows of all of torchrun's ranks."),
+    "microbatches": Flag(int, 1, "Equal parts in which a batch is played, one after another, for less memory."),
+    "sync_batch_stats": Flag(bool, False, "Batch norm, and losses over the batch, see the rows of all ranks."),
 }
 
 BATCH = int | Literal["auto"]  # the fastest that memory allows
@@ -55,23 +55,23 @@ def _finish(folder: Path, state: str) -> int:
     return 0
 
 
-def _divided(run: "Experiment", parts: int, synchronise: bool, ranks: Ranks) -> "Experiment":
-    """The run with its batch in parts. UserError if it cannot be divided so among the ranks."""
-    at_least(1, parts=parts)
-    number = ranks.count * parts
+def _divided(run: "Experiment", microbatches: int, sync_batch_stats: bool, ranks: Ranks) -> "Experiment":
+    """The run with its batch in microbatches. UserError if it cannot be divided so among the ranks."""
+    at_least(1, microbatches=microbatches)
+    number = ranks.count * microbatches
     if number > 1 and (run.batch % number or run.batch < 2 * number):
         raise UserError(
-            f"--batch {run.batch} cannot be shared by {ranks.count} ranks, in --parts {parts}: their product must "
-            f"divide it, and leave 2 images or more"
+            f"--batch {run.batch} cannot be shared by {ranks.count} ranks, in --microbatches {microbatches}: "
+            f"their product must divide it, and leave 2 images or more"
         )
-    if run.compile and synchronise and ranks.count > 1:
-        raise UserError("--synchronise cannot be compiled: leave out --compile or --synchronise")
-    return run._replace(parts=parts, synchronise=synchronise)
+    if run.compile and sync_batch_stats and ranks.count > 1:
+        raise UserError("--sync-batch-stats cannot be compiled: leave out --compile or --sync-batch-stats")
+    return run._replace(microbatches=microbatches, sync_batch_stats=sync_batch_stats)
 
 
 def _start(
-    recipe: str, arguments: Mapping[str, Any], out: str, line: Sequence[str], quiet: bool, parts: int = 1,
-    synchronise: bool = False,
+    recipe: str, arguments: Mapping[str, Any], out: str, line: Sequence[str], quiet: bool, microbatches: int = 1,
+    sync_batch_stats: bool = False,
 ) -> int:  # fmt: skip
     """A new run of a recipe in the folder `out`, or in a new one; `line` is the command that asked for it."""
     from energan.data import NAMED
@@ -84,24 +84,29 @@ def _start(
             arguments[name] = str(Path(source).resolve())  # so that `resume` works from any folder
     with joined() as ranks:
         if arguments["batch"] == "auto":
-            arguments["batch"] = _fastest_batch(recipe, arguments, parts, ranks)
-        run = _divided(ranks.in_turn(lambda: RECIPES[recipe](**arguments)), parts, synchronise, ranks)
-        folder = ranks.alone(lambda: Path(out) if out else _free(Path("runs"), recipe))
-        data = ranks.in_turn(run.training_set)
+            arguments["batch"] = _fastest_batch(recipe, arguments, microbatches, ranks)
+        run = _divided(
+            ranks.rank_zero_first(lambda: RECIPES[recipe](**arguments)), microbatches, sync_batch_stats, ranks
+        )
+        folder = ranks.on_rank_zero(lambda: Path(out) if out else _free(Path("runs"), recipe))
+        data = ranks.rank_zero_first(run.training_set)
         ranks.agree(data.sha256, "the training images")
-        with ranks.together():
+        with ranks.errors_on_all_ranks():
             if ranks.rank == 0:
                 _create(folder, run, data, recipe, arguments, shlex.join(line), ranks.count)
         state = train(run, folder, data, quiet=quiet, ranks=ranks)
     return _finish(folder, state)
 
 
-def _fastest_batch(recipe: str, arguments: Mapping[str, Any], parts: int, ranks: Ranks) -> int:
-    """The number that --batch auto stands for here. UserError in parts, and among ranks, which would not agree."""
+def _fastest_batch(recipe: str, arguments: Mapping[str, Any], microbatches: int, ranks: Ranks) -> int:
+    """The number that --batch auto stands for here.
+
+    UserError in microbatches, and among ranks, which would not agree.
+    """
     from energan.bench.auto_batch import best_batch
 
-    if parts > 1:
-        raise UserError("--batch auto is what fits in one part: give --batch a number, or leave out --parts")
+    if microbatches > 1:
+        raise UserError("--batch auto is what fits in one part: give --batch a number, or leave out --microbatches")
     if ranks.count > 1:
         raise UserError("--batch auto is found by one process: give --batch a number under torchrun")
 
@@ -131,8 +136,10 @@ def _create(
 def train_command(recipe: str, flags: Sequence[str]) -> Callable[..., int]:
     """The command `train RECIPE`: the recipe's arguments, and where to put the run. `flags` are what was typed."""
 
-    def train(*, out: str, quiet: bool, parts: int, synchronise: bool, **arguments: Any) -> int:
-        return _start(recipe, arguments, out, ["energan", "train", recipe, *flags], quiet, parts, synchronise)
+    def train(*, out: str, quiet: bool, microbatches: int, sync_batch_stats: bool, **arguments: Any) -> int:
+        return _start(
+            recipe, arguments, out, ["energan", "train", recipe, *flags], quiet, microbatches, sync_batch_stats
+        )
 
     return with_flags(RECIPES[recipe], train, FLAGS, changed=_auto_batch)
 
@@ -149,15 +156,17 @@ def _free(parent: Path, name: str) -> Path:
     return folder
 
 
-def resume(run: str, /, *, steps: int = 0, quiet: bool = False, parts: int = 0, synchronise: bool = False) -> int:
+def resume(
+    run: str, /, *, steps: int = 0, quiet: bool = False, microbatches: int = 0, sync_batch_stats: bool = False
+) -> int:
     """Continue a run exactly where its newest checkpoint stands.
 
     Args:
         run: The run's folder.
         steps: Train up to this step in all; 0 for what the run was started with.
         quiet: No progress bar.
-        parts: Equal parts in which a batch is played; 0 for what the run was started with.
-        synchronise: As of `train`; on if the run was started with it.
+        microbatches: Equal microbatches in which a batch is played; 0 for what the run was started with.
+        sync_batch_stats: As of `train`; on if the run was started with it.
     """
     from energan.recipes.load import rebuild
     from energan.runs.checkpoints import latest_checkpoint, list_checkpoints
@@ -166,18 +175,23 @@ def resume(run: str, /, *, steps: int = 0, quiet: bool = False, parts: int = 0, 
 
     folder = Path(run)
     with joined() as ranks:
-        record = ranks.alone(lambda: read_record(folder))
+        record = ranks.on_rank_zero(lambda: read_record(folder))
         if steps:
             record["arguments"]["steps"] = steps
         # "auto" is what it was when the run was started: in another precision, it would not be the same run
-        spec = ranks.in_turn(lambda: rebuild(record, precision=record["precision"], device=record["device"]))
-        spec = _divided(spec, parts or record.get("parts", 1), synchronise or record.get("synchronise", False), ranks)
-        done = ranks.alone(lambda: int(latest_checkpoint(folder).stem) if list_checkpoints(folder) else 0)
+        spec = ranks.rank_zero_first(lambda: rebuild(record, precision=record["precision"], device=record["device"]))
+        spec = _divided(
+            spec,
+            microbatches or record.get("microbatches", 1),
+            sync_batch_stats or record.get("sync_batch_stats", False),
+            ranks,
+        )
+        done = ranks.on_rank_zero(lambda: int(latest_checkpoint(folder).stem) if list_checkpoints(folder) else 0)
         if spec.steps < done:
             raise UserError(f"{folder} is at step {done} already: --steps {spec.steps} must be above that to train on")
-        data = ranks.in_turn(spec.training_set)
-        changes = {"parts": spec.parts, "synchronise": spec.synchronise}
-        with ranks.together():
+        data = ranks.rank_zero_first(spec.training_set)
+        changes = {"microbatches": spec.microbatches, "sync_batch_stats": spec.sync_batch_stats}
+        with ranks.errors_on_all_ranks():
             if data.sha256 != record["data"]["sha256"]:
                 raise UserError(
                     f"the images or labels of {spec.source} are not those that {folder} was trained on; start a new run"

@@ -49,7 +49,7 @@ class Ranks:
         import torch
         from torch import distributed
 
-        with self.together():
+        with self.errors_on_all_ranks():
             if name != "cuda":
                 raise UserError(f"--device {name} is one GPU for {self.count} ranks: use cuda, and each takes its own")
             if self.local >= (found := torch.cuda.device_count()):
@@ -101,7 +101,7 @@ class Ranks:
                 distributed.broadcast(x, 0)
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def errors_on_all_ranks(self) -> Iterator[None]:
         """Ends on all ranks at once, and with a UserError on all if one has one: what only some do, all wait for."""
         if self.count == 1:
             yield
@@ -114,14 +114,14 @@ class Ranks:
         if told := next(filter(None, self._gathered(own and str(own))), None):
             raise own or UserError(told)
 
-    def alone(self, work: Callable[[], T]) -> T:
+    def on_rank_zero(self, work: Callable[[], T]) -> T:
         """What `work` gives on rank 0, to all (so it can be pickled)."""
         value: Any = None
-        with self.together():
+        with self.errors_on_all_ranks():
             value = work() if self.rank == 0 else None
         return value if self.count == 1 else self._gathered(value)[0]
 
-    def in_turn(self, work: Callable[[], T]) -> T:
+    def rank_zero_first(self, work: Callable[[], T]) -> T:
         """What `work` gives, done by rank 0 first, by the first rank of each other machine next, then by the rest.
 
         So that what it caches is made once.
@@ -129,7 +129,7 @@ class Ranks:
         mine = 0 if self.rank == 0 else 1 if self.local == 0 else 2
         value: Any = None
         for turn in range(3):
-            with self.together():
+            with self.errors_on_all_ranks():
                 value = work() if turn == mine else value
         return value
 

@@ -50,7 +50,7 @@ class Ensemble:
         self._projections = {name: p.projection for name, p in games[0].players.items()}
         self._weights = {name: self._stack([parameters(g.players[name].net) for g in games]) for name in self._nets}
         self._rates = {name: self._settings([g.players[name].optimizer for g in games]) for name in self._optimizers}
-        self._numbers = self._stack([_tensors(g.numbers) for g in games])
+        self._hyperparameters = self._stack([_tensors(g.hyperparameters) for g in games])
         self._moments: dict[str, Moments] = {
             name: vmap(optimizer.init)(self._weights[name]) for name, optimizer in self._optimizers.items()
         }
@@ -123,7 +123,7 @@ class Ensemble:
 
         batched = vmap(turn, in_dims=(0, 0, 0, 0, 0, None, 0), randomness="error")
         return lambda weights, moments, values, t, rates: batched(
-            weights, moments, self._numbers, self._rates, values, t, rates
+            weights, moments, self._hyperparameters, self._rates, values, t, rates
         )
 
     def players(self, i: int) -> Players:
@@ -135,7 +135,7 @@ class Ensemble:
         return {
             "weights": self._weights,
             "moments": self._moments,
-            "numbers": self._numbers,
+            "hyperparameters": self._hyperparameters,
             "generators": torch.stack([g.get_state() for g in self._generators]),
             "t": torch.tensor(self.t),
             "draws": torch.tensor(self._draws),
@@ -143,8 +143,9 @@ class Ensemble:
 
     def load(self, state: State) -> None:
         """Continues from `state`. KeyError or RuntimeError if it is of another game."""
-        for mine, other in ((self._weights, "weights"), (self._moments, "moments"), (self._numbers, "numbers")):
-            copy_into(mine, state[other])
+        mine = {"weights": self._weights, "moments": self._moments, "hyperparameters": self._hyperparameters}
+        for name, tree in mine.items():
+            copy_into(tree, state[name])
         for generator, remembered in zip(self._generators, state["generators"], strict=True):
             generator.set_state(remembered.clone())  # torch misreads a view, and crashes
         self.t, self._draws = int(state["t"]), int(state["draws"])

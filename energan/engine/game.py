@@ -195,7 +195,7 @@ class Game(NamedTuple):
     turns    sets of moves made at once, from the same point
     order    step t -> the turns of that step, one after another; each is played on a fresh batch
     noise    every random number that an equation names; drawn anew for each turn
-    numbers  margin, weights, penalties: read as b.margin; tensors in the state, one per model in `many`
+    hyperparameters  margin, weights, penalties: read as b.margin; tensors in the state, one per model in an Ensemble
     sample   batch of noise -> images in [-1, 1], (n, c, h, w); None where a system draws nothing, or by chains. A noise
              called c is the class to draw, one-hot (n, classes)
     energy   batch of data -> how unlike the training data each one is, (n,); None where a system has no such reading
@@ -207,7 +207,7 @@ class Game(NamedTuple):
     turns: dict[str, tuple[Move, ...]]
     order: Callable[[int], Sequence[str]]
     noise: dict[str, Noise]
-    numbers: dict[str, float]
+    hyperparameters: dict[str, float]
     sample: Readout | None
     energy: Readout | None = None
     logits: Readout | None = None

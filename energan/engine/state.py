@@ -102,7 +102,12 @@ def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Ten
 
 def tree(flat: Mapping[str, Tensor]) -> State:
     """The state whose leaves these are: what `leaves` took apart."""
-    state: State = {"weights": {}, "moments": {}, "average": {}, "numbers": {}}  # may be empty, and then have no leaves
+    state: State = {
+        "weights": {},
+        "moments": {},
+        "ema": {},
+        "hyperparameters": {},
+    }  # may be empty, and then have no leaves
     for key, tensor in flat.items():
         *branches, leaf = key.split("/")
         node = state

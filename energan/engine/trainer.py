@@ -22,13 +22,13 @@ class Trainer:
     """A single model, in place: the game's own modules are moved to the device and the precision, and trained.
 
     precision "bf16" is autocast: weights, moments, energies and losses stay in float32.
-    average   {player: decay} keeps exponential moving averages of those players' weights.
+    ema       {player: decay} keeps exponential moving averages of those players' weights.
     compile   compiles the objectives with torch.compile, without graph breaks.
-    parts     plays each batch in so many equal parts, one after another, for less memory: a gradient is the parts'
+    microbatches  plays each batch in so many equal parts, one after another, for less memory: a gradient is the parts'
               mean. What a net or term learns of its batch (batch norm, pulling away) it learns of each part.
     ranks     the processes that train this model together, each on its rows of the source's batches; all step alike,
               and the logs are their mean.
-    synchronise  what a net or term learns of its batch it learns over all ranks' rows (energan.engine.cross_rank).
+    sync_batch_stats  what a net or term learns of its batch it learns over all ranks' rows (energan.engine.cross_rank).
 
     UserError for a batch that cannot be divided. Compiled objectives cannot be synchronised.
     """
@@ -41,16 +41,17 @@ class Trainer:
         seed: int = 0,
         precision: str = "fp32",
         device: str = "cpu",
-        average: Mapping[str, float] | None = None,
+        ema: Mapping[str, float] | None = None,
         compile: bool = False,
-        parts: int = 1,
+        microbatches: int = 1,
         ranks: Ranks = ALONE,
-        synchronise: bool = False,
+        sync_batch_stats: bool = False,
     ) -> None:
         check(game)
-        if parts < 1:
-            raise UserError(f"a batch is played in 1 part or more, not in {parts}")
-        self._parts, self._ranks, self._synchronised = parts, ranks, ranks if synchronise else ALONE
+        if microbatches < 1:
+            raise UserError(f"a batch is played in 1 part or more, not in {microbatches}")
+        self._microbatches, self._ranks = microbatches, ranks
+        self._synchronised = ranks if sync_batch_stats else ALONE
         self.game, self._source, self._precision = game, source, precision
         self.device = torch.device(device)
         self._dtype = DTYPES[precision]
@@ -59,9 +60,11 @@ class Trainer:
         self._weights = {name: parameters(net) for name, net in self.nets.items()}
         self._moments = {name: optimizer.init(self._weights[name]) for name, optimizer in learners.items()}
         self._optimizers: dict[str, Optimizer] = learners
-        self._decay = dict(average or {})
+        self._decay = dict(ema or {})
         self._average = {name: copy(self._weights[name]) for name in self._decay}
-        self._numbers = {k: torch.tensor(v, dtype=self._dtype, device=self.device) for k, v in game.numbers.items()}
+        self._hyperparameters = {
+            k: torch.tensor(v, dtype=self._dtype, device=self.device) for k, v in game.hyperparameters.items()
+        }
         self._generator = torch.Generator(self.device).manual_seed(seed)
         self.t = self._draws = 0
         self._objective = (
@@ -111,7 +114,10 @@ class Trainer:
         data = {k: v.to(self.device, non_blocking=True) for k, v in rows.items()}
         self._draws += 1
         values = draw(self.game, data, self._generator, self._dtype, self._ranks)
-        return [Batch({**part, **self._numbers, "t": torch.tensor(self.t)}) for part in divided(values, self._parts)]
+        return [
+            Batch({**part, **self._hyperparameters, "t": torch.tensor(self.t)})
+            for part in divided(values, self._microbatches)
+        ]
 
     def _exchange(self, names: list[str], logs: Logs) -> Logs:
         """The players' gradients become their mean over ranks; gives that of the logs."""
@@ -147,9 +153,9 @@ class Trainer:
     def _part(self, objective: Objective, players: Players, i: int, b: Batch) -> Logs:
         """The objective on part i of this rank's rows, and its share of the gradient."""
         with synchronised(self._synchronised):
-            with stream(b.key, self._ranks.rank * self._parts + i), autocast(self._precision, self.device):
+            with stream(b.key, self._ranks.rank * self._microbatches + i), autocast(self._precision, self.device):
                 loss, logs = objective(players, b)
-            (loss if self._parts == 1 else loss / self._parts).backward()
+            (loss if self._microbatches == 1 else loss / self._microbatches).backward()
         # a log may be a weight itself (BEGAN's k), which is about to change in place
         return {k: v.detach().clone() for k, v in logs.items()}
 
@@ -172,8 +178,8 @@ class Trainer:
         return {
             "weights": {name: dict(net.state_dict()) for name, net in self.nets.items()},
             "moments": self._moments,
-            "average": self._average,
-            "numbers": self._numbers,
+            "ema": self._average,
+            "hyperparameters": self._hyperparameters,
             "generator": self._generator.get_state(),
             "t": torch.tensor(self.t),
             "draws": torch.tensor(self._draws),
@@ -184,8 +190,8 @@ class Trainer:
         for name, net in self.nets.items():
             net.load_state_dict(state["weights"].get(name, {}))  # a net without tensors leaves nothing in a file
         copy_into(self._moments, state["moments"])
-        copy_into(self._average, state["average"])
-        copy_into(self._numbers, state["numbers"])
+        copy_into(self._average, state["ema"])
+        copy_into(self._hyperparameters, state["hyperparameters"])
         self._generator.set_state(state["generator"].clone())  # torch misreads a view, and crashes
         self.t, self._draws = int(state["t"]), int(state["draws"])
 

@@ -58,9 +58,9 @@ def check_training(estimator: Any) -> None:
         raise ValueError(f"precision must be 'auto', 'bf16' or 'fp32', got {estimator.precision!r}")
 
 
-def play(game: Game, source: Source, given: Given, average: Mapping[str, float], estimator: Any) -> Model:
+def play(game: Game, source: Source, given: Given, ema: Mapping[str, float], estimator: Any) -> Model:
     """The game played on the source for the estimator's steps, ready for use. ValueError if it diverges."""
-    one = Trainer(game, source, seed=given.seed, precision=given.precision, device=given.device, average=average)
+    one = Trainer(game, source, seed=given.seed, precision=given.precision, device=given.device, ema=ema)
     steps = estimator.steps
     for _ in counted(range(steps), steps * given.batch, "training", each=given.batch, show=estimator.verbose > 0):
         one.step()

@@ -89,8 +89,8 @@ def run(
     steps: int,
     batch: int,
     seed: int,
-    every: int,
-    average: float,
+    save_every: int,
+    ema: float,
     network: str,
     precision: Precision,
     device: str,
@@ -100,9 +100,9 @@ def run(
     from energan.experiment import Experiment
     from energan.utils.hardware import pick_device, pick_precision
 
-    positive(steps=steps, every=every)
+    positive(steps=steps, save_every=save_every)
     at_least(2, batch=batch)  # one image has no batch statistics, and no pairs to pull away
-    fraction(average=average)
+    fraction(ema=ema)
     device = pick_device(device)
     return Experiment(
         game=game,
@@ -112,9 +112,9 @@ def run(
         steps=steps,
         batch=batch,
         seed=seed,
-        every=every,
+        save_every=save_every,
         network=network,
-        average={"G": average} if average else {},
+        ema={"G": ema} if ema else {},
         precision=pick_precision(precision, device),
         device=device,
         compile=compile,

@@ -38,7 +38,7 @@ def load(folder: str | Path, *, checkpoint: str | int | Path | None = None, devi
     nets = {name: player.net for name, player in run.game.players.items()}
     try:
         for name, net in nets.items():
-            averaged = state["average"].get(name, {})
+            averaged = state["ema"].get(name, {})
             standing_ = {k.split("/", 1)[1]: v for k, v in statistics.items() if k.startswith(f"{name}/")}
             net.load_state_dict({**state["weights"].get(name, {}), **averaged, **standing_})  # none: without tensors
     except (KeyError, RuntimeError) as error:

@@ -97,10 +97,10 @@ SETTINGS = {  # of run.json, in the order shown
     "steps": "",
     "batch": "images in a step; for a classifier, labelled ones and as many unlabelled",
     "seed": "",
-    "every": "steps between sheets, metrics and checkpoints",
+    "save_every": "steps between sheets, metrics and checkpoints",
     "precision": "",
     "device": "",
-    "average": "decay per step of the averaged weights",
+    "ema": "decay per step of the averaged weights",
     "network": "features that metrics are measured with",
 }
 
@@ -128,7 +128,7 @@ def metric_meaning(name: str) -> tuple[str, str]:
     return next((meaning for word, meaning in METRICS.items() if word in words), ("", ""))
 
 
-def number_meaning(name: str) -> str:
+def hyperparameter_meaning(name: str) -> str:
     """What a game's number is, such as "mu_h"; empty if unknown."""
     layer = name.removeprefix("mu_")
     of_layer = f"the same for what layer {layer} of the encoder says of the two"

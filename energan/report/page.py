@@ -68,7 +68,7 @@ def _render(folder: Folder) -> str:
 def _pieces(folder: Folder) -> dict[str, object]:
     """Everything that the template shows, by name."""
     config, run = folder.config, folder.path
-    numbers, players = (mapping(mapping(config.get("game")).get(key)) for key in ("numbers", "players"))
+    numbers, players = (mapping(mapping(config.get("game")).get(key)) for key in ("hyperparameters", "players"))
     all_sheets = sheets(run / "samples")
     final = next(((s.step, p) for s in reversed(all_sheets) if (p := picture(s.path))), None)
     return {
@@ -78,7 +78,7 @@ def _pieces(folder: Folder) -> dict[str, object]:
         "players": {name: mapping(p) for name, p in players.items()},
         "turns": {name: sequence(moves) for name, moves in mapping(mapping(config.get("game")).get("turns")).items()},
         "arguments": mapping(config.get("arguments")),
-        "numbers": [(name, value, glossary.number_meaning(name)) for name, value in numbers.items()],
+        "hyperparameters": [(name, value, glossary.hyperparameter_meaning(name)) for name, value in numbers.items()],
         "settings": [(name.replace("_", " "), config.get(name), note) for name, note in glossary.SETTINGS.items()],
         "data": mapping(config.get("data")),
         "described": [(name, mapping(config.get("data")).get(name), note) for name, note in glossary.DATA.items()],

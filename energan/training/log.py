@@ -96,7 +96,7 @@ class Log:
             self._first.setdefault(k, v)  # a step, not an interval, which may have exploded already
         self.step += 1
 
-    def line(self) -> None:
+    def flush(self) -> None:
         """Ends an interval, if it has a step: writes its means and rates.
 
         UserError if a quantity is not finite any more, or exploded.
@@ -123,23 +123,23 @@ class Log:
         for k, v in means.items():
             first = abs(float(self._first[k]))
             if not math.isfinite(v):
-                self.diverged(f"{k} became {v}")
+                self.fail(f"{k} became {v}")
             if abs(v) > EXPLODED * (1 + first):
-                self.diverged(f"{k} grew from {first:.3g} to {v:.3g}")
+                self.fail(f"{k} grew from {first:.3g} to {v:.3g}")
 
-    def diverged(self, what: str) -> None:
+    def fail(self, what: str) -> None:
         kept = list_checkpoints(self.folder)
         kept_name = f"the checkpoint of step {int(kept[-1].stem)} is kept" if kept else "there was no checkpoint yet"
         message = f"training diverged before step {self.step}: {what}; {kept_name}; try a lower learning rate or margin"
         self.status("diverged", message)
         raise UserError(message)
 
-    def check(self, one: Trainer) -> None:
+    def check_finite(self, one: Trainer) -> None:
         """Before a checkpoint is written: every weight is finite."""
         for name, net in one.nets.items():
             total = torch.stack([w.detach().abs().sum() for w in net.parameters()] or [torch.zeros(())]).sum()
             if not bool(total.isfinite()):
-                self.diverged(f"the weights of {name} are no longer finite")
+                self.fail(f"the weights of {name} are no longer finite")
 
     def write(self, line: dict[str, Any]) -> None:
         try:
@@ -153,7 +153,7 @@ class Log:
         for k, v in values.items():
             self._board.add_scalar(f"metrics/{k}", v, self.step)
 
-    def sheet(self, images: Tensor) -> None:
+    def images(self, images: Tensor) -> None:
         self._board.add_images("samples", images, self.step)
 
     def status(self, state: str, message: str = "") -> None:

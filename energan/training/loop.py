@@ -31,7 +31,7 @@ def train(run: Experiment, folder: Path, data: ImageSet, *, quiet: bool = False,
     Of several ranks, the first alone reads and writes in the folder, and looks at the model; all end alike.
     """
     first = ranks.rank == 0
-    begun = ranks.alone(lambda: bool(list_checkpoints(folder)))
+    begun = ranks.on_rank_zero(lambda: bool(list_checkpoints(folder)))
     if run.initialise and not begun:
         run.initialise(data.images)
     source = run.batches(data)
@@ -41,16 +41,16 @@ def train(run: Experiment, folder: Path, data: ImageSet, *, quiet: bool = False,
         seed=run.seed,
         precision=run.precision,
         device=ranks.device(run.device),
-        average=run.average,
+        ema=run.ema,
         compile=run.compile,
-        parts=run.parts,
+        microbatches=run.microbatches,
         ranks=ranks,
-        synchronise=run.synchronise,
+        sync_batch_stats=run.sync_batch_stats,
     )
     real = tested = None
     images = data.images[:0]
     alone = ExitStack()
-    with ranks.together():
+    with ranks.errors_on_all_ranks():
         if first:
             alone.enter_context(locked(folder))
             if begun:
@@ -66,15 +66,15 @@ def train(run: Experiment, folder: Path, data: ImageSet, *, quiet: bool = False,
         with alone, stopping() as caught, log if first else nullcontext():
             while one.t < run.steps and not ranks.any(bool(caught)):
                 log.add(one.step())
-                look = one.t % run.every == 0 or one.t == run.steps
+                look = one.t % run.save_every == 0 or one.t == run.steps
                 if look or one.t % log.every == 0:
-                    with ranks.together():
+                    with ranks.errors_on_all_ranks():
                         if first:
-                            log.line()  # before a checkpoint too: no exploded state is kept as the last good one
+                            log.flush()  # before a checkpoint too: no exploded state is kept as the last good one
                             if look:
                                 _look(run, folder, one, images, real, tested, log)
             state = "finished" if one.t >= run.steps else "stopped"
-            with ranks.together():
+            with ranks.errors_on_all_ranks():
                 if first:
                     _end(run, folder, one, images, log, state, caught)
     except BrokenPipeError:
@@ -93,10 +93,10 @@ def _as_the_first(one: Trainer, ranks: Ranks) -> None:
 
 def _end(run: Experiment, folder: Path, one: Trainer, images: Tensor, log: Log, state: str, caught: list[str]) -> None:
     """The last checkpoint of a run that was stopped between two looks; how the run stands."""
-    if one.t % run.every and one.t < run.steps:
-        log.line()
-        log.check(one)
-        save_checkpoint(folder, one, snapshot(one, images, run.batch // run.parts))
+    if one.t % run.save_every and one.t < run.steps:
+        log.flush()
+        log.check_finite(one)
+        save_checkpoint(folder, one, snapshot(one, images, run.batch // run.microbatches))
     log.status(state, f"stopped by {caught[0] if caught else 'another rank'}" if state == "stopped" else "")
 
 

@@ -60,8 +60,8 @@ def _look(
     log: Log,
 ) -> None:
     """A checkpoint; a classifier's error; of what draws, a sheet of samples and, now and then, metrics."""
-    log.check(one)
-    model = snapshot(one, images, run.batch // run.parts)
+    log.check_finite(one)
+    model = snapshot(one, images, run.batch // run.microbatches)
     save_checkpoint(folder, one, model)
     if tested is not None:
         log.metrics({ERROR: error_on(model, tested)}, len(tested.images))
@@ -79,10 +79,10 @@ def _drawn(
     A classifier has no best one: its generator's is not its own, and one of least test error would be chosen by the
     test images.
     """
-    measure = real is not None and (one.t % (RARELY * run.every) == 0 or one.t == run.steps)
+    measure = real is not None and (one.t % (RARELY * run.save_every) == 0 or one.t == run.steps)
     samples = model.sample(MEASURED if measure else HISTOGRAM, seed=0)
     save_sheet(samples[:SHEET], folder / "samples" / f"{one.t:06d}.png")
-    log.sheet(samples[:SHEET])
+    log.images(samples[:SHEET])
     if run.game.energy is not None:
         log.write({"step": one.t, "energies": _histogram(model, images, samples)})
     if measure and real is not None:
@@ -103,8 +103,8 @@ def _inverted(
     """
     made = reconstruct(model, images[:SHEET])
     save_sheet(made, folder / "samples" / f"{one.t:06d}.png")
-    log.sheet(made)
-    if real is not None and (one.t % (RARELY * run.every) == 0 or one.t == run.steps):
+    log.images(made)
+    if real is not None and (one.t % (RARELY * run.save_every) == 0 or one.t == run.steps):
         test = run.test_set().images
         test = test[fixed_subset(len(test), MEASURED)]  # those that `real` describes
         log.metrics(inverted(model, test, real, run.network)[1], len(test))

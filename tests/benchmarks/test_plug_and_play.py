@@ -38,13 +38,13 @@ def masks(b: Batch, units: int) -> list[Tensor]:
     return [torch.cat([one, three]), torch.cat([two, four]), one, two]
 
 
-def with_numbers(numbers: dict[str, float], make: Callable[[str], Game], name: str) -> Game:
+def with_hyperparameters(numbers: dict[str, float], make: Callable[[str], Game], name: str) -> Game:
     made = make(name)
-    return made._replace(numbers={**made.numbers, **numbers})
+    return made._replace(hyperparameters={**made.hyperparameters, **numbers})
 
 
 @pytest.mark.parametrize(
-    ("name", "numbers", "rests"),
+    ("name", "hyperparameters", "rests"),
     [
         *((name, {}, "") for name in plug_and_play.ROWS),
         ("joint-ppgn-h", RESTS_D, "D"),
@@ -54,7 +54,7 @@ def with_numbers(numbers: dict[str, float], make: Callable[[str], Game], name: s
 def test_both_sides_make_the_same_updates(
     name: str, numbers: dict[str, float], rests: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plug_and_play, "game", partial(with_numbers, numbers, DEFAULT))
+    monkeypatch.setattr(plug_and_play, "game", partial(with_hyperparameters, numbers, DEFAULT))
     one, hand = plug_and_play.sides(name, "fp64", "cpu")
     numbers_drawn: list[Tensor] = []
 

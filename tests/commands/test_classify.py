@@ -275,8 +275,8 @@ def test_quantities_that_not_every_step_has_are_averaged_over_those_that_have(tm
     with Log(tmp_path / "run", run, 0, True) as told:
         for logs in ({"D/a": 1.0}, {"D/a": 2.0}, {"D/a": 6.0, "G/b": 5.0}, {"L/c": 7.0}):
             told.add({k: torch.tensor(v) for k, v in logs.items()})
-        told.line()
-        told.line()
+        told.flush()
+        told.flush()
     assert [line["logs"] for line in log(tmp_path / "run")] == [{"D/a": 3.0, "G/b": 5.0, "L/c": 7.0}]
 
 
@@ -507,7 +507,7 @@ def test_what_a_run_does_not_have_is_said_in_a_sentence(
 def test_the_exported_classifier_is_the_model_s(tmp_path: Path, recipe: str) -> None:
     folder, out = trained(tmp_path / "run", recipe, steps=3), tmp_path / "exported"
     assert main(["export", str(folder), "--out", str(out), "--onnx"]) == 0
-    told, model = json.loads((out / "model.json").read_text())["parts"], energan.load(folder)
+    told, model = json.loads((out / "model.json").read_text())["microbatches"], energan.load(folder)
     assert set(told) == {"classifier", *(("generator",) if recipe in DRAWING else ()),
                          *(("energy",) if recipe == "improved-gan-mnist" else ())}  # fmt: skip
     assert told["classifier"]["classes"] == [str(i) for i in range(10)] and told["classifier"]["output"] == [10]

@@ -31,7 +31,7 @@ from energan.runs.folder import read_record, update_record
 from energan.training import previews
 from energan.utils import hardware
 
-SMALL = ["--data", "digits", "--steps", "6", "--every", "3", "--width", "4", "--z", "8", "--batch", "8"]
+SMALL = ["--data", "digits", "--steps", "6", "--save-every", "3", "--width", "4", "--z", "8", "--batch", "8"]
 SMALL += ["--decay", "0.0", "--precision", "fp32", "--device", "cpu", "--quiet"]
 
 
@@ -173,7 +173,7 @@ def test_resume_trains_on_and_measures_again(run: Path, capsys: pytest.CaptureFi
     record = read_record(run)
     assert record["steps"] == record["arguments"]["steps"] == record["status"]["step"] == 9
     assert json.loads((run / "evaluation.json").read_text())["step"] == 9
-    whole = trained(tmp_path / "whole", steps=9, average=0.999, decay=0.0, lr=1e-3)
+    whole = trained(tmp_path / "whole", steps=9, ema=0.999, decay=0.0, lr=1e-3)
     assert fingerprint(latest_checkpoint(run)) == fingerprint(latest_checkpoint(whole))
     assert main(["resume", "run", "--steps", "5"]) == 2
     assert "run is at step 9 already: --steps 5 must be above that" in sentence(capsys)

@@ -74,13 +74,13 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("steering")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(previews, "usable_network", lambda run, real: "")
-        made(folder / "encoder", "encoder-mnist", steps=2, every=2)
-        made(folder / "parity", "encoder-mnist", steps=2, every=2, merge="odd=1+3+5+7+9,even=0+2+4+6+8")
+        made(folder / "encoder", "encoder-mnist", steps=2, save_every=2)
+        made(folder / "parity", "encoder-mnist", steps=2, save_every=2, merge="odd=1+3+5+7+9,even=0+2+4+6+8")
         settings = {"variant": "none", "width": 4, "chain_steps": 2}
         encoder = str(folder / "encoder")
-        made(folder / "run", "latent-discriminators-mnist", steps=1, every=1, encoder=encoder, **settings)
+        made(folder / "run", "latent-discriminators-mnist", steps=1, save_every=1, encoder=encoder, **settings)
         louder(folder / "run")
-        made(folder / "plain", "gan-mnist", steps=1, every=1, size_g=8, size_d=8)
+        made(folder / "plain", "gan-mnist", steps=1, save_every=1, size_g=8, size_d=8)
     (folder / "their_nets.py").write_text(NETS)
     (folder / "broken.py").write_text("def (")
     pictures(folder / "mine", 3)
@@ -185,7 +185,7 @@ def test_classes_by_name_before_number() -> None:
 def test_a_class_among_the_noise() -> None:
     """G(c, z) = z moved by c: the i-th image of each class has the same z."""
     game = Game(
-        players={"G": Player(nn.Identity())}, turns={}, order=lambda t: (), numbers={},
+        players={"G": Player(nn.Identity())}, turns={}, order=lambda t: (), hyperparameters={},
         noise={"c": one_hot(3), "z": normal(1, 2, 2)},
         sample=lambda p, b: 0.1 * b.z + (b.c @ torch.tensor([-0.5, 0.0, 0.5])).view(-1, 1, 1, 1),
     )  # fmt: skip

@@ -58,7 +58,7 @@ def test_the_weights_and_the_json_are_the_model(run: Path, exported: Path) -> No
         assert not found.unexpected_keys and found.missing_keys
         assert all(k.startswith(unused) for k in found.missing_keys)
         assert torch.equal(module.eval()(given), expected)
-        part = described["parts"][name]
+        part = described["microbatches"][name]
         assert part["inputs"] == [list(given.shape[1:])] and part["output"] == list(expected.shape[1:])
 
 
@@ -89,14 +89,14 @@ def test_a_run_with_codes_gives_generator_encoder_and_classifier(
         "    def __init__(self):\n"
         "        super().__init__(O(flat=nn.Flatten(), h=nn.Linear(784, 5), out=nn.Linear(5, 3)))\n"
     )
-    arguments = {"data": "digits", "module": "net_of_codes:Net", "variant": "none", "steps": 1, "every": 1, "batch": 4,
-                 "width": 2, "precision": "fp32", "device": "cpu"}  # fmt: skip
+    arguments = {"data": "digits", "module": "net_of_codes:Net", "variant": "none", "steps": 1, "save_every": 1,
+                 "batch": 4, "width": 2, "precision": "fp32", "device": "cpu"}  # fmt: skip
     made = RECIPES["latent-discriminators-mnist"](**arguments)
     data = made.training_set()
     create_run(Path("run"), made, data, "latent-discriminators-mnist", arguments, "a test")
     loop.train(made, Path("run"), data, quiet=True)
     assert main(["export", "run", "--out", "out", "--onnx"]) == 0
-    parts = json.loads(Path("out/model.json").read_text())["parts"]
+    parts = json.loads(Path("out/model.json").read_text())["microbatches"]
     assert list(parts) == ["generator", "encoder", "classifier"] and parts["classifier"]["classes"] == ["0", "1", "2"]
     maps = latent_maps(energan.load("run"))
     x, h = torch.rand(3, 1, 28, 28) * 2 - 1, torch.randn(3, 5)
@@ -112,7 +112,7 @@ def test_a_run_with_codes_gives_generator_encoder_and_classifier(
 
 
 def test_the_difference_is_recorded(exported: Path) -> None:
-    parts = json.loads((exported / "model.json").read_text())["parts"]
+    parts = json.loads((exported / "model.json").read_text())["microbatches"]
     assert set(parts) == {"generator", "energy"}
     assert all(0 <= part["largest difference"][0] < 1e-3 for part in parts.values())
 

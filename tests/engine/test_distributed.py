@@ -38,7 +38,7 @@ def ends(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which two ranks have left what they came to."""
     folder = tmp_path_factory.mktemp("ranks")
     save_file(worker.played(worker.made("ebgan-pt")), folder / "start.safetensors")
-    trained(folder / "run", "ebgan-mnist", steps=4, every=2, dropout_d=0.0)
+    trained(folder / "run", "ebgan-mnist", steps=4, save_every=2, dropout_d=0.0)
     process = torchrun(worker.__file__, str(folder))
     said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, said
@@ -98,7 +98,7 @@ def test_a_run_goes_from_one_process_to_two_ranks_and_back(ends: Path, tmp_path:
     folder = ends / "run"
     assert [line["step"] for line in log(folder) if "logs" in line] == list(range(1, 9))  # rank 0 alone wrote them
     assert resumed(folder, 12) == "finished"
-    whole = trained(tmp_path / "whole", "ebgan-mnist", steps=12, every=2, dropout_d=0.0)
+    whole = trained(tmp_path / "whole", "ebgan-mnist", steps=12, save_every=2, dropout_d=0.0)
     a, b = (read_weights(latest_checkpoint(f))[0] for f in (folder, whole))
     assert apart(a, b) < 1e-3
     numbers = [[v for line in log(f) for v in line.get("logs", {}).values()] for f in (folder, whole)]
@@ -119,13 +119,13 @@ def test_what_ranks_agree_on(ends: Path) -> None:
 
 @pytest.mark.parametrize("name", worker.ROWWISE)
 def test_a_batch_in_parts_has_the_gradient_of_the_whole(name: str) -> None:
-    parts, whole = worker.played(worker.made(name, parts=4)), worker.played(worker.made(name))
+    parts, whole = worker.played(worker.made(name, microbatches=4)), worker.played(worker.made(name))
     assert apart(state(parts), state(whole)) < EXACT
     assert name == "began" or apart(parts, whole) < EXACT  # its |gap| is each part's
 
 
 def test_statistics_are_of_each_part() -> None:
-    assert apart(worker.played(worker.made("gan", parts=2)), worker.played(worker.made("gan"))) > 1e-3
+    assert apart(worker.played(worker.made("gan", microbatches=2)), worker.played(worker.made("gan"))) > 1e-3
 
 
 def test_parts_have_numbers_of_their_own_in_the_layers_stream() -> None:
@@ -146,7 +146,7 @@ def test_rows_are_divided_evenly_or_not_at_all() -> None:
     with pytest.raises(worker.UserError, match="a batch of 6 cannot be divided by 4"):
         slices(torch.arange(6), 4)
     with pytest.raises(worker.UserError, match="1 part or more"):
-        worker.made("gan", parts=0)
+        worker.made("gan", microbatches=0)
 
 
 # ---- one process pays nothing ----
@@ -156,7 +156,7 @@ def test_a_process_by_itself_is_alone() -> None:
     x = torch.rand(4, 2)
     assert rank_from_env() == (0, 1, 0) and among() is ALONE
     assert ALONE.rows(x) is x and gathered(x) is x and ALONE.any(True) and not ALONE.any(False)
-    assert ALONE.device("cuda:1") == "cuda:1" and ALONE.alone(lambda: 3) == ALONE.in_turn(lambda: 3) == 3
+    assert ALONE.device("cuda:1") == "cuda:1" and ALONE.on_rank_zero(lambda: 3) == ALONE.rank_zero_first(lambda: 3) == 3
 
 
 def test_a_command_by_itself_starts_no_group() -> None:
@@ -181,7 +181,7 @@ def test_what_cannot_be_used_is_said_once(tmp_path: Path) -> None:
 
 
 def test_a_signal_to_one_rank_stops_all_at_the_same_step(tmp_path: Path) -> None:
-    process = torchrun(*one_run(tmp_path, "--steps", "100000", "--every", "100000", "--synchronise"))
+    process = torchrun(*one_run(tmp_path, "--steps", "100000", "--save-every", "100000", "--sync-batch-stats"))
     folder, ended = tmp_path / "run", time.monotonic() + PATIENCE
     while not (folder / "log.jsonl").exists() or not log(folder):
         assert process.poll() is None and time.monotonic() < ended
@@ -192,7 +192,7 @@ def test_a_signal_to_one_rank_stops_all_at_the_same_step(tmp_path: Path) -> None
     assert said.count("stopped and saved") == 1
     record = read_record(folder)
     assert (record["status"]["state"], record["status"]["message"]) == ("stopped", "stopped by another rank")
-    assert record["synchronise"] is True and record["parts"] == 1
+    assert record["sync_batch_stats"] is True and record["microbatches"] == 1
     checkpoints = list((folder / "checkpoints").iterdir())
     assert len(checkpoints) == 1 and int(checkpoints[0].stem) == record["status"]["step"] == log(folder)[-1]["step"]
 
@@ -219,8 +219,8 @@ def ranks(torchrun: int) -> dict[int, int]:
 def test_parts_reach_a_run_and_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("energan.commands.train._finish", lambda folder, state: 0)  # measuring takes longer
     given = ["train", "wgan-gp-mnist", *flags("wgan-gp-mnist", tmp_path / "run"), "--out", str(tmp_path / "run")]
-    assert main([*given, "--parts", "2", "--steps", "2", "--quiet"]) == 0
-    assert read_record(tmp_path / "run")["parts"] == 2
+    assert main([*given, "--microbatches", "2", "--steps", "2", "--quiet"]) == 0
+    assert read_record(tmp_path / "run")["microbatches"] == 2
     assert main(["resume", str(tmp_path / "run"), "--steps", "3", "--quiet"]) == 0
-    assert read_record(tmp_path / "run")["parts"] == 2
-    assert main(["resume", str(tmp_path / "run"), "--steps", "4", "--parts", "3", "--quiet"]) == 2
+    assert read_record(tmp_path / "run")["microbatches"] == 2
+    assert main(["resume", str(tmp_path / "run"), "--steps", "4", "--microbatches", "3", "--quiet"]) == 2

@@ -94,9 +94,9 @@ def test_a_player_of_several_moves_follows_the_sum_of_their_slopes():
     moves = (Move(quadratic, min=("A",)), Move(product, max=("A",)))
     expected = 2 - 0.1 * (2 * (2 - 3) - 3)
     for turn in (moves, moves[::-1]):
-        game = duel({"t": turn}, numbers={"n": 0.0})
+        game = duel({"t": turn}, hyperparameters={"n": 0.0})
         assert points(play(game)[0])[0] == pytest.approx(expected)
-        many = Ensemble([duel({"t": turn}, numbers={"n": 0.0})], [ones], seeds=[0], precision="fp64")
+        many = Ensemble([duel({"t": turn}, hyperparameters={"n": 0.0})], [ones], seeds=[0], precision="fp64")
         many.step()
         assert many.players(0).weights("A")["w"].item() == pytest.approx(expected)
 
@@ -182,7 +182,7 @@ def test_weights_without_a_gradient_are_left_alone():
 
 def test_averages_follow_the_closed_recursion():
     game = duel({"a": (Move(product, min=("A",)),)}, noise={"z": normal(1)})
-    one = Trainer(game, ones, precision="fp64", average={"A": 0.75})
+    one = Trainer(game, ones, precision="fp64", ema={"A": 0.75})
     average = 2.0
     for _ in range(4):
         one.step()
@@ -193,7 +193,7 @@ def test_averages_follow_the_closed_recursion():
 
 
 def test_averaged_weights_can_be_played_with():
-    one, _ = play(duel({"a": (Move(product, min=("A",)),)}), steps=3, average={"A": 0.5})
+    one, _ = play(duel({"a": (Move(product, min=("A",)),)}), steps=3, ema={"A": 0.5})
     x = torch.ones(2, 1, dtype=torch.float64)
     averaged = one.players.move(**one.averaged())
     assert averaged.A(x).tolist() == (one.averaged()["A"]["w"] * x).tolist()
@@ -290,11 +290,11 @@ def test_numbers_rates_and_schedules_may_differ_even_written_as_whole_numbers():
         (2, SGD(0.25, schedule=linear_decay(0, 2))),
         (0.5, SGD(0.5, momentum=1, weight_decay=1, schedule=linear_decay(1, 3))),
     ]
-    games = [duel(MOVES, numbers={"n": n}, optimizer=o) for n, o in settings]
+    games = [duel(MOVES, hyperparameters={"n": n}, optimizer=o) for n, o in settings]
     many = many_of(*games)
     logs = [many.step() for _ in range(3)]
     for i, (n, o) in enumerate(settings):
-        one, alone = play(duel(MOVES, numbers={"n": n}, optimizer=o), steps=3)
+        one, alone = play(duel(MOVES, hyperparameters={"n": n}, optimizer=o), steps=3)
         assert many.players(i).weights("A")["w"].item() == pytest.approx(points(one)[0], abs=1e-12)
         values = [float(log["a/value"][i]) for log in logs]
         assert values == pytest.approx([float(log["a/value"]) for log in alone], abs=1e-12)
@@ -319,7 +319,7 @@ def test_frozen_players_of_many_stay_bit_identical():
 
 
 def test_building_many_leaves_the_games_weights_alone():
-    games = [duel(MOVES, numbers={"n": 1.0}), duel(MOVES, a=5.0, numbers={"n": 1.0})]
+    games = [duel(MOVES, hyperparameters={"n": 1.0}), duel(MOVES, a=5.0, hyperparameters={"n": 1.0})]
     many_of(*games).step()
     assert [g.players["A"].net.w.item() for g in games] == [2, 5]
 
@@ -328,7 +328,7 @@ def test_building_many_leaves_the_games_weights_alone():
 
 
 def test_a_state_is_a_tree_of_tensors_that_names_everything():
-    one, _ = play(duel(MOVES, numbers={"n": 1.0}, optimizer=Adam()), average={"A": 0.9})
+    one, _ = play(duel(MOVES, hyperparameters={"n": 1.0}, optimizer=Adam()), ema={"A": 0.9})
     names = [name for name, _ in leaves(one.state())]
     assert names == [
         "weights/A/w", "weights/B/w", "moments/A/m/w", "moments/A/v/w", "moments/A/count/w", "moments/B/m/w",
@@ -338,14 +338,14 @@ def test_a_state_is_a_tree_of_tensors_that_names_everything():
 
 def test_the_numbers_of_a_state_are_played_with():
     """A resumed run has the margin it was trained with, whatever the game was built with."""
-    one, _ = play(duel(MOVES, numbers={"n": 1.0}))
-    other = Trainer(duel(MOVES, numbers={"n": 7.0}), ones, precision="fp64")
+    one, _ = play(duel(MOVES, hyperparameters={"n": 1.0}))
+    other = Trainer(duel(MOVES, hyperparameters={"n": 7.0}), ones, precision="fp64")
     other.load(one.state())
     assert float(other.step()["a/value"]) == float(one.step()["a/value"])
 
 
 def test_a_state_of_another_game_is_refused():
-    one, _ = play(duel(MOVES, numbers={"n": 1.0}))
+    one, _ = play(duel(MOVES, hyperparameters={"n": 1.0}))
     with pytest.raises((KeyError, RuntimeError)):
         Trainer(generator_game(), ones).load(one.state())
 
@@ -381,7 +381,7 @@ def pulled(net: nn.Module, **changes: object) -> Game:
         turns={"A": (Move(pull, min=("A",)),)},
         order=lambda t: ("A",),
         noise={},
-        numbers={},
+        hyperparameters={},
         sample=lambda p, b: p.A(b.x),
     )
     return game._replace(**changes)
@@ -431,7 +431,7 @@ def test_a_state_with_other_leaves_is_refused():
     one = Trainer(pulled(half_frozen()), ones, precision="fp64")
     state = one.state()
     with pytest.raises(KeyError, match="m"):
-        one.load({**state, "numbers": {"m": torch.zeros(())}})
+        one.load({**state, "hyperparameters": {"m": torch.zeros(())}})
     moments = {"A": {"m": {k: torch.zeros(1) for k in ("1.weight", "1.bias")}}}
     with pytest.raises(RuntimeError, match="shape"):
         one.load({**state, "moments": moments})

@@ -25,7 +25,7 @@ from energan.networks.dense import improved_gan, mlp
 from energan.networks.dense.ladder import Ladder
 from energan.networks.dense.perceptron import Perceptron
 from energan.networks.layers import FeatureExtractor
-from energan.report.glossary import number_meaning
+from energan.report.glossary import hyperparameter_meaning
 from energan.utils.errors import UserError
 
 Z = 3
@@ -56,7 +56,7 @@ def _autoencoder(seed: int, i: int, D: Callable[[], nn.Module]) -> Game:
 def _ebgan(seed: int, i: int, name: str, G: Callable[[], nn.Module], D: Callable[[], nn.Module], **numbers) -> Game:
     with seeded(seed):
         game = GAMES[name](G(), D(), Z, margin=3.0 + i, optimizer_G=rates(i)[0], optimizer_D=rates(i)[1], **numbers)
-    return game._replace(numbers={k: v * (1 + i) if k == "pt" else v for k, v in game.numbers.items()})
+    return game._replace(hyperparameters={k: v * (1 + i) if k == "pt" else v for k, v in game.hyperparameters.items()})
 
 
 def _gan(seed: int, i: int, G: Callable[[], nn.Module], D: Callable[[], nn.Module], loss: str) -> Game:
@@ -109,7 +109,7 @@ def _game(seed: int, i: int, name: str, nets: Mapping[str, Callable[[], nn.Modul
         made = {k: make() for k, make in nets.items()}
         adams = {f"optimizer_{k}": rate for k, rate in zip(made, rates(i), strict=False)}
         game = GAMES[name](**made, z=Z, **adams, **settings)
-    return game._replace(numbers={k: v * (1 + i / 4) for k, v in game.numbers.items()})
+    return game._replace(hyperparameters={k: v * (1 + i / 4) for k, v in game.hyperparameters.items()})
 
 
 def toy(name: str, who: str = "D", D: Callable[[], nn.Module] = TOY_D, **settings) -> Callable[[int, int], Game]:
@@ -139,7 +139,7 @@ def _stacked(seed: int, i: int, joint_from: int) -> Game:
         w.data.mul_(5)  # of the authors' N(0, .02), so little would depend on the input that Adam sees rounding errors
     frozen = (E.requires_grad_(False) for E in (E_0, E_1))
     game = GAMES["sgan"](*frozen, *nets, Z, 3, joint_from=joint_from, optimizer_G=rates(i)[0], optimizer_D=rates(i)[1])
-    return game._replace(numbers={k: v * (1 + i / 4) for k, v in game.numbers.items()})
+    return game._replace(hyperparameters={k: v * (1 + i / 4) for k, v in game.hyperparameters.items()})
 
 
 class Encoder(nn.Sequential):
@@ -166,7 +166,7 @@ def _latent(seed: int, i: int, critics: tuple[str, ...] = ("x", "h"), **settings
         E, G, nets, 5, S=latent_discriminators.Standardise(), critic_steps=2, warm_steps=0, optimizer_G=rates(i)[0],
         optimizer_D=rates(i)[1], **settings,
     )  # fmt: skip
-    return game._replace(numbers={k: v * (1 + i / 4) for k, v in game.numbers.items()})
+    return game._replace(hyperparameters={k: v * (1 + i / 4) for k, v in game.hyperparameters.items()})
 
 
 def _classifier(seed: int, i: int) -> Game:
@@ -198,7 +198,7 @@ def _inverting(seed: int, i: int, name: str, paired: bool = False, rests: str = 
             wiring=Wiring("h", "h.1", paired),
             weights=weights, optimizer_G=g, optimizer_D=d, **settings,
         )  # fmt: skip
-    return game._replace(numbers={k: v * (1 + i / 4) for k, v in game.numbers.items()})
+    return game._replace(hyperparameters={k: v * (1 + i / 4) for k, v in game.hyperparameters.items()})
 
 
 def _ppgn_x(seed: int, i: int) -> Game:
@@ -702,7 +702,7 @@ def batch(name: str, game: Game, dtype: torch.dtype = torch.float64, n: int = 5)
     g = torch.Generator().manual_seed(7)
     data = {k: v.to(dtype) for k, v in images(name, n=n)(0).items()}
     noise = {k: f(g, n).to(dtype) for k, f in game.noise.items()}
-    numbers = {k: torch.tensor(v, dtype=dtype) for k, v in game.numbers.items()}
+    numbers = {k: torch.tensor(v, dtype=dtype) for k, v in game.hyperparameters.items()}
     return Batch({**data, **noise, **numbers, "t": torch.tensor(0), "key": torch.tensor(5)})
 
 
@@ -737,8 +737,8 @@ def test_every_game_is_checked():
 
 
 def test_every_number_has_words_in_reports():
-    numbers = {number for small in SMALL.values() for number in small.build(0, 0).numbers}
-    assert not {number for number in numbers if not number_meaning(number)}
+    numbers = {number for small in SMALL.values() for number in small.build(0, 0).hyperparameters}
+    assert not {number for number in numbers if not hyperparameter_meaning(number)}
 
 
 @small
@@ -860,7 +860,9 @@ def test_two_steps_are_the_papers_equations(name):
             for turn in game.order(t):
                 data = {k: v.double() for k, v in images(name)(count).items()}
                 noise = {k: tensors[count].double() for k, tensors in drawn.items()}
-                losses = BY_HAND[name](**nets, **data, **noise, **game.numbers, optimizers=optimizers, t=t)[turn]
+                losses = BY_HAND[name](**nets, **data, **noise, **game.hyperparameters, optimizers=optimizers, t=t)[
+                    turn
+                ]
                 losses = losses if isinstance(losses, dict) else {turn: losses}
                 grads = {who: torch.autograd.grad(loss(), list(nets[who].parameters())) for who, loss in losses.items()}
                 for who, slope in grads.items():  # all have theirs from the same point
@@ -895,8 +897,8 @@ def test_many_models_are_each_the_model_alone(name):
     for i, model in enumerate(alone):
         for who in model.players:
             close(many.players(i).weights(who), model.players.weights(who), atol=1e-9)
-    margins = [{k: v[i].item() for k, v in many.state()["numbers"].items()} for i in range(count)]
-    assert margins == [pytest.approx(SMALL[name].build(i, i).numbers) for i in range(count)]
+    margins = [{k: v[i].item() for k, v in many.state()["hyperparameters"].items()} for i in range(count)]
+    assert margins == [pytest.approx(SMALL[name].build(i, i).hyperparameters) for i in range(count)]
 
 
 @small
@@ -1016,7 +1018,7 @@ def known(encode: Callable[[Tensor], Tensor] = lambda x: x.flatten(1), reconstru
 
 
 def loss_of(game: Game, turn: str, **values: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-    numbers = {k: torch.tensor(v) for k, v in game.numbers.items()}
+    numbers = {k: torch.tensor(v) for k, v in game.hyperparameters.items()}
     players = Players({k: p.net for k, p in game.players.items()})
     (move,) = game.turns[turn]
     return move.objective(players, Batch({**values, **numbers}))
@@ -1067,7 +1069,7 @@ def test_margin_is_in_units_of_the_norm():
     fakes, real = torch.full((2, 1024), 0.5), torch.zeros(2, 1, 1, 1024)
     loss, logs = loss_of(known(), "D", x=real, z=fakes)
     assert logs["E(G(z))"].item() == pytest.approx(16) and loss.item() == pytest.approx(0, abs=1e-5)
-    assert known().numbers["margin"] == 10
+    assert known().hyperparameters["margin"] == 10
     _, logs = loss_of(known(kind="mse", margin=20.0), "D", x=real, z=torch.ones(2, 1024))
     assert logs["[m-E(G(z))]+"].item() == pytest.approx(19)  # at the largest error that images can have
 

@@ -40,7 +40,7 @@ def gains(weights) -> dict[str, Tensor]:
 
 def loss_of(game: Game, turn: str, **values: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
     players = Players({k: p.net.train() for k, p in game.players.items()})
-    numbers = {k: torch.tensor(v) for k, v in game.numbers.items()}
+    numbers = {k: torch.tensor(v) for k, v in game.hyperparameters.items()}
     with stream(torch.tensor(1)):
         return game.turns[turn][0].objective(players, Batch({**values, **numbers}))
 
@@ -51,7 +51,7 @@ def test_the_defaults_are_the_papers():
         assert player.optimizer[:4] == (3e-3, 0.5, 0.999, 1e-4)
     z = made.noise["z"](torch.Generator().manual_seed(0), 1000)
     assert z.shape == (1000, 100) and 0 <= float(z.min()) < 0.01 and 0.99 < float(z.max()) < 1
-    assert made.numbers == {"weight": 1.0}
+    assert made.hyperparameters == {"weight": 1.0}
 
 
 def test_three_turns_of_g_for_minibatch_discrimination():

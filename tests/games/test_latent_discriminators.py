@@ -41,7 +41,7 @@ def game(critics: tuple[str, ...] = ("x", "layers"), **settings) -> Game:
 
 def turn(made: Game, name: str, **values: Tensor) -> tuple[Tensor, dict[str, Tensor], Players]:
     players = Players({who: player.net for who, player in made.players.items()})
-    numbers = {k: torch.tensor(v) for k, v in made.numbers.items()}
+    numbers = {k: torch.tensor(v) for k, v in made.hyperparameters.items()}
     (move,) = made.turns[name]
     return *move.objective(players, Batch({**values, **numbers})), players
 
@@ -123,7 +123,7 @@ def test_losses_count_in_the_units_of_standardised_pixels() -> None:
 
 def test_the_weights_are_the_thesis_s_code_s() -> None:
     """ppgn-disc: adversarial 1, images 2, codes .1, penalty 10."""
-    assert game().numbers == {"adversarial": 1.0, "penalty": 10.0, "mu_x": 2.0, "mu_layers": 0.1}
+    assert game().hyperparameters == {"adversarial": 1.0, "penalty": 10.0, "mu_x": 2.0, "mu_layers": 0.1}
     adam = game().players["G"].optimizer
     assert (adam.lr, adam.beta1, adam.beta2) == (1e-4, 0.5, 0.9) and game().players["D_x"].optimizer == adam
     _, logs, _ = turn(game(), "G", x=torch.rand(5, *SHAPE), h=torch.rand(5, 4))

@@ -140,7 +140,7 @@ def test_the_image_loss_is_in_the_authors_unit():
     x = torch.randint(256, (5, *IMAGE)).float()
     fake = torch.randint(256, IMAGE).float()
     made = dgn_am(E, Known(fake / 127.5 - 1), nets()[1], 4, wiring=WIRING)
-    numbers = {k: torch.tensor(v) for k, v in made.numbers.items()}
+    numbers = {k: torch.tensor(v) for k, v in made.hyperparameters.items()}
     players = Players({k: p.net for k, p in made.players.items()})
     ours = x / 127.5 - 1
     _, logs = made.turns["all"][1].objective(players, Batch({"x": ours, "h": E(ours).layers["h"], **numbers}))
@@ -149,7 +149,7 @@ def test_the_image_loss_is_in_the_authors_unit():
     h1 = [E((row / 127.5 - 1)[None]).layers["h1"] for row in (*x, fake)]
     expected = sum(0.01 * 0.5 * float(((h1[-1] - row) ** 2).sum()) for row in h1[:-1]) / 5
     assert logs["L_h1"].item() == pytest.approx(expected, rel=1e-4)
-    assert made.numbers["adversarial"] == 100
+    assert made.hyperparameters["adversarial"] == 100
 
 
 def test_half_square_by_hand():

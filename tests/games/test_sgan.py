@@ -49,7 +49,7 @@ def source(k: int, n: int = 8) -> dict[str, Tensor]:
 def batch(made: Game) -> Batch:
     g = torch.Generator().manual_seed(3)
     noise = {k: draw(g, 8) for k, draw in made.noise.items()}
-    return Batch({**source(0), **noise, **{k: torch.tensor(v) for k, v in made.numbers.items()}})
+    return Batch({**source(0), **noise, **{k: torch.tensor(v) for k, v in made.hyperparameters.items()}})
 
 
 def slopes(made: Game, turn: str, mover: str, of: str) -> list[Tensor | None]:
@@ -67,7 +67,7 @@ def none(found: list[Tensor | None]) -> bool:
 def test_the_defaults_are_the_authors():
     encoder = Encoder()
     made = sgan(encoder.E_0, encoder.E_1, FeatureGenerator(), ImageGenerator(), *(nn.Identity(),) * 2, 50, 10)
-    assert made.numbers == {"adversarial": 1.0, "condition": 1.0, "entropy": 10.0}
+    assert made.hyperparameters == {"adversarial": 1.0, "condition": 1.0, "entropy": 10.0}
     for who in ("G_1", "G_0", "D_1", "D_0"):
         assert made.players[who].optimizer[:3] == (1e-4, 0.5, 0.999)
     g = torch.Generator().manual_seed(0)

@@ -89,12 +89,18 @@ ROWWISE: dict[str, Callable[[], Game]] = {
 }
 
 
-def made(name: str, *, parts: int = 1, ranks: Ranks = ALONE, synchronise: bool = False) -> Trainer:
+def made(name: str, *, microbatches: int = 1, ranks: Ranks = ALONE, sync_batch_stats: bool = False) -> Trainer:
     with seeded(1):
         game = {**BATCHED, **ROWWISE}[name]()
-    average = {"G": 0.9}
     return Trainer(
-        game, data, seed=5, precision="fp64", average=average, parts=parts, ranks=ranks, synchronise=synchronise
+        game,
+        data,
+        seed=5,
+        precision="fp64",
+        ema={"G": 0.9},
+        microbatches=microbatches,
+        ranks=ranks,
+        sync_batch_stats=sync_batch_stats,
     )
 
 
@@ -109,29 +115,29 @@ def main(folder: Path) -> None:
     with joined() as ranks:
         end = f"{ranks.rank}.safetensors"
         for name in (*BATCHED, *ROWWISE):
-            save_file(played(made(name, ranks=ranks, synchronise=True)), folder / f"{name}-{end}")
+            save_file(played(made(name, ranks=ranks, sync_batch_stats=True)), folder / f"{name}-{end}")
         for name in ("ebgan-pt", "dropout"):
             save_file(played(made(name, ranks=ranks)), folder / f"{name}-apart-{end}")
-        save_file(played(made("dropout", ranks=ranks, parts=2)), folder / f"dropout-parts-{end}")
-        one = made("ebgan-pt", ranks=ranks, synchronise=True)
+        save_file(played(made("dropout", ranks=ranks, microbatches=2)), folder / f"dropout-parts-{end}")
+        one = made("ebgan-pt", ranks=ranks, sync_batch_stats=True)
         one.load(tree({k: v for k, v in load_file(folder / "start.safetensors").items() if not k.startswith("log/")}))
         save_file(played(one), folder / f"resumed-{end}")
         goes_on(folder / "run", ranks)
         said = [
-            refused(made("dropout", ranks=ranks, parts=3).step),
+            refused(made("dropout", ranks=ranks, microbatches=3).step),
             refused(lambda: ranks.agree(ranks.rank, "the images")),
         ]
-        said += [refused(lambda: ranks.alone(lambda: complain(ranks.rank == 0)))]
-        said += [refused(lambda: ranks.in_turn(lambda: complain(ranks.rank == 1)))]
+        said += [refused(lambda: ranks.on_rank_zero(lambda: complain(ranks.rank == 0)))]
+        said += [refused(lambda: ranks.rank_zero_first(lambda: complain(ranks.rank == 1)))]
         order = folder / "order"
-        ranks.in_turn(lambda: order.write_text((order.read_text() if order.exists() else "") + str(ranks.rank)))
+        ranks.rank_zero_first(lambda: order.write_text((order.read_text() if order.exists() else "") + str(ranks.rank)))
         said += [order.read_text(), str(ranks.any(ranks.rank == 1)), str(ranks.any(False))]
         (folder / f"said-{ranks.rank}").write_text("\n".join(said))
 
 
 def goes_on(folder: Path, ranks: Ranks) -> None:
     """From the folder's step 4 to step 8."""
-    run = rebuild(read_record(folder), steps=8)._replace(synchronise=True)
+    run = rebuild(read_record(folder), steps=8)._replace(sync_batch_stats=True)
     assert train(run, folder, run.training_set(), quiet=True, ranks=ranks) == "finished"
 
 

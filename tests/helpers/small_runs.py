@@ -20,24 +20,24 @@ from energan.utils.files import read_weights
 
 INVERTED = {"module": "tiny_encoder:Net", "features": "h.1", "chain_steps": 2}
 SMALL: dict[str, dict[str, Any]] = {
-    "ebgan-pt-mnist": {"data": "digits", "width": 4, "z": 8, "average": 0.9},
-    "ebgan-mnist": {"data": "digits", "pt": 0.1, "size_g": 16, "size_d": 16, "dropout_d": 0.5, "average": 0.9},
+    "ebgan-pt-mnist": {"data": "digits", "width": 4, "z": 8, "ema": 0.9},
+    "ebgan-mnist": {"data": "digits", "pt": 0.1, "size_g": 16, "size_d": 16, "dropout_d": 0.5, "ema": 0.9},
     "gan-mnist": {"data": "digits", "size_g": 16, "size_d": 16, "dropout_d": 0.5, "optim_d": "adam"},
-    "ebgan-pt-64": {"data": "pictures", "width": 4, "average": 0.9},
-    "dcgan-64": {"data": "pictures", "width": 4, "average": 0.9},
-    "ebgan-pt-128": {"data": "pictures", "width": 1, "batch": 4, "average": 0.9, "pt": 0.0},
-    "ebgan-pt-256": {"data": "pictures", "width": 1, "batch": 2, "recompute": True, "average": 0.9},
+    "ebgan-pt-64": {"data": "pictures", "width": 4, "ema": 0.9},
+    "dcgan-64": {"data": "pictures", "width": 4, "ema": 0.9},
+    "ebgan-pt-128": {"data": "pictures", "width": 1, "batch": 4, "ema": 0.9, "pt": 0.0},
+    "ebgan-pt-256": {"data": "pictures", "width": 1, "batch": 2, "checkpoint_activations": True, "ema": 0.9},
     "maxout-gan-mnist": {"data": "digits", "z": 8, "size_g": 16, "size_d": 8},
-    "energy-losses-mnist": {"data": "digits", "width": 4, "z": 8, "average": 0.9},
+    "energy-losses-mnist": {"data": "digits", "width": 4, "z": 8, "ema": 0.9},
     "began-mnist": {"data": "digits", "width": 4, "z": 8},
     "wgan-mnist": {"data": "digits", "width": 4, "z": 8, "warm_steps": 2, "critic_steps": 1},
     "wgan-gp-mnist": {"data": "digits", "generator": "mlp", "width": 4, "z": 8, "size_g": 16, "critic_steps": 2},
-    "wgan-gp-stacked": {"data": "pictures", "width": 4, "z": 8, "critic_steps": 2, "average": 0.9},
-    "fgan-mnist": {"data": "digits", "divergence": "pearson", "width": 4, "z": 8, "average": 0.9},
-    "unrolled-mnist": {"data": "digits", "unroll": 2, "width": 4, "width_d": 2, "z": 8, "average": 0.9},
-    "lsgan-mnist": {"data": "digits", "width": 4, "z": 8, "average": 0.9},
-    "hinge-mnist": {"data": "digits", "width": 4, "z": 8, "average": 0.9},
-    "r3gan-mnist": {"data": "digits", "width": 4, "z": 8, "average": 0.9},
+    "wgan-gp-stacked": {"data": "pictures", "width": 4, "z": 8, "critic_steps": 2, "ema": 0.9},
+    "fgan-mnist": {"data": "digits", "divergence": "pearson", "width": 4, "z": 8, "ema": 0.9},
+    "unrolled-mnist": {"data": "digits", "unroll": 2, "width": 4, "width_d": 2, "z": 8, "ema": 0.9},
+    "lsgan-mnist": {"data": "digits", "width": 4, "z": 8, "ema": 0.9},
+    "hinge-mnist": {"data": "digits", "width": 4, "z": 8, "ema": 0.9},
+    "r3gan-mnist": {"data": "digits", "width": 4, "z": 8, "ema": 0.9},
     "gmmn-mnist": {"data": "digits", "z": 8},
     "energy-distance-mnist": {"data": "digits", "z": 8},
     "sinkhorn-mnist": {"data": "digits", "z": 8},
@@ -59,7 +59,7 @@ SMALL: dict[str, dict[str, Any]] = {
         "critic_steps": 2,
         "warm_steps": 0,
         "chain_steps": 2,
-        "average": 0.9,
+        "ema": 0.9,
     },
     "sgan-mnist": {"data": "digits", "width": 2, "z": 8, "entropy": 5.0},
     "improved-gan-mnist": {"data": "digits", "size": 8, "labels": 20, "hidden": [16, 8], "z": 8, "size_g": 8},
@@ -70,7 +70,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "noiseless-ppgn-h-mnist": {"data": "digits", "width": 2, "paired": True, **INVERTED},
     "noiseless-ppgn-h-64": {"data": "pictures", "width": 2, **INVERTED, "module": "tiny_encoder:Colour"},
 }
-COMMON = {"steps": 8, "every": 3, "batch": 8, "precision": "fp32", "device": "cpu"}
+COMMON = {"steps": 8, "save_every": 3, "batch": 8, "precision": "fp32", "device": "cpu"}
 
 
 def pictures(folder: Path, n: int = 12) -> Path:

@@ -39,9 +39,11 @@ def test_settings_scale_with_labels_and_steps() -> None:
         ebgan = SYSTEMS["ebgan-ln"].game(task, 1e-3)
     assert many.turns["D"][0].objective.keywords["lambdas"] == (2000, 20, 0.1, 0.1)
     assert few.turns["D"][0].objective.keywords["lambdas"] == (1000, 10, 0.1, 0.1)
-    assert (many.numbers["sigma"], few.numbers["sigma"]) == (0.2, 0.3)
-    assert many.numbers["sigma_x"] == few.numbers["sigma_x"] == 0.3  # what the authors set apart is above the input
-    assert ebgan.numbers["margin"] == pytest.approx(16) and ebgan.players["D"].net.gamma is not None
+    assert (many.hyperparameters["sigma"], few.hyperparameters["sigma"]) == (0.2, 0.3)
+    assert (
+        many.hyperparameters["sigma_x"] == few.hyperparameters["sigma_x"] == 0.3
+    )  # what the authors set apart is above the input
+    assert ebgan.hyperparameters["margin"] == pytest.approx(16) and ebgan.players["D"].net.gamma is not None
     assert [ebgan.order(t) for t in (0, 299, 300)] == [("D", "G"), ("D", "G"), ("L",)]
     schedule = ebgan.players["D"].optimizer.schedule
     assert [schedule(t) for t in (0, 600, 750, 900)] == [1, 1, 0.5, 0]

@@ -90,11 +90,11 @@ def slopes(net: nn.Module, x: torch.Tensor) -> list[torch.Tensor]:
 
 @pytest.mark.parametrize("name", ["G", "D"])
 def test_recomputing_changes_no_number(name):
-    def build(recompute: bool) -> nn.Module:
+    def build(checkpoint_activations: bool) -> nn.Module:
         torch.manual_seed(0)
         if name == "G":
-            return Generator([8, 4, 4], [5, 3, 2], recompute=recompute)
-        return Autoencoder(maps=(4, 8), recompute=recompute)
+            return Generator([8, 4, 4], [5, 3, 2], checkpoint_activations=checkpoint_activations)
+        return Autoencoder(maps=(4, 8), checkpoint_activations=checkpoint_activations)
 
     x = torch.randn(3, 181) if name == "G" else torch.randn(3, 3, 16, 16)
     for mine, other in zip(slopes(build(True), x), slopes(build(False), x), strict=True):
@@ -102,22 +102,24 @@ def test_recomputing_changes_no_number(name):
 
 
 def test_recomputing_keeps_fewer_tensors():
-    def kept(recompute: bool) -> int:
+    def kept(checkpoint_activations: bool) -> int:
         sizes: list[int] = []
         with torch.autograd.graph.saved_tensors_hooks(lambda t: sizes.append(t.numel()) or t, lambda t: t):
-            net(torch.randn(4, 3, 32, 32), recompute)
+            net(torch.randn(4, 3, 32, 32), checkpoint_activations)
         return sum(sizes)
 
-    def net(x: torch.Tensor, recompute: bool) -> torch.Tensor:
-        return in_segments(layers, x, on=recompute)
+    def net(x: torch.Tensor, checkpoint_activations: bool) -> torch.Tensor:
+        return in_segments(layers, x, on=checkpoint_activations)
 
     layers = nn.Sequential(nn.Conv2d(3, 8, 3, 1, 1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3, 1, 1), nn.Tanh())
     assert kept(True) < kept(False) / 2
 
 
 def test_a_run_at_128_pixels_steps_alike_with_and_without_recomputing():
-    def stepped(recompute: bool) -> dict[str, float]:
-        run = RECIPES["ebgan-pt-128"]("none", width=2, batch=2, recompute=recompute, precision="fp32", device="cpu")
+    def stepped(checkpoint_activations: bool) -> dict[str, float]:
+        run = RECIPES["ebgan-pt-128"](
+            "none", width=2, batch=2, checkpoint_activations=checkpoint_activations, precision="fp32", device="cpu"
+        )
         one = Trainer(run.game, lambda k: {"x": torch.rand(2, 3, 128, 128, generator=torch.Generator().manual_seed(k))})
         one.step()
         return {name: float(value) for name, value in one.step().items()}

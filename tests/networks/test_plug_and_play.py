@@ -230,7 +230,7 @@ def inverting(E: nn.Module) -> Game:
         turns={"G": (Move(invert, min=("G",)),)},
         order=lambda t: ("G",),
         noise={"z": normal(4)},
-        numbers={},
+        hyperparameters={},
         sample=None,
     )
 

@@ -148,7 +148,7 @@ def test_sources_that_cannot_be_used(tmp_path: Path) -> None:
 
 @pytest.fixture
 def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    short = partial(RECIPES["encoder-mnist"], steps=6, every=3, batch=8, precision="fp32")
+    short = partial(RECIPES["encoder-mnist"], steps=6, save_every=3, batch=8, precision="fp32")
     monkeypatch.setitem(RECIPES, "encoder-mnist", short)
 
 
@@ -240,7 +240,7 @@ def test_codes_of_the_same_images_in_another_size_are_others() -> None:
 
 @pytest.mark.parametrize("variant", ["combined", "random"])
 def test_the_encoder_of_a_run_is_bit_identical_to_the_run_it_is_of(encoder: Path, tmp_path: Path, variant: str) -> None:
-    changes = {"module": "", "encoder": str(encoder), "code": "E_0", "variant": variant, "average": 0.0}
+    changes = {"module": "", "encoder": str(encoder), "code": "E_0", "variant": variant, "ema": 0.0}
     folder = trained(tmp_path / "run", "latent-discriminators-mnist", steps=3, critics="x,E_0", **changes)
     kept, _ = read_checkpoint(latest_checkpoint(folder))
     before, _ = read_checkpoint(latest_checkpoint(encoder))
@@ -290,7 +290,7 @@ def test_merged_classes() -> None:
 
 
 def test_a_classifier_of_merged_classes(tmp_path: Path) -> None:
-    run, data = start(tmp_path / "run", "encoder-mnist", merge="odd=1+3+5+7+9, even=0+2+4+6+8", steps=2, every=1)
+    run, data = start(tmp_path / "run", "encoder-mnist", merge="odd=1+3+5+7+9, even=0+2+4+6+8", steps=2, save_every=1)
     digits_ = RECIPES["encoder-mnist"](data="digits").training_set()
     assert data.classes == ("odd", "even") and torch.equal(data.labels, 1 - digits_.labels % 2)
     held = run.held_out(data.classes)
@@ -343,7 +343,7 @@ def test_critics_of_any_layers() -> None:
     """Each layer with a critic has its reconstruction loss, by the code's weight: the thesis' eq. 10."""
     run = RECIPES["latent-discriminators-mnist"](critics=" conv3, logits,x", width=2, code_loss=0.3, warm_steps=0)
     assert set(run.game.players) == {"E", "S", "G", "D_conv3", "D_logits", "D_x"}
-    mu = {k: v for k, v in run.game.numbers.items() if k.startswith("mu")}
+    mu = {k: v for k, v in run.game.hyperparameters.items() if k.startswith("mu")}
     assert mu == {"mu_x": 2.0, "mu_h": 0.3, "mu_conv3": 0.3, "mu_logits": 0.3}
     one = Trainer(run.game, lambda k: {"x": torch.rand(4, 1, 28, 28), "h": torch.rand(4, 64)})
     logs = one.step()

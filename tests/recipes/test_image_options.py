@@ -27,7 +27,7 @@ SIZES = {"ebgan-pt-64": 64, "dcgan-64": 64, "ebgan-pt-128": 128, "ebgan-pt-256":
 
 def made(folder: Path, recipe: str = "ebgan-pt-64", **changes: Any) -> Experiment:
     source = str(pictures(folder / "mine"))
-    return RECIPES[recipe](source, width=1, batch=4, steps=4, every=2, precision="fp32", device="cpu", **changes)
+    return RECIPES[recipe](source, width=1, batch=4, steps=4, save_every=2, precision="fp32", device="cpu", **changes)
 
 
 @pytest.mark.parametrize("recipe", SIZES)
@@ -93,7 +93,7 @@ def test_the_centre_is_cut_out_of_files(tmp_path):
 
 def test_batch_auto_becomes_a_number(tmp_path, capsys, monkeypatch):
     out = tmp_path / "run"
-    told = flags("ebgan-pt-64", out, width=1, batch="auto", steps=2, every=2)
+    told = flags("ebgan-pt-64", out, width=1, batch="auto", steps=2, save_every=2)
     assert main(["train", "ebgan-pt-64", *told, "--out", str(out), "--quiet"]) == 0
     found = json.loads((out / "run.json").read_text())
     assert found["arguments"]["batch"] == found["batch"] and 2 <= found["batch"] <= 12  # a dozen pictures
@@ -139,7 +139,7 @@ def test_crops_that_are_looked_at_are_bounded(tmp_path, monkeypatch):
 
 def test_a_batch_in_parts_is_not_auto(tmp_path, capsys):
     told = flags("ebgan-pt-64", tmp_path / "run", width=1, batch="auto")
-    assert main(["train", "ebgan-pt-64", *told, "--parts", "3", "--out", str(tmp_path / "run")]) == 2
+    assert main(["train", "ebgan-pt-64", *told, "--microbatches", "3", "--out", str(tmp_path / "run")]) == 2
     assert "--batch auto is what fits in one part" in sentence(capsys)
 
 
@@ -148,7 +148,7 @@ def test_large_images_are_drawn_and_scored_in_slices(tmp_path, monkeypatch):
     import energan
     from energan.inference import model
 
-    folder = trained(tmp_path / "run", "ebgan-pt-128", width=1, steps=2, every=2)
+    folder = trained(tmp_path / "run", "ebgan-pt-128", width=1, steps=2, save_every=2)
     drawn = energan.load(folder).sample(3, seed=0)
     scores = energan.load(folder).score(drawn)
     monkeypatch.setattr(model, "_at_once", lambda pixels: 250)
@@ -168,8 +168,8 @@ def test_how_many_go_at_once(pixels, n):
 def test_without_the_pulling_away_term_it_is_ebgan_and_all_else_is_equal(recipe, tmp_path):
     one, other = made(tmp_path, recipe), made(tmp_path, recipe, pt=0.0)
     assert (one.system, other.system) == ("ebgan-pt", "ebgan")
-    assert "pt" in one.game.numbers and "pt" not in other.game.numbers
-    assert one.game.numbers["margin"] == other.game.numbers["margin"]
+    assert "pt" in one.game.hyperparameters and "pt" not in other.game.hyperparameters
+    assert one.game.hyperparameters["margin"] == other.game.hyperparameters["margin"]
     assert other.game.turns["G"][0].objective.func is generator_loss
     for name, player in one.game.players.items():
         weights, others = player.net.state_dict(), other.game.players[name].net.state_dict()
@@ -180,6 +180,6 @@ def test_statistics_are_measured_over_no_more_than_a_part(tmp_path, monkeypatch)
     asked = []
     real = snapshot.snapshot
     monkeypatch.setattr(previews, "snapshot", lambda one, images, n: asked.append(n) or real(one, images, n))
-    run, data = start(tmp_path / "run", width=1, steps=2, every=1)
-    assert loop.train(run._replace(parts=2), tmp_path / "run", data, quiet=True) == "finished"
+    run, data = start(tmp_path / "run", width=1, steps=2, save_every=1)
+    assert loop.train(run._replace(microbatches=2), tmp_path / "run", data, quiet=True) == "finished"
     assert asked == [4, 4]

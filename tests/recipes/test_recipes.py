@@ -53,7 +53,7 @@ def test_a_recipe_builds_with_its_defaults(recipe: str) -> None:
     given = {"data": "nothing is loaded yet"} if recipe in PICTURES else {}
     run = RECIPES[recipe](**given)
     assert run.source == given.get("data", "stacked-mnist" if recipe.endswith("stacked") else "mnist")
-    assert set(run.game.players) == set(PLAYERS.get(recipe, "GD")) and run.steps >= 1000 and run.every <= run.steps
+    assert set(run.game.players) == set(PLAYERS.get(recipe, "GD")) and run.steps >= 1000 and run.save_every <= run.steps
     assert (run.game.energy is None) == (recipe in WITHOUT_ENERGY)
     assert (run.game.logits is not None) == (recipe in (*CLASSIFIERS, "encoder-mnist"))
     assert (run.game.codes is not None) == (recipe in CODED) and (run.initialise is not None or recipe not in CODED)
@@ -88,12 +88,12 @@ def having(flag: str) -> list[str]:
 
 NAN, INF = float("nan"), float("inf")
 REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
-    **dict.fromkeys(("steps", "every", "z", "lr", "width", "size_g"), ((0,), "must be above 0")),
+    **dict.fromkeys(("steps", "save_every", "z", "lr", "width", "size_g"), ((0,), "must be above 0")),
     **dict.fromkeys(("layers_g", "size_d", "width_d", "lr_d", "clip", "scale", "epsilon"), ((0,), "must be above 0")),
     "margin": ((0.0, -1.0, NAN, INF), "must be above 0"),
     "batch": ((-1, 0, 1), "must be 2 or more"),
     "seed": ((-1, 2**63), "must be from 0 to"),
-    **dict.fromkeys(("average", "smoothing"), ((-0.1, 1.0), "must be 0 or above and below 1")),
+    **dict.fromkeys(("ema", "smoothing"), ((-0.1, 1.0), "must be 0 or above and below 1")),
     **dict.fromkeys(("beta1", "beta2", "dropout_d"), ((1.0,), "must be 0 or above and below 1")),
     **dict.fromkeys(("pt", "penalty", "warm_steps", "rate"), ((-1,), "must be 0 or above")),
     **dict.fromkeys(("image_loss", "code_loss", "feature_loss", "adversarial"), ((-1, NAN), "must be 0 or above")),
@@ -186,7 +186,7 @@ def test_cuda_is_refused_where_there_is_none(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_ebgan_mnist_is_the_paper_s_figure_4b_and_with_pt_4c() -> None:
     plain, pulled = RECIPES["ebgan-mnist"](), RECIPES["ebgan-mnist"](pt=0.1)
-    assert plain.game.numbers == {"margin": 10.0} and pulled.game.numbers == {"margin": 10.0, "pt": 0.1}
+    assert plain.game.hyperparameters == {"margin": 10.0} and pulled.game.hyperparameters == {"margin": 10.0, "pt": 0.1}
     weights = [tuple(w.shape) for w in plain.game.players["G"].net.parameters() if w.ndim == 2]
     assert weights == [(800, 100), (800, 800), (800, 800), (800, 800), (1024, 800)]  # nLayerG 5, sizeG 800
     weights = [tuple(w.shape) for w in plain.game.players["D"].net.parameters() if w.ndim == 2]
@@ -208,8 +208,8 @@ def test_a_default_margin_follows_the_energys_unit(recipe: str, norm: float, d: 
     """Margin 20 on a mean squared error would never let the hinge go."""
     for kind, expected in (("l2", norm), ("ssq", norm**2), ("mse", norm**2 / d)):
         game = RECIPES[recipe](data="digits", energy=kind, steps=4).game
-        assert game.numbers["margin"] == pytest.approx(expected)
-    assert RECIPES[recipe](data="digits", energy="mse", margin=3.0, steps=4).game.numbers["margin"] == 3.0
+        assert game.hyperparameters["margin"] == pytest.approx(expected)
+    assert RECIPES[recipe](data="digits", energy="mse", margin=3.0, steps=4).game.hyperparameters["margin"] == 3.0
 
 
 def test_maxout_gan_mnist_has_the_authors_settings() -> None:

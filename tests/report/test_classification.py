@@ -59,7 +59,7 @@ def make_classifier(run: Path, system: str = "ladder", counts: np.ndarray = COUN
         batch=100,
         arguments=arguments,
         network="" if system == "ladder" else "mnist",
-        game={"name": system, "numbers": numbers, "players": players, "turns": {"D": ["min D: loss"]}},
+        game={"name": system, "hyperparameters": numbers, "players": players, "turns": {"D": ["min D: loss"]}},
     )
     lines = [{"step": step, "logs": logged(system, step), "images_per_second": 2000.0} for step in range(50, 3001, 50)]
     lines += [{"step": s, "metrics": {"test error %": 5 + 80 * float(np.exp(-s / 400))}} for s in range(500, 3001, 500)]

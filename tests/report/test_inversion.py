@@ -17,7 +17,7 @@ from energan.engine.game import SamplerSettings
 from energan.recipes.catalog import RECIPES
 from energan.report import charts, write_report
 from energan.report.chains_section import codes, panels
-from energan.report.glossary import metric_meaning, number_meaning, player_meaning
+from energan.report.glossary import hyperparameter_meaning, metric_meaning, player_meaning
 from energan.report.panels import CODES, PANELS
 from energan.report.run_reader import Logged, read
 
@@ -60,8 +60,14 @@ def make_codes(run: Path, names: list[str] | None = None) -> Path:
     }
     numbers = {"adversarial": 1.0, "penalty": 10.0, "mu_x": 2.0, "mu_h": 0.1}
     turns = {"D": ["min D_x, D_h: critic_loss"], "G": ["min G: generator_loss"]}
-    game = {"name": "latent-discriminators", "numbers": numbers, "players": players, "turns": turns, "codes": CHAIN}
-    change(run, recipe="latent-discriminators-mnist", game=game, average={})
+    game = {
+        "name": "latent-discriminators",
+        "hyperparameters": numbers,
+        "players": players,
+        "turns": turns,
+        "codes": CHAIN,
+    }
+    change(run, recipe="latent-discriminators-mnist", game=game, ema={})
     lines = [{"step": s, "logs": logged(s), "images_per_second": 500.0, "seconds": s / 15} for s in range(50, 3001, 50)]
     (run / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     evaluation = {"step": 3000, "samples": 100, "reference": "mnist test, 10000 images (held out)", "network": "mnist"}
@@ -188,7 +194,7 @@ def test_settings_of_the_chain_and_numbers_of_the_game_are_explained(whole: Path
     assert "mu h 0.1" not in text  # the letter of the equation stays
     assert "mu_x 2.0 weight of the difference between an image and its reconstruction" in text
     assert "mu_h 0.1 the same for what layer h of the encoder says of the two" in text
-    assert (number_meaning("mu_"), number_meaning("nu"), player_meaning("D_")) == ("", "", "")
+    assert (hyperparameter_meaning("mu_"), hyperparameter_meaning("nu"), player_meaning("D_")) == ("", "", "")
 
 
 def test_run_json_holds_the_chains_settings_of_what_draws_by_chains_alone():

@@ -137,7 +137,7 @@ def configuration(game: str) -> dict:
             "pt": 0.1,
             "lr": 0.0002,
             "width": 32,
-            "average": 0.999,
+            "ema": 0.999,
             "data": "mnist",
             "out": "runs/first",
         },
@@ -146,7 +146,7 @@ def configuration(game: str) -> dict:
         "seed": 0,
         "precision": "bf16",
         "device": "cpu",
-        "average": {"G": 0.999},
+        "ema": {"G": 0.999},
         "network": "mnist",
         "data": {
             "name": "mnist",
@@ -158,7 +158,7 @@ def configuration(game: str) -> dict:
         },
         "game": {
             "name": game,
-            "numbers": {"margin": 10.0, "pt": 0.1} if game == "ebgan-pt" else {"smoothing": 0.1},
+            "hyperparameters": {"margin": 10.0, "pt": 0.1} if game == "ebgan-pt" else {"smoothing": 0.1},
             "players": {
                 "G": {"parameters": 1234567, "optimizer": "Adam(lr=0.0002, beta1=0.5, beta2=0.999)", "net": net},
                 "D": {
@@ -215,7 +215,7 @@ def test_every_number_of_the_configuration_is_on_the_page(whole: Path):
     config = configuration("ebgan-pt")
     for leaf in leaves_of({k: v for k, v in config.items() if k not in ("format", "created", "status")}):
         assert " ".join(plain(leaf).split()) in text, leaf
-    for name in [*config["arguments"], *config["game"]["numbers"], *config["environment"], *config["data"]]:
+    for name in [*config["arguments"], *config["game"]["hyperparameters"], *config["environment"], *config["data"]]:
         assert name.replace("_", " ") in text, name
     assert "2026-11-21 22:00 UTC" in text
     assert "3 min 22 s" in text
@@ -337,7 +337,11 @@ def test_names_and_texts_cannot_become_markup(tmp_path: Path):
         arguments={attack: attack},
         data={**parts["data"], "name": attack, "skipped": [attack]},
         status={"state": attack, "message": attack},
-        game={"name": attack, "numbers": {attack: attack}, "players": {attack: {"net": attack, "optimizer": attack}}},
+        game={
+            "name": attack,
+            "hyperparameters": {attack: attack},
+            "players": {attack: {"net": attack, "optimizer": attack}},
+        },
     )
     with (run / "log.jsonl").open("a") as log:
         log.write(json.dumps({"step": 9000, "logs": {f"D/{attack}": 1.0}}) + "\n")

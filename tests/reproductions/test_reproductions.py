@@ -40,7 +40,7 @@ def test_the_classifier_can_be_trained_again() -> None:
 
 def test_a_hundred_labels_teach_a_ladder(tmp_path: Path) -> None:
     """Five label seeds left 4.9 to 6.5 % after 1,500 of 3,000 steps and 2.9 to 3.7 % at the end; labels alone, 20 %."""
-    assert main(["train", "ladder-mnist", "--out", str(tmp_path / "run"), "--every", "1500", "--quiet"]) == 0
+    assert main(["train", "ladder-mnist", "--out", str(tmp_path / "run"), "--save-every", "1500", "--quiet"]) == 0
     lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     errors = {line["step"]: line["metrics"]["test error %"] for line in lines if "metrics" in line}
     assert errors[1500] < 8 and errors[3000] < 5

@@ -56,9 +56,9 @@ def test_a_run_is_rebuilt_from_its_json(tmp_path: Path, recipe: str) -> None:
     assert record["arguments"] == arguments(recipe, tmp_path / "run", lr=3e-4, seed=5)
     again = rebuild(json.loads(json.dumps(record)))
     # what a game is made of has no equality of its own: its numbers, its weights and the plain fields have
-    plain = ("source", "steps", "batch", "seed", "every", "network", "average", "precision", "device", "compile")
+    plain = ("source", "steps", "batch", "seed", "save_every", "network", "ema", "precision", "device", "compile")
     assert [getattr(again, k) for k in plain] == [getattr(made, k) for k in plain]
-    assert again.game.numbers == made.game.numbers
+    assert again.game.hyperparameters == made.game.hyperparameters
     for name, player in made.game.players.items():
         other = again.game.players[name]
         for t in range(made.steps):
@@ -73,7 +73,7 @@ def test_what_run_json_says(run: Path) -> None:
     assert record["data"]["shape"] == [1, 32, 32] and record["data"]["n"] == 1541
     assert len(record["data"]["sha256"]) == 64 and record["data"]["skipped"] == []
     assert record["game"]["turns"] == {"D": ["min D: discriminator_loss"], "G": ["min G: generator_loss_pt"]}
-    assert record["game"]["numbers"] == {"margin": 16.0, "pt": 0.1}
+    assert record["game"]["hyperparameters"] == {"margin": 16.0, "pt": 0.1}
     assert record["environment"]["torch"] == torch.__version__
     assert record["status"]["state"] == "finished" and record["status"]["step"] == 8
     for name, player in rebuild(record).game.players.items():
@@ -243,7 +243,7 @@ def test_a_checkpoint_is_the_state_and_the_standing_statistics(run: Path) -> Non
     assert about == {"format": "1", "step": "8"}
     assert {name.split("/")[0] for name in tensors} == {"state", "standing"}
     state, statistics = read_checkpoint(latest_checkpoint(run))
-    assert set(state) == {"weights", "moments", "average", "numbers", "generator", "t", "draws"}
+    assert set(state) == {"weights", "moments", "ema", "hyperparameters", "generator", "t", "draws"}
     assert int(state["t"]) == 8 and int(state["draws"]) == 16 and set(state["weights"]) == {"G", "D"}
     assert any(name.startswith("G/") for name in statistics)
     one = fingerprint(latest_checkpoint(run))
@@ -289,9 +289,9 @@ def test_nothing_depends_on_its_neighbours(
 def test_the_averaged_generator_is_what_samples(run: Path) -> None:
     state, _ = read_checkpoint(latest_checkpoint(run))
     weights = energan.load(run).nets["G"].state_dict()
-    for name, averaged in state["average"]["G"].items():
+    for name, averaged in state["ema"]["G"].items():
         assert torch.equal(weights[name], averaged)
-    assert any(not torch.equal(state["weights"]["G"][k], v) for k, v in state["average"]["G"].items())
+    assert any(not torch.equal(state["weights"]["G"][k], v) for k, v in state["ema"]["G"].items())
 
 
 # ------------------------------------------------------------------------------------------------- files

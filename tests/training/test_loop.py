@@ -73,7 +73,7 @@ def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(
     assert resumed(cut) == "finished"
     assert fingerprint(latest_checkpoint(cut)) == fingerprint(latest_checkpoint(whole))
     names = read_weights(latest_checkpoint(whole))[0]
-    assert any(name.startswith("state/average/G") for name in names) == ("average" in SMALL[recipe])
+    assert any(name.startswith("state/average/G") for name in names) == ("ema" in SMALL[recipe])
     for line, expected in zip(log(cut), log(whole), strict=True):
         assert {k: line.get(k) for k in ("step", "logs", "energies")} == {
             k: expected.get(k) for k in ("step", "logs", "energies")
@@ -126,7 +126,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[Path, in
     processes = {}
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
         out = parent / number.name
-        told = flags("ebgan-pt-mnist", out, steps=100000, every=5, decay=0.0)
+        told = flags("ebgan-pt-mnist", out, steps=100000, save_every=5, decay=0.0)
         processes[number] = subprocess.Popen(
             [*command, *told, "--out", str(out)],
             text=True,
@@ -168,7 +168,7 @@ def test_a_real_process_that_was_killed_is_continued_bit_for_bit(
         assert read_record(folder)["status"]["state"] == "running"
     end = int(latest_checkpoint(folder).stem) + 4
     assert resumed(folder, steps=end) == "finished"
-    whole = trained(tmp_path / "whole", steps=end, every=1000, decay=0.0)
+    whole = trained(tmp_path / "whole", steps=end, save_every=1000, decay=0.0)
     assert fingerprint(latest_checkpoint(folder)) == fingerprint(latest_checkpoint(whole))
     assert [line["step"] for line in log(folder) if "logs" in line][-1] == end
 
@@ -199,7 +199,7 @@ def test_the_newest_three_checkpoints_and_the_best_are_kept(tmp_path: Path, monk
     monkeypatch.setattr(previews, "MEASURED", 32)
     monkeypatch.setattr(previews, "describe", lambda images, network: "described")
     monkeypatch.setattr("energan.metrics.evaluate", lambda *given: {"MNIST-FID": next(distances)})
-    folder = trained(tmp_path / "run", steps=5, every=1)
+    folder = trained(tmp_path / "run", steps=5, save_every=1)
     kept = [path.stem for path in sorted((folder / "checkpoints").iterdir())]
     assert kept == ["000003", "000004", "000005", "best"]
     best = folder / "checkpoints" / "best.safetensors"
@@ -250,7 +250,7 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path, monkeypatch
         signal.raise_signal(signal.SIGTERM)
 
     after_step(monkeypatch, t, act)
-    run, data = start(tmp_path / "run", every=3)
+    run, data = start(tmp_path / "run", save_every=3)
     with pytest.raises(UserError, match="the weights of G are no longer finite"):
         train(run, tmp_path / "run", data, quiet=True)
     assert [path.stem for path in list_checkpoints(tmp_path / "run")] == (["000003"] if t == 4 else [])
@@ -325,7 +325,7 @@ def disk(folder: Path, size: int) -> Iterator[Path]:
 
 @pytest.mark.parametrize("kilobytes", [4, 8, 36, 80, 140, 200, 400, 600, 800])
 def test_a_full_disk_ends_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str], kilobytes: int) -> None:
-    told = flags("ebgan-pt-mnist", tmp_path / "x", every=2)
+    told = flags("ebgan-pt-mnist", tmp_path / "x", save_every=2)
     with disk(tmp_path / "disk", kilobytes * 1024) as full:
         folder = full / "run"
         assert main(["train", "ebgan-pt-mnist", *told, "--out", str(folder), "--quiet"]) == 2

@@ -112,6 +112,6 @@ def sgan(
         turns=turns("", joint=True) | turns("_alone", joint=False),
         order=lambda t: ("D", "G") if t >= joint_from else ("D_alone", "G_alone"),
         noise={"c": one_hot(classes), "z_1": z_1, "z_0": z_0},
-        numbers={"adversarial": adversarial, "condition": condition, "entropy": entropy},
+        hyperparameters={"adversarial": adversarial, "condition": condition, "entropy": entropy},
         sample=lambda p, b: p.G_0(p.G_1(b.c, b.z_1), b.z_0),
     )

@@ -26,6 +26,6 @@ def energy_distance(G: nn.Module, z: int | Noise, *, optimizer_G: Optimizer = Ad
         turns={"G": (Move(generator_loss, min=("G",)),)},
         order=lambda t: ("G",),
         noise={"z": normal(z) if isinstance(z, int) else z},
-        numbers={},
+        hyperparameters={},
         sample=lambda p, b: p.G(b.z),
     )

@@ -39,6 +39,6 @@ def gmmn(
         turns={"G": (Move(partial(generator_loss, widths=widths), min=("G",)),)},
         order=lambda t: ("G",),
         noise={"z": uniform(z) if isinstance(z, int) else z},
-        numbers={},
+        hyperparameters={},
         sample=lambda p, b: p.G(b.z),
     )

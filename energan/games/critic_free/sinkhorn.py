@@ -36,6 +36,6 @@ def sinkhorn(
         turns={"G": (Move(partial(generator_loss, iterations=iterations), min=("G",)),)},
         order=lambda t: ("G",),
         noise={"z": normal(z) if isinstance(z, int) else z},
-        numbers={"epsilon": epsilon},
+        hyperparameters={"epsilon": epsilon},
         sample=lambda p, b: p.G(b.z),
     )

@@ -26,7 +26,7 @@ def autoencoder(D: nn.Module, *, kind: Kind = "l2", optimizer_D: Optimizer = Ada
         turns={"D": (Move(partial(reconstruction_loss, kind=kind), min=("D",)),)},
         order=lambda t: ("D",),
         noise={},
-        numbers={},
+        hyperparameters={},
         sample=lambda p, b: p.D(b.x)[0].clamp(-1, 1),  # its output is linear
         energy=lambda p, b: energy(b.x, p.D(b.x)[0], kind),
     )

@@ -56,7 +56,7 @@ def began(
         turns={"all": (Move(discriminator_loss, min=("D", "k")), Move(generator_loss, min=("G",)))},
         order=lambda t: ("all",),
         noise={"z": uniform(z) if isinstance(z, int) else z},
-        numbers={"gamma": gamma},
+        hyperparameters={"gamma": gamma},
         sample=lambda p, b: p.G(b.z).clamp(-1, 1),
         energy=lambda p, b: absolute(b.x, p.D(b.x)[0]),
     )

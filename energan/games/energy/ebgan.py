@@ -62,7 +62,7 @@ def ebgan(
         },
         order=lambda t: ("D", "G"),
         noise={"z": normal(z) if isinstance(z, int) else z},
-        numbers={"margin": margin},
+        hyperparameters={"margin": margin},
         sample=lambda p, b: p.G(b.z),
         energy=lambda p, b: energy(b.x, p.D(b.x)[0], kind),
     )
@@ -82,4 +82,4 @@ def ebgan_pt(
     """EBGAN-PT: EBGAN whose generator also repels its samples' codes from each other, with weight `pt`."""
     game = ebgan(G, D, z, margin=margin, kind=kind, optimizer_G=optimizer_G, optimizer_D=optimizer_D)
     move = Move(partial(generator_loss_pt, kind=kind), min=("G",))
-    return game._replace(turns={**game.turns, "G": (move,)}, numbers={**game.numbers, "pt": pt})
+    return game._replace(turns={**game.turns, "G": (move,)}, hyperparameters={**game.hyperparameters, "pt": pt})

@@ -41,4 +41,4 @@ def energy_losses(
     """EBGAN with one of LOSSES. margin and scale (the row's delta, gamma or beta) count where the row has them."""
     game = ebgan(G, D, z, margin=margin, kind=kind, optimizer_G=optimizer_G, optimizer_D=optimizer_D)
     move = Move(partial(discriminator_loss, loss=loss, kind=kind), min=("D",))
-    return game._replace(turns={**game.turns, "D": (move,)}, numbers={"margin": margin, "scale": scale})
+    return game._replace(turns={**game.turns, "D": (move,)}, hyperparameters={"margin": margin, "scale": scale})

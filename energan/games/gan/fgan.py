@@ -57,7 +57,7 @@ def fgan(
         turns=turns,
         order=lambda t: order,
         noise={"z": normal(z) if isinstance(z, int) else z},
-        numbers={},
+        hyperparameters={},
         sample=lambda p, b: p.G(b.z),
         energy=lambda p, b: row.threshold - row.activation(p.V(b.x).float()),  # real where T(x) > f'(1)
     )

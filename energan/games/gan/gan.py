@@ -55,7 +55,7 @@ def gan(
         turns=turns,
         order=lambda t: tuple(turns),
         noise={"z": normal(z) if isinstance(z, int) else z},
-        numbers={"smoothing": smoothing},
+        hyperparameters={"smoothing": smoothing},
         sample=lambda p, b: p.G(b.z),
         energy=lambda p, b: -p.D(b.x).float(),
     )

@@ -39,7 +39,7 @@ def hinge(
         turns={"D": (Move(discriminator_loss, min=("D",)),), "G": (Move(generator_loss, min=("G",)),)},
         order=lambda t: ("D", "G"),
         noise={"z": normal(z) if isinstance(z, int) else z},
-        numbers={},
+        hyperparameters={},
         sample=lambda p, b: p.G(b.z),
         energy=lambda p, b: -p.D(b.x).float(),
     )

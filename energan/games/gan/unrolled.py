@@ -62,7 +62,7 @@ def unrolled(
         },
         order=lambda t: ("both",),
         noise={"z": normal(z) if isinstance(z, int) else z},
-        numbers={},
+        hyperparameters={},
         sample=lambda p, b: p.G(b.z),
         energy=lambda p, b: -p.D(b.x).float(),
     )

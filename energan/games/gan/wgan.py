@@ -47,7 +47,7 @@ def wgan(
         turns={"f": (Move(critic_loss, min=("f",)),), "G": (Move(generator_loss, min=("G",)),)},
         order=order,
         noise={"z": normal(z) if isinstance(z, int) else z},
-        numbers={},
+        hyperparameters={},
         sample=lambda p, b: p.G(b.z),
         energy=lambda p, b: -p.f(b.x).float(),
     )

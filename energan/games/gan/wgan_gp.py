@@ -41,7 +41,7 @@ def wgan_gp(
         turns={"f": (Move(critic_loss, min=("f",)),), "G": (Move(generator_loss, min=("G",)),)},
         order=lambda t: order,
         noise={"z": normal(z) if isinstance(z, int) else z, "eps": uniform(low=0.0, high=1.0)},
-        numbers={"penalty": penalty},
+        hyperparameters={"penalty": penalty},
         sample=lambda p, b: p.G(b.z),
         energy=lambda p, b: -p.f(b.x).float(),
     )

@@ -109,7 +109,7 @@ def dgn_am(
         turns={"all": (Move(of_D, min=("D", "gate")), Move(of_G, min=("G",)))},
         order=lambda t: ("all",),
         noise={},
-        numbers={**weights._asdict(), "image": weights.image * GREY**2},
+        hyperparameters={**weights._asdict(), "image": weights.image * GREY**2},
         sample=None,
         codes=LatentSpace(
             encode=lambda p, b: p.E(b.x).layers[wiring.code],

@@ -119,7 +119,11 @@ def latent_discriminators(
         turns=({"D": learns(layers)} if layers else {}) | {"G": follows(layers)} | (chosen if random else {}),
         order=order,
         noise={f"eps_{layer}": uniform(low=0.0) for layer in layers},
-        numbers={"adversarial": adversarial, "penalty": penalty, **{f"mu_{layer}": v for layer, v in mu.items()}},
+        hyperparameters={
+            "adversarial": adversarial,
+            "penalty": penalty,
+            **{f"mu_{layer}": v for layer, v in mu.items()},
+        },
         sample=None,
         codes=LatentSpace(
             encode=lambda p, b: p.E(b.x).layers[code],

@@ -53,7 +53,7 @@ def ppgn_x(
         turns={"R": (Move(image_denoising, min=("R",)),)},
         order=lambda t: ("R",),
         noise={"n_x": x},
-        numbers={"sigma_x": sigma_x},
+        hyperparameters={"sigma_x": sigma_x},
         sample=None,
         codes=LatentSpace(
             encode=lambda p, b: b.x,
@@ -78,7 +78,7 @@ def ppgn_h(
         players={**game.players, "R": Player(R, optimizer_R)},
         turns={"all": (*game.turns["all"], Move(code_denoising, min=("R",)))},
         noise={"n_h": game.codes.start},
-        numbers={**game.numbers, "sigma_h": sigma_h},
+        hyperparameters={**game.hyperparameters, "sigma_h": sigma_h},
         codes=game.codes._replace(prior=lambda p, b: p.R(b.h), chain=chain),
     )
 
@@ -109,5 +109,11 @@ def joint_ppgn_h(
     assert game.codes is not None
     return game._replace(
         noise={"n_x": x, "n_h1": h1, "n_h": game.codes.start},
-        numbers={**game.numbers, "code": code, "sigma_x": sigma_x, "sigma_h1": sigma_h1, "sigma_h": sigma_h},
+        hyperparameters={
+            **game.hyperparameters,
+            "code": code,
+            "sigma_x": sigma_x,
+            "sigma_h1": sigma_h1,
+            "sigma_h": sigma_h,
+        },
     )

@@ -25,7 +25,7 @@ def classifier(E: nn.Module, *, optimizer_E: Optimizer = SGD(1e-2, momentum=0.5)
         turns={"E": (Move(loss, min=("E",)),)},
         order=lambda t: ("E",),
         noise={},
-        numbers={},
+        hyperparameters={},
         sample=None,
         logits=lambda p, b: p.E(b.x),
     )

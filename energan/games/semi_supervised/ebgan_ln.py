@@ -89,7 +89,7 @@ def ebgan_ln(
         },
         order=lambda t: ("D", "G") if t < switch else ("L",),
         noise={"z": normal(z) if isinstance(z, int) else z, **{n: normal(widths) for n in ("n_x", "n_u", "n_z")}},
-        numbers={"margin": margin, "weight": weight, "sigma": sigma, "sigma_x": sigma, "switch": float(switch)},
+        hyperparameters={"margin": margin, "weight": weight, "sigma": sigma, "sigma_x": sigma, "switch": float(switch)},
         sample=lambda p, b: p.G(b.z),
         logits=lambda p, b: p.D(b.x),
     )

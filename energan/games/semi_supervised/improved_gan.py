@@ -85,7 +85,7 @@ def improved_gan_ssl(
         },
         order=lambda t: ("D", "G") if matching else ("D", "G", "G", "G"),
         noise={"z": uniform(z, low=0.0) if isinstance(z, int) else z},
-        numbers={"weight": weight},
+        hyperparameters={"weight": weight},
         sample=lambda p, b: p.G(b.z),
         energy=lambda p, b: -adversarial.evidence(p.D(b.x).logits),
         logits=lambda p, b: p.D(b.x).logits,

@@ -90,7 +90,7 @@ def ladder(
         turns={"D": (Move(objective, min=("D",)),)},
         order=lambda t: ("D",),
         noise={"n_x": normal(widths), "n_u": normal(widths)},
-        numbers={"sigma": sigma, "sigma_x": sigma_x},
+        hyperparameters={"sigma": sigma, "sigma_x": sigma_x},
         sample=None,
         logits=lambda p, b: p.D(b.x),
     )

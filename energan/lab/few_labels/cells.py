@@ -53,12 +53,12 @@ class Cell(NamedTuple):
                 )
             )  # fmt: skip
             games.append(self.game(seed, train, settings))
-        device, decay = pick_device(settings.device), SYSTEMS[self.system].average(settings.steps)
+        device, decay = pick_device(settings.device), SYSTEMS[self.system].ema(settings.steps)
         if settings.together:
             return Ensemble(games, sources, seeds=seeds, device=device)
         return Trainer(
             games[0], sources[0], seed=seeds[0], precision=pick_precision(settings.precision, device), device=device,
-            average={"D": decay} if decay else {},
+            ema={"D": decay} if decay else {},
         )  # fmt: skip
 
     def game(self, seed: int, train: ImageSet, settings: Settings) -> Game:

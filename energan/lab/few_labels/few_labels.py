@@ -178,7 +178,7 @@ def _cells(systems: str, labels: str, together: bool, steps: int) -> list[Cell]:
     except ValueError:
         raise UserError(f"--labels are whole numbers with commas between, such as 100,1000, not {labels!r}") from None
     at_least(1, labels=min(counts))
-    if together and (averaged := [name for name in chosen if SYSTEMS[name].average(steps)]):
+    if together and (averaged := [name for name in chosen if SYSTEMS[name].ema(steps)]):
         raise UserError(f"{averaged[0]} uses averaged weights, which models trained as one lack: drop --together")
     return [Cell(system, count) for count in counts for system in chosen]
 

@@ -36,7 +36,7 @@ class Task(NamedTuple):
 
 
 class System(NamedTuple):
-    """game(task, lr) -> a game; lr: D's, where the study does not set another; average: decay of D's averaged weights.
+    """game(task, lr) -> a game; lr: D's, where the study does not set another; ema: decay of D's averaged weights.
 
     about: in the table. published: errors in % by the number of labels, as their authors print them.
     """
@@ -45,7 +45,7 @@ class System(NamedTuple):
     lr: float
     about: str
     published: dict[int, str]
-    average: Callable[[int], float] = lambda steps: 0.0
+    ema: Callable[[int], float] = lambda steps: 0.0
 
 
 def _adam(task: Task, lr: float, beta1: float = 0.9) -> Adam:
@@ -116,7 +116,7 @@ SYSTEMS: dict[str, System] = {
         3e-4,
         "improved GAN, feature matching",
         {20: "16.77 ± 4.52", 50: "2.21 ± 1.36", 100: "0.93 ± 0.065", 200: "0.90 ± 0.042"},
-        average=lambda steps: max(0.0, 1 - 10 / steps),
+        ema=lambda steps: max(0.0, 1 - 10 / steps),
     ),
     "ebgan-ln": System(_ebgan_ln, 2e-3, "EBGAN-LN", {100: "1.04 ± 0.12", 200: "0.99 ± 0.12", 1000: "0.89 ± 0.04"}),
     # what the paper leaves open (games/ebgan_ln.py), read otherwise

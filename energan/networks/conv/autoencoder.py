@@ -23,7 +23,7 @@ from energan.networks.layers.activation_checkpointing import in_segments
 class Autoencoder(nn.Module):
     """code: "pre" gives the last encoder layer before its activation, "post" after it.
 
-    recompute: whether the backward pass works activations out again, layer by layer, instead of keeping them.
+    checkpoint_activations: whether the backward pass computes activations again, layer by layer, to save memory.
     """
 
     def __init__(
@@ -32,10 +32,10 @@ class Autoencoder(nn.Module):
         channels: int = 3,
         maps: Sequence[int] = (64, 128, 256),
         code: Literal["pre", "post"] = "pre",
-        recompute: bool = False,
+        checkpoint_activations: bool = False,
     ) -> None:
         super().__init__()
-        self.code, self.recompute = code, recompute
+        self.code, self.checkpoint_activations = code, checkpoint_activations
         encoder: list[nn.Module] = [nn.Conv2d(channels, maps[0], 4, 2, 1)]
         for a, b in itertools.pairwise(maps):
             encoder += [nn.LeakyReLU(0.2), nn.Conv2d(a, b, 4, 2, 1, bias=False), BatchNorm(b, 0.02)]
@@ -47,6 +47,6 @@ class Autoencoder(nn.Module):
         initialise(self, 0.02)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        pre = in_segments(self.encoder, x, on=self.recompute)
+        pre = in_segments(self.encoder, x, on=self.checkpoint_activations)
         post = self.activation(pre)
-        return in_segments(self.decoder, post, on=self.recompute), pre if self.code == "pre" else post
+        return in_segments(self.decoder, post, on=self.checkpoint_activations), pre if self.code == "pre" else post

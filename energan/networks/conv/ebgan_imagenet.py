@@ -40,11 +40,11 @@ class Generator(nn.Module):
     """z (n, self.z) -> (n, channels, size, size) in [-1, 1], size = 4 * 2^(len(maps) - 1).
 
     maps, planes: one entry for each layer but the last.
-    recompute: whether the backward pass works activations out again, layer by layer, instead of keeping them.
+    checkpoint_activations: whether the backward pass computes activations again, layer by layer, to save memory.
     """
 
     def __init__(
-        self, maps: Sequence[int], planes: Sequence[int], *, channels: int = 3, recompute: bool = False
+        self, maps: Sequence[int], planes: Sequence[int], *, channels: int = 3, checkpoint_activations: bool = False
     ) -> None:
         super().__init__()
         if len(maps) != len(planes) or not maps or min(planes) < 0 or planes[0] < 1:
@@ -52,7 +52,7 @@ class Generator(nn.Module):
         sides = [1, *(4 * 2**i for i in range(len(maps) - 1))]  # of each layer's input
         self.planes = [(count, side, side) for count, side in zip(planes, sides, strict=True)]
         self.z = sum(count * side**2 for count, side, _ in self.planes)
-        self.recompute = recompute
+        self.checkpoint_activations = checkpoint_activations
         inputs = [planes[0], *(a + b for a, b in zip(maps, planes[1:], strict=False))]
         self.layers = nn.ModuleList(
             nn.Sequential(
@@ -66,7 +66,7 @@ class Generator(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         parts = z.split([count * h * w for count, h, w in self.planes], 1)
         noise = [part.unflatten(1, shape) for part, shape in zip(parts, self.planes, strict=True)]
-        x = recomputed(self.layers[0], noise[0], on=self.recompute)
+        x = recomputed(self.layers[0], noise[0], on=self.checkpoint_activations)
         for layer, planes in zip(self.layers[1:], noise[1:], strict=True):
-            x = recomputed(layer, torch.cat([x, planes.to(x.dtype)], 1), on=self.recompute)  # (n, maps + planes, h, w)
+            x = recomputed(layer, torch.cat([x, planes.to(x.dtype)], 1), on=self.checkpoint_activations)
         return self.last(x)

@@ -26,7 +26,7 @@ def sgan_mnist(
     steps: int = 2000,
     batch: int = 100,
     seed: int = 0,
-    every: int = 200,
+    save_every: int = 200,
     joint_from: float = 0.0,
     condition: float = 1.0,
     entropy: float = 10.0,
@@ -75,6 +75,7 @@ def sgan_mnist(
         joint_from=round(joint_from * steps), optimizer_G=adam, optimizer_D=adam,
     )  # fmt: skip
     return run(
-        game, "sgan", data, partial(labelled, classes=classes), steps=steps, batch=batch, seed=seed, every=every,
-        average=0.0, network=network(data, 28, 1), precision=precision, device=device, compile=compile,
+        game, "sgan", data, partial(labelled, classes=classes), steps=steps, batch=batch, seed=seed,
+        save_every=save_every, ema=0.0, network=network(data, 28, 1), precision=precision, device=device,
+        compile=compile,
     )._replace(initialise=initialiser(E, encoder, "", data, classes, net="sgan"))  # fmt: skip

@@ -18,10 +18,10 @@ def energy_distance_mnist(
     steps: int = 5000,
     batch: int = 500,
     seed: int = 0,
-    every: int = 500,
+    save_every: int = 500,
     z: int = 10,
     lr: float = 1e-3,
-    average: float = 0.0,
+    ema: float = 0.0,
     precision: Precision = "auto",
     device: str = "auto",
     compile: bool = False,
@@ -38,6 +38,6 @@ def energy_distance_mnist(
     positive(lr=lr)
     game = GAMES["energy-distance"](_generator(z, seed), z, optimizer_G=Adam(lr))
     return run(
-        game, "energy-distance", data, resized(28, 1), steps=steps, batch=batch, seed=seed, every=every,
-        average=average, network="mnist", precision=precision, device=device, compile=compile,
+        game, "energy-distance", data, resized(28, 1), steps=steps, batch=batch, seed=seed, save_every=save_every,
+        ema=ema, network="mnist", precision=precision, device=device, compile=compile,
     )  # fmt: skip

@@ -23,11 +23,11 @@ def gmmn_mnist(
     steps: int = 2000,
     batch: int = 1000,
     seed: int = 0,
-    every: int = 200,
+    save_every: int = 200,
     widths: tuple[float, ...] = (2.83, 4.47, 6.32, 8.94, 12.6, 17.9),
     z: int = 10,
     lr: float = 1e-3,
-    average: float = 0.0,
+    ema: float = 0.0,
     precision: Precision = "auto",
     device: str = "auto",
     compile: bool = False,
@@ -48,6 +48,6 @@ def gmmn_mnist(
         positive(widths=width)
     game = GAMES["gmmn"](_generator(z, seed), z, widths=tuple(widths), optimizer_G=Adam(lr))
     return run(
-        game, "gmmn", data, resized(28, 1), steps=steps, batch=batch, seed=seed, every=every,
-        average=average, network="mnist", precision=precision, device=device, compile=compile,
+        game, "gmmn", data, resized(28, 1), steps=steps, batch=batch, seed=seed, save_every=save_every,
+        ema=ema, network="mnist", precision=precision, device=device, compile=compile,
     )  # fmt: skip

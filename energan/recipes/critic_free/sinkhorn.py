@@ -18,12 +18,12 @@ def sinkhorn_mnist(
     steps: int = 2000,
     batch: int = 500,
     seed: int = 0,
-    every: int = 200,
+    save_every: int = 200,
     epsilon: float = 10.0,
     iterations: int = 20,
     z: int = 10,
     lr: float = 1e-3,
-    average: float = 0.0,
+    ema: float = 0.0,
     precision: Precision = "auto",
     device: str = "auto",
     compile: bool = False,
@@ -43,6 +43,6 @@ def sinkhorn_mnist(
     at_least(1, iterations=iterations)
     game = GAMES["sinkhorn"](_generator(z, seed), z, epsilon=epsilon, iterations=iterations, optimizer_G=Adam(lr))
     return run(
-        game, "sinkhorn", data, resized(28, 1), steps=steps, batch=batch, seed=seed, every=every,
-        average=average, network="mnist", precision=precision, device=device, compile=compile,
+        game, "sinkhorn", data, resized(28, 1), steps=steps, batch=batch, seed=seed, save_every=save_every,
+        ema=ema, network="mnist", precision=precision, device=device, compile=compile,
     )  # fmt: skip

@@ -17,13 +17,13 @@ def began_mnist(
     steps: int = 5000,
     batch: int = 16,
     seed: int = 0,
-    every: int = 500,
+    save_every: int = 500,
     gamma: float = 0.5,
     rate: float = 1e-3,
     z: int = 64,
     width: int = 16,
     lr: float = 1e-4,
-    average: float = 0.0,
+    ema: float = 0.0,
     precision: Precision = "auto",
     device: str = "auto",
     compile: bool = False,
@@ -50,6 +50,6 @@ def began_mnist(
         D = began.Autoencoder(channels=1, size=32, width=width, code=z)
     game = GAMES["began"](G, D, z, gamma=gamma, rate=rate, optimizer_G=Adam(lr), optimizer_D=Adam(lr))
     return run(
-        game, "began", data, padded_digits, steps=steps, batch=batch, seed=seed, every=every,
-        average=average, network="mnist", precision=precision, device=device, compile=compile,
+        game, "began", data, padded_digits, steps=steps, batch=batch, seed=seed, save_every=save_every,
+        ema=ema, network="mnist", precision=precision, device=device, compile=compile,
     )  # fmt: skip

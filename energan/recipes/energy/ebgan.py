@@ -25,7 +25,7 @@ def ebgan_pt_mnist(
     steps: int = 3000,
     batch: int = 64,
     seed: int = 0,
-    every: int = 250,
+    save_every: int = 250,
     margin: float | None = None,
     energy: Energy = "l2",
     pt: float = 0.1,
@@ -34,7 +34,7 @@ def ebgan_pt_mnist(
     lr: float = 1e-3,
     beta1: float = 0.5,
     decay: float = 0.5,
-    average: float = 0.999,
+    ema: float = 0.999,
     precision: Precision = "auto",
     device: str = "auto",
     compile: bool = False,
@@ -61,8 +61,8 @@ def ebgan_pt_mnist(
     adam = Adam(lr, beta1, schedule=decayed(steps, decay))
     game = GAMES["ebgan-pt"](G, D, z, margin=margin, pt=pt, kind=energy, optimizer_G=adam, optimizer_D=adam)
     return run(
-        game, "ebgan-pt", data, padded_digits, steps=steps, batch=batch, seed=seed, every=every,
-        average=average, network="mnist", precision=precision, device=device, compile=compile,
+        game, "ebgan-pt", data, padded_digits, steps=steps, batch=batch, seed=seed,
+        save_every=save_every, ema=ema, network="mnist", precision=precision, device=device, compile=compile,
     )  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def ebgan_mnist(
     steps: int = 20000,
     batch: int = 128,
     seed: int = 0,
-    every: int = 1000,
+    save_every: int = 1000,
     margin: float | None = None,
     energy: Energy = "l2",
     pt: float = 0.0,
@@ -85,7 +85,7 @@ def ebgan_mnist(
     dropout_d: float = 0.0,
     code: Literal["pre", "post"] = "pre",
     lr: float = 1e-3,
-    average: float = 0.0,
+    ema: float = 0.0,
     precision: Precision = "auto",
     device: str = "auto",
     compile: bool = False,
@@ -125,6 +125,6 @@ def ebgan_mnist(
     else:
         game = GAMES["ebgan"](G, D, z, margin=margin, kind=energy, optimizer_G=adam, optimizer_D=adam)
     return run(
-        game, "ebgan-pt" if pt else "ebgan", data, padded_digits, steps=steps, batch=batch, seed=seed, every=every,
-        average=average, network="mnist", precision=precision, device=device, compile=compile,
+        game, "ebgan-pt" if pt else "ebgan", data, padded_digits, steps=steps, batch=batch, seed=seed,
+        save_every=save_every, ema=ema, network="mnist", precision=precision, device=device, compile=compile,
     )  # fmt: skip

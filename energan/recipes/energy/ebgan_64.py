@@ -1,7 +1,7 @@
 """Any folder of images at 64 x 64: EBGAN(-PT) with the nets and margins of the paper's CelebA and LSUN runs, and DCGAN.
 
 The paper states neither optimizers, batch nor length for these; Adam 2e-4 with beta1 .5 is DCGAN's. Ours are the
-averaged weights and the learning rate that falls over the last half; --average 0 --decay 0 does without. The paper
+averaged weights and the learning rate that falls over the last half; --ema 0 --decay 0 does without. The paper
 compares EBGAN-PT with EBGAN, all else equal: --pt 0.
 """
 
@@ -26,7 +26,7 @@ def ebgan_pt_64(
     steps: int = 50000,
     batch: int = 128,
     seed: int = 0,
-    every: int = 1000,
+    save_every: int = 1000,
     channels: int = 3,
     only: tuple[str, ...] = (),
     centre: int = 0,
@@ -41,7 +41,7 @@ def ebgan_pt_64(
     lr: float = 2e-4,
     beta1: float = 0.5,
     decay: float = 0.5,
-    average: float = 0.999,
+    ema: float = 0.999,
     precision: Precision = "auto",
     device: str = "auto",
     compile: bool = False,
@@ -68,7 +68,7 @@ def ebgan_pt_64(
     played = game(views.generator(G), D, z, 20.0, channels * 64**2, energy, margin, pt, lr, beta1, decay, steps)
     made = run(
         played, "ebgan-pt" if pt else "ebgan", data, views.prepare, steps=steps, batch=batch, seed=seed,
-        every=every, average=average, network="mobilenetv2", precision=precision, device=device, compile=compile,
+        save_every=save_every, ema=ema, network="mobilenetv2", precision=precision, device=device, compile=compile,
     )  # fmt: skip
     return views.of(made)
 

@@ -25,7 +25,7 @@ def ebgan_pt_128(
     steps: int = 100000,
     batch: int = 64,
     seed: int = 0,
-    every: int = 1000,
+    save_every: int = 1000,
     channels: int = 3,
     only: tuple[str, ...] = (),
     centre: int = 0,
@@ -39,8 +39,8 @@ def ebgan_pt_128(
     lr: float = 2e-4,
     beta1: float = 0.5,
     decay: float = 0.5,
-    average: float = 0.999,
-    recompute: bool = False,
+    ema: float = 0.999,
+    checkpoint_activations: bool = False,
     precision: Precision = "auto",
     device: str = "auto",
     compile: bool = False,
@@ -55,12 +55,12 @@ def ebgan_pt_128(
         pt: Weight of the pulling-away term; 0 is EBGAN.
         width: Feature maps of the encoder's first layer (64 in the paper; all others go with it); less is faster.
     """
-    G, D = _imagenet(128, width, channels, seed, recompute)
+    G, D = _imagenet(128, width, channels, seed, checkpoint_activations)
     views = Views(128, channels, only, centre, patches, flip, augment)
     played = game(views.generator(G), D, G.z, 40.0, channels * 128**2, energy, margin, pt, lr, beta1, decay, steps)
     made = run(
         played, "ebgan-pt" if pt else "ebgan", data, views.prepare, steps=steps, batch=batch, seed=seed,
-        every=every, average=average, network="mobilenetv2", precision=precision, device=device, compile=compile,
+        save_every=save_every, ema=ema, network="mobilenetv2", precision=precision, device=device, compile=compile,
     )  # fmt: skip
     return views.of(made)
 
@@ -72,7 +72,7 @@ def ebgan_pt_256(
     steps: int = 100000,
     batch: int = 32,
     seed: int = 0,
-    every: int = 1000,
+    save_every: int = 1000,
     channels: int = 3,
     only: tuple[str, ...] = (),
     centre: int = 0,
@@ -86,8 +86,8 @@ def ebgan_pt_256(
     lr: float = 2e-4,
     beta1: float = 0.5,
     decay: float = 0.5,
-    average: float = 0.999,
-    recompute: bool = False,
+    ema: float = 0.999,
+    checkpoint_activations: bool = False,
     precision: Precision = "auto",
     device: str = "auto",
     compile: bool = False,
@@ -102,17 +102,19 @@ def ebgan_pt_256(
         pt: Weight of the pulling-away term; 0 is EBGAN.
         width: Feature maps of the encoder's first layer (64 in the paper; all others go with it); less is faster.
     """
-    G, D = _imagenet(256, width, channels, seed, recompute)
+    G, D = _imagenet(256, width, channels, seed, checkpoint_activations)
     views = Views(256, channels, only, centre, patches, flip, augment)
     played = game(views.generator(G), D, G.z, 80.0, channels * 256**2, energy, margin, pt, lr, beta1, decay, steps)
     made = run(
         played, "ebgan-pt" if pt else "ebgan", data, views.prepare, steps=steps, batch=batch, seed=seed,
-        every=every, average=average, network="mobilenetv2", precision=precision, device=device, compile=compile,
+        save_every=save_every, ema=ema, network="mobilenetv2", precision=precision, device=device, compile=compile,
     )  # fmt: skip
     return views.of(made)
 
 
-def _imagenet(size: int, width: int, channels: int, seed: int, recompute: bool) -> "tuple[Generator, nn.Module]":
+def _imagenet(
+    size: int, width: int, channels: int, seed: int, checkpoint_activations: bool
+) -> "tuple[Generator, nn.Module]":
     """The generator and the auto-encoder of a resolution, all maps in proportion to `width`."""
     from energan.engine.rng import seeded
     from energan.networks.conv import autoencoder
@@ -122,6 +124,13 @@ def _imagenet(size: int, width: int, channels: int, seed: int, recompute: bool) 
     usable_seed(seed)
     maps = [maps * width // 64 for maps in PUBLISHED[size].maps]
     with seeded(seed):
-        G = Generator([max(1, m) for m in maps], PUBLISHED[size].planes, channels=channels, recompute=recompute)
-        D = autoencoder.Autoencoder(channels=channels, maps=[width * 2**i for i in range(4)], recompute=recompute)
+        G = Generator(
+            [max(1, m) for m in maps],
+            PUBLISHED[size].planes,
+            channels=channels,
+            checkpoint_activations=checkpoint_activations,
+        )
+        D = autoencoder.Autoencoder(
+            channels=channels, maps=[width * 2**i for i in range(4)], checkpoint_activations=checkpoint_activations
+        )
     return G, D

@@ -25,7 +25,7 @@ def energy_losses_mnist(
     steps: int = 3000,
     batch: int = 64,
     seed: int = 0,
-    every: int = 250,
+    save_every: int = 250,
     loss: Loss = "square-square",
     margin: float | None = None,
     scale: float = 1.0,
@@ -35,7 +35,7 @@ def energy_losses_mnist(
     lr: float = 1e-3,
     beta1: float = 0.5,
     decay: float = 0.5,
-    average: float = 0.999,
+    ema: float = 0.999,
     precision: Precision = "auto",
     device: str = "auto",
     compile: bool = False,
@@ -66,6 +66,6 @@ def energy_losses_mnist(
         G, D, z, loss=loss, margin=margin, scale=scale, kind=energy, optimizer_G=adam, optimizer_D=adam
     )
     return run(
-        game, "energy-losses", data, padded_digits, steps=steps, batch=batch, seed=seed, every=every,
-        average=average, network="mnist", precision=precision, device=device, compile=compile,
+        game, "energy-losses", data, padded_digits, steps=steps, batch=batch, seed=seed, save_every=save_every,
+        ema=ema, network="mnist", precision=precision, device=device, compile=compile,
     )  # fmt: skip

@@ -18,7 +18,7 @@ def dcgan_64(
     steps: int = 50000,
     batch: int = 128,
     seed: int = 0,
-    every: int = 1000,
+    save_every: int = 1000,
     channels: int = 3,
     only: tuple[str, ...] = (),
     centre: int = 0,
@@ -31,7 +31,7 @@ def dcgan_64(
     lr: float = 2e-4,
     beta1: float = 0.5,
     decay: float = 0.5,
-    average: float = 0.999,
+    ema: float = 0.999,
     precision: Precision = "auto",
     device: str = "auto",
     compile: bool = False,
@@ -60,7 +60,7 @@ def dcgan_64(
     adam = Adam(lr, beta1, schedule=decayed(steps, decay))
     game = GAMES["gan"](views.generator(G), D, uniform(z), smoothing=smoothing, optimizer_G=adam, optimizer_D=adam)
     made = run(
-        game, "gan", data, views.prepare, steps=steps, batch=batch, seed=seed, every=every,
-        average=average, network="mobilenetv2", precision=precision, device=device, compile=compile,
+        game, "gan", data, views.prepare, steps=steps, batch=batch, seed=seed, save_every=save_every,
+        ema=ema, network="mobilenetv2", precision=precision, device=device, compile=compile,
     )  # fmt: skip
     return views.of(made)

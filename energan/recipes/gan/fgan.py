@@ -40,7 +40,7 @@ def fgan_mnist(
     steps: int = 3000,
     batch: int = 64,
     seed: int = 0,
-    every: int = 250,
+    save_every: int = 250,
     divergence: Divergence = "jensen-shannon",
     critic_steps: int = 0,
     loss: Literal["bound", "trick"] = "trick",
@@ -49,7 +49,7 @@ def fgan_mnist(
     width: int = 32,
     lr: float = 1e-3,
     beta1: float = 0.5,
-    average: float = 0.999,
+    ema: float = 0.999,
     precision: Precision = "auto",
     device: str = "auto",
     compile: bool = False,
@@ -77,5 +77,5 @@ def fgan_mnist(
     )
     return run(
         game, "fgan", data, padded_digits if nets == "conv" else resized(28, 1), steps=steps, batch=batch, seed=seed,
-        every=every, average=average, network="mnist", precision=precision, device=device, compile=compile,
+        save_every=save_every, ema=ema, network="mnist", precision=precision, device=device, compile=compile,
     )  # fmt: skip

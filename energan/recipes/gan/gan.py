@@ -19,7 +19,7 @@ def gan_mnist(
     steps: int = 20000,
     batch: int = 128,
     seed: int = 0,
-    every: int = 1000,
+    save_every: int = 1000,
     loss: Literal["minimax", "non-saturating"] = "non-saturating",
     smoothing: float = 0.0,
     z: int = 100,
@@ -31,7 +31,7 @@ def gan_mnist(
     optim_g: Literal["sgd", "adam"] = "sgd",
     optim_d: Literal["sgd", "adam"] = "sgd",
     lr: float = 1e-2,
-    average: float = 0.0,
+    ema: float = 0.0,
     precision: Precision = "auto",
     device: str = "auto",
     compile: bool = False,
@@ -69,8 +69,8 @@ def gan_mnist(
         G, D, z, loss=loss, smoothing=smoothing, optimizer_G=optimizers[optim_g], optimizer_D=optimizers[optim_d]
     )
     return run(
-        game, "gan", data, padded_digits, steps=steps, batch=batch, seed=seed, every=every,
-        average=average, network="mnist", precision=precision, device=device, compile=compile,
+        game, "gan", data, padded_digits, steps=steps, batch=batch, seed=seed, save_every=save_every,
+        ema=ema, network="mnist", precision=precision, device=device, compile=compile,
     )  # fmt: skip
 
 
@@ -81,13 +81,13 @@ def maxout_gan_mnist(
     steps: int = 10000,
     batch: int = 100,
     seed: int = 0,
-    every: int = 500,
+    save_every: int = 500,
     mean: float = 0.13,
     z: int = 100,
     size_g: int = 1200,
     size_d: int = 240,
     lr: float = 0.1,
-    average: float = 0.0,
+    ema: float = 0.0,
     precision: Precision = "auto",
     device: str = "auto",
     compile: bool = False,
@@ -124,6 +124,6 @@ def maxout_gan_mnist(
         optimizer_G=sgd, optimizer_D=sgd._replace(lr=lr / 2, floor=sgd.floor / 2),
     )  # fmt: skip
     return run(
-        game, "gan", data, resized(28, 1), steps=steps, batch=batch, seed=seed, every=every,
-        average=average, network="mnist", precision=precision, device=device, compile=compile,
+        game, "gan", data, resized(28, 1), steps=steps, batch=batch, seed=seed, save_every=save_every,
+        ema=ema, network="mnist", precision=precision, device=device, compile=compile,
     )  # fmt: skip

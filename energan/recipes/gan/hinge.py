@@ -31,12 +31,12 @@ def hinge_mnist(
     steps: int = 3000,
     batch: int = 64,
     seed: int = 0,
-    every: int = 250,
+    save_every: int = 250,
     z: int = 100,
     width: int = 32,
     lr: float = 2e-4,
     beta1: float = 0.5,
-    average: float = 0.999,
+    ema: float = 0.999,
     precision: Precision = "auto",
     device: str = "auto",
     compile: bool = False,
@@ -50,6 +50,6 @@ def hinge_mnist(
     G, D = dcgan_pair(z, width, seed, norm=False)
     game = GAMES["hinge"](G, _spectral(D), z, optimizer_G=Adam(lr, beta1), optimizer_D=Adam(lr, beta1))
     return run(
-        game, "hinge", data, padded_digits, steps=steps, batch=batch, seed=seed, every=every,
-        average=average, network="mnist", precision=precision, device=device, compile=compile,
+        game, "hinge", data, padded_digits, steps=steps, batch=batch, seed=seed, save_every=save_every,
+        ema=ema, network="mnist", precision=precision, device=device, compile=compile,
     )  # fmt: skip

@@ -21,12 +21,12 @@ def lsgan_mnist(
     steps: int = 3000,
     batch: int = 64,
     seed: int = 0,
-    every: int = 250,
+    save_every: int = 250,
     z: int = 100,
     width: int = 32,
     lr: float = 1e-3,
     beta1: float = 0.5,
-    average: float = 0.999,
+    ema: float = 0.999,
     precision: Precision = "auto",
     device: str = "auto",
     compile: bool = False,
@@ -40,6 +40,6 @@ def lsgan_mnist(
     G, D = dcgan_pair(z, width, seed)
     game = GAMES["lsgan"](G, D, z, optimizer_G=Adam(lr, beta1), optimizer_D=Adam(lr, beta1))
     return run(
-        game, "lsgan", data, padded_digits, steps=steps, batch=batch, seed=seed, every=every,
-        average=average, network="mnist", precision=precision, device=device, compile=compile,
+        game, "lsgan", data, padded_digits, steps=steps, batch=batch, seed=seed, save_every=save_every,
+        ema=ema, network="mnist", precision=precision, device=device, compile=compile,
     )  # fmt: skip

@@ -17,13 +17,13 @@ def r3gan_mnist(
     steps: int = 3000,
     batch: int = 64,
     seed: int = 0,
-    every: int = 250,
+    save_every: int = 250,
     gamma: float = 1.0,
     z: int = 100,
     width: int = 32,
     lr: float = 2e-4,
     beta1: float = 0.0,
-    average: float = 0.999,
+    ema: float = 0.999,
     precision: Precision = "auto",
     device: str = "auto",
     compile: bool = False,
@@ -43,6 +43,6 @@ def r3gan_mnist(
     adam = Adam(lr, beta1, beta2=0.99)
     game = GAMES["r3gan"](G, D, z, gamma=gamma, optimizer_G=adam, optimizer_D=adam)
     return run(
-        game, "r3gan", data, padded_digits, steps=steps, batch=batch, seed=seed, every=every,
-        average=average, network="mnist", precision=precision, device=device, compile=compile,
+        game, "r3gan", data, padded_digits, steps=steps, batch=batch, seed=seed, save_every=save_every,
+        ema=ema, network="mnist", precision=precision, device=device, compile=compile,
     )  # fmt: skip

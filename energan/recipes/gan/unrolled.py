@@ -17,7 +17,7 @@ def unrolled_mnist(
     steps: int = 3000,
     batch: int = 64,
     seed: int = 0,
-    every: int = 250,
+    save_every: int = 250,
     unroll: int = 5,
     z: int = 100,
     width: int = 16,
@@ -25,7 +25,7 @@ def unrolled_mnist(
     lr: float = 1e-3,
     lr_d: float = 2e-4,
     beta1: float = 0.5,
-    average: float = 0.999,
+    ema: float = 0.999,
     precision: Precision = "auto",
     device: str = "auto",
     compile: bool = False,
@@ -48,6 +48,6 @@ def unrolled_mnist(
     G, D = dcgan_pair(z, width, seed, norm=False, width_d=width_d)
     game = GAMES["unrolled"](G, D, z, steps=unroll, optimizer_G=Adam(lr, beta1), optimizer_D=Adam(lr_d, beta1))
     return run(
-        game, "unrolled", data, padded_digits, steps=steps, batch=batch, seed=seed, every=every,
-        average=average, network="mnist", precision=precision, device=device, compile=compile,
+        game, "unrolled", data, padded_digits, steps=steps, batch=batch, seed=seed, save_every=save_every,
+        ema=ema, network="mnist", precision=precision, device=device, compile=compile,
     )  # fmt: skip

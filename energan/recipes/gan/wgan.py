@@ -38,7 +38,7 @@ def wgan_mnist(
     steps: int = 2000,
     batch: int = 64,
     seed: int = 0,
-    every: int = 200,
+    save_every: int = 200,
     generator: Literal["conv", "mlp"] = "conv",
     norm: bool = True,
     clip: float = 0.01,
@@ -48,7 +48,7 @@ def wgan_mnist(
     width: int = 32,
     size_g: int = 512,
     lr: float = 5e-5,
-    average: float = 0.0,
+    ema: float = 0.0,
     precision: Precision = "auto",
     device: str = "auto",
     compile: bool = False,
@@ -76,6 +76,6 @@ def wgan_mnist(
         optimizer_G=RMSProp(lr), optimizer_f=RMSProp(lr),
     )  # fmt: skip
     return run(
-        game, "wgan", data, resized(28, 1), steps=steps, batch=batch, seed=seed, every=every,
-        average=average, network="mnist", precision=precision, device=device, compile=compile,
+        game, "wgan", data, resized(28, 1), steps=steps, batch=batch, seed=seed, save_every=save_every,
+        ema=ema, network="mnist", precision=precision, device=device, compile=compile,
     )  # fmt: skip

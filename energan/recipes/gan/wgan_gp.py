@@ -19,7 +19,7 @@ def wgan_gp_mnist(
     steps: int = 2000,
     batch: int = 50,
     seed: int = 0,
-    every: int = 200,
+    save_every: int = 200,
     generator: Literal["conv", "mlp"] = "conv",
     norm: bool = False,
     penalty: float = 10.0,
@@ -30,7 +30,7 @@ def wgan_gp_mnist(
     lr: float = 5e-4,
     beta1: float = 0.5,
     beta2: float = 0.9,
-    average: float = 0.0,
+    ema: float = 0.0,
     precision: Precision = "auto",
     device: str = "auto",
     compile: bool = False,
@@ -59,8 +59,8 @@ def wgan_gp_mnist(
         G, f, z, penalty=penalty, critic_steps=critic_steps, optimizer_G=adam, optimizer_f=adam
     )  # fmt: skip
     return run(
-        game, "wgan-gp", data, resized(28, 1), steps=steps, batch=batch, seed=seed, every=every,
-        average=average, network="mnist", precision=precision, device=device, compile=compile,
+        game, "wgan-gp", data, resized(28, 1), steps=steps, batch=batch, seed=seed, save_every=save_every,
+        ema=ema, network="mnist", precision=precision, device=device, compile=compile,
     )  # fmt: skip
 
 
@@ -75,7 +75,7 @@ def wgan_gp_stacked(
     steps: int = 3000,
     batch: int = 64,
     seed: int = 0,
-    every: int = 250,
+    save_every: int = 250,
     penalty: float = 10.0,
     critic_steps: int = 5,
     z: int = 128,
@@ -83,7 +83,7 @@ def wgan_gp_stacked(
     lr: float = 5e-4,
     beta1: float = 0.5,
     beta2: float = 0.9,
-    average: float = 0.999,
+    ema: float = 0.999,
     precision: Precision = "auto",
     device: str = "auto",
     compile: bool = False,
@@ -109,6 +109,6 @@ def wgan_gp_stacked(
         G, f, z, penalty=penalty, critic_steps=critic_steps, optimizer_G=adam, optimizer_f=adam
     )  # fmt: skip
     return run(
-        game, "wgan-gp", data, _stacked, steps=steps, batch=batch, seed=seed, every=every,
-        average=average, network="mobilenetv2", precision=precision, device=device, compile=compile,
+        game, "wgan-gp", data, _stacked, steps=steps, batch=batch, seed=seed, save_every=save_every,
+        ema=ema, network="mobilenetv2", precision=precision, device=device, compile=compile,
     )  # fmt: skip

@@ -29,7 +29,7 @@ def dgn_am_mnist(
     steps: int = 1000,
     batch: int = 32,
     seed: int = 0,
-    every: int = 100,
+    save_every: int = 100,
     image_loss: float = 4e-4,
     feature_loss: float = 0.36,
     adversarial: float = 100.0,
@@ -37,7 +37,7 @@ def dgn_am_mnist(
     width: int = 8,
     lr: float = 2e-3,
     chain_steps: int = 200,
-    average: float = 0.0,
+    ema: float = 0.0,
     precision: Precision = "auto",
     device: str = "auto",
     compile: bool = False,
@@ -59,7 +59,7 @@ def dgn_am_mnist(
         optimizer_D=adam._replace(weight_decay=4e-4),
     )  # fmt: skip
     made = run(
-        game, "dgn-am", data, resized(28, 1), steps=steps, batch=batch, seed=seed, every=every, average=average,
+        game, "dgn-am", data, resized(28, 1), steps=steps, batch=batch, seed=seed, save_every=save_every, ema=ema,
         network=network(data, 28, 1), precision=precision, device=device, compile=compile,
     )  # fmt: skip
     load = initialiser(made_of.E.module, encoder, module, data, classes)

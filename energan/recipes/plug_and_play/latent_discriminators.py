@@ -49,7 +49,7 @@ def latent_discriminators_mnist(
     steps: int = 1000,
     batch: int = 32,
     seed: int = 0,
-    every: int = 100,
+    save_every: int = 100,
     image_loss: float = 2.0,
     code_loss: float = 0.1,
     adversarial: float = 1.0,
@@ -61,7 +61,7 @@ def latent_discriminators_mnist(
     lr: float = 5e-4,
     beta1: float = 0.5,
     beta2: float = 0.9,
-    average: float = 0.0,
+    ema: float = 0.0,
     precision: Precision = "auto",
     device: str = "auto",
     compile: bool = False,
@@ -119,8 +119,8 @@ def latent_discriminators_mnist(
         chain=THESIS._replace(steps=chain_steps), seed=seed, optimizer_G=adam, optimizer_D=adam,
     )  # fmt: skip
     made = run(
-        game, "latent-discriminators", data, resized(28, 1), steps=steps, batch=batch, seed=seed, every=every,
-        average=average, network=network(data, 28, 1), precision=precision, device=device, compile=compile,
+        game, "latent-discriminators", data, resized(28, 1), steps=steps, batch=batch, seed=seed, save_every=save_every,
+        ema=ema, network=network(data, 28, 1), precision=precision, device=device, compile=compile,
     )  # fmt: skip
     return made._replace(
         initialise=initialiser(E.module, encoder, module, data, classes),

@@ -22,7 +22,7 @@ def ppgn_x_mnist(
     steps: int = 2000,
     batch: int = 64,
     seed: int = 0,
-    every: int = 200,
+    save_every: int = 200,
     sigma_x: float = 0.5,
     size_r: int = 512,
     lr: float = 1e-3,
@@ -54,7 +54,7 @@ def ppgn_x_mnist(
         R = Perceptron((784, size_r, max(1, size_r // 2), size_r, 784), shape=(1, 28, 28))
     game = GAMES["ppgn-x"](E, R, normal(1, 28, 28), sigma_x=sigma_x, optimizer_R=Adam(lr))
     made = run(
-        game, "ppgn-x", data, resized(28, 1), steps=steps, batch=batch, seed=seed, every=every, average=0.0,
+        game, "ppgn-x", data, resized(28, 1), steps=steps, batch=batch, seed=seed, save_every=save_every, ema=0.0,
         network=network(data, 28, 1), precision=precision, device=device, compile=compile,
     )  # fmt: skip
     return finished(made, E, chain_steps, "", initialiser(E.module, encoder, module, data, classes))
@@ -72,7 +72,7 @@ def ppgn_h_mnist(
     steps: int = 1000,
     batch: int = 32,
     seed: int = 0,
-    every: int = 100,
+    save_every: int = 100,
     image_loss: float = 4e-4,
     feature_loss: float = 0.36,
     adversarial: float = 100.0,
@@ -82,7 +82,7 @@ def ppgn_h_mnist(
     width: int = 8,
     lr: float = 2e-3,
     chain_steps: int = 200,
-    average: float = 0.0,
+    ema: float = 0.0,
     precision: Precision = "auto",
     device: str = "auto",
     compile: bool = False,
@@ -112,7 +112,7 @@ def ppgn_h_mnist(
         optimizer_G=adam, optimizer_D=adam._replace(weight_decay=4e-4),
     )  # fmt: skip
     made = run(
-        game, "ppgn-h", data, resized(28, 1), steps=steps, batch=batch, seed=seed, every=every, average=average,
+        game, "ppgn-h", data, resized(28, 1), steps=steps, batch=batch, seed=seed, save_every=save_every, ema=ema,
         network=network(data, 28, 1), precision=precision, device=device, compile=compile,
     )  # fmt: skip
     load = initialiser(made_of.E.module, encoder, module, data, classes)
@@ -131,7 +131,7 @@ def joint_ppgn_h_mnist(
     steps: int = 1000,
     batch: int = 32,
     seed: int = 0,
-    every: int = 100,
+    save_every: int = 100,
     image_loss: float = 4e-4,
     feature_loss: float = 0.36,
     adversarial: float = 100.0,
@@ -143,7 +143,7 @@ def joint_ppgn_h_mnist(
     width: int = 8,
     lr: float = 2e-3,
     chain_steps: int = 200,
-    average: float = 0.0,
+    ema: float = 0.0,
     precision: Precision = "auto",
     device: str = "auto",
     compile: bool = False,
@@ -173,7 +173,7 @@ def joint_ppgn_h_mnist(
         optimizer_G=adam, optimizer_D=adam._replace(weight_decay=4e-4),
     )  # fmt: skip
     made = run(
-        game, "joint-ppgn-h", data, resized(28, 1), steps=steps, batch=batch, seed=seed, every=every, average=average,
+        game, "joint-ppgn-h", data, resized(28, 1), steps=steps, batch=batch, seed=seed, save_every=save_every, ema=ema,
         network=network(data, 28, 1), precision=precision, device=device, compile=compile,
     )  # fmt: skip
     load = initialiser(made_of.E.module, encoder, module, data, classes)
@@ -192,7 +192,7 @@ def noiseless_ppgn_h_mnist(
     steps: int = 1000,
     batch: int = 32,
     seed: int = 0,
-    every: int = 100,
+    save_every: int = 100,
     image_loss: float = 4e-4,
     feature_loss: float = 0.36,
     adversarial: float = 100.0,
@@ -200,7 +200,7 @@ def noiseless_ppgn_h_mnist(
     width: int = 8,
     lr: float = 2e-3,
     chain_steps: int = 200,
-    average: float = 0.0,
+    ema: float = 0.0,
     precision: Precision = "auto",
     device: str = "auto",
     compile: bool = False,
@@ -220,8 +220,9 @@ def noiseless_ppgn_h_mnist(
         optimizer_D=adam._replace(weight_decay=4e-4),
     )  # fmt: skip
     made = run(
-        game, "noiseless-joint-ppgn-h", data, resized(28, 1), steps=steps, batch=batch, seed=seed, every=every,
-        average=average, network=network(data, 28, 1), precision=precision, device=device, compile=compile,
+        game, "noiseless-joint-ppgn-h", data, resized(28, 1), steps=steps, batch=batch, seed=seed,
+        save_every=save_every, ema=ema, network=network(data, 28, 1), precision=precision, device=device,
+        compile=compile,
     )  # fmt: skip
     load = initialiser(made_of.E.module, encoder, module, data, classes)
     return finished(made, made_of.E, chain_steps, code, load)

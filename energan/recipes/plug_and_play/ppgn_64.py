@@ -26,7 +26,7 @@ def noiseless_ppgn_h_64(
     steps: int = 1000,
     batch: int = 32,
     seed: int = 0,
-    every: int = 100,
+    save_every: int = 100,
     image_loss: float = 2.5e-5,
     feature_loss: float = 0.01,
     adversarial: float = 100.0,
@@ -35,7 +35,7 @@ def noiseless_ppgn_h_64(
     width: int = 8,
     lr: float = 2e-3,
     chain_steps: int = 200,
-    average: float = 0.0,
+    ema: float = 0.0,
     precision: Precision = "auto",
     device: str = "auto",
     compile: bool = False,
@@ -65,8 +65,8 @@ def noiseless_ppgn_h_64(
         optimizer_D=adam._replace(weight_decay=4e-4),
     )  # fmt: skip
     made = run(
-        game, "noiseless-joint-ppgn-h", data, resized(64, 3), steps=steps, batch=batch, seed=seed, every=every,
-        average=average, network="mobilenetv2", precision=precision, device=device, compile=compile,
+        game, "noiseless-joint-ppgn-h", data, resized(64, 3), steps=steps, batch=batch, seed=seed,
+        save_every=save_every, ema=ema, network="mobilenetv2", precision=precision, device=device, compile=compile,
     )  # fmt: skip
     load = partial(_published, net) if isinstance(net, Classifier) else None
     return finished(made, made_of.E, chain_steps, code, load)

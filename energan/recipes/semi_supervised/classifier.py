@@ -26,7 +26,7 @@ def encoder_mnist(
     steps: int = 4685,
     batch: int = 64,
     seed: int = 0,
-    every: int = 937,
+    save_every: int = 937,
     lr: float = 0.01,
     momentum: float = 0.5,
     precision: Precision = "auto",
@@ -59,7 +59,7 @@ def encoder_mnist(
     prepare = partial(labelled, labels_csv=labels_csv, classes=classes, groups=groups)
     return run(
         GAMES["classifier"](E, optimizer_E=SGD(lr, momentum)), "classifier", data, prepare, steps=steps, batch=batch,
-        seed=seed, every=every, average=0.0, network="", precision=precision, device=device, compile=compile,
+        seed=seed, save_every=save_every, ema=0.0, network="", precision=precision, device=device, compile=compile,
     )._replace(test=test)  # fmt: skip
 
 

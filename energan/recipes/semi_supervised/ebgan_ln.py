@@ -28,7 +28,7 @@ def ebgan_ln_mnist(
     steps: int = 3000,
     batch: int = 100,
     seed: int = 0,
-    every: int = 250,
+    save_every: int = 250,
     margin: float | None = None,
     switch: float = 1 / 3,
     weight: float = 1000.0,
@@ -91,6 +91,6 @@ def ebgan_ln_mnist(
         optimizer_D=Adam(lr_d, beta1, schedule=schedule),
     )  # fmt: skip
     return run(
-        game, "ebgan-ln", data, prepare, steps=steps, batch=batch, seed=seed, every=every, average=0.0,
+        game, "ebgan-ln", data, prepare, steps=steps, batch=batch, seed=seed, save_every=save_every, ema=0.0,
         network=network(data, size, channels), precision=precision, device=device, compile=compile,
     )._replace(test=test)  # fmt: skip

@@ -30,14 +30,14 @@ def improved_gan_mnist(
     steps: int = 3000,
     batch: int = 100,
     seed: int = 0,
-    every: int = 250,
+    save_every: int = 250,
     variant: Literal["feature-matching", "minibatch"] = "feature-matching",
     weight: float = 1.0,
     hidden: tuple[int, ...] = HIDDEN,
     z: int = 100,
     size_g: int = 500,
     lr: float | None = None,
-    average: float = 0.99,
+    ema: float = 0.99,
     precision: Precision = "auto",
     device: str = "auto",
     compile: bool = False,
@@ -65,7 +65,7 @@ def improved_gan_mnist(
     lr = (3e-3 if matching else 3e-4) if lr is None else lr
     positive(z=z, size_g=size_g, lr=lr)
     not_negative(weight=weight)
-    fraction(average=average)
+    fraction(ema=ema)
     usable_seed(seed)
     for width in hidden:
         positive(hidden=width)
@@ -75,9 +75,9 @@ def improved_gan_mnist(
     adam = Adam(lr, beta1=0.5, eps=1e-4)
     game = GAMES["improved-gan-ssl"](G, D, z, variant=variant, weight=weight, optimizer_G=adam, optimizer_D=adam)
     return run(
-        game, "improved-gan-ssl", data, prepare, steps=steps, batch=batch, seed=seed, every=every, average=0.0,
+        game, "improved-gan-ssl", data, prepare, steps=steps, batch=batch, seed=seed, save_every=save_every, ema=0.0,
         network=network(data, size, channels), precision=precision, device=device, compile=compile,
-    )._replace(test=test, average={"D": average} if average else {}, initialise=partial(_by_data, D, seed))  # fmt: skip
+    )._replace(test=test, ema={"D": ema} if ema else {}, initialise=partial(_by_data, D, seed))  # fmt: skip
 
 
 def _by_data(D: "Discriminator", seed: int, images: "Tensor") -> None:

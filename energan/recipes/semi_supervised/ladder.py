@@ -27,7 +27,7 @@ def ladder_mnist(
     steps: int = 3000,
     batch: int = 100,
     seed: int = 0,
-    every: int = 250,
+    save_every: int = 250,
     costs: Literal["full", "bottom", "gamma", "none"] = "full",
     sigma: float | None = None,
     sigma_x: float = 0.3,
@@ -63,8 +63,8 @@ def ladder_mnist(
     adam = Adam(lr, schedule=decayed(steps, decay))
     game = GAMES["ladder"](D, costs=costs, sigma=sigma, sigma_x=sigma_x, optimizer_D=adam)
     return run(
-        game, "ladder", data, prepare, steps=steps, batch=batch, seed=seed, every=every,
-        average=0.0, network="", precision=precision, device=device, compile=compile,
+        game, "ladder", data, prepare, steps=steps, batch=batch, seed=seed, save_every=save_every,
+        ema=0.0, network="", precision=precision, device=device, compile=compile,
     )._replace(test=test)  # fmt: skip
 
 
