@@ -1,7 +1,9 @@
 """Sheets of images, as people look at samples."""
 
+from collections.abc import Sequence
 from math import ceil, sqrt
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import UInt8
@@ -9,6 +11,9 @@ from torch import Tensor
 
 from energan.utils.errors import UserError
 from energan.utils.files import write
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 def save_sheet(images: UInt8[Tensor, "n c h w"], path: Path, columns: int | None = None) -> Path:
@@ -57,7 +62,14 @@ def write_gif(films: UInt8[Tensor, "k frames c h w"], path: Path) -> Path:
     from PIL import Image
 
     wide = torch.cat(list(films), -1).permute(0, 2, 3, 1).repeat_interleave(ENLARGED, 1).repeat_interleave(ENLARGED, 2)
-    pages = [Image.fromarray((page[..., 0] if page.shape[-1] == 1 else page).numpy()) for page in wide]
+    return save_gif([Image.fromarray((page[..., 0] if page.shape[-1] == 1 else page).numpy()) for page in wide], path)
+
+
+def save_gif(pages: "Sequence[Image]", path: Path, durations: int | list[int] = 120) -> Path:
+    """A GIF that repeats the pages; durations, of all or of each, are in milliseconds."""
     return write(
-        path, lambda p: pages[0].save(p, format="GIF", save_all=True, append_images=pages[1:], duration=120, loop=0)
+        path,
+        lambda p: pages[0].save(
+            p, format="GIF", save_all=True, append_images=pages[1:], duration=durations, loop=0, optimize=True
+        ),
     )

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from energan.data.decoding.parallel import A
+A = TypeVar("A")
 
 
 def counted(
