@@ -20,7 +20,7 @@ class Guidance:
     classifier: str = ""
     """What guides the chains instead: a classifier's run folder, or a .safetensors file with --module."""
     module: str = ""
-    """my.module:Net, the class of your own classifier: images in [-1, 1] to logits, its constructor without arguments."""
+    """my.module:Net, the class of your own classifier: images in [-1, 1] to logits, made without arguments."""
 
 
 @dataclass(frozen=True)
