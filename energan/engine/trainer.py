@@ -13,7 +13,19 @@ from energan.engine.game import Batch, Game, Learner, Logs, Move, Objective, Pla
 from energan.engine.optimizers import Optimizer, Tree
 from energan.engine.precision import autocast
 from energan.engine.rng import stream
-from energan.engine.state import DTYPES, State, check, copy, copy_into, divided, draw, gradient, parameters
+from energan.engine.state import (
+    DTYPES,
+    State,
+    check,
+    copy,
+    copy_into,
+    divided,
+    draw,
+    gradient,
+    leaves,
+    parameters,
+    tree,
+)
 from energan.utils.errors import UserError
 
 
@@ -194,6 +206,13 @@ class Trainer:
         copy_into(self._hyperparameters, state["hyperparameters"])
         self._generator.set_state(state["generator"].clone())  # torch misreads a view, and crashes
         self.t, self._draws = int(state["t"]), int(state["draws"])
+
+    def broadcast(self) -> None:
+        """All ranks take rank 0's state: other ranks may have read different files, or rounded differently."""
+        if self._ranks.count > 1:
+            state = {k: v.detach().cpu().clone() for k, v in leaves(self.state())}
+            self._ranks.copy_(state.values())
+            self.load(tree(state))
 
     def averaged(self) -> dict[str, Tree]:
         """The averaged weights of the players that are averaged, by player and parameter name."""
