@@ -87,7 +87,7 @@ MLP_D = partial(mlp.Discriminator, MLP, layers=3, size=8)
 CONV_D = partial(dcgan.Discriminator, channels=2, size=8, width=4)
 LADDER = partial(_ladder, gain=False)
 IMPROVED_G = partial(improved_gan.Generator, Z, MLP, hidden=(8, 6))
-IMPROVED_D = partial(improved_gan.Discriminator, (16, 6, 5, 3), noise=(0.0, 0.0), held=False)
+IMPROVED_D = partial(improved_gan.Discriminator, (16, 6, 5, 3), noise=(0.0, 0.0), fixed_gains=False)
 DROPPED_AE = partial(MLP_AE, dropout=0.5)
 DROPPED_D = partial(MLP_D, dropout=0.5)
 
@@ -857,7 +857,7 @@ def test_two_steps_are_the_papers_equations(name):
         count = 0
         for t in range(2):
             player.step()
-            for turn in game.order(t):
+            for turn in game.turns_at(t):
                 data = {k: v.double() for k, v in images(name)(count).items()}
                 noise = {k: tensors[count].double() for k, tensors in drawn.items()}
                 losses = BY_HAND[name](**nets, **data, **noise, **game.hyperparameters, optimizers=optimizers, t=t)[

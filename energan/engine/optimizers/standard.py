@@ -75,7 +75,7 @@ class Adam(NamedTuple):
         new = {}
         for k, w in weights.items():
             n = count[k].to(w.dtype)
-            # the tiny constant: who differentiates through a step (unrolled GAN) meets v = 0, where sqrt has no slope
+            # the tiny constant: who differentiates through a step (unrolled GAN) meets v = 0, where sqrt has no gradient
             unbiased = (v[k] / (1 - self.beta2**n) + 1e-30).sqrt() + self.eps
             new[k] = w - self.lr * rate * m[k] / (1 - self.beta1**n) / unbiased
         return new, {"m": m, "v": v, "count": count}
