@@ -15,7 +15,9 @@ class WeightNorm(nn.Module):
     sets g and the bias. `fixed_gain`: g stays as it is; its gradient is cut, so that it remains a model's own weight.
     """
 
-    def __init__(self, features: int, units: int, bias: bool = True, *, std: float = 0.05, fixed_gain: bool = False) -> None:
+    def __init__(
+        self, features: int, units: int, bias: bool = True, *, std: float = 0.05, fixed_gain: bool = False
+    ) -> None:
         super().__init__()
         self.fixed_gain = fixed_gain
         self.direction = nn.Parameter(std * torch.randn(units, features))
