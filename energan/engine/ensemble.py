@@ -66,7 +66,7 @@ class Ensemble:
         return {k: torch.stack([tree[k].detach() for tree in trees]).to(self._device, self._dtype) for k in trees[0]}
 
     def _settings(self, optimizers: Sequence[Optimizer | None]) -> Tree:
-        return self._stack([_tensors(o._asdict()) for o in optimizers if o])
+        return self._stack([_tensors(o.settings()) for o in optimizers if o])
 
     def __len__(self) -> int:
         return len(self._generators)
@@ -101,7 +101,7 @@ class Ensemble:
         ) -> tuple[dict[str, Tree], dict[str, Moments], Logs]:  # fmt: skip
             b = Batch({**values, **numbers, "t": t})
             learners = {
-                name: Learner(o._replace(**settings[name]), moments[name], rates[name], self._projections[name])
+                name: Learner(o.with_settings(**settings[name]), moments[name], rates[name], self._projections[name])
                 for name, o in self._optimizers.items()
             }
             grads: dict[str, Tree] = {}

@@ -26,7 +26,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def plain(name: str, seed: int = 0, game: Callable[[str, int], Game] = few_labels.game) -> Game:
     """The row's game with an Adam that does not blow up the rounding of slopes that are 0 in truth."""
     made = game(name, seed)
-    players = {k: p._replace(optimizer=p.optimizer._replace(eps=1e-3)) for k, p in made.players.items()}
+    players = {k: p._replace(optimizer=p.optimizer.with_settings(eps=1e-3)) for k, p in made.players.items()}
     return made._replace(players=players)
 
 

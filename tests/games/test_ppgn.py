@@ -253,7 +253,7 @@ def test_weight_decay_is_of_the_discriminator_alone():
     def decays(game: Game) -> list[float]:
         optimizers = [game.players[name].optimizer for name in ("G", "D")]
         assert all(isinstance(optimizer, PauseOnZeroGradient) for optimizer in optimizers)
-        return [optimizer._asdict()["weight_decay"] for optimizer in optimizers if optimizer]
+        return [optimizer.settings()["weight_decay"] for optimizer in optimizers if optimizer]
 
     small = {"width": 2, "module": "tiny_encoder:Net", "features": "h.1", "device": "cpu"}
     names = ("dgn-am-mnist", "noiseless-ppgn-h-mnist", "ppgn-h-mnist", "joint-ppgn-h-mnist")

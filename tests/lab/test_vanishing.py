@@ -19,8 +19,8 @@ from energan.lab.vanishing.critics import (
     across,
     best_discriminator,
     fresh,
-    models,
     gradient,
+    models,
     watch,
     without_critic,
 )

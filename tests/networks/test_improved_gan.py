@@ -1,4 +1,4 @@
-"""Improved GAN's nets: their layers, what data makes of them at the start, and that training leaves fixed gains alone."""
+"""Improved GAN's nets: their layers, what data makes of them at the start, and that fixed gains stay."""
 
 from itertools import pairwise
 

@@ -36,11 +36,11 @@ DISTANCE_LIKE = ("WGAN", "WGAN-GP", "EBGAN", "energy distance", "MMD, width 1", 
 NOTES = (
     f'S = {S}. Mean ± standard deviation over seeds; above 0, descent moves G to the data. "D*" is exact: the gradient '
     f"against the best discriminator, which no trained one quite is. WGAN (clipped to +-{CLIP}) is divided by the "
-    "critic's steepest gradient along the axis across the lines, which clipping sets; the others are as their games take "
-    "them. WGAN-GP's penalty of 10 is soft: a critic of constant gradient s gains s theta - 10 (s - 1)^2, so s = 1 + "
-    f"theta/20. EBGAN: margin {MARGIN}, and a code of one number, in which D keeps the place along the line, so that "
-    "E(x) is the distance from it; where the lines are nearer than the margin, its hinge makes E steeper. The energy "
-    "distance's gradient tends to 2; that of the exact Wasserstein-1 distance is 1 at every theta."
+    "critic's steepest gradient along the axis across the lines, which clipping sets; the others are as their games "
+    "take them. WGAN-GP's penalty of 10 is soft: a critic of constant gradient s gains s theta - 10 (s - 1)^2, so s = "
+    f"1 + theta/20. EBGAN: margin {MARGIN}, and a code of one number, in which D keeps the place along the line, so "
+    "that E(x) is the distance from it; where the lines are nearer than the margin, its hinge makes E steeper. The "
+    "energy distance's gradient tends to 2; that of the exact Wasserstein-1 distance is 1 at every theta."
 )
 
 

@@ -120,8 +120,8 @@ def latent_discriminators_mnist(
     adam = Adam(lr, beta1=beta1, beta2=beta2)
     game = GAMES["latent-discriminators"](
         E, G, nets, normal(*shapes[code]), S=Standardise(), code=code, matched=mu if thesis_run.matched else {},
-        adversarial=adversarial, penalty=penalty, random=thesis_run.random, critic_steps=critic_steps, warm_steps=warm_steps,
-        chain=THESIS._replace(steps=chain_steps), seed=seed, optimizer_G=adam, optimizer_D=adam,
+        adversarial=adversarial, penalty=penalty, random=thesis_run.random, critic_steps=critic_steps,
+        warm_steps=warm_steps, chain=THESIS._replace(steps=chain_steps), seed=seed, optimizer_G=adam, optimizer_D=adam,
     )  # fmt: skip
     made = run(
         game, "latent-discriminators", data, resized(28, 1), steps=steps, batch=batch, seed=seed, save_every=save_every,

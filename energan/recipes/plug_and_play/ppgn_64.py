@@ -62,7 +62,7 @@ def noiseless_ppgn_h_64(
     adam = Adam(lr)
     game = GAMES["noiseless-joint-ppgn-h"](
         *made_of.nets, made_of.h, wiring=made_of.wiring, weights=made_of.weights, optimizer_G=adam,
-        optimizer_D=adam._replace(weight_decay=4e-4),
+        optimizer_D=adam.with_settings(weight_decay=4e-4),
     )  # fmt: skip
     made = run(
         game, "noiseless-joint-ppgn-h", data, resized(64, 3), steps=steps, batch=batch, seed=seed,
