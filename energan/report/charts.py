@@ -7,7 +7,7 @@ nothing that was logged is left out.
 from collections.abc import Sequence
 from statistics import median_high
 
-from energan.report.panels import OTHERS, PANELS, Panel, tone
+from energan.report.panels import OTHERS, PANELS, TONES, Panel, tone
 from energan.report.pictures import evenly
 from energan.report.run_reader import Histogram, Json, Logged, number
 
@@ -108,7 +108,7 @@ def _is(name: str, pattern: str) -> bool:
 def _joined(panel: Panel, keys: list[str], logs: Sequence[Logged], level: Level, meanings: Json) -> list[Chart]:
     """A curve for each quantity, its mean over the turns that logged it; much smaller ones in their own charts, too."""
     turns: dict[str, list[str]] = {}
-    for key in sorted(keys, key=lambda key: (not tone(_name(key)), _name(key))):
+    for key in sorted(keys, key=lambda key: (TONES.index(tone(_name(key))), _name(key))):
         turns.setdefault(_name(key), []).append(key)
     lines = [
         Logged(line.step, {of[0]: _mean(found) for of in turns.values() if (found := _of(line, of))}) for line in logs

@@ -43,6 +43,9 @@ PANELS = (
 OTHERS = ("a", "b", "c", "d")  # tones of quantities that are neither of real nor of generated images
 
 
+TONES = ("real", "fake", "line", "")
+
+
 def tone(name: str) -> str:
     """The colour of a quantity: of real images, of generated ones, of a margin; "" for others."""
     if name.endswith(("(x)", "(u)")):
