@@ -92,7 +92,7 @@ class Trainer:
     def step(self) -> Logs:
         """Plays step t's turns; gives their logs, () each and not synchronised, keyed "turn/name"."""
         logs: Logs = {}
-        for turn in self.game.order(self.t):
+        for turn in self.game.turns_at(self.t):
             logs |= self._turn(turn)
         with torch.no_grad():  # else the averages would keep the graph of every step
             for name, decay in self._decay.items():
@@ -154,7 +154,7 @@ class Trainer:
                 w.requires_grad_(name in move.min or name in move.max)  # the others' weights need no gradient
         if move.objective not in self._compiled:
             self._compiled[move.objective] = self._objective(move.objective)
-        # an ascending player's slope is subtracted from what the turn's earlier moves gave it: -(-g + slope)
+        # an ascending player's gradient is subtracted from what the turn's earlier moves gave it: -(-g + gradient)
         self._negate(move.max)
         parts = [self._part(self._compiled[move.objective], players, i, b) for i, b in enumerate(batches)]
         self._negate(move.max)

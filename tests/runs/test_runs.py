@@ -45,7 +45,7 @@ def rates(optimizer: Any, t: int) -> tuple[Any, float]:
     """An optimizer's settings, and what its schedule (a function, so never equal to another) says at step t."""
     if optimizer is None:  # of a frozen player
         return None, 0.0
-    return optimizer._replace(schedule=None), optimizer.schedule(t) if optimizer.schedule else 1.0
+    return optimizer.with_settings(schedule=None), optimizer.schedule(t) if optimizer.schedule else 1.0
 
 
 @pytest.mark.parametrize("recipe", SMALL)
