@@ -12,7 +12,7 @@ from energan.recipes.load import load as load_model
 from energan.recipes.load import rebuild
 from energan.runs.checkpoints import find_checkpoint
 from energan.runs.folder import read_record
-from energan.utils.errors import UserError
+from energan.utils.checks import at_least
 from energan.utils.files import read_weights, write_json
 
 DEVICE = "cpu"  # a run that was trained on a GPU is measured where there is none, too
@@ -26,8 +26,8 @@ def evaluate(folder: Path, *, n: int | None = None, seed: int = 0, checkpoint: s
     Writes evaluation.json and neighbours.png, .json or uncertain.png into the run folder; returns what evaluation.json
     says.
     """
-    if n is not None and n < 1:
-        raise UserError(f"--n must be 1 or more, got {n}")
+    if n is not None:
+        at_least(1, n=n)
     model = load_model(folder, checkpoint=checkpoint)
     run = rebuild(read_record(folder), device=DEVICE)
     n = n or NETWORKS[run.network or "mnist"].samples

@@ -10,7 +10,7 @@ import torch
 from energan.bench.auto_batch import room
 from energan.bench.operations import Operation
 from energan.bench.roofline import Grouped, Machine, ceilings, floor
-from energan.bench.timing import Bench, count, quartiles, ready
+from energan.bench.timing import Bench, count, quartiles, warmed_up
 from energan.data import ImageSet
 from energan.experiment import Experiment
 from energan.utils.errors import UserError
@@ -80,7 +80,7 @@ def attempt(
     try:
         run = make(**arguments)
         with threads(n):
-            other = ready(run, data)
+            other = warmed_up(run, data)
             there = machine if n == now else ceilings(run.device)
             operations = count(run, data).operations
         larger = run.batch / base.run.batch

@@ -13,8 +13,8 @@ import torch
 from energan.bench.alternatives import attempt, changes
 from energan.bench.operations import Step
 from energan.bench.roofline import BEYOND, Machine, ceilings, floor, fused_floor, grouped
-from energan.bench.timing import Make, count, images_of, quartiles, ready, turns
-from energan.utils.errors import UserError
+from energan.bench.timing import Make, count, images_of, quartiles, turns, warmed_up
+from energan.utils.checks import at_least
 from energan.utils.hardware import environment, peak_memory
 
 WORTH = 1.03  # times the images/s, from which on a change is worth telling
@@ -24,10 +24,9 @@ LARGE = 0.3  # share of a step, from which on a gap asks for something
 
 def measure(make: Make, arguments: Mapping[str, Any], *, repeats: int, alternatives: bool) -> dict[str, Any]:
     """What `energan bench` tells, as JSON has it: see docs/bench.md. UserError as the recipe's, and for `repeats`."""
-    if repeats < 1:
-        raise UserError(f"--repeats must be 1 or more, got {repeats}")
+    at_least(1, repeats=repeats)
     run, data, words = images_of(make, arguments)
-    base = ready(run, data)
+    base = warmed_up(run, data)
     times = [base.seconds() for _ in range(repeats)]
     peak = torch.cuda.max_memory_allocated() if base.one.device.type == "cuda" else peak_memory()
     low, middle, high = quartiles(times)

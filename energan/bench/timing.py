@@ -53,15 +53,13 @@ class Bench(NamedTuple):
         return time.perf_counter() - began
 
 
-def ready(run: Experiment, data: ImageSet) -> Bench:
-    """The run's model on these images, warm. Frozen nets keep the weights that they were made with."""
-    return _playing(run, data)
-
-
-def _playing(
-    run: Experiment, data: ImageSet, mark: Callable[[str, int], None] | None = None, eager: bool = False
+def warmed_up(
+    run: Experiment, data: ImageSet, mark: Callable[[str, int], None] | None = None, *, eager: bool = False
 ) -> Bench:
-    """`mark` is told where turns begin, and, if the run is `eager`, of the other phases."""
+    """The experiment's model on these images, after WARM steps. Frozen nets keep their initial weights.
+
+    `mark` is called at each turn and, when `eager`, at each phase.
+    """
     if run.coded:
         data = data._replace(
             images=data.images[: CODED * run.batch],
@@ -108,7 +106,7 @@ def count(run: Experiment, data: ImageSet) -> Step:
         if counter:
             counter[0].mark(phase, moved)
 
-    bench = _playing(run, data, mark, eager=True)
+    bench = warmed_up(run, data, mark, eager=True)
     found = []
     for _ in range(COUNTED):
         counter[:] = [Counter(bench.one.device, bench.order)]
@@ -137,7 +135,7 @@ def turns(run: Experiment, data: ImageSet, repeats: int) -> dict[str, float]:
             synchronise(torch.device(run.device))
             began.append(time.perf_counter())
 
-    bench = _playing(run, data, mark)
+    bench = warmed_up(run, data, mark)
     taken: dict[str, list[float]] = {turn: [] for turn in bench.order}
     for _ in range(repeats):
         began.clear()

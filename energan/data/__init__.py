@@ -25,6 +25,7 @@ from energan.data.formats.torch_dataset import from_dataset
 from energan.data.image_set import ImageSet, pad
 from energan.data.named.catalog import NAMED, load_named
 from energan.data.pixels import to_bytes, to_unit
+from energan.utils.checks import at_least
 from energan.utils.errors import UserError
 
 __all__ = ["NAMED", "Batches", "ImageSet", "from_dataset", "load", "pad", "to_bytes", "to_unit"]
@@ -57,12 +58,12 @@ def load(
     on stderr. Raises UserError if there is nothing to load, if nothing of it can be read, or if the disk is
     full.
     """
-    if size is not None and size < 2:
-        raise UserError(f"images of size {size} cannot be made: set --size to 2 or more")
+    if size is not None:
+        at_least(2, size=size)
     if channels not in (None, 1, 3):
-        raise UserError(f"images have 1 (grey) or 3 (RGB) channels, not {channels}")
-    if centre is not None and centre < 2:
-        raise UserError(f"a centre of {centre} pixels a side cannot be cut out: ask for 2 or more")
+        raise UserError(f"images have 1 (grey) or 3 (RGB) `channels`, not {channels}")
+    if centre is not None:
+        at_least(2, centre=centre)
     if not str(source):
         raise UserError(f"no images were named: give a folder or file, or one of {', '.join(NAMED)}")
     whole = _whole(source, split, size, channels, progress)

@@ -11,6 +11,7 @@ from energan.data.diffaugment import augment as augmented
 from energan.data.diffaugment import numbers
 from energan.data.image_set import ImageSet
 from energan.data.pixels import to_unit
+from energan.utils.checks import at_least
 from energan.utils.errors import UserError
 
 VIEWS = 1  # beside (seed, k), so that views have nothing in common with the order of epoch k
@@ -41,11 +42,10 @@ class Batches:
         flip: bool = False,
         augment: Sequence[str] = (),
     ) -> None:
-        if batch < 1:
-            raise UserError(f"a batch of {batch} images cannot be drawn: set --batch to 1 or more")
+        at_least(1, batch=batch)
         if batch > len(images):
             raise UserError(
-                f"a batch of {batch} cannot be drawn from {len(images)} images: lower --batch to {len(images)} or less"
+                f"a batch of {batch} cannot be drawn from {len(images)} images: lower `batch` to {len(images)} or less"
             )
         self.images, self.labels, self.batch, self.seed = images, labels, batch, seed
         _check(images, crop)
@@ -142,7 +142,7 @@ def patches(data: ImageSet, side: int, seed: int = 0, rows: Int64[Tensor, " k"] 
 def _check(images: UInt8[Tensor, "n c h w"], crop: int | None) -> None:
     h, w = images.shape[2:]
     if crop is not None and not 1 <= crop <= min(h, w):
-        raise UserError(f"squares of {crop} pixels a side cannot be cropped from images of {h} x {w}: set --crop lower")
+        raise UserError(f"squares of {crop} pixels a side cannot be cropped from images of {h} x {w}: lower `crop`")
 
 
 def permutation(n: int, seed: int, epoch: int) -> Int64[Tensor, " n"]:

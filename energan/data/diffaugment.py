@@ -83,7 +83,7 @@ def numbers(policy: Sequence[str]) -> int:
     """How many uniform numbers an image takes. UserError for what is no augmentation."""
     for name in policy:
         if name not in AUGMENTATIONS:
-            raise UserError(f"--augment {name} is no augmentation: choose from {', '.join(AUGMENTATIONS)}")
+            raise UserError(f"`augment` {name} is no augmentation: choose from {', '.join(AUGMENTATIONS)}")
     return sum(AUGMENTATIONS[name][1] for name in policy)
 
 

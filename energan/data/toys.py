@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
+from energan.utils.checks import at_least
 from energan.utils.errors import UserError
 
 
@@ -148,8 +149,7 @@ class Draws:
     """`Draws(distribution, batch, seed)(k)`: the k-th batch of fresh rows, a pure function of (seed, k)."""
 
     def __init__(self, distribution: Distribution, batch: int, seed: int) -> None:
-        if batch < 1:
-            raise UserError(f"a batch of {batch} rows cannot be drawn: set --batch to 1 or more")
+        at_least(1, batch=batch)
         self.distribution, self.batch, self.seed = distribution, batch, seed
 
     def __call__(self, k: int) -> dict[str, Tensor]:

@@ -1,11 +1,10 @@
 """What the scikit-learn faces share: parameters looked at, a game played on X, rows drawn from it.
 
-As scikit-learn promises, what cannot be used raises ValueError; parameters are looked at in `fit`, which sets the
+As scikit-learn promises, bad input raises ValueError (UserError is one); `fit` checks the parameters, and sets the
 fitted attributes (trailing underscore) all at its end: one that is interrupted or fails leaves the estimator as it was.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -21,7 +20,7 @@ from energan.engine.game import Game, Source
 from energan.estimators.arrays import Frame, flattened, learn_frame, to_pixels
 from energan.inference.model import CHUNK, Model
 from energan.inference.snapshot import snapshot
-from energan.utils.errors import UserError
+from energan.utils.checks import at_least, positive
 from energan.utils.hardware import pick_device, pick_precision
 from energan.utils.progress import counted
 
@@ -41,8 +40,7 @@ class Given(NamedTuple):
 
 def prepare(estimator: Any, X: Num[Array, "n ..."], *, flat: bool = False) -> Given:
     """X is checked; flat: images are rows (n, 1, 1, d), neither padded nor square. ValueError for other shapes."""
-    with value_errors():
-        frame, device, precision = learn_frame(X), pick_device(estimator.device), estimator.precision
+    frame, device, precision = learn_frame(X), pick_device(estimator.device), estimator.precision
     if precision == "auto":
         precision = "fp32" if frame.layout == "n d" else pick_precision("auto", device)
     images = to_pixels(X.reshape(len(X), -1), flattened(frame)) if flat else to_pixels(X, frame)
@@ -53,7 +51,7 @@ def check_training(estimator: Any) -> None:
     """ValueError for a parameter of training, which all estimators have, out of range."""
     at_least(1, steps=estimator.steps)
     at_least(2, batch=estimator.batch)
-    above_zero(lr=1.0 if estimator.lr is None else estimator.lr)
+    positive(lr=1.0 if estimator.lr is None else estimator.lr)
     if estimator.precision not in ("auto", "bf16", "fp32"):
         raise ValueError(f"precision must be 'auto', 'bf16' or 'fp32', got {estimator.precision!r}")
 
@@ -109,29 +107,6 @@ def checked(estimator: Any, X: Any) -> Num[Array, "n ..."]:
 
 def seed_of(random_state: Any) -> int:
     return int(check_random_state(random_state).randint(2**31 - 1))
-
-
-def at_least(least: float, **values: float) -> None:
-    """ValueError for the first that is less, by its name."""
-    for name, value in values.items():
-        if not value >= least:
-            raise ValueError(f"{name} must be {least} or above, got {value}")
-
-
-def above_zero(**values: float) -> None:
-    """ValueError for the first that is not above 0, by its name."""
-    for name, value in values.items():
-        if not value > 0:
-            raise ValueError(f"{name} must be above 0, got {value}")
-
-
-@contextmanager
-def value_errors() -> Iterator[None]:
-    """What is said to a user, as scikit-learn's callers expect it."""
-    try:
-        yield
-    except UserError as error:
-        raise ValueError(str(error)) from error
 
 
 def _given(estimator: Any, X: Any) -> Given:

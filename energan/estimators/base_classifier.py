@@ -28,7 +28,6 @@ from energan.estimators.base import (
     play,
     prepare,
     remember,
-    value_errors,
 )
 from energan.inference.model import CHUNK, Model
 from energan.utils.hardware import pick_device
@@ -63,7 +62,7 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ig
         if y_.dtype.kind == "f":
             check_classification_targets(y_)
         given = prepare(self, X_, flat=True)
-        with value_errors(), seeded(given.seed):
+        with seeded(given.seed):
             labels, classes = numbered(y_)
             if len(classes) < 2:
                 raise ValueError(f"y has labels of one class only, {classes[0]}: a classifier needs two or more")

@@ -20,11 +20,12 @@ from torch import Tensor, nn
 
 from energan.engine.game import Game
 from energan.engine.optimizers import Adam, Schedule, linear_decay
-from energan.estimators.base import Precision, above_zero, at_least
+from energan.estimators.base import Precision
 from energan.estimators.base_classifier import SemiSupervisedClassifier, rows_drawn
 from energan.games import GAMES
 from energan.networks.dense import improved_gan, mlp
 from energan.networks.dense.ladder import Ladder
+from energan.utils.checks import at_least, not_negative, positive
 
 HIDDEN = (1000, 500, 250, 250, 250)  # the hidden layers of all three papers' permutation-invariant MNIST
 
@@ -80,7 +81,7 @@ class LadderClassifier(SemiSupervisedClassifier):
 
     def _check_parameters(self) -> None:
         at_least(1, hidden=min(self.hidden, default=1))
-        at_least(0, sigma=0 if self.sigma is None else self.sigma, sigma_x=self.sigma_x)
+        not_negative(sigma=0 if self.sigma is None else self.sigma, sigma_x=self.sigma_x)
 
     def _networks(self, images: Num[Tensor, "n c h w"], classes: int) -> dict[str, nn.Module]:
         return {"D": Ladder((images[0].numel(), *self.hidden, classes))}
@@ -138,11 +139,11 @@ class EBGANLadderClassifier(SemiSupervisedClassifier):
 
     def _check_parameters(self) -> None:
         at_least(1, hidden=min(self.hidden, default=1), z=self.z, width=self.width)
-        at_least(0, weight=self.weight, sigma=self.sigma)
+        not_negative(weight=self.weight, sigma=self.sigma)
         if isinstance(self.margin, str) and self.margin != "auto":
             raise ValueError(f"margin must be a number above 0 or 'auto', got {self.margin!r}")
         if self.margin != "auto":
-            above_zero(margin=self.margin)
+            positive(margin=self.margin)
 
     def _networks(self, images: Num[Tensor, "n c h w"], classes: int) -> dict[str, nn.Module]:
         d = images[0].numel()
@@ -212,7 +213,7 @@ class ImprovedGANClassifier(SemiSupervisedClassifier):
 
     def _check_parameters(self) -> None:
         at_least(1, hidden=min(self.hidden, default=0), z=self.z, width=self.width)
-        at_least(0, weight=self.weight, noise=min(self.noise))
+        not_negative(weight=self.weight, noise=min(self.noise))
 
     def _networks(self, images: Num[Tensor, "n c h w"], classes: int) -> dict[str, nn.Module]:
         D = improved_gan.Discriminator((images[0].numel(), *self.hidden, classes), noise=self.noise)

@@ -26,9 +26,7 @@ from energan.estimators.base import (
     Precision,
     _given,
     _train,
-    above_zero,
     as_fitted,
-    at_least,
     checked,
     drawn,
     remember,
@@ -39,6 +37,7 @@ from energan.losses.energy import Kind, convert_margin
 from energan.networks.conv import autoencoder, dcgan
 from energan.networks.dense import mlp
 from energan.training.margin import ROOM, converged_energy
+from energan.utils.checks import not_negative, positive
 from energan.utils.hardware import pick_device
 
 # At the converged energy itself, G collapses: 5,000 MNIST images, width 16, 600 steps, seed 0 gave MNIST-IS 1.0 and
@@ -94,12 +93,12 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         self.random_state, self.precision, self.device, self.verbose = random_state, precision, device, verbose
 
     def _check_parameters(self) -> None:
-        at_least(0, pt=self.pt)
-        above_zero(contamination=self.contamination)
+        not_negative(pt=self.pt)
+        positive(contamination=self.contamination)
         if isinstance(self.margin, str) and self.margin != "auto":
             raise ValueError(f"margin must be a number above 0 or 'auto', got {self.margin!r}")
         if self.margin != "auto":
-            above_zero(margin=self.margin)
+            positive(margin=self.margin)
         if self.contamination > 0.5:
             raise ValueError(f"contamination must be 0.5 or below, got {self.contamination}")
         if self.kind not in ("l2", "ssq", "mse"):

@@ -141,7 +141,7 @@ def fgan_1d(
     usable_seed(seed)
     names = [part.strip() for part in divergences.split(",")]
     if unknown := [part for part in names if part not in DIVERGENCES]:
-        raise UserError(f"--divergences: there is no {unknown[0]!r}; there are {', '.join(DIVERGENCES)}")
+        raise UserError(f"`divergences`: there is no {unknown[0]!r}; there are {', '.join(DIVERGENCES)}")
     asked = {
         "divergences": names, "seeds": seeds, "steps": steps, "batch": batch, "looks": looks, "seed": seed
     }  # fmt: skip

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, final
 from energan.utils.errors import UserError
 from energan.utils.files import read_weights, write, write_json, write_weights
 from energan.utils.hardware import environment
+from energan.utils.progress import progress_bar
 from energan.utils.signals import stopping
 
 if TYPE_CHECKING:
@@ -38,18 +39,8 @@ class Study:
     """A folder of trials. Use `study(...)`."""
 
     def __init__(self, folder: Path, caught: list[str], quiet: bool) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
         self.folder, self._caught = folder, caught
-        self.progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=20),
-            TextColumn("{task.completed}/{task.total} steps, {task.fields[rate]} steps/s, left:"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=quiet,
-        )
+        self.progress = progress_bar("steps", show=not quiet)
 
     def done(self, name: str) -> bool:
         """Whether a trial of this name has been played to its end."""
@@ -155,11 +146,11 @@ def study(name: str, arguments: Mapping[str, Any], out: str, quiet: bool) -> Ite
         try:
             record = json.loads(path.read_text())
         except ValueError as error:
-            raise UserError(f"{path} is damaged: it is no JSON ({error}); choose another --out") from error
+            raise UserError(f"{path} is damaged: it is no JSON ({error}); choose another `out`") from error
         if {k: record.get(k) for k in asked} != asked:
-            raise UserError(f"{folder} holds a study with other settings; choose another --out, or delete it")
+            raise UserError(f"{folder} holds a study with other settings; choose another `out`, or delete it")
     elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder} is there already and is no study; choose another --out")
+        raise UserError(f"{folder} is there already and is no study; choose another `out`")
     else:
         write_json(path, {**asked, "environment": environment()})
     (folder / "table.md").unlink(missing_ok=True)  # it is written anew from the trials

@@ -37,7 +37,7 @@ def list_checkpoints(folder: Path) -> list[Path]:
 def latest_checkpoint(folder: Path) -> Path:
     found = list_checkpoints(folder)
     if not found:
-        raise UserError(f"{folder} has no checkpoint yet; train for longer or lower --save-every")
+        raise UserError(f"{folder} has no checkpoint yet; train for longer or lower `save_every`")
     return found[-1]
 
 

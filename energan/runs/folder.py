@@ -39,9 +39,9 @@ def create_run(
     except OSError as error:  # a name too long, a folder that may not be looked into
         raise unwritable(folder, error) from error
     if taken and not folder.is_dir():
-        raise UserError(f"{folder} is there already, a file; choose another --out")
+        raise UserError(f"{folder} is there already, a file; choose another `out`")
     if taken:
-        raise UserError(f"{folder} is there already and not empty; choose another --out, or `energan resume {folder}`")
+        raise UserError(f"{folder} is there already and not empty; choose another `out`, or `energan resume {folder}`")
     record = {
         "format": FORMAT,
         "energan": __version__,
@@ -55,7 +55,7 @@ def create_run(
     }
     with locked(folder):
         if any(path.name == "run.json" for path in folder.iterdir()):  # since it was looked into
-            raise UserError(f"another run has begun in {folder}; choose another --out")
+            raise UserError(f"another run has begun in {folder}; choose another `out`")
         write_json(folder / "run.json", record)
 
 
@@ -72,7 +72,7 @@ def locked(folder: Path) -> Iterator[None]:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise UserError(f"another process trains in {folder} at this moment; choose another --out") from None
+                raise UserError(f"another process trains in {folder} at this moment; choose another `out`") from None
         yield
     finally:
         os.close(handle)  # and the lock is gone

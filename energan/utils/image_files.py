@@ -1,7 +1,9 @@
 """Sheets of images, as people look at samples."""
 
+from collections.abc import Sequence
 from math import ceil, sqrt
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import UInt8
@@ -9,6 +11,9 @@ from torch import Tensor
 
 from energan.utils.errors import UserError
 from energan.utils.files import write
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Page
 
 
 def save_sheet(images: UInt8[Tensor, "n c h w"], path: Path, columns: int | None = None) -> Path:
@@ -28,9 +33,9 @@ def save_sheet(images: UInt8[Tensor, "n c h w"], path: Path, columns: int | None
 
 def usable(path: Path, endings: tuple[str, ...] = (".png", ".npz", "")) -> Path:
     """The path itself. UserError where images do not go to a file with that ending."""
-    told = {".png": "a .png (one sheet)", ".npz": "an .npz", "": "a folder (a name without a dot)"}
+    words = {".png": "a .png (one sheet)", ".npz": "an .npz", "": "a folder (a name without a dot)"}
     if path.suffix not in endings:
-        raise UserError(f"--out {path}: images go to {', '.join(told[ending] for ending in endings)}")
+        raise UserError(f"`out` {path}: images go to {', '.join(words[ending] for ending in endings)}")
     return path
 
 
@@ -57,7 +62,16 @@ def write_gif(films: UInt8[Tensor, "k frames c h w"], path: Path) -> Path:
     from PIL import Image
 
     wide = torch.cat(list(films), -1).permute(0, 2, 3, 1).repeat_interleave(ENLARGED, 1).repeat_interleave(ENLARGED, 2)
-    pages = [Image.fromarray((page[..., 0] if page.shape[-1] == 1 else page).numpy()) for page in wide]
-    return write(
-        path, lambda p: pages[0].save(p, format="GIF", save_all=True, append_images=pages[1:], duration=120, loop=0)
-    )
+    return save_gif([Image.fromarray((page[..., 0] if page.shape[-1] == 1 else page).numpy()) for page in wide], path)
+
+
+def save_gif(pages: "Sequence[Page]", path: Path, milliseconds: int | Sequence[int] = 120) -> Path:
+    """The path of a GIF that repeats its pages, each shown for so long."""
+    options: dict[str, Any] = {
+        "save_all": True,
+        "append_images": pages[1:],
+        "duration": milliseconds,
+        "loop": 0,
+        "optimize": True,
+    }
+    return write(path, lambda p: pages[0].save(p, format="GIF", **options))

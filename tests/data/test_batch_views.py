@@ -91,7 +91,7 @@ def test_augmented_batches_are_what_the_functions_make():
 
 
 @pytest.mark.parametrize(("options", "said"), [
-    ({"crop": 7}, "squares of 7 pixels a side cannot be cropped from images of 6 x 9: set --crop lower"),
+    ({"crop": 7}, "squares of 7 pixels a side cannot be cropped from images of 6 x 9: lower crop"),
     ({"crop": 0}, "squares of 0 pixels"),
     ({"augment": ("blur",)}, "blur is no augmentation"),
 ])  # fmt: skip

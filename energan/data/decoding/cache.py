@@ -139,7 +139,7 @@ def _make_file(files: Files, raw: Path, fit: Fit, progress: bool) -> tuple[Decod
         try:
             made = _write(files, Partial(pixels, log), fit, progress)
             with replacing(raw.with_suffix(".json")) as described:
-                described.write(json.dumps(made._asdict()).encode())
+                described.write_text(json.dumps(made._asdict()))
             part.replace(raw)
         except (UserError, OSError):  # but not Ctrl-C: what is there will be gone on with
             forget(part)
@@ -178,7 +178,7 @@ def _write(files: Files, part: Partial, fit: Fit, progress: bool) -> Decoded:
             raise UserError(
                 f"the images of {files.words} have different sizes ({part.shape[2]} x {part.shape[1]} and, in "
                 f"{item.name}, {image.shape[2]} x {image.shape[1]}): "
-                "choose one for all with --size, such as --size 64"
+                "choose one for all with `size`, such as 64"
             )
         part.add(item.name, item.label, image)
     part.tell()

@@ -34,7 +34,10 @@ def hub_files(source: str, split: str) -> Files:
 
 @contextmanager
 def _offline(datasets: ModuleType) -> Iterator[None]:
-    """Only what the hub's cache holds: without this its client retries for half a minute before it looks there."""
+    """Inside, `datasets` reads only the hub's cache; otherwise its client retries for half a minute first.
+
+    DownloadConfig(local_files_only=True) would not do: datasets 5.2 reads it nowhere.
+    """
     switches = (datasets.config, import_module("huggingface_hub").constants)
     before = [switch.HF_HUB_OFFLINE for switch in switches]
     try:

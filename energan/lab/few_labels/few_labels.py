@@ -172,14 +172,14 @@ def few_labels(
 def _cells(systems: str, labels: str, together: bool, steps: int) -> list[Cell]:
     chosen = [part.strip() for part in systems.split(",")]
     if unknown := [part for part in chosen if part not in SYSTEMS]:
-        raise UserError(f"--systems: there is no {unknown[0]!r}; there are {', '.join(SYSTEMS)}")
+        raise UserError(f"`systems`: there is no {unknown[0]!r}; there are {', '.join(SYSTEMS)}")
     try:
         counts = [int(part) for part in labels.split(",")]
     except ValueError:
-        raise UserError(f"--labels are whole numbers with commas between, such as 100,1000, not {labels!r}") from None
+        raise UserError(f"`labels` are whole numbers with commas between, such as 100,1000, not {labels!r}") from None
     at_least(1, labels=min(counts))
     if together and (averaged := [name for name in chosen if SYSTEMS[name].ema(steps)]):
-        raise UserError(f"{averaged[0]} uses averaged weights, which models trained as one lack: drop --together")
+        raise UserError(f"{averaged[0]} uses averaged weights, which models trained as one lack: drop `together`")
     return [Cell(system, count) for count in counts for system in chosen]
 
 
@@ -191,10 +191,10 @@ def _data(name: str, most: int, validate: bool) -> Data:
     from energan.data import NAMED
 
     if name not in NAMED:
-        raise UserError(f"--data {name}: this study needs a named set with a test split: {', '.join(sorted(NAMED))}")
+        raise UserError(f"`data` {name}: this study needs a named set with a test split: {', '.join(sorted(NAMED))}")
     train, test = load(name, "train"), load(name, "test")
     if train.labels is None or test.labels is None:
-        raise UserError(f"--data {name} has no labels")
+        raise UserError(f"`data` {name} has no labels")
     if validate:
         order = permutation(len(train.images), 0, 0)[: min(10000, len(train.images) // 6)]
         test = train._replace(images=train.images[order], labels=train.labels[order])
@@ -210,6 +210,6 @@ def _share(part: str) -> Callable[[], bool]:
     """Whose turn the next model is, called once for each model. UserError unless "i/n", 1 <= i <= n."""
     first, _, count = part.partition("/")
     if not (first.isdecimal() and count.isdecimal() and 1 <= int(first) <= int(count)):
-        raise UserError(f'--part is "i/n", the i-th of n parts, such as 1/2, not {part!r}')
+        raise UserError(f'`part` is "i/n", the i-th of n parts, such as 1/2, not {part!r}')
     asked = iter(range(1 << 62))
     return lambda: next(asked) % int(count) == int(first) - 1

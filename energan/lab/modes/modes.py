@@ -150,7 +150,7 @@ def _study(
     usable_seed(settings.seed)
     chosen = [part.strip() for part in systems.split(",")] if systems else list(SYSTEMS)
     if unknown := [part for part in chosen if part not in SYSTEMS]:
-        raise UserError(f"--systems: there is no {unknown[0]!r}; there are {', '.join(SYSTEMS)}")
+        raise UserError(f"`systems`: there is no {unknown[0]!r}; there are {', '.join(SYSTEMS)}")
     with study(name, asked, out, quiet) as s:
         seen = {each: _play(s, each, target, settings) for each in chosen}
         published, packed = PUBLISHED.get(protocol, ({}, ""))
