@@ -23,12 +23,12 @@ from energan.data.formats.lsun import DATA, lsun_files
 from energan.data.formats.parquet import parquet_files
 from energan.data.formats.torch_dataset import from_dataset
 from energan.data.image_set import ImageSet, pad
-from energan.data.named.catalog import NAMED, load_named
+from energan.data.named.catalog import NAMED, held_out_split, load_named
 from energan.data.pixels import to_bytes, to_unit
 from energan.utils.checks import at_least
 from energan.utils.errors import UserError
 
-__all__ = ["NAMED", "Batches", "ImageSet", "from_dataset", "load", "pad", "to_bytes", "to_unit"]
+__all__ = ["NAMED", "Batches", "ImageSet", "from_dataset", "held_out_split", "load", "pad", "to_bytes", "to_unit"]
 
 
 def load(

@@ -5,7 +5,7 @@ fitted attributes (trailing underscore) all at its end: one that is interrupted 
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Num
@@ -23,8 +23,6 @@ from energan.inference.snapshot import snapshot
 from energan.utils.checks import at_least, positive
 from energan.utils.hardware import pick_device, pick_precision
 from energan.utils.progress import counted
-
-Precision = Literal["auto", "bf16", "fp32"]
 
 
 class Given(NamedTuple):

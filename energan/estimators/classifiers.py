@@ -20,14 +20,12 @@ from torch import Tensor, nn
 
 from energan.engine.game import Game
 from energan.engine.optimizers import Adam, Schedule, linear_decay
-from energan.estimators.base import Precision
 from energan.estimators.base_classifier import SemiSupervisedClassifier, rows_drawn
 from energan.games import GAMES
 from energan.networks.dense import improved_gan, mlp
-from energan.networks.dense.ladder import Ladder
+from energan.networks.dense.ladder import HIDDEN, Ladder
 from energan.utils.checks import at_least, not_negative, positive
-
-HIDDEN = (1000, 500, 250, 250, 250)  # the hidden layers of all three papers' permutation-invariant MNIST
+from energan.utils.hardware import Precision
 
 PIXELS = 784  # that the paper's margin is a sum over
 

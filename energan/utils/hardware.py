@@ -5,9 +5,12 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Literal
 
 from energan.utils.errors import UserError
 from energan.utils.version import __version__
+
+Precision = Literal["auto", "bf16", "fp32"]
 
 BF16_UNITS = ("avx512_bf16", "amx_bf16", "bf16")  # torch's names of x86's and ARM's bfloat16 units
 
