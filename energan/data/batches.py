@@ -112,6 +112,11 @@ class Coded:
         return {**self._batches(k), self._key: self._codes[self._batches.rows(k)]}
 
 
+def random_images(images: UInt8[Tensor, "n c h w"], n: int) -> Float[Tensor, "k c h w"]:
+    """n of the images (all, where there are fewer) in [-1, 1], drawn by torch's global generator."""
+    return to_unit(images[torch.randperm(len(images))[:n]])
+
+
 def cropped(
     images: UInt8[Tensor, "n c h w"], chosen: Int64[Tensor, " batch"], u: Float[Tensor, "batch 2"], side: int
 ) -> UInt8[Tensor, "batch c side side"]:

@@ -18,6 +18,7 @@ from jaxtyping import Num
 from numpy import ndarray as Array
 from torch import Tensor, nn
 
+from energan.data.batches import random_images
 from energan.engine.game import Game
 from energan.engine.optimizers import Adam, Schedule, linear_decay
 from energan.estimators.base_classifier import SemiSupervisedClassifier, rows_drawn
@@ -215,7 +216,7 @@ class ImprovedGANClassifier(SemiSupervisedClassifier):
 
     def _networks(self, images: Num[Tensor, "n c h w"], classes: int) -> dict[str, nn.Module]:
         D = improved_gan.Discriminator((images[0].numel(), *self.hidden, classes), noise=self.noise)
-        improved_gan.by_images(D, images)
+        improved_gan.by_images(D, random_images(images, improved_gan.FIRST))
         G = improved_gan.Generator(self.z, tuple(images[0].shape), hidden=(self.width, self.width))
         return {"G": G, "D": D}
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from jaxtyping import UInt8
 from torch import Tensor
 
+from energan.data.batches import random_images
 from energan.engine.game import Game
 from energan.engine.optimizers import Adam, linear_decay
 from energan.games import GAMES
@@ -94,7 +95,7 @@ def by_data(game: Game, images: UInt8[Tensor, "n c h w"]) -> None:
     """Initialises an improved GAN's D by 500 images; of another game, nothing."""
     D = game.players["D"].net
     if isinstance(D, improved_gan.Discriminator):
-        improved_gan.by_images(D, images)
+        improved_gan.by_images(D, random_images(images, improved_gan.FIRST))
 
 
 SYSTEMS: dict[str, System] = {
