@@ -153,14 +153,18 @@ def _moved(func: Any, name: str, args: Any, kwargs: Any, out: Any) -> int:
     written: dict[Any, int] = {}
     unread = name.endswith("_like") or name.startswith("new_")  # asked for no more than its shape
     for i, argument in enumerate(() if unread else func._schema.arguments):
-        given = args[i] if i < len(args) else kwargs.get(argument.name)
+        argument_value = args[i] if i < len(args) else kwargs.get(argument.name)
         changed = argument.alias_info is not None and argument.alias_info.is_write
         # the fused optimizers' schemas say that gradients are written: they are, by a gradient scaler, unused here
         if changed and not (name.startswith("_fused") and argument.name == "grads"):
-            written |= _sizes(given)
+            written |= _sizes(argument_value)
             if argument.kwarg_only or name in OVERWRITES:  # out=, and what is written without being read
                 continue
-        read |= {k: min(n, _size(out)) for k, n in _sizes(given).items()} if name in GATHERS else _sizes(given)
+        read |= (
+            {k: min(n, _size(out)) for k, n in _sizes(argument_value).items()}
+            if name in GATHERS
+            else _sizes(argument_value)
+        )
     if not any(r.alias_info for r in func._schema.returns):
         written |= _sizes(out)
     return sum(read.values()) + sum(written.values())

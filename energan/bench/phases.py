@@ -70,13 +70,13 @@ def _objective(objective: Objective, mark: Mark) -> Objective:
     return play
 
 
-def watched_source(source: Source, mark: Mark) -> Source:
+def instrumented_source(source: Source, mark: Mark) -> Source:
     """The data, with mark("data", 0) where a turn begins (each starts by drawing its batch), and mark("noise", 0)."""
 
     def draw(k: int) -> Mapping[str, Tensor]:
         mark("data", 0)
-        drawn = source(k)
+        batch = source(k)
         mark("noise", 0)
-        return drawn
+        return batch
 
     return draw

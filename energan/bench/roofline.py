@@ -42,8 +42,8 @@ class Machine(NamedTuple):
         Between two sizes that were measured it is that of the smaller: too fast rather than too slow. Data are taken
         to be in the fastest cache that holds them all, so what was evicted in the meantime is time above the floor.
         """
-        held = [i for i, (size, _) in enumerate(self.memory) if size <= moved]
-        return max(rate for _, rate in self.memory[held[-1] if held else 0 :])
+        levels = [i for i, (size, _) in enumerate(self.memory) if size <= moved]
+        return max(rate for _, rate in self.memory[levels[-1] if levels else 0 :])
 
     def arithmetic(self, flops: int, dtype: str) -> float:
         """Seconds at least for so many operations; of a type that was not measured, as of the fastest that was."""
@@ -96,13 +96,13 @@ class Grouped(NamedTuple):
 
 def grouped(machine: Machine, step: Step, seconds: float) -> list[Grouped]:
     """The groups of a step that takes so many `seconds`, and what is beyond them; largest gap first."""
-    found = []
+    groups = []
     for group in GROUPS:
         ops = [op for op in step.operations if op.group == group]
         sums = sum(op.flops for op in ops), sum(op.moved for op in ops)
-        found.append(Grouped(group, sum(op.seconds for op in ops), floor(machine, ops), *sums))
-    beyond = max(0.0, seconds - sum(g.seconds for g in found))
-    return sorted([*found, Grouped(BEYOND, beyond, 0.0, 0, 0)], key=lambda g: -g.gap)
+        groups.append(Grouped(group, sum(op.seconds for op in ops), floor(machine, ops), *sums))
+    beyond = max(0.0, seconds - sum(g.seconds for g in groups))
+    return sorted([*groups, Grouped(BEYOND, beyond, 0.0, 0, 0)], key=lambda g: -g.gap)
 
 
 def synchronise(device: torch.device) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from energan.bench.operations import Counter, Step
-from energan.bench.phases import instrumented, watched_source
+from energan.bench.phases import instrumented, instrumented_source
 from energan.bench.roofline import synchronise
 from energan.data import ImageSet
 from energan.engine import Trainer
@@ -69,7 +69,7 @@ def warmed_up(
         run.initialise(data.images)
     source, game = run.batches(data), run.game
     if mark:
-        source, game = watched_source(source, mark), instrumented(game, mark) if eager else game
+        source, game = instrumented_source(source, mark), instrumented(game, mark) if eager else game
     one = Trainer(
         game, source, seed=run.seed, precision=run.precision, device=run.device, ema=run.ema,
         compile=run.compile and not eager,
@@ -107,15 +107,15 @@ def count(run: Experiment, data: ImageSet) -> Step:
             counter[0].mark(phase, moved)
 
     bench = warmed_up(run, data, mark, eager=True)
-    found = []
+    steps = []
     for _ in range(COUNTED):
         counter[:] = [Counter(bench.one.device, bench.order)]
         _occupy(bench.one.device)
         with counter[0]:
             bench.step()
         synchronise(bench.one.device)
-        found.append(counter[0].step())
-    return min(found, key=lambda step: sum(op.seconds for op in step.operations))
+        steps.append(counter[0].step())
+    return min(steps, key=lambda step: sum(op.seconds for op in step.operations))
 
 
 def _occupy(device: torch.device) -> None:
@@ -136,17 +136,17 @@ def turns(run: Experiment, data: ImageSet, repeats: int) -> dict[str, float]:
             began.append(time.perf_counter())
 
     bench = warmed_up(run, data, mark)
-    taken: dict[str, list[float]] = {turn: [] for turn in bench.order}
+    durations: dict[str, list[float]] = {turn: [] for turn in bench.order}
     for _ in range(repeats):
         began.clear()
         bench.step()
         mark("data", 0)
-        each = dict.fromkeys(taken, 0.0)
+        each = dict.fromkeys(durations, 0.0)
         for turn, start, stop in zip(bench.order, began, began[1:], strict=False):
             each[turn] += stop - start
         for turn, seconds in each.items():
-            taken[turn].append(seconds)
-    return {turn: median(seconds) for turn, seconds in taken.items()}
+            durations[turn].append(seconds)
+    return {turn: median(seconds) for turn, seconds in durations.items()}
 
 
 def quartiles(values: list[float]) -> tuple[float, float, float]:

@@ -16,7 +16,7 @@ from energan.data.decoding.decode import EXTENSIONS
 from energan.data.formats.arrays import fit_all, load_arrays
 from energan.data.formats.celeba import celeba_files, is_celeba
 from energan.data.formats.cifar import is_cifar, load_cifar
-from energan.data.formats.folders import folder_files, one_file, shown, zip_files
+from energan.data.formats.folders import folder_files, one_file, printable, zip_files
 from energan.data.formats.huggingface import hub_files
 from energan.data.formats.imagenet import imagenet_files, is_imagenet
 from energan.data.formats.lsun import DATA, lsun_files
@@ -88,7 +88,7 @@ def _whole(source: str | Path, split: str, size: int | None, channels: int | Non
     path = Path(source).expanduser()
     if path.suffix.lower() in (".npz", ".npy") and path.is_file():
         if split != "train":
-            raise UserError(f"{shown(path)} has no split {split!r}: name the file that holds it")
+            raise UserError(f"{printable(path)} has no split {split!r}: name the file that holds it")
         return load_arrays(path, size, channels, progress)
     return load_cifar(path, split, size, channels, progress) if is_cifar(path) else None
 
@@ -97,7 +97,7 @@ def _files(path: Path, split: str, label: str) -> Files:
     if path.is_dir() and is_celeba(path):
         return celeba_files(path, split, label)
     if label:
-        raise UserError(f"{shown(path)} has no attributes to take {label!r} from: they are CelebA's")
+        raise UserError(f"{printable(path)} has no attributes to take {label!r} from: they are CelebA's")
     if path.is_dir():
         return _folder(path, split)
     if path.suffix.lower() == ".parquet" and path.is_file():
@@ -108,11 +108,12 @@ def _files(path: Path, split: str, label: str) -> Files:
         return one_file(path, split)
     if path.is_file():
         raise UserError(
-            f"{shown(path)} is none of what can be loaded: an image, a folder or .zip of images, .npz, .npy or .parquet"
+            f"{printable(path)} is none of what can be loaded: "
+            "an image, a folder or .zip of images, .npz, .npy or .parquet"
         )
     near = difflib.get_close_matches(str(path), NAMED, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"give a folder or file, or one of {', '.join(NAMED)}"
-    raise UserError(f"there is no {shown(path)}: {hint}")
+    raise UserError(f"there is no {printable(path)}: {hint}")
 
 
 def _folder(path: Path, split: str) -> Files:

@@ -45,7 +45,7 @@ def balanced_subset(labels: Int64[Tensor, " n"], keep: int, *, classes: int, see
     each, left = divmod(keep, classes)
     if each < 1 or left:
         raise UserError(f"{keep} labels cannot be shared evenly by {classes} classes: keep a multiple of {classes}")
-    drawn = []
+    kept = []
     for number in range(classes):
         members = (labels == number).nonzero().squeeze(1)
         if len(members) < each:
@@ -53,8 +53,8 @@ def balanced_subset(labels: Int64[Tensor, " n"], keep: int, *, classes: int, see
                 f"class {number} has {len(members)} labelled images, fewer than the {each} to keep: "
                 f"keep {len(members) * classes} labels or fewer"
             )
-        drawn.append(members[permutation(len(members), seed, number).to(members.device)[:each]])
-    indices = torch.cat(drawn).sort().values
+        kept.append(members[permutation(len(members), seed, number).to(members.device)[:each]])
+    indices = torch.cat(kept).sort().values
     hidden = torch.full_like(labels, NONE)
     hidden[indices] = labels[indices]
     return Subset(hidden, indices, seed)
@@ -90,12 +90,12 @@ def numbered(y: Shaped[Array, " n"]) -> tuple[Int64[Tensor, " n"], Shaped[Array,
     if y.dtype.kind == "f" and not (y == np.floor(y)).all():
         raise UserError("labels are whole numbers or text, and these have fractions or are NaN")
     values: list[Any] = y.tolist()
-    seen = np.array([value not in (NONE, str(NONE)) for value in values], bool)
-    if not seen.any():
+    labelled = np.array([value not in (NONE, str(NONE)) for value in values], bool)
+    if not labelled.any():
         raise UserError("no image has a label: every one is -1")
-    classes, numbers = np.unique(y[seen], return_inverse=True)
+    classes, numbers = np.unique(y[labelled], return_inverse=True)
     labels = np.full(len(y), NONE, np.int64)
-    labels[seen] = numbers
+    labels[labelled] = numbers
     return torch.from_numpy(labels), classes
 
 

@@ -46,8 +46,8 @@ def fixed_subset(total: int, n: int) -> Int64[Tensor, " k"]:
 
     The first n would not do: files come sorted by class.
     """
-    drawn = torch.randperm(total, generator=torch.Generator().manual_seed(0))[:n]
-    return drawn.sort().values
+    order = torch.randperm(total, generator=torch.Generator().manual_seed(0))[:n]
+    return order.sort().values
 
 
 NONE = -1  # the label of an image without one

@@ -25,7 +25,7 @@ from energan.utils.hardware import pick_device, pick_precision
 from energan.utils.progress import counted
 
 
-class Given(NamedTuple):
+class TrainingData(NamedTuple):
     """What `fit` trains on and with, made from X and the parameters."""
 
     frame: Frame
@@ -36,13 +36,13 @@ class Given(NamedTuple):
     device: str
 
 
-def prepare(estimator: Any, X: Num[Array, "n ..."], *, flat: bool = False) -> Given:
+def prepare(estimator: Any, X: Num[Array, "n ..."], *, flat: bool = False) -> TrainingData:
     """X is checked; flat: images are rows (n, 1, 1, d), neither padded nor square. ValueError for other shapes."""
     frame, device, precision = learn_frame(X), pick_device(estimator.device), estimator.precision
     if precision == "auto":
         precision = "fp32" if frame.layout == "n d" else pick_precision("auto", device)
     images = to_pixels(X.reshape(len(X), -1), flattened(frame)) if flat else to_pixels(X, frame)
-    return Given(frame, images, min(estimator.batch, len(X)), seed_of(estimator.random_state), precision, device)
+    return TrainingData(frame, images, min(estimator.batch, len(X)), seed_of(estimator.random_state), precision, device)
 
 
 def check_training(estimator: Any) -> None:
@@ -54,15 +54,15 @@ def check_training(estimator: Any) -> None:
         raise ValueError(f"precision must be 'auto', 'bf16' or 'fp32', got {estimator.precision!r}")
 
 
-def play(game: Game, source: Source, given: Given, ema: Mapping[str, float], estimator: Any) -> Model:
+def play(game: Game, source: Source, data: TrainingData, ema: Mapping[str, float], estimator: Any) -> Model:
     """The game played on the source for the estimator's steps, ready for use. ValueError if it diverges."""
-    one = Trainer(game, source, seed=given.seed, precision=given.precision, device=given.device, ema=ema)
+    one = Trainer(game, source, seed=data.seed, precision=data.precision, device=data.device, ema=ema)
     steps = estimator.steps
-    for _ in counted(range(steps), steps * given.batch, "training", each=given.batch, show=estimator.verbose > 0):
+    for _ in counted(range(steps), steps * data.batch, "training", each=data.batch, show=estimator.verbose > 0):
         one.step()
     if not all(w.isfinite().all() for net in one.nets.values() for w in net.parameters()):
         raise ValueError("training diverged (weights are no longer finite): lower lr, or margin if there is one")
-    return snapshot(one, given.images, given.batch, given.seed)
+    return snapshot(one, data.images, data.batch, data.seed)
 
 
 def last_tenth(steps: int) -> float:
@@ -83,7 +83,7 @@ def as_fitted(estimator: Any) -> Any:
 
 
 @torch.no_grad()
-def drawn(estimator: Any, n: int, random_state: Any) -> Float[Tensor, "n c h w"]:
+def generate(estimator: Any, n: int, random_state: Any) -> Float[Tensor, "n c h w"]:
     """n of a fitted estimator's samples in [-1, 1]; random_state: None is the fit's."""
     check_is_fitted(estimator)
     at_least(1, n_samples=n)
@@ -107,14 +107,14 @@ def seed_of(random_state: Any) -> int:
     return int(check_random_state(random_state).randint(2**31 - 1))
 
 
-def _given(estimator: Any, X: Any) -> Given:
+def check_and_prepare(estimator: Any, X: Any) -> TrainingData:
     """ValueError for data that cannot be used, and for parameters of both estimators out of range."""
     check_training(estimator)
     at_least(1, width=estimator.width, z=estimator.z)
     return prepare(estimator, check_array(X, allow_nd=True, ensure_min_samples=2, estimator=estimator))
 
 
-def _train(estimator: Any, game: Game, data: Given) -> Model:
+def train(estimator: Any, game: Game, data: TrainingData) -> Model:
     """The game played on the images; G's weights are averaged over about the last tenth of the steps."""
     source = Batches(data.images, None, data.batch, data.seed)
     return play(game, source, data, {"G": last_tenth(estimator.steps)}, estimator)

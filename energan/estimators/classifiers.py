@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from energan.data.batches import random_images
 from energan.engine.game import Game
 from energan.engine.optimizers import Adam, Schedule, linear_decay
-from energan.estimators.base_classifier import SemiSupervisedClassifier, rows_drawn
+from energan.estimators.base_classifier import SemiSupervisedClassifier, generate_rows
 from energan.games import GAMES
 from energan.networks.dense import improved_gan, mlp
 from energan.networks.dense.ladder import HIDDEN, Ladder
@@ -167,7 +167,7 @@ class EBGANLadderClassifier(SemiSupervisedClassifier):
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Num[Array, "n ..."]:
         """New rows, shaped as X's: bytes if X was bytes, else floats in X's range. random_state: None is the fit's."""
-        return rows_drawn(self, n_samples, random_state)
+        return generate_rows(self, n_samples, random_state)
 
 
 @final
@@ -228,4 +228,4 @@ class ImprovedGANClassifier(SemiSupervisedClassifier):
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Num[Array, "n ..."]:
         """As EBGANLadderClassifier's."""
-        return rows_drawn(self, n_samples, random_state)
+        return generate_rows(self, n_samples, random_state)

@@ -22,13 +22,13 @@ from energan.engine.optimizers import Adam
 from energan.engine.rng import seeded
 from energan.estimators.arrays import Frame, to_pixels, to_rows, unnamed
 from energan.estimators.base import (
-    Given,
-    _given,
-    _train,
+    TrainingData,
     as_fitted,
+    check_and_prepare,
     checked,
-    drawn,
+    generate,
     remember,
+    train,
 )
 from energan.games import GAMES
 from energan.inference.model import Model
@@ -114,10 +114,10 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _game(self, frame: Frame, networks: dict[str, nn.Module], margin: float, kind: Kind) -> Game:
         adam = Adam(self.lr or (1e-3 if frame.layout == "n d" else 2e-4), self.beta1)
-        given = {"margin": margin, "kind": kind, "optimizer_G": adam, "optimizer_D": adam}
+        options = {"margin": margin, "kind": kind, "optimizer_G": adam, "optimizer_D": adam}
         if self.pt:
-            return GAMES["ebgan-pt"](networks["G"], networks["D"], self.z, pt=self.pt, **given)
-        return GAMES["ebgan"](networks["G"], networks["D"], self.z, **given)
+            return GAMES["ebgan-pt"](networks["G"], networks["D"], self.z, pt=self.pt, **options)
+        return GAMES["ebgan"](networks["G"], networks["D"], self.z, **options)
 
     def _model(self) -> Model:
         networks = copy.deepcopy(self.networks_)  # what is fitted stays where it is, also beside a GPU
@@ -127,13 +127,13 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, X: Num[Array, "n ..."], y: None = None) -> Self:
         """Trains on the n >= 2 rows of X. ValueError for data or parameters that cannot be used, or if it diverges."""
         self._check_parameters()
-        given = _given(self, X)
-        with seeded(given.seed):
-            networks = self._networks(given.frame)
-        margin = self._advised(copy.deepcopy(networks["D"]), given) if self.margin == "auto" else self.margin
-        model = _train(self, self._game(given.frame, networks, margin, self.kind), given)
-        scores = -model.score(given.images).double().numpy()
-        remember(self, X, given.frame, model)
+        data = check_and_prepare(self, X)
+        with seeded(data.seed):
+            networks = self._networks(data.frame)
+        margin = self._advised(copy.deepcopy(networks["D"]), data) if self.margin == "auto" else self.margin
+        model = train(self, self._game(data.frame, networks, margin, self.kind), data)
+        scores = -model.score(data.images).double().numpy()
+        remember(self, X, data.frame, model)
         self.margin_, self.kind_, self.offset_ = (
             margin,
             self.kind,
@@ -141,16 +141,16 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         )
         return self
 
-    def _advised(self, D: nn.Module, given: Given) -> float:
+    def _advised(self, D: nn.Module, data: TrainingData) -> float:
         means = converged_energy(
-            D, unnamed(given.images), steps=min(self.steps, ADVICE), batch=given.batch, seed=given.seed,
-            precision=given.precision,
+            D, unnamed(data.images), steps=min(self.steps, ADVICE), batch=data.batch, seed=data.seed,
+            precision=data.precision,
         )  # fmt: skip
-        return convert_margin(ROOM * means[-1], given.images[0].numel(), "l2", self.kind)
+        return convert_margin(ROOM * means[-1], data.images[0].numel(), "l2", self.kind)
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Num[Array, "n ..."]:
         """New rows, shaped as X's: bytes if X was bytes, else floats in X's range. random_state: None is the fit's."""
-        return to_rows(drawn(self, n_samples, random_state), self.frame_)
+        return to_rows(generate(self, n_samples, random_state), self.frame_)
 
     def energy(self, X: Num[Array, "n ..."]) -> Float[Array, " n"]:
         """E(x) of each row, (n,), >= 0: high where it is unlike the training data."""

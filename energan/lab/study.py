@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SAVED = 60.0  # seconds between two states of a trial under way
 
-Seen = dict[str, "Tensor"]  # name -> (looks, ...)
+Observations = dict[str, "Tensor"]  # name -> (looks, ...)
 
 
 class Stopped(Exception):
@@ -55,7 +55,7 @@ class Study:
         *,
         steps: int,
         looks: int = 20,
-    ) -> Seen:
+    ) -> Observations:
         """Plays `steps` steps of the models that `build` makes; gives what `watch` saw of them before the first step
         and at `looks` evenly spaced later ones, stacked, with "step" (looks + 1,) and "seconds", of training alone.
 
@@ -66,49 +66,49 @@ class Study:
         from energan.engine import tree
 
         path = self.folder / "trials" / f"{name}.safetensors"
-        before, said = read_weights(path) if path.exists() else ({}, {})
-        seen = {k.removeprefix("seen/"): v for k, v in before.items() if k.startswith("seen/")}
+        before, metadata = read_weights(path) if path.exists() else ({}, {})
+        observed = {k.removeprefix("seen/"): v for k, v in before.items() if k.startswith("seen/")}
         state = {k.removeprefix("state/"): v for k, v in before.items() if k.startswith("state/")}
-        if seen and not state:
-            return seen
+        if observed and not state:
+            return observed
         many = build()
         if state:
             many.load(tree(state))
         at = {round(i * steps / looks) for i in range(looks + 1)}
-        seconds = float(said.get("seconds", 0.0))
+        seconds = float(metadata.get("seconds", 0.0))
         task = self.progress.add_task(name, total=steps, completed=many.t, rate="-")
         saved = started = time.monotonic()
         first = many.t
 
-        def look() -> Seen:
+        def look() -> Observations:
             now = {**watch(many), "step": torch.tensor(many.t), "seconds": torch.tensor(seconds)}
-            return {k: torch.cat([seen[k], v[None]]) if k in seen else v[None] for k, v in now.items()}
+            return {k: torch.cat([observed[k], v[None]]) if k in observed else v[None] for k, v in now.items()}
 
-        if not seen:
-            seen = look()
+        if not observed:
+            observed = look()
         while many.t < steps:
             before_step = time.monotonic()
             many.step()
             seconds += time.monotonic() - before_step
             if many.t in at:
-                seen = look()
+                observed = look()
             if many.t % 20 == 0 or many.t == steps:
                 rate = (many.t - first) / (time.monotonic() - started)
                 self.progress.update(task, completed=many.t, rate=f"{rate:.1f}")
             if self._caught or time.monotonic() - saved > SAVED:
-                self._save(path, seen, seconds, many)
+                self._save(path, observed, seconds, many)
                 saved = time.monotonic()
             if self._caught:
                 raise Stopped
-        self._save(path, seen, seconds, None)
+        self._save(path, observed, seconds, None)
         self.progress.remove_task(task)
-        return seen
+        return observed
 
-    def _save(self, path: Path, seen: Seen, seconds: float, many: "Ensemble | Trainer | None") -> None:
+    def _save(self, path: Path, observed: Observations, seconds: float, many: "Ensemble | Trainer | None") -> None:
         from energan.engine import leaves
 
         state = {f"state/{k}": v for k, v in leaves(many.state())} if many else {}
-        write_weights(path, {**{f"seen/{k}": v for k, v in seen.items()}, **state}, {"seconds": str(seconds)})
+        write_weights(path, {**{f"seen/{k}": v for k, v in observed.items()}, **state}, {"seconds": str(seconds)})
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], notes: str = "") -> str:
         """Adds a table to table.md; gives it as text."""

@@ -94,5 +94,5 @@ def _train_distance(images: "Tensor", train: "Tensor", seed: int) -> float:
 
     from energan.metrics.neighbours import nearest_neighbours
 
-    some = images[torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:COMPARED]]
-    return float(nearest_neighbours(some, train).distances.median()) / 255
+    subset = images[torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:COMPARED]]
+    return float(nearest_neighbours(subset, train).distances.median()) / 255

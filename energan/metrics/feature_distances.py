@@ -100,7 +100,7 @@ def precision_recall(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], k: 
     centre = real.mean(0)
     real, fake = real - centre, fake - centre
     real_radii, fake_radii = _radii(real, k), _radii(fake, k)
-    inside, balls, made = 0, 0, 0
+    inside, balls, recalled = 0, 0, 0
     reached = torch.zeros(len(real), dtype=torch.bool)
     for rows in torch.split(fake, ROWS):
         within = torch.cdist(rows, real) <= real_radii
@@ -108,9 +108,9 @@ def precision_recall(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], k: 
         balls += int(within.sum())
         reached |= within.any(0)
     for rows in torch.split(real, ROWS):
-        made += int((torch.cdist(rows, fake) <= fake_radii).any(1).sum())
+        recalled += int((torch.cdist(rows, fake) <= fake_radii).any(1).sum())
     n, m = len(real), len(fake)
-    return Manifold(inside / m, made / n, balls / (k * m), int(reached.sum()) / n)
+    return Manifold(inside / m, recalled / n, balls / (k * m), int(reached.sum()) / n)
 
 
 def _radii(x: Float[Tensor, "n d"], k: int) -> Float[Tensor, " n"]:

@@ -44,8 +44,8 @@ def nearest_neighbours(images: Shaped[Tensor, "n ..."], train: Shaped[Tensor, "m
         raise UserError("there are no images to find neighbours of: give at least one")
     if images.is_floating_point() and not bool(images.isfinite().all() and train.isfinite().all()):
         raise UserError("images or training images have NaN or infinite values")
-    found = [_nearest(queries, train.flatten(1), k) for queries in torch.split(images.flatten(1), QUERIES)]
-    return Neighbours(torch.cat([part.indices for part in found]), torch.cat([part.distances for part in found]))
+    nearest = [_nearest(queries, train.flatten(1), k) for queries in torch.split(images.flatten(1), QUERIES)]
+    return Neighbours(torch.cat([part.indices for part in nearest]), torch.cat([part.distances for part in nearest]))
 
 
 def _nearest(queries: Shaped[Tensor, "q d"], train: Shaped[Tensor, "m d"], k: int) -> Neighbours:

@@ -30,8 +30,8 @@ def kernel_mmd(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"], bandwidth: floa
     x, y = _centred(x, y)
     width = median_distance(x, y) if bandwidth is None else bandwidth
     if not width > 0:
-        given = "half of all distances are 0: give one" if bandwidth is None else f"{bandwidth} is none"
-        raise UserError(f"a kernel needs a bandwidth > 0, and {given}")
+        reason = "half of all distances are 0: give one" if bandwidth is None else f"{bandwidth} is none"
+        raise UserError(f"a kernel needs a bandwidth > 0, and {reason}")
 
     def total(a: Tensor, b: Tensor) -> float:
         parts = (torch.cdist(rows, b).square_().div_(-2 * width**2).exp_().sum() for rows in torch.split(a, ROWS))
@@ -48,8 +48,8 @@ def median_distance(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> float:
     Of sets above 1,000 rows, that many evenly spaced ones are taken.  Raises UserError as `kernel_mmd` does.
     """
     x, y = _centred(x, y)
-    some = torch.cat([rows[torch.linspace(0, len(rows) - 1, min(len(rows), MEDIAN_ROWS)).long()] for rows in (x, y)])
-    return float(torch.nn.functional.pdist(some).median())
+    subset = torch.cat([rows[torch.linspace(0, len(rows) - 1, min(len(rows), MEDIAN_ROWS)).long()] for rows in (x, y)])
+    return float(torch.nn.functional.pdist(subset).median())
 
 
 def energy_distance(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> float:
@@ -92,8 +92,8 @@ def sliced_wasserstein(
     directions = torch.randn(projections, x.shape[1], generator=generator, dtype=torch.float64)
     directions /= directions.norm(dim=1, keepdim=True)
     total = 0.0
-    for some in torch.split(directions, DIRECTIONS):
-        a, b = ((rows @ some.T).sort(0).values[starts // width] for rows, width in ((x, m), (y, n)))
+    for block in torch.split(directions, DIRECTIONS):
+        a, b = ((rows @ block.T).sort(0).values[starts // width] for rows, width in ((x, m), (y, n)))
         total += float(((a - b).abs() ** p).sum(1) @ widths)
     return (total / projections) ** (1 / p)
 

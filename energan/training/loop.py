@@ -7,7 +7,7 @@ from torch import Tensor
 
 from energan.data import ImageSet
 from energan.data.image_set import fixed_subset
-from energan.data.prefetch import Ahead
+from energan.data.prefetch import Prefetch
 from energan.engine import Trainer, leaves, tree
 from energan.engine.distributed import ALONE, Ranks
 from energan.experiment import Experiment
@@ -37,7 +37,7 @@ def train(run: Experiment, folder: Path, data: ImageSet, *, quiet: bool = False,
     source = run.batches(data)
     one = Trainer(
         run.game,
-        source if run.device == "cpu" else Ahead(source, run.device),  # where reading need not wait for the device
+        source if run.device == "cpu" else Prefetch(source, run.device),  # where reading need not wait for the device
         seed=run.seed,
         precision=run.precision,
         device=ranks.device(run.device),

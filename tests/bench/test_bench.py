@@ -16,7 +16,7 @@ from torch import nn
 
 from energan.bench import alternatives, auto_batch, measure, roofline, timing
 from energan.bench.operations import GROUPS, Operation
-from energan.bench.phases import instrumented, watched_source
+from energan.bench.phases import instrumented, instrumented_source
 from energan.bench.roofline import BEYOND, Grouped, Machine
 from energan.cli import main
 from energan.commands.bench import OWN, bench_command
@@ -187,7 +187,7 @@ def test_a_watched_game_plays_the_same(recipe: str) -> None:
     runs = [noise_run(recipe) for _ in range(2)]
     run, _ = runs[0]
     plain, seen = (
-        Trainer(instrumented(run.game, mark), watched_source(run.batches(data), mark))
+        Trainer(instrumented(run.game, mark), instrumented_source(run.batches(data), mark))
         if i
         else Trainer(run.game, run.batches(data))
         for i, ((run, data), mark) in enumerate((r, lambda phase, _: phases.append(phase)) for r in runs)

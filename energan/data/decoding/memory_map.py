@@ -10,7 +10,7 @@ from torch import Tensor
 NORESERVE = 0x4000  # Linux's MAP_NORESERVE, which Python names from 3.13 on
 
 
-def mapped(path: Path, size: int) -> UInt8[Tensor, " size"]:
+def map_file(path: Path, size: int) -> UInt8[Tensor, " size"]:
     """The first `size` bytes of a file, which may be larger than memory: the system drops pages that were read.
 
     torch.from_file and numpy.memmap (copy on write) reserve memory for all that might be written, and Linux refuses

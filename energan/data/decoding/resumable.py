@@ -33,30 +33,30 @@ class Partial:
     def __init__(self, pixels: IO[bytes], log: IO[bytes] | None = None) -> None:
         """pixels, log: open for reading and writing; without a log, nothing is remembered and nothing taken up."""
         self._pixels, self._log = pixels, log
-        self.seen = 0
+        self.position = 0
         self.shape: tuple[int, ...] = ()  # c h w
         self.labels: list[int | None] = []
         self.files: list[str] = []
         self.skipped: list[str] = []
-        self._told = time.monotonic()
-        self._since = [0, 0]  # images and skipped files that the log has
+        self._logged_at = time.monotonic()
+        self._logged = [0, 0]  # images and skipped files that the log has
         if log is not None:
             self._resume(log)
 
     def _resume(self, log: IO[bytes]) -> None:
         whole = 0
-        held = os.fstat(self._pixels.fileno()).st_size
+        size = os.fstat(self._pixels.fileno()).st_size
         for line in log:
             try:
-                found = json.loads(line)
-                shape = tuple(found["shape"])
-                more = [list(found[name]) for name in ("labels", "files", "skipped")]
-                seen = int(found["seen"])
+                record = json.loads(line)
+                shape = tuple(record["shape"])
+                more = [list(record[name]) for name in ("labels", "files", "skipped")]
+                position = int(record["position"])
             except (ValueError, KeyError, TypeError):
                 break
-            if not line.endswith(b"\n") or (len(self.files) + len(more[1])) * math.prod(shape) > held:
+            if not line.endswith(b"\n") or (len(self.files) + len(more[1])) * math.prod(shape) > size:
                 break
-            self.seen, self.shape = seen, shape
+            self.position, self.shape = position, shape
             self.labels += more[0]
             self.files += more[1]
             self.skipped += more[2]
@@ -65,35 +65,35 @@ class Partial:
         log.seek(whole)
         self._pixels.truncate(len(self.files) * math.prod(self.shape))
         self._pixels.seek(0, os.SEEK_END)
-        self._since = [len(self.files), len(self.skipped)]
+        self._logged = [len(self.files), len(self.skipped)]
 
     def add(self, name: str, label: int | None, image: UInt8[Array, "c h w"]) -> None:
         """An image that was read; all have one shape."""
-        self.seen += 1
+        self.position += 1
         self.shape = image.shape
         self._pixels.write(image.data)
         self.labels.append(label)
         self.files.append(name)
-        self._tell()
+        self._flush_if_due()
 
     def skip(self, why: str) -> None:
         """A file that could not be read."""
-        self.seen += 1
+        self.position += 1
         self.skipped.append(why)
-        self._tell()
+        self._flush_if_due()
 
-    def _tell(self) -> None:
-        if time.monotonic() - self._told >= EVERY:
-            self.tell()
+    def _flush_if_due(self) -> None:
+        if time.monotonic() - self._logged_at >= EVERY:
+            self.flush()
 
-    def tell(self) -> None:
+    def flush(self) -> None:
         """Make sure that a run that is killed from here on has lost nothing so far."""
         self._pixels.flush()
         if self._log is not None:
             os.fsync(self._pixels.fileno())
-            images, skipped = self._since
+            images, skipped = self._logged
             line: dict[str, Any] = {
-                "seen": self.seen,
+                "position": self.position,
                 "shape": self.shape,
                 "labels": self.labels[images:],
                 "files": self.files[images:],
@@ -101,8 +101,8 @@ class Partial:
             }
             self._log.write(json.dumps(line).encode() + b"\n")
             self._log.flush()
-            self._since = [len(self.files), len(self.skipped)]
-        self._told = time.monotonic()
+            self._logged = [len(self.files), len(self.skipped)]
+        self._logged_at = time.monotonic()
 
 
 @contextmanager

@@ -46,8 +46,8 @@ def from_dataset(
     if not images:
         raise UserError(f"{name} holds no images")
     if len({image.shape for image in images}) > 1:
-        found = " and ".join(map(str, sorted({image.shape for image in images})[:2]))
-        raise UserError(f"the images of {name} have different shapes ({found}): make them one size first")
+        shapes = " and ".join(map(str, sorted({image.shape for image in images})[:2]))
+        raise UserError(f"the images of {name} have different shapes ({shapes}): make them one size first")
     content, words = to_nchw(np.stack(images), name)
     content = fit_all(content, size, channels, name, progress)
     numbers, classes = label_numbers(None if None in labels else np.array(labels), len(images), name)

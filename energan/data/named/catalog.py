@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
-from energan.data.decoding.memory_map import mapped
+from energan.data.decoding.memory_map import map_file
 from energan.data.image_set import ImageSet
 from energan.data.named.emoji import CATEGORIES, FLUENT, NOTO, TWEMOJI, Archive, local_emoji, npm_emoji
 from energan.data.named.readers import Reader, debian_idx, hub_parquet, local_idx, mnist_wheel, sklearn_digits
@@ -132,28 +132,28 @@ def load_named(name: str, split: str) -> ImageSet:
     row = NAMED[name]
     if split not in row.sha256:
         raise UserError(f"{name} has no split {split!r}: choose one of {', '.join(row.sha256)}")
-    kept = cache_dir() / "named" / f"{name}-{split}.bin"
-    tried = []
-    if kept.is_file() and kept.stat().st_size:  # an empty file cannot be mapped
-        found = _accept(row, split, mapped(kept, kept.stat().st_size))
-        if found is not None:
-            return ImageSet(*found, name, row.classes, f"{name}, {split} (cache)", row.sha256[split][0], ())
-        tried.append(f"the cache ({kept} has other content than {name})")
+    cached = cache_dir() / "named" / f"{name}-{split}.bin"
+    failures = []
+    if cached.is_file() and cached.stat().st_size:  # an empty file cannot be mapped
+        data = _accept(row, split, map_file(cached, cached.stat().st_size))
+        if data is not None:
+            return ImageSet(*data, name, row.classes, f"{name}, {split} (cache)", row.sha256[split][0], ())
+        failures.append(f"the cache ({cached} has other content than {name})")
     for source in row.sources:
         try:
             images, labels = source.read(split)
         except UserError as error:
-            tried.append(f"{source.words} ({error})")
+            failures.append(f"{source.words} ({error})")
             continue
         content = np.concatenate([images.reshape(-1), labels.astype(row.label).view(np.uint8)])
-        found = _accept(row, split, torch.from_numpy(content))
-        if found is not None:
-            keep(kept, content.tobytes())
+        data = _accept(row, split, torch.from_numpy(content))
+        if data is not None:
+            keep(cached, content.tobytes())
             words = f"{name}, {split} ({source.words})"
-            return ImageSet(*found, name, row.classes, words, row.sha256[split][0], ())
-        tried.append(f"{source.words} (its content is not {name}: the hashes differ)")
+            return ImageSet(*data, name, row.classes, words, row.sha256[split][0], ())
+        failures.append(f"{source.words} (its content is not {name}: the hashes differ)")
     raise UserError(
-        f"{name} ({split}) could not be had. Tried: {'; '.join(tried)}. Put {row.files} into "
+        f"{name} ({split}) could not be had. Tried: {'; '.join(failures)}. Put {row.files} into "
         "a folder named by ENERGAN_DATA, or use 'digits', which needs no network"
     )
 

@@ -59,8 +59,8 @@ def local_idx(*subfolders: str) -> Reader:
 
 def debian_idx(package: str, folder: str) -> Reader:
     def read(split: str) -> Published:
-        with debian_folder(package, folder) as found:
-            return read_idx(found, split)
+        with debian_folder(package, folder) as unpacked:
+            return read_idx(unpacked, split)
 
     return read
 

@@ -20,8 +20,8 @@ class Claim(NamedTuple):
 
     def row(self) -> list[str]:
         learned = self.measured.numel() > 1
-        seen = spread(self.measured.flatten(), 5) if learned else f"{float(self.measured):.5g}"
-        return [self.what, f"{self.exact:.5g}", seen, f"{self.tolerance:g}", "yes" if self.agrees() else "no"]
+        observed = spread(self.measured.flatten(), 5) if learned else f"{float(self.measured):.5g}"
+        return [self.what, f"{self.exact:.5g}", observed, f"{self.tolerance:g}", "yes" if self.agrees() else "no"]
 
     def record(self) -> dict[str, object]:
         return {**self._asdict(), "measured": self.measured.flatten().tolist(), "agrees": self.agrees()}

@@ -30,7 +30,7 @@ from energan.games.gan.gan import generator_loss as gan_loss
 from energan.games.gan.wgan import generator_loss as wgan_loss
 from energan.games.gan.wgan import wgan
 from energan.games.gan.wgan_gp import wgan_gp
-from energan.lab.study import Seen
+from energan.lab.study import Observations
 from energan.losses.energy import energy
 from energan.losses.gradient_penalty import gradient_norms
 from energan.networks.dense.perceptron import Autoencoder, Perceptron
@@ -171,7 +171,7 @@ def across(theta: float) -> Float[Tensor, "n 2"]:
     return torch.stack([x, torch.zeros(GRID)], 1)
 
 
-def watch(many: Ensemble, system: System, seeds: int, seed: int) -> Seen:
+def watch(many: Ensemble, system: System, seeds: int, seed: int) -> Observations:
     """slope, and the largest one along the axis, (losses, N); reading, of the shown distance's first model, (losses,
     n)."""
     nets = {name: player.net for name, player in many.game.players.items()}
