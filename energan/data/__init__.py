@@ -42,21 +42,32 @@ def load(
     label: str = "",
     progress: bool = True,
 ) -> ImageSet:
-    """Images by name or from the user's files, as bytes (n, c, h, w).
+    """Loads images, by the name of a built-in set or from the user's files.
 
-    source: a name of NAMED; an image, a folder, .zip, .npz, .npy or .parquet file; LSUN's, CelebA's, ImageNet's and
-        CIFAR-10's own folders, and CIFAR-10's .tar.gz; "hf:owner/name".
-    split: "train" or "test"; files have a "test" only if they say so (sub-folders train/ and test/).
-    size: resize the largest centred square, antialiased, to size x size; without it images keep their size.
-    channels: 1 (luminance) or 3 (RGB); without it 1 if no image has colours.
-    centre: of image files, cut out the centred square of so many pixels first (CelebA's papers: 108, 160).
-    only: classes by name, or "first..last" in the classes' order; other images are not there (chosen.py).
-    label: the attribute of CelebA that is the label, such as "Smiling".
-    progress: show a bar on stderr while decoding.
+    Files are decoded once into the cache folder. Those that cannot be read are listed in `.skipped` and named on
+    stderr.
 
-    Files are decoded once into the cache folder. Those that cannot be read are listed in `.skipped` and named
-    on stderr. Raises UserError if there is nothing to load, if nothing of it can be read, or if the disk is
-    full.
+    Args:
+        source: a name of NAMED; an image, a folder, .zip, .npz, .npy or .parquet file; the folders of LSUN, CelebA,
+            ImageNet and CIFAR-10, and CIFAR-10's .tar.gz; "hf:owner/name" on the Hugging Face hub.
+        split: "train" or "test"; files have a "test" only if they say so (sub-folders train/ and test/).
+        size: resizes the largest centred square, antialiased, to size x size; without it images keep their size.
+        channels: 1 (luminance) or 3 (RGB); without it 1 if no image has colours.
+        centre: of image files, crops the centred square of so many pixels first (CelebA's papers: 108, 160).
+        only: classes by name, or "first..last" in the classes' order; other images are left out (class_filter.py).
+        label: the attribute of CelebA that is the label, such as "Smiling".
+        progress: shows a bar on stderr while decoding.
+
+    Returns:
+        The images as bytes (n, c, h, w), their labels and where they came from.
+
+    Raises:
+        UserError: if there is nothing to load, if nothing of it can be read, or if the disk is full.
+
+    Example:
+        >>> digits = load("digits", split="test", size=32)
+        >>> tuple(digits.images.shape), digits.images.dtype, len(digits.classes)
+        ((256, 1, 32, 32), torch.uint8, 10)
     """
     if size is not None:
         at_least(2, size=size)

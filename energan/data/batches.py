@@ -18,16 +18,28 @@ VIEWS = 1  # beside (seed, k), so that views have nothing in common with the ord
 
 
 class Batches:
-    """`Batches(images, labels, batch, seed)(k)`: the k-th batch ever drawn.
+    """Batches of images: `Batches(images, labels, batch, seed)(k)` is the k-th, a pure function of (seed, k).
 
-    Each epoch goes through a fresh permutation, seeded by (seed, epoch); the images left over at its end,
-    which do not fill a batch, are not drawn in it. Consecutive k's cost one gather each.
+    Each epoch goes through a fresh permutation, seeded by (seed, epoch). The images left over at its end, which do not
+    fill a batch, are skipped in it. Consecutive k's cost one gather each.
 
-    classes is how many there are; 0: as many as the labels have.
-    crop    pixels a side: a square of each image is seen, its place drawn anew each time (64 of 96: "augmented LSUN")
-    flip    half of the images, drawn anew each time, are mirrored left to right
-    augment names of nets.augment.AUGMENTATIONS, for a game whose generator is `Augmented` by the same
-    Raises UserError if there are fewer images than `batch`, for a crop that does not fit, for an unknown augmentation.
+    Args:
+        images: bytes (n, c, h, w).
+        labels: (n,), 0..classes-1, or -1 for an image without one; None: batches have no "y".
+        batch: images a batch.
+        seed: of the permutations and of the views.
+        classes: how many there are; 0: as many as the labels have.
+        crop: pixels a side; each time a new square of each image is cropped (64 of 96: "augmented LSUN").
+        flip: half of the images, chosen anew each time, are mirrored left to right.
+        augment: names of `diffaugment.AUGMENTATIONS`, for a game whose generator is `Augmented` by the same.
+
+    Raises:
+        UserError: for fewer images than `batch`, a crop that does not fit, or an unknown augmentation.
+
+    Example:
+        >>> batches = Batches(torch.zeros(10, 1, 8, 8, dtype=torch.uint8), torch.arange(10), batch=4, seed=0)
+        >>> {name: tuple(x.shape) for name, x in batches(0).items()}, batches.per_epoch
+        ({'x': (4, 1, 8, 8), 'y': (4, 10)}, 2)
     """
 
     def __init__(
@@ -85,7 +97,7 @@ class Batches:
         return augmented(to_unit(x), u[:, 3:], self.augment)
 
     def rows(self, k: int) -> Int64[Tensor, " batch"]:
-        """Which images batch k has."""
+        """The indices of batch k's images."""
         if k < 0:
             raise IndexError(f"batches are numbered from 0, not {k}")
         if self.epoch(k) != self._epoch:
@@ -96,9 +108,9 @@ class Batches:
 
 
 class Coded:
-    """Batches with one more key: what a frozen net says of each image, which is worked out once.
+    """Batches with one more key: a frozen net's output for each image, computed once for all images.
 
-    codes  () -> (n, *d), one for each of the batches' images; asked for at the first batch
+    codes  () -> (n, *d), one for each of the batches' images; called at the first batch
     """
 
     def __init__(self, batches: Batches, key: str, codes: Callable[[], Float[Tensor, " n *d"]]) -> None:
@@ -120,7 +132,7 @@ def random_images(images: UInt8[Tensor, "n c h w"], n: int) -> Float[Tensor, "k 
 def cropped(
     images: UInt8[Tensor, "n c h w"], chosen: Int64[Tensor, " batch"], u: Float[Tensor, "batch 2"], side: int
 ) -> UInt8[Tensor, "batch c side side"]:
-    """A square of each chosen image; u in [0, 1) says where: (0, 0) is the upper left corner."""
+    """A square of each chosen image; u in [0, 1) is its place: (0, 0) is the upper left corner."""
     h, w = images.shape[2:]
     top, left = ((u[:, i] * (length - side + 1)).long() for i, length in enumerate((h, w)))
     # a view in which each place has its square: one gather reads no more than the squares
@@ -128,9 +140,24 @@ def cropped(
 
 
 def patches(data: ImageSet, side: int, seed: int = 0, rows: Int64[Tensor, " k"] | None = None) -> ImageSet:
-    """One square of each image, at a place drawn once: what a generator of patches is measured against.
+    """Crops one square of each image, at a place chosen once: the references of a generator of patches.
 
-    rows: of these images alone. Raises UserError for a side that does not fit.
+    Args:
+        data: images (n, c, h, w).
+        side: pixels a side of the squares.
+        seed: of the places.
+        rows: indices (k,) of the images to crop; None: all.
+
+    Returns:
+        The set with images (k, c, side, side).
+
+    Raises:
+        UserError: for a side that does not fit.
+
+    Example:
+        >>> data = ImageSet(torch.zeros(5, 3, 16, 16, dtype=torch.uint8), None, "blank", (), "made here", "", ())
+        >>> tuple(patches(data, 8, rows=torch.tensor([0, 2])).images.shape)
+        (2, 3, 8, 8)
     """
     _check(data.images, side)
     u = torch.rand(len(data.images), 2, generator=_generator(seed, 0, VIEWS)).to(data.images.device)

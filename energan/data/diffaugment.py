@@ -80,7 +80,7 @@ AUGMENTATIONS: dict[str, tuple[Augmentation, int]] = {  # and how many numbers e
 
 
 def numbers(policy: Sequence[str]) -> int:
-    """How many uniform numbers an image takes. UserError for what is no augmentation."""
+    """How many uniform numbers the policy takes for an image. UserError for an unknown augmentation."""
     for name in policy:
         if name not in AUGMENTATIONS:
             raise UserError(f"`augment` {name} is no augmentation: choose from {', '.join(AUGMENTATIONS)}")
@@ -90,7 +90,7 @@ def numbers(policy: Sequence[str]) -> int:
 def augment(
     x: Float[Tensor, "n c h w"], u: Float[Tensor, "n numbers"], policy: Sequence[str]
 ) -> Float[Tensor, "n c h w"]:
-    """One after another, in the policy's order; each takes the next of the numbers."""
+    """The augmented images: each augmentation of the policy in turn, by the next of the numbers u."""
     for name in policy:
         function, count = AUGMENTATIONS[name]
         x, u = function(x, u[:, :count]), u[:, count:]
@@ -98,9 +98,19 @@ def augment(
 
 
 class Augmented(nn.Module):
-    """A generator whose images are augmented while it trains, by numbers of the engine's stream; for use, itself.
+    """A generator whose images are augmented in training mode, by numbers of the engine's stream.
 
-    policy  names of AUGMENTATIONS; the authors use all three with few images. UserError for another name.
+    Args:
+        net: the generator.
+        policy: names of AUGMENTATIONS; the authors use all three with few images.
+
+    Raises:
+        UserError: for another name.
+
+    Example:
+        >>> G = Augmented(nn.Identity(), ["translation", "cutout"]).eval()
+        >>> bool((G(torch.ones(2, 3, 8, 8)) == 1).all())
+        True
     """
 
     def __init__(self, net: nn.Module, policy: Sequence[str]) -> None:

@@ -36,10 +36,26 @@ class Subset(NamedTuple):
 
 
 def balanced_subset(labels: Int64[Tensor, " n"], keep: int, *, classes: int, seed: int) -> Subset:
-    """`keep` of the labels, as many of each class (100 of MNIST are 10 of each), drawn by a seed of their own.
+    """Keeps the same number of labels of each class (100 of MNIST are 10 of each) and hides the others.
 
-    Labels are 0..classes-1, or -1, which stays so. With one seed, a smaller subset is part of each larger one.
-    UserError unless `keep` is a multiple of `classes`, for a class with too few images, and for other labels.
+    With one seed, a smaller subset is part of each larger one.
+
+    Args:
+        labels: (n,), 0..classes-1, or -1, which stays so.
+        keep: how many labels to keep, a multiple of `classes`.
+        classes: how many there are.
+        seed: of the choice, apart from the run's.
+
+    Returns:
+        The labels, -1 where hidden, and the indices of those kept.
+
+    Raises:
+        UserError: unless `keep` is a multiple of `classes`, for a class with too few images, and for other labels.
+
+    Example:
+        >>> few = balanced_subset(torch.arange(10).repeat(3), 20, classes=10, seed=0)
+        >>> len(few.indices), few.labels[few.indices].bincount().tolist()
+        (20, [2, 2, 2, 2, 2, 2, 2, 2, 2, 2])
     """
     _check(labels, len(labels), classes)
     each, left = divmod(keep, classes)
@@ -100,15 +116,28 @@ def numbered(y: Shaped[Array, " n"]) -> tuple[Int64[Tensor, " n"], Shaped[Array,
 
 
 class LabelledBatches:
-    """A game's data, of few labels and many images: k -> {"x", "y", "u"}, a pure function of (seed, k).
-
-    labels               -1 for images without one, else 0..classes-1
-    labelled, unlabelled how many rows of either kind a batch has
+    """Batches of few labels and many images: k -> {"x", "y", "u"}, a pure function of (seed, k).
 
     The labelled images go round: each pass is a fresh permutation, and a batch may span passes, or hold an image more
-    than once where there are fewer than `labelled`. Unlabelled ones are drawn from all images, those with labels too
-    (as in the ladder's and improved GAN's protocols), as `Batches` draws them.
-    UserError for labels of another number or range, without any label, and for batches that cannot be drawn.
+    than once where there are fewer than `labelled`. Unlabelled ones come from all images, those with labels too (as in
+    the ladder's and improved GAN's protocols), as `Batches` draws them.
+
+    Args:
+        images: bytes (n, c, h, w).
+        labels: (n,), 0..classes-1, or -1 for images without one.
+        classes: how many there are.
+        labelled: labelled rows a batch.
+        unlabelled: unlabelled rows a batch.
+        seed: of the permutations.
+
+    Raises:
+        UserError: for labels of another number or range, without any label, and for batches that cannot be filled.
+
+    Example:
+        >>> images, labels = torch.zeros(8, 1, 4, 4, dtype=torch.uint8), torch.tensor([0, 1, -1, -1, -1, -1, -1, -1])
+        >>> source = LabelledBatches(images, labels, classes=2, labelled=3, unlabelled=5, seed=0)
+        >>> {name: tuple(x.shape) for name, x in source(0).items()}
+        {'x': (3, 1, 4, 4), 'y': (3, 2), 'u': (5, 1, 4, 4)}
     """
 
     def __init__(
