@@ -1,11 +1,11 @@
-"""What `bench` measured, as a table."""
+"""The results of `energan bench`, as a table."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 def as_table(results: Mapping[str, Any]) -> str:
-    """What was found, for a terminal."""
+    """The results as text for a terminal."""
     lines = [*_head(results), "", _row("turn", "ms", "floor", "reached", "if fused", "reached", "Gop", "MB")]
     for name, t in {**results["turns"], "step": results["step"]}.items():
         label = f"{name} x {t['times']}" if t.get("times", 1) > 1 else name
@@ -28,7 +28,7 @@ def as_table(results: Mapping[str, Any]) -> str:
 
 
 def _head(results: Mapping[str, Any]) -> list[str]:
-    """What was run, on what, how fast."""
+    """The first lines: the run, the machine, and the speed."""
     run, machine, step = results["run"], results["machine"], results["step"]
     rates = [f"{name} {rate / 1e9:.0f} Gop/s" for name, rate in results["ceilings"]["operations_per_second"].items()]
     memory = [

@@ -53,7 +53,7 @@ def best_batch(make: Callable[[int], Experiment], data: ImageSet, *, first: int 
 
 
 def _fewest(run: Experiment, data: ImageSet, repeats: int) -> float:
-    """Seconds of the fastest of some steps."""
+    """Seconds of the fastest of `repeats` steps."""
     if run.device != "cpu":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()

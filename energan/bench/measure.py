@@ -17,13 +17,13 @@ from energan.bench.timing import Make, count, images_of, quartiles, turns, warme
 from energan.utils.checks import at_least
 from energan.utils.hardware import environment, peak_memory
 
-WORTH = 1.03  # times the images/s, from which on a change is worth telling
+WORTH = 1.03  # times the images/s, from which a change is reported
 
-LARGE = 0.3  # share of a step, from which on a gap asks for something
+LARGE = 0.3  # share of a step, from which a gap gets advice
 
 
 def measure(make: Make, arguments: Mapping[str, Any], *, repeats: int, alternatives: bool) -> dict[str, Any]:
-    """What `energan bench` tells, as JSON has it: see docs/bench.md. UserError as the recipe's, and for `repeats`."""
+    """The results of `energan bench`, as in its JSON (docs/bench.md). UserError as the recipe's, and for `repeats`."""
     at_least(1, repeats=repeats)
     run, data, words = images_of(make, arguments)
     base = warmed_up(run, data)
@@ -57,7 +57,7 @@ def measure(make: Make, arguments: Mapping[str, Any], *, repeats: int, alternati
 
 
 def _counted(machine: Machine, step: Step, chosen: list[str], seconds: float) -> dict[str, Any]:
-    """What some turns must do, the two floors of that, and the share of each that was reached."""
+    """The work of some turns, its two floors, and the share of each floor that was reached."""
     operations = [op for op in step.operations if op.turn in chosen]
     least, fused = floor(machine, operations), fused_floor(machine, step, chosen)
     return {
@@ -69,7 +69,7 @@ def _counted(machine: Machine, step: Step, chosen: list[str], seconds: float) ->
 
 
 def advice(results: Mapping[str, Any]) -> list[str]:
-    """What to change, a sentence each: the flags that were measured to gain, and what the largest gaps ask for."""
+    """Advice, a sentence each: flags that were measured to be faster, and remedies of the largest gaps."""
     step = results["step"]["seconds"]
     sentences = []
     for t in sorted((t for t in results["tried"] if t["ratio"]), key=lambda t: -t["ratio"][1]):

@@ -1,4 +1,4 @@
-"""The same game, saying what it does: when a turn begins, when noise is drawn, when it plays, when a player steps.
+"""A game instrumented to report its phases: data, noise, play, update.
 
 A step is watched from outside, by the parts of a game that the engine calls (its data, objectives and optimizers), so
 that the engine knows nothing of being watched.
@@ -19,7 +19,7 @@ Mark = Callable[[str, int], None]  # (phase that begins: "data", "noise", "play"
 @final
 @dataclass(frozen=True)
 class _Marked:
-    """Another optimizer, that says so before each of its steps."""
+    """An optimizer that calls `mark` before each of its steps."""
 
     optimizer: Optimizer
     mark: Mark

@@ -1,4 +1,4 @@
-"""A recipe's model, timed and counted on this machine: what `energan bench` and `--batch auto` measure with."""
+"""Times and counts the steps of a recipe's model on this machine, for `energan bench` and `--batch auto`."""
 
 import io
 import tempfile
@@ -23,13 +23,13 @@ Make = Callable[..., Experiment]
 
 WARM = 2  # steps that are not timed
 
-COUNTED = 3  # steps that are counted, of which the fastest is told
+COUNTED = 3  # steps that are counted; the fastest is reported
 
-CODED = 16  # batches of the images whose codes are worked out beforehand
+CODED = 16  # batches of images whose codes are computed beforehand
 
 
 class Bench(NamedTuple):
-    """A recipe's model, ready to step; `t` is the step that is played again and again: in the middle of the run."""
+    """A recipe's model, ready to step; `t`, a step in the middle of the run, is repeated."""
 
     run: Experiment
     one: Trainer
@@ -40,12 +40,12 @@ class Bench(NamedTuple):
         return list(self.run.game.order(self.t))
 
     def step(self) -> None:
-        """Step t, once more, to its end."""
+        """Plays step t."""
         self.one.t = self.t
         self.one.step()
 
     def seconds(self) -> float:
-        """Of one step."""
+        """The seconds of one step."""
         synchronise(self.one.device)
         began = time.perf_counter()
         self.step()
@@ -81,7 +81,7 @@ def warmed_up(
 
 
 def images_of(make: Make, arguments: Mapping[str, Any]) -> tuple[Experiment, ImageSet, str]:
-    """The run, its images and what they are in words: those of --data, or, without it, noise in the run's shape."""
+    """The experiment, its images and their description: those of --data, or, without it, noise."""
     if arguments.get("data"):
         run = make(**arguments)
         data = run.training_set()
@@ -99,7 +99,7 @@ def images_of(make: Make, arguments: Mapping[str, Any]) -> tuple[Experiment, Ima
 
 
 def count(run: Experiment, data: ImageSet) -> Step:
-    """One step's operations, uncompiled; of a few such steps, the fastest."""
+    """The operations of the fastest of COUNTED uncompiled steps."""
     counter: list[Counter] = []
 
     def mark(phase: str, moved: int) -> None:
@@ -127,7 +127,7 @@ def _occupy(device: torch.device) -> None:
 
 
 def turns(run: Experiment, data: ImageSet, repeats: int) -> dict[str, float]:
-    """Seconds of each turn of a step (of all its turns of that name), as medians; the last has the averaging too."""
+    """Median seconds of each turn of a step (all its turns of that name); the last includes averaging."""
     began: list[float] = []
 
     def mark(phase: str, _: int) -> None:

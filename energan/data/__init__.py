@@ -90,7 +90,7 @@ def load(
 
 
 def _whole(source: str | Path, split: str, size: int | None, channels: int | None, progress: bool) -> ImageSet | None:
-    """The images of what comes in one piece: named sets, arrays, CIFAR-10. None for image files."""
+    """The images of a source that is read whole: named sets, arrays, CIFAR-10. None for image files."""
     if isinstance(source, str) and source in NAMED:
         data = load_named(source, split)
         images = fit_all(data.images, size, channels, source, progress)

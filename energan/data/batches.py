@@ -1,4 +1,4 @@
-"""Batches as a pure function of (seed, k): the k-th batch is the same however the run got there."""
+"""Batches as a pure function of (seed, k), so that a resumed run gets the same ones."""
 
 from collections.abc import Callable, Sequence
 
@@ -86,7 +86,7 @@ class Batches:
         return drawn
 
     def _seen(self, chosen: Int64[Tensor, " batch"], k: int) -> Float[Tensor, "batch c h w"]:
-        """The chosen images as batch k shows them."""
+        """The chosen images with batch k's crops, flips and augmentations."""
         if not self._numbers:
             return to_unit(self.images.index_select(0, chosen))
         u = torch.rand(self.batch, self._numbers, generator=_generator(self.seed, k, VIEWS)).to(chosen.device)
@@ -178,11 +178,11 @@ def _check(images: UInt8[Tensor, "n c h w"], crop: int | None) -> None:
 
 
 def permutation(n: int, seed: int, epoch: int) -> Int64[Tensor, " n"]:
-    """The order of an epoch."""
+    """The order of an epoch: indices 0..n-1, permuted."""
     return torch.randperm(n, generator=_generator(seed, epoch))
 
 
 def _generator(*numbers: int) -> torch.Generator:
-    """SeedSequence mixes the numbers: (0, 1) and (1, 0) have nothing in common."""
+    """A generator seeded by all the numbers: SeedSequence mixes them, so (0, 1) and (1, 0) are unrelated."""
     mixed = int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
     return torch.Generator().manual_seed(mixed)

@@ -1,4 +1,4 @@
-"""Some of a set's classes, without copying files: by name, or from one name to another in the classes' order.
+"""Keeps some of a set's classes, without copying files: by name, or a range of names in the classes' order.
 
 ("3", "7")                   two classes of mnist
 ("n02085620..n02113978",)    ImageNet's 118 breeds of dogs; the number of a synset is enough
@@ -19,7 +19,7 @@ SYNSET = re.compile(r"n\d{8}\b")  # at a class name's start: "n02085620 Chihuahu
 
 
 def only_files(files: Files, only: Sequence[str]) -> Files:
-    """The files of the classes that `only` names; others are not opened. UserError as `numbers`."""
+    """The files of the classes that `only` names; others are not opened. UserError as `class_indices`."""
     kept = {old: new for new, old in enumerate(class_indices(files.classes, only, files.words))}
 
     def items() -> Iterator[Item]:
@@ -31,7 +31,7 @@ def only_files(files: Files, only: Sequence[str]) -> Files:
 
 
 def only_images(data: ImageSet, only: Sequence[str]) -> ImageSet:
-    """The images of the classes that `only` names. UserError as `numbers`."""
+    """The images of the classes that `only` names. UserError as `class_indices`."""
     kept = class_indices(data.classes, only, data.name)
     assert data.labels is not None  # it has classes
     number = torch.full((len(data.classes) + 1,), -1)  # the last is that of images without a label
@@ -49,7 +49,7 @@ def only_images(data: ImageSet, only: Sequence[str]) -> ImageSet:
 
 
 def class_indices(classes: Sequence[str], only: Sequence[str], where: str) -> list[int]:
-    """Which of the classes are meant, ascending. UserError for one that is not there, and where there are none."""
+    """The indices of the named classes, ascending. UserError for an unknown class, and for a set without classes."""
     if not classes:
         raise UserError(f"{where} has no classes to choose from: put its images into one sub-folder per class")
     place = {}

@@ -36,7 +36,7 @@ def colour(x: Float[Tensor, "n c h w"], u: Float[Tensor, "n 3"]) -> Float[Tensor
 
 
 def translate(x: Float[Tensor, "n c h w"], u: Float[Tensor, "n 2"]) -> Float[Tensor, "n c h w"]:
-    """Moved by whole pixels, up to an eighth of the height down or up, and of the width right or left."""
+    """Moves each image by whole pixels, up to an eighth of the height down or up, and of the width right or left."""
     (n, c, h, w), far = x.shape, [int(side * SHIFT + 0.5) for side in x.shape[2:]]
     rows = _axis(h, x)[None] - _whole(u[:, :1], -far[0], far[0])  # (n, h): where each comes from
     columns = _axis(w, x)[None] - _whole(u[:, 1:], -far[1], far[1])
@@ -47,14 +47,14 @@ def translate(x: Float[Tensor, "n c h w"], u: Float[Tensor, "n 2"]) -> Float[Ten
 
 
 def cutout(x: Float[Tensor, "n c h w"], u: Float[Tensor, "n 2"]) -> Float[Tensor, "n c h w"]:
-    """Without a square of half the side, centred anywhere in the image; what of it lies outside is lost."""
+    """Sets a square of half the side, centred anywhere in the image, to 0; its part outside is lost."""
     h, w = x.shape[2:]
     kept = ~(_hole(h, u[:, :1], x)[:, :, None] & _hole(w, u[:, 1:], x)[:, None])  # (n, h, w)
     return x * kept[:, None].to(x.dtype)
 
 
 def _hole(side: int, u: Float[Tensor, "n 1"], x: Tensor) -> Tensor:
-    """Which pixels of an axis the hole covers, (n, side) bool."""
+    """The pixels of an axis that the hole covers, (n, side) bool."""
     size = int(side * HOLE + 0.5)
     start = _whole(u, 0, side - size % 2) - size // 2
     axis = _axis(side, x)[None]

@@ -25,7 +25,7 @@ DOWNLOAD_SECONDS = 600  # a client that has not finished by then is taken for hu
 
 
 def client(command: list[str], folder: Path) -> None:
-    """Run a package client in `folder`; UserError with the last line it said if it fails."""
+    """Runs a package client in `folder`. UserError with its last line of output if it fails."""
     try:
         process = subprocess.run(
             command, cwd=folder, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS, check=False
@@ -79,7 +79,7 @@ def fetch_npm(package: str, version: str, sha256: str) -> bytes:
 
 
 def _expected(kept: Path, sha256: str, name: str, download: Callable[[], bytes]) -> bytes:
-    """The file of this hash: the cached copy, else what is downloaded, which is then kept. UserError for another."""
+    """The file of this hash: the cached copy, else a download, which is then cached. UserError for another hash."""
     content = kept.read_bytes() if kept.is_file() else b""
     if hashlib.sha256(content).hexdigest() != sha256:
         content = download()

@@ -1,11 +1,11 @@
-"""Few labels and many images: which labels are kept, and batches of both. A label of -1 is none.
+"""Few labels and many images: chooses labels, and batches both. A label of -1 is none.
 
 data = unlabelled_class(load("pets"))                                       # the folder "unlabelled" is no class
 few = balanced_subset(digits.labels, 100, classes=10, seed=3)               # 10 labels a class; few.indices: which
 source = LabelledBatches(digits.images, few.labels, classes=10, labelled=100, unlabelled=100, seed=0)
 
 Images keep their shape here. Where they are to be flat vectors (permutation-invariant MNIST), the net flattens them:
-nets.ladder.Ladder does.
+networks.dense.ladder.Ladder does.
 """
 
 from typing import Any, NamedTuple
@@ -24,11 +24,11 @@ from energan.utils.errors import UserError
 
 FOLDERS = ("unlabelled", "unlabeled")  # names of the class that is none, in any case
 
-OTHER = 1 << 62  # added to the seed: with one order for both parts, x would be u where all images are labelled
+OTHER = 1 << 62  # added to the seed: otherwise x and u would be the same rows when all images are labelled
 
 
 class Subset(NamedTuple):
-    """Which labels a semi-supervised run may see: a record, as what is drawn explains much of its spread."""
+    """The labels that a semi-supervised run may use; recorded, since the choice explains much of a result's spread."""
 
     labels: Int64[Tensor, " n"]  # -1 where hidden
     indices: Int64[Tensor, " kept"]  # of the images whose labels are kept, ascending
@@ -77,7 +77,7 @@ def balanced_subset(labels: Int64[Tensor, " n"], keep: int, *, classes: int, see
 
 
 def unlabelled_class(data: ImageSet) -> ImageSet:
-    """The same images, those of the class "unlabelled" (or "unlabeled") with label -1, the other classes renumbered.
+    """Gives the images of the class "unlabelled" (or "unlabeled") the label -1, and renumbers the other classes.
 
     For a folder with one sub-folder per class and one of that name; data without such a class are returned as they
     are. UserError for images without labels, and if no class is left.
@@ -176,7 +176,7 @@ class LabelledBatches:
         return {"x": x, "y": self._one_hot(chosen), "u": u}
 
     def _rows(self, k: int) -> Int64[Tensor, " labelled"]:
-        """Batch k of the endless stream of passes over the labelled images."""
+        """The places, among the labelled images, of batch k's rows."""
         n, start = len(self.indices), k * self.labelled
         passes = range(start // n, (start + self.labelled - 1) // n + 1)
         kept = self._orders

@@ -1,4 +1,4 @@
-"""A set of images as the rest of Energan sees it, and the way between bytes and the networks' [-1, 1]."""
+"""A set of images in memory: pixels, labels and provenance."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""The next batch, made ready by one thread while the last is used."""
+"""Prefetches the next batch by one thread while the current one is used."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import final

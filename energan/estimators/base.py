@@ -1,4 +1,4 @@
-"""What the scikit-learn faces share: parameters looked at, a game played on X, rows drawn from it.
+"""What the estimators share: checks of parameters, training on X, sampling.
 
 As scikit-learn promises, bad input raises ValueError (UserError is one); `fit` checks the parameters, and sets the
 fitted attributes (trailing underscore) all at its end: one that is interrupted or fails leaves the estimator as it was.
@@ -26,7 +26,7 @@ from energan.utils.progress import counted
 
 
 class TrainingData(NamedTuple):
-    """What `fit` trains on and with, made from X and the parameters."""
+    """The images and settings of `fit`, prepared from X and the parameters."""
 
     frame: Frame
     images: Num[Tensor, "n c h w"]  # on the scale 0..255
@@ -37,7 +37,7 @@ class TrainingData(NamedTuple):
 
 
 def prepare(estimator: Any, X: Num[Array, "n ..."], *, flat: bool = False) -> TrainingData:
-    """X is checked; flat: images are rows (n, 1, 1, d), neither padded nor square. ValueError for other shapes."""
+    """The training data out of X; flat: images as rows (n, 1, 1, d), unpadded. ValueError for other shapes."""
     frame, device, precision = learn_frame(X), pick_device(estimator.device), estimator.precision
     if precision == "auto":
         precision = "fp32" if frame.layout == "n d" else pick_precision("auto", device)
@@ -46,7 +46,7 @@ def prepare(estimator: Any, X: Num[Array, "n ..."], *, flat: bool = False) -> Tr
 
 
 def check_training(estimator: Any) -> None:
-    """ValueError for a parameter of training, which all estimators have, out of range."""
+    """ValueError if a training parameter, which all estimators have, is out of range."""
     at_least(1, steps=estimator.steps)
     at_least(2, batch=estimator.batch)
     positive(lr=1.0 if estimator.lr is None else estimator.lr)
@@ -55,7 +55,7 @@ def check_training(estimator: Any) -> None:
 
 
 def play(game: Game, source: Source, data: TrainingData, ema: Mapping[str, float], estimator: Any) -> Model:
-    """The game played on the source for the estimator's steps, ready for use. ValueError if it diverges."""
+    """Plays the game on the source for the estimator's steps. Returns its model; ValueError if it diverges."""
     one = Trainer(game, source, seed=data.seed, precision=data.precision, device=data.device, ema=ema)
     steps = estimator.steps
     for _ in counted(range(steps), steps * data.batch, "training", each=data.batch, show=estimator.verbose > 0):
@@ -71,14 +71,14 @@ def last_tenth(steps: int) -> float:
 
 
 def remember(estimator: Any, X: Any, frame: Frame, model: Model) -> None:
-    """The fitted attributes that all estimators have."""
+    """Sets the fitted attributes that all estimators have."""
     validate_data(estimator, X, skip_check_array=True)  # n_features_in_, feature_names_in_
     estimator.frame_, estimator.trained_with_ = frame, estimator.get_params(deep=False)
     estimator.networks_ = {name: net.cpu() for name, net in model.nets.items()}
 
 
 def as_fitted(estimator: Any) -> Any:
-    """An estimator with the parameters that this one was fitted with: those of today speak of the next fit."""
+    """An estimator with the parameters of the last fit; parameters set since apply to the next fit."""
     return type(estimator)(**estimator.trained_with_)
 
 
@@ -108,13 +108,13 @@ def seed_of(random_state: Any) -> int:
 
 
 def check_and_prepare(estimator: Any, X: Any) -> TrainingData:
-    """ValueError for data that cannot be used, and for parameters of both estimators out of range."""
+    """The training data out of X. ValueError for bad data, and for parameters out of range."""
     check_training(estimator)
     at_least(1, width=estimator.width, z=estimator.z)
     return prepare(estimator, check_array(X, allow_nd=True, ensure_min_samples=2, estimator=estimator))
 
 
 def train(estimator: Any, game: Game, data: TrainingData) -> Model:
-    """The game played on the images; G's weights are averaged over about the last tenth of the steps."""
+    """Plays the game on the images; G's weights are averaged over about the last tenth of the steps."""
     source = Batches(data.images, None, data.batch, data.seed)
     return play(game, source, data, {"G": last_tenth(estimator.steps)}, estimator)

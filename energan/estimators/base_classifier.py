@@ -48,7 +48,7 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ig
     def _game(self, networks: dict[str, nn.Module]) -> Game: ...
 
     def _model(self) -> Model:
-        networks = copy.deepcopy(self.networks_)  # what is fitted stays where it is, also beside a GPU
+        networks = copy.deepcopy(self.networks_)  # the fitted networks stay on the CPU
         return Model(as_fitted(self)._game(networks), networks, pick_device(self.device))
 
     def fit(self, X: Num[Array, "n ..."], y: Shaped[Array, " n"]) -> Self:

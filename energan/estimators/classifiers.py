@@ -1,4 +1,4 @@
-"""scikit-learn's face of classifiers that learn from few labels: fit(X, y) where -1 in y is no label.
+"""Classifiers that learn from few labels, with the scikit-learn API: fit(X, y) where -1 in y is no label.
 
     model = LadderClassifier(random_state=0).fit(X, y)
     model.predict(X), model.predict_proba(X), model.score(X_test, y_test), model.transduction_

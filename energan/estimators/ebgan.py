@@ -1,4 +1,4 @@
-"""scikit-learn's face: fit / sample / score_samples / predict, as IsolationForest and KernelDensity have them.
+"""EBGAN with the scikit-learn API: fit, sample, score_samples, predict, as IsolationForest and KernelDensity.
 
     detector = EBGAN(random_state=0).fit(X)
     detector.sample(64), detector.score_samples(X), detector.predict(X)
@@ -120,7 +120,7 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         return GAMES["ebgan"](networks["G"], networks["D"], self.z, **options)
 
     def _model(self) -> Model:
-        networks = copy.deepcopy(self.networks_)  # what is fitted stays where it is, also beside a GPU
+        networks = copy.deepcopy(self.networks_)  # the fitted networks stay on the CPU
         game = as_fitted(self)._game(self.frame_, networks, self.margin_, self.kind_)
         return Model(game, networks, pick_device(self.device))
 

@@ -1,4 +1,4 @@
-"""How the laboratory draws: matplotlib figures, and GIFs of many of them."""
+"""Figures of the studies, by matplotlib, and GIFs of them."""
 
 from collections.abc import Callable, Sequence
 from io import BytesIO

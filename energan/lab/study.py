@@ -1,8 +1,8 @@
-"""A study: trials of many models at once, each remembered, so that what was stopped goes on where it stood.
+"""A study: a folder of trials of many models at once, each saved, so that a stopped study resumes.
 
-study.json                 what was asked for, and the machine that did it
-trials/NAME.safetensors    a trial under way (all that its next step depends on) or done (what was seen of it)
-table.md, results.json     what came out, for people and for programs
+study.json                 the arguments, and the machine
+trials/NAME.safetensors    a trial under way (its whole state) or done (its measurements)
+table.md, results.json     the results, for people and for programs
 *.png, *.gif               to look at
 """
 
@@ -31,7 +31,7 @@ Observations = dict[str, "Tensor"]  # name -> (looks, ...)
 
 
 class Stopped(Exception):
-    """The user wished to stop; all is saved."""
+    """The user stopped the study; all is saved."""
 
 
 @final
@@ -56,8 +56,8 @@ class Study:
         steps: int,
         looks: int = 20,
     ) -> Observations:
-        """Plays `steps` steps of the models that `build` makes; gives what `watch` saw of them before the first step
-        and at `looks` evenly spaced later ones, stacked, with "step" (looks + 1,) and "seconds", of training alone.
+        """Trains the models of `build` for `steps` steps. Returns what `watch` measured before the first step and at
+        `looks` evenly spaced later ones, stacked, with "step" (looks + 1,) and "seconds" of training alone.
 
         A trial that is done is read, not played again. Raises Stopped after Ctrl-C or SIGTERM, all saved.
         """
@@ -111,7 +111,7 @@ class Study:
         write_weights(path, {**{f"seen/{k}": v for k, v in observed.items()}, **state}, {"seconds": str(seconds)})
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], notes: str = "") -> str:
-        """Adds a table to table.md; gives it as text."""
+        """Adds a table to table.md, and returns its text."""
         escaped = [[cell.replace("|", "\\|") for cell in cells] for cells in (columns, ["---"] * len(columns), *rows)]
         lines = ["| " + " | ".join(cells) + " |" for cells in escaped]
         text = "\n".join([f"## {title}", "", *lines, "", *([notes, ""] if notes else [])])
@@ -135,7 +135,7 @@ def _finite(value: Any) -> Any:
 
 @contextmanager
 def study(name: str, arguments: Mapping[str, Any], out: str, quiet: bool) -> Iterator[Study]:
-    """A study in the folder `out` (lab/NAME by default), gone on with if it is of the same arguments.
+    """Opens a study in the folder `out` (lab/NAME by default); one of the same arguments is resumed.
 
     Raises UserError if the folder holds something else.
     """

@@ -1,4 +1,4 @@
-"""What commands say, and how they end."""
+"""Output of the commands, and their exit code after a stop."""
 
 import json
 from collections.abc import Callable
@@ -25,7 +25,7 @@ _warned: set[str] = set()
 
 
 def warn(message: str) -> None:
-    """One line on stderr for what the user should know but need not act on; the same only once."""
+    """Prints a warning to stderr, one line, each text once."""
     if message in _warned:
         return
     _warned.add(message)

@@ -1,4 +1,4 @@
-"""Sheets of images, as people look at samples."""
+"""Writes images: sheets, folders, arrays and GIFs."""
 
 from collections.abc import Sequence
 from math import ceil, sqrt
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def save_sheet(images: UInt8[Tensor, "n c h w"], path: Path, columns: int | None = None) -> Path:
-    """One PNG of all images, row by row (about as many rows as columns by default), with a 1-pixel gap."""
+    """Writes one PNG of all images, row by row (about as many rows as columns by default), with a 1-pixel gap."""
     from PIL import Image
     from torch.nn.functional import pad
 
@@ -32,7 +32,7 @@ def save_sheet(images: UInt8[Tensor, "n c h w"], path: Path, columns: int | None
 
 
 def usable(path: Path, endings: tuple[str, ...] = (".png", ".npz", "")) -> Path:
-    """The path itself. UserError where images do not go to a file with that ending."""
+    """Returns the path. UserError unless images can be written to a file of its ending."""
     words = {".png": "a .png (one sheet)", ".npz": "an .npz", "": "a folder (a name without a dot)"}
     if path.suffix not in endings:
         raise UserError(f"`out` {path}: images go to {', '.join(words[ending] for ending in endings)}")
@@ -40,7 +40,7 @@ def usable(path: Path, endings: tuple[str, ...] = (".png", ".npz", "")) -> Path:
 
 
 def save_images(images: UInt8[Tensor, "n c h w"], path: Path, columns: int | None = None) -> Path:
-    """By the name: x.png one sheet; x.npz one array `images`, uint8 (n, c, h, w); otherwise a folder of n PNGs."""
+    """Writes images: x.png is one sheet; x.npz one array `images`, uint8 (n, c, h, w); otherwise a folder of n PNGs."""
     import numpy as np
     from PIL import Image
 
@@ -58,7 +58,7 @@ ENLARGED = 4  # pixels of a GIF for each of an image
 
 
 def write_gif(films: UInt8[Tensor, "k frames c h w"], path: Path) -> Path:
-    """A GIF of films side by side, enlarged."""
+    """Writes a GIF of films side by side, enlarged."""
     from PIL import Image
 
     wide = torch.cat(list(films), -1).permute(0, 2, 3, 1).repeat_interleave(ENLARGED, 1).repeat_interleave(ENLARGED, 2)
@@ -66,7 +66,7 @@ def write_gif(films: UInt8[Tensor, "k frames c h w"], path: Path) -> Path:
 
 
 def save_gif(pages: "Sequence[Page]", path: Path, milliseconds: int | Sequence[int] = 120) -> Path:
-    """The path of a GIF that repeats its pages, each shown for so long."""
+    """Writes a GIF that repeats its pages, each shown for so long. Returns the path."""
     options: dict[str, Any] = {
         "save_all": True,
         "append_images": pages[1:],

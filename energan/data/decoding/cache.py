@@ -5,7 +5,7 @@
 
 The key is a hash of every file's path, size and time of change, and of the size and channels asked for: other
 files, other key. Both files appear by renaming, so that a run which is killed leaves none that looks whole; what it
-had decoded is taken up by the next (partial.py).
+had decoded is taken up by the next (resumable.py).
 """
 
 import hashlib
@@ -38,7 +38,7 @@ FORMAT = 3  # raise it when decoding changes: what older versions cached is then
 
 
 class Item(NamedTuple):
-    """An image file that was found but not yet opened."""
+    """An image file that is listed but not yet opened."""
 
     name: str  # for the user's eyes
     read: Callable[[], Path | bytes]  # raises one of UNREADABLE
@@ -73,13 +73,13 @@ class Fit(NamedTuple):
 
 
 def stamp(*parts: object) -> str:
-    """A hash of text and numbers, each told apart from the next; names that are no valid text work too."""
+    """A hash of text and numbers, with their boundaries; names that are no valid text work too."""
     lines = (str(part).encode("utf-8", "surrogateescape") for part in parts)
     return hashlib.sha256(b"".join(b"%d:%s," % (len(line), line) for line in lines)).hexdigest()
 
 
 def fingerprint(path: Path | str) -> tuple[int, int]:
-    """What tells that a file is another than before: its size in bytes and time of change in ns."""
+    """A file's size in bytes and time of change in ns, which differ once its content does."""
     status = os.stat(path)  # noqa: PTH116  (called 20,000 times; Path costs more than the call)
     return status.st_size, status.st_mtime_ns
 
@@ -101,7 +101,7 @@ def load_files(
 
 
 def _cached(raw: Path) -> tuple[Decoded, UInt8[Tensor, " bytes"]] | None:
-    """What the cache holds, or None if it lacks this key or is damaged."""
+    """The cached images, or None if the cache lacks this key or is damaged."""
     try:
         record = json.loads(raw.with_suffix(".json").read_bytes())
         n, c, h, w = record["shape"]
@@ -114,7 +114,7 @@ def _cached(raw: Path) -> tuple[Decoded, UInt8[Tensor, " bytes"]] | None:
 
 
 def _make(files: Files, raw: Path, fit: Fit, progress: bool) -> tuple[Decoded, UInt8[Tensor, " bytes"]]:
-    """Decode into the cache; into memory, with a warning, where the cache folder cannot be written."""
+    """Decodes into the cache; into memory, with a warning, where the cache folder cannot be written."""
     with warnings.catch_warnings():  # here and not in the threads: the filters belong to the whole process
         warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata; `open_image` refuses bombs itself
         fit = fit._replace(channels=fit.channels or (1 if all_grey(files) else 3))
@@ -161,7 +161,7 @@ def all_grey(files: Files) -> bool:
 
 
 def _write(files: Files, part: Partial, fit: Fit, progress: bool) -> Decoded:
-    """Append every readable image's bytes that are not there yet."""
+    """Appends the bytes of every readable image that are missing."""
 
     def work(item: Item) -> tuple[Item, UInt8[Array, "c h w"] | str]:
         try:

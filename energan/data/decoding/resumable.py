@@ -1,7 +1,7 @@
-"""A cache file in the making, which a killed run leaves so that the next goes on where it stood.
+"""A partly written cache file, which the next run resumes after a killed one.
 
     .<key>.part     the images decoded so far, one after another
-    .<key>.done     a line of JSON for each second or so of work: how many files were looked at, and what was found
+    .<key>.done     a line of JSON for each second or so of work: files read or skipped, their names and labels
 
 Bytes are on the disk before the line that counts them is written, so that every whole line is true whatever ended the
 run, be it SIGKILL or a loss of power. What comes after the last whole line is cut off.
@@ -28,7 +28,7 @@ ABANDONED = 7 * 24 * 3600  # seconds after which nobody is expected to go on wit
 
 @final
 class Partial:
-    """What was decoded so far. `seen` files were looked at; of them `files` were read and `skipped` were not."""
+    """The images decoded so far: of the first `position` files, `files` were read and `skipped` were not."""
 
     def __init__(self, pixels: IO[bytes], log: IO[bytes] | None = None) -> None:
         """pixels, log: open for reading and writing; without a log, nothing is remembered and nothing taken up."""
@@ -68,7 +68,7 @@ class Partial:
         self._logged = [len(self.files), len(self.skipped)]
 
     def add(self, name: str, label: int | None, image: UInt8[Array, "c h w"]) -> None:
-        """An image that was read; all have one shape."""
+        """Appends an image; all have one shape."""
         self.position += 1
         self.shape = image.shape
         self._pixels.write(image.data)
@@ -77,7 +77,7 @@ class Partial:
         self._flush_if_due()
 
     def skip(self, why: str) -> None:
-        """A file that could not be read."""
+        """Notes a file that could not be read."""
         self.position += 1
         self.skipped.append(why)
         self._flush_if_due()
@@ -87,7 +87,7 @@ class Partial:
             self.flush()
 
     def flush(self) -> None:
-        """Make sure that a run that is killed from here on has lost nothing so far."""
+        """Writes all images so far to the disk, then their line of the log."""
         self._pixels.flush()
         if self._log is not None:
             os.fsync(self._pixels.fileno())
@@ -107,7 +107,7 @@ class Partial:
 
 @contextmanager
 def in_turn(part: Path) -> Iterator[tuple[Path, IO[bytes], IO[bytes]]]:
-    """A Partial's path and two files, for this process alone: another that asks for them waits until they are let go.
+    """Locks a Partial's files, and yields its path and both: another process waits until they are released.
 
     Where the file system has no locks, the path is another than was asked for, and nothing is taken up. Removed are
     those that nobody went on with for a week. Raises OSError if they cannot be made.
@@ -142,7 +142,7 @@ def _is(path: Path, file: IO[bytes]) -> bool:
 
 
 def forget(part: Path) -> None:
-    """Remove a Partial's files."""
+    """Removes a Partial's files."""
     for path in (part, part.with_suffix(".done")):
         path.unlink(missing_ok=True)
 

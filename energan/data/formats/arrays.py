@@ -81,7 +81,7 @@ def _read_member(archive: zipfile.ZipFile, name: str) -> Array[Any, Any]:
 
 
 def _check_header(file: IO[bytes], available: int, name: str) -> None:
-    """Raise ValueError for Python objects and for an array that claims more than the `held` bytes."""
+    """Raise ValueError for Python objects and for an array that claims more than the `available` bytes."""
     read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(npy.read_magic(file))
     if read is None:
         raise ValueError(f"{name} is of a newer format than NumPy arrays of numbers have")
@@ -93,7 +93,7 @@ def _check_header(file: IO[bytes], available: int, name: str) -> None:
 
 
 def to_nchw(images: Num[Array, "..."], where: str) -> tuple[UInt8[Tensor, "n c h w"], str]:
-    """Images as bytes, and in words what they were. Raises UserError for other shapes, types and ranges."""
+    """Images as bytes, and how they were stored. Raises UserError for other shapes, types and ranges."""
     layout = _layout(images.shape)
     if layout is None or min(images.shape) < 1:
         raise UserError(
@@ -126,7 +126,7 @@ def _layout(shape: tuple[int, ...]) -> str | None:
 
 
 def _range(images: Num[Array, "..."], where: str) -> tuple[Callable[[Any], UInt8[Array, "..."]], str]:
-    """How to make bytes of the values, and what they are in words."""
+    """The conversion of the values to bytes, and its description."""
     kind = images.dtype.kind
     if kind not in "buif":
         raise UserError(f"{where} holds values of type {images.dtype}, where integers or floats are expected")

@@ -73,7 +73,7 @@ def _labels(table: Path, label: str, paths: list[Parts]) -> list[int | None]:
 
 
 def _known(table: Path, values: dict[str, list[str]], paths: list[Parts]) -> dict[str, list[str]]:
-    """The values themselves. UserError for an image without any."""
+    """Returns the values. UserError for an image without any."""
     if unknown := [path for path in paths if path[-1] not in values]:
         more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
         raise UserError(

@@ -99,7 +99,7 @@ def _meta(path: Path) -> dict[int, tuple[str, str]]:
 
 
 def _truth(folder: Path, root: Path, paths: list[Parts], where: str) -> tuple[list[str], tuple[str, ...]]:
-    """The synset of each image of a flat val/, and what tells that the file with them is another."""
+    """The synset of each image of a flat val/, and the fingerprint of the file that lists them."""
     kaggle, truth, meta = (_find(folder, root, name) for name in (KAGGLE, TRUTH, META))
     if kaggle is not None:
         synset_of = {line.split(",")[0]: line.partition(",")[2].split(" ")[0] for line in _lines(kaggle)}

@@ -1,4 +1,4 @@
-"""The named sets: where each can be had, and the hashes without which nothing is taken for it.
+"""The built-in data sets: the sources of each, and the hashes that its content must have.
 
 A new set is one row of NAMED and the readers that its row names.
 """

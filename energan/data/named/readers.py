@@ -1,6 +1,6 @@
 """Readers of the named sets: each gets the split ("train" or "test") and returns the set as published.
 
-Raises UserError with the reason where it cannot; what it returns is believed only by its hash (named.py).
+Raises UserError with the reason where it cannot; what it returns is accepted only by its hash (catalog.py).
 """
 
 import gzip

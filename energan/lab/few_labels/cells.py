@@ -1,4 +1,4 @@
-"""Cells of the few-labels table: the models of a system's label seeds, how they are played, what is seen of them."""
+"""Cells of the few-labels table: trains and measures the models of a system's label seeds."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -22,7 +22,7 @@ Data = tuple[ImageSet, ImageSet]  # to train on, to test on
 
 
 class Settings(NamedTuple):
-    """What all cells of the table share."""
+    """The settings that all cells of the table share."""
 
     seeds: int
     steps: int
@@ -77,7 +77,7 @@ def _labels(images: ImageSet) -> Tensor:
 
 
 def _models(player: Trainer | Ensemble, again: Callable[[], Trainer], images: Tensor, batch: int) -> Iterator[Model]:
-    """Every model of the player, ready for use. again: a fresh One of the same game, for the weights of one of many."""
+    """Every model of the player, ready for use. again: a new Trainer of the game, for one model's weights."""
     if isinstance(player, Trainer):
         yield snapshot(player, images, batch)
         return
@@ -97,7 +97,7 @@ def watch(player: Trainer | Ensemble, again: Callable[[], Trainer], data: Data, 
 
 
 def play(s: Study, cell: Cell, data: Data, settings: Settings, mine: Callable[[], bool]) -> Observations | None:
-    """What was seen of all seeds of a cell, (looks + 1, seeds); None while another part has not finished it."""
+    """The measurements of all seeds of a cell, (looks + 1, seeds); None while another part has not finished it."""
     seeds = range(settings.seed, settings.seed + settings.seeds)
     groups = [list(seeds)] if settings.together else [[seed] for seed in seeds]
     parts: list[Observations] = []

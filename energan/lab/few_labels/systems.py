@@ -22,7 +22,7 @@ Z = 100
 
 
 class Task(NamedTuple):
-    """What a classifier is trained for. shape: of an image; labels: how many there are; hidden: units of D's layers."""
+    """The task of a classifier. shape: of an image; labels: how many there are; hidden: units of D's layers."""
 
     shape: tuple[int, int, int]
     classes: int

@@ -144,7 +144,7 @@ def _study(
     out: str,
     quiet: bool,
 ) -> None:
-    """Plays the named systems, and writes what came out. protocol: the row of PUBLISHED, if the target is theirs."""
+    """Trains the named systems, and writes the results. protocol: the row of PUBLISHED, if the target is theirs."""
     at_least(1, seeds=settings.seeds, width=settings.width, z=settings.z, looks=settings.looks)
     at_least(2, batch=settings.batch, steps=settings.steps)
     usable_seed(settings.seed)

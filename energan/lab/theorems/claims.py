@@ -1,4 +1,4 @@
-"""A claim: what a paper proves beside what came out."""
+"""A claim: what a paper proves, beside what was measured."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from energan.lab.figures import spread
 
 
 class Claim(NamedTuple):
-    """A row: what is said, what should come out, what did (one number for each seed where it was learned)."""
+    """A row: the statement, the proven value, the measured one (a number for each seed where it was learned)."""
 
     what: str
     exact: float
