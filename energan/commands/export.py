@@ -23,11 +23,11 @@ def export(run: str, /, *, out: str = "export", checkpoint: str = "", onnx: bool
     from energan.commands.explore.guided_run import open_guided_run
     from energan.inference.onnx import run_and_list_nets, write_onnx
     from energan.recipes.load import load
-    from energan.runs.folder import read_record
+    from energan.runs.folder import RunFolder
     from energan.utils.files import write_json, write_weights
 
     source, folder = Path(run), Path(out)
-    model, record = load(source, checkpoint=checkpoint or None), read_record(source)
+    model, record = load(source, checkpoint=checkpoint or None), RunFolder(source).record
     descriptions: dict[str, dict[str, Any]] = {}
     for name, (module, inputs) in _parts(model, tuple(record["data"]["shape"])).items():
         output, used = run_and_list_nets(module, model.nets, inputs)

@@ -46,7 +46,7 @@ def margin(
     at_least(2, batch=batch)
     usable_seed(seed)
     if size % 8:
-        raise UserError(f"--size must be a multiple of 8, got {size}")
+        raise UserError(f"`size` must be a multiple of 8, got {size}")
     views = Views(size, channels, only, centre, patches, flip=False, augment=())
     images = padded_digits(data, "train") if (size, channels) == (32, 1) else views.prepare(data, "train")
     with seeded(seed):

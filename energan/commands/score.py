@@ -9,7 +9,6 @@ from energan.utils.errors import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from energan.data import ImageSet
     from energan.experiment import Experiment
 
 TRAINING_IMAGES = 2000  # in the histogram
@@ -27,22 +26,23 @@ def score(images: str, /, *, run: str, out: str = "scores.csv", checkpoint: str 
     """
     import torch
 
-    from energan.commands.user_images import default_split, load_images, skipped_note
+    from energan.commands.user_images import load_images, skipped_note
+    from energan.data import held_out_split
     from energan.evaluation import DEVICE
     from energan.recipes.load import load, rebuild
-    from energan.runs.folder import read_record
+    from energan.runs.folder import RunFolder
     from energan.utils.tables import write_table
 
     table = Path(out)
     if table.suffix not in (".csv", ".parquet"):
-        raise UserError(f"--out {table}: scores go to a .csv or a .parquet")
-    model, record = load(run, checkpoint=checkpoint or None), read_record(Path(run))
+        raise UserError(f"`out` {table}: scores go to a .csv or a .parquet")
+    model, record = load(run, checkpoint=checkpoint or None), RunFolder(run).record
     experiment = rebuild(record, device=DEVICE)
     model.require("energy")
     if experiment.game.logits is not None:
         data = load_images(images, split, record)
     else:
-        data = experiment.given(images, split or default_split(images))
+        data = experiment.given(images, split or held_out_split(images))
     energies = model.score(data.images)
     n = len(energies)
     labels = [""] * n if data.labels is None else [[*data.classes, ""][i] for i in data.labels.tolist()]
@@ -97,40 +97,18 @@ def predict(images: str, /, *, run: str, out: str = "predictions.csv", checkpoin
         checkpoint: "best", a step, or a path; the newest by default.
         split: train or test; by default test of a named set, and all of a folder or file that has no splits.
     """
+    from energan.capabilities.classification.predictions import prediction_columns
     from energan.commands.user_images import load_images, skipped_note
     from energan.recipes.load import load
-    from energan.runs.folder import read_record
+    from energan.runs.folder import RunFolder
+    from energan.utils.tables import write_table
 
     table = Path(out)
     if table.suffix != ".csv":
-        raise UserError(f"--out {table}: predictions go to a .csv")
-    model, record = load(run, checkpoint=checkpoint or None), read_record(Path(run))
+        raise UserError(f"`out` {table}: predictions go to a .csv")
+    model, record = load(run, checkpoint=checkpoint or None), RunFolder(run).record
     model.require("classifier")
     data = load_images(images, split, record)
-    _write_predictions(table, data, model.probabilities(data.images), tuple(record["data"]["classes"]))
+    write_table(table, prediction_columns(data, model.probabilities(data.images), record["data"]["classes"]))
     say(f"{len(data.images)} predictions in {table}{skipped_note(data)}")
     return 0
-
-
-def predict_training(folder: Path) -> Path:
-    """The predictions.csv that it writes into a run's folder, of all its training images, labelled or not."""
-    from energan.recipes.load import load, rebuild
-    from energan.runs.folder import read_record
-
-    data = rebuild(read_record(folder), device="cpu").training_set()
-    probabilities = load(folder).probabilities(data.images)
-    return _write_predictions(folder / "predictions.csv", data, probabilities, data.classes)
-
-
-def _write_predictions(table: Path, data: "ImageSet", probabilities: "Tensor", classes: tuple[str, ...]) -> Path:
-    """The table: of each image its file (or number), the likeliest class, and the probability of every class."""
-    from energan.utils.tables import write_table
-
-    largest, indices = probabilities.max(1)
-    columns = {
-        "file": list(data.files) or list(map(str, range(len(data.images)))),
-        "label": [classes[i] for i in indices.tolist()],
-        "probability": largest.numpy(),
-        **{f"P({name})": column.numpy() for name, column in zip(classes, probabilities.T, strict=True)},
-    }
-    return write_table(table, columns)

@@ -6,19 +6,12 @@ if TYPE_CHECKING:
     from energan.data import ImageSet
 
 
-def default_split(source: str) -> str:
-    """ "test" of a named set; a folder or file has no splits, and is all "train"."""
-    from energan.data import NAMED
-
-    return "test" if source in NAMED else "train"
-
-
 def load_images(source: str, split: str, record: dict[str, Any]) -> "ImageSet":
     """The images in the size and channels of a run's. They need no labels, even if the run learned from labels."""
-    from energan.data import load
+    from energan.data import held_out_split, load
 
     channels, size, _ = record["data"]["shape"]
-    return load(source, split or default_split(source), size=size, channels=channels)
+    return load(source, split or held_out_split(source), size=size, channels=channels)
 
 
 def skipped_note(data: "ImageSet") -> str:

@@ -1,4 +1,4 @@
-"""How the laboratory draws: matplotlib figures, and GIFs of many of them."""
+"""Figures of the studies, by matplotlib, and GIFs of them."""
 
 from collections.abc import Callable, Sequence
 from io import BytesIO
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from energan.utils.files import write
+from energan.utils.image_files import save_gif
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,8 +34,6 @@ def save(figure: "Figure", path: Path) -> None:
 def animate(draw: "Callable[[int], Figure]", frames: int, path: Path, *, seconds: float = 0.25) -> None:
     """Writes a GIF of the figures draw(0), ..., draw(frames - 1); the last one stays for two seconds."""
     from PIL import Image
-
-    from energan.utils.image_files import save_gif
 
     images = []
     for i in range(frames):

@@ -101,7 +101,7 @@ def _parse_unit(unit: str) -> tuple[str, list[int]]:
     layer, _, indices = unit.rpartition(":")
     parts = [part.strip() for part in indices.split(",")]
     if not layer or not all(part.isdecimal() for part in parts):
-        raise UserError(f"--unit {unit} is not LAYER:INDEX or LAYER:INDEX,INDEX, such as logits:7")
+        raise UserError(f"`unit` {unit} is not LAYER:INDEX or LAYER:INDEX,INDEX, such as logits:7")
     return layer, [int(part) for part in parts]
 
 
@@ -110,7 +110,7 @@ def _activations(s: "GuidedRun", layer: str) -> "Map":
     from energan.networks.pretrained import extract_features
 
     if s.net is None:
-        raise UserError("this run's classifier has no layers to name: give one by --classifier or --module")
+        raise UserError("this run's classifier has no layers to name: give one by `classifier` or `module`")
     inner = layer != OUTPUT or OUTPUT in dict(s.net.named_modules())
     E, shapes = extract_features(s.net, (layer,) if inner else (), tuple(s.record["data"]["shape"]))
     if inner and len(shapes[layer]) not in (1, 3):

@@ -19,7 +19,7 @@ from energan.networks.layers import FeatureExtractor
 from energan.networks.pretrained import extract_features
 from energan.recipes.load import rebuild
 from energan.recipes.plug_and_play.encoder import open_classifier
-from energan.runs.folder import read_record
+from energan.runs.folder import RunFolder
 from energan.samplers.chains import Map, Trace
 from energan.samplers.inpainting import Context
 from energan.utils.checks import at_least
@@ -94,7 +94,7 @@ def open_guided_run(
 
     UserError if the system has no latent space, or the classifier or a setting cannot be used.
     """
-    maps, record = latent_maps(model), read_record(folder)
+    maps, record = latent_maps(model), RunFolder(folder).record
     chain = latent_space(model).chain._replace(**(settings or {}))
     at_least(1, chain_steps=chain.steps)
     shape = tuple(record["data"]["shape"])
@@ -118,7 +118,7 @@ def _classifier_classes(guidance: Guidance, record: dict[str, Any]) -> tuple[str
     if module:
         return ()
     if classifier:
-        return tuple(read_record(Path(classifier))["data"].get("classes", ()))
+        return tuple(RunFolder(classifier).record["data"].get("classes", ()))
     return training_classes(record)
 
 

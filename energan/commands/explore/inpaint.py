@@ -72,7 +72,7 @@ def inpaint(
     missing = _missing_pixels(mask, box, tuple(s.record["data"]["shape"][1:]))
     classes = parse_classes(class_, s.classes) if class_ else None
     if classes and len(classes) > 1:
-        raise UserError(f"--class {class_}: one class can be filled in at a time")
+        raise UserError(f"`class_` {class_}: one class can be filled in at a time")
     data, h = load_images(images, "", s.record).images[:n], start_codes(s.model, fills, seed)
     logits, rows, errors, names = s.logits_with_progress(len(data), fills), [], [], []
     for image, x in zip(data, to_unit(data), strict=True):
@@ -96,7 +96,7 @@ def inpaint(
 def _missing_pixels(mask: str, box: str, size: tuple[int, int]) -> 'Bool[Tensor, "1 h w"]':
     """Where there is something to fill in. UserError if that is nothing, or everything."""
     if bool(mask) == bool(box):
-        raise UserError("say what is missing: --mask mask.png (white is filled in) or --box top,left,height,width")
+        raise UserError("say what is missing: `mask` mask.png (white is filled in) or `box` top,left,height,width")
     missing = _white_pixels(mask, size) if mask else _inside(box, size)
     if bool(missing.all()) or not bool(missing.any()):
         raise UserError(f"{'all' if bool(missing.all()) else 'nothing'} of the image is missing: keep some, fill some")
@@ -109,7 +109,7 @@ def _white_pixels(mask: str, size: tuple[int, int]) -> 'Bool[Tensor, "1 h w"]':
     white = load(mask, channels=1).images[0] > 127
     if white.shape[1:] != size:
         own = " x ".join(map(str, white.shape[1:]))
-        raise UserError(f"--mask {mask} is of {own}, the run's images of {size[0]} x {size[1]}")
+        raise UserError(f"`mask` {mask} is of {own}, the run's images of {size[0]} x {size[1]}")
     return white
 
 
@@ -119,9 +119,9 @@ def _inside(box: str, size: tuple[int, int]) -> 'Bool[Tensor, "1 h w"]':
     try:
         top, left, height, width = map(int, box.split(","))
     except ValueError:
-        raise UserError(f"--box {box} is not top,left,height,width, four numbers of pixels") from None
+        raise UserError(f"`box` {box} is not top,left,height,width, four numbers of pixels") from None
     if min(top, left) < 0 or min(height, width) < 1 or top + height > size[0] or left + width > size[1]:
-        raise UserError(f"--box {box} is not within the run's images of {size[0]} x {size[1]}")
+        raise UserError(f"`box` {box} is not within the run's images of {size[0]} x {size[1]}")
     inside = torch.zeros(1, *size, dtype=torch.bool)
     inside[:, top : top + height, left : left + width] = True
     return inside

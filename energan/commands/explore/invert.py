@@ -36,17 +36,17 @@ def invert(
     from energan.commands.user_images import load_images, skipped_note
     from energan.inference.guided import reconstruct
     from energan.recipes.load import load
-    from energan.runs.folder import read_record
+    from energan.runs.folder import RunFolder
     from energan.utils.image_files import save_sheet, usable
     from energan.utils.tables import write_table
 
     at_least(1, n=n)
     sheet, table = usable(Path(out), (".png",)), Path(csv) if csv else None
     if table and table.suffix not in (".csv", ".parquet"):
-        raise UserError(f"--csv {table}: errors go to a .csv or a .parquet")
+        raise UserError(f"`csv` {table}: errors go to a .csv or a .parquet")
     model = load(run, checkpoint=checkpoint or None)
     model.require("latent space")
-    data = load_images(images, split, read_record(Path(run)))
+    data = load_images(images, split, RunFolder(run).record)
     reconstructions = reconstruct(model, data.images)
     errors = ((reconstructions.float() - data.images.float()) / 255).square().flatten(1).mean(1)
     pairs = torch.stack([data.images[:n], reconstructions[:n]], 1).flatten(0, 1)

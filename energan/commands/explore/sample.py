@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from energan.commands.explore.guided_run import GuidedRun
     from energan.inference.model import Model
 
-FRAMES = 10  # of a chain's path
-
 
 def sample(
     run: str,
@@ -58,7 +56,7 @@ def sample(
         guided = open_guided_run(model, folder, guidance, chain.settings())
         images, rows, note = _sample_by_chains(guided, class_, n, seed, sheet)
     elif path or guidance != Guidance() or chain.settings():
-        raise UserError(f"{folder} draws without chains: --classifier, --path and a chain's settings do nothing")
+        raise UserError(f"{folder} draws without chains: `classifier`, `path` and a chain's settings do nothing")
     else:
         (images, rows), note = _sample_from_noise(model, folder, class_, n, seed), ""
     save_images(images, target, n if rows > 1 else None)
@@ -73,6 +71,7 @@ def _sample_by_chains(s: "GuidedRun", classes: str, n: int, seed: int, path: Pat
     """
     import torch
 
+    from energan.capabilities.inversion.measure import FRAMES
     from energan.commands.explore.guided_run import parse_classes
     from energan.data.pixels import to_bytes
     from energan.inference.guided import final_images
@@ -99,11 +98,11 @@ def _sample_from_noise(model: "Model", folder: Path, classes: str, n: int, seed:
     import torch
 
     from energan.commands.explore.guided_run import class_names, parse_classes, training_classes
-    from energan.runs.folder import read_record
+    from energan.runs.folder import RunFolder
 
     if not classes:
         return model.sample(n, seed), 1
     if not model.classes:
         raise UserError(f"{folder} draws no classes: its system has neither codes nor a class among its noise")
-    indices = parse_classes(classes, class_names(training_classes(read_record(folder)), model.classes))
+    indices = parse_classes(classes, class_names(training_classes(RunFolder(folder).record), model.classes))
     return torch.cat([model.sample(n, seed, c) for c in indices]), len(indices)
