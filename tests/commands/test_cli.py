@@ -278,7 +278,7 @@ def test_evaluate(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert result["metrics"]["E(G(z))"] == pytest.approx(float(model.score(model.sample(40, 2)).mean()), rel=1e-5)
     assert main(["evaluate", "run", "--n", "40", "--checkpoint", "3"]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("step 3, 40 samples against digits, 40 images (held out)\n") and "MNIST-FID" in said
+    assert said.startswith("step 3: 40 samples against digits, 40 images (held out)\n") and "MNIST-FID" in said
 
 
 def test_a_run_that_a_gpu_trained_is_measured_without_one(run: Path) -> None:

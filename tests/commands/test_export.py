@@ -94,7 +94,7 @@ def test_a_run_with_codes_gives_generator_encoder_and_classifier(
     made = RECIPES["latent-discriminators-mnist"](**arguments)
     data = made.training_set()
     RunFolder(Path("run")).create(made, data, "latent-discriminators-mnist", arguments, "a test")
-    loop.train(made, Path("run"), data, quiet=True)
+    loop.train(made, RunFolder(Path("run")), data, quiet=True)
     assert main(["export", "run", "--out", "out", "--onnx"]) == 0
     parts = json.loads(Path("out/model.json").read_text())["parts"]
     assert list(parts) == ["generator", "encoder", "classifier"] and parts["classifier"]["classes"] == ["0", "1", "2"]
