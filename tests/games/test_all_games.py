@@ -105,7 +105,7 @@ def test_losses_are_finite_and_float32(name, precision):
 
 
 @every_game
-def test_samples_are_images_in_minus_one_to_trainer(name):
+def test_samples_are_images_in_minus_one_to_one(name):
     game = SMALL[name].build(0, 0)
     if game.sample is None:
         return
@@ -135,7 +135,7 @@ def test_energy_reading(name):
 
 
 @every_game
-def test_classes_are_read_off_each_image_altrainer(name):
+def test_classes_are_read_off_each_image_alone(name):
     game = SMALL[name].build(0, 0)
     assert (game.logits is None) == (SMALL[name].classes == 0)
     if game.logits is None:
@@ -197,7 +197,7 @@ def test_two_steps_are_the_papers_equations(name):
 
 
 @every_game
-def test_many_models_are_each_the_model_altrainer(name):
+def test_many_models_are_each_the_model_alone(name):
     """Different seeds, data, margins and learning rates: as if each were trained by itself."""
     count, steps = 3, 3
     alone = [trainer(name, seed=i, i=i, precision="fp64") for i in range(count)]

@@ -143,6 +143,6 @@ def gradients(D: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
 
 
 def gradient_penalty(D: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
-    """WGAN-GP's, with the 1e-12 by which the library keeps the norm differentiable at 0: it shows in small gradients."""
+    """WGAN-GP's: gradients of norm 1 between each real and each generated row."""
     between = torch.stack([e * a + (1 - e) * b for e, a, b in zip(eps, real, fake, strict=True)])
-    return (((norm(gradients(D, between)) ** 2 + 1e-12).sqrt() - 1) ** 2).mean()
+    return ((norm(gradients(D, between)) - 1) ** 2).mean()

@@ -52,9 +52,9 @@ def by_hand(E, S, G, x, h, adversarial, penalty, D_x=None, D_h=None, eps_x=None,
     def codes(v):
         return E.module.h(v)
 
-    def learns(D, read, eps):
+    def learns(D, read, eps, real):
         def loss():
-            real, fake = read(x), read(G(h).detach())
+            fake = read(G(h).detach())
             return D(fake).mean() - D(real).mean() + penalty * gradient_penalty(D, real, fake, eps)
 
         return loss
@@ -68,7 +68,8 @@ def by_hand(E, S, G, x, h, adversarial, penalty, D_x=None, D_h=None, eps_x=None,
 
         return loss
 
-    both = {"x": (D_x, pixels, eps_x), "h": (D_h, codes, eps_h)}
+    # the codes of real images are those of the data, which are rounded to float32
+    both = {"x": (D_x, pixels, eps_x, pixels(x)), "h": (D_h, codes, eps_h, h)}
     there = {layer: parts for layer, parts in both.items() if parts[0]}
     alone = {f"D_{layer}": learns(*parts) for layer, parts in there.items()}
     chosen = {f"G_{layer}": {"G": follows(parts[:2])} for layer, parts in there.items()}
