@@ -13,7 +13,6 @@ from energan.engine.game import Game, Move, Player
 from energan.engine.noise import normal
 from energan.engine.optimizers import Adam
 from energan.engine.rng import seeded
-from energan.networks.conv import latent_discriminators
 from energan.networks.dense.perceptron import Perceptron
 from energan.networks.layers import FeatureExtractor
 from energan.utils.errors import UserError
@@ -254,21 +253,3 @@ def test_a_frozen_encoder_among_many_and_compiled(compile_cheaply):
         torch.testing.assert_close(logs[1][0], logs[0])
         torch.testing.assert_close(logs[2], logs[0])
     assert all(torch.equal(v.to(before[k].dtype), before[k]) for k, v in E.state_dict().items())
-
-
-def test_the_encoders_taps_by_hand():
-    """From pixels in [-1, 1] as the thesis has it from pixels in [0, 1]."""
-    E, x = latent_discriminators.Encoder(), images(2)
-    read = FeatureExtractor(E, latent_discriminators.SHAPES)(x)
-    y = ((x * 0.5 + 0.5) - 0.1307) / 0.3081
-    torch.testing.assert_close(read.layers["x"], y)
-    for name, pooled in (("conv1", False), ("conv2", True), ("conv3", True)):
-        layer = E.get_submodule(name)[0]
-        y = nn.functional.conv2d(y, layer.weight, layer.bias).relu()
-        y = nn.functional.max_pool2d(y, 2) if pooled else y
-        torch.testing.assert_close(read.layers[name], y)
-    h = (y.flatten(1) @ E.h[1].weight.T + E.h[1].bias).relu()
-    torch.testing.assert_close(read.layers["h"], h)
-    torch.testing.assert_close(read.output, h @ E.logits.weight.T + E.logits.bias)
-    assert {k: tuple(v.shape[1:]) for k, v in read.layers.items()} == latent_discriminators.SHAPES
-    assert latent_discriminators.Encoder(classes=2)(x).shape == (2, 2)
