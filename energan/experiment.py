@@ -6,14 +6,15 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from energan.data import NAMED, Batches, ImageSet
+from energan.data import NAMED, Batches, ImageSet, held_out_split
 from energan.data.batches import Coded, patches
 from energan.data.few_labels import LabelledBatches
 from energan.data.image_set import NONE, fixed_subset
 from energan.data.labels import in_classes
-from energan.engine.game import Game, Move, Source
+from energan.engine.game import CHAIN_MEANINGS, Game, Move, Source
 from energan.utils.errors import UserError
 
+READOUTS = ("sample", "energy", "logits", "codes")  # fields of Game: what a trained game can be asked
 SHOWN = 20_000  # crops that are held in memory
 
 
@@ -70,7 +71,7 @@ class Experiment(NamedTuple):
 
     def test_set(self) -> ImageSet:
         """Real images to measure against: the test split where the source has one, else the training images."""
-        return self.shown(self.prepare(self.source, "test" if self.source in NAMED else "train"))
+        return self.shown(self.prepare(self.source, held_out_split(self.source)))
 
     def held_out(self, classes: tuple[str, ...]) -> ImageSet | None:
         """Test images with labels, numbered as `classes`; None where neither the set nor the user has any."""
@@ -105,7 +106,7 @@ class Experiment(NamedTuple):
         players = {
             name: {
                 "parameters": sum(w.numel() for w in player.net.parameters()),
-                "optimizer": repr(player.optimizer._replace(schedule=None)) if player.optimizer else "frozen",
+                "optimizer": repr(player.optimizer.with_settings(schedule=None)) if player.optimizer else "frozen",
                 "net": repr(player.net),
             }
             for name, player in self.game.players.items()
@@ -128,7 +129,13 @@ class Experiment(NamedTuple):
                 "hyperparameters": numbers,
                 "players": players,
                 "turns": turns,
-                **({"codes": self.game.codes.chain._asdict()} if self.game.codes else {}),
+                "readouts": [name for name in READOUTS if getattr(self.game, name) is not None],
+                "meanings": dict(self.game.meanings),
+                **(
+                    {"codes": self.game.codes.chain._asdict(), "chain_meanings": CHAIN_MEANINGS}
+                    if self.game.codes
+                    else {}
+                ),
             },
         }
 

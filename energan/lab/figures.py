@@ -1,4 +1,4 @@
-"""How the laboratory draws: matplotlib figures, and GIFs of many of them."""
+"""Figures of the studies, by matplotlib, and GIFs of them."""
 
 from collections.abc import Callable, Sequence
 from io import BytesIO
@@ -34,18 +34,14 @@ def animate(draw: "Callable[[int], Figure]", frames: int, path: Path, *, seconds
     """Writes a GIF of the figures draw(0), ..., draw(frames - 1); the last one stays for two seconds."""
     from PIL import Image
 
+    from energan.utils.image_files import save_gif
+
     images = []
     for i in range(frames):
         buffer = BytesIO()
         draw(i).savefig(buffer, format="png")
         images.append(Image.open(buffer).convert("RGB").quantize(64, dither=Image.Dither.NONE))
-    durations = [int(1000 * seconds)] * (frames - 1) + [2000]
-    write(
-        path,
-        lambda p: images[0].save(
-            p, format="GIF", save_all=True, append_images=images[1:], duration=durations, loop=0, optimize=True
-        ),
-    )
+    save_gif(images, path, [int(1000 * seconds)] * (frames - 1) + [2000])
 
 
 def field(axes: "Axes", reading: "Tensor", extent: float) -> None:

@@ -22,7 +22,6 @@ from energan.engine.game import Batch, Noise
 from energan.engine.optimizers import SGD, PauseOnZeroGradient
 from energan.engine.rng import stream
 from energan.games import GAMES
-from energan.report.glossary import hyperparameter_meaning
 
 FILES = sorted(Path(__file__).parent.glob("*/test_*.py"))
 SYSTEMS = [import_module(f"tests.games.{path.parent.name}.{path.stem}") for path in FILES]
@@ -54,9 +53,21 @@ def test_every_game_is_checked():
     assert {name.split()[0] for name in BY_HAND} == set(GAMES)
 
 
-def test_every_number_has_words_in_reports():
-    numbers = {number for small in SMALL.values() for number in small.build(0, 0).hyperparameters}
-    assert not {number for number in numbers if not hyperparameter_meaning(number)}
+def test_every_number_and_log_has_a_meaning_and_no_meaning_is_unused():
+    unused: dict[str, set[str]] = {}
+    for name, row in SMALL.items():
+        game = row.build(0, 0)
+        logs = {key.split("/", 1)[1] for turn in game.turns for key in trainer(name, only=turn).step()}
+        named = logs | set(game.hyperparameters)
+        players = set(game.players)
+        if game.codes:
+            named |= players
+        assert named <= set(game.meanings), (name, named - set(game.meanings))
+        assert all(text and not text.endswith(".") for text in game.meanings.values())
+        left = set(game.meanings) - named - players
+        module = GAMES[name.split()[0]].__module__
+        unused[module] = unused.get(module, left) & left
+    assert not any(unused.values()), unused
 
 
 @every_game
@@ -177,7 +188,7 @@ def test_two_steps_are_the_papers_equations(name):
         count = 0
         for t in range(2):
             player.step()
-            for turn in game.order(t):
+            for turn in game.turns_at(t):
                 data = {k: v.double() for k, v in images(name)(count).items()}
                 noise = {k: tensors[count].double() for k, tensors in drawn.items()}
                 losses = BY_HAND[name](**nets, **data, **noise, **game.hyperparameters, optimizers=optimizers, t=t)[

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from energan.engine.game import SamplerSettings
+from energan.engine.game import CHAIN_MEANINGS, SamplerSettings
 from energan.report import write_report
 
 STEPS = 3000
@@ -272,6 +272,10 @@ def page_of(run: Path) -> str:
 CHAIN_STEPS = [0, 22, 44, 66, 88, 110, 132, 154, 176, 198, 200]
 CHAIN = {**SamplerSettings(eps3=1e-15, clip=(0.0, 30.0))._asdict(), "eps1": 0.0123}
 ADAM = "Adam(lr=0.0005, beta1=0.5, beta2=0.9)"
+MEANINGS = {
+    "mu_x": "weight of the images", "mu_h": "weight of the codes", "W(x)": "distance of images",
+    "W(h)": "distance of codes", "E": "the encoder", "D_x": "critic of images", "D_h": "critic of codes",
+}  # fmt: skip
 METRICS = {
     "reconstruction MSE": 0.0313, "reconstruction MNIST-FID": 14.6, "conditional accuracy, own": 0.97,
     "conditional accuracy": 0.83, "diversity in a class": 3.1, "diversity in a class of real": 6.45,
@@ -314,6 +318,8 @@ def make_codes(run: Path, names: list[str] | None = None) -> Path:
         "players": players,
         "turns": turns,
         "codes": CHAIN,
+        "chain_meanings": CHAIN_MEANINGS,
+        "meanings": MEANINGS,
     }
     change(run, recipe="latent-discriminators-mnist", game=game, ema={})
     lines = [

@@ -31,7 +31,7 @@ def build(
 ) -> Game:  # fmt: skip
     """A game of `make` in which G or D rests after the first turn; `more` is what `make` takes after G and D."""
     weights = DeePSiM(pause_G=1.0) if rests == "G" else DeePSiM(pause_D=8.0, resume_D=80.0)
-    g, d = (adam._replace(weight_decay=0.01) for adam in rates(i))
+    g, d = (adam.with_settings(weight_decay=0.01) for adam in rates(i))
     with seeded(seed):
         G, D = Perceptron((5, 8, 16), shape=MLP), Paired() if paired else MLP_D()
         E = FeatureExtractor(Encoder().requires_grad_(False), ["h.1", "h"])

@@ -25,9 +25,10 @@ from report_runs import (
 )
 from scipy.stats import binomtest
 
-from energan.report import charts, write_report
-from energan.report.classifier_section import wilson
-from energan.report.run_reader import Logged, read
+from energan.capabilities.classification.section import wilson
+from energan.html import charts
+from energan.report import write_report
+from energan.runs.reader import Logged, read
 
 
 def classified(run: Path, **values: object) -> None:
@@ -196,7 +197,7 @@ def test_uncertain_images_without_their_sheet_are_words(tmp_path: Path):
 
 
 def test_a_ladder_logs_costs_of_its_layers_in_one_chart():
-    found = charts.curves([Logged(1, classifier_logs("ladder", 1))], {"sigma": 0.3})
+    found = charts.curves([Logged(1, classifier_logs("ladder", 1))], {"sigma": 0.3}, {})
     assert [c["title"] for c in found] == ["Cross-entropy", "Denoising costs"]
     series = found[1]["series"]
     assert [s["name"] for s in series] == ["C₀", "C₁", "C₂", "C₃", "C₄", "C₅", "C₆"]
@@ -204,7 +205,7 @@ def test_a_ladder_logs_costs_of_its_layers_in_one_chart():
 
 
 def test_an_ebgan_ln_shows_its_falling_margin_among_the_energies_and_goes_on_after_the_switch():
-    found = charts.curves([Logged(s, classifier_logs("ebgan-ln", s)) for s in (100, 1400, 1600)], {"margin": 16.0})
+    found = charts.curves([Logged(s, classifier_logs("ebgan-ln", s)) for s in (100, 1400, 1600)], {"margin": 16.0}, {})
     assert [c["title"] for c in found] == ["Energies", "Cross-entropy"]
     names = ["E(u), D’s turn", "E(u), L’s turn", "E(G(z)), D’s turn", "E(G(z)), G’s turn", "margin"]
     assert [s["name"] for s in found[0]["series"]] == names
@@ -214,10 +215,10 @@ def test_an_ebgan_ln_shows_its_falling_margin_among_the_energies_and_goes_on_aft
     assert found[0]["series"][-1]["points"][0] == (100, pytest.approx(16 * 14 / 15))
 
 
-def test_an_improved_gan_shows_verdicts_and_feature_matching():
-    found = charts.curves([Logged(1, classifier_logs("improved-gan-ssl", 1))], {})
-    assert [c["title"] for c in found] == ["Cross-entropy", "Feature matching", "The discriminator's verdicts"]
-    assert [(s["name"], s["tone"]) for s in found[2]["series"]] == [("D(u)", "real"), ("D(G(z))", "fake")]
+def test_an_improved_gan_shows_probabilities_and_feature_matching():
+    found = charts.curves([Logged(1, classifier_logs("improved-gan-ssl", 1))], {}, {})
+    assert [c["title"] for c in found] == ["Cross-entropy", "Probabilities of being real", "matching"]
+    assert [(s["name"], s["tone"]) for s in found[1]["series"]] == [("D(u)", "real"), ("D(G(z))", "fake")]
 
 
 def test_metrics_of_one_step_are_joined_and_the_error_is_apart(tmp_path: Path):

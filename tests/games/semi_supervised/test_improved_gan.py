@@ -21,7 +21,7 @@ SIZES, Z = (16, 8, 6, 3), 3
 FAST = {"optimizer_G": Adam(1e-2, beta1=0.5), "optimizer_D": Adam(1e-2, beta1=0.5)}
 
 SMALL_G = partial(Generator, Z, MLP, hidden=(8, 6))
-SMALL_D = partial(Discriminator, (16, 6, 5, 3), noise=(0.0, 0.0), held=False)
+SMALL_D = partial(Discriminator, (16, 6, 5, 3), noise=(0.0, 0.0), fixed_gains=False)
 
 
 def small(D=SMALL_D, **settings) -> Small:
@@ -95,8 +95,8 @@ def test_the_defaults_are_the_papers():
 
 
 def test_three_turns_of_g_for_minibatch_discrimination():
-    assert game().order(0) == ("D", "G")
-    assert game(variant="minibatch", kernels=2).order(5) == ("D", "G", "G", "G")
+    assert game().turns_at(0) == ("D", "G")
+    assert game(variant="minibatch", kernels=2).turns_at(5) == ("D", "G", "G", "G")
 
 
 def test_an_unknown_variant():

@@ -1,0 +1,14 @@
+"""Energies: how unlike the training data an image is. `Game.energy` reads them."""
+
+from energan.capabilities.capability import Capability
+from energan.capabilities.energies import measure, preview, section
+
+CAPABILITY = Capability(
+    readout="energy",
+    serves=("score",),
+    verb="score images by their energy",
+    preview=preview.preview,
+    measure=measure.measure,
+    metrics=measure.METRICS,
+    sections=section.sections,
+)
