@@ -51,7 +51,7 @@ def duel(turns, order=None, a=2.0, b=3.0, lr=0.1, frozen=(), numbers=None, noise
         turns=turns,
         order=order or (lambda t: tuple(turns)),
         noise=noise or {},
-        numbers=numbers or {},
+        hyperparameters=numbers or {},
         sample=lambda p, batch: p.A(batch.x),
     )
 
