@@ -135,3 +135,9 @@ def sample_guided(
             )  # fmt: skip
     images = torch.cat([trace.images.float() for trace in traces if trace.images is not None], 1)
     return Trace(traces[0].steps, torch.cat([trace.codes for trace in traces], 1), images)
+
+
+def final_images(trace: Trace) -> UInt8[Tensor, "n c h w"]:
+    """The images that the chains end in, as bytes on the CPU."""
+    assert trace.images is not None
+    return to_bytes(trace.images[-1]).cpu()
