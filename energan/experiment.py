@@ -14,7 +14,7 @@ from energan.data.labels import in_classes
 from energan.engine.game import CHAIN_MEANINGS, Game, Move, Source
 from energan.utils.errors import UserError
 
-SHOWN = 20_000  # crops that are held in memory
+SHOWN = 20_000  # crops that are kept in memory
 
 
 class Experiment(NamedTuple):

@@ -52,8 +52,8 @@ class Ranks:
         with self.errors_on_all_ranks():
             if name != "cuda":
                 raise UserError(f"`device` {name} is one GPU for {self.count} ranks: use cuda, and each takes its own")
-            if self.local >= (found := torch.cuda.device_count()):
-                raise UserError(f"a machine has {found} GPUs: start as many processes there, not more")
+            if self.local >= (gpus := torch.cuda.device_count()):
+                raise UserError(f"a machine has {gpus} GPUs: start as many processes there, not more")
         torch.cuda.set_device(self.local)
         self._tensors = distributed.new_group(backend="nccl", timeout=APART)
         return f"cuda:{self.local}"

@@ -156,17 +156,17 @@ def _rates(lines: list[tuple[int, Json]]) -> list[Logged]:
 
 
 def _energies(lines: list[tuple[int, Json]]) -> list[Histogram]:
-    found = {}
+    histograms = {}
     for step, line in lines:
         histogram = mapping(line.get("energies"))
-        edges, real, fake = (_hyperparameters(histogram.get(key)) for key in ("edges", "real", "fake"))
+        edges, real, fake = (_numbers(histogram.get(key)) for key in ("edges", "real", "fake"))
         rising = all(a < b for a, b in pairwise(edges))
         if real and len(real) == len(fake) == len(edges) - 1 and rising:
-            found[step] = Histogram(step, edges, real, fake)
-    return list(found.values())
+            histograms[step] = Histogram(step, edges, real, fake)
+    return list(histograms.values())
 
 
-def _hyperparameters(value: object) -> list[float]:
+def _numbers(value: object) -> list[float]:
     """The array's numbers, or none of them if one is not a finite number."""
     numbers = [number(v) for v in sequence(value)]
     return [] if None in numbers else [v for v in numbers if v is not None]
