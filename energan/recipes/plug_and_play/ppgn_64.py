@@ -78,6 +78,6 @@ def noiseless_ppgn_h_64(
 
 def _published(net: "MobileNetClassifier", images: "Tensor") -> None:
     """ImageNet's weights."""
-    from energan.metrics.features.mobilenet_v2 import mobilenet_v2
+    from energan.networks.conv.mobilenet_v2 import mobilenet_v2
 
     net.load_state_dict(mobilenet_v2().state_dict())
