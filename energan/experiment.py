@@ -15,7 +15,7 @@ from energan.engine.game import CHAIN_MEANINGS, Game, Move, Source
 from energan.utils.errors import UserError
 
 READOUTS = ("sample", "energy", "logits", "codes")  # fields of Game: what a trained game can be asked
-SHOWN = 20_000  # crops that are held in memory
+SHOWN = 20_000  # crops that are kept in memory
 
 
 class Experiment(NamedTuple):
