@@ -72,8 +72,8 @@ def advise(
     usable_seed(seed)
     if size % 8:
         raise UserError(f"--size must be a multiple of 8, got {size}")
-    views = Views(size, channels, only, centre, patches, flip=False, augment=())
-    images = padded_digits(data, "train") if (size, channels) == (32, 1) else views.prepare(data, "train")
+    views = Views(channels=channels, only=only, centre=centre, patches=patches)
+    images = padded_digits(data, "train") if (size, channels) == (32, 1) else views.prepare(size)(data, "train")
     with seeded(seed):
         net = autoencoder.Autoencoder(channels=channels, maps=_maps(size, width))
     precision = pick_precision("auto", "cpu")

@@ -6,7 +6,7 @@ fitted attributes (trailing underscore) all at its end: one that is interrupted 
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Num
@@ -24,8 +24,6 @@ from energan.inference.snapshot import snapshot
 from energan.utils.errors import UserError
 from energan.utils.hardware import pick_device, pick_precision
 from energan.utils.progress import counted
-
-Precision = Literal["auto", "bf16", "fp32"]
 
 
 class Given(NamedTuple):

@@ -19,21 +19,15 @@ from numpy import ndarray as Array
 from torch import Tensor, nn
 
 from energan.engine.game import Game
-from energan.engine.optimizers import Adam, Schedule, linear_decay
-from energan.estimators.base import Precision, above_zero, at_least
+from energan.engine.optimizers import Adam, linear_decay_last
+from energan.estimators.base import above_zero, at_least
 from energan.estimators.base_classifier import SemiSupervisedClassifier, rows_drawn
 from energan.games import GAMES
 from energan.networks.dense import improved_gan, mlp
-from energan.networks.dense.ladder import Ladder
-
-HIDDEN = (1000, 500, 250, 250, 250)  # the hidden layers of all three papers' permutation-invariant MNIST
+from energan.networks.dense.ladder import HIDDEN, Ladder
+from energan.utils.hardware import Precision
 
 PIXELS = 784  # that the paper's margin is a sum over
-
-
-def _last_third(steps: int) -> Schedule:
-    """The rate falls linearly to 0 from two thirds of the steps on."""
-    return linear_decay(2 * steps // 3, steps)
 
 
 @final
@@ -86,7 +80,7 @@ class LadderClassifier(SemiSupervisedClassifier):
         return {"D": Ladder((images[0].numel(), *self.hidden, classes))}
 
     def _game(self, networks: dict[str, nn.Module]) -> Game:
-        adam = Adam(self.lr, schedule=_last_third(self.steps))
+        adam = Adam(self.lr, schedule=linear_decay_last(1 / 3, self.steps))
         return GAMES["ladder"](
             networks["D"], costs=self.costs, sigma=self.sigma, sigma_x=self.sigma_x, optimizer_D=adam
         )
@@ -152,7 +146,7 @@ class EBGANLadderClassifier(SemiSupervisedClassifier):
     def _game(self, networks: dict[str, nn.Module]) -> Game:
         D = networks["D"]
         assert isinstance(D, Ladder)
-        d, decay = D.sizes[0], _last_third(self.steps)
+        d, decay = D.sizes[0], linear_decay_last(1 / 3, self.steps)
         return GAMES["ebgan-ln"](
             networks["G"],
             D,

@@ -14,11 +14,11 @@ from energan.engine.noise import uniform
 from energan.engine.optimizers import Adam
 from energan.engine.rng import seeded
 from energan.estimators.arrays import to_rows
-from energan.estimators.base import Precision, _given, _train, as_fitted, drawn, remember
+from energan.estimators.base import _given, _train, as_fitted, drawn, remember
 from energan.games import GAMES
 from energan.inference.model import Model
 from energan.networks.conv import dcgan
-from energan.utils.hardware import pick_device
+from energan.utils.hardware import Precision, pick_device
 
 
 @final

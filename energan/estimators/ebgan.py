@@ -23,7 +23,6 @@ from energan.engine.rng import seeded
 from energan.estimators.arrays import Frame, to_pixels, to_rows, unnamed
 from energan.estimators.base import (
     Given,
-    Precision,
     _given,
     _train,
     above_zero,
@@ -39,7 +38,7 @@ from energan.losses.energy import Kind, convert_margin
 from energan.networks.conv import autoencoder, dcgan
 from energan.networks.dense import mlp
 from energan.training.margin import ROOM, converged_energy
-from energan.utils.hardware import pick_device
+from energan.utils.hardware import Precision, pick_device
 
 # At the converged energy itself, G collapses: 5,000 MNIST images, width 16, 600 steps, seed 0 gave MNIST-IS 1.0 and
 # MNIST-FID 133 at m = 3.2, which is that energy; 1.0 and 131 at 5; 3.4 and 49 at 10, and the better detector too.

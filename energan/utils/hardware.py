@@ -5,9 +5,12 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Literal
 
 from energan.utils.errors import UserError
 from energan.utils.version import __version__
+
+Precision = Literal["auto", "bf16", "fp32"]
 
 PACKAGES = ("torch", "numpy", "pillow", "safetensors", "torchmetrics", "scikit-learn")
 

@@ -21,7 +21,7 @@ from energan.metrics.features.mobilenet_v2 import Classifier, MobileNetV2
 from energan.networks.conv.ppgn import Bounds
 from energan.networks.dense.perceptron import Perceptron
 from energan.networks.layers import FeatureExtractor
-from energan.recipes.catalog import RECIPES
+from energan.recipes.build import build
 
 IMAGE, WIRING = (1, 3, 3), Wiring("h", "h1")
 DECAYING = Adam(1e-2, weight_decay=0.1)
@@ -257,14 +257,14 @@ def test_weight_decay_is_of_the_discriminator_alone():
 
     small = {"width": 2, "module": "tiny_encoder:Net", "features": "h.1", "device": "cpu"}
     names = ("dgn-am-mnist", "noiseless-ppgn-h-mnist", "ppgn-h-mnist", "joint-ppgn-h-mnist")
-    runs = [RECIPES[name](data="digits", **small).game for name in names]
-    runs.append(RECIPES["noiseless-ppgn-h-64"](data="mine", width=2, device="cpu").game)
+    runs = [build(name, data="digits", **small).game for name in names]
+    runs.append(build("noiseless-ppgn-h-64", data="mine", width=2, device="cpu").game)
     defaults = [dgn_am(E, *nets(), 4), ppgn_h(E, *nets(), nn.Linear(4, 4), 4)]
     assert all(decays(game) == [0, 4e-4] for game in (*runs, *defaults))
 
 
 def test_the_bounds_of_a_run_are_those_of_its_training_images():
-    run = RECIPES["dgn-am-mnist"](data="digits", width=2, module="tiny_encoder:Net", features="h.1", device="cpu")
+    run = build("dgn-am-mnist", data="digits", width=2, module="tiny_encoder:Net", features="h.1", device="cpu")
     images = torch.randint(256, (600, 1, 28, 28), dtype=torch.uint8)
     run.initialise(images)
     codes = run.game.players["E"].net(to_unit(images)).layers["h"]

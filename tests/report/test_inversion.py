@@ -14,7 +14,7 @@ from sklearn.datasets import load_digits
 from test_report import change, digits, make_run, sheet, text_of, write
 
 from energan.engine.game import SamplerSettings
-from energan.recipes.catalog import RECIPES
+from energan.recipes.build import build
 from energan.report import charts, write_report
 from energan.report.chains_section import codes, panels
 from energan.report.glossary import hyperparameter_meaning, metric_meaning, player_meaning
@@ -198,10 +198,10 @@ def test_settings_of_the_chain_and_numbers_of_the_game_are_explained(whole: Path
 
 
 def test_run_json_holds_the_chains_settings_of_what_draws_by_chains_alone():
-    made = RECIPES["latent-discriminators-mnist"](data="digits", width=2, chain_steps=33, device="cpu")
+    made = build("latent-discriminators-mnist", data="digits", width=2, chain_steps=33, device="cpu")
     game = json.loads(json.dumps(made.described(made.training_set())["game"]))
     assert game["codes"] == json.loads(json.dumps(SamplerSettings(eps3=1e-15, steps=33)._asdict()))
-    other = RECIPES["gan-mnist"](data="digits", device="cpu")
+    other = build("gan-mnist", data="digits", device="cpu")
     assert "codes" not in other.described(other.training_set())["game"]
 
 

@@ -127,3 +127,8 @@ class RMSProp(NamedTuple):
 def linear_decay(start: int, stop: int) -> Schedule:
     """1 until step `start`, then linearly to 0 at step `stop`."""
     return lambda t: min(1.0, max(0.0, (stop - t) / (stop - start)))
+
+
+def linear_decay_last(share: float, steps: int) -> Schedule:
+    """1, then linearly to 0 over the last `share` of the steps, the last step at least."""
+    return linear_decay(min(int(steps * (1 - share)), steps - 1), steps)

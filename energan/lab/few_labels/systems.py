@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from energan.engine.game import Game
-from energan.engine.optimizers import Adam, linear_decay
+from energan.engine.optimizers import Adam, linear_decay_last
 from energan.games import GAMES
 from energan.networks.dense import improved_gan, mlp
 from energan.networks.dense.ladder import Ladder
@@ -50,7 +50,7 @@ class System(NamedTuple):
 
 def _adam(task: Task, lr: float, beta1: float = 0.9) -> Adam:
     """Flat for two thirds of the steps, then linearly to 0: as both the ladder's and EBGAN's authors have it."""
-    return Adam(lr, beta1, schedule=linear_decay(2 * task.steps // 3, task.steps))
+    return Adam(lr, beta1, schedule=linear_decay_last(1 / 3, task.steps))
 
 
 def _ladder(task: Task, lr: float, costs: str) -> Game:

@@ -61,12 +61,12 @@ def of_run(folder: Path) -> nn.Module:
 
 def trained_classifier(data: str, classes: int, net: str = "thesis") -> nn.Module:
     """One of NETS with its weights, trained now where the cache has none. UserError where that is stopped."""
-    from energan.recipes.catalog import RECIPES
+    from energan.recipes.build import build
     from energan.runs.folder import create_run, read_record
     from energan.training.loop import train
 
     arguments = {"data": data, "classes": classes, "net": net, "device": "cpu"}
-    run = RECIPES["encoder-mnist"](**arguments)
+    run = build("encoder-mnist", **arguments)
     images = run.training_set()
     folder = cache_dir() / "encoders" / f"{net}-{images.sha256[:16]}"
     if not (folder / "run.json").exists():
