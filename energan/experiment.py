@@ -76,9 +76,9 @@ class Experiment(NamedTuple):
 
     def test_set(self) -> "ImageSet":
         """Real images to measure against: the test split where the source has one, else the training images."""
-        from energan.data import NAMED
+        from energan.data import held_out_split
 
-        return self.shown(self.prepare(self.source, "test" if self.source in NAMED else "train"))
+        return self.shown(self.prepare(self.source, held_out_split(self.source)))
 
     def held_out(self, classes: tuple[str, ...]) -> "ImageSet | None":
         """Test images with labels, numbered as `classes`; None where neither the set nor the user has any."""
@@ -112,6 +112,8 @@ class Experiment(NamedTuple):
 
     def described(self, data: "ImageSet") -> dict[str, Any]:
         """What run.json says of the run, of the training images and of the game."""
+        from energan.engine.game import CHAIN_MEANINGS
+
         settings = (
             "steps", "batch", "seed", "save_every", "precision", "device", "ema", "network", "microbatches",
             "sync_batch_stats",
@@ -119,7 +121,7 @@ class Experiment(NamedTuple):
         players = {
             name: {
                 "parameters": sum(w.numel() for w in player.net.parameters()),
-                "optimizer": repr(player.optimizer._replace(schedule=None)) if player.optimizer else "frozen",
+                "optimizer": repr(player.optimizer.with_settings(schedule=None)) if player.optimizer else "frozen",
                 "net": repr(player.net),
             }
             for name, player in self.game.players.items()
@@ -142,7 +144,12 @@ class Experiment(NamedTuple):
                 "hyperparameters": numbers,
                 "players": players,
                 "turns": turns,
-                **({"codes": self.game.codes.chain._asdict()} if self.game.codes else {}),
+                "meanings": dict(self.game.meanings),
+                **(
+                    {"codes": self.game.codes.chain._asdict(), "chain_meanings": CHAIN_MEANINGS}
+                    if self.game.codes
+                    else {}
+                ),
             },
         }
 

@@ -40,7 +40,7 @@ def bench_command(recipe: str) -> Callable[..., int]:
 
         flat = flattened(arguments)
         if flat.get("batch") == "auto":
-            raise UserError("--batch auto is for `energan train`; here it is a number")
+            raise UserError("`batch` auto is for `energan train`; here it is a number")
         measured = measure(partial(build, recipe), flat, repeats=options.repeats, alternatives=options.alternatives)
         say(as_text(measured) if options.json else as_table(measured))
         return 0

@@ -52,6 +52,7 @@ def train_command(recipe: str) -> Callable[..., int]:
 
 def start(recipe: str, arguments: Mapping[str, Any], options: TrainOptions) -> int:
     """Trains a recipe, called with flat arguments, in a new folder. Returns the exit code."""
+    from energan.runs.folder import RunFolder
     from energan.training.loop import train
 
     arguments = _with_absolute_paths(arguments)
@@ -66,7 +67,7 @@ def start(recipe: str, arguments: Mapping[str, Any], options: TrainOptions) -> i
         with ranks.errors_on_all_ranks():
             if ranks.rank == 0:
                 _create(folder, run, data, recipe, arguments, ranks.count)
-        state = train(run, folder, data, quiet=options.quiet, ranks=ranks)
+        state = train(run, RunFolder(folder), data, quiet=options.quiet, ranks=ranks)
     return _finish(folder, state)
 
 
@@ -83,13 +84,12 @@ def resume(
         sync_batch_stats: As of `train`; on if the run was started with it.
     """
     from energan.recipes.load import rebuild
-    from energan.runs.checkpoints import latest_checkpoint, list_checkpoints
-    from energan.runs.folder import read_record, update_record
+    from energan.runs.folder import RunFolder
     from energan.training.loop import train
 
-    folder = Path(run)
+    folder = RunFolder(Path(run))
     with joined() as ranks:
-        record = ranks.on_rank_zero(lambda: read_record(folder))
+        record = ranks.on_rank_zero(lambda: folder.record)
         microbatches = microbatches or record.get("microbatches", 1)
         sync_batch_stats = sync_batch_stats or record.get("sync_batch_stats", False)
         if steps:
@@ -98,20 +98,20 @@ def resume(
         same = {"precision": record["precision"], "device": record["device"]}
         spec = ranks.rank_zero_first(lambda: rebuild(record, **same))
         spec = _divided(spec, microbatches, sync_batch_stats, ranks)
-        done = ranks.on_rank_zero(lambda: int(latest_checkpoint(folder).stem) if list_checkpoints(folder) else 0)
+        done = ranks.on_rank_zero(lambda: int(folder.checkpoint().stem) if folder.checkpoints() else 0)
         if spec.steps < done:
-            raise UserError(f"{folder} is at step {done} already: --steps {spec.steps} must be above that to train on")
+            raise UserError(f"{run} is at step {done} already: `steps` {spec.steps} must be above that to train on")
         data = ranks.rank_zero_first(spec.training_set)
         changes = {"microbatches": microbatches, "sync_batch_stats": sync_batch_stats}
         with ranks.errors_on_all_ranks():
             if data.sha256 != record["data"]["sha256"]:
                 raise UserError(
-                    f"the images or labels of {spec.source} are not those that {folder} was trained on; start a new run"
+                    f"the images or labels of {spec.source} are not those that {run} was trained on; start a new run"
                 )
             if ranks.rank == 0:
-                update_record(folder, steps=spec.steps, arguments=record["arguments"], **changes)
+                folder.update(steps=spec.steps, arguments=record["arguments"], **changes)
         state = train(spec, folder, data, quiet=quiet, ranks=ranks)
-    return _finish(folder, state)
+    return _finish(Path(run), state)
 
 
 def _with_absolute_paths(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,9 +131,9 @@ def _fastest_batch(recipe: str, arguments: Mapping[str, Any], microbatches: int,
     from energan.bench.auto_batch import best_batch
 
     if microbatches > 1:
-        raise UserError("--batch auto is what fits in one part: give --batch a number, or leave out --microbatches")
+        raise UserError("`batch` auto is what fits in one part: give `batch` a number, or leave out `microbatches`")
     if ranks.count > 1:
-        raise UserError("--batch auto is found by one process: give --batch a number under torchrun")
+        raise UserError("`batch` auto is found by one process: give `batch` a number under torchrun")
 
     def of_batch(n: int) -> "Experiment":
         return build(recipe, **{**arguments, "batch": n})
@@ -147,11 +147,11 @@ def _divided(run: "Experiment", microbatches: int, sync_batch_stats: bool, ranks
     number = ranks.count * microbatches
     if number > 1 and (run.batch % number or run.batch < 2 * number):
         raise UserError(
-            f"--batch {run.batch} cannot be shared by {ranks.count} ranks, in --microbatches {microbatches}: "
+            f"`batch` {run.batch} cannot be shared by {ranks.count} ranks, in `microbatches` {microbatches}: "
             f"their product must divide it, and leave 2 images or more"
         )
     if run.compile and sync_batch_stats and ranks.count > 1:
-        raise UserError("--sync-batch-stats cannot be compiled: leave out --compile or --sync-batch-stats")
+        raise UserError("`sync_batch_stats` cannot be compiled: leave out `compile` or `sync_batch_stats`")
     return run._replace(microbatches=microbatches, sync_batch_stats=sync_batch_stats)
 
 
@@ -167,15 +167,17 @@ def _create(
     folder: Path, run: "Experiment", data: "ImageSet", recipe: str, arguments: Mapping[str, Any], ranks: int
 ) -> None:
     """Writes the run's folder, and says what is trained on what."""
-    from energan.runs.folder import create_run, read_record
+    from energan import capabilities
+    from energan.runs.folder import RunFolder
 
-    if run.game.logits is not None:
-        run.held_out(data.classes)  # refused before anything is written
-    create_run(folder, run, data, recipe, arguments, shlex.join(COMMAND_LINE.get()))
+    for capability in capabilities.of(run.game):
+        if capability.validate:
+            capability.validate(run, data)  # refused before anything is written
+    RunFolder(folder).create(run, data, recipe, arguments, shlex.join(COMMAND_LINE.get()))
     on = f", {ranks} ranks" if ranks > 1 else ""
     where = f"{data.name} in {folder} ({run.precision}, {run.device}{on})"
     say(f"training {recipe} on {len(data.images)} images of {where}")
-    described = read_record(folder)["data"]
+    described = RunFolder(folder).record["data"]
     if "labels" in described:
         counts = zip(described["classes"], described["labels"], strict=True)
         numbers = ", ".join(f"{name} {n}" for name, n in counts)
@@ -185,7 +187,6 @@ def _create(
 def _finish(folder: Path, state: str) -> int:
     """After training: measure, draw the neighbours or predict, write the report; rank 0 does."""
     from energan import evaluation, report
-    from energan.commands.score import predict_training
 
     if rank_from_env()[0]:
         return STOPPED if state == "stopped" else 0
@@ -195,10 +196,7 @@ def _finish(folder: Path, state: str) -> int:
         return STOPPED
     try:
         say("measuring")
-        classification = evaluation.evaluate(folder).get("classification")
-        if classification:
-            say(evaluation.told(classification))
-            say(f"predictions: {predict_training(folder)}")
+        say("\n".join(evaluation.evaluate(folder, finish=True)["summary"]))
         say(f"report: {report.write_report(folder)}")
     except KeyboardInterrupt:
         say(f"trained to the end; measuring was stopped, `energan evaluate {here}` and `energan report {here}` do it")

@@ -88,7 +88,7 @@ def experiment(
     from energan.utils.hardware import pick_device, pick_precision
 
     if isinstance(training.batch, str):
-        raise UserError("--batch auto is for `energan train`; elsewhere it is a number")
+        raise UserError("`batch` auto is for `energan train`; elsewhere it is a number")
     positive(steps=training.steps, save_every=training.save_every)
     at_least(2, batch=training.batch)  # one image has no batch statistics, and no pairs to pull away
     usable_seed(training.seed)
@@ -137,7 +137,7 @@ class AdamMoments(AdamOptions):
 
     def optimizer(self, steps: int) -> "Adam":
         fraction(beta2=self.beta2)
-        return super().optimizer(steps)._replace(beta2=self.beta2)
+        return super().optimizer(steps).with_settings(beta2=self.beta2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +148,7 @@ class DecayingAdam(AdamOptions):
     """Share of the steps, the last ones, over which the learning rate falls linearly to 0 (not in the paper)."""
 
     def optimizer(self, steps: int) -> "Adam":
-        return super().optimizer(steps)._replace(schedule=decayed(steps, self.decay))
+        return super().optimizer(steps).with_settings(schedule=decayed(steps, self.decay))
 
 
 def decayed(steps: int, decay: float) -> "Schedule | None":

@@ -44,7 +44,7 @@ class Views:
     def prepare(self, size: int) -> "Callable[[str, str], ImageSet]":
         """What loads the images at size x size, or larger to be cut. UserError for options that cannot be used."""
         if self.patches and self.patches < size:
-            raise UserError(f"--patches must be {size} or more, the side of what is cut out, got {self.patches}")
+            raise UserError(f"`patches` must be {size} or more, the side of what is cut out, got {self.patches}")
         return resized(self.patches or size, self.channels, self.centre, self.only)
 
     def generator(self, G: "nn.Module") -> "nn.Module":

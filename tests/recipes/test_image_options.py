@@ -18,8 +18,8 @@ from energan.experiment import Experiment
 from energan.games.energy.ebgan import generator_loss
 from energan.inference import snapshot
 from energan.recipes.build import build
-from energan.runs.folder import read_record
-from energan.training import loop, previews
+from energan.runs.folder import RunFolder
+from energan.training import loop
 from energan.utils.errors import UserError
 
 SIZES = {"ebgan-pt-64": 64, "dcgan-64": 64, "ebgan-pt-128": 128, "ebgan-pt-256": 256}
@@ -27,9 +27,8 @@ SIZES = {"ebgan-pt-64": 64, "dcgan-64": 64, "ebgan-pt-128": 128, "ebgan-pt-256":
 
 def made(folder: Path, recipe: str = "ebgan-pt-64", **changes: Any) -> Experiment:
     source = str(pictures(folder / "mine"))
-    return build(
-        recipe, data=source, width=1, batch=4, steps=4, save_every=2, precision="fp32", device="cpu", **changes
-    )
+    small = {"width": 1, "batch": 4, "steps": 4, "save_every": 2, "precision": "fp32", "device": "cpu"}
+    return build(recipe, data=source, **small, **changes)
 
 
 @pytest.mark.parametrize("recipe", SIZES)
@@ -58,7 +57,7 @@ def test_patches_flips_and_augmentation_reach_the_batches_and_the_generator(reci
 
 def test_a_run_of_patches_trains_measures_and_draws(tmp_path):
     folder = trained(tmp_path / "run", "ebgan-pt-64", width=1, patches=80, flip=True, augment=["translation"])
-    record = read_record(folder)
+    record = RunFolder(folder).record
     assert record["data"]["shape"] == [3, 80, 80] and record["arguments"]["augment"] == ["translation"]
     model = energan.load(folder)
     assert model.sample(2, seed=0).shape == (2, 3, 64, 64)
@@ -115,9 +114,8 @@ def test_anyones_images_are_scored_whatever_their_classes(tmp_path):
     """A run of some classes, of patches: other folders are cut alike, and need not have those classes."""
     for name in ("cats", "dogs"):
         pictures(tmp_path / "animals" / name, 5)
-    run = build(
-        "ebgan-pt-64", data=str(tmp_path / "animals"), width=1, batch=2, only=("dogs",), patches=80, device="cpu"
-    )
+    folder = str(tmp_path / "animals")
+    run = build("ebgan-pt-64", data=folder, width=1, batch=2, only=("dogs",), patches=80, device="cpu")
     assert len(run.training_set().images) == 5
     flat = run.given(str(pictures(tmp_path / "flat", 7)), "train")
     assert flat.images.shape == (7, 3, 64, 64) and len(flat.files) == 7
@@ -183,7 +181,9 @@ def test_without_the_pulling_away_term_it_is_ebgan_and_all_else_is_equal(recipe,
 def test_statistics_are_measured_over_no_more_than_a_part(tmp_path, monkeypatch):
     asked = []
     real = snapshot.snapshot
-    monkeypatch.setattr(previews, "snapshot", lambda one, images, n: asked.append(n) or real(one, images, n))
+    monkeypatch.setattr(
+        "energan.training.watcher.snapshot", lambda one, images, n: asked.append(n) or real(one, images, n)
+    )
     run, data = start(tmp_path / "run", width=1, steps=2, save_every=1)
-    assert loop.train(run._replace(microbatches=2), tmp_path / "run", data, quiet=True) == "finished"
+    assert loop.train(run._replace(microbatches=2), RunFolder(tmp_path / "run"), data, quiet=True) == "finished"
     assert asked == [4, 4]

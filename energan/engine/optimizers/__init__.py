@@ -12,7 +12,7 @@ from energan.engine.optimizers.standard import (
     linear_decay,
     linear_decay_last,
 )
-from energan.engine.optimizers.wrappers import HistoricalAveraging, PauseOnZeroGradient
+from energan.engine.optimizers.wrappers import HistoricalAveraging, PauseOnZeroGradient, Wrapper
 
 __all__ = [
     "SGD",
@@ -25,6 +25,7 @@ __all__ = [
     "RMSProp",
     "Schedule",
     "Tree",
+    "Wrapper",
     "linear_decay",
     "linear_decay_last",
 ]

@@ -53,7 +53,7 @@ def sgan_mnist(
         G_1, G_0 = networks.FeatureGenerator(z=z, classes=classes), networks.ImageGenerator(z=z, width=width)
         D_1, D_0 = networks.feature_discriminator(z=z), networks.image_discriminator(z=z, width=width)
     if not isinstance(E, networks.Encoder):
-        raise UserError(f"--encoder {encoder} is no run of encoder-mnist with --net sgan")
+        raise UserError(f"`encoder` {encoder} is no run of encoder-mnist with `net` sgan")
     opt, start = adam.optimizer(training.steps), round(joint_from * training.steps)
     players = (E.E_0, E.E_1, G_1, G_0, D_1, D_0)
     game = sgan(

@@ -92,12 +92,12 @@ def maxout_gan_mnist(
 
     positive(z=z, size_g=size_g, size_d=size_d, lr=lr)
     if not 0 <= mean <= 1:
-        raise UserError(f"--mean is a brightness, 0 to 1, got {mean}")
+        raise UserError(f"`mean` is a brightness, 0 to 1, got {mean}")
     with training.seeded():
         G = maxout.Generator(z, size=size_g, mean=torch.full((1, 28, 28), 2 * mean - 1))
         D = maxout.Discriminator(units=size_d)
     sgd = AnnealedSGD(lr)
-    half = sgd._replace(lr=lr / 2, floor=sgd.floor / 2)
+    half = sgd.with_settings(lr=lr / 2, floor=sgd.floor / 2)
     noise = uniform(z, low=-(3**0.5), high=3**0.5)
     game = gan(G, D, noise, simultaneous=True, optimizer_G=sgd, optimizer_D=half)
     return experiment(game, "gan", data, resized(28, 1), training)

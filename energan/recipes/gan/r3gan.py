@@ -13,7 +13,7 @@ def r3gan_mnist(
     adam: AdamOptions = AdamOptions(lr=2e-4, beta1=0.0),
     training: GeneratorTraining = GeneratorTraining(steps=3000, batch=64, save_every=250, ema=0.999),
 ) -> Experiment:
-    """R3GAN's objective (arXiv:2501.05441): relativistic, with two gradient penalties; small nets, not its own.
+    """R3GAN's objective (arXiv:2501.05441): relativistic, with penalties on both gradients; small nets, not its own.
 
     Args:
         gamma: Weight of the penalties R1 and R2, half of it each.
@@ -22,6 +22,6 @@ def r3gan_mnist(
 
     not_negative(gamma=gamma)
     G, D = networks.build(training, norm=False)
-    optimizer = adam.optimizer(training.steps)._replace(beta2=0.99)
+    optimizer = adam.optimizer(training.steps).with_settings(beta2=0.99)
     game = r3gan(G, D, networks.z, gamma=gamma, optimizer_G=optimizer, optimizer_D=optimizer)
     return experiment(game, "r3gan", data, padded_digits, training)

@@ -30,5 +30,5 @@ def unrolled_mnist(
     at_least(0, unroll=unroll)
     G, D = networks.build(training, norm=False, width_d=width_d)
     opt = adam.optimizer(training.steps)
-    game = unrolled(G, D, networks.z, steps=unroll, optimizer_G=opt, optimizer_D=opt._replace(lr=lr_d))
+    game = unrolled(G, D, networks.z, steps=unroll, optimizer_G=opt, optimizer_D=opt.with_settings(lr=lr_d))
     return experiment(game, "unrolled", data, padded_digits, training)

@@ -45,7 +45,7 @@ def wgan_gp_mnist(
     adam: AdamMoments = AdamMoments(lr=5e-4),
     training: GeneratorTraining = GeneratorTraining(steps=2000, batch=50, save_every=200),
 ) -> Experiment:
-    """WGAN-GP: a critic whose gradient is held near norm 1 by a penalty (arXiv:1704.00028).
+    """WGAN-GP: a critic whose gradient has a norm near 1, by a penalty (arXiv:1704.00028).
 
     A step is several turns of the critic and one of G. The authors' --lr 1e-4 is for their 200,000 steps.
 

@@ -83,7 +83,7 @@ class Parts(NamedTuple):
 
     @property
     def adam_D(self) -> "Adam":
-        return self.adam._replace(weight_decay=4e-4)
+        return self.adam.with_settings(weight_decay=4e-4)
 
     @property
     def h(self) -> int:
@@ -132,7 +132,7 @@ class Inversion:
 def vector_code(code: str, shapes: dict[str, tuple[int, ...]]) -> int:
     """The length of the layer that is inverted. UserError where it is maps."""
     if len(shapes[code]) != 1:
-        raise UserError(f"--code {code}: this G takes codes that are vectors, not maps of {shapes[code]}")
+        raise UserError(f"`code` {code}: this G takes codes that are vectors, not maps of {shapes[code]}")
     return shapes[code][0]
 
 

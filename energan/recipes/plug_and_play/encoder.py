@@ -20,6 +20,7 @@ from energan.engine.rng import seeded
 from energan.networks.layers import FeatureExtractor
 from energan.networks.pretrained import ENCODERS, import_network, load_network_weights
 from energan.recipes.load import load as load_model
+from energan.utils.arguments import call
 from energan.utils.console import warn
 from energan.utils.errors import UserError
 from energan.utils.files import cache_dir, read_weights, write_weights
@@ -50,7 +51,7 @@ def of_run(folder: Path) -> nn.Module:
     if not folder.exists():
         raise UserError(f"the classifier's run {folder} is not there; runs that were made with it need it in its place")
     if folder.is_file():
-        raise UserError(f"{folder} holds weights; --module my.module:Net says what they are the weights of")
+        raise UserError(f"{folder} holds weights; `module` my.module:Net says what they are the weights of")
     model = load_model(folder)
     if model.game.codes is None:
         reader: nn.Module = model.classifier
@@ -61,20 +62,20 @@ def of_run(folder: Path) -> nn.Module:
 
 def trained_classifier(data: str, classes: int, net: str = "thesis") -> nn.Module:
     """One of NETS with its weights, trained now where the cache has none. UserError where that is stopped."""
-    from energan.recipes.build import build
-    from energan.runs.folder import create_run, read_record
+    from energan.recipes.semi_supervised.classifier import encoder_mnist
+    from energan.runs.folder import RunFolder
     from energan.training.loop import train
 
     arguments = {"data": data, "classes": classes, "net": net, "device": "cpu"}
-    run = build("encoder-mnist", **arguments)
+    run = call(encoder_mnist, **arguments)
     images = run.training_set()
     folder = cache_dir() / "encoders" / f"{net}-{images.sha256[:16]}"
     if not (folder / "run.json").exists():
         command = f"energan train encoder-mnist --data {data} --net {net}"
-        create_run(folder, run, images, "encoder-mnist", arguments, command)
-    if read_record(folder)["status"]["state"] != "finished":
+        RunFolder(folder).create(run, images, "encoder-mnist", arguments, command)
+    if RunFolder(folder).record["status"]["state"] != "finished":
         warn(f"training the encoder of {images.name} first, once and for all (kept in {folder})")
-        if train(run, folder, images) == "stopped":
+        if train(run, RunFolder(folder), images) == "stopped":
             raise UserError("its encoder is stopped and saved; `energan resume` of this run goes on with it")
     return of_run(folder)
 

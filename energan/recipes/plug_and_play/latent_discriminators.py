@@ -16,8 +16,11 @@ Variant = Literal["vanilla", "code-adversarial", "code", "none", "combined", "ra
 
 
 class ThesisRun(NamedTuple):
-    """One of the thesis' six runs (section 4): which layers have a critic, whether reconstruction losses are used,
-    whether one critic is drawn at random.
+    """One of the thesis' six runs (section 4).
+
+    critics  the layers that have one
+    matched  whether reconstruction losses are used
+    random   whether each turn moves one critic, drawn at random
     """
 
     critics: tuple[str, ...]

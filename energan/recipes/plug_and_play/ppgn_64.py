@@ -12,7 +12,7 @@ from energan.utils.checks import at_least
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from energan.metrics.features.mobilenet_v2 import Classifier
+    from energan.networks.conv.mobilenet_v2 import MobileNetClassifier
 
 
 def noiseless_ppgn_h_64(
@@ -31,19 +31,19 @@ def noiseless_ppgn_h_64(
         data: Your own images (folder, .zip, .npz, .parquet), in colour.
         side: Pixels that MobileNetV2 sees; ImageNet's 224 take three times as long as 128.
     """
-    from energan.metrics.features.mobilenet_v2 import Classifier
+    from energan.networks.conv.mobilenet_v2 import MobileNetClassifier
 
     at_least(32, side=side)
     own = classifier.encoder or classifier.module
-    net = classifier.open(0) if own else Classifier(side).eval().requires_grad_(False)
+    net = classifier.open(0) if own else MobileNetClassifier(side).eval().requires_grad_(False)
     p = inversion.parts(net, (3, 64, 64), training)
     run = experiment(noiseless(p), "noiseless-joint-ppgn-h", data, resized(64, 3), training, "mobilenetv2")
-    load = partial(_published, net) if isinstance(net, Classifier) else None
+    load = partial(_published, net) if isinstance(net, MobileNetClassifier) else None
     return with_chains(run, p.E, classifier.chain_steps, inversion.code, load)
 
 
-def _published(net: "Classifier", images: "Tensor") -> None:
+def _published(net: "MobileNetClassifier", images: "Tensor") -> None:
     """ImageNet's weights."""
-    from energan.metrics.features.mobilenet_v2 import mobilenet_v2
+    from energan.networks.conv.mobilenet_v2 import mobilenet_v2
 
     net.load_state_dict(mobilenet_v2().state_dict())

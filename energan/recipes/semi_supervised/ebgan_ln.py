@@ -70,7 +70,7 @@ def ebgan_ln_mnist(
         scaled=scaled,
         corrupted=corrupted,
         optimizer_G=optimizer,
-        optimizer_D=optimizer._replace(lr=lr_d),
+        optimizer_D=optimizer.with_settings(lr=lr_d),
     )
     run = experiment(game, "ebgan-ln", data, prepare, training, labelled.network(data))
     return run._replace(test=labelled.test)

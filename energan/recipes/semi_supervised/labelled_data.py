@@ -64,7 +64,7 @@ def _few_labels(source: str, split: str, options: FewLabels) -> "ImageSet":
         return data
     if len(data.classes) != options.classes:
         names = ", ".join(data.classes[:5]) + (", ..." if len(data.classes) > 5 else "")
-        raise UserError(f"{data.name} has {len(data.classes)} classes ({names}): --classes {len(data.classes)}")
+        raise UserError(f"{data.name} has {len(data.classes)} classes ({names}): set `classes` to {len(data.classes)}")
     if not options.labels or data.labels is None:
         return data
     kept = balanced_subset(data.labels, options.labels, classes=options.classes, seed=options.label_seed)
