@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,11 @@ def find_recipe(name: str) -> Callable[..., Experiment]:
     except Exception as error:  # anyone's code may raise anything
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(f"the recipe {name} cannot be imported ({reason}); {SHAPE}") from error
-    returns = getattr(recipe, "__annotations__", {}).get("return")
-    if not callable(recipe) or getattr(returns, "__name__", str(returns)).rpartition(".")[2] != Experiment:
+    if not callable(recipe) or getattr(recipe, "__annotations__", {}).get("return") not in (Experiment, "Experiment"):
         raise UserError(f"{name} is not a recipe; {SHAPE}")
+    for parameter in signature(recipe).parameters.values():
+        if parameter.annotation is parameter.empty:
+            raise UserError(f"the parameter {parameter.name} of {name} has no type")
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)  # recipes import when they are called
     return recipe
