@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from energan.data import ImageSet
     from energan.engine.game import Game, Move, Source
 
+READOUTS = ("sample", "energy", "logits", "codes")  # fields of Game: what a trained game can be asked
 SHOWN = 20_000  # crops that are held in memory
 
 
@@ -144,6 +145,7 @@ class Experiment(NamedTuple):
                 "hyperparameters": numbers,
                 "players": players,
                 "turns": turns,
+                "readouts": [name for name in READOUTS if getattr(self.game, name) is not None],
                 "meanings": dict(self.game.meanings),
                 **(
                     {"codes": self.game.codes.chain._asdict(), "chain_meanings": CHAIN_MEANINGS}
