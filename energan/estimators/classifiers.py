@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from energan.data.batches import random_images
 from energan.engine.game import Game
-from energan.engine.optimizers import Adam, Schedule, linear_decay
+from energan.engine.optimizers import Adam, linear_decay_last
 from energan.estimators.base_classifier import SemiSupervisedClassifier, generate_rows
 from energan.games.semi_supervised.ebgan_ln import ebgan_ln
 from energan.games.semi_supervised.improved_gan import improved_gan_ssl
@@ -31,11 +31,6 @@ from energan.utils.checks import at_least, not_negative, positive
 from energan.utils.hardware import Precision
 
 PIXELS = 784  # that the paper's margin is a sum over
-
-
-def _last_third(steps: int) -> Schedule:
-    """The rate falls linearly to 0 from two thirds of the steps on."""
-    return linear_decay(2 * steps // 3, steps)
 
 
 @final
@@ -88,7 +83,7 @@ class LadderClassifier(SemiSupervisedClassifier):
         return {"D": Ladder((images[0].numel(), *self.hidden, classes))}
 
     def _game(self, networks: dict[str, nn.Module]) -> Game:
-        adam = Adam(self.lr, schedule=_last_third(self.steps))
+        adam = Adam(self.lr, schedule=linear_decay_last(1 / 3, self.steps))
         D = networks["D"]
         assert isinstance(D, Ladder)
         return ladder(D, costs=self.costs, sigma=self.sigma, sigma_x=self.sigma_x, optimizer_D=adam)
@@ -154,7 +149,7 @@ class EBGANLadderClassifier(SemiSupervisedClassifier):
     def _game(self, networks: dict[str, nn.Module]) -> Game:
         D = networks["D"]
         assert isinstance(D, Ladder)
-        d, decay = D.sizes[0], _last_third(self.steps)
+        d, decay = D.sizes[0], linear_decay_last(1 / 3, self.steps)
         return ebgan_ln(
             networks["G"],
             D,
