@@ -33,7 +33,7 @@ types: venv
 
 # The site in site/, with the API reference. A broken link fails.
 docs: venv
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "open site/index.html in a browser"
 
 bench: venv
