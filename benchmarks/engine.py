@@ -29,7 +29,7 @@ from energan.engine import Ensemble, Trainer
 from energan.engine.game import Game, Source
 from energan.engine.optimizers import Adam
 from energan.engine.rng import seeded
-from energan.games import GAMES
+from energan.games.energy.ebgan import ebgan_pt
 from energan.networks.conv import autoencoder, dcgan
 from energan.networks.dense import mlp
 
@@ -132,9 +132,7 @@ class ByHand:
 
 
 def game(generator: nn.Module, discriminator: nn.Module, z: int, margin: float = MARGIN) -> Game:
-    return GAMES["ebgan-pt"](
-        generator, discriminator, z, margin=margin, pt=PT, optimizer_G=Adam(LR), optimizer_D=Adam(LR)
-    )
+    return ebgan_pt(generator, discriminator, z, margin=margin, pt=PT, optimizer_G=Adam(LR), optimizer_D=Adam(LR))
 
 
 def toy(setting: Toy, i: int) -> Game:

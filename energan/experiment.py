@@ -11,7 +11,7 @@ from energan.data.batches import Coded, patches
 from energan.data.few_labels import LabelledBatches
 from energan.data.image_set import NONE, fixed_subset
 from energan.data.labels import in_classes
-from energan.engine.game import Game, Move, Source
+from energan.engine.game import CHAIN_MEANINGS, Game, Move, Source
 from energan.utils.errors import UserError
 
 SHOWN = 20_000  # crops that are held in memory
@@ -105,7 +105,7 @@ class Experiment(NamedTuple):
         players = {
             name: {
                 "parameters": sum(w.numel() for w in player.net.parameters()),
-                "optimizer": repr(player.optimizer._replace(schedule=None)) if player.optimizer else "frozen",
+                "optimizer": repr(player.optimizer.with_settings(schedule=None)) if player.optimizer else "frozen",
                 "net": repr(player.net),
             }
             for name, player in self.game.players.items()
@@ -128,7 +128,12 @@ class Experiment(NamedTuple):
                 "hyperparameters": numbers,
                 "players": players,
                 "turns": turns,
-                **({"codes": self.game.codes.chain._asdict()} if self.game.codes else {}),
+                "meanings": dict(self.game.meanings),
+                **(
+                    {"codes": self.game.codes.chain._asdict(), "chain_meanings": CHAIN_MEANINGS}
+                    if self.game.codes
+                    else {}
+                ),
             },
         }
 

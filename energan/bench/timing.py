@@ -37,7 +37,7 @@ class Bench(NamedTuple):
 
     @property
     def order(self) -> list[str]:
-        return list(self.run.game.order(self.t))
+        return list(self.run.game.turns_at(self.t))
 
     def step(self) -> None:
         """Step t, once more, to its end."""

@@ -13,7 +13,7 @@ from energan.evaluation import DEVICE
 from energan.experiment import Experiment
 from energan.recipes.load import load as load_model
 from energan.recipes.load import rebuild
-from energan.runs.folder import read_record
+from energan.runs.folder import RunFolder
 from energan.utils.console import say
 from energan.utils.errors import UserError
 from energan.utils.files import write
@@ -54,7 +54,7 @@ def predict(images: str, /, *, run: str, out: str = "predictions.csv", checkpoin
 
 def predict_training(folder: Path) -> Path:
     """Writes predictions.csv of all images that a run was trained on, labelled or not, into its folder."""
-    run = rebuild(read_record(folder), device="cpu")
+    run = rebuild(RunFolder(folder).record, device="cpu")
     data = run.training_set()
     return _table(folder / "predictions.csv", data, load_model(folder).probabilities(data.images), data.classes)
 
@@ -63,7 +63,7 @@ def write_predictions(images: str, folder: Path, out: Path, checkpoint: str | No
     """Writes a row for each image: its file (or number), the likeliest class, and the probability of every class."""
     if out.suffix != ".csv":
         raise UserError(f"--out {out}: predictions go to a .csv")
-    model, record = load_model(folder, checkpoint=checkpoint), read_record(folder)
+    model, record = load_model(folder, checkpoint=checkpoint), RunFolder(folder).record
     model.classifier  # noqa: B018  # refuse a game without classes before reading images
     data = unlabelled(images, split, record)
     _table(out, data, model.probabilities(data.images), tuple(record["data"]["classes"]))
@@ -99,7 +99,7 @@ def write_scores(images: str, folder: Path, out: Path, checkpoint: str | None, s
     if out.suffix not in (".csv", ".parquet"):
         raise UserError(f"--out {out}: scores go to a .csv or a .parquet")
     model = load_model(folder, checkpoint=checkpoint)
-    record = read_record(folder)
+    record = RunFolder(folder).record
     run = rebuild(record, device=DEVICE)
     model.energy  # noqa: B018  # refuse a game without energies before reading images
     if run.game.logits is not None:

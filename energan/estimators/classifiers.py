@@ -22,7 +22,9 @@ from energan.engine.game import Game
 from energan.engine.optimizers import Adam, Schedule, linear_decay
 from energan.estimators.base import Precision, above_zero, at_least
 from energan.estimators.base_classifier import SemiSupervisedClassifier, rows_drawn
-from energan.games import GAMES
+from energan.games.semi_supervised.ebgan_ln import ebgan_ln
+from energan.games.semi_supervised.improved_gan import improved_gan_ssl
+from energan.games.semi_supervised.ladder import ladder
 from energan.networks.dense import improved_gan, mlp
 from energan.networks.dense.ladder import Ladder
 
@@ -107,9 +109,9 @@ class LadderClassifier(SemiSupervisedClassifier):
 
     def _game(self, networks: dict[str, nn.Module]) -> Game:
         adam = Adam(self.lr, schedule=_last_third(self.steps))
-        return GAMES["ladder"](
-            networks["D"], costs=self.costs, sigma=self.sigma, sigma_x=self.sigma_x, optimizer_D=adam
-        )
+        D = networks["D"]
+        assert isinstance(D, Ladder)
+        return ladder(D, costs=self.costs, sigma=self.sigma, sigma_x=self.sigma_x, optimizer_D=adam)
 
 
 @final
@@ -198,7 +200,7 @@ class EBGANLadderClassifier(SemiSupervisedClassifier):
         D = networks["D"]
         assert isinstance(D, Ladder)
         d, decay = D.sizes[0], _last_third(self.steps)
-        return GAMES["ebgan-ln"](
+        return ebgan_ln(
             networks["G"],
             D,
             self.z,
@@ -304,7 +306,7 @@ class ImprovedGANClassifier(SemiSupervisedClassifier):
 
     def _game(self, networks: dict[str, nn.Module]) -> Game:
         adam = Adam(self.lr, beta1=0.5, eps=1e-4)
-        return GAMES["improved-gan-ssl"](
+        return improved_gan_ssl(
             networks["G"], networks["D"], self.z, weight=self.weight, optimizer_G=adam, optimizer_D=adam
         )
 

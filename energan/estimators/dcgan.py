@@ -15,7 +15,7 @@ from energan.engine.optimizers import Adam
 from energan.engine.rng import seeded
 from energan.estimators.arrays import to_rows
 from energan.estimators.base import Precision, _given, _train, as_fitted, drawn, remember
-from energan.games import GAMES
+from energan.games.gan.gan import gan
 from energan.inference.model import Model
 from energan.networks.conv import dcgan
 from energan.utils.hardware import pick_device
@@ -78,7 +78,7 @@ class DCGAN(BaseEstimator):  # type: ignore[misc]
     def _game(self, networks: dict[str, nn.Module]) -> Game:
         adam = Adam(self.lr, self.beta1)
         G, D = networks["G"], networks["D"]
-        return GAMES["gan"](G, D, uniform(self.z), smoothing=self.smoothing, optimizer_G=adam, optimizer_D=adam)
+        return gan(G, D, uniform(self.z), smoothing=self.smoothing, optimizer_G=adam, optimizer_D=adam)
 
     def _model(self) -> Model:
         networks = copy.deepcopy(self.networks_)

@@ -33,7 +33,7 @@ from energan.estimators.base import (
     drawn,
     remember,
 )
-from energan.games import GAMES
+from energan.games.energy.ebgan import ebgan, ebgan_pt
 from energan.inference.model import Model
 from energan.losses.energy import Kind, convert_margin
 from energan.networks.conv import autoencoder, dcgan
@@ -139,10 +139,10 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _game(self, frame: Frame, networks: dict[str, nn.Module], margin: float, kind: Kind) -> Game:
         adam = Adam(self.lr or (1e-3 if frame.layout == "n d" else 2e-4), self.beta1)
-        given = {"margin": margin, "kind": kind, "optimizer_G": adam, "optimizer_D": adam}
+        G, D, z = networks["G"], networks["D"], self.z
         if self.pt:
-            return GAMES["ebgan-pt"](networks["G"], networks["D"], self.z, pt=self.pt, **given)
-        return GAMES["ebgan"](networks["G"], networks["D"], self.z, **given)
+            return ebgan_pt(G, D, z, margin=margin, pt=self.pt, kind=kind, optimizer_G=adam, optimizer_D=adam)
+        return ebgan(G, D, z, margin=margin, kind=kind, optimizer_G=adam, optimizer_D=adam)
 
     def _model(self) -> Model:
         networks = copy.deepcopy(self.networks_)  # what is fitted stays where it is, also beside a GPU

@@ -17,7 +17,7 @@ from energan.engine import Ensemble
 from energan.engine.game import Game
 from energan.engine.optimizers import Adam, linear_decay
 from energan.engine.rng import seeded
-from energan.games import GAMES
+from energan.games.gan.fgan import fgan
 from energan.lab.figures import FAKE, REAL, animate, panels, save, spread
 from energan.lab.study import Seen, Study, study
 from energan.losses.f_divergence import DIVERGENCES
@@ -42,7 +42,7 @@ TARGET = two_gaussians()
 def _game(name: str, critic_steps: int, steps: int) -> Game:
     schedule = linear_decay(steps // 2, steps)
     V = Perceptron((1, 64, 64, 1), shape=(), activation="tanh")
-    return GAMES["fgan"](
+    return fgan(
         Affine(torch.randn(1) / 2, torch.ones(1)), V, 1, divergence=name, critic_steps=critic_steps,
         optimizer_G=Adam(3e-3, 0.5, schedule=schedule), optimizer_V=Adam(1e-2, 0.5, schedule=schedule),
     )  # fmt: skip

@@ -7,8 +7,8 @@ from typing import Any
 
 from energan.experiment import Experiment
 from energan.inference.model import Model
-from energan.runs.checkpoints import find_checkpoint, read_checkpoint
-from energan.runs.folder import read_record
+from energan.runs.checkpoints import read_checkpoint
+from energan.runs.folder import RunFolder
 from energan.utils.errors import UserError
 
 
@@ -32,8 +32,8 @@ def load(folder: str | Path, *, checkpoint: str | int | Path | None = None, devi
     checkpoint: "best", a step, or a path; the newest by default. UserError for anything that is not a sound run.
     """
     folder = Path(folder)
-    run = rebuild(read_record(folder), device=device)
-    path = find_checkpoint(folder, checkpoint)
+    run = rebuild(RunFolder(folder).record, device=device)
+    path = RunFolder(folder).checkpoint(checkpoint)
     state, statistics = read_checkpoint(path)
     nets = {name: player.net for name, player in run.game.players.items()}
     try:

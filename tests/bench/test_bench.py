@@ -67,7 +67,7 @@ def test_any_recipe_is_benched_without_images(recipe: str, capsys: pytest.Captur
     found = json.loads(capsys.readouterr().out)
     assert found["run"]["data"] == "512 images of noise (--data names your own)" and not list(Path().iterdir())
     run, step = RECIPES[recipe](**settings(recipe), data="digits"), found["step"]
-    assert found["run"]["step"] == run.steps // 2 and found["run"]["order"] == list(run.game.order(run.steps // 2))
+    assert found["run"]["step"] == run.steps // 2 and found["run"]["order"] == list(run.game.turns_at(run.steps // 2))
     assert set(found["turns"]) == set(found["run"]["order"])
     for key in ("operations", "flops", "moved"):
         assert sum(turn[key] for turn in found["turns"].values()) == step[key] > 0
@@ -177,7 +177,7 @@ def test_a_frozen_net_s_weights_have_no_products() -> None:
     run, data = noise_run("dgn-am-mnist")
     assert any(player.optimizer is None for player in run.game.players.values())
     step = timing.count(run, data)
-    assert set(step.updates) == set(run.game.order(0)) and sum(op.flops for op in step.operations) > 0
+    assert set(step.updates) == set(run.game.turns_at(0)) and sum(op.flops for op in step.operations) > 0
 
 
 @pytest.mark.parametrize("recipe", ["wgan-gp-mnist", "unrolled-mnist", "began-mnist"])
@@ -197,7 +197,7 @@ def test_a_watched_game_plays_the_same(recipe: str) -> None:
     a, b = (dict(one.state()["weights"]) for one in (plain, seen))
     for name in a:
         assert all(torch.equal(a[name][k], b[name][k]) for k in a[name])
-    steps = 3 * sum(len({*move.min, *move.max}) for turn in run.game.order(0) for move in run.game.turns[turn])
+    steps = 3 * sum(len({*move.min, *move.max}) for turn in run.game.turns_at(0) for move in run.game.turns[turn])
     assert phases[:3] == ["data", "noise", "play"] and phases.count("update") == steps
 
 

@@ -44,7 +44,7 @@ def test_settings_scale_with_labels_and_steps() -> None:
         many.hyperparameters["sigma_x"] == few.hyperparameters["sigma_x"] == 0.3
     )  # what the authors set apart is above the input
     assert ebgan.hyperparameters["margin"] == pytest.approx(16) and ebgan.players["D"].net.gamma is not None
-    assert [ebgan.order(t) for t in (0, 299, 300)] == [("D", "G"), ("D", "G"), ("L",)]
+    assert [ebgan.turns_at(t) for t in (0, 299, 300)] == [("D", "G"), ("D", "G"), ("L",)]
     schedule = ebgan.players["D"].optimizer.schedule
     assert [schedule(t) for t in (0, 600, 750, 900)] == [1, 1, 0.5, 0]
 

@@ -23,7 +23,6 @@ from energan.networks.layers.ladder_combinators import COMBINATORS
 from energan.recipes.catalog import RECIPES
 from energan.recipes.common import decayed
 from energan.recipes.flag_docs import SENTENCES, documented
-from energan.training import previews
 from energan.utils.checks import at_least, fraction, not_negative, positive, usable_seed
 from energan.utils.errors import UserError
 
@@ -282,8 +281,8 @@ def test_a_run_of_any_kind_of_players_is_sampled_scored_exported_and_reported(
     recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """No critic at all; a critic f, and noise that no sample needs; a critic V; a third player."""
-    monkeypatch.setattr(previews, "usable_network", lambda run, real: "")
-    monkeypatch.setattr("energan.capabilities.drawing.usable_network", lambda run, real: "")
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
     folder, scores = str(trained(tmp_path / "run", recipe, steps=3)), tmp_path / "scores.csv"
     for command in (
         ["sample", folder, "--n", "3", "--out", str(tmp_path / "three.npz")],

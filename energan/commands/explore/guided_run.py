@@ -20,7 +20,7 @@ from energan.networks.layers import FeatureExtractor
 from energan.networks.pretrained import extract_features
 from energan.recipes.load import rebuild
 from energan.recipes.plug_and_play.encoder import open_classifier
-from energan.runs.folder import read_record
+from energan.runs.folder import RunFolder
 from energan.samplers.chains import Map, Trace
 from energan.samplers.inpainting import Context
 from energan.utils.checks import at_least
@@ -90,7 +90,7 @@ def open_guided_run(
 
     chain: settings that are not to be the system's own; those that are None are. UserError for what cannot be used.
     """
-    maps, codes, record = latent_maps(model), model.game.codes, read_record(folder)
+    maps, codes, record = latent_maps(model), model.game.codes, RunFolder(folder).record
     assert codes is not None
     shape = tuple(record["data"]["shape"])
     settings = codes.chain._replace(**{name: value for name, value in (chain or {}).items() if value is not None})
@@ -116,7 +116,7 @@ def _classes(classifier: str, module: str, record: dict[str, Any]) -> tuple[str,
     if module:
         return ()
     if classifier:
-        return tuple(read_record(Path(classifier))["data"].get("classes", ()))
+        return tuple(RunFolder(Path(classifier)).record["data"].get("classes", ()))
     return names_of_images(record)
 
 

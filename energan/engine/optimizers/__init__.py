@@ -2,7 +2,7 @@
 
 from energan.engine.optimizers.annealed_sgd import AnnealedSGD
 from energan.engine.optimizers.standard import SGD, Adam, Moments, Optimizer, RMSProp, Schedule, Tree, linear_decay
-from energan.engine.optimizers.wrappers import HistoricalAveraging, PauseOnZeroGradient
+from energan.engine.optimizers.wrappers import HistoricalAveraging, PauseOnZeroGradient, Wrapper
 
 __all__ = [
     "SGD",
@@ -15,5 +15,6 @@ __all__ = [
     "RMSProp",
     "Schedule",
     "Tree",
+    "Wrapper",
     "linear_decay",
 ]

@@ -141,7 +141,7 @@ def learned_responses(s: Study, seeds: int, steps: int, seed: int) -> list[Claim
 
 
 def moves_at_once(p: Players, b: Batch) -> tuple[Tensor, Logs]:
-    """The sum of what three players descend, each with the others held; one backward pass gives all their slopes.
+    """The sum of what three players descend, each with the others fixed; one backward pass gives all their gradients.
 
     D      V on [0, m], where its projection holds it and [m - D]+ is m - D
     G      <logits, D>: a gradient step on it is multiplicative weights, q exp(-step D) / sum

@@ -55,7 +55,7 @@ def critics(
     make: Callable[[nn.Module, nn.Module, Adam], Game], critic: str, pq: Sequence[tuple[float, float]], *, seeds: int,
     steps: int, seed: int,
 ) -> Ensemble:  # fmt: skip
-    """Only the critic moves: G is held at Q, with P as data."""
+    """Only the critic moves: G is fixed at Q, with P as data."""
     (mean, deviation), of_G = torch.tensor(pq)
     adam = Adam(3e-3, schedule=linear_decay(steps // 2, steps))
 

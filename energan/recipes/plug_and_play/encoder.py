@@ -62,7 +62,7 @@ def of_run(folder: Path) -> nn.Module:
 def trained_classifier(data: str, classes: int, net: str = "thesis") -> nn.Module:
     """One of NETS with its weights, trained now where the cache has none. UserError where that is stopped."""
     from energan.recipes.catalog import RECIPES
-    from energan.runs.folder import create_run, read_record
+    from energan.runs.folder import RunFolder
     from energan.training.loop import train
 
     arguments = {"data": data, "classes": classes, "net": net, "device": "cpu"}
@@ -71,10 +71,10 @@ def trained_classifier(data: str, classes: int, net: str = "thesis") -> nn.Modul
     folder = cache_dir() / "encoders" / f"{net}-{images.sha256[:16]}"
     if not (folder / "run.json").exists():
         command = f"energan train encoder-mnist --data {data} --net {net}"
-        create_run(folder, run, images, "encoder-mnist", arguments, command)
-    if read_record(folder)["status"]["state"] != "finished":
+        RunFolder(folder).create(run, images, "encoder-mnist", arguments, command)
+    if RunFolder(folder).record["status"]["state"] != "finished":
         warn(f"training the encoder of {images.name} first, once and for all (kept in {folder})")
-        if train(run, folder, images) == "stopped":
+        if train(run, RunFolder(folder), images) == "stopped":
             raise UserError("its encoder is stopped and saved; `energan resume` of this run goes on with it")
     return of_run(folder)
 

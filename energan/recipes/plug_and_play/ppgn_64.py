@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from energan.experiment import Experiment
-    from energan.metrics.features.mobilenet_v2 import Classifier
+    from energan.networks.conv.mobilenet_v2 import MobileNetClassifier
 
 
 @documented
@@ -50,11 +50,15 @@ def noiseless_ppgn_h_64(
     """
     from energan.engine.optimizers import Adam
     from energan.games.catalog import GAMES
-    from energan.metrics.features.mobilenet_v2 import Classifier
+    from energan.networks.conv.mobilenet_v2 import MobileNetClassifier
     from energan.recipes.plug_and_play.encoder import open_classifier
 
     at_least(32, side=side)
-    net = open_classifier(encoder, module, 0) if encoder or module else Classifier(side).eval().requires_grad_(False)
+    net = (
+        open_classifier(encoder, module, 0)
+        if encoder or module
+        else MobileNetClassifier(side).eval().requires_grad_(False)
+    )
     made_of = parts(
         net, (3, 64, 64), code=code, features=features, paired=paired, width=width,
         seed=seed, lr=lr, image_loss=image_loss, feature_loss=feature_loss, adversarial=adversarial,
@@ -62,18 +66,18 @@ def noiseless_ppgn_h_64(
     adam = Adam(lr)
     game = GAMES["noiseless-joint-ppgn-h"](
         *made_of.nets, made_of.h, wiring=made_of.wiring, weights=made_of.weights, optimizer_G=adam,
-        optimizer_D=adam._replace(weight_decay=4e-4),
+        optimizer_D=adam.with_settings(weight_decay=4e-4),
     )  # fmt: skip
     made = run(
         game, "noiseless-joint-ppgn-h", data, resized(64, 3), steps=steps, batch=batch, seed=seed,
         save_every=save_every, ema=ema, network="mobilenetv2", precision=precision, device=device, compile=compile,
     )  # fmt: skip
-    load = partial(_published, net) if isinstance(net, Classifier) else None
+    load = partial(_published, net) if isinstance(net, MobileNetClassifier) else None
     return finished(made, made_of.E, chain_steps, code, load)
 
 
-def _published(net: "Classifier", images: "Tensor") -> None:
+def _published(net: "MobileNetClassifier", images: "Tensor") -> None:
     """ImageNet's weights."""
-    from energan.metrics.features.mobilenet_v2 import mobilenet_v2
+    from energan.networks.conv.mobilenet_v2 import mobilenet_v2
 
     net.load_state_dict(mobilenet_v2().state_dict())
