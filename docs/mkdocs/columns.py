@@ -7,7 +7,7 @@ Two columns of names and meanings become a list:
                    resolution
 
 The fields of a NamedTuple, which have no docstrings of their own, are listed as its signature. Underscores and stars of
-equations are no emphasis.
+equations are no emphasis. An example without a heading gets one.
 """
 
 import re
@@ -38,7 +38,7 @@ def as_list(lines: list[str]) -> list[str] | None:
 
 def literal(line: str) -> str:
     """A line of text whose underscores and stars stay what they are, but for *words* and `code`."""
-    if line.startswith("    ") or ">>>" in line:
+    if line.startswith("    "):
         return line
     parts, end = [], 0
     for kept in EMPHASIS.finditer(line):
@@ -52,9 +52,11 @@ def readable(text: str) -> str:
     blocks = []
     for block in re.split(r"\n[ \t]*\n", text):
         lines = block.split("\n")
+        if lines[0].startswith(">>> "):
+            lines = ["Examples:", *(f"    {line}" for line in lines)]
         rows = as_list(lines)
         blocks.append("\n".join(map(literal, rows or lines)))
-    return "\n\n".join(blocks)
+    return re.sub(r"^- ", r"\\- ", "\n\n".join(blocks))  # an equation that starts with a minus
 
 
 class Columns(griffe.Extension):

@@ -21,7 +21,7 @@ OUTSIDE = {  # page in the repository -> page of the site
     )},
 }  # fmt: skip
 
-LINK = re.compile(r"(\]\()([^)#\s]+)((?:#[^)\s]*)?\))")
+LINK = re.compile(r"""(\]\(|<img src=")([^)"#\s]+)((?:#[^)\s]*)?[)"])""")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
