@@ -11,7 +11,7 @@ from energan.recipes.load import load as load_model
 from energan.recipes.load import rebuild
 from energan.runs.checkpoints import step_of
 from energan.runs.folder import RunFolder
-from energan.utils.errors import UserError
+from energan.utils.checks import at_least
 from energan.utils.files import write_json
 
 DEVICE = "cpu"  # a run that was trained on a GPU is measured where there is none, too
@@ -35,8 +35,8 @@ def evaluate(
     Raises:
         UserError: n is below 1, or the folder is no sound run.
     """
-    if n is not None and n < 1:
-        raise UserError(f"n must be 1 or more, got {n}")
+    if n is not None:
+        at_least(1, n=n)
     run = RunFolder(folder)
     model = load_model(folder, checkpoint=checkpoint)
     experiment = rebuild(run.record, device=DEVICE)

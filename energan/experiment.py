@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from energan.data import NAMED, Batches, ImageSet
+from energan.data import NAMED, Batches, ImageSet, held_out_split
 from energan.data.batches import Coded, patches
 from energan.data.few_labels import LabelledBatches
 from energan.data.image_set import NONE, fixed_subset
@@ -70,7 +70,7 @@ class Experiment(NamedTuple):
 
     def test_set(self) -> ImageSet:
         """Real images to measure against: the test split where the source has one, else the training images."""
-        return self.shown(self.prepare(self.source, "test" if self.source in NAMED else "train"))
+        return self.shown(self.prepare(self.source, held_out_split(self.source)))
 
     def held_out(self, classes: tuple[str, ...]) -> ImageSet | None:
         """Test images with labels, numbered as `classes`; None where neither the set nor the user has any."""

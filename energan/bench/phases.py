@@ -1,4 +1,4 @@
-"""The same game, saying what it does: when a turn begins, when noise is drawn, when it plays, when a player steps.
+"""A game instrumented to report its phases: data, noise, play, update.
 
 A step is watched from outside, by the parts of a game that the engine calls (its data, objectives and optimizers), so
 that the engine knows nothing of being watched.
@@ -53,13 +53,13 @@ def _objective(objective: Objective, mark: Mark) -> Objective:
     return play
 
 
-def watched_source(source: Source, mark: Mark) -> Source:
+def instrumented_source(source: Source, mark: Mark) -> Source:
     """The data, with mark("data", 0) where a turn begins (each starts by drawing its batch), and mark("noise", 0)."""
 
     def draw(k: int) -> Mapping[str, Tensor]:
         mark("data", 0)
-        drawn = source(k)
+        batch = source(k)
         mark("noise", 0)
-        return drawn
+        return batch
 
     return draw

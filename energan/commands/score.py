@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from energan.data import NAMED, ImageSet, load
+from energan.data import ImageSet, held_out_split, load
 from energan.evaluation import DEVICE
 from energan.experiment import Experiment
 from energan.recipes.load import load as load_model
@@ -74,7 +74,7 @@ def write_predictions(images: str, folder: Path, out: Path, checkpoint: str | No
 def unlabelled(images: str, split: str, record: dict[str, Any]) -> ImageSet:
     """Anyone's images in the size and colours of a classifier's; they need no labels, as those that it learned from."""
     channels, size, _ = record["data"]["shape"]
-    return load(images, split or ("test" if images in NAMED else "train"), size=size, channels=channels)
+    return load(images, split or held_out_split(images), size=size, channels=channels)
 
 
 def _table(out: Path, data: ImageSet, probabilities: Float[Tensor, "n classes"], classes: tuple[str, ...]) -> Path:
@@ -105,7 +105,7 @@ def write_scores(images: str, folder: Path, out: Path, checkpoint: str | None, s
     if run.game.logits is not None:
         data = unlabelled(images, split, record)
     else:  # files are one "train" by default
-        data = run.given(images, split or ("test" if images in NAMED else "train"))
+        data = run.given(images, split or held_out_split(images))
     energies = model.score(data.images)
     n = len(energies)
     labels = [""] * n if data.labels is None else [[*data.classes, ""][i] for i in data.labels.tolist()]

@@ -26,7 +26,7 @@ from energan.engine.state import (
     parameters,
     tree,
 )
-from energan.utils.errors import UserError
+from energan.utils.checks import at_least
 
 
 @final
@@ -60,8 +60,7 @@ class Trainer:
         sync_batch_stats: bool = False,
     ) -> None:
         check(game)
-        if microbatches < 1:
-            raise UserError(f"a batch is played in 1 part or more, not in {microbatches}")
+        at_least(1, microbatches=microbatches)
         self._microbatches, self._ranks = microbatches, ranks
         self._synchronised = ranks if sync_batch_stats else ALONE
         self.game, self._source, self._precision = game, source, precision

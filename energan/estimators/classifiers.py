@@ -18,17 +18,17 @@ from jaxtyping import Num
 from numpy import ndarray as Array
 from torch import Tensor, nn
 
+from energan.data.batches import random_images
 from energan.engine.game import Game
 from energan.engine.optimizers import Adam, Schedule, linear_decay
-from energan.estimators.base import Precision, above_zero, at_least
-from energan.estimators.base_classifier import SemiSupervisedClassifier, rows_drawn
+from energan.estimators.base_classifier import SemiSupervisedClassifier, generate_rows
 from energan.games.semi_supervised.ebgan_ln import ebgan_ln
 from energan.games.semi_supervised.improved_gan import improved_gan_ssl
 from energan.games.semi_supervised.ladder import ladder
 from energan.networks.dense import improved_gan, mlp
-from energan.networks.dense.ladder import Ladder
-
-HIDDEN = (1000, 500, 250, 250, 250)  # the hidden layers of all three papers' permutation-invariant MNIST
+from energan.networks.dense.ladder import HIDDEN, Ladder
+from energan.utils.checks import at_least, not_negative, positive
+from energan.utils.hardware import Precision
 
 PIXELS = 784  # that the paper's margin is a sum over
 
@@ -102,7 +102,7 @@ class LadderClassifier(SemiSupervisedClassifier):
 
     def _check_parameters(self) -> None:
         at_least(1, hidden=min(self.hidden, default=1))
-        at_least(0, sigma=0 if self.sigma is None else self.sigma, sigma_x=self.sigma_x)
+        not_negative(sigma=0 if self.sigma is None else self.sigma, sigma_x=self.sigma_x)
 
     def _networks(self, images: Num[Tensor, "n c h w"], classes: int) -> dict[str, nn.Module]:
         return {"D": Ladder((images[0].numel(), *self.hidden, classes))}
@@ -185,11 +185,11 @@ class EBGANLadderClassifier(SemiSupervisedClassifier):
 
     def _check_parameters(self) -> None:
         at_least(1, hidden=min(self.hidden, default=1), z=self.z, width=self.width)
-        at_least(0, weight=self.weight, sigma=self.sigma)
+        not_negative(weight=self.weight, sigma=self.sigma)
         if isinstance(self.margin, str) and self.margin != "auto":
             raise ValueError(f"margin must be a number above 0 or 'auto', got {self.margin!r}")
         if self.margin != "auto":
-            above_zero(margin=self.margin)
+            positive(margin=self.margin)
 
     def _networks(self, images: Num[Tensor, "n c h w"], classes: int) -> dict[str, nn.Module]:
         d = images[0].numel()
@@ -225,7 +225,7 @@ class EBGANLadderClassifier(SemiSupervisedClassifier):
         Raises:
             ValueError: n_samples is below 1.
         """
-        return rows_drawn(self, n_samples, random_state)
+        return generate_rows(self, n_samples, random_state)
 
 
 @final
@@ -296,11 +296,11 @@ class ImprovedGANClassifier(SemiSupervisedClassifier):
 
     def _check_parameters(self) -> None:
         at_least(1, hidden=min(self.hidden, default=0), z=self.z, width=self.width)
-        at_least(0, weight=self.weight, noise=min(self.noise))
+        not_negative(weight=self.weight, noise=min(self.noise))
 
     def _networks(self, images: Num[Tensor, "n c h w"], classes: int) -> dict[str, nn.Module]:
         D = improved_gan.Discriminator((images[0].numel(), *self.hidden, classes), noise=self.noise)
-        improved_gan.by_images(D, images)
+        improved_gan.by_images(D, random_images(images, improved_gan.FIRST))
         G = improved_gan.Generator(self.z, tuple(images[0].shape), hidden=(self.width, self.width))
         return {"G": G, "D": D}
 
@@ -312,4 +312,4 @@ class ImprovedGANClassifier(SemiSupervisedClassifier):
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Num[Array, "n ..."]:
         """Draws new rows, as `EBGANLadderClassifier.sample` does."""
-        return rows_drawn(self, n_samples, random_state)
+        return generate_rows(self, n_samples, random_state)

@@ -50,12 +50,12 @@ def import_network(module: str) -> nn.Module:
     except Exception as error:  # anyone's code may raise anything
         told = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(
-            f"--module {module} cannot be used ({told}); write package.module:Class, made without arguments"
+            f"`module` {module} cannot be used ({told}); write package.module:Class, made without arguments"
         ) from error
     finally:
         sys.path.pop(0)
     if not isinstance(net, nn.Module):
-        raise UserError(f"--module {module} gives a {type(net).__name__}, not a torch.nn.Module")
+        raise UserError(f"`module` {module} gives a {type(net).__name__}, not a torch.nn.Module")
     return net
 
 

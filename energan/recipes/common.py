@@ -36,7 +36,7 @@ def decayed(steps: int, share: float) -> "Schedule | None":
 
     not_negative(decay=share)
     if share > 1:
-        raise UserError(f"--decay is a share of the steps, 0 to 1, got {share}")
+        raise UserError(f"`decay` is a share of the steps, 0 to 1, got {share}")
     start = min(int(steps * (1 - share)), steps - 1)  # a share too small for one step is the last step
     return linear_decay(start, steps) if share and steps > 0 else None
 

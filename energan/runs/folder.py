@@ -77,10 +77,10 @@ class RunFolder:
         except OSError as error:  # a name too long, a folder that may not be looked into
             raise unwritable(self.path, error) from error
         if taken and not self.path.is_dir():
-            raise UserError(f"{self.path} is there already, a file; choose another --out")
+            raise UserError(f"{self.path} is there already, a file; choose another `out`")
         if taken:
             raise UserError(
-                f"{self.path} is there already and not empty; choose another --out, or `energan resume {self.path}`"
+                f"{self.path} is there already and not empty; choose another `out`, or `energan resume {self.path}`"
             )
         record = {
             "format": FORMAT,
@@ -95,7 +95,7 @@ class RunFolder:
         }
         with self.locked():
             if any(path.name == "run.json" for path in self.path.iterdir()):  # since it was looked into
-                raise UserError(f"another run has begun in {self.path}; choose another --out")
+                raise UserError(f"another run has begun in {self.path}; choose another `out`")
             write_json(self.path / "run.json", record)
 
     def update(self, **changes: Any) -> None:
@@ -116,7 +116,7 @@ class RunFolder:
                 try:
                     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
-                    message = f"another process trains in {self.path} at this moment; choose another --out"
+                    message = f"another process trains in {self.path} at this moment; choose another `out`"
                     raise UserError(message) from None
             yield
         finally:
@@ -139,7 +139,7 @@ class RunFolder:
         if name is None or name == "":
             if paths := self.checkpoints():
                 return paths[-1]
-            raise UserError(f"{self.path} has no checkpoint yet; train for longer or lower --save-every")
+            raise UserError(f"{self.path} has no checkpoint yet; train for longer or lower `save_every`")
         stem = str(name).zfill(6) if str(name).isdecimal() else name
         for path in (self.path / "checkpoints" / f"{stem}.safetensors", Path(str(name))):
             if path.is_file():

@@ -1,7 +1,7 @@
 """The training loop. It knows no game, no capability and, but for `ranks.any`, no other process."""
 
 from energan.data import ImageSet
-from energan.data.prefetch import Ahead
+from energan.data.prefetch import Prefetch
 from energan.engine import Trainer
 from energan.engine.distributed import ALONE, Ranks
 from energan.experiment import Experiment
@@ -50,7 +50,9 @@ def trainer_of(experiment: Experiment, data: ImageSet, ranks: Ranks = ALONE) -> 
     source = experiment.batches(data)
     return Trainer(
         experiment.game,
-        source if experiment.device == "cpu" else Ahead(source, experiment.device),  # reads while the device computes
+        source
+        if experiment.device == "cpu"
+        else Prefetch(source, experiment.device),  # reads while the device computes
         seed=experiment.seed,
         precision=experiment.precision,
         device=ranks.device(experiment.device),

@@ -16,7 +16,7 @@ from torch import nn
 
 from energan.bench import alternatives, auto_batch, measure, roofline, timing
 from energan.bench.operations import GROUPS, Operation
-from energan.bench.phases import instrumented, watched_source
+from energan.bench.phases import instrumented, instrumented_source
 from energan.bench.roofline import BEYOND, Grouped, Machine
 from energan.cli import main
 from energan.commands.bench import OWN, bench_command
@@ -24,6 +24,7 @@ from energan.data import ImageSet
 from energan.engine import Trainer
 from energan.experiment import Experiment
 from energan.recipes.catalog import RECIPES
+from energan.utils import hardware
 from energan.utils.errors import UserError
 
 
@@ -186,7 +187,7 @@ def test_a_watched_game_plays_the_same(recipe: str) -> None:
     runs = [noise_run(recipe) for _ in range(2)]
     run, _ = runs[0]
     plain, seen = (
-        Trainer(instrumented(run.game, mark), watched_source(run.batches(data), mark))
+        Trainer(instrumented(run.game, mark), instrumented_source(run.batches(data), mark))
         if i
         else Trainer(run.game, run.batches(data))
         for i, ((run, data), mark) in enumerate((r, lambda phase, _: phases.append(phase)) for r in runs)
@@ -210,7 +211,7 @@ def test_data_are_kept_few_where_their_codes_are_worked_out() -> None:
         asked.append(len(images.images))
         return codes(images)
 
-    timing.ready(run._replace(coded=(key, few)), data)
+    timing.warmed_up(run._replace(coded=(key, few)), data)
     assert asked == [timing.CODED * run.batch]
 
 
@@ -245,7 +246,7 @@ def test_the_prediction_by_hand() -> None:
 
 def test_a_setting_that_cannot_be_is_told() -> None:
     run, data = noise_run("gan-mnist")
-    base = timing.ready(run, data)
+    base = timing.warmed_up(run, data)
     machine = roofline.ceilings("cpu", sides=(16,), sizes=(4096,), seconds=0.001)
 
     def make(**_: Any) -> Experiment:
@@ -310,7 +311,7 @@ def test_the_batch_stays_where_memory_is_short(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(auto_batch, "room", lambda device: False)
     assert auto_batch.best_batch(of, images) == 16 and tried == [16]
     speeds(monkeypatch, {})
-    with pytest.raises(UserError, match=r"--batch auto: not even 16 images fit in the memory of cpu"):
+    with pytest.raises(UserError, match=r"^batch auto: not even 16 images fit in the memory of cpu"):
         auto_batch.best_batch(of, images)
 
 
@@ -321,7 +322,7 @@ def test_the_batch_is_found_of_a_true_run() -> None:
 
 
 def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert auto_batch._available() > 2**20
+    assert hardware.available_memory() > 2**20
     for peak, fits in ((2**20, True), (2**60, False)):
         monkeypatch.setattr(auto_batch, "peak_memory", lambda peak=peak: peak)
         assert auto_batch.room(torch.device("cpu")) is fits

@@ -444,7 +444,7 @@ def test_a_stopped_run_is_resumed_exactly_and_then_predicts(
         (lambda pets, held: ["--data", str(pets), "--labels", "nowhere.csv"], "cannot be read: No such file"),
         (lambda pets, held: ["--data", str(pets), "--batch", "1"], "--batch must be 2 or more, got 1"),
         (lambda pets, held: ["--data", str(pets), "--size", "0"], "images of size 0 cannot be made"),
-        (lambda pets, held: ["--data", str(pets), "--channels", "2"], "images have 1 (grey) or 3 (RGB) channels"),
+        (lambda pets, held: ["--data", str(pets), "--channels", "2"], "images have 1 (grey) or 3 (RGB) --channels"),
         (lambda pets, held: ["--data", str(pets), "--seed", "-1"], "--seed must be from 0"),
         (lambda pets, held: ["--data", str(pets), "--label-seed", "-1"], "--label-seed must be from 0"),
     ],

@@ -144,7 +144,7 @@ def test_rows_are_divided_evenly_or_not_at_all() -> None:
     assert [part.tolist() for part in slices(torch.arange(6), 3)] == [[0, 1], [2, 3], [4, 5]]
     with pytest.raises(worker.UserError, match="a batch of 6 cannot be divided by 4"):
         slices(torch.arange(6), 4)
-    with pytest.raises(worker.UserError, match="1 part or more"):
+    with pytest.raises(worker.UserError, match="microbatches must be 1 or more, got 0"):
         worker.made("gan", microbatches=0)
 
 

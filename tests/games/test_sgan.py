@@ -184,5 +184,5 @@ def test_an_encoder_may_be_a_run(tmp_path):
 
 def test_an_encoder_of_another_net_is_refused(tmp_path):
     folder = trained(tmp_path / "encoder", "encoder-mnist", data="digits", net="thesis")
-    with pytest.raises(UserError, match="is no run of encoder-mnist with --net sgan"):
+    with pytest.raises(UserError, match="is no run of encoder-mnist with net sgan"):
         RECIPES["sgan-mnist"](data="digits", encoder=str(folder), width=2)

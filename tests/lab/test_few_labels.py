@@ -117,16 +117,16 @@ def test_validation_is_on_training_images_that_give_no_labels() -> None:
     ("changes", "says"),
     [
         ({"systems": "fuller"}, "there is no 'fuller'"),
-        ({"labels": "many"}, "--labels"),
+        ({"labels": "many"}, "labels"),
         ({"labels": "25"}, "multiple"),
         ({"labels": "100000"}, "fewer than"),
-        ({"labels": "0"}, "--labels"),
+        ({"labels": "0"}, "labels"),
         ({"data": "photos"}, "named set"),
         ({"systems": "improved-gan", "together": True, "steps": 60}, "averaged"),
-        ({"part": "3/2"}, "--part"),
-        ({"part": "half"}, "--part"),
-        ({"batch": 1}, "--batch"),
-        ({"seeds": 0}, "--seeds"),
+        ({"part": "3/2"}, "part"),
+        ({"part": "half"}, "part"),
+        ({"batch": 1}, "batch"),
+        ({"seeds": 0}, "seeds"),
     ],
 )
 def test_what_cannot_be_played_is_refused_before_anything_is_written(

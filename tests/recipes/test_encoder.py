@@ -125,7 +125,7 @@ def test_modules_that_cannot_be_used(module: str) -> None:
 
 def test_sources_that_cannot_be_used(tmp_path: Path) -> None:
     weights = write_weights(tmp_path / "w.safetensors", {"net.weight": torch.ones(2)}, {})
-    with pytest.raises(UserError, match=r"w.safetensors holds weights; --module"):
+    with pytest.raises(UserError, match=r"w.safetensors holds weights; module my.module:Net"):
         open_classifier(str(weights), "", classes=10)
     with pytest.raises(UserError, match=r"w.safetensors does not hold the weights of Net: .*h\.1\.weight"):
         open_classifier(str(weights), TINY, classes=10)
@@ -329,11 +329,11 @@ def test_merges_that_cannot_be(merge: str, said: str, tmp_path: Path, capsys: py
 
 
 def test_other_numbers_of_classes_and_settings_are_refused() -> None:
-    with pytest.raises(UserError, match="digits has 10 classes: --classes 10"):
+    with pytest.raises(UserError, match="digits has 10 classes: set classes to 10"):
         RECIPES["encoder-mnist"](data="digits", classes=4).training_set()
-    with pytest.raises(UserError, match="--momentum must be 0 or above and below 1"):
+    with pytest.raises(UserError, match="momentum must be 0 or above and below 1"):
         RECIPES["encoder-mnist"](momentum=1.0)
-    with pytest.raises(UserError, match=r"--code conv2: this G takes codes that are vectors, not maps of \(128,"):
+    with pytest.raises(UserError, match=r"code conv2: this G takes codes that are vectors, not maps of \(128,"):
         RECIPES["latent-discriminators-mnist"](code="conv2")
     with pytest.raises(UserError, match="has no layer 'conv9'"):
         RECIPES["latent-discriminators-mnist"](critics="x,conv9")

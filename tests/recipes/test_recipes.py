@@ -117,12 +117,12 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     "augment": ((("blur",),), ""),
 }
 BAD: list[tuple[str, dict[str, Any], str]] = [
-    *((recipe, {flag: value}, f"--{flag.replace('_', '-')} {expected}")
+    *((recipe, {flag: value}, f"{flag} {expected}")
       for flag, (values, expected) in REFUSED.items() for value in values for recipe in having(flag)),
-    *((recipe, {"device": "tpu"}, "--device tpu: not a device") for recipe in RECIPES),
-    *((recipe, {"critic_steps": 0}, "--critic-steps must be 1 or more")
+    *((recipe, {"device": "tpu"}, "device tpu: not a device") for recipe in RECIPES),
+    *((recipe, {"critic_steps": 0}, "critic_steps must be 1 or more")
       for recipe in having("clip") + having("penalty")),
-    ("gmmn-mnist", {"widths": (4.0, 0.0)}, "--widths must be above 0, got 0.0"),
+    ("gmmn-mnist", {"widths": (4.0, 0.0)}, "widths must be above 0, got 0.0"),
 ]  # fmt: skip
 
 
@@ -148,7 +148,7 @@ def test_the_bounds_of_each_check(check: Callable[..., None], good: tuple[float,
     for value in good:
         check(some_flag=value)
     for value in bad:
-        with pytest.raises(UserError, match=r"^--some-flag must be "):
+        with pytest.raises(UserError, match=r"^some_flag must be "):
             check(some_flag=value)
 
 
@@ -156,7 +156,7 @@ def test_the_bounds_of_whole_numbers() -> None:
     at_least(2, batch=2)
     usable_seed(0)
     usable_seed(2**63 - 1)
-    with pytest.raises(UserError, match="--batch must be 2 or more, got 1"):
+    with pytest.raises(UserError, match=r"^batch must be 2 or more, got 1"):
         at_least(2, batch=1)
 
 
@@ -179,7 +179,7 @@ def test_the_largest_seed_trains() -> None:
 
 def test_cuda_is_refused_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(UserError, match=r"--device cuda: torch .* sees no CUDA device here; use --device cpu"):
+    with pytest.raises(UserError, match=r"^device cuda: torch .* sees no CUDA device here; use device cpu"):
         RECIPES["ebgan-pt-mnist"](device="cuda")
 
 

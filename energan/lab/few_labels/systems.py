@@ -11,6 +11,7 @@ from typing import NamedTuple
 from jaxtyping import UInt8
 from torch import Tensor
 
+from energan.data.batches import random_images
 from energan.engine.game import Game
 from energan.engine.optimizers import Adam, linear_decay
 from energan.games.semi_supervised.ebgan_ln import ebgan_ln
@@ -23,7 +24,7 @@ Z = 100
 
 
 class Task(NamedTuple):
-    """What a classifier is trained for. shape: of an image; labels: how many there are; hidden: units of D's layers."""
+    """The task of a classifier. shape: of an image; labels: how many there are; hidden: units of D's layers."""
 
     shape: tuple[int, int, int]
     classes: int
@@ -96,7 +97,7 @@ def by_data(game: Game, images: UInt8[Tensor, "n c h w"]) -> None:
     """Initialises an improved GAN's D by 500 images; of another game, nothing."""
     D = game.players["D"].net
     if isinstance(D, improved_gan.Discriminator):
-        improved_gan.by_images(D, images)
+        improved_gan.by_images(D, random_images(images, improved_gan.FIRST))
 
 
 SYSTEMS: dict[str, System] = {

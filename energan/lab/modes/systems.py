@@ -23,7 +23,7 @@ from energan.networks.dense.perceptron import Autoencoder, Perceptron
 
 
 class Settings(NamedTuple):
-    """What all systems of a study share. steps: of G; batch: points a turn; width: units of each of two hidden layers;
+    """Settings of all systems of a study. steps: of G; batch: points a turn; width: units of each of two hidden layers;
     z: dimensions of the noise; looks: how often models are measured and drawn; seed: of the first model."""
 
     seeds: int

@@ -2,9 +2,8 @@
 
     data (S e1, e2)   G(z) = (theta + S z1, z2)   e, z ~ N(0, I)   two lines, theta apart (arXiv:1701.07875, fig. 1)
 
-Each critic is trained with G fixed; then d L_G / d theta is taken on fresh noise. Past a few S the supports have
-parted: the best discriminator is sure, minimax's gradient is gone, and the earth mover's distance is theta, whose
-gradient is 1.
+Each critic is trained with G held; then d L_G / d theta is taken on fresh noise. Past a few S the supports have parted:
+the best discriminator is sure, minimax's gradient is gone, and the earth mover's distance is theta (gradient 1).
 """
 
 from collections.abc import Callable, Mapping
@@ -31,7 +30,7 @@ from energan.games.gan.gan import generator_loss as gan_loss
 from energan.games.gan.wgan import generator_loss as wgan_loss
 from energan.games.gan.wgan import wgan
 from energan.games.gan.wgan_gp import wgan_gp
-from energan.lab.study import Seen
+from energan.lab.study import Observations
 from energan.losses.energy import energy
 from energan.losses.gradient_penalty import gradient_norms
 from energan.networks.dense.perceptron import Autoencoder, Perceptron
@@ -172,7 +171,7 @@ def across(theta: float) -> Float[Tensor, "n 2"]:
     return torch.stack([x, torch.zeros(GRID)], 1)
 
 
-def watch(many: Ensemble, system: System, seeds: int, seed: int) -> Seen:
+def watch(many: Ensemble, system: System, seeds: int, seed: int) -> Observations:
     """gradient, and the largest one along the axis, (losses, N); reading, of the shown distance's first model, (losses,
     n)."""
     nets = {name: player.net for name, player in many.game.players.items()}
@@ -195,7 +194,7 @@ def watch(many: Ensemble, system: System, seeds: int, seed: int) -> Seen:
 
 
 def without_critic(seeds: int, seed: int) -> dict[str, Tensor]:
-    """Gradients of what needs no critic, (distances, seeds)."""
+    """Slopes of what needs no critic, (distances, seeds)."""
 
     def of(objective: Objective, theta: float, i: int) -> Tensor:
         return gradient({"G": Shift(theta)}, objective, {"G": {"theta": torch.tensor([theta])}}, fresh(seed + i))

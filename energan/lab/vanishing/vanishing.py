@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from energan.lab.figures import FAKE, REAL, animate, panels, save
-from energan.lab.study import Seen, Study, study
+from energan.lab.study import Observations, Study, study
 from energan.lab.vanishing.critics import (
     CLIP,
     DISTANCES,
@@ -36,16 +36,16 @@ DISTANCE_LIKE = ("WGAN", "WGAN-GP", "EBGAN", "energy distance", "MMD, width 1", 
 NOTES = (
     f'S = {S}. Mean ± standard deviation over seeds; above 0, descent moves G to the data. "D*" is exact: the gradient '
     f"against the best discriminator, which no trained one quite is. WGAN (clipped to +-{CLIP}) is divided by the "
-    "critic's steepest gradient along the axis across the lines, which clipping sets; the others are as their games "
-    "take them. WGAN-GP's penalty of 10 is soft: a critic of constant gradient s gains s theta - 10 (s - 1)^2, so s = "
-    f"1 + theta/20. EBGAN: margin {MARGIN}, and a code of one number, in which D keeps the place along the line, so "
-    "that E(x) is the distance from it; where the lines are nearer than the margin, its hinge makes E steeper. The "
-    "energy distance's gradient tends to 2; that of the exact Wasserstein-1 distance is 1 at every theta."
+    "critic's steepest gradient along the axis across the lines, which clipping sets; the others are as games take "
+    "them. WGAN-GP's penalty of 10 is soft: a critic of constant gradient s gains s theta - 10 (s - 1)^2, so s = 1 + "
+    f"theta/20. EBGAN: margin {MARGIN}, and a code of one number, in which D keeps the place along the line, so that "
+    "E(x) is the distance from it; where the lines are nearer than the margin, its hinge makes E steeper. The energy "
+    "distance's gradient tends to 2; that of the exact Wasserstein-1 distance is 1 at every theta."
 )
 
 
 def draw(gradients: Mapping[str, Tensor]) -> "Figure":
-    """Gradients against distance, log-log: medians of the seeds, and least to largest."""
+    """Slopes against distance, log-log: medians of the seeds, and least to largest."""
     figure, axes = panels(1, 2, 5.2, 4.4)
     best = torch.tensor([best_discriminator(theta) for theta in DISTANCES])
     for each, names, title in zip(
@@ -66,14 +66,14 @@ def draw(gradients: Mapping[str, Tensor]) -> "Figure":
     return figure
 
 
-def draw_frame(seen: Mapping[str, Seen], look: int, seeds: int) -> "Figure":
+def draw_frame(observed: Mapping[str, Observations], look: int, seeds: int) -> "Figure":
     """What G descends, across the lines, after some training of the critic; and the gradients that G gets of it."""
     figure, axes = panels(2, 3, 3.2, 2.5)
     x = across(SHOWN)[:, 0]
     models = slice(DISTANCES.index(SHOWN) * seeds, (DISTANCES.index(SHOWN) + 1) * seeds)
     losses = [(s, name, k) for s, system in SYSTEMS.items() for k, name in enumerate(system.losses)]
     for i, (each, (s, name, k)) in enumerate(zip(axes, losses, strict=False)):
-        curves = seen[s]["reading"][:, k]
+        curves = observed[s]["reading"][:, k]
         low, high = float(curves.min()), float(curves.max())
         room = 0.08 * (high - low) + 1e-6
         each.set(xlim=(float(x[0]), float(x[-1])), ylim=(low - room, high + 2.5 * room))
@@ -82,10 +82,10 @@ def draw_frame(seen: Mapping[str, Seen], look: int, seeds: int) -> "Figure":
             each.annotate(label, (centre, 0.93), xycoords=("data", "axes fraction"), fontsize=7, ha="center")
         each.plot(x, curves[look], color=f"C{i}")
         each.set_title(f"{name}: L_G at x", fontsize=9)
-        now = seen[s]["gradient"][: look + 1, k, models].abs().median(1).values.clamp(min=FLOOR)
-        axes[5].plot(seen[s]["step"][: look + 1], now, color=f"C{i}", label=name)
-    last = int(seen["gan"]["step"][-1])
-    step = int(seen["gan"]["step"][look])
+        now = observed[s]["gradient"][: look + 1, k, models].abs().median(1).values.clamp(min=FLOOR)
+        axes[5].plot(observed[s]["step"][: look + 1], now, color=f"C{i}", label=name)
+    last = int(observed["gan"]["step"][-1])
+    step = int(observed["gan"]["step"][look])
     axes[5].set(xlim=(0, last), ylim=(1e-8, 1e3), yscale="log", xlabel="step")
     axes[5].set_title(f"|d L_G / d theta|, step {step}", fontsize=9)
     axes[5].legend(fontsize=6, loc="center right")
@@ -144,16 +144,16 @@ def vanishing(
     at_least(2, steps=steps)
     usable_seed(seed)
     with study("vanishing", {"seeds": seeds, "steps": steps, "batch": batch, "seed": seed}, out, quiet) as s:
-        seen, gradients = {}, without_critic(seeds, seed)
+        observed, gradients = {}, without_critic(seeds, seed)
         for name, system in SYSTEMS.items():
             build = partial(models, system, seeds, steps, batch, seed)
             look = partial(watch, system=system, seeds=seeds, seed=seed)
-            seen[name] = s.trial(name, build, look, steps=steps, looks=min(steps, 20))
+            observed[name] = s.trial(name, build, look, steps=steps, looks=min(steps, 20))
             for k, loss in enumerate(system.losses):
-                gradients[loss] = seen[name]["gradient"][-1, k].view(-1, seeds)
+                gradients[loss] = observed[name]["gradient"][-1, k].view(-1, seeds)
         raw = gradients["WGAN"]
-        gradients["WGAN"] = raw / seen["wgan"]["steepest"][-1, 0].view(-1, seeds)
+        gradients["WGAN"] = raw / observed["wgan"]["steepest"][-1, 0].view(-1, seeds)
         report(gradients, raw, s)
         save(draw(gradients), s.folder / "vanishing.png")
-        frames = len(seen["gan"]["step"])
-        animate(lambda i: draw_frame(seen, i, seeds), frames, s.folder / "vanishing.gif", seconds=0.3)
+        frames = len(observed["gan"]["step"])
+        animate(lambda i: draw_frame(observed, i, seeds), frames, s.folder / "vanishing.gif", seconds=0.3)

@@ -16,11 +16,9 @@ from collections.abc import Sequence
 from math import prod
 from typing import NamedTuple
 
-import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from energan.data.pixels import to_unit
 from energan.networks.layers import BatchNorm, GaussianNoise, MinibatchDiscrimination, WeightNorm
 from energan.networks.layers.initialisation import fill, initialise_by_data
 from energan.utils.errors import UserError
@@ -92,6 +90,6 @@ class Discriminator(nn.Module):
         return Read(self.top(features), features)
 
 
-def by_images(D: Discriminator, images: UInt8[Tensor, "n c h w"]) -> None:
-    """Initialises D by 500 of the images, or all where they are fewer, drawn by torch's global generator."""
-    initialise_by_data(D, to_unit(images[torch.randperm(len(images))[:FIRST]]))
+def by_images(D: Discriminator, images: Float[Tensor, "n c h w"]) -> None:
+    """Initialises D by images in [-1, 1]; FIRST of them, drawn at random, are enough."""
+    initialise_by_data(D, images)

@@ -113,7 +113,7 @@ def maxout_gan_mnist(
 
     positive(z=z, size_g=size_g, size_d=size_d, lr=lr)
     if not 0 <= mean <= 1:
-        raise UserError(f"--mean is a brightness, 0 to 1, got {mean}")
+        raise UserError(f"`mean` is a brightness, 0 to 1, got {mean}")
     usable_seed(seed)
     with seeded(seed):
         G = maxout.Generator(z, size=size_g, mean=torch.full((1, 28, 28), 2 * mean - 1))

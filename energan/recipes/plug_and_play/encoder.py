@@ -50,7 +50,7 @@ def of_run(folder: Path) -> nn.Module:
     if not folder.exists():
         raise UserError(f"the classifier's run {folder} is not there; runs that were made with it need it in its place")
     if folder.is_file():
-        raise UserError(f"{folder} holds weights; --module my.module:Net says what they are the weights of")
+        raise UserError(f"{folder} holds weights; `module` my.module:Net says what they are the weights of")
     model = load_model(folder)
     if model.game.codes is None:
         reader: nn.Module = model.classifier

@@ -112,7 +112,7 @@ def latent_discriminators_mnist(
     inner = tuple(dict.fromkeys((code, *(name for name in layers if name != "x"))))
     E, shapes = extract_features(open_classifier(encoder, module, classes), inner, (1, 28, 28))
     if len(shapes[code]) != 1:
-        raise UserError(f"--code {code}: this G takes codes that are vectors, not maps of {shapes[code]}")
+        raise UserError(f"`code` {code}: this G takes codes that are vectors, not maps of {shapes[code]}")
     mu = {"x": image_loss, **dict.fromkeys(inner, code_loss)}
     with seeded(seed):
         G = Generator(*shapes[code], width=width)
