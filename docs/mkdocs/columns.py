@@ -42,9 +42,9 @@ def literal(line: str) -> str:
         return line
     parts, end = [], 0
     for kept in EMPHASIS.finditer(line):
-        parts += [re.sub(r"([*_])", r"\\\1", line[end : kept.start()]), kept[0]]
+        parts += [re.sub(r"([*_[])", r"\\\1", line[end : kept.start()]), kept[0]]
         end = kept.end()
-    return "".join(parts) + re.sub(r"([*_])", r"\\\1", line[end:])
+    return "".join(parts) + re.sub(r"([*_[])", r"\\\1", line[end:])
 
 
 def readable(text: str) -> str:
@@ -54,6 +54,8 @@ def readable(text: str) -> str:
         lines = block.split("\n")
         if lines[0].startswith(">>> "):
             lines = ["Examples:", *(f"    {line}" for line in lines)]
+        elif lines[0] == "Example:":
+            lines[0] = "Examples:"  # the name of the section that mkdocstrings shows as code
         rows = as_list(lines)
         blocks.append("\n".join(map(literal, rows or lines)))
     return re.sub(r"^- ", r"\\- ", "\n\n".join(blocks))  # an equation that starts with a minus
