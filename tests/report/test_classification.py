@@ -14,9 +14,10 @@ from PIL import Image
 from scipy.stats import binomtest
 from test_report import change, configuration, digits, make_run, sheet, text_of, write
 
-from energan.report import charts, write_report
-from energan.report.classifier_section import wilson
-from energan.report.run_reader import Logged, read
+from energan.capabilities.classification.section import wilson
+from energan.html import charts
+from energan.report import write_report
+from energan.runs.reader import Logged, read
 
 UNCERTAIN = 23  # images: not a full sheet of 5 x 5
 COUNTS = 950 * np.eye(10, dtype=int)

@@ -13,13 +13,14 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from test_report import change, digits, make_run, sheet, text_of, write
 
+from energan.capabilities.inversion.section import codes
 from energan.engine.game import CHAIN_MEANINGS, SamplerSettings
+from energan.html import charts
+from energan.html.panels import PANELS
 from energan.recipes.catalog import RECIPES
-from energan.report import charts, write_report
-from energan.report.chains_section import codes
+from energan.report import write_report
 from energan.report.glossary import metric_meaning
-from energan.report.panels import PANELS
-from energan.report.run_reader import Logged, read
+from energan.runs.reader import Logged, read
 
 STEPS = [0, 22, 44, 66, 88, 110, 132, 154, 176, 198, 200]
 CHAIN = {**SamplerSettings(eps3=1e-15, clip=(0.0, 30.0))._asdict(), "eps1": 0.0123}

@@ -15,10 +15,11 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from energan.report import charts, formatting, glossary, write_report
+from energan.html import charts, formatting
+from energan.html.pictures import FRAMES, evenly, frames, groups, picture, sheets
+from energan.report import glossary, write_report
 from energan.report.page import LICENCE, SCRIPTS, STYLES
-from energan.report.pictures import FRAMES, evenly, frames, groups, picture, sheets
-from energan.report.run_reader import Histogram, Logged, read
+from energan.runs.reader import Histogram, Logged, read
 from energan.utils.errors import UserError
 
 STEPS = 3000

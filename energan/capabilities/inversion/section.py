@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from energan.report import formatting
-from energan.report.pictures import LARGEST, Picture, groups, picture
-from energan.report.run_reader import Folder, Json, mapping, number, sequence
+from energan.capabilities.capability import Section, Sheets
+from energan.capabilities.drawing.section import nearest, over_time
+from energan.html import formatting
+from energan.html.pictures import LARGEST, Picture, groups, picture
+from energan.runs.reader import Json, RunFiles, mapping, number, sequence
 
 
 class Grid(NamedTuple):
@@ -25,26 +27,36 @@ class Spent(NamedTuple):
     meaning: object
 
 
-def has_codes(folder: Folder) -> bool:
-    """Whether the run's system draws by chains."""
-    return bool(_settings(folder))
+RECONSTRUCTIONS = Sheets(
+    plural="Reconstructions",
+    last="Reconstructions",
+    what=": what the generator makes of the codes of the real images, place by place,",
+    frame="Reconstructions at the chosen step",
+    over_time="What the generator made of the codes of the same training images at every step: those of the sheet of "
+    "real images, place by place.",
+)
 
 
-def codes(folder: Folder) -> dict[str, object] | None:
-    """What the section "Chains" shows; None for a run that draws otherwise."""
-    if not has_codes(folder):
-        return None
-    layout, run = folder.chains, folder.path
+def sections(run: RunFiles) -> list[Section]:
+    """The sections "Codes", "Over time" and "Neighbours"."""
+    shown = Section("codes", "Codes", "inversion/section.html", chains(run))
+    return [shown, over_time(run, RECONSTRUCTIONS), nearest(run, "an image that a chain drew")]
+
+
+def chains(folder: RunFiles) -> dict[str, object]:
+    """What the section "Codes" shows."""
+    evaluation = folder.json("evaluation.json")
+    layout, run = folder.json("chains.json"), folder.path
     names = [formatting.plain(name) for name in sequence(layout.get("classes"))]
     steps = [number(step) for step in sequence(layout.get("steps"))]
     whole, spent = picture(run / "reconstructions.png"), _spent(folder)
     shape = [number(side) for side in sequence(mapping(folder.config.get("data")).get("shape"))]
     path = _grid(run / "path.png", names, len(steps), shape)
-    meanings = mapping(mapping(folder.config.get("game")).get("chain_meanings"))
+    meanings = mapping(folder.game.get("chain_meanings"))
     return {
         "settings": [(k.replace("_", " "), v, meanings.get(k, "")) for k, v in _settings(folder).items()],
-        "evaluated": bool(folder.evaluation),
-        "held_out": "held out" in str(folder.evaluation.get("reference")),
+        "evaluated": bool(evaluation),
+        "held_out": "held out" in str(evaluation.get("reference")),
         "whole": whole,
         "pairs": _pairs(run / "reconstructions.png", layout),
         "classes": _grid(run / "classes.png", names, _whole(layout.get("each")), shape),
@@ -57,8 +69,8 @@ def codes(folder: Folder) -> dict[str, object] | None:
     }
 
 
-def _settings(folder: Folder) -> Json:
-    return mapping(mapping(folder.config.get("game")).get("codes"))
+def _settings(folder: RunFiles) -> Json:
+    return mapping(folder.game.get("codes"))
 
 
 def _whole(value: object) -> int:
@@ -88,8 +100,8 @@ def _player(path: Grid, steps: list[float | None]) -> dict[str, object] | None:
     return {"steps": steps, "rows": len(path.names), "width": path.whole.width, "height": path.whole.height}
 
 
-def _spent(folder: Folder) -> list[Spent]:
-    game = mapping(folder.config.get("game"))
+def _spent(folder: RunFiles) -> list[Spent]:
+    game = folder.game
     players, meanings = mapping(game.get("players")), mapping(game.get("meanings"))
     return [
         Spent(name, mapping(p).get("parameters"), mapping(p).get("optimizer") != "frozen", meanings.get(name, ""))
@@ -97,7 +109,7 @@ def _spent(folder: Folder) -> list[Spent]:
     ]
 
 
-def _time(folder: Folder) -> Json:
+def _time(folder: RunFiles) -> Json:
     status = mapping(folder.config.get("status"))
     seconds, step = number(status.get("seconds")), number(status.get("step"))
     return {"seconds": seconds, "each": seconds / step if seconds is not None and step else None, "step": step}

@@ -1,21 +1,15 @@
-"""Curves and histograms of what a run logged.
+"""Curves of what a run logged.
 
 A quantity is logged as "TURN/NAME", such as "D/E(x)". Quantities that panels.py does not list still get a chart each:
 nothing that was logged is left out.
 """
 
 from collections.abc import Sequence
-from statistics import median_high
 
-from energan.report.panels import OTHERS, PANELS, TONES, Panel, tone
-from energan.report.pictures import evenly
-from energan.report.run_reader import Histogram, Json, Logged, number
+from energan.html.panels import OTHERS, PANELS, TONES, Panel, tone
+from energan.runs.reader import Json, Logged, number
 
 POINTS = 500  # a curve; a longer one is averaged, and says so
-
-HISTOGRAMS = 60  # in one page, at most
-
-BINS = 120  # in one histogram, at most
 
 WIDE = 5  # a curve whose largest value is this many times its least offers a logarithmic axis
 
@@ -61,41 +55,6 @@ def curves(logs: Sequence[Logged], numbers: Json, meanings: Json) -> list[Chart]
 def single(title: str, key: str, logs: Sequence[Logged], meaning: str, *, zero: bool = True) -> Chart:
     """A chart of one quantity."""
     return _chart(Panel(title, (key,), zero=zero), [key], logs, None, meaning)
-
-
-def histograms(energies: Sequence[Histogram], numbers: Json) -> Chart | None:
-    """Shares of real and generated images per energy, at most HISTOGRAMS steps; None without any."""
-    if not energies:
-        return None
-    chosen = [_coarser(energies[i]) for i in evenly(len(energies), HISTOGRAMS)]
-    spans = [_span(h) for h in chosen]
-    margin, most = number(numbers.get("margin")), max(high for _, high in spans)
-    usual = median_high(high for _, high in spans)
-    # A range of energies that suits most steps: one that diverged would flatten all.
-    top = min(most, max(3 * usual, margin or 0.0)) if usual > 0 else most
-    return {
-        "frames": [
-            {
-                "step": h.step,
-                "edges": h.edges,
-                "real": _shares(h.real),
-                "fake": _shares(h.fake),
-                "low": low,
-                "high": high,
-            }
-            for h, (low, high) in zip(chosen, spans, strict=True)
-        ],
-        "margin": margin,
-        "low": min(low for low, _ in spans),
-        "top": max(top, 1.03 * margin) if margin is not None and margin < 3 * top else top,
-        "most": most,
-    }
-
-
-def _span(h: Histogram) -> tuple[float, float]:
-    """The least and the largest energy of its images; of all bins where there are no images."""
-    used = [i for i, counts in enumerate(zip(h.real, h.fake, strict=True)) if any(counts)] or range(len(h.real))
-    return h.edges[used[0]], h.edges[used[-1] + 1]
 
 
 def _is(name: str, pattern: str) -> bool:
@@ -216,16 +175,3 @@ def _averaged(points: list[tuple[int, float | None]]) -> tuple[list[tuple[int, f
 def _steep(values: list[float]) -> bool:
     positive = sorted(values)
     return bool(positive) and positive[0] > 0 and positive[-1] > STEEP * positive[len(positive) // 2]
-
-
-def _coarser(h: Histogram) -> Histogram:
-    """Neighbouring bins joined until there are at most BINS of them."""
-    k = -(-len(h.real) // BINS)
-    real, fake = ([sum(counts[i : i + k]) for i in range(0, len(counts), k)] for counts in (h.real, h.fake))
-    edges = [*h.edges[:-1:k], h.edges[-1]]
-    return Histogram(h.step, edges, real, fake)
-
-
-def _shares(counts: list[float]) -> list[float]:
-    total = sum(counts)
-    return [round(c / total, 6) if total > 0 else 0.0 for c in counts]

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from energan.report.run_reader import number
+from energan.runs.reader import number
 
 
 def figure(value: object) -> str:

@@ -5,9 +5,11 @@ from math import ceil, sqrt
 from pathlib import Path
 from typing import NamedTuple
 
-from energan.report import charts, formatting, glossary
-from energan.report.pictures import LARGEST, Picture, groups, picture
-from energan.report.run_reader import ERROR, Folder, Json, mapping, number, sequence
+from energan.capabilities.capability import Section
+from energan.capabilities.classification.preview import ERROR, METRICS
+from energan.html import charts, formatting
+from energan.html.pictures import LARGEST, Picture, groups, picture
+from energan.runs.reader import Json, RunFiles, mapping, number, sequence
 
 COUNTED = 20  # classes up to which each cell of the confusion matrix holds its count
 
@@ -48,42 +50,42 @@ class Uncertain(NamedTuple):
     says: str
 
 
-def is_classifier(folder: Folder) -> bool:
-    """Whether the run trained a classifier, as far as its folder tells."""
-    return "label_seed" in mapping(folder.config.get("arguments")) or bool(
-        mapping(folder.evaluation.get("classification")) or folder.errors
-    )
+def sections(run: RunFiles) -> list[Section]:
+    """The section "Classifier"."""
+    values = classifier(run)
+    error = values["error"]
+    headline = f"Its classifier’s test error is {error:.2f} %." if isinstance(error, float | int) else ""
+    return [Section("classifier", "Classifier", "classification/section.html", values, headline=headline)]
 
 
-def classifier(folder: Folder) -> dict[str, object] | None:
-    """What the section "Classifier" shows; None for a run without one."""
-    if not is_classifier(folder):
-        return None
-    found = mapping(folder.evaluation.get("classification"))
-    names = [formatting.plain(name) for name in sequence(found.get("classes"))]
-    counts = _counts(found.get("confusion"), len(names))
-    last = folder.errors[-1] if folder.errors else None
-    if found:
-        step, error = folder.evaluation.get("step"), number(found.get("error"))
+def classifier(run: RunFiles) -> dict[str, object]:
+    """What the section shows."""
+    evaluation = run.json("evaluation.json")
+    measured = mapping(evaluation.get("classification"))
+    errors = [line for line in run.logged("metrics") if ERROR in line.values]
+    names = [formatting.plain(name) for name in sequence(measured.get("classes"))]
+    counts = _counts(measured.get("confusion"), len(names))
+    if measured:
+        step, error = evaluation.get("step"), number(measured.get("error"))
     else:
-        step, error = (last.step, last.values[ERROR]) if last else (None, None)
-    judged = sum(map(sum, counts)) if counts else round(number(found.get("images")) or 0)
+        step, error = (errors[-1].step, errors[-1].values[ERROR]) if errors else (None, None)
+    judged = sum(map(sum, counts)) if counts else round(number(measured.get("images")) or 0)
     wrong = judged - sum(row[i] for i, row in enumerate(counts)) if counts else round((error or 0) / 100 * judged)
-    meaning = f"{glossary.METRICS[ERROR][1].capitalize()}, in %. Lower is better."
+    meaning = f"{METRICS[ERROR][1].capitalize()}, in %. Lower is better."
     return {
-        "evaluated": bool(found),
+        "evaluated": bool(measured),
         "step": step,
         "error": error,
         "judged": judged,
         "wrong": wrong,
         "interval": wilson(wrong, judged) if error is not None and 0 <= wrong <= judged > 0 else None,
-        "reference": folder.evaluation.get("reference") if found else None,
-        "images": found.get("images"),
-        "chart": charts.single("Test error", ERROR, folder.errors, meaning) if len(folder.errors) > 1 else None,
+        "reference": evaluation.get("reference") if measured else None,
+        "images": measured.get("images"),
+        "chart": charts.single("Test error", ERROR, errors, meaning) if len(errors) > 1 else None,
         "matrix": _matrix(counts, names) if counts else None,
         "recalls": sorted(_recalls(counts, names), key=lambda r: 2.0 if r.share is None else r.share),
-        "uncertain": _uncertain(folder.path / "uncertain.png", found),
-        "sheet": picture(folder.path / "uncertain.png"),
+        "uncertain": _uncertain(run.path / "uncertain.png", measured),
+        "sheet": picture(run.path / "uncertain.png"),
     }
 
 
