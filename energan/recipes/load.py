@@ -1,29 +1,30 @@
 """`energan.load`: the trained model of any run folder."""
 
-import inspect
 from collections.abc import Mapping
+from inspect import Parameter
 from pathlib import Path
 from typing import Any
 
 from energan.experiment import Experiment
 from energan.inference.model import Model
+from energan.recipes.build import build, find_recipe
 from energan.runs.checkpoints import read_checkpoint
 from energan.runs.folder import RunFolder
+from energan.utils.arguments import parameters
 from energan.utils.errors import UserError
 
 
 def rebuild(record: Mapping[str, Any], **changes: Any) -> Experiment:
-    """The Run that run.json describes: its recipe called with its arguments. UserError if it is none of ours."""
-    from energan.recipes.catalog import RECIPES
+    """The Experiment that run.json describes: its recipe called with its arguments, and with the changes that it has.
 
-    if record["recipe"] not in RECIPES:
-        raise UserError(f"this run's recipe {record['recipe']!r} is not one that this Energan has")
-    make, arguments = RECIPES[record["recipe"]], {**record["arguments"], **changes}
-    try:
-        inspect.signature(make).bind(**arguments)
-    except TypeError as error:
-        raise UserError(f"this run's arguments are not those of this Energan's {record['recipe']}: {error}") from error
-    return make(**arguments)
+    UserError if this Energan has no such recipe, or one with other arguments.
+    """
+    recipe, arguments = record["recipe"], record["arguments"]
+    own = parameters(find_recipe(recipe))
+    required = {name for name, default in own.items() if default is Parameter.empty}
+    if wrong := sorted((arguments.keys() - own.keys()) | (required - arguments.keys())):
+        raise UserError(f"this run's arguments are not those of this Energan's {recipe}: {', '.join(wrong)}")
+    return build(recipe, **{**arguments, **{name: value for name, value in changes.items() if name in own}})
 
 
 def load(folder: str | Path, *, checkpoint: str | int | Path | None = None, device: str = "cpu") -> Model:

@@ -24,7 +24,7 @@ from report_runs import (
 from energan.engine.game import SamplerSettings
 from energan.html import charts
 from energan.html.panels import PANELS
-from energan.recipes.catalog import RECIPES
+from energan.recipes.build import build
 from energan.report import write_report
 from energan.report.page import metric_meaning
 from energan.runs.reader import Logged
@@ -150,12 +150,12 @@ def test_settings_of_the_chain_and_numbers_of_the_game_are_explained(whole: Path
 
 
 def test_run_json_holds_the_chains_settings_of_what_draws_by_chains_alone():
-    made = RECIPES["latent-discriminators-mnist"](data="digits", width=2, chain_steps=33, device="cpu")
+    made = build("latent-discriminators-mnist", data="digits", width=2, chain_steps=33, device="cpu")
     game = json.loads(json.dumps(made.described(made.training_set())["game"]))
     assert game["codes"] == json.loads(json.dumps(SamplerSettings(eps3=1e-15, steps=33)._asdict()))
     assert game["chain_meanings"].keys() == game["codes"].keys()
     assert game["meanings"] == made.game.meanings and "W(h)" in game["meanings"]
-    other = RECIPES["gan-mnist"](data="digits", device="cpu")
+    other = build("gan-mnist", data="digits", device="cpu")
     assert not {"codes", "chain_meanings"} & other.described(other.training_set())["game"].keys()
 
 

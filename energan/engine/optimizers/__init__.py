@@ -1,7 +1,17 @@
 """Optimizers: one definition, used in place by Trainer and as a pure function by Ensemble."""
 
 from energan.engine.optimizers.annealed_sgd import AnnealedSGD
-from energan.engine.optimizers.standard import SGD, Adam, Moments, Optimizer, RMSProp, Schedule, Tree, linear_decay
+from energan.engine.optimizers.standard import (
+    SGD,
+    Adam,
+    Moments,
+    Optimizer,
+    RMSProp,
+    Schedule,
+    Tree,
+    linear_decay,
+    linear_decay_last,
+)
 from energan.engine.optimizers.wrappers import HistoricalAveraging, PauseOnZeroGradient, Wrapper
 
 __all__ = [
@@ -17,4 +27,5 @@ __all__ = [
     "Tree",
     "Wrapper",
     "linear_decay",
+    "linear_decay_last",
 ]

@@ -173,3 +173,12 @@ def linear_decay(start: int, stop: int) -> Schedule:
     0.5
     """
     return lambda t: min(1.0, max(0.0, (stop - t) / (stop - start)))
+
+
+def linear_decay_last(share: float, steps: int) -> Schedule:
+    """Returns the schedule that is 1, then falls linearly to 0 over the last `share` of the steps, one at least.
+
+    >>> linear_decay_last(0.5, 20)(15)
+    0.5
+    """
+    return linear_decay(min(int(steps * (1 - share)), steps - 1), steps)

@@ -21,6 +21,7 @@ from energan.inference.model import CHUNK
 from energan.networks.layers import FeatureExtractor
 from energan.networks.pretrained import ENCODERS, import_network, load_network_weights
 from energan.recipes.load import load as load_model
+from energan.utils.arguments import call
 from energan.utils.console import warn
 from energan.utils.errors import UserError
 from energan.utils.files import cache_dir, read_weights, write_weights
@@ -60,12 +61,12 @@ def of_run(folder: Path) -> nn.Module:
 
 def trained_classifier(data: str, classes: int, net: str = "thesis") -> nn.Module:
     """One of NETS with its weights, trained now where the cache has none. UserError where that is stopped."""
-    from energan.recipes.catalog import RECIPES
+    from energan.recipes.semi_supervised.classifier import encoder_mnist
     from energan.runs.folder import RunFolder
     from energan.training.loop import train
 
     arguments = {"data": data, "classes": classes, "net": net, "device": "cpu"}
-    run = RECIPES["encoder-mnist"](**arguments)
+    run = call(encoder_mnist, **arguments)
     images = run.training_set()
     folder = cache_dir() / "encoders" / f"{net}-{images.sha256[:16]}"
     if not (folder / "run.json").exists():
