@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from energan.engine.game import Game, Move, Source
 
 READOUTS = ("sample", "energy", "logits", "codes")  # fields of Game: what a trained game can be asked
-SHOWN = 20_000  # crops that are held in memory
+SHOWN = 20_000  # crops that are kept in memory
 
 
 class Experiment(NamedTuple):

@@ -78,8 +78,7 @@ def groups(path: Path, columns: int, images: int, count: int) -> list[Picture]:
 
 def sheets(folder: Path) -> list[Sheet]:
     """The sample sheets of a run, in the order of their steps: files named by their step, such as 000500.png."""
-    found = [Sheet(int(p.stem), p) for p in folder.glob("*.png") if p.stem.isascii() and p.stem.isdigit()]
-    return sorted(found)
+    return sorted(Sheet(int(p.stem), p) for p in folder.glob("*.png") if p.stem.isascii() and p.stem.isdigit())
 
 
 def frames(all_sheets: list[Sheet]) -> list[tuple[int, Picture]]:

@@ -17,6 +17,7 @@ from energan.data import ImageSet
 from energan.data.pixels import to_unit
 from energan.engine.precision import autocast
 from energan.engine.rng import seeded
+from energan.inference.model import CHUNK
 from energan.networks.layers import FeatureExtractor
 from energan.networks.pretrained import ENCODERS, import_network, load_network_weights
 from energan.recipes.load import load as load_model
@@ -25,8 +26,6 @@ from energan.utils.console import warn
 from energan.utils.errors import UserError
 from energan.utils.files import cache_dir, read_weights, write_weights
 from energan.utils.progress import counted
-
-CHUNK = 250  # images at a time
 
 
 def open_classifier(source: str, module: str, classes: int, net: str = "thesis") -> nn.Module:

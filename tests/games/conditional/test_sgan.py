@@ -1,7 +1,11 @@
-"""Stacked GANs: who moves by which loss, what the encoder and the noise have a part in, when training becomes joint."""
+"""Stacked GANs: small games and their steps by hand, losses of each player, when training becomes joint."""
+
+from functools import partial
+from itertools import chain
 
 import pytest
 import torch
+from small_games import MLP, Small, rates, scaled
 from small_runs import trained
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
@@ -14,10 +18,72 @@ from energan.engine.optimizers import Adam
 from energan.engine.rng import seeded
 from energan.games.conditional.sgan import sgan
 from energan.networks.conv.sgan import Discriminator, Encoder, FeatureGenerator, ImageGenerator, feature_discriminator
-from energan.recipes.build import build
+from energan.recipes.build import build as build_recipe
 from energan.utils.errors import UserError
 
 Z, CLASSES, H = 4, 3, 6
+
+
+class StackedG_0(nn.Module):
+    """h_1 (n, 5), z_0 (n, 3) -> images."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(5 + 3, 16), nn.Tanh(), nn.Unflatten(1, MLP))
+
+    def forward(self, h: Tensor, z: Tensor) -> Tensor:
+        return self.net(torch.cat([h, z], 1))
+
+
+def build(seed: int, i: int, joint_from: int) -> Game:
+    """Two levels: x (16), h_1 (5), y (3). All have the same encoder."""
+    with seeded(0):
+        E_0, E_1 = nn.Sequential(nn.Flatten(), nn.Linear(16, 5), nn.ReLU()), nn.Linear(5, 3)
+    with seeded(seed):
+        G_1 = FeatureGenerator(h=5, z=3, classes=3, hidden=6)
+        D_0 = Discriminator(nn.Sequential(nn.Flatten(), nn.Linear(16, 6), nn.LeakyReLU(0.2)), 6, 3)
+        nets = (G_1, StackedG_0(), feature_discriminator(h=5, z=3, hidden=6), D_0)
+    for w in chain(*(net.parameters() for net in nets)):
+        w.data.mul_(5)  # of the authors' N(0, .02), so little would depend on the input that Adam sees rounding errors
+    frozen = (E.requires_grad_(False) for E in (E_0, E_1))
+    g, d = rates(i)
+    return scaled(sgan(*frozen, *nets, 3, 3, joint_from=joint_from, optimizer_G=g, optimizer_D=d), i)
+
+
+SMALL = {
+    "sgan": Small(partial(build, joint_from=0), MLP, labels=3),
+    "sgan independent, then joint": Small(partial(build, joint_from=1), MLP, labels=3),
+}
+
+
+def by_hand(E_0, E_1, G_1, G_0, D_1, D_0, x, y, z_1, z_0, adversarial, condition, entropy, **_):
+    def learns(D, real, fake, z):
+        cross = torch.sigmoid(D(real)[0]).log().mean() + (1 - torch.sigmoid(D(fake)[0])).log().mean()
+        return -adversarial * cross / 2 + entropy * ((D(fake)[1] - z) ** 2).mean()
+
+    def fools(D, fake, wrong, z):
+        adv = -torch.sigmoid(D(fake)[0]).log().mean()
+        return adversarial * adv + condition * wrong + entropy * ((D(fake)[1] - z) ** 2).mean()
+
+    def g_1():
+        h = G_1(y, z_1)
+        return fools(D_1, h, -(y * E_1(h).softmax(1).log()).sum(1).mean(), z_1)
+
+    def g_0(h):
+        fake = G_0(h, z_0)
+        return fools(D_0, fake, ((E_0(fake) - h) ** 2).mean(), z_0)
+
+    losses = {}
+    for suffix, h in (("", G_1(y, z_1).detach()), ("_alone", E_0(x))):
+        losses["D" + suffix] = {
+            "D_1": lambda: learns(D_1, E_0(x), G_1(y, z_1).detach(), z_1),
+            "D_0": lambda h=h: learns(D_0, x, G_0(h, z_0).detach(), z_0),
+        }
+        losses["G" + suffix] = {"G_1": g_1, "G_0": partial(g_0, h)}
+    return losses
+
+
+BY_HAND = {"sgan": by_hand, "sgan independent, then joint": by_hand}
 
 
 class G_0(nn.Module):
@@ -154,7 +220,7 @@ def test_one_hot_noise_is_uniform():
 
 
 def small(**changes) -> Game:
-    return build("sgan-mnist", width=2, z=8, steps=10, **changes).game
+    return build_recipe("sgan-mnist", width=2, z=8, steps=10, **changes).game
 
 
 def test_joint_from_is_a_share_of_the_steps():
@@ -176,7 +242,7 @@ def test_a_run_has_the_trained_encoder_and_leaves_it(tmp_path):
 
 def test_an_encoder_may_be_a_run(tmp_path):
     folder = trained(tmp_path / "encoder", "encoder-mnist", data="digits", net="sgan")
-    run = build("sgan-mnist", data="digits", encoder=str(folder), width=2)
+    run = build_recipe("sgan-mnist", data="digits", encoder=str(folder), width=2)
     assert run.initialise is None
     E = next(iter(energan.load(folder).nets.values()))
     assert torch.equal(run.game.players["E_1"].net.weight, E.E_1.weight)
@@ -185,4 +251,4 @@ def test_an_encoder_may_be_a_run(tmp_path):
 def test_an_encoder_of_another_net_is_refused(tmp_path):
     folder = trained(tmp_path / "encoder", "encoder-mnist", data="digits", net="thesis")
     with pytest.raises(UserError, match="is no run of encoder-mnist with net sgan"):
-        build("sgan-mnist", data="digits", encoder=str(folder), width=2)
+        build_recipe("sgan-mnist", data="digits", encoder=str(folder), width=2)

@@ -1,7 +1,10 @@
-"""Improved GAN: what its turns are made of, and that the gains which it holds stay where data put them."""
+"""Improved GAN: its small games and their steps by hand, its turns, gains that stay where data put them."""
+
+from functools import partial
 
 import pytest
 import torch
+from small_games import MLP, Small, builder
 from torch import Tensor
 
 from energan.data.few_labels import LabelledBatches
@@ -16,6 +19,43 @@ from energan.utils.errors import UserError
 
 SIZES, Z = (16, 8, 6, 3), 3
 FAST = {"optimizer_G": Adam(1e-2, beta1=0.5), "optimizer_D": Adam(1e-2, beta1=0.5)}
+
+SMALL_G = partial(Generator, Z, MLP, hidden=(8, 6))
+SMALL_D = partial(Discriminator, (16, 6, 5, 3), noise=(0.0, 0.0), fixed_gains=False)
+
+
+def small(D=SMALL_D, **settings) -> Small:
+    return Small(builder(improved_gan_ssl, {"G": SMALL_G, "D": D}, **settings), MLP, bounded=False, classes=3)
+
+
+SMALL = {
+    "improved-gan-ssl": small(),
+    "improved-gan-ssl noise": small(partial(SMALL_D, noise=(0.3, 0.5))),
+    "improved-gan-ssl minibatch": small(partial(SMALL_D, kernels=4), variant="minibatch"),
+}
+
+
+def by_hand(G, D, x, y, u, z, weight, matching=True, **_):
+    """The K + 1 classes written out: the logit 0 beside D's."""
+
+    def shares(rows):
+        logits = torch.cat([D(rows)[0], torch.zeros(len(rows), 1).double()], 1).exp()
+        return logits / logits.sum(1, keepdim=True)
+
+    def d():
+        ce = -(y * (D(x)[0].exp() / D(x)[0].exp().sum(1, keepdim=True)).log()).sum(1).mean()
+        unsupervised = -(1 - shares(u)[:, 3]).log().mean() - shares(G(z).detach())[:, 3].log().mean()
+        return ce + weight / 2 * unsupervised
+
+    def g():
+        if matching:
+            return (D(u)[1].mean(0) - D(G(z))[1].mean(0)).square().mean()
+        return shares(G(z))[:, 3].log().mean()
+
+    return {"D": d, "G": g}
+
+
+BY_HAND = {"improved-gan-ssl": by_hand, "improved-gan-ssl minibatch": partial(by_hand, matching=False)}
 
 
 def source(seed: int = 0, n: int = 7):
@@ -107,7 +147,7 @@ def test_minibatch_discrimination_sees_kinds_of_rows_apart():
 
 def test_held_gains_stay_while_everything_else_learns():
     made = game()
-    one = Trainer(made, source(), average={"D": 0.9})
+    one = Trainer(made, source(), ema={"D": 0.9})
     before = gains(one.nets["D"].state_dict())
     others = {k: w.clone() for k, w in one.nets["D"].state_dict().items() if k not in before}
     for _ in range(3):

@@ -1,19 +1,82 @@
-"""Latent discriminators: whose turn it is, where gradients go, and what no common check asks."""
+"""Latent discriminators: small games and their steps by hand, whose turn it is, where gradients go."""
 
 from collections import Counter
+from functools import partial
 
 import pytest
 import torch
+from small_games import MLP, Small, gradient_penalty, rates, scaled
+from small_games import Encoder as SmallEncoder
 from torch import Tensor, nn
 
 from energan.engine import Trainer
 from energan.engine.game import Batch, Game, Players
 from energan.engine.noise import normal
+from energan.engine.rng import seeded
 from energan.games.plug_and_play.latent_discriminators import latent_discriminators
 from energan.networks.conv.latent_discriminators import MEAN, STD, Standardise
 from energan.networks.layers import FeatureExtractor
 
 SHAPE = (1, 2, 3)
+
+
+def reader(d: int) -> nn.Module:
+    """A critic of d numbers, without a last bias, which would have no gradient."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(d, 6), nn.Tanh(), nn.Linear(6, 1, bias=False), nn.Flatten(0))
+
+
+def build(seed: int, i: int, critics: tuple[str, ...] = ("x", "h"), **settings) -> Game:
+    E = FeatureExtractor(SmallEncoder().requires_grad_(False), ["h"])
+    with seeded(seed):
+        G = nn.Sequential(nn.Linear(5, 16), nn.Tanh(), nn.Unflatten(1, MLP))
+        nets = {layer: reader({"x": 16, "h": 5}[layer]) for layer in critics}
+    g, d = rates(i)
+    settings |= {"critic_steps": 2, "warm_steps": 0, "optimizer_G": g, "optimizer_D": d}
+    return scaled(latent_discriminators(E, G, nets, 5, S=Standardise(), **settings), i)
+
+
+SMALL = {
+    "latent-discriminators": Small(build, MLP, coded=True),
+    "latent-discriminators random": Small(partial(build, random=True), MLP, coded=True),
+    "latent-discriminators no critics": Small(partial(build, critics=(), random=True), MLP, coded=True),
+    "latent-discriminators adversarial only": Small(partial(build, critics=("h",), matched={}), MLP, coded=True),
+}
+
+
+def by_hand(E, S, G, x, h, adversarial, penalty, D_x=None, D_h=None, eps_x=None, eps_h=None, **mu):
+    """Pixels are counted in the thesis' units: of mean 0 and deviation 1 over MNIST."""
+
+    def pixels(v):
+        return (v / 2 + 0.5 - 0.1307) / 0.3081
+
+    def codes(v):
+        return E.module.h(v)
+
+    def learns(D, read, eps, real):
+        def loss():
+            fake = read(G(h).detach())
+            return D(fake).mean() - D(real).mean() + penalty * gradient_penalty(D, real, fake, eps)
+
+        return loss
+
+    def follows(*critics):
+        def loss():
+            fake = G(h)
+            fooled = sum(D(read(fake)).mean() for D, read in critics)
+            wrong = {"mu_x": ((pixels(fake) - pixels(x)) ** 2).mean(), "mu_h": ((codes(fake) - h) ** 2).mean()}
+            return sum(mu[k] * wrong[k] for k in wrong if k in mu) - adversarial * fooled
+
+        return loss
+
+    # the codes of real images are those of the data, which are rounded to float32
+    both = {"x": (D_x, pixels, eps_x, pixels(x)), "h": (D_h, codes, eps_h, h)}
+    there = {layer: parts for layer, parts in both.items() if parts[0]}
+    alone = {f"D_{layer}": learns(*parts) for layer, parts in there.items()}
+    chosen = {f"G_{layer}": {"G": follows(parts[:2])} for layer, parts in there.items()}
+    return {"D": alone, "G": follows(*(parts[:2] for parts in there.values())), **alone, **chosen}
+
+
+BY_HAND = dict.fromkeys(SMALL, by_hand)
 
 
 class Encoder(nn.Module):

@@ -1,37 +1,40 @@
-"""The ladder network and EBGAN-LN beyond the common checks: costs by name, the baseline, the schedule, the readings."""
+"""The ladder network: its small game, its steps by hand, costs by name, the baseline."""
 
 import pytest
 import torch
-from torch import nn
+from small_games import MLP, Small, rates
+from small_ladder import classified, ladder, shifted_ladder, source
 
 from energan.data.few_labels import LabelledBatches
 from energan.engine import Trainer
+from energan.engine.game import Game
 from energan.engine.optimizers import Adam
 from energan.engine.rng import seeded
 from energan.games import GAMES
 from energan.games.semi_supervised.ladder import weights
 from energan.networks.dense.ladder import Ladder
-from energan.networks.dense.perceptron import Perceptron
 from energan.utils.errors import UserError
 
-SIZES = (16, 8, 6, 3)
+
+def build(seed: int, i: int) -> Game:
+    with seeded(seed):
+        return GAMES["ladder"](shifted_ladder(), sigma=0.3 + 0.1 * i, sigma_x=0.2, optimizer_D=rates(i)[0])
 
 
-def source(rows: int = 6) -> LabelledBatches:
-    g = torch.Generator().manual_seed(0)
-    images = torch.randint(256, (30, 1, 4, 4), generator=g, dtype=torch.uint8)
-    labels = torch.tensor([0, 1, 2] * 4 + [-1] * 18)
-    return LabelledBatches(images, labels, classes=3, labelled=rows, unlabelled=rows, seed=0)
+SMALL = {"ladder": Small(build, MLP, classes=3)}
 
 
-def ladder(gain: bool = True) -> Ladder:
-    with seeded(0):
-        return Ladder(SIZES, gain=gain)
+def by_hand(D, sigma, sigma_x, **batch):
+    data = {k: batch[k] for k in ("x", "y", "u", "n_x", "n_u")}
+
+    def d():
+        ce, costs = classified(D, **data, sigma=sigma, sigma_x=sigma_x)
+        return ce + 1000 * costs[0].mean() + 10 * costs[1].mean() + sum(0.1 * c.mean() for c in costs[2:])
+
+    return {"D": d}
 
 
-def generator() -> nn.Module:
-    with seeded(1):
-        return Perceptron((5, 8, 16), shape=(1, 4, 4))
+BY_HAND = {"ladder": by_hand}
 
 
 @pytest.mark.parametrize(
@@ -88,70 +91,6 @@ def test_bottom_costs_are_their_own_objective():
     ((value, logs),) = seen
     assert value == pytest.approx(logs["CE"] + 5000 * logs["C_0"])
     assert set(logs) == {"CE", "C_0"}
-
-
-def ebgan_ln(**settings) -> Trainer:
-    game = GAMES["ebgan-ln"](generator(), ladder(gain=False), 5, **settings)
-    return Trainer(game, source(), precision="fp64")
-
-
-def test_the_margin_falls_linearly_to_nothing_and_then_g_is_off():
-    one = ebgan_ln(margin=16.0, switch=4)
-    margins, turns = [], []
-    for _ in range(6):
-        before = {k: v.clone() for k, v in one.state()["weights"]["G"].items()}
-        logs = one.step()
-        moved = any(not torch.equal(before[k], v) for k, v in one.state()["weights"]["G"].items())
-        turns.append((moved, sorted({k.split("/")[0] for k in logs})))
-        margins.append(float(logs["D/margin"]) if "D/margin" in logs else None)
-    assert margins == [16.0, 12.0, 8.0, 4.0, None, None]
-    assert turns == [(True, ["D", "G"])] * 4 + [(False, ["L"])] * 2
-
-
-class Constant(nn.Module):
-    """G(z) is an image of -1s, black, times a weight."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.scale = nn.Parameter(torch.ones(()))
-
-    def forward(self, z):
-        return -self.scale * torch.ones(len(z), 1, 4, 4, dtype=z.dtype)
-
-
-@pytest.mark.parametrize("scaled", [True, False])
-def test_the_energy_is_in_squared_pixels_of_zero_to_one(scaled):
-    """At the start the decoder gives 0: E(u) is the sum of squared pixels, and black images have none."""
-    game = GAMES["ebgan-ln"](Constant(), ladder(gain=False), 5, margin=7.0, switch=9, weight=2.0, scaled=scaled)
-    few = source()
-    one = Trainer(game, few, precision="fp64")
-    seen = []
-    objective = game.turns["D"][0].objective
-
-    def spy(p, b):
-        value, logs = objective(p, b)
-        seen.append(float(value.detach()))
-        return value, logs
-
-    one.game = game._replace(turns={**game.turns, "D": (game.turns["D"][0]._replace(objective=spy),)})
-    u = few(0)["u"].double()
-    logs = one.step()
-    pixels = ((u + 1) / 2).square().sum((1, 2, 3)).mean()
-    assert float(logs["D/E(u)"]) == pytest.approx(float(pixels))
-    assert float(logs["D/E(G(z))"]) == pytest.approx(0, abs=1e-20)
-    assert seen[0] == pytest.approx(float(logs["D/CE"]) + 2 * float(pixels) + (2 if scaled else 1) * 7)
-
-
-def test_the_clean_reading_gives_fakes_no_noise():
-    """The noise of generated rows then reaches neither energy."""
-    ends = []
-    for noisy in (0.0, 1.0):
-        one = ebgan_ln(corrupted=False)
-        noise = {**one.game.noise, "n_z": lambda g, n, s=noisy: torch.full((n, sum(SIZES)), s)}
-        one.game = one.game._replace(noise=noise)
-        one.step()
-        ends.append(one.step()["G/E(G(z))"])
-    assert torch.equal(*ends)
 
 
 def test_few_labels_teach_it():
