@@ -40,6 +40,17 @@ def encoders_at_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def small_previews() -> Iterator[None]:
+    """Runs show 4 images while they train: encoding 64 noisy ones of 256 pixels takes longer than the training."""
+    modules = ("capabilities.drawing.preview", "capabilities.inversion.preview", "training.watcher")
+    with pytest.MonkeyPatch.context() as patch:
+        for module in modules:
+            patch.setattr(f"energan.{module}.SHEET", 4)
+        patch.setattr("energan.capabilities.energies.preview.IMAGES", 16)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def warnings_are_news() -> Iterator[None]:
     """What one test was told once, the next is told too."""
