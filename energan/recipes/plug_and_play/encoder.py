@@ -31,7 +31,7 @@ from energan.utils.progress import counted
 def open_classifier(source: str, module: str, classes: int, net: str = "thesis") -> nn.Module:
     """The net of a run's folder, or of `module` with the weights of a .safetensors file, frozen and in eval mode.
 
-    With neither, one of NETS, not trained: `trained` has its weights. UserError for what cannot be used.
+    With neither, one of ENCODERS, not trained: `trained_classifier` has its weights. UserError for what cannot be used.
     """
     if module:
         with seeded(0):  # without weights, at least the same ones each time
@@ -60,7 +60,7 @@ def of_run(folder: Path) -> nn.Module:
 
 
 def trained_classifier(data: str, classes: int, net: str = "thesis") -> nn.Module:
-    """One of NETS with its weights, trained now where the cache has none. UserError where that is stopped."""
+    """One of ENCODERS with its weights, trained now where the cache has none. UserError where that is stopped."""
     from energan.recipes.semi_supervised.classifier import encoder_mnist
     from energan.runs.folder import RunFolder
     from energan.training.loop import train
