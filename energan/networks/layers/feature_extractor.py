@@ -21,7 +21,7 @@ class Features(NamedTuple):
 
 @final
 class _Record:
-    """The features of this pass; None while no pass of its FeatureExtractor is under way, so that other calls keep nothing alive."""
+    """The features of the pass that is under way; None outside, so that other calls keep nothing alive."""
 
     def __init__(self) -> None:
         self.read: dict[str, Tensor] | None = None
