@@ -8,10 +8,10 @@ from energan.capabilities.classification import classification
 from energan.capabilities.drawing import _drawn
 from energan.capabilities.inversion import _inverted
 from energan.metrics.features.catalog import NETWORKS
-from energan.recipes.load import load as load_model
-from energan.recipes.load import rebuild
 from energan.runs.checkpoints import find_checkpoint
 from energan.runs.folder import read_record
+from energan.runs.rebuild import load as load_model
+from energan.runs.rebuild import rebuild
 from energan.utils.errors import UserError
 from energan.utils.files import read_weights, write_json
 

@@ -13,8 +13,18 @@ from energan.data.image_set import NONE, fixed_subset
 from energan.data.labels import in_classes
 from energan.engine.game import Game, Move, Source
 from energan.utils.errors import UserError
+from energan.utils.specification import describe
 
 SHOWN = 20_000  # crops that are held in memory
+
+SETTINGS: dict[str, type] = {  # fields that run.json has as they are
+    "steps": int, "batch": int, "seed": int, "save_every": int, "precision": str, "device": str, "compile": bool,
+    "ema": dict, "network": str, "microbatches": int, "sync_batch_stats": bool,
+}  # fmt: skip
+
+DESCRIBED = (  # fields that run.json has as what they were made of
+    "game", "source", "prepare", "test", "initialise", "coded", "prepare_any", "crop", "flip", "augment", "classes",
+)  # fmt: skip
 
 
 class Experiment(NamedTuple):
@@ -29,6 +39,7 @@ class Experiment(NamedTuple):
     coded     (key, codes of the training images): what a frozen net says of each, as one more key of the batches
     microbatches, sync_batch_stats  how a batch is divided, here and among ranks: engine.Trainer
     prepare_any  as prepare, for images of others: whatever their classes; None: prepare
+    classes   names of those that the game's frozen classifier knows, () for none; None: the images' own
     crop, flip, augment  how batches show the images: data.Batches; with a crop, images are loaded larger than the nets
     """
 
@@ -54,6 +65,7 @@ class Experiment(NamedTuple):
     crop: int | None = None
     flip: bool = False
     augment: tuple[str, ...] = ()
+    classes: tuple[str, ...] | None = None
 
     def training_set(self) -> ImageSet:
         """The images that batches are drawn from."""
@@ -98,10 +110,6 @@ class Experiment(NamedTuple):
 
     def described(self, data: ImageSet) -> dict[str, Any]:
         """What run.json says of the run, of the training images and of the game."""
-        settings = (
-            "steps", "batch", "seed", "save_every", "precision", "device", "ema", "network", "microbatches",
-            "sync_batch_stats",
-        )  # fmt: skip
         players = {
             name: {
                 "parameters": sum(w.numel() for w in player.net.parameters()),
@@ -113,7 +121,9 @@ class Experiment(NamedTuple):
         turns = {turn: [_told(move) for move in moves] for turn, moves in self.game.turns.items()}
         numbers = dict(self.game.hyperparameters)
         return {
-            **{name: getattr(self, name) for name in settings},
+            **{name: getattr(self, name) for name in SETTINGS},
+            "classes": list(data.classes if self.classes is None else self.classes),
+            "experiment": describe({name: getattr(self, name) for name in DESCRIBED}),
             "data": {
                 "name": data.name,
                 "n": len(data.images),

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from energan.commands.explore.guided_run import open_guided_run
 from energan.inference.modules import ReadoutModule
 from energan.inference.onnx import _onnx, _traced
-from energan.recipes.load import load as load_model
 from energan.runs.folder import read_record
+from energan.runs.rebuild import load as load_model
 from energan.utils.console import say
 from energan.utils.files import write_json, write_weights
 

@@ -11,9 +11,9 @@ from torch import Tensor
 from energan.data import NAMED, ImageSet, load
 from energan.evaluation import DEVICE
 from energan.experiment import Experiment
-from energan.recipes.load import load as load_model
-from energan.recipes.load import rebuild
 from energan.runs.folder import read_record
+from energan.runs.rebuild import load as load_model
+from energan.runs.rebuild import rebuild
 from energan.utils.console import say
 from energan.utils.errors import UserError
 from energan.utils.files import write

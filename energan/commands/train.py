@@ -168,9 +168,9 @@ def resume(
         microbatches: Equal microbatches in which a batch is played; 0 for what the run was started with.
         sync_batch_stats: As of `train`; on if the run was started with it.
     """
-    from energan.recipes.load import rebuild
     from energan.runs.checkpoints import latest_checkpoint, list_checkpoints
     from energan.runs.folder import read_record, update_record
+    from energan.runs.rebuild import rebuild
     from energan.training.loop import train
 
     folder = Path(run)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from energan.engine.optimizers import Moments, Optimizer
+from energan.utils.specification import named
 
 Weights = dict[str, Tensor]
 
@@ -152,6 +153,7 @@ class Move(NamedTuple):
         return {f"{whose}/{k}": v for k, v in logs.items()}
 
 
+@named
 class SamplerSettings(NamedTuple):
     """How codes are looked for: the settings of `samplers.mala_approx`, which tells their meaning."""
 
@@ -188,7 +190,20 @@ class LatentSpace(NamedTuple):
     bounds: Readout | None = None
 
 
-class Game(NamedTuple):
+class _Game(NamedTuple):
+    players: dict[str, Player]
+    turns: dict[str, tuple[Move, ...]]
+    order: Callable[[int], Sequence[str]]
+    noise: dict[str, Noise]
+    hyperparameters: dict[str, float]
+    sample: Readout | None
+    energy: Readout | None = None
+    logits: Readout | None = None
+    codes: LatentSpace | None = None
+
+
+@final
+class Game(_Game):  # has a __dict__, for the call that made it: `_replace` gives one without
     """A whole system.
 
     players  who plays; a name is the letter of the equations
@@ -202,13 +217,3 @@ class Game(NamedTuple):
     logits   batch of data -> of each class, (n, classes), as the classifier is used; None where a system has none
     codes    what chains draw by; None where a system draws otherwise
     """
-
-    players: dict[str, Player]
-    turns: dict[str, tuple[Move, ...]]
-    order: Callable[[int], Sequence[str]]
-    noise: dict[str, Noise]
-    hyperparameters: dict[str, float]
-    sample: Readout | None
-    energy: Readout | None = None
-    logits: Readout | None = None
-    codes: LatentSpace | None = None

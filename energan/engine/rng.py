@@ -7,11 +7,14 @@ from math import tau
 import torch
 from torch import Tensor
 
+from energan.utils.specification import inside, named
 
+
+@named
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Torch's global generator seeded inside the block (weights are initialised from it) and put back after."""
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), inside(seeded, seed=seed):
         torch.manual_seed(seed)
         yield
 

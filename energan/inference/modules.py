@@ -4,6 +4,7 @@ from torch import Tensor, nn
 
 from energan.engine.game import Batch, Game, Players, Readout
 from energan.utils.errors import UserError
+from energan.utils.specification import recorded
 
 
 class GeneratorModule(nn.Module):
@@ -46,6 +47,12 @@ class ClassifierModule(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self._logits(Players(dict(self.nets)), Batch({"x": x}))
+
+
+@recorded
+def classifier_module(game: Game) -> ClassifierModule:
+    """The game's `logits` as a module of its players' networks, in eval mode. UserError where it does not classify."""
+    return ClassifierModule(game, {name: player.net for name, player in game.players.items()}).eval()
 
 
 class ReadoutModule(nn.Module):

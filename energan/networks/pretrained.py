@@ -1,7 +1,5 @@
 """Trained classifiers of others: by a name of ours, or my.module:Net with the weights of a .safetensors file."""
 
-import importlib
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from energan.networks.conv import latent_discriminators, sgan
 from energan.networks.layers import FeatureExtractor
 from energan.utils.errors import UserError
 from energan.utils.files import read_weights
+from energan.utils.specification import call_of, import_name, recorded, remember
 
 ENCODERS: dict[str, Callable[[int], nn.Module]] = {  # classes -> the house's own, not trained
     "thesis": latent_discriminators.Encoder,
@@ -42,21 +41,30 @@ def extract_features(
 
 def import_network(module: str) -> nn.Module:
     """An instance of `my.module:Net`, looked for in the current folder too. UserError where there is none."""
-    path, _, name = module.partition(":")
-    sys.path.insert(0, str(Path.cwd()))
     try:
-        make = getattr(importlib.import_module(path), name)
-        net = make()
+        net = import_name(module)()
     except Exception as error:  # anyone's code may raise anything
         told = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(
             f"--module {module} cannot be used ({told}); write package.module:Class, made without arguments"
         ) from error
-    finally:
-        sys.path.pop(0)
     if not isinstance(net, nn.Module):
         raise UserError(f"--module {module} gives a {type(net).__name__}, not a torch.nn.Module")
+    if call_of(net) is None:
+        remember(net, module, {})
     return net
+
+
+@recorded
+def frozen(net: nn.Module) -> nn.Module:
+    """The net itself, in eval mode, without gradients of its weights."""
+    return net.eval().requires_grad_(False)
+
+
+@recorded
+def submodule(net: nn.Module, name: str) -> nn.Module:
+    """The part of the net that is called so, as a player of its own."""
+    return net.get_submodule(name)
 
 
 def load_network_weights(net: nn.Module, path: Path) -> None:

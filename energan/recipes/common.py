@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from energan.utils.checks import at_least, fraction, not_negative, positive, usable_seed
 from energan.utils.errors import UserError
+from energan.utils.specification import named
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,13 +33,12 @@ def margin_in(energy: Energy, margin: float | None, *, norm: float, d: int) -> f
 
 def decayed(steps: int, share: float) -> "Schedule | None":
     """A learning rate that falls linearly to 0 over the last `share` of the steps; None where it does not fall."""
-    from energan.engine.optimizers import linear_decay
+    from energan.engine.optimizers import linear_decay_last
 
     not_negative(decay=share)
     if share > 1:
         raise UserError(f"--decay is a share of the steps, 0 to 1, got {share}")
-    start = min(int(steps * (1 - share)), steps - 1)  # a share too small for one step is the last step
-    return linear_decay(start, steps) if share and steps > 0 else None
+    return linear_decay_last(share, steps) if share and steps > 0 else None
 
 
 def dcgan_pair(
@@ -61,6 +61,7 @@ def dcgan_pair(
         return G, wgan_gp.Critic(channels=channels, width=width_d)
 
 
+@named
 def padded_digits(source: str, split: str, channels: int = 1) -> "ImageSet":
     """28 x 28 images, grey by default, zero-padded to 32 x 32 as in the paper's grid search (appendix D)."""
     from energan.data import load, pad
@@ -68,6 +69,7 @@ def padded_digits(source: str, split: str, channels: int = 1) -> "ImageSet":
     return pad(load(source, split, size=28, channels=channels), 32)
 
 
+@named
 def _resized(source: str, split: str, size: int, channels: int, centre: int, only: tuple[str, ...]) -> "ImageSet":
     from energan.data import load
 

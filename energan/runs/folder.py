@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from energan.data import ImageSet
-from energan.experiment import Experiment
+from energan.experiment import SETTINGS, Experiment
 from energan.utils.errors import UserError
 from energan.utils.files import unwritable, write_json
 from energan.utils.hardware import environment
@@ -26,7 +26,7 @@ from energan.utils.version import __version__
 
 FORMAT = 1
 
-NEEDED = ("recipe", "arguments", "steps", "precision", "device", "data", "status")  # of run.json, to go on or sample
+NEEDED = ("recipe", "arguments", *SETTINGS, "classes", "experiment", "data", "game", "status")  # of run.json
 
 
 def create_run(
@@ -87,7 +87,7 @@ def read_record(folder: Path) -> dict[str, Any]:
         raise UserError(f"{folder} is not a run folder: it has no run.json") from None
     except OSError as error:
         raise UserError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is damaged: it is no JSON ({error})") from error
     number = record.get("format") if isinstance(record, dict) else None
     if not isinstance(number, int):

@@ -56,6 +56,8 @@ def train(run: Experiment, folder: Path, data: ImageSet, *, quiet: bool = False,
             if begun:
                 _continue(one, latest_checkpoint(folder))
             images = run.shown(data).images
+            if run.initialise and not begun:  # whoever resumes the folder elsewhere may not be able to initialise
+                save_checkpoint(folder, one, snapshot(one, images, run.batch // run.microbatches))
             save_sheet(images[fixed_subset(len(images), SHEET)], folder / "real.png")
             real = _reference(run) if run.game.sample or run.game.codes else None
             tested = _tested(run, data.classes) if run.game.logits else None

@@ -29,9 +29,9 @@ from energan.engine.game import Game
 from energan.inference.model import Model
 from energan.inference.modules import ClassifierModule
 from energan.recipes.catalog import RECIPES
-from energan.recipes.load import rebuild
 from energan.runs.checkpoints import latest_checkpoint, read_checkpoint
 from energan.runs.folder import read_record
+from energan.runs.rebuild import rebuild
 from energan.training import loop, previews
 from energan.training.log import Log
 from energan.utils.errors import UserError

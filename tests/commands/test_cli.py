@@ -25,9 +25,9 @@ from energan.cli import main
 from energan.commands import info, train
 from energan.commands.catalog import COMMANDS
 from energan.recipes.catalog import RECIPES
-from energan.recipes.load import rebuild
 from energan.runs.checkpoints import latest_checkpoint
 from energan.runs.folder import read_record, update_record
+from energan.runs.rebuild import rebuild
 from energan.training import previews
 from energan.utils import hardware
 

@@ -13,8 +13,8 @@ from PIL import Image
 from energan.data import ImageSet
 from energan.experiment import Experiment
 from energan.recipes.catalog import RECIPES
-from energan.recipes.load import rebuild
 from energan.runs.folder import create_run, read_record
+from energan.runs.rebuild import rebuild
 from energan.training.loop import train
 from energan.utils.files import read_weights
 

@@ -14,8 +14,8 @@ from energan.inference.model import CHUNK
 from energan.networks.conv.ppgn import upper_bound
 from energan.networks.layers import FeatureExtractor
 from energan.networks.pretrained import extract_features
-from energan.recipes.load import load as load_model
-from energan.recipes.load import rebuild
+from energan.runs.rebuild import load as load_model
+from energan.runs.rebuild import rebuild
 from energan.samplers.activation_maximisation import activation_maximisation
 from energan.samplers.chains import Bounds, Map
 from energan.utils.checks import at_least, fraction, positive, usable_seed

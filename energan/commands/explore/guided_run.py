@@ -18,8 +18,7 @@ from energan.inference.guided import TOGETHER, LatentMaps, latent_maps, sample_g
 from energan.inference.model import CHUNK, Model
 from energan.networks.layers import FeatureExtractor
 from energan.networks.pretrained import extract_features
-from energan.recipes.load import rebuild
-from energan.recipes.plug_and_play.encoder import open_classifier
+from energan.recipes.plug_and_play.encoder import class_names, open_classifier
 from energan.runs.folder import read_record
 from energan.samplers.chains import Map, Trace
 from energan.samplers.inpainting import Context
@@ -110,22 +109,10 @@ def open_guided_run(
 
 
 def _classes(classifier: str, module: str, record: dict[str, Any]) -> tuple[str, ...]:
-    """The names of the classes of what leads, where that is known: it is a run, or learned from the run's images."""
-    if not (classifier or module):
-        classifier, module = (record["arguments"].get(name, "") for name in ("encoder", "module"))
-    if module:
-        return ()
-    if classifier:
-        return tuple(read_record(Path(classifier))["data"].get("classes", ()))
-    return names_of_images(record)
-
-
-def names_of_images(record: dict[str, Any]) -> tuple[str, ...]:
-    """Of the classes of the images that a run learned from; () where there are none, or no such images any more."""
-    try:
-        return rebuild(record, device="cpu").training_set().classes
-    except UserError:
-        return ()
+    """The names of the classes of what leads, where they are known: another run's, or those in run.json."""
+    if classifier or module:
+        return class_names(classifier, module) or ()
+    return tuple(map(str, record["classes"]))
 
 
 def named(names: Sequence[str], count: int) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from energan.commands.explore.guided_run import chosen, open_guided_run
 from energan.data import load
 from energan.data.pixels import to_unit
 from energan.inference.guided import starts
-from energan.recipes.load import load as load_model
+from energan.runs.rebuild import load as load_model
 from energan.samplers.inpainting import Context
 from energan.utils.checks import at_least, usable_seed
 from energan.utils.console import say

@@ -6,7 +6,7 @@ import torch
 
 from energan.commands.explore.guided_run import open_guided_run
 from energan.inference.guided import reconstruct
-from energan.recipes.load import load as load_model
+from energan.runs.rebuild import load as load_model
 from energan.utils.checks import at_least
 from energan.utils.console import say
 from energan.utils.errors import UserError

@@ -8,11 +8,11 @@ import torch
 
 from energan.capabilities.inversion import FRAMES, drawn
 from energan.commands.explore.flag_types import Class, Gradient
-from energan.commands.explore.guided_run import chosen, named, names_of_images, open_guided_run
+from energan.commands.explore.guided_run import chosen, named, open_guided_run
 from energan.data.pixels import to_bytes
 from energan.inference.model import Model
-from energan.recipes.load import load as load_model
 from energan.runs.folder import read_record
+from energan.runs.rebuild import load as load_model
 from energan.utils.checks import at_least, usable_seed
 from energan.utils.console import say
 from energan.utils.errors import UserError
@@ -57,7 +57,7 @@ def _in_one_pass(model: Model, folder: Path, out: Path, asked: str, n: int, seed
         return f"{n} images in {out}"
     if not model.classes:
         raise UserError(f"{folder} draws no classes: its system has neither codes nor a class among its noise")
-    wanted = chosen(asked, named(names_of_images(read_record(folder)), model.classes))
+    wanted = chosen(asked, named(read_record(folder)["classes"], model.classes))
     images = torch.cat([model.sample(n, seed, c) for c in wanted])
     save_images(images, out, n if len(wanted) > 1 else None)
     return f"{len(images)} images in {out}"

@@ -9,7 +9,7 @@ import torch
 from energan.capabilities.inversion import drawn
 from energan.commands.explore.guided_run import chosen, open_guided_run
 from energan.data.pixels import to_bytes
-from energan.recipes.load import load as load_model
+from energan.runs.rebuild import load as load_model
 from energan.samplers.chains import Trace
 from energan.utils.checks import usable_seed
 from energan.utils.console import say

@@ -1,7 +1,18 @@
 """Optimizers: one definition, used in place by Trainer and as a pure function by Ensemble."""
 
 from energan.engine.optimizers.annealed_sgd import AnnealedSGD
-from energan.engine.optimizers.standard import SGD, Adam, Moments, Optimizer, RMSProp, Schedule, Tree, linear_decay
+from energan.engine.optimizers.standard import (
+    SGD,
+    Adam,
+    Moments,
+    Optimizer,
+    RMSProp,
+    Schedule,
+    Tree,
+    linear_decay,
+    linear_decay_last,
+    step_at,
+)
 from energan.engine.optimizers.wrappers import HistoricalAveraging, PauseOnZeroGradient
 
 __all__ = [
@@ -16,4 +27,6 @@ __all__ = [
     "Schedule",
     "Tree",
     "linear_decay",
+    "linear_decay_last",
+    "step_at",
 ]

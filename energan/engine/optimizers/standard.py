@@ -14,6 +14,8 @@ from torch.optim.adam import adam
 from torch.optim.rmsprop import rmsprop
 from torch.optim.sgd import sgd
 
+from energan.utils.specification import named, recorded
+
 Tree = dict[str, Tensor]
 
 Moments = dict[str, Tree]
@@ -47,6 +49,7 @@ def _lists(*trees: Mapping[str, Tensor]) -> list[list[Tensor]]:
     return [list(tree.values()) for tree in trees]
 
 
+@named
 class Adam(NamedTuple):
     """Kingma & Ba 2014, arXiv:1412.6980; `weight_decay` is L2, added to the gradient."""
 
@@ -81,6 +84,7 @@ class Adam(NamedTuple):
         return new, {"m": m, "v": v, "count": count}
 
 
+@named
 class SGD(NamedTuple):
     """Stochastic gradient descent with (heavy-ball) momentum."""
 
@@ -102,6 +106,7 @@ class SGD(NamedTuple):
         return {k: w - self.lr * rate * m[k] for k, w in weights.items()}, {"m": m}
 
 
+@named
 class RMSProp(NamedTuple):
     """Tieleman & Hinton 2012; `alpha` as in torch (the paper's 0.9 is an option, WGAN used torch's 0.99)."""
 
@@ -124,6 +129,24 @@ class RMSProp(NamedTuple):
         return new, {"v": v, "count": {k: c + 1 for k, c in moments["count"].items()}}
 
 
+@recorded
 def linear_decay(start: int, stop: int) -> Schedule:
     """1 until step `start`, then linearly to 0 at step `stop`."""
     return lambda t: min(1.0, max(0.0, (stop - t) / (stop - start)))
+
+
+@recorded
+def linear_decay_last(share: float, total_steps: int) -> Schedule:
+    """1, and over the last `share` of the steps linearly to 0. A run that goes on for longer has another total."""
+    start = min(int(total_steps * (1 - share)), total_steps - 1)  # a share too small for one step is the last step
+    return linear_decay(start, total_steps)
+
+
+class Step(int):
+    """The number of a step, which remembers what it was worked out from."""
+
+
+@recorded
+def step_at(share: float, total_steps: int) -> Step:
+    """The step that this share of the steps precedes. A run that goes on for longer has another total."""
+    return Step(round(share * total_steps))

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from energan.engine.optimizers.standard import Moments, Optimizer, Schedule, Tree, _counts, _zeros
+from energan.utils.specification import named
 
 
+@named
 @final
 @dataclass(frozen=True)
 class HistoricalAveraging:
@@ -55,6 +57,7 @@ class HistoricalAveraging:
         return replace(self, optimizer=self.optimizer._replace(**numbers), weight=kept)
 
 
+@named
 @final
 @dataclass(frozen=True)
 class PauseOnZeroGradient:

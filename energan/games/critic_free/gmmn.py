@@ -14,6 +14,7 @@ from energan.engine.game import Batch, Game, Logs, Move, Noise, Player, Players
 from energan.engine.noise import uniform
 from energan.engine.optimizers import Adam, Optimizer
 from energan.losses.matching import kernel_mmd
+from energan.utils.specification import recorded
 
 
 def generator_loss(p: Players, b: Batch, widths: tuple[float, ...]) -> tuple[Tensor, Logs]:
@@ -22,6 +23,7 @@ def generator_loss(p: Players, b: Batch, widths: tuple[float, ...]) -> tuple[Ten
     return loss, {"MMD": loss}
 
 
+@recorded
 def gmmn(
     G: nn.Module,
     z: int | Noise,

@@ -15,6 +15,7 @@ from energan.engine.game import Batch, Game, Logs, Move, Noise, Player, Players
 from energan.engine.noise import normal
 from energan.engine.optimizers import Adam, Optimizer
 from energan.losses import matching
+from energan.utils.specification import recorded
 
 
 def generator_loss(p: Players, b: Batch, iterations: int) -> tuple[Tensor, Logs]:
@@ -22,6 +23,7 @@ def generator_loss(p: Players, b: Batch, iterations: int) -> tuple[Tensor, Logs]
     return loss, {"Sinkhorn divergence": loss}
 
 
+@recorded
 def sinkhorn(
     G: nn.Module,
     z: int | Noise,

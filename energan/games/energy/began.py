@@ -16,6 +16,7 @@ from energan.engine.noise import uniform
 from energan.engine.optimizers import SGD, Adam, Optimizer
 from energan.losses.energy import absolute
 from energan.networks.layers import Scalar
+from energan.utils.specification import recorded
 
 
 def discriminator_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
@@ -32,6 +33,7 @@ def generator_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
     return absolute(fake, p.D(fake)[0]).mean(), {}
 
 
+@recorded
 def began(
     G: nn.Module,
     D: nn.Module,

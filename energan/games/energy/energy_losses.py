@@ -17,6 +17,7 @@ from energan.engine.optimizers import Adam, Optimizer
 from energan.games.energy.ebgan import ebgan
 from energan.losses.contrastive_energy import LOSSES
 from energan.losses.energy import Kind, energy
+from energan.utils.specification import recorded
 
 
 def discriminator_loss(p: Players, b: Batch, loss: str, kind: Kind) -> tuple[Tensor, Logs]:
@@ -26,6 +27,7 @@ def discriminator_loss(p: Players, b: Batch, loss: str, kind: Kind) -> tuple[Ten
     return value, {"loss": value, "E(x)": real_energy.mean(), "E(G(z))": fake_energy.mean()}
 
 
+@recorded
 def energy_losses(
     G: nn.Module,
     D: nn.Module,

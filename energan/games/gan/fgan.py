@@ -17,6 +17,7 @@ from energan.engine.game import Batch, Game, Logs, Move, Noise, Player, Players
 from energan.engine.noise import normal
 from energan.engine.optimizers import Adam, Optimizer
 from energan.losses.f_divergence import DIVERGENCES, divergence_trick, variational
+from energan.utils.specification import recorded
 
 
 def bound(p: Players, b: Batch, divergence: str) -> tuple[Tensor, Logs]:
@@ -29,6 +30,7 @@ def trick(p: Players, b: Batch, divergence: str) -> tuple[Tensor, Logs]:
     return value, {"T(G(z))": value}
 
 
+@recorded
 def fgan(
     G: nn.Module,
     V: nn.Module,

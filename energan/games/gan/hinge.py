@@ -13,6 +13,7 @@ from energan.engine.game import Batch, Game, Logs, Move, Noise, Player, Players
 from energan.engine.noise import normal
 from energan.engine.optimizers import Adam, Optimizer
 from energan.losses.adversarial import critic_generator, hinge_discriminator
+from energan.utils.specification import recorded
 
 
 def discriminator_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
@@ -25,6 +26,7 @@ def generator_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
     return loss, {"loss": loss}
 
 
+@recorded
 def hinge(
     G: nn.Module,
     D: nn.Module,

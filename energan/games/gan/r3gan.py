@@ -14,6 +14,7 @@ from energan.engine.noise import normal
 from energan.engine.optimizers import Adam, Optimizer
 from energan.losses.adversarial import relativistic
 from energan.losses.gradient_penalty import value_and_grad_norm
+from energan.utils.specification import recorded
 
 
 def discriminator_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
@@ -28,6 +29,7 @@ def generator_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
     return loss, {"loss": loss}
 
 
+@recorded
 def r3gan(
     G: nn.Module,
     D: nn.Module,

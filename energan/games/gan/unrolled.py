@@ -18,6 +18,7 @@ from energan.engine.game import Batch, Game, Logs, Move, Noise, Player, Players,
 from energan.engine.noise import normal
 from energan.engine.optimizers import Adam, Optimizer
 from energan.losses import adversarial
+from energan.utils.specification import recorded
 
 
 def discriminator_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
@@ -42,6 +43,7 @@ def generator_loss(p: Players, b: Batch, steps: int) -> tuple[Tensor, Logs]:
     return value, {"f_K": value}
 
 
+@recorded
 def unrolled(
     G: nn.Module,
     D: nn.Module,

@@ -13,6 +13,7 @@ from energan.engine.game import Batch, Clip, Game, Logs, Move, Noise, Player, Pl
 from energan.engine.noise import normal
 from energan.engine.optimizers import Optimizer, RMSProp
 from energan.losses.adversarial import critic_generator, wasserstein
+from energan.utils.specification import recorded
 
 
 def critic_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
@@ -25,6 +26,7 @@ def generator_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
     return loss, {"loss": loss}
 
 
+@recorded
 def wgan(
     G: nn.Module,
     f: nn.Module,

@@ -15,6 +15,7 @@ from energan.engine.optimizers import Adam, Optimizer
 from energan.games.gan.wgan import generator_loss
 from energan.losses import gradient_penalty
 from energan.losses.adversarial import wasserstein
+from energan.utils.specification import recorded
 
 
 def critic_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
@@ -24,6 +25,7 @@ def critic_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
     return distance + b.penalty * steep, {"W": -distance, "penalty": steep}
 
 
+@recorded
 def wgan_gp(
     G: nn.Module,
     f: nn.Module,

@@ -28,6 +28,7 @@ from energan.engine.optimizers import Adam, Optimizer
 from energan.engine.precision import wide
 from energan.losses import gradient_penalty
 from energan.losses.adversarial import critic_generator, wasserstein
+from energan.utils.specification import recorded
 
 THESIS = SamplerSettings(eps1=1e-2, eps2=1.0, eps3=1e-15)  # no clipping, no normalisation, the whole log-softmax
 
@@ -66,6 +67,7 @@ def generator_loss(
     return total, {"loss": total, **logs}
 
 
+@recorded
 def latent_discriminators(
     E: nn.Module,
     G: nn.Module,

@@ -31,6 +31,7 @@ from energan.engine.precision import wide
 from energan.games.semi_supervised import ladder
 from energan.losses.energy import hinge
 from energan.networks.dense.ladder import Ladder
+from energan.utils.specification import recorded
 
 
 def energy(p: Players, b: Batch, fake: Tensor, corrupted: bool) -> Float[Tensor, " n"]:
@@ -60,6 +61,7 @@ def ladder_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
     return ce + b.weight * real, {"CE": ce, "E(u)": real}
 
 
+@recorded
 def ebgan_ln(
     G: nn.Module,
     D: Ladder,

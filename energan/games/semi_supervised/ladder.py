@@ -22,6 +22,7 @@ from energan.engine.optimizers import Adam, Optimizer
 from energan.engine.precision import wide
 from energan.networks.dense.ladder import Denoised, Ladder, denoising
 from energan.utils.errors import UserError
+from energan.utils.specification import recorded
 
 # lambda_0 (pixels) upwards, of the authors' runs with 100 labels; layers beyond the last take its weight
 COSTS = {"full": (1000.0, 10.0, 0.1), "bottom": (5000.0, 0.0), "gamma": (0.0, 0.5), "none": (0.0,)}
@@ -65,6 +66,7 @@ def weights(costs: str | Sequence[float], layers: int) -> tuple[float, ...]:
     return (named + named[-1:] * layers)[:layers]
 
 
+@recorded
 def ladder(
     D: Ladder,
     *,

@@ -9,12 +9,10 @@ if TYPE_CHECKING:
 
 
 def _generator(z: int, seed: int) -> "nn.Module":
-    from torch import nn
-
     from energan.engine.rng import seeded
-    from energan.networks.dense.perceptron import Perceptron
+    from energan.networks.dense.perceptron import Perceptron, with_tanh
 
     positive(z=z)
     usable_seed(seed)
     with seeded(seed):
-        return nn.Sequential(Perceptron((z, 64, 256, 256, 1024, 784), shape=(1, 28, 28)), nn.Tanh())
+        return with_tanh(Perceptron((z, 64, 256, 256, 1024, 784), shape=(1, 28, 28)))

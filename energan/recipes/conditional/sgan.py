@@ -50,10 +50,11 @@ def sgan_mnist(
         width: Feature maps at half resolution (32 in the authors' code); less is faster.
         lr: Adam's learning rate of all players; the authors' 1e-4 is for their 120,000 steps.
     """
-    from energan.engine.optimizers import Adam
+    from energan.engine.optimizers import Adam, step_at
     from energan.engine.rng import seeded
     from energan.games.catalog import GAMES
     from energan.networks.conv import sgan
+    from energan.networks.pretrained import submodule
     from energan.recipes.plug_and_play.encoder import initialiser, open_classifier
 
     at_least(2, classes=classes)
@@ -71,8 +72,8 @@ def sgan_mnist(
         raise UserError(f"--encoder {encoder} is no run of encoder-mnist with --net sgan")
     adam = Adam(lr, beta1)
     game = GAMES["sgan"](
-        E.E_0, E.E_1, G_1, G_0, D_1, D_0, z, classes, condition=condition, entropy=entropy,
-        joint_from=round(joint_from * steps), optimizer_G=adam, optimizer_D=adam,
+        submodule(E, "E_0"), submodule(E, "E_1"), G_1, G_0, D_1, D_0, z, classes, condition=condition, entropy=entropy,
+        joint_from=step_at(joint_from, steps), optimizer_G=adam, optimizer_D=adam,
     )  # fmt: skip
     return run(
         game, "sgan", data, partial(labelled, classes=classes), steps=steps, batch=batch, seed=seed,

@@ -7,21 +7,7 @@ from energan.recipes.flag_docs import documented
 from energan.utils.checks import fraction, positive
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from energan.experiment import Experiment
-
-
-def _spectral(net: "nn.Module") -> "nn.Module":
-    """The net, each of its linear and convolutional layers under a spectral norm."""
-    from torch import nn
-
-    from energan.networks.layers import SpectralNorm
-
-    for path, layer in list(net.named_modules()):
-        if isinstance(layer, nn.Linear | nn.Conv2d):
-            net.set_submodule(path, SpectralNorm(layer))
-    return net
 
 
 @documented
@@ -44,11 +30,12 @@ def hinge_mnist(
     """Hinge GAN with spectral norm on the discriminator's layers (arXiv:1802.05957): a yardstick."""
     from energan.engine.optimizers import Adam
     from energan.games.catalog import GAMES
+    from energan.networks.layers import spectral_norm
 
     positive(lr=lr)
     fraction(beta1=beta1)
     G, D = dcgan_pair(z, width, seed, norm=False)
-    game = GAMES["hinge"](G, _spectral(D), z, optimizer_G=Adam(lr, beta1), optimizer_D=Adam(lr, beta1))
+    game = GAMES["hinge"](G, spectral_norm(D), z, optimizer_G=Adam(lr, beta1), optimizer_D=Adam(lr, beta1))
     return run(
         game, "hinge", data, padded_digits, steps=steps, batch=batch, seed=seed, save_every=save_every,
         ema=ema, network="mnist", precision=precision, device=device, compile=compile,

@@ -6,6 +6,7 @@ from energan.recipes.common import Precision, dcgan_pair, padded_digits, resized
 from energan.recipes.flag_docs import documented
 from energan.recipes.gan.wgan import _nets
 from energan.utils.checks import at_least, fraction, not_negative, positive
+from energan.utils.specification import named
 
 if TYPE_CHECKING:
     from energan.data import ImageSet
@@ -64,6 +65,7 @@ def wgan_gp_mnist(
     )  # fmt: skip
 
 
+@named
 def _stacked(source: str, split: str) -> "ImageSet":
     return padded_digits(source, split, channels=3)
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from energan.utils.checks import at_least, not_negative, positive, usable_seed
 from energan.utils.errors import UserError
+from energan.utils.specification import named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,21 +71,25 @@ def parts(
 
 def finished(
     made: "Experiment", E: "FeatureExtractor", chain_steps: int, code: str, load: "Callable[[Tensor], None] | None",
-    bounds: "Bounds | None" = None,
+    bounds: "Bounds | None" = None, *, classes: tuple[str, ...] | None,
 ) -> "Experiment":  # fmt: skip
-    """The run that starts with the encoder's weights, its batches with `code`s (if named), and the bounds measured."""
+    """The run that starts with the encoder's weights, its batches with `code`s (if named), and the bounds measured.
+
+    classes: the names of those that the encoder knows; None for the images' own.
+    """
+    from energan.games.plug_and_play.dgn_am import with_chain_steps
     from energan.recipes.plug_and_play.encoder import encode_images
 
     at_least(1, chain_steps=chain_steps)
-    assert made.game.codes is not None
-    chain = made.game.codes.chain._replace(steps=chain_steps)
     return made._replace(
-        game=made.game._replace(codes=made.game.codes._replace(chain=chain)),
+        game=with_chain_steps(made.game, chain_steps),
         initialise=partial(_measured, load, E, code, bounds) if bounds else load,
         coded=("h", partial(encode_images, E=E, layer=code, precision=made.precision)) if code else None,
+        classes=classes,
     )
 
 
+@named
 def _measured(
     load: "Callable[[Tensor], None] | None", E: "FeatureExtractor", code: str, bounds: "Bounds", images: "Tensor"
 ) -> None:  # fmt: skip

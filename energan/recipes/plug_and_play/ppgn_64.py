@@ -7,8 +7,11 @@ from energan.recipes.common import Precision, resized, run
 from energan.recipes.flag_docs import documented
 from energan.recipes.plug_and_play.common import finished, parts
 from energan.utils.checks import at_least
+from energan.utils.specification import named
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     from energan.experiment import Experiment
@@ -51,10 +54,11 @@ def noiseless_ppgn_h_64(
     from energan.engine.optimizers import Adam
     from energan.games.catalog import GAMES
     from energan.metrics.features.mobilenet_v2 import Classifier
-    from energan.recipes.plug_and_play.encoder import open_classifier
+    from energan.networks.pretrained import frozen
+    from energan.recipes.plug_and_play.encoder import class_names, initialiser, open_classifier
 
     at_least(32, side=side)
-    net = open_classifier(encoder, module, 0) if encoder or module else Classifier(side).eval().requires_grad_(False)
+    net = open_classifier(encoder, module, 0) if encoder or module else frozen(Classifier(side))
     made_of = parts(
         net, (3, 64, 64), code=code, features=features, paired=paired, width=width,
         seed=seed, lr=lr, image_loss=image_loss, feature_loss=feature_loss, adversarial=adversarial,
@@ -68,10 +72,14 @@ def noiseless_ppgn_h_64(
         game, "noiseless-joint-ppgn-h", data, resized(64, 3), steps=steps, batch=batch, seed=seed,
         save_every=save_every, ema=ema, network="mobilenetv2", precision=precision, device=device, compile=compile,
     )  # fmt: skip
-    load = partial(_published, net) if isinstance(net, Classifier) else None
-    return finished(made, made_of.E, chain_steps, code, load)
+    if isinstance(net, Classifier):
+        load: Callable[[Tensor], None] | None = partial(_published, net)
+    else:
+        load = initialiser(net, encoder, module, data, 0)
+    return finished(made, made_of.E, chain_steps, code, load, classes=class_names(encoder, module))
 
 
+@named
 def _published(net: "Classifier", images: "Tensor") -> None:
     """ImageNet's weights."""
     from energan.metrics.features.mobilenet_v2 import mobilenet_v2

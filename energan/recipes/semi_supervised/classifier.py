@@ -8,6 +8,7 @@ from energan.recipes.flag_docs import documented
 from energan.recipes.semi_supervised.labelled_data import labelled_images
 from energan.utils.checks import at_least, fraction, positive, usable_seed
 from energan.utils.errors import UserError
+from energan.utils.specification import named
 
 if TYPE_CHECKING:
     from energan.data import ImageSet
@@ -75,6 +76,7 @@ def _groups(merge: str) -> dict[str, tuple[str, ...]]:
     return groups
 
 
+@named
 def labelled(
     source: str, split: str, *, classes: int, labels_csv: str = "", groups: "dict[str, tuple[str, ...]] | None" = None
 ) -> "ImageSet":

@@ -66,7 +66,7 @@ def ebgan_ln_mnist(
         lr: Adam's learning rate of G (the paper's, for 180,000 steps: 0.00025).
         lr_d: Adam's learning rate of D (there 0.0005).
     """
-    from energan.engine.optimizers import Adam
+    from energan.engine.optimizers import Adam, step_at
     from energan.engine.rng import seeded
     from energan.games.catalog import GAMES
     from energan.networks.dense import mlp
@@ -86,7 +86,7 @@ def ebgan_ln_mnist(
         D = _ladder(d, hidden, classes, combinator, gain=gain)
     schedule = decayed(steps, decay)
     game = GAMES["ebgan-ln"](
-        G, D, z, margin=margin, switch=round(switch * steps), weight=weight / d, sigma=sigma, scaled=scaled,
+        G, D, z, margin=margin, switch=step_at(switch, steps), weight=weight / d, sigma=sigma, scaled=scaled,
         corrupted=corrupted, optimizer_G=Adam(lr, beta1, schedule=schedule),
         optimizer_D=Adam(lr_d, beta1, schedule=schedule),
     )  # fmt: skip

@@ -8,6 +8,7 @@ from energan.recipes.common import Precision, run
 from energan.recipes.flag_docs import documented
 from energan.recipes.semi_supervised.labelled_data import few_labels, network
 from energan.utils.checks import fraction, not_negative, positive, usable_seed
+from energan.utils.specification import named
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -80,6 +81,7 @@ def improved_gan_mnist(
     )._replace(test=test, ema={"D": ema} if ema else {}, initialise=partial(_by_data, D, seed))  # fmt: skip
 
 
+@named
 def _by_data(D: "Discriminator", seed: int, images: "Tensor") -> None:
     """Initialises D by some of the training images; its noise, and which they are, by the seed."""
     from energan.engine.rng import seeded

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from energan.utils.checks import at_least, not_negative, usable_seed
 from energan.utils.errors import UserError
+from energan.utils.specification import named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +35,7 @@ def few_labels(
     )  # fmt: skip
 
 
+@named
 def _few_labels(
     source: str, split: str, *, labels: int, label_seed: int, classes: int, labels_csv: str, size: int, channels: int
 ) -> "ImageSet":
