@@ -41,7 +41,7 @@ def encoders_at_once() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="session")
 def trusted_helpers() -> Iterator[None]:
     """Runs that have a net of tests/helpers are opened as if by somebody who trusts it."""
     with trusting("tiny_encoder"):

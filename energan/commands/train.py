@@ -14,6 +14,7 @@ from energan.utils.checks import at_least
 from energan.utils.console import STOPPED, say
 from energan.utils.errors import UserError
 from energan.utils.flags import Flag, with_flags
+from energan.utils.specification import trusting
 
 if TYPE_CHECKING:
     from energan.data import ImageSet
@@ -82,7 +83,8 @@ def _start(
         source = arguments.get(name)
         if source and source not in NAMED and Path(source).exists():
             arguments[name] = str(Path(source).resolve())  # so that `resume` works from any folder
-    with joined() as ranks:
+    own = [name.partition(":")[0] for name in (recipe, str(arguments.get("module", ""))) if ":" in name]
+    with trusting(*own), joined() as ranks:  # what was named on the command line
         if arguments["batch"] == "auto":
             arguments["batch"] = _fastest_batch(recipe, arguments, microbatches, ranks)
         run = _divided(
@@ -95,7 +97,8 @@ def _start(
             if ranks.rank == 0:
                 _create(folder, run, data, recipe, arguments, shlex.join(line), ranks.count)
         state = train(run, folder, data, quiet=quiet, ranks=ranks)
-    return _finish(folder, state)
+    with trusting(*own):
+        return _finish(folder, state)
 
 
 def _fastest_batch(recipe: str, arguments: Mapping[str, Any], microbatches: int, ranks: Ranks) -> int:
@@ -176,10 +179,7 @@ def resume(
     folder = Path(run)
     with joined() as ranks:
         record = ranks.on_rank_zero(lambda: read_record(folder))
-        if steps:
-            record["arguments"]["steps"] = steps
-        # "auto" is what it was when the run was started: in another precision, it would not be the same run
-        spec = ranks.rank_zero_first(lambda: rebuild(record, precision=record["precision"], device=record["device"]))
+        spec = ranks.rank_zero_first(lambda: rebuild(record, steps=steps or record["steps"]))
         spec = _divided(
             spec,
             microbatches or record.get("microbatches", 1),
@@ -197,6 +197,8 @@ def resume(
                     f"the images or labels of {spec.source} are not those that {folder} was trained on; start a new run"
                 )
             if ranks.rank == 0:
-                update_record(folder, steps=spec.steps, arguments=record["arguments"], **changes)
+                update_record(
+                    folder, steps=spec.steps, arguments={**record["arguments"], "steps": spec.steps}, **changes
+                )
         state = train(spec, folder, data, quiet=quiet, ranks=ranks)
     return _finish(folder, state)

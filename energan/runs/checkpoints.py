@@ -7,7 +7,7 @@ from torch import Tensor
 from energan.engine import State, Trainer, leaves, tree
 from energan.inference.model import Model
 from energan.inference.snapshot import batch_norm_statistics
-from energan.runs.folder import FORMAT
+from energan.runs.record import FORMAT
 from energan.utils.errors import UserError
 from energan.utils.files import read_weights, write_weights
 
