@@ -55,18 +55,20 @@ class _Builder:
         try:
             for i, entry in enumerate(self.calls):
                 if i not in contexts:
-                    self.enter(entry)
+                    self.enter(i)
                 self.objects.append(None if i in contexts else self.call(entry))
             return self.read(value)
         finally:
             self.leave([])
 
-    def enter(self, entry: dict[str, Any]) -> None:
-        """Opens the contexts of a call and closes those that it is not in."""
+    def enter(self, i: int) -> None:
+        """Opens the contexts of call i and closes those that it is not in."""
         chain: list[int] = []
-        while "within" in entry and len(chain) < len(self.calls):
-            chain.insert(0, entry["within"]["object"])
-            entry = self.calls[chain[0]]
+        while "within" in self.calls[i]:
+            outer = self.calls[i]["within"]["object"]
+            if not 0 <= outer < i:
+                raise KeyError(f"call {i} cannot be within call {outer}")
+            chain.insert(0, i := outer)
         self.leave(chain)
         for i in chain[len(self.open) :]:
             context = self.call(self.calls[i])
