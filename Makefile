@@ -27,6 +27,7 @@ slow: venv
 lint: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo --no-cache
 
 types: venv
 	$(BIN)/mypy

@@ -13,12 +13,12 @@ Times are milliseconds of one step: one turn of D and one of G.
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -29,9 +29,10 @@ from energan.engine import Ensemble, Trainer
 from energan.engine.game import Game, Source
 from energan.engine.optimizers import Adam
 from energan.engine.rng import seeded
-from energan.games import GAMES
+from energan.games.energy.ebgan import ebgan_pt
 from energan.networks.conv import autoencoder, dcgan
 from energan.networks.dense import mlp
+from energan.utils import hardware
 
 Z, MARGIN, PT, LR = 100, 10.0, 0.1, 1e-3
 SIZE = (1, 32, 32)
@@ -132,9 +133,7 @@ class ByHand:
 
 
 def game(generator: nn.Module, discriminator: nn.Module, z: int, margin: float = MARGIN) -> Game:
-    return GAMES["ebgan-pt"](
-        generator, discriminator, z, margin=margin, pt=PT, optimizer_G=Adam(LR), optimizer_D=Adam(LR)
-    )
+    return ebgan_pt(generator, discriminator, z, margin=margin, pt=PT, optimizer_G=Adam(LR), optimizer_D=Adam(LR))
 
 
 def toy(setting: Toy, i: int) -> Game:
@@ -198,15 +197,12 @@ def together(steps: int, compile: bool) -> Iterator[dict[str, Any]]:
 
 
 def machine(compile: bool) -> dict[str, Any]:
-    info = Path("/proc/cpuinfo")
-    text = info.read_text() if info.exists() else ""
-    names = [line.split(":")[1].strip() for line in text.splitlines() if line.startswith("model name")]
-    flags = next((line.split() for line in text.splitlines() if line.startswith("flags")), [])
+    units = torch.cpu.get_capabilities()
     return {
-        "processor": names[0] if names else platform.processor(),
-        "cores": len(names),
+        "processor": hardware.cpu_name(),
+        "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
-        "bf16 units": [flag for flag in ("amx_bf16", "avx512_bf16") if flag in flags],
+        "bf16 units": [name for name in hardware.BF16_UNITS if units.get(name, False)],
         "torch": torch.__version__,
         "python": platform.python_version(),
         "compiled": compile,

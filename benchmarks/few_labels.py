@@ -226,7 +226,7 @@ def layers(D: nn.Module, top: bool) -> list[Layer]:
     """The weights of D's layers, normalised; without the last one unless it is needed."""
     normed = [layer for layer in D.modules() if isinstance(layer, WeightNorm)]
     return [
-        Layer(torch._weight_norm(m.direction, (m.gain.detach() if m.held else m.gain)[:, None], 0), m.bias)
+        Layer(torch._weight_norm(m.direction, (m.gain.detach() if m.fixed_gain else m.gain)[:, None], 0), m.bias)
         for m in normed[: None if top else -1]
     ]
 

@@ -35,6 +35,9 @@ from energan.engine.game import Game, Source
 from energan.engine.optimizers import Adam, RMSProp
 from energan.engine.rng import seeded
 from energan.games import GAMES
+from energan.games.conditional.sgan import sgan as sgan_game
+from energan.games.plug_and_play.latent_discriminators import latent_discriminators
+from energan.games.semi_supervised.classifier import classifier
 from energan.networks.conv import autoencoder, dcgan, sgan, wgan_gp
 from energan.networks.conv.latent_discriminators import Standardise
 from energan.networks.layers import FeatureExtractor
@@ -405,12 +408,12 @@ def _of_sgan() -> Game:
         G = (sgan.FeatureGenerator(z=Z), sgan.ImageGenerator(z=Z, width=WIDTH))
         D = (sgan.feature_discriminator(z=Z), sgan.image_discriminator(z=Z, width=WIDTH))
     rates = {"optimizer_G": Adam(LR, BETA1), "optimizer_D": Adam(LR, BETA1)}
-    return GAMES["sgan"](E.E_0, E.E_1, *G, *D, Z, 10, entropy=ENTROPY, **rates)
+    return sgan_game(E.E_0, E.E_1, *G, *D, Z, 10, entropy=ENTROPY, **rates)
 
 
 def _of_classifier() -> Game:
     with seeded(0):
-        return GAMES["classifier"](sgan.Encoder(), optimizer_E=Adam(LR, BETA1))
+        return classifier(sgan.Encoder(), optimizer_E=Adam(LR, BETA1))
 
 
 def _of_latent() -> Game:
@@ -421,7 +424,7 @@ def _of_latent() -> Game:
         reader = nn.Sequential(nn.Linear(Z, 4 * WIDTH), nn.ReLU(), nn.Linear(4 * WIDTH, 1), nn.Flatten(0))
         critics = {"x": wgan_gp.Critic(width=WIDTH), "h": reader}
     rates = {"optimizer_G": Adam(LR, BETA1), "optimizer_D": Adam(LR, BETA1)}
-    return GAMES["latent-discriminators"](
+    return latent_discriminators(
         E, G, critics, Z, S=Standardise(), penalty=PENALTY, critic_steps=CRITIC_STEPS, warm_steps=0, **rates
     )
 

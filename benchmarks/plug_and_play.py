@@ -76,7 +76,7 @@ class Hand:
 
 def _adam(net: nn.Module, optimizer: Optimizer | None) -> torch.optim.Optimizer:
     assert optimizer is not None
-    settings = optimizer._asdict()
+    settings = optimizer.settings()
     betas = (settings["beta1"], settings["beta2"])
     return torch.optim.Adam(
         net.parameters(), settings["lr"], betas, settings["eps"], settings["weight_decay"], fused=True

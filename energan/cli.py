@@ -96,7 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
         with interruptible():
             return _dispatch(sys.argv[1:] if arguments is None else arguments)
     except UserError as error:
-        print(f"energan: {error}", file=sys.stderr)
+        print(f"energan: {error.with_flags()}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # as in `energan list | head -1`: nobody reads on, so what is left goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,66 +1,67 @@
-"""A run folder, measured: its samples against real images, its chains, its classifier."""
+"""A run folder, measured: every capability of its game measures what it can do."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-from energan.capabilities.classification import classification
-from energan.capabilities.drawing import _drawn
-from energan.capabilities.inversion import _inverted
+from energan import capabilities
+from energan.capabilities import Measurement
 from energan.metrics.features.catalog import NETWORKS
-from energan.runs.checkpoints import find_checkpoint
-from energan.runs.folder import read_record
+from energan.runs.checkpoints import step_of
+from energan.runs.folder import RunFolder
 from energan.runs.rebuild import load as load_model
 from energan.runs.rebuild import rebuild
-from energan.utils.errors import UserError
-from energan.utils.files import read_weights, write_json
+from energan.utils.checks import at_least
+from energan.utils.files import write_json
 
 DEVICE = "cpu"  # a run that was trained on a GPU is measured where there is none, too
 
 
-def evaluate(folder: Path, *, n: int | None = None, seed: int = 0, checkpoint: str | None = None) -> dict[str, Any]:
-    """Metrics of n samples against at most n real images, and the samples' nearest training images.
+def evaluate(
+    folder: Path, *, n: int | None = None, seed: int = 0, checkpoint: str | None = None, finish: bool = False
+) -> dict[str, Any]:
+    """Measures a run: what each of its capabilities measures, in one dictionary.
 
-    n is by default what the run's feature network is quick enough for (metrics.NETWORKS).
-    Of a classifier, also its error and what it is least sure of (prediction.classification).
-    Writes evaluation.json and neighbours.png, .json or uncertain.png into the run folder; returns what evaluation.json
-    says.
+    Args:
+        folder: The run folder. evaluation.json and the capabilities' sheets are written into it.
+        n: Samples, and real images at most; by default what the run's feature network is quick enough for.
+        seed: Of the noise.
+        checkpoint: "best", a step, or a path; the newest by default.
+        finish: Whether to write what a run ends with, too, such as a classifier's predictions.
+
+    Returns:
+        The content of evaluation.json, and "summary": lines of text for people.
+
+    Raises:
+        UserError: n is below 1, or the folder is no sound run.
     """
-    if n is not None and n < 1:
-        raise UserError(f"--n must be 1 or more, got {n}")
+    if n is not None:
+        at_least(1, n=n)
+    run = RunFolder(folder)
     model = load_model(folder, checkpoint=checkpoint)
-    run = rebuild(read_record(folder), device=DEVICE)
-    n = n or NETWORKS[run.network or "mnist"].samples
-    training = run.shown(run.training_set())
-    result: dict[str, Any] = {"step": int(read_weights(find_checkpoint(folder, checkpoint))[1]["step"]), "seed": seed}
-    if run.game.sample is not None:
-        result |= _drawn(folder, run, model, training.images, n, seed)
-    elif run.game.codes is not None:
-        result |= _inverted(folder, run, model, training.images, n, seed)
-    else:
-        result |= {"samples": 0, "reference": "", "network": "", "metrics": {}}
-    if run.game.logits is not None:
-        held_out = run.held_out(training.classes)
-        result["classification"] = classification(model, training, held_out, folder / "uncertain.png")
+    experiment = rebuild(run.record, device=DEVICE)
+    training = experiment.shown(experiment.training_set())
+    n = n or NETWORKS[experiment.network or "mnist"].samples
+    measurement = Measurement(folder, experiment, model, training, n, seed)
+    step = step_of(run.checkpoint(checkpoint))
+    result: dict[str, Any] = {"step": step, "seed": seed, "samples": 0, "reference": "", "network": "", "metrics": {}}
+    summary = []
+    for capability in capabilities.of(experiment.game):
+        if capability.measure:
+            entries = capability.measure(measurement)
+            result |= {**entries, "metrics": result["metrics"] | entries.get("metrics", {})}
+            summary += [capability.summary(result)] if capability.summary else []
+        summary += [capability.finish(measurement)] if capability.finish and finish else []
     write_json(folder / "evaluation.json", result)
-    return result
+    return result | {"summary": summary}
 
 
 def as_json(result: dict[str, Any]) -> str:
-    return json.dumps(result, indent=2)
+    """The content of evaluation.json."""
+    return json.dumps({key: value for key, value in result.items() if key != "summary"}, indent=2)
 
 
 def as_table(result: dict[str, Any]) -> str:
-    lines = [f"{k:18}{v:10.4g}" for k, v in result["metrics"].items()]
-    if result["samples"]:
-        lines.insert(0, f"step {result['step']}, {result['samples']} samples against {result['reference']}")
-    if found := result.get("classification"):
-        lines.append(f"step {result['step']}, {told(found)}")
-    return "\n".join(lines)
-
-
-def told(found: dict[str, Any]) -> str:
-    """The error that `classification` found, in words."""
-    if found["error"] is None:
-        return "no test error: there are no labelled test images (--test names some)"
-    return f"test error {found['error']:.2f} % of {found['images']} images"
+    """The summary and the metrics, a line each."""
+    lines = [f"{name:18}{value:10.4g}" for name, value in result["metrics"].items()]
+    return "\n".join([f"step {result['step']}: {'; '.join(result['summary'])}", *lines])

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from energan.data import NAMED, Batches, ImageSet
+from energan.data import NAMED, Batches, ImageSet, held_out_split
 from energan.data.batches import Coded, patches
 from energan.data.few_labels import LabelledBatches
 from energan.data.image_set import NONE, fixed_subset
 from energan.data.labels import in_classes
-from energan.engine.game import Game, Move, Source
+from energan.engine.game import CHAIN_MEANINGS, Game, Move, Source
 from energan.utils.errors import UserError
 from energan.utils.specification import describe
 
@@ -82,7 +82,7 @@ class Experiment(NamedTuple):
 
     def test_set(self) -> ImageSet:
         """Real images to measure against: the test split where the source has one, else the training images."""
-        return self.shown(self.prepare(self.source, "test" if self.source in NAMED else "train"))
+        return self.shown(self.prepare(self.source, held_out_split(self.source)))
 
     def held_out(self, classes: tuple[str, ...]) -> ImageSet | None:
         """Test images with labels, numbered as `classes`; None where neither the set nor the user has any."""
@@ -113,7 +113,7 @@ class Experiment(NamedTuple):
         players = {
             name: {
                 "parameters": sum(w.numel() for w in player.net.parameters()),
-                "optimizer": repr(player.optimizer._replace(schedule=None)) if player.optimizer else "frozen",
+                "optimizer": repr(player.optimizer.with_settings(schedule=None)) if player.optimizer else "frozen",
                 "net": repr(player.net),
             }
             for name, player in self.game.players.items()
@@ -138,7 +138,12 @@ class Experiment(NamedTuple):
                 "hyperparameters": numbers,
                 "players": players,
                 "turns": turns,
-                **({"codes": self.game.codes.chain._asdict()} if self.game.codes else {}),
+                "meanings": dict(self.game.meanings),
+                **(
+                    {"codes": self.game.codes.chain._asdict(), "chain_meanings": CHAIN_MEANINGS}
+                    if self.game.codes
+                    else {}
+                ),
             },
         }
 

@@ -34,7 +34,8 @@ from energan.engine import Trainer
 from energan.engine.game import Game
 from energan.engine.optimizers import Adam
 from energan.engine.rng import seeded
-from energan.games import GAMES
+from energan.games.energy.autoencoder import autoencoder as autoencoder_game
+from energan.games.energy.ebgan import ebgan_pt
 from energan.inference.snapshot import snapshot
 from energan.networks.conv import autoencoder, dcgan
 from energan.networks.dense import mlp
@@ -69,8 +70,8 @@ def games(nets: Nets, seed: int) -> dict[str, Game]:
             pair.append(nets())
     (G, D, lr), (_, alone, _) = pair
     adam = Adam(lr, beta1=0.5)
-    playing = GAMES["ebgan-pt"](G, D, Z, margin=MARGIN, optimizer_G=adam, optimizer_D=adam)
-    return dict(zip(ENERGIES, (playing, GAMES["autoencoder"](alone, optimizer_D=adam)), strict=True))
+    playing = ebgan_pt(G, D, Z, margin=MARGIN, optimizer_G=adam, optimizer_D=adam)
+    return dict(zip(ENERGIES, (playing, autoencoder_game(alone, optimizer_D=adam)), strict=True))
 
 
 def trained(

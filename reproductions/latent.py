@@ -30,7 +30,7 @@ from torch import Tensor
 
 import energan
 from energan import metrics
-from energan.capabilities.inversion import EACH, accuracies, diversity
+from energan.capabilities.inversion.measure import EACH, accuracies, diversity
 from energan.data import load
 from energan.data.pixels import to_bytes
 from energan.games.plug_and_play.ppgn import CHAIN as OFFICIAL_CHAIN
@@ -41,7 +41,7 @@ from energan.metrics.features.mnist_classifier import mnist_classifier
 from energan.recipes.catalog import RECIPES
 from energan.recipes.plug_and_play.encoder import open_classifier
 from energan.recipes.plug_and_play.latent_discriminators import THESIS_RUNS
-from energan.runs.folder import read_record
+from energan.runs.folder import RunFolder
 from energan.utils.files import write_json
 from energan.utils.image_files import save_sheet
 
@@ -169,7 +169,7 @@ def table(arguments: argparse.Namespace) -> None:
     print("|---" * (len(columns) + 5) + "|")
     for variant, seeds in there.items():
         values = [measured(path, real) for path in seeds.values()]
-        players = read_record(next(iter(seeds.values())))["game"]["players"]
+        players = RunFolder(next(iter(seeds.values()))).record["game"]["players"]
         critics = sum(p["parameters"] for name, p in players.items() if name.startswith("D_"))
         last = {layer: [estimates(p)[layer][-1][1] for p in seeds.values()] for layer in THESIS_RUNS[variant].critics}
         cells = [spread([v[name] for v in values]) for name in columns]
@@ -303,7 +303,7 @@ def plugged(arguments: argparse.Namespace) -> None:
     figure, axes = panels(1, 4, 3, 1.0)
     parity = steered(model, arguments.parity, (0, 1), arguments.each, arguments.precision)
     stroke = steered(model, arguments.strokes, (0, 1), arguments.each, arguments.precision)
-    names = read_record(arguments.parity)["data"]["classes"]
+    names = RunFolder(arguments.parity).record["data"]["classes"]
     with torch.no_grad():
         for c, images in parity.items():
             digits = judge(images).argmax(1)

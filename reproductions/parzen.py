@@ -24,7 +24,7 @@ from energan.engine import Trainer
 from energan.engine.noise import uniform
 from energan.engine.optimizers import AnnealedSGD
 from energan.engine.rng import seeded
-from energan.games import GAMES
+from energan.games.gan.gan import gan
 from energan.inference.snapshot import snapshot
 from energan.metrics.parzen import parzen
 from energan.networks.dense import maxout
@@ -46,9 +46,10 @@ def cell(seed: int, steps: int, save_every: int, out: Path) -> dict[str, Any]:
         G = maxout.Generator(mean=to_unit(train).mean(0))
         D = maxout.Discriminator()
     sgd = AnnealedSGD(0.1)
-    game = GAMES["gan"](
+    game = gan(
         G, D, uniform(100, low=-(3**0.5), high=3**0.5), simultaneous=True,
-        optimizer_G=sgd, optimizer_D=sgd._replace(lr=sgd.lr / 2, floor=sgd.floor / 2),  # the authors halve D's loss
+        optimizer_G=sgd,
+        optimizer_D=sgd.with_settings(lr=sgd.lr / 2, floor=sgd.floor / 2),  # the authors halve D's loss
     )  # fmt: skip
     one = Trainer(game, Batches(train, None, 100, seed), seed=seed, precision="fp32")
     seconds, seen = 0.0, []

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from energan import metrics
-from energan.capabilities.inversion import diversity
+from energan.capabilities.inversion.measure import diversity
 from energan.data import load
 from energan.data.pixels import to_bytes
 from energan.engine import Trainer

@@ -22,7 +22,7 @@ from energan.engine import Trainer
 from energan.engine.game import Game
 from energan.engine.optimizers import Adam
 from energan.engine.rng import seeded
-from energan.games import GAMES
+from energan.games.gan.gan import gan
 from energan.inference.snapshot import snapshot
 from energan.metrics.features.catalog import describe
 from energan.networks.conv import wgan_gp
@@ -44,7 +44,7 @@ def plain_gan(seed: int) -> Game:
     with seeded(seed):
         G, D = wgan_gp.mlp_generator(128, (1, 28, 28)), wgan_gp.Critic(width=WIDTH)
     adam = Adam(2e-4, 0.5)
-    return GAMES["gan"](G, D, 128, optimizer_G=adam, optimizer_D=adam)
+    return gan(G, D, 128, optimizer_G=adam, optimizer_D=adam)
 
 
 def cell(name: str, seed: int, steps: int, out: Path) -> dict[str, Any]:

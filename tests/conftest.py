@@ -51,9 +51,9 @@ def trusted_helpers() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def warnings_are_news() -> Iterator[None]:
     """What one test was told once, the next is told too."""
-    from energan.utils.console import _told
+    from energan.utils.console import _warned
 
-    _told.clear()
+    _warned.clear()
     yield
 
 

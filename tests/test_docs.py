@@ -14,7 +14,6 @@ import pytest
 
 from energan import evaluation
 from energan.cli import main
-from energan.training import previews
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -85,7 +84,7 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)  # where a reader's Python looks for a file of his own
     monkeypatch.setenv("COLUMNS", "120")
-    monkeypatch.setattr(previews, "MEASURED", 64)
+    monkeypatch.setattr("energan.capabilities.reference.MEASURED", 64)
     # `evaluate` itself keeps the n that a page names
     monkeypatch.setattr(evaluation.evaluate, "__kwdefaults__", {**evaluation.evaluate.__kwdefaults__, "n": 64})  # type: ignore[dict-item]
 

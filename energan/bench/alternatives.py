@@ -1,4 +1,4 @@
-"""Other settings, tried on this machine in turns with a run's own; and the batch that is fastest here."""
+"""Alternative settings, timed on this machine in turns with the recipe's own."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ import torch
 from energan.bench.auto_batch import room
 from energan.bench.operations import Operation
 from energan.bench.roofline import Grouped, Machine, ceilings, floor
-from energan.bench.timing import Bench, count, quartiles, ready
+from energan.bench.timing import Bench, count, quartiles, warmed_up
 from energan.data import ImageSet
 from energan.experiment import Experiment
 from energan.utils.errors import UserError
@@ -32,7 +32,7 @@ def predicted(groups: list[Grouped], machine: Machine, operations: list[Operatio
 
 @contextmanager
 def threads(n: int) -> Iterator[None]:
-    """So many threads inside the block."""
+    """Inside the block, torch uses n threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(n)
     try:
@@ -42,7 +42,7 @@ def threads(n: int) -> Iterator[None]:
 
 
 class Tried(NamedTuple):
-    """Another setting: its flags, its images/s as a multiple of the recipe's own (quartiles), what was foretold.
+    """The result of another setting: its flags, its images/s as a multiple of the recipe's own, and the prediction.
 
     predicted  by the count: the least and the most; None where nothing was
     why        it could not be tried, or ""
@@ -55,7 +55,7 @@ class Tried(NamedTuple):
 
 
 def changes(run: Experiment) -> list[tuple[str, dict[str, Any], int]]:
-    """(flags, what they change, threads) of what is tried beside a run."""
+    """The settings to try beside a run: (flags, the arguments that they change, threads)."""
     now = torch.get_num_threads()
     other = "fp32" if run.precision == "bf16" else "bf16"
     tried: list[tuple[str, dict[str, Any], int]] = [(f"--precision {other}", {"precision": other}, now)]
@@ -72,7 +72,7 @@ def attempt(
     base: Bench, groups: list[Grouped], machine: Machine, make: Callable[..., Experiment], data: ImageSet,
     change: tuple[str, dict[str, Any], int], repeats: int,
 ) -> Tried:  # fmt: skip
-    """Another setting, in turns with the run's own, whose groups were measured on this machine."""
+    """Times another setting, in turns with the run's own, whose groups were measured on this machine."""
     flags, arguments, n = change
     now = torch.get_num_threads()
     if arguments.get("batch", 0) > base.run.batch and not room(base.one.device):
@@ -80,7 +80,7 @@ def attempt(
     try:
         run = make(**arguments)
         with threads(n):
-            other = ready(run, data)
+            other = warmed_up(run, data)
             there = machine if n == now else ceilings(run.device)
             operations = count(run, data).operations
         larger = run.batch / base.run.batch
@@ -95,7 +95,7 @@ def attempt(
 
 
 def _seconds(bench: Bench, n: int) -> float:
-    """Of a step with n threads; the first after a change starts them, and is not timed."""
+    """Seconds of a step with n threads; the first step after a change starts them, and is not timed."""
     changed = n != torch.get_num_threads()
     with threads(n):
         if changed:

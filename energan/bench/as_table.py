@@ -1,37 +1,39 @@
-"""What `bench` measured, as a table."""
+"""The results of `energan bench`, as a table."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
-def as_table(found: Mapping[str, Any]) -> str:
-    """What was found, for a terminal."""
-    lines = [*_head(found), "", _row("turn", "ms", "floor", "reached", "if fused", "reached", "Gop", "MB")]
-    for name, t in {**found["turns"], "step": found["step"]}.items():
+def as_table(results: Mapping[str, Any]) -> str:
+    """The results as text for a terminal."""
+    lines = [*_head(results), "", _row("turn", "ms", "floor", "reached", "if fused", "reached", "Gop", "MB")]
+    for name, t in {**results["turns"], "step": results["step"]}.items():
         label = f"{name} x {t['times']}" if t.get("times", 1) > 1 else name
         floors = _ms(t["floor"]), f"{t['share']:.0%}", _ms(t["fused_floor"]), f"{t['fused_share']:.0%}"
         lines.append(_row(label, _ms(t["seconds"]), *floors, *_work(t)))
     lines += ["", _row("where the time goes", "ms", "floor", "gap", "of step", "", "Gop", "MB")]
-    for g in found["groups"]:
-        share = f"{g['seconds'] / found['step']['seconds']:.0%}"
+    for g in results["groups"]:
+        share = f"{g['seconds'] / results['step']['seconds']:.0%}"
         lines.append(_row(g["group"], _ms(g["seconds"]), _ms(g["floor"]), _ms(g["gap"]), share, "", *_work(g)))
-    if found["tried"]:
+    if results["tried"]:
         lines += ["", f"{'tried':28}{'images/s':>11}  quartiles     foretold"]
-    for t in found["tried"]:
+    for t in results["tried"]:
         if not t["ratio"]:
             lines.append(f"{t['flags']:28}could not be tried: {t['why']}")
             continue
         low, middle, high = t["ratio"]
         guess = "{:.2f} to {:.2f}".format(*t["predicted"]) if t["predicted"] else "-"
         lines.append(f"{t['flags']:28}{f'x {middle:.2f}':>11}  {low:.2f} to {high:.2f}  {guess}")
-    return "\n".join([*lines, "", *found["advice"]]).rstrip()
+    return "\n".join([*lines, "", *results["advice"]]).rstrip()
 
 
-def _head(found: Mapping[str, Any]) -> list[str]:
-    """What was run, on what, how fast."""
-    run, machine, step = found["run"], found["machine"], found["step"]
-    rates = [f"{name} {rate / 1e9:.0f} Gop/s" for name, rate in found["ceilings"]["operations_per_second"].items()]
-    memory = [f"{m['rate'] / 1e9:.0f} GB/s ({m['moved'] / 2**20:g} MiB)" for m in found["ceilings"]["bytes_per_second"]]
+def _head(results: Mapping[str, Any]) -> list[str]:
+    """The first lines: the run, the machine, and the speed."""
+    run, machine, step = results["run"], results["machine"], results["step"]
+    rates = [f"{name} {rate / 1e9:.0f} Gop/s" for name, rate in results["ceilings"]["operations_per_second"].items()]
+    memory = [
+        f"{m['rate'] / 1e9:.0f} GB/s ({m['moved'] / 2**20:g} MiB)" for m in results["ceilings"]["bytes_per_second"]
+    ]
     low, high = step["quartiles"]
     return [
         f"{run['system']}: batch {run['batch']}, {run['precision']}{', compiled' if run['compiled'] else ''}, "

@@ -1,17 +1,15 @@
 """--batch auto: the fastest batch that memory allows."""
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 
-from energan.bench.timing import ready
+from energan.bench.timing import warmed_up
 from energan.data import ImageSet
 from energan.experiment import Experiment
 from energan.utils.console import say
 from energan.utils.errors import UserError
-from energan.utils.hardware import peak_memory
+from energan.utils.hardware import available_memory, peak_memory
 
 GAIN = 0.05  # by which images/s must grow for a batch to be doubled
 
@@ -19,31 +17,19 @@ FIRST = 16  # images of the first batch that is tried
 
 
 def room(device: torch.device) -> bool:
-    """Whether as much memory as was needed so far at most is there once more, for twice the batch."""
+    """Whether the memory still free is at least the peak so far, enough for twice the batch."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         held, most = torch.cuda.memory_reserved(device), torch.cuda.max_memory_reserved(device)
         return free + held > 2 * most
-    return _available() > peak_memory()
-
-
-def _available() -> int:
-    """Bytes that this process may still take, of the machine's and its control group's."""
-    known = Path("/proc/meminfo"), Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if known[0].exists():
-        lines = dict(line.split(":") for line in known[0].read_text().splitlines())
-        free = int(lines["MemAvailable"].split()[0]) * 1024
-    if known[1].exists() and (most := known[1].read_text().strip()) != "max":
-        free = min(free, int(most) - int(known[2].read_text()))
-    return free
+    return available_memory() > peak_memory()
 
 
 def best_batch(make: Callable[[int], Experiment], data: ImageSet, *, first: int = FIRST, repeats: int = 3) -> int:
-    """The batch that is fastest here: doubled from `first` while images/s grow by more than GAIN and memory allows.
+    """The fastest batch size here, found by doubling `first` while images/s grow by more than GAIN and memory allows.
 
-    make(n) is the run with batches of n; `data` its training images, of which no batch has more than there are. What
-    was found is printed. UserError if not even the first fits.
+    make(n) is the experiment with batches of n; `data` its training images, which no batch outnumbers. Each trial is
+    printed. UserError if not even the first fits.
     """
     best, rate, n = 0, 0.0, min(first, len(data.images))
     while n <= len(data.images):
@@ -61,15 +47,15 @@ def best_batch(make: Callable[[int], Experiment], data: ImageSet, *, first: int 
             say(f"--batch {n}: there may be too little memory")
             break
     if not best:
-        raise UserError(f"--batch auto: not even {n} images fit in the memory of {run.device}; give a smaller --batch")
+        raise UserError(f"`batch` auto: not even {n} images fit in the memory of {run.device}; give a smaller `batch`")
     say(f"--batch {best} is used")
     return best
 
 
 def _fewest(run: Experiment, data: ImageSet, repeats: int) -> float:
-    """Seconds of the fastest of some steps."""
+    """Seconds of the fastest of `repeats` steps."""
     if run.device != "cpu":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-    bench = ready(run, data)
+    bench = warmed_up(run, data)
     return min(bench.seconds() for _ in range(repeats))

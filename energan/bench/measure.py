@@ -13,34 +13,33 @@ import torch
 from energan.bench.alternatives import attempt, changes
 from energan.bench.operations import Step
 from energan.bench.roofline import BEYOND, Machine, ceilings, floor, fused_floor, grouped
-from energan.bench.timing import Make, count, images_of, quartiles, ready, turns
-from energan.utils.errors import UserError
+from energan.bench.timing import Make, count, images_of, quartiles, turns, warmed_up
+from energan.utils.checks import at_least
 from energan.utils.hardware import environment, peak_memory
 
-WORTH = 1.03  # times the images/s, from which on a change is worth telling
+WORTH = 1.03  # times the images/s, from which a change is reported
 
-LARGE = 0.3  # share of a step, from which on a gap asks for something
+LARGE = 0.3  # share of a step, from which a gap gets advice
 
 
 def measure(make: Make, arguments: Mapping[str, Any], *, repeats: int, alternatives: bool) -> dict[str, Any]:
-    """What `energan bench` tells, as JSON has it: see docs/bench.md. UserError as the recipe's, and for `repeats`."""
-    if repeats < 1:
-        raise UserError(f"--repeats must be 1 or more, got {repeats}")
+    """The results of `energan bench`, as in its JSON (docs/bench.md). UserError as the recipe's, and for `repeats`."""
+    at_least(1, repeats=repeats)
     run, data, words = images_of(make, arguments)
-    base = ready(run, data)
+    base = warmed_up(run, data)
     times = [base.seconds() for _ in range(repeats)]
     peak = torch.cuda.max_memory_allocated() if base.one.device.type == "cuda" else peak_memory()
     low, middle, high = quartiles(times)
-    taken = turns(run, data, repeats)
+    durations = turns(run, data, repeats)
     machine = ceilings(run.device)
     step = count(run, data)
     groups = grouped(machine, step, middle)
-    told = dict(arguments) | {"data": arguments.get("data") or run.source}
+    asked = dict(arguments) | {"data": arguments.get("data") or run.source}
     tried = []
     if alternatives:
-        again = lambda **changed: make(**{**told, **changed})  # noqa: E731
+        again = lambda **changed: make(**{**asked, **changed})  # noqa: E731
         tried = [attempt(base, groups, machine, again, data, change, repeats) for change in changes(run)]
-    found = {
+    results = {
         "machine": {k: environment()[k] for k in ("cpu", "cores", "gpu", "torch", "energan")},
         "run": {"system": run.system, "precision": run.precision, "device": run.device, "batch": run.batch,
                 "compiled": run.compile, "threads": machine.threads, "step": base.t, "order": base.order,
@@ -50,15 +49,15 @@ def measure(make: Make, arguments: Mapping[str, Any], *, repeats: int, alternati
         "step": {"seconds": middle, "quartiles": [low, high], "images_per_second": run.batch / middle,
                  "peak_memory": peak, **_counted(machine, step, base.order, middle)},
         "turns": {turn: {"seconds": seconds, "times": base.order.count(turn),
-                         **_counted(machine, step, [turn], seconds)} for turn, seconds in taken.items()},
+                         **_counted(machine, step, [turn], seconds)} for turn, seconds in durations.items()},
         "groups": [{**g._asdict(), "gap": g.gap} for g in groups],
         "tried": [t._asdict() for t in tried],
     }  # fmt: skip
-    return found | {"advice": advice(found)}
+    return results | {"advice": advice(results)}
 
 
 def _counted(machine: Machine, step: Step, chosen: list[str], seconds: float) -> dict[str, Any]:
-    """What some turns must do, the two floors of that, and the share of each that was reached."""
+    """The work of some turns, its two floors, and the share of each floor that was reached."""
     operations = [op for op in step.operations if op.turn in chosen]
     least, fused = floor(machine, operations), fused_floor(machine, step, chosen)
     return {
@@ -69,19 +68,21 @@ def _counted(machine: Machine, step: Step, chosen: list[str], seconds: float) ->
     }  # fmt: skip
 
 
-def advice(found: Mapping[str, Any]) -> list[str]:
-    """What to change, a sentence each: the flags that were measured to gain, and what the largest gaps ask for."""
-    step = found["step"]["seconds"]
-    told = []
-    for t in sorted((t for t in found["tried"] if t["ratio"]), key=lambda t: -t["ratio"][1]):
+def advice(results: Mapping[str, Any]) -> list[str]:
+    """Advice, a sentence each: flags that were measured to be faster, and remedies of the largest gaps."""
+    step = results["step"]["seconds"]
+    sentences = []
+    for t in sorted((t for t in results["tried"] if t["ratio"]), key=lambda t: -t["ratio"][1]):
         if t["ratio"][1] >= WORTH:
             note = " (another experiment, for what else is set)" if "batch" in t["flags"] else ""
-            told.append(f"{t['flags']} gives {t['ratio'][1]:.2f} times the images/s{note}.")
-    if found["tried"] and not told:
-        told.append(f"Nothing that was tried is more than {WORTH - 1:.0%} faster.")
-    shares = {g["group"]: g["gap"] / step for g in found["groups"]}
+            sentences.append(f"{t['flags']} gives {t['ratio'][1]:.2f} times the images/s{note}.")
+    if results["tried"] and not sentences:
+        sentences.append(f"Nothing that was tried is more than {WORTH - 1:.0%} faster.")
+    shares = {g["group"]: g["gap"] / step for g in results["groups"]}
     if shares[BEYOND] > LARGE:
-        told.append(f"{shares[BEYOND]:.0%} of the step is no operation's own time: a larger --batch does more at once.")
-    if shares["elementwise"] + shares["normalisation"] > LARGE and not found["run"]["compiled"]:
-        told.append("Elementwise work and normalisation are a large gap, which --compile closes by fusing them.")
-    return told
+        sentences.append(
+            f"{shares[BEYOND]:.0%} of the step is no operation's own time: a larger --batch does more at once."
+        )
+    if shares["elementwise"] + shares["normalisation"] > LARGE and not results["run"]["compiled"]:
+        sentences.append("Elementwise work and normalisation are a large gap, which --compile closes by fusing them.")
+    return sentences

@@ -1,4 +1,4 @@
-"""What a step does: each operation below autograd, its arithmetic, the bytes it must move, and its own time.
+"""The operations of a step, below autograd: the arithmetic, the bytes to move and the time of each.
 
 Counted from one real step (forward, backward, optimizers), not from a table: whatever a game computes, also inside
 torch.func, arrives here as operations on plain tensors.
@@ -59,7 +59,7 @@ class Step(NamedTuple):
 
 @final
 class Counter(TorchDispatchMode):  # torch's own way to see operations is a class to derive from
-    """Inside the block, every operation is kept. `mark` is told of phases (watching.py), `turns` names the turns."""
+    """Inside the block, every operation is recorded. `mark` is called at phases (phases.py); `turns`: their names."""
 
     def __init__(self, device: torch.device, turns: Sequence[str]) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class Counter(TorchDispatchMode):  # torch's own way to see operations is a clas
         self._updates[self._turn] = self._updates.get(self._turn, 0) + moved
 
     def step(self) -> Step:
-        """What was counted."""
+        """The counted step."""
         return Step([op._replace(seconds=seconds()) for op, seconds in self._seen], self._updates)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -94,7 +94,7 @@ class Counter(TorchDispatchMode):  # torch's own way to see operations is a clas
         return out
 
     def _timed(self, call: Callable[[], Any]) -> tuple[Callable[[], float], Any]:
-        """What it gives, and its seconds once they are known: on CUDA, after the step."""
+        """The operation's result, and its seconds once they are known: on CUDA, after the step."""
         if self._cuda:
             start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))
             start.record()
@@ -153,14 +153,18 @@ def _moved(func: Any, name: str, args: Any, kwargs: Any, out: Any) -> int:
     written: dict[Any, int] = {}
     unread = name.endswith("_like") or name.startswith("new_")  # asked for no more than its shape
     for i, argument in enumerate(() if unread else func._schema.arguments):
-        given = args[i] if i < len(args) else kwargs.get(argument.name)
+        argument_value = args[i] if i < len(args) else kwargs.get(argument.name)
         changed = argument.alias_info is not None and argument.alias_info.is_write
         # the fused optimizers' schemas say that gradients are written: they are, by a gradient scaler, unused here
         if changed and not (name.startswith("_fused") and argument.name == "grads"):
-            written |= _sizes(given)
+            written |= _sizes(argument_value)
             if argument.kwarg_only or name in OVERWRITES:  # out=, and what is written without being read
                 continue
-        read |= {k: min(n, _size(out)) for k, n in _sizes(given).items()} if name in GATHERS else _sizes(given)
+        read |= (
+            {k: min(n, _size(out)) for k, n in _sizes(argument_value).items()}
+            if name in GATHERS
+            else _sizes(argument_value)
+        )
     if not any(r.alias_info for r in func._schema.returns):
         written |= _sizes(out)
     return sum(read.values()) + sum(written.values())

@@ -1,4 +1,4 @@
-"""The same game, saying what it does: when a turn begins, when noise is drawn, when it plays, when a player steps.
+"""A game instrumented to report its phases: data, noise, play, update.
 
 A step is watched from outside, by the parts of a game that the engine calls (its data, objectives and optimizers), so
 that the engine knows nothing of being watched.
@@ -6,44 +6,27 @@ that the engine knows nothing of being watched.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, final
+from typing import final
 
 from torch import Tensor
 
 from energan.engine.game import Batch, Game, Logs, Objective, Players, Source
-from energan.engine.optimizers import Moments, Optimizer, Schedule, Tree
+from energan.engine.optimizers import Moments, Wrapper
 
 Mark = Callable[[str, int], None]  # (phase that begins: "data", "noise", "play" or "update"; bytes that it must move)
 
 
 @final
 @dataclass(frozen=True)
-class _Marked:
+class _Marked(Wrapper):
     """Another optimizer, that says so before each of its steps."""
 
-    optimizer: Optimizer
     mark: Mark
-
-    @property
-    def schedule(self) -> Schedule | None:
-        return self.optimizer.schedule
-
-    def init(self, weights: Mapping[str, Tensor]) -> Moments:
-        return self.optimizer.init(weights)
 
     def step_(self, weights: Mapping[str, Tensor], grads: list[Tensor], moments: Moments, rate: float) -> None:
         kept = [*weights.values(), *(m for tree in moments.values() for m in tree.values())]
         self.mark("update", 2 * sum(t.nbytes for t in kept) + sum(g.nbytes for g in grads))
         self.optimizer.step_(weights, grads, moments, rate)
-
-    def step(self, weights: Tree, grads: Tree, moments: Moments, rate: Tensor | float) -> tuple[Tree, Moments]:
-        return self.optimizer.step(weights, grads, moments, rate)
-
-    def _asdict(self) -> dict[str, Any]:
-        return self.optimizer._asdict()
-
-    def _replace(self, **numbers: Any) -> "_Marked":
-        return _Marked(self.optimizer._replace(**numbers), self.mark)
 
 
 def instrumented(game: Game, mark: Mark) -> Game:
@@ -70,13 +53,13 @@ def _objective(objective: Objective, mark: Mark) -> Objective:
     return play
 
 
-def watched_source(source: Source, mark: Mark) -> Source:
+def instrumented_source(source: Source, mark: Mark) -> Source:
     """The data, with mark("data", 0) where a turn begins (each starts by drawing its batch), and mark("noise", 0)."""
 
     def draw(k: int) -> Mapping[str, Tensor]:
         mark("data", 0)
-        drawn = source(k)
+        batch = source(k)
         mark("noise", 0)
-        return drawn
+        return batch
 
     return draw

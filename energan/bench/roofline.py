@@ -1,4 +1,4 @@
-"""What this machine could do at best: its ceilings, measured, and the least time that they allow a counted step.
+"""The roofline of this machine: its measured ceilings, and the least time that they allow a counted step.
 
 Williams, Waterman & Patterson 2009, doi:10.1145/1498765.1498785, with one roof for each kind of memory.
 """
@@ -37,29 +37,29 @@ class Machine(NamedTuple):
     memory: tuple[tuple[int, float], ...]
 
     def bandwidth(self, moved: int) -> float:
-        """Bytes/s at best for an operation that moves so many: the best measured at this size or any larger.
+        """The ceiling in bytes/s of an operation that moves so many: the best measured at this size or any larger.
 
         Between two sizes that were measured it is that of the smaller: too fast rather than too slow. Data are taken
         to be in the fastest cache that holds them all, so what was evicted in the meantime is time above the floor.
         """
-        held = [i for i, (size, _) in enumerate(self.memory) if size <= moved]
-        return max(rate for _, rate in self.memory[held[-1] if held else 0 :])
+        levels = [i for i, (size, _) in enumerate(self.memory) if size <= moved]
+        return max(rate for _, rate in self.memory[levels[-1] if levels else 0 :])
 
     def arithmetic(self, flops: int, dtype: str) -> float:
-        """Seconds at least for so many operations; of a type that was not measured, as of the fastest that was."""
+        """The least seconds for so many operations; a type that was not measured counts as the fastest measured one."""
         return flops / self.products.get(dtype, max(self.products.values()))
 
     def traffic(self, moved: int) -> float:
-        """Seconds at least for one operation to move so many bytes."""
+        """The least seconds for one operation to move so many bytes."""
         return moved / self.bandwidth(moved)
 
     def least(self, op: Operation) -> float:
-        """Seconds at least for one operation: max(operations / ceiling, bytes / bandwidth)."""
+        """The least seconds for one operation: max(operations / ceiling, bytes / bandwidth)."""
         return max(self.arithmetic(op.flops, op.dtype), self.traffic(op.moved))
 
 
 def floor(machine: Machine, operations: Iterable[Operation]) -> float:
-    """Seconds at least for these operations, one after another: the sum of each one's `Machine.least`.
+    """The least seconds for these operations, one after another: the sum of each one's `Machine.least`.
 
     Nothing is assumed to be fused or to overlap; who fuses operations may be faster than this. It holds for kernels
     that compute what was counted: a convolution of fewer multiplications (Winograd, no padding) may beat it.
@@ -68,7 +68,7 @@ def floor(machine: Machine, operations: Iterable[Operation]) -> float:
 
 
 def fused_floor(machine: Machine, step: Step, turns: Iterable[str]) -> float:
-    """Seconds at least for these turns if all but products and updates were free, by perfect fusion.
+    """The least seconds for these turns if all but products and updates were free, by perfect fusion.
 
     Products count their operations and no bytes; each turn's updates move weights and moments once each way, and
     gradients once. Never above `floor`.
@@ -96,17 +96,17 @@ class Grouped(NamedTuple):
 
 def grouped(machine: Machine, step: Step, seconds: float) -> list[Grouped]:
     """The groups of a step that takes so many `seconds`, and what is beyond them; largest gap first."""
-    found = []
+    groups = []
     for group in GROUPS:
         ops = [op for op in step.operations if op.group == group]
         sums = sum(op.flops for op in ops), sum(op.moved for op in ops)
-        found.append(Grouped(group, sum(op.seconds for op in ops), floor(machine, ops), *sums))
-    beyond = max(0.0, seconds - sum(g.seconds for g in found))
-    return sorted([*found, Grouped(BEYOND, beyond, 0.0, 0, 0)], key=lambda g: -g.gap)
+        groups.append(Grouped(group, sum(op.seconds for op in ops), floor(machine, ops), *sums))
+    beyond = max(0.0, seconds - sum(g.seconds for g in groups))
+    return sorted([*groups, Grouped(BEYOND, beyond, 0.0, 0, 0)], key=lambda g: -g.gap)
 
 
 def synchronise(device: torch.device) -> None:
-    """Waits for what was asked of a GPU."""
+    """Waits until a GPU has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
@@ -159,7 +159,7 @@ def _movers(floats: int, where: torch.device) -> Iterator[Callable[[], Tensor]]:
 
 
 def _fastest(run: Callable[[], Tensor], where: torch.device, seconds: float) -> float:
-    """Seconds of a run at best, within `seconds` of trying; short ones are timed several at once."""
+    """The best seconds of a run within `seconds` of trying; short runs are timed several at once."""
 
     def took(times: int) -> float:
         synchronise(where)

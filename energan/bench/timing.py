@@ -1,4 +1,4 @@
-"""A recipe's model, timed and counted on this machine: what `energan bench` and `--batch auto` measure with."""
+"""Times and counts the steps of a recipe's model on this machine, for `energan bench` and `--batch auto`."""
 
 import io
 import tempfile
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from energan.bench.operations import Counter, Step
-from energan.bench.phases import instrumented, watched_source
+from energan.bench.phases import instrumented, instrumented_source
 from energan.bench.roofline import synchronise
 from energan.data import ImageSet
 from energan.engine import Trainer
@@ -23,13 +23,13 @@ Make = Callable[..., Experiment]
 
 WARM = 2  # steps that are not timed
 
-COUNTED = 3  # steps that are counted, of which the fastest is told
+COUNTED = 3  # steps that are counted; the fastest is reported
 
-CODED = 16  # batches of the images whose codes are worked out beforehand
+CODED = 16  # batches of images whose codes are computed beforehand
 
 
 class Bench(NamedTuple):
-    """A recipe's model, ready to step; `t` is the step that is played again and again: in the middle of the run."""
+    """A recipe's model, ready to step; `t`, a step in the middle of the run, is repeated."""
 
     run: Experiment
     one: Trainer
@@ -37,15 +37,15 @@ class Bench(NamedTuple):
 
     @property
     def order(self) -> list[str]:
-        return list(self.run.game.order(self.t))
+        return list(self.run.game.turns_at(self.t))
 
     def step(self) -> None:
-        """Step t, once more, to its end."""
+        """Plays step t."""
         self.one.t = self.t
         self.one.step()
 
     def seconds(self) -> float:
-        """Of one step."""
+        """The seconds of one step."""
         synchronise(self.one.device)
         began = time.perf_counter()
         self.step()
@@ -53,15 +53,13 @@ class Bench(NamedTuple):
         return time.perf_counter() - began
 
 
-def ready(run: Experiment, data: ImageSet) -> Bench:
-    """The run's model on these images, warm. Frozen nets keep the weights that they were made with."""
-    return _playing(run, data)
-
-
-def _playing(
-    run: Experiment, data: ImageSet, mark: Callable[[str, int], None] | None = None, eager: bool = False
+def warmed_up(
+    run: Experiment, data: ImageSet, mark: Callable[[str, int], None] | None = None, *, eager: bool = False
 ) -> Bench:
-    """`mark` is told where turns begin, and, if the run is `eager`, of the other phases."""
+    """The experiment's model on these images, after WARM steps. Frozen nets keep their initial weights.
+
+    `mark` is called at each turn and, when `eager`, at each phase.
+    """
     if run.coded:
         data = data._replace(
             images=data.images[: CODED * run.batch],
@@ -71,7 +69,7 @@ def _playing(
         run.initialise(data.images)
     source, game = run.batches(data), run.game
     if mark:
-        source, game = watched_source(source, mark), instrumented(game, mark) if eager else game
+        source, game = instrumented_source(source, mark), instrumented(game, mark) if eager else game
     one = Trainer(
         game, source, seed=run.seed, precision=run.precision, device=run.device, ema=run.ema,
         compile=run.compile and not eager,
@@ -83,7 +81,7 @@ def _playing(
 
 
 def images_of(make: Make, arguments: Mapping[str, Any]) -> tuple[Experiment, ImageSet, str]:
-    """The run, its images and what they are in words: those of --data, or, without it, noise in the run's shape."""
+    """The experiment, its images and their description: those of --data, or, without it, noise."""
     if arguments.get("data"):
         run = make(**arguments)
         data = run.training_set()
@@ -101,23 +99,23 @@ def images_of(make: Make, arguments: Mapping[str, Any]) -> tuple[Experiment, Ima
 
 
 def count(run: Experiment, data: ImageSet) -> Step:
-    """One step's operations, uncompiled; of a few such steps, the fastest."""
+    """The operations of the fastest of COUNTED uncompiled steps."""
     counter: list[Counter] = []
 
     def mark(phase: str, moved: int) -> None:
         if counter:
             counter[0].mark(phase, moved)
 
-    bench = _playing(run, data, mark, eager=True)
-    found = []
+    bench = warmed_up(run, data, mark, eager=True)
+    steps = []
     for _ in range(COUNTED):
         counter[:] = [Counter(bench.one.device, bench.order)]
         _occupy(bench.one.device)
         with counter[0]:
             bench.step()
         synchronise(bench.one.device)
-        found.append(counter[0].step())
-    return min(found, key=lambda step: sum(op.seconds for op in step.operations))
+        steps.append(counter[0].step())
+    return min(steps, key=lambda step: sum(op.seconds for op in step.operations))
 
 
 def _occupy(device: torch.device) -> None:
@@ -129,7 +127,7 @@ def _occupy(device: torch.device) -> None:
 
 
 def turns(run: Experiment, data: ImageSet, repeats: int) -> dict[str, float]:
-    """Seconds of each turn of a step (of all its turns of that name), as medians; the last has the averaging too."""
+    """Median seconds of each turn of a step (all its turns of that name); the last includes averaging."""
     began: list[float] = []
 
     def mark(phase: str, _: int) -> None:
@@ -137,18 +135,18 @@ def turns(run: Experiment, data: ImageSet, repeats: int) -> dict[str, float]:
             synchronise(torch.device(run.device))
             began.append(time.perf_counter())
 
-    bench = _playing(run, data, mark)
-    taken: dict[str, list[float]] = {turn: [] for turn in bench.order}
+    bench = warmed_up(run, data, mark)
+    durations: dict[str, list[float]] = {turn: [] for turn in bench.order}
     for _ in range(repeats):
         began.clear()
         bench.step()
         mark("data", 0)
-        each = dict.fromkeys(taken, 0.0)
+        each = dict.fromkeys(durations, 0.0)
         for turn, start, stop in zip(bench.order, began, began[1:], strict=False):
             each[turn] += stop - start
         for turn, seconds in each.items():
-            taken[turn].append(seconds)
-    return {turn: median(seconds) for turn, seconds in taken.items()}
+            durations[turn].append(seconds)
+    return {turn: median(seconds) for turn, seconds in durations.items()}
 
 
 def quartiles(values: list[float]) -> tuple[float, float, float]:

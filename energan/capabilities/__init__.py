@@ -1,1 +1,28 @@
-"""What a trained system can do."""
+"""What a trained system can do, one folder a capability; the same names in each, absent where there is nothing to say.
+
+    __init__.py    the Capability: which field of Game it stands on, which commands need it
+    preview.py     how it looks while a run trains
+    measure.py     how it is measured
+    section.py     what the report shows of it
+
+A capability knows games by their readouts alone. Training, evaluation, the report and the commands go through
+CAPABILITIES and know none by name: a new capability is a folder here and a row below.
+"""
+
+from energan.capabilities import classification, drawing, energies, inversion
+from energan.capabilities.capability import Capability, Measurement, Preview
+from energan.engine.game import Game
+
+CAPABILITIES: dict[str, Capability] = {  # in the order in which they are measured and shown
+    "classification": classification.CAPABILITY,
+    "drawing": drawing.CAPABILITY,
+    "inversion": inversion.CAPABILITY,
+    "energies": energies.CAPABILITY,
+}
+
+__all__ = ["CAPABILITIES", "Capability", "Measurement", "Preview", "of"]
+
+
+def of(game: Game) -> list[Capability]:
+    """The capabilities that a game has."""
+    return [capability for capability in CAPABILITIES.values() if capability.of(game)]

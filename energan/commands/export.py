@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from energan.commands.explore.guided_run import open_guided_run
 from energan.inference.modules import ReadoutModule
 from energan.inference.onnx import _onnx, _traced
-from energan.runs.folder import read_record
+from energan.runs.folder import RunFolder
 from energan.runs.rebuild import load as load_model
 from energan.utils.console import say
 from energan.utils.files import write_json, write_weights
@@ -21,7 +21,7 @@ def write_export(folder: Path, out: Path, checkpoint: str | None, *, onnx: bool)
 
     Parts: generator, energy, classifier; where chains draw, the generator takes codes and an encoder gives them.
     """
-    model, record = load_model(folder, checkpoint=checkpoint), read_record(folder)
+    model, record = load_model(folder, checkpoint=checkpoint), RunFolder(folder).record
     images = torch.rand(2, *record["data"]["shape"]) * 2 - 1
     parts: dict[str, tuple[nn.Module, tuple[Tensor, ...]]] = {}
     if (codes := model.game.codes) is not None:

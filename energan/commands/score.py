@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from energan.data import NAMED, ImageSet, load
+from energan.data import ImageSet, held_out_split, load
 from energan.evaluation import DEVICE
 from energan.experiment import Experiment
-from energan.runs.folder import read_record
+from energan.runs.folder import RunFolder
 from energan.runs.rebuild import load as load_model
 from energan.runs.rebuild import rebuild
 from energan.utils.console import say
@@ -54,7 +54,7 @@ def predict(images: str, /, *, run: str, out: str = "predictions.csv", checkpoin
 
 def predict_training(folder: Path) -> Path:
     """Writes predictions.csv of all images that a run was trained on, labelled or not, into its folder."""
-    run = rebuild(read_record(folder), device="cpu")
+    run = rebuild(RunFolder(folder).record, device="cpu")
     data = run.training_set()
     return _table(folder / "predictions.csv", data, load_model(folder).probabilities(data.images), data.classes)
 
@@ -63,7 +63,7 @@ def write_predictions(images: str, folder: Path, out: Path, checkpoint: str | No
     """Writes a row for each image: its file (or number), the likeliest class, and the probability of every class."""
     if out.suffix != ".csv":
         raise UserError(f"--out {out}: predictions go to a .csv")
-    model, record = load_model(folder, checkpoint=checkpoint), read_record(folder)
+    model, record = load_model(folder, checkpoint=checkpoint), RunFolder(folder).record
     model.classifier  # noqa: B018  # refuse a game without classes before reading images
     data = unlabelled(images, split, record)
     _table(out, data, model.probabilities(data.images), tuple(record["data"]["classes"]))
@@ -74,7 +74,7 @@ def write_predictions(images: str, folder: Path, out: Path, checkpoint: str | No
 def unlabelled(images: str, split: str, record: dict[str, Any]) -> ImageSet:
     """Anyone's images in the size and colours of a classifier's; they need no labels, as those that it learned from."""
     channels, size, _ = record["data"]["shape"]
-    return load(images, split or ("test" if images in NAMED else "train"), size=size, channels=channels)
+    return load(images, split or held_out_split(images), size=size, channels=channels)
 
 
 def _table(out: Path, data: ImageSet, probabilities: Float[Tensor, "n classes"], classes: tuple[str, ...]) -> Path:
@@ -99,13 +99,13 @@ def write_scores(images: str, folder: Path, out: Path, checkpoint: str | None, s
     if out.suffix not in (".csv", ".parquet"):
         raise UserError(f"--out {out}: scores go to a .csv or a .parquet")
     model = load_model(folder, checkpoint=checkpoint)
-    record = read_record(folder)
+    record = RunFolder(folder).record
     run = rebuild(record, device=DEVICE)
     model.energy  # noqa: B018  # refuse a game without energies before reading images
     if run.game.logits is not None:
         data = unlabelled(images, split, record)
     else:  # files are one "train" by default
-        data = run.given(images, split or ("test" if images in NAMED else "train"))
+        data = run.given(images, split or held_out_split(images))
     energies = model.score(data.images)
     n = len(energies)
     labels = [""] * n if data.labels is None else [[*data.classes, ""][i] for i in data.labels.tolist()]

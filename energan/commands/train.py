@@ -35,7 +35,6 @@ FILES = ("data", "labels_csv", "test", "encoder")  # arguments of recipes that m
 def _finish(folder: Path, state: str) -> int:
     """After training: measure, draw the neighbours or predict, write the report; rank 0 does."""
     from energan import evaluation, report
-    from energan.commands.score import predict_training
 
     if rank_from_env()[0]:
         return STOPPED if state == "stopped" else 0
@@ -44,10 +43,7 @@ def _finish(folder: Path, state: str) -> int:
         return STOPPED
     try:
         say("measuring")
-        found = evaluation.evaluate(folder).get("classification")
-        if found:
-            say(evaluation.told(found))
-            say(f"predictions: {predict_training(folder)}")
+        say("\n".join(evaluation.evaluate(folder, finish=True)["summary"]))
         say(f"report: {report.write_report(folder)}")
     except KeyboardInterrupt:
         here = shlex.quote(str(folder))
@@ -76,6 +72,7 @@ def _start(
 ) -> int:  # fmt: skip
     """A new run of a recipe in the folder `out`, or in a new one; `line` is the command that asked for it."""
     from energan.data import NAMED
+    from energan.runs.folder import RunFolder
     from energan.training.loop import train
 
     arguments = dict(arguments)
@@ -96,7 +93,7 @@ def _start(
         with ranks.errors_on_all_ranks():
             if ranks.rank == 0:
                 _create(folder, run, data, recipe, arguments, shlex.join(line), ranks.count)
-        state = train(run, folder, data, quiet=quiet, ranks=ranks)
+        state = train(run, RunFolder(folder), data, quiet=quiet, ranks=ranks)
     with trusting(*own):
         return _finish(folder, state)
 
@@ -123,15 +120,17 @@ def _create(
     folder: Path, run: "Experiment", data: "ImageSet", recipe: str, arguments: Mapping[str, Any], line: str, ranks: int
 ) -> None:
     """Writes the run's folder, and says what is trained on what."""
-    from energan.runs.folder import create_run, read_record
+    from energan import capabilities
+    from energan.runs.folder import RunFolder
 
-    if run.game.logits is not None:
-        run.held_out(data.classes)  # refused before anything is written
-    create_run(folder, run, data, recipe, arguments, line)
+    for capability in capabilities.of(run.game):
+        if capability.validate:
+            capability.validate(run, data)  # refused before anything is written
+    RunFolder(folder).create(run, data, recipe, arguments, line)
     many = f", {ranks} ranks" if ranks > 1 else ""
     where = f"{data.name} in {folder} ({run.precision}, {run.device}{many})"
     say(f"training {recipe} on {len(data.images)} images of {where}")
-    if "labels" in (found := read_record(folder)["data"]):
+    if "labels" in (found := RunFolder(folder).record["data"]):
         numbers = ", ".join(f"{name} {n}" for name, n in zip(found["classes"], found["labels"], strict=True))
         say(f"labels: {numbers}; without one: {len(data.images) - sum(found['labels'])}")
 
@@ -171,14 +170,13 @@ def resume(
         microbatches: Equal microbatches in which a batch is played; 0 for what the run was started with.
         sync_batch_stats: As of `train`; on if the run was started with it.
     """
-    from energan.runs.checkpoints import latest_checkpoint, list_checkpoints
-    from energan.runs.folder import read_record, update_record
+    from energan.runs.folder import RunFolder
     from energan.runs.rebuild import rebuild
     from energan.training.loop import train
 
     folder = Path(run)
     with joined() as ranks:
-        record = ranks.on_rank_zero(lambda: read_record(folder))
+        record = ranks.on_rank_zero(lambda: RunFolder(folder).record)
         spec = ranks.rank_zero_first(lambda: rebuild(record, steps=steps or record["steps"]))
         spec = _divided(
             spec,
@@ -186,7 +184,9 @@ def resume(
             sync_batch_stats or record.get("sync_batch_stats", False),
             ranks,
         )
-        done = ranks.on_rank_zero(lambda: int(latest_checkpoint(folder).stem) if list_checkpoints(folder) else 0)
+        done = ranks.on_rank_zero(
+            lambda: int(RunFolder(folder).checkpoint().stem) if RunFolder(folder).checkpoints() else 0
+        )
         if spec.steps < done:
             raise UserError(f"{folder} is at step {done} already: --steps {spec.steps} must be above that to train on")
         data = ranks.rank_zero_first(spec.training_set)
@@ -197,8 +197,7 @@ def resume(
                     f"the images or labels of {spec.source} are not those that {folder} was trained on; start a new run"
                 )
             if ranks.rank == 0:
-                update_record(
-                    folder, steps=spec.steps, arguments={**record["arguments"], "steps": spec.steps}, **changes
-                )
-        state = train(spec, folder, data, quiet=quiet, ranks=ranks)
+                arguments = {**record["arguments"], "steps": spec.steps}
+                RunFolder(folder).update(steps=spec.steps, arguments=arguments, **changes)
+        state = train(spec, RunFolder(folder), data, quiet=quiet, ranks=ranks)
     return _finish(folder, state)

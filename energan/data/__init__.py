@@ -16,18 +16,19 @@ from energan.data.decoding.decode import EXTENSIONS
 from energan.data.formats.arrays import fit_all, load_arrays
 from energan.data.formats.celeba import celeba_files, is_celeba
 from energan.data.formats.cifar import is_cifar, load_cifar
-from energan.data.formats.folders import folder_files, one_file, shown, zip_files
+from energan.data.formats.folders import folder_files, one_file, printable, zip_files
 from energan.data.formats.huggingface import hub_files
 from energan.data.formats.imagenet import imagenet_files, is_imagenet
 from energan.data.formats.lsun import DATA, lsun_files
 from energan.data.formats.parquet import parquet_files
 from energan.data.formats.torch_dataset import from_dataset
 from energan.data.image_set import ImageSet, pad
-from energan.data.named.catalog import NAMED, load_named
+from energan.data.named.catalog import NAMED, held_out_split, load_named
 from energan.data.pixels import to_bytes, to_unit
+from energan.utils.checks import at_least
 from energan.utils.errors import UserError
 
-__all__ = ["NAMED", "Batches", "ImageSet", "from_dataset", "load", "pad", "to_bytes", "to_unit"]
+__all__ = ["NAMED", "Batches", "ImageSet", "from_dataset", "held_out_split", "load", "pad", "to_bytes", "to_unit"]
 
 
 def load(
@@ -41,28 +42,39 @@ def load(
     label: str = "",
     progress: bool = True,
 ) -> ImageSet:
-    """Images by name or from the user's files, as bytes (n, c, h, w).
+    """Loads images, by the name of a built-in set or from the user's files.
 
-    source: a name of NAMED; an image, a folder, .zip, .npz, .npy or .parquet file; LSUN's, CelebA's, ImageNet's and
-        CIFAR-10's own folders, and CIFAR-10's .tar.gz; "hf:owner/name".
-    split: "train" or "test"; files have a "test" only if they say so (sub-folders train/ and test/).
-    size: resize the largest centred square, antialiased, to size x size; without it images keep their size.
-    channels: 1 (luminance) or 3 (RGB); without it 1 if no image has colours.
-    centre: of image files, cut out the centred square of so many pixels first (CelebA's papers: 108, 160).
-    only: classes by name, or "first..last" in the classes' order; other images are not there (chosen.py).
-    label: the attribute of CelebA that is the label, such as "Smiling".
-    progress: show a bar on stderr while decoding.
+    Files are decoded once into the cache folder. Those that cannot be read are listed in `.skipped` and named on
+    stderr.
 
-    Files are decoded once into the cache folder. Those that cannot be read are listed in `.skipped` and named
-    on stderr. Raises UserError if there is nothing to load, if nothing of it can be read, or if the disk is
-    full.
+    Args:
+        source: a name of NAMED; an image, a folder, .zip, .npz, .npy or .parquet file; the folders of LSUN, CelebA,
+            ImageNet and CIFAR-10, and CIFAR-10's .tar.gz; "hf:owner/name" on the Hugging Face hub.
+        split: "train" or "test"; files have a "test" only if they say so (sub-folders train/ and test/).
+        size: resizes the largest centred square, antialiased, to size x size; without it images keep their size.
+        channels: 1 (luminance) or 3 (RGB); without it 1 if no image has colours.
+        centre: of image files, crops the centred square of so many pixels first (CelebA's papers: 108, 160).
+        only: classes by name, or "first..last" in the classes' order; other images are left out (class_filter.py).
+        label: the attribute of CelebA that is the label, such as "Smiling".
+        progress: shows a bar on stderr while decoding.
+
+    Returns:
+        The images as bytes (n, c, h, w), their labels and where they came from.
+
+    Raises:
+        UserError: if there is nothing to load, if nothing of it can be read, or if the disk is full.
+
+    Example:
+        >>> digits = load("digits", split="test", size=32)
+        >>> tuple(digits.images.shape), digits.images.dtype, len(digits.classes)
+        ((256, 1, 32, 32), torch.uint8, 10)
     """
-    if size is not None and size < 2:
-        raise UserError(f"images of size {size} cannot be made: set --size to 2 or more")
+    if size is not None:
+        at_least(2, size=size)
     if channels not in (None, 1, 3):
-        raise UserError(f"images have 1 (grey) or 3 (RGB) channels, not {channels}")
-    if centre is not None and centre < 2:
-        raise UserError(f"a centre of {centre} pixels a side cannot be cut out: ask for 2 or more")
+        raise UserError(f"images have 1 (grey) or 3 (RGB) `channels`, not {channels}")
+    if centre is not None:
+        at_least(2, centre=centre)
     if not str(source):
         raise UserError(f"no images were named: give a folder or file, or one of {', '.join(NAMED)}")
     whole = _whole(source, split, size, channels, progress)
@@ -78,7 +90,7 @@ def load(
 
 
 def _whole(source: str | Path, split: str, size: int | None, channels: int | None, progress: bool) -> ImageSet | None:
-    """The images of what comes in one piece: named sets, arrays, CIFAR-10. None for image files."""
+    """The images of a source that is read whole: named sets, arrays, CIFAR-10. None for image files."""
     if isinstance(source, str) and source in NAMED:
         data = load_named(source, split)
         images = fit_all(data.images, size, channels, source, progress)
@@ -87,7 +99,7 @@ def _whole(source: str | Path, split: str, size: int | None, channels: int | Non
     path = Path(source).expanduser()
     if path.suffix.lower() in (".npz", ".npy") and path.is_file():
         if split != "train":
-            raise UserError(f"{shown(path)} has no split {split!r}: name the file that holds it")
+            raise UserError(f"{printable(path)} has no split {split!r}: name the file that holds it")
         return load_arrays(path, size, channels, progress)
     return load_cifar(path, split, size, channels, progress) if is_cifar(path) else None
 
@@ -96,7 +108,7 @@ def _files(path: Path, split: str, label: str) -> Files:
     if path.is_dir() and is_celeba(path):
         return celeba_files(path, split, label)
     if label:
-        raise UserError(f"{shown(path)} has no attributes to take {label!r} from: they are CelebA's")
+        raise UserError(f"{printable(path)} has no attributes to take {label!r} from: they are CelebA's")
     if path.is_dir():
         return _folder(path, split)
     if path.suffix.lower() == ".parquet" and path.is_file():
@@ -107,11 +119,12 @@ def _files(path: Path, split: str, label: str) -> Files:
         return one_file(path, split)
     if path.is_file():
         raise UserError(
-            f"{shown(path)} is none of what can be loaded: an image, a folder or .zip of images, .npz, .npy or .parquet"
+            f"{printable(path)} is none of what can be loaded: "
+            "an image, a folder or .zip of images, .npz, .npy or .parquet"
         )
     near = difflib.get_close_matches(str(path), NAMED, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"give a folder or file, or one of {', '.join(NAMED)}"
-    raise UserError(f"there is no {shown(path)}: {hint}")
+    raise UserError(f"there is no {printable(path)}: {hint}")
 
 
 def _folder(path: Path, split: str) -> Files:

@@ -1,4 +1,4 @@
-"""Batches as a pure function of (seed, k): the k-th batch is the same however the run got there."""
+"""Batches as a pure function of (seed, k), so that a resumed run gets the same ones."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,22 +11,35 @@ from energan.data.diffaugment import augment as augmented
 from energan.data.diffaugment import numbers
 from energan.data.image_set import ImageSet
 from energan.data.pixels import to_unit
+from energan.utils.checks import at_least
 from energan.utils.errors import UserError
 
 VIEWS = 1  # beside (seed, k), so that views have nothing in common with the order of epoch k
 
 
 class Batches:
-    """`Batches(images, labels, batch, seed)(k)`: the k-th batch ever drawn.
+    """Batches of images: `Batches(images, labels, batch, seed)(k)` is the k-th, a pure function of (seed, k).
 
-    Each epoch goes through a fresh permutation, seeded by (seed, epoch); the images left over at its end,
-    which do not fill a batch, are not drawn in it. Consecutive k's cost one gather each.
+    Each epoch goes through a fresh permutation, seeded by (seed, epoch). The images left over at its end, which do not
+    fill a batch, are skipped in it. Consecutive k's cost one gather each.
 
-    classes is how many there are; 0: as many as the labels have.
-    crop    pixels a side: a square of each image is seen, its place drawn anew each time (64 of 96: "augmented LSUN")
-    flip    half of the images, drawn anew each time, are mirrored left to right
-    augment names of nets.augment.AUGMENTATIONS, for a game whose generator is `Augmented` by the same
-    Raises UserError if there are fewer images than `batch`, for a crop that does not fit, for an unknown augmentation.
+    Args:
+        images: bytes (n, c, h, w).
+        labels: (n,), 0..classes-1, or -1 for an image without one; None: batches have no "y".
+        batch: images a batch.
+        seed: of the permutations and of the views.
+        classes: how many there are; 0: as many as the labels have.
+        crop: pixels a side; each time a new square of each image is cropped (64 of 96: "augmented LSUN").
+        flip: half of the images, chosen anew each time, are mirrored left to right.
+        augment: names of `diffaugment.AUGMENTATIONS`, for a game whose generator is `Augmented` by the same.
+
+    Raises:
+        UserError: for fewer images than `batch`, a crop that does not fit, or an unknown augmentation.
+
+    Example:
+        >>> batches = Batches(torch.zeros(10, 1, 8, 8, dtype=torch.uint8), torch.arange(10), batch=4, seed=0)
+        >>> {name: tuple(x.shape) for name, x in batches(0).items()}, batches.per_epoch
+        ({'x': (4, 1, 8, 8), 'y': (4, 10)}, 2)
     """
 
     def __init__(
@@ -41,11 +54,10 @@ class Batches:
         flip: bool = False,
         augment: Sequence[str] = (),
     ) -> None:
-        if batch < 1:
-            raise UserError(f"a batch of {batch} images cannot be drawn: set --batch to 1 or more")
+        at_least(1, batch=batch)
         if batch > len(images):
             raise UserError(
-                f"a batch of {batch} cannot be drawn from {len(images)} images: lower --batch to {len(images)} or less"
+                f"a batch of {batch} cannot be drawn from {len(images)} images: lower `batch` to {len(images)} or less"
             )
         self.images, self.labels, self.batch, self.seed = images, labels, batch, seed
         _check(images, crop)
@@ -74,7 +86,7 @@ class Batches:
         return drawn
 
     def _seen(self, chosen: Int64[Tensor, " batch"], k: int) -> Float[Tensor, "batch c h w"]:
-        """The chosen images as batch k shows them."""
+        """The chosen images with batch k's crops, flips and augmentations."""
         if not self._numbers:
             return to_unit(self.images.index_select(0, chosen))
         u = torch.rand(self.batch, self._numbers, generator=_generator(self.seed, k, VIEWS)).to(chosen.device)
@@ -85,7 +97,7 @@ class Batches:
         return augmented(to_unit(x), u[:, 3:], self.augment)
 
     def rows(self, k: int) -> Int64[Tensor, " batch"]:
-        """Which images batch k has."""
+        """The indices of batch k's images."""
         if k < 0:
             raise IndexError(f"batches are numbered from 0, not {k}")
         if self.epoch(k) != self._epoch:
@@ -96,9 +108,9 @@ class Batches:
 
 
 class Coded:
-    """Batches with one more key: what a frozen net says of each image, which is worked out once.
+    """Batches with one more key: a frozen net's output for each image, computed once for all images.
 
-    codes  () -> (n, *d), one for each of the batches' images; asked for at the first batch
+    codes  () -> (n, *d), one for each of the batches' images; called at the first batch
     """
 
     def __init__(self, batches: Batches, key: str, codes: Callable[[], Float[Tensor, " n *d"]]) -> None:
@@ -112,10 +124,15 @@ class Coded:
         return {**self._batches(k), self._key: self._codes[self._batches.rows(k)]}
 
 
+def random_images(images: UInt8[Tensor, "n c h w"], n: int) -> Float[Tensor, "k c h w"]:
+    """n of the images (all, where there are fewer) in [-1, 1], drawn by torch's global generator."""
+    return to_unit(images[torch.randperm(len(images))[:n]])
+
+
 def cropped(
     images: UInt8[Tensor, "n c h w"], chosen: Int64[Tensor, " batch"], u: Float[Tensor, "batch 2"], side: int
 ) -> UInt8[Tensor, "batch c side side"]:
-    """A square of each chosen image; u in [0, 1) says where: (0, 0) is the upper left corner."""
+    """A square of each chosen image; u in [0, 1) is its place: (0, 0) is the upper left corner."""
     h, w = images.shape[2:]
     top, left = ((u[:, i] * (length - side + 1)).long() for i, length in enumerate((h, w)))
     # a view in which each place has its square: one gather reads no more than the squares
@@ -123,9 +140,24 @@ def cropped(
 
 
 def patches(data: ImageSet, side: int, seed: int = 0, rows: Int64[Tensor, " k"] | None = None) -> ImageSet:
-    """One square of each image, at a place drawn once: what a generator of patches is measured against.
+    """Crops one square of each image, at a place chosen once: the references of a generator of patches.
 
-    rows: of these images alone. Raises UserError for a side that does not fit.
+    Args:
+        data: images (n, c, h, w).
+        side: pixels a side of the squares.
+        seed: of the places.
+        rows: indices (k,) of the images to crop; None: all.
+
+    Returns:
+        The set with images (k, c, side, side).
+
+    Raises:
+        UserError: for a side that does not fit.
+
+    Example:
+        >>> data = ImageSet(torch.zeros(5, 3, 16, 16, dtype=torch.uint8), None, "blank", (), "made here", "", ())
+        >>> tuple(patches(data, 8, rows=torch.tensor([0, 2])).images.shape)
+        (2, 3, 8, 8)
     """
     _check(data.images, side)
     u = torch.rand(len(data.images), 2, generator=_generator(seed, 0, VIEWS)).to(data.images.device)
@@ -142,15 +174,15 @@ def patches(data: ImageSet, side: int, seed: int = 0, rows: Int64[Tensor, " k"] 
 def _check(images: UInt8[Tensor, "n c h w"], crop: int | None) -> None:
     h, w = images.shape[2:]
     if crop is not None and not 1 <= crop <= min(h, w):
-        raise UserError(f"squares of {crop} pixels a side cannot be cropped from images of {h} x {w}: set --crop lower")
+        raise UserError(f"squares of {crop} pixels a side cannot be cropped from images of {h} x {w}: lower `crop`")
 
 
 def permutation(n: int, seed: int, epoch: int) -> Int64[Tensor, " n"]:
-    """The order of an epoch."""
+    """The order of an epoch: indices 0..n-1, permuted."""
     return torch.randperm(n, generator=_generator(seed, epoch))
 
 
 def _generator(*numbers: int) -> torch.Generator:
-    """SeedSequence mixes the numbers: (0, 1) and (1, 0) have nothing in common."""
+    """A generator seeded by all the numbers: SeedSequence mixes them, so (0, 1) and (1, 0) are unrelated."""
     mixed = int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
     return torch.Generator().manual_seed(mixed)

@@ -1,4 +1,4 @@
-"""Some of a set's classes, without copying files: by name, or from one name to another in the classes' order.
+"""Keeps some of a set's classes, without copying files: by name, or a range of names in the classes' order.
 
 ("3", "7")                   two classes of mnist
 ("n02085620..n02113978",)    ImageNet's 118 breeds of dogs; the number of a synset is enough
@@ -19,8 +19,8 @@ SYNSET = re.compile(r"n\d{8}\b")  # at a class name's start: "n02085620 Chihuahu
 
 
 def only_files(files: Files, only: Sequence[str]) -> Files:
-    """The files of the classes that `only` names; others are not opened. UserError as `numbers`."""
-    kept = {old: new for new, old in enumerate(numbers(files.classes, only, files.words))}
+    """The files of the classes that `only` names; others are not opened. UserError as `class_indices`."""
+    kept = {old: new for new, old in enumerate(class_indices(files.classes, only, files.words))}
 
     def items() -> Iterator[Item]:
         return (item._replace(label=kept[item.label]) for item in files.items() if item.label in kept)
@@ -31,8 +31,8 @@ def only_files(files: Files, only: Sequence[str]) -> Files:
 
 
 def only_images(data: ImageSet, only: Sequence[str]) -> ImageSet:
-    """The images of the classes that `only` names. UserError as `numbers`."""
-    kept = numbers(data.classes, only, data.name)
+    """The images of the classes that `only` names. UserError as `class_indices`."""
+    kept = class_indices(data.classes, only, data.name)
     assert data.labels is not None  # it has classes
     number = torch.full((len(data.classes) + 1,), -1)  # the last is that of images without a label
     number[kept] = torch.arange(len(kept))
@@ -48,8 +48,8 @@ def only_images(data: ImageSet, only: Sequence[str]) -> ImageSet:
     )
 
 
-def numbers(classes: Sequence[str], only: Sequence[str], where: str) -> list[int]:
-    """Which of the classes are meant, ascending. UserError for one that is not there, and where there are none."""
+def class_indices(classes: Sequence[str], only: Sequence[str], where: str) -> list[int]:
+    """The indices of the named classes, ascending. UserError for an unknown class, and for a set without classes."""
     if not classes:
         raise UserError(f"{where} has no classes to choose from: put its images into one sub-folder per class")
     place = {}
@@ -57,7 +57,7 @@ def numbers(classes: Sequence[str], only: Sequence[str], where: str) -> list[int
         place[name] = index
         if synset := SYNSET.match(name):
             place[synset[0]] = index
-    found: set[int] = set()
+    indices: set[int] = set()
     for name in only:
         first, dots, last = (name, "", name) if name in place else name.partition("..")
         for end in (first, last if dots else first):
@@ -69,7 +69,7 @@ def numbers(classes: Sequence[str], only: Sequence[str], where: str) -> list[int
                     else f"it has {', '.join(classes[:5])}{', ...' * (len(classes) > 5)}"
                 )
                 raise UserError(f"{where} has no class {end!r}: {hint}")
-        found |= set(range(place[first], place[last] + 1)) if dots else {place[first]}
-    if not found:
+        indices |= set(range(place[first], place[last] + 1)) if dots else {place[first]}
+    if not indices:
         raise UserError(f"{', '.join(only)} names no class of {where}: the first of a range comes before the last")
-    return sorted(found)
+    return sorted(indices)

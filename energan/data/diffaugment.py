@@ -37,7 +37,7 @@ def colour(x: Float[Tensor, "n c h w"], u: Float[Tensor, "n 3"]) -> Float[Tensor
 
 
 def translate(x: Float[Tensor, "n c h w"], u: Float[Tensor, "n 2"]) -> Float[Tensor, "n c h w"]:
-    """Moved by whole pixels, up to an eighth of the height down or up, and of the width right or left."""
+    """Moves each image by whole pixels, up to an eighth of the height down or up, and of the width right or left."""
     (n, c, h, w), far = x.shape, [int(side * SHIFT + 0.5) for side in x.shape[2:]]
     rows = _axis(h, x)[None] - _whole(u[:, :1], -far[0], far[0])  # (n, h): where each comes from
     columns = _axis(w, x)[None] - _whole(u[:, 1:], -far[1], far[1])
@@ -48,14 +48,14 @@ def translate(x: Float[Tensor, "n c h w"], u: Float[Tensor, "n 2"]) -> Float[Ten
 
 
 def cutout(x: Float[Tensor, "n c h w"], u: Float[Tensor, "n 2"]) -> Float[Tensor, "n c h w"]:
-    """Without a square of half the side, centred anywhere in the image; what of it lies outside is lost."""
+    """Sets a square of half the side, centred anywhere in the image, to 0; its part outside is lost."""
     h, w = x.shape[2:]
     kept = ~(_hole(h, u[:, :1], x)[:, :, None] & _hole(w, u[:, 1:], x)[:, None])  # (n, h, w)
     return x * kept[:, None].to(x.dtype)
 
 
 def _hole(side: int, u: Float[Tensor, "n 1"], x: Tensor) -> Tensor:
-    """Which pixels of an axis the hole covers, (n, side) bool."""
+    """The pixels of an axis that the hole covers, (n, side) bool."""
     size = int(side * HOLE + 0.5)
     start = _whole(u, 0, side - size % 2) - size // 2
     axis = _axis(side, x)[None]
@@ -81,17 +81,17 @@ AUGMENTATIONS: dict[str, tuple[Augmentation, int]] = {  # and how many numbers e
 
 
 def numbers(policy: Sequence[str]) -> int:
-    """How many uniform numbers an image takes. UserError for what is no augmentation."""
+    """How many uniform numbers the policy takes for an image. UserError for an unknown augmentation."""
     for name in policy:
         if name not in AUGMENTATIONS:
-            raise UserError(f"--augment {name} is no augmentation: choose from {', '.join(AUGMENTATIONS)}")
+            raise UserError(f"`augment` {name} is no augmentation: choose from {', '.join(AUGMENTATIONS)}")
     return sum(AUGMENTATIONS[name][1] for name in policy)
 
 
 def augment(
     x: Float[Tensor, "n c h w"], u: Float[Tensor, "n numbers"], policy: Sequence[str]
 ) -> Float[Tensor, "n c h w"]:
-    """One after another, in the policy's order; each takes the next of the numbers."""
+    """The augmented images: each augmentation of the policy in turn, by the next of the numbers u."""
     for name in policy:
         function, count = AUGMENTATIONS[name]
         x, u = function(x, u[:, :count]), u[:, count:]
@@ -100,9 +100,19 @@ def augment(
 
 @recorded
 class Augmented(nn.Module):
-    """A generator whose images are augmented while it trains, by numbers of the engine's stream; for use, itself.
+    """A generator whose images are augmented in training mode, by numbers of the engine's stream.
 
-    policy  names of AUGMENTATIONS; the authors use all three with few images. UserError for another name.
+    Args:
+        net: the generator.
+        policy: names of AUGMENTATIONS; the authors use all three with few images.
+
+    Raises:
+        UserError: for another name.
+
+    Example:
+        >>> G = Augmented(nn.Identity(), ["translation", "cutout"]).eval()
+        >>> bool((G(torch.ones(2, 3, 8, 8)) == 1).all())
+        True
     """
 
     def __init__(self, net: nn.Module, policy: Sequence[str]) -> None:

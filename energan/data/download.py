@@ -25,18 +25,18 @@ DOWNLOAD_SECONDS = 600  # a client that has not finished by then is taken for hu
 
 
 def client(command: list[str], folder: Path) -> None:
-    """Run a package client in `folder`; UserError with the last line it said if it fails."""
+    """Runs a package client in `folder`. UserError with its last line of output if it fails."""
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             command, cwd=folder, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS, check=False
         )
     except FileNotFoundError as error:
         raise UserError(f"there is no {command[0]} on this machine") from error
     except subprocess.TimeoutExpired as error:
         raise UserError(f"{command[0]} did not finish within {DOWNLOAD_SECONDS} s") from error
-    if done.returncode:
-        said = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-        raise UserError(said[-1].strip() if said else f"{command[0]} ended with code {done.returncode}")
+    if process.returncode:
+        lines = [line for line in (process.stderr or process.stdout).splitlines() if line.strip()]
+        raise UserError(lines[-1].strip() if lines else f"{command[0]} ended with code {process.returncode}")
 
 
 def download_wheel(package: str, version: str) -> bytes:
@@ -79,13 +79,13 @@ def fetch_npm(package: str, version: str, sha256: str) -> bytes:
 
 
 def _expected(kept: Path, sha256: str, name: str, download: Callable[[], bytes]) -> bytes:
-    """The file of this hash: the cached copy, else what is downloaded, which is then kept. UserError for another."""
+    """The file of this hash: the cached copy, else a download, which is then cached. UserError for another hash."""
     content = kept.read_bytes() if kept.is_file() else b""
     if hashlib.sha256(content).hexdigest() != sha256:
         content = download()
-        found = hashlib.sha256(content).hexdigest()
-        if found != sha256:
-            raise UserError(f"{name} is not the expected file: sha256 {found}, not {sha256}")
+        digest = hashlib.sha256(content).hexdigest()
+        if digest != sha256:
+            raise UserError(f"{name} is not the expected file: sha256 {digest}, not {sha256}")
         keep(kept, content)
     return content
 

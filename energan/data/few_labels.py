@@ -1,11 +1,11 @@
-"""Few labels and many images: which labels are kept, and batches of both. A label of -1 is none.
+"""Few labels and many images: chooses labels, and batches both. A label of -1 is none.
 
 data = unlabelled_class(load("pets"))                                       # the folder "unlabelled" is no class
 few = balanced_subset(digits.labels, 100, classes=10, seed=3)               # 10 labels a class; few.indices: which
 source = LabelledBatches(digits.images, few.labels, classes=10, labelled=100, unlabelled=100, seed=0)
 
 Images keep their shape here. Where they are to be flat vectors (permutation-invariant MNIST), the net flattens them:
-nets.ladder.Ladder does.
+networks.dense.ladder.Ladder does.
 """
 
 from typing import Any, NamedTuple
@@ -24,11 +24,11 @@ from energan.utils.errors import UserError
 
 FOLDERS = ("unlabelled", "unlabeled")  # names of the class that is none, in any case
 
-OTHER = 1 << 62  # added to the seed: with one order for both parts, x would be u where all images are labelled
+OTHER = 1 << 62  # added to the seed: otherwise x and u would be the same rows when all images are labelled
 
 
 class Subset(NamedTuple):
-    """Which labels a semi-supervised run may see: a record, as what is drawn explains much of its spread."""
+    """The labels that a semi-supervised run may use; recorded, since the choice explains much of a result's spread."""
 
     labels: Int64[Tensor, " n"]  # -1 where hidden
     indices: Int64[Tensor, " kept"]  # of the images whose labels are kept, ascending
@@ -36,16 +36,32 @@ class Subset(NamedTuple):
 
 
 def balanced_subset(labels: Int64[Tensor, " n"], keep: int, *, classes: int, seed: int) -> Subset:
-    """`keep` of the labels, as many of each class (100 of MNIST are 10 of each), drawn by a seed of their own.
+    """Keeps the same number of labels of each class (100 of MNIST are 10 of each) and hides the others.
 
-    Labels are 0..classes-1, or -1, which stays so. With one seed, a smaller subset is part of each larger one.
-    UserError unless `keep` is a multiple of `classes`, for a class with too few images, and for other labels.
+    With one seed, a smaller subset is part of each larger one.
+
+    Args:
+        labels: (n,), 0..classes-1, or -1, which stays so.
+        keep: how many labels to keep, a multiple of `classes`.
+        classes: how many there are.
+        seed: of the choice, apart from the run's.
+
+    Returns:
+        The labels, -1 where hidden, and the indices of those kept.
+
+    Raises:
+        UserError: unless `keep` is a multiple of `classes`, for a class with too few images, and for other labels.
+
+    Example:
+        >>> few = balanced_subset(torch.arange(10).repeat(3), 20, classes=10, seed=0)
+        >>> len(few.indices), few.labels[few.indices].bincount().tolist()
+        (20, [2, 2, 2, 2, 2, 2, 2, 2, 2, 2])
     """
     _check(labels, len(labels), classes)
     each, left = divmod(keep, classes)
     if each < 1 or left:
         raise UserError(f"{keep} labels cannot be shared evenly by {classes} classes: keep a multiple of {classes}")
-    drawn = []
+    kept = []
     for number in range(classes):
         members = (labels == number).nonzero().squeeze(1)
         if len(members) < each:
@@ -53,15 +69,15 @@ def balanced_subset(labels: Int64[Tensor, " n"], keep: int, *, classes: int, see
                 f"class {number} has {len(members)} labelled images, fewer than the {each} to keep: "
                 f"keep {len(members) * classes} labels or fewer"
             )
-        drawn.append(members[permutation(len(members), seed, number).to(members.device)[:each]])
-    indices = torch.cat(drawn).sort().values
+        kept.append(members[permutation(len(members), seed, number).to(members.device)[:each]])
+    indices = torch.cat(kept).sort().values
     hidden = torch.full_like(labels, NONE)
     hidden[indices] = labels[indices]
     return Subset(hidden, indices, seed)
 
 
 def unlabelled_class(data: ImageSet) -> ImageSet:
-    """The same images, those of the class "unlabelled" (or "unlabeled") with label -1, the other classes renumbered.
+    """Gives the images of the class "unlabelled" (or "unlabeled") the label -1, and renumbers the other classes.
 
     For a folder with one sub-folder per class and one of that name; data without such a class are returned as they
     are. UserError for images without labels, and if no class is left.
@@ -90,25 +106,38 @@ def numbered(y: Shaped[Array, " n"]) -> tuple[Int64[Tensor, " n"], Shaped[Array,
     if y.dtype.kind == "f" and not (y == np.floor(y)).all():
         raise UserError("labels are whole numbers or text, and these have fractions or are NaN")
     values: list[Any] = y.tolist()
-    seen = np.array([value not in (NONE, str(NONE)) for value in values], bool)
-    if not seen.any():
+    labelled = np.array([value not in (NONE, str(NONE)) for value in values], bool)
+    if not labelled.any():
         raise UserError("no image has a label: every one is -1")
-    classes, numbers = np.unique(y[seen], return_inverse=True)
+    classes, numbers = np.unique(y[labelled], return_inverse=True)
     labels = np.full(len(y), NONE, np.int64)
-    labels[seen] = numbers
+    labels[labelled] = numbers
     return torch.from_numpy(labels), classes
 
 
 class LabelledBatches:
-    """A game's data, of few labels and many images: k -> {"x", "y", "u"}, a pure function of (seed, k).
-
-    labels               -1 for images without one, else 0..classes-1
-    labelled, unlabelled how many rows of either kind a batch has
+    """Batches of few labels and many images: k -> {"x", "y", "u"}, a pure function of (seed, k).
 
     The labelled images go round: each pass is a fresh permutation, and a batch may span passes, or hold an image more
-    than once where there are fewer than `labelled`. Unlabelled ones are drawn from all images, those with labels too
-    (as in the ladder's and improved GAN's protocols), as `Batches` draws them.
-    UserError for labels of another number or range, without any label, and for batches that cannot be drawn.
+    than once where there are fewer than `labelled`. Unlabelled ones come from all images, those with labels too (as in
+    the ladder's and improved GAN's protocols), as `Batches` draws them.
+
+    Args:
+        images: bytes (n, c, h, w).
+        labels: (n,), 0..classes-1, or -1 for images without one.
+        classes: how many there are.
+        labelled: labelled rows a batch.
+        unlabelled: unlabelled rows a batch.
+        seed: of the permutations.
+
+    Raises:
+        UserError: for labels of another number or range, without any label, and for batches that cannot be filled.
+
+    Example:
+        >>> images, labels = torch.zeros(8, 1, 4, 4, dtype=torch.uint8), torch.tensor([0, 1, -1, -1, -1, -1, -1, -1])
+        >>> source = LabelledBatches(images, labels, classes=2, labelled=3, unlabelled=5, seed=0)
+        >>> {name: tuple(x.shape) for name, x in source(0).items()}
+        {'x': (3, 1, 4, 4), 'y': (3, 2), 'u': (5, 1, 4, 4)}
     """
 
     def __init__(
@@ -147,7 +176,7 @@ class LabelledBatches:
         return {"x": x, "y": self._one_hot(chosen), "u": u}
 
     def _rows(self, k: int) -> Int64[Tensor, " labelled"]:
-        """Batch k of the endless stream of passes over the labelled images."""
+        """The places, among the labelled images, of batch k's rows."""
         n, start = len(self.indices), k * self.labelled
         passes = range(start // n, (start + self.labelled - 1) // n + 1)
         kept = self._orders

@@ -1,4 +1,4 @@
-"""A set of images as the rest of Energan sees it, and the way between bytes and the networks' [-1, 1]."""
+"""A set of images in memory: pixels, labels and provenance."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,13 @@ from energan.utils.errors import UserError
 
 
 class ImageSet(NamedTuple):
-    """Images of one size as bytes, with what is known about them."""
+    """Images of one size as bytes, with what is known about them.
+
+    Example:
+        >>> images = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
+        >>> pad(ImageSet(images, None, "blank", (), "made here", "", ()), 32).source
+        'made here, zero-padded to 32 x 32'
+    """
 
     images: UInt8[Tensor, "n c h w"]  # 0..255, c is 1 (grey) or 3 (RGB); memory-mapped where it comes from a cache
     labels: Int64[Tensor, " n"] | None  # 0..len(classes)-1, or -1 for an image without one
@@ -24,12 +30,20 @@ class ImageSet(NamedTuple):
 
 
 def pad(data: ImageSet, size: int) -> ImageSet:
-    """Surround each image with zeros (black; -1 after scaling) to `size` x `size`.
+    """Surrounds each image with zeros (black; -1 after scaling).
 
-    The EBGAN paper's MNIST is 28 x 28 in 32 x 32 (arXiv:1609.03126, appendix D). Where the margin is odd,
-    the extra row or column comes last.
+    The EBGAN paper's MNIST is 28 x 28 in 32 x 32 (arXiv:1609.03126, appendix D). Where the margin is odd, the extra row
+    or column comes last.
 
-    Raises UserError if an image is larger than `size`.
+    Args:
+        data: images (n, c, h, w).
+        size: height and width of the result.
+
+    Returns:
+        The set with images (n, c, size, size).
+
+    Raises:
+        UserError: if an image is larger than `size`.
     """
     h, w = data.images.shape[2:]
     if size < max(h, w):
@@ -42,12 +56,23 @@ def pad(data: ImageSet, size: int) -> ImageSet:
 
 
 def fixed_subset(total: int, n: int) -> Int64[Tensor, " k"]:
-    """n of `total` rows (all, where there are no more), drawn at random but always the same ones, in their order.
+    """Indices of a random subset that is always the same, ascending.
 
     The first n would not do: files come sorted by class.
+
+    Args:
+        total: rows to choose from.
+        n: rows to choose; all, where there are no more.
+
+    Returns:
+        int64 (min(n, total),).
+
+    Example:
+        >>> fixed_subset(10, 3).tolist() == fixed_subset(10, 3).tolist()
+        True
     """
-    drawn = torch.randperm(total, generator=torch.Generator().manual_seed(0))[:n]
-    return drawn.sort().values
+    order = torch.randperm(total, generator=torch.Generator().manual_seed(0))[:n]
+    return order.sort().values
 
 
 NONE = -1  # the label of an image without one

@@ -14,7 +14,7 @@ from typing import TextIO
 import torch
 
 from energan.data.decoding.decode import reason
-from energan.data.formats.folders import shown
+from energan.data.formats.folders import printable
 from energan.data.image_set import NONE, ImageSet
 from energan.utils.errors import UserError
 
@@ -29,31 +29,31 @@ def labelled_by(data: ImageSet, path: Path, folder: Path) -> ImageSet:
     `sha256` becomes one of images and labels. UserError for a CSV that cannot be read, lacks a column or has no label,
     for files named in it that the folder lacks, and for two labels of one file.
     """
-    where = f"the labels file {shown(path)}"
+    where = f"the labels file {printable(path)}"
     if not data.files:
         raise UserError(f"{where} names files, and {data.name} has none: labels files are for folders and .zip")
     try:
         content = path.read_bytes()
         with path.open(newline="", encoding="utf-8-sig") as file:
-            given = _read(file, where)
+            label_of = _read(file, where)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{where} cannot be read: {reason(error)}") from error
     loaded = set(data.files)
     known = loaded.union(text.rpartition(": ")[0] for text in data.skipped)
-    lacking = [name for name in given if name not in known and not _elsewhere(folder, name)]
+    lacking = [name for name in label_of if name not in known and not _elsewhere(folder, name)]
     if lacking:
         more = f" (and {len(lacking) - 1} more)" if len(lacking) > 1 else ""
         raise UserError(
             f"{where} names {lacking[0]}{more}, which is no image of {data.name}: name files as in the folder"
         )
-    classes = sorted({label for name, label in given.items() if label not in UNKNOWN and name in loaded})
+    classes = sorted({label for name, label in label_of.items() if label not in UNKNOWN and name in loaded})
     if not classes:
         raise UserError(f"{where} has no label for any image of {data.name}")
     number = {name: index for index, name in enumerate(classes)} | dict.fromkeys(UNKNOWN, NONE)
-    labels = torch.tensor([number[given.get(name, "")] for name in data.files])
+    labels = torch.tensor([number[label_of.get(name, "")] for name in data.files])
     key = hashlib.sha256(data.sha256.encode() + content).hexdigest()
-    words = f"{data.source}, labelled by {shown(path)}"
-    return data._replace(labels=labels, classes=tuple(map(shown, classes)), source=words, sha256=key)
+    words = f"{data.source}, labelled by {printable(path)}"
+    return data._replace(labels=labels, classes=tuple(map(printable, classes)), source=words, sha256=key)
 
 
 def _read(file: TextIO, where: str) -> dict[str, str]:
@@ -62,19 +62,19 @@ def _read(file: TextIO, where: str) -> dict[str, str]:
     header = [name.strip().lower() for name in next(rows, [])]
     for column in COLUMNS:
         if column not in header:
-            found = ", ".join(map(shown, header)) or "nothing"
-            raise UserError(f"{where} has no column {column!r} in its first line, only {found}")
+            columns = ", ".join(map(printable, header)) or "nothing"
+            raise UserError(f"{where} has no column {column!r} in its first line, only {columns}")
     f, y = (header.index(column) for column in COLUMNS)
-    given: dict[str, str] = {}
+    label_of: dict[str, str] = {}
     for row in rows:
         if len(row) <= f or not row[f].strip():
             continue
-        name = shown(PurePosixPath(row[f].strip()).as_posix())
+        name = printable(PurePosixPath(row[f].strip()).as_posix())
         label = row[y].strip() if len(row) > y else ""
-        if given.setdefault(name, label) != label:
-            both = f"{shown(given[name]) or 'none'} and {shown(label) or 'none'}"
+        if label_of.setdefault(name, label) != label:
+            both = f"{printable(label_of[name]) or 'none'} and {printable(label) or 'none'}"
             raise UserError(f"{where} gives {name} two labels, {both} (line {rows.line_num}): keep one")
-    return given
+    return label_of
 
 
 def _elsewhere(folder: Path, name: str) -> bool:
@@ -112,7 +112,7 @@ def merged(data: ImageSet, groups: Mapping[str, Sequence[str]]) -> ImageSet:
         raise UserError(f"{data.name} has no class {strange[0]!r} to merge; it has {', '.join(data.classes)}")
     number = {name: i for i, members in enumerate(groups.values()) for name in members}
     numbers = torch.tensor([*(number.get(name, NONE) for name in data.classes), NONE])  # -1 stays so
-    told = "; ".join(f"{name}: {', '.join(members)}" for name, members in groups.items())
-    key = hashlib.sha256(f"{data.sha256} {told}".encode()).hexdigest()
-    words = f"{data.source}, merged ({told})"
+    text = "; ".join(f"{name}: {', '.join(members)}" for name, members in groups.items())
+    key = hashlib.sha256(f"{data.sha256} {text}".encode()).hexdigest()
+    words = f"{data.source}, merged ({text})"
     return data._replace(labels=numbers[data.labels.long()], classes=tuple(groups), source=words, sha256=key)

@@ -1,4 +1,4 @@
-"""The next batch, made ready by one thread while the last is used."""
+"""Prefetches the next batch by one thread while the current one is used."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import final
@@ -10,7 +10,7 @@ from energan.engine.game import Source
 
 
 @final
-class Ahead:
+class Prefetch:
     """`Ahead(source)(k)` is source(k): while it is used, k + 1 is made ready. Sources are pure functions of k, so a run
     that is resumed, or jumps, gets the same.
 
@@ -30,12 +30,12 @@ class Ahead:
 
     def __call__(self, k: int) -> dict[str, Tensor]:
         """The source's batch k."""
-        ready = self._next if self._next is not None and self._k == k else self._thread.submit(self._make, k)
+        future = self._next if self._next is not None and self._k == k else self._thread.submit(self._make, k)
         self._next = None  # where this batch cannot be made, the next is not begun
-        drawn = ready.result()
+        batch = future.result()
         self._k, self._next = k + 1, self._thread.submit(self._make, k + 1)
-        return drawn
+        return batch
 
     def _make(self, k: int) -> dict[str, Tensor]:
-        drawn = dict(self._source(k))
-        return {name: x.pin_memory() if not x.is_cuda else x for name, x in drawn.items()} if self._pinned else drawn
+        batch = dict(self._source(k))
+        return {name: x.pin_memory() if not x.is_cuda else x for name, x in batch.items()} if self._pinned else batch

@@ -1,4 +1,4 @@
-"""Distributions that one can see, and whose density is known: what a game made of them can be measured exactly.
+"""Toy distributions whose density is known, so that a game's result can be measured exactly.
 
 TOYS["ring"]() is a distribution; `source(ring(), batch=256, seed=0)` is the data of a game, k -> {"x": (256, 2)}.
 """
@@ -11,11 +11,12 @@ import torch
 from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
+from energan.utils.checks import at_least
 from energan.utils.errors import UserError
 
 
 class Distribution(Protocol):
-    """What a toy has to have: rows at random."""
+    """A toy that can be sampled."""
 
     def sample(self, generator: torch.Generator, n: int) -> Float32[Tensor, "n d"]: ...
 
@@ -66,9 +67,23 @@ class SwissRoll(NamedTuple):
 def mixture(
     means: Float[Tensor, "k d"], std: float | Float[Tensor, " k"], weights: Float[Tensor, " k"] | None = None
 ) -> Mixture:
-    """Gaussians at `means`; weights (equal unless given) are divided by their sum.
+    """A mixture of isotropic Gaussians.
 
-    Raises UserError for no means, or deviations or weights that are not positive numbers.
+    Args:
+        means: (k, d).
+        std: standard deviations, one for all or (k,).
+        weights: (k,), divided by their sum; equal by default.
+
+    Returns:
+        The mixture, in float64.
+
+    Raises:
+        UserError: for no means, or deviations or weights that are not positive numbers.
+
+    Example:
+        >>> two = mixture(torch.tensor([[0.0], [4.0]]), 1.0)
+        >>> round(float(two.log_density(torch.tensor([[0.0]])).exp()), 4)
+        0.1995
     """
     k = len(means)
     shares = torch.ones(k, dtype=torch.float64) if weights is None else weights.double()
@@ -81,7 +96,12 @@ def mixture(
 
 
 def ring(modes: int = 8, radius: float = 1.0, std: float = 0.01) -> Mixture:
-    """Gaussians at equal angles, the first at (radius, 0).  VEEGAN's and PacGAN's numbers (arXiv:1712.04086)."""
+    """Gaussians at equal angles, the first at (radius, 0).  VEEGAN's and PacGAN's numbers (arXiv:1712.04086).
+
+    Example:
+        >>> tuple(ring().sample(torch.Generator().manual_seed(0), 5).shape)
+        (5, 2)
+    """
     angle = torch.arange(modes, dtype=torch.float64) * (2 * math.pi / max(modes, 1))
     return mixture(radius * torch.stack([angle.cos(), angle.sin()], 1), std)
 
@@ -148,8 +168,7 @@ class Draws:
     """`Draws(distribution, batch, seed)(k)`: the k-th batch of fresh rows, a pure function of (seed, k)."""
 
     def __init__(self, distribution: Distribution, batch: int, seed: int) -> None:
-        if batch < 1:
-            raise UserError(f"a batch of {batch} rows cannot be drawn: set --batch to 1 or more")
+        at_least(1, batch=batch)
         self.distribution, self.batch, self.seed = distribution, batch, seed
 
     def __call__(self, k: int) -> dict[str, Tensor]:
@@ -170,8 +189,22 @@ def _mixed(seed: int, k: int) -> int:
 
 
 def source(distribution: Distribution, batch: int, seed: int) -> Draws:
-    """An `energan.engine.game.Source`: k -> {"x": float32 (batch, d)}, a pure function of (seed, k).
+    """The data of a game on a toy, an `energan.engine.game.Source`: a pure function of (seed, k).
 
-    Raises UserError for a batch below 1.
+    Args:
+        distribution: what to sample.
+        batch: rows a batch, 1 or more.
+        seed: of all batches.
+
+    Returns:
+        k -> {"x": float32 (batch, d)}.
+
+    Raises:
+        UserError: for a batch below 1.
+
+    Example:
+        >>> batches = source(grid(), batch=4, seed=0)
+        >>> tuple(batches(7)["x"].shape), bool((batches(7)["x"] == batches(7)["x"]).all())
+        ((4, 2), True)
     """
     return Draws(distribution, batch, seed)

@@ -1,7 +1,7 @@
 """Statistics of the batch over all ranks, where they are asked for: One(..., synchronise=True).
 
-The objective of each rank may then depend on every rank's rows. What all of them descend is the mean of their
-objectives, so the slope of a sum over ranks is the sum of the slopes that the ranks have by it.
+The objective of each rank may then depend on every rank's rows. All ranks minimise the mean of their objectives,
+so the gradient of a sum over ranks is the sum of the ranks' gradients.
 """
 
 from collections.abc import Iterator
@@ -73,5 +73,5 @@ class _Sum(torch.autograd.Function):
         ctx.ranks = inputs[1]
 
     @staticmethod
-    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None]:
-        return _Sum.apply(slopes[0], ctx.ranks), None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return _Sum.apply(gradients[0], ctx.ranks), None

@@ -51,7 +51,7 @@ class Ranks:
 
         with self.errors_on_all_ranks():
             if name != "cuda":
-                raise UserError(f"--device {name} is one GPU for {self.count} ranks: use cuda, and each takes its own")
+                raise UserError(f"`device` {name} is one GPU for {self.count} ranks: use cuda, and each takes its own")
             if self.local >= (found := torch.cuda.device_count()):
                 raise UserError(f"a machine has {found} GPUs: start as many processes there, not more")
         torch.cuda.set_device(self.local)
@@ -111,7 +111,7 @@ class Ranks:
             yield
         except UserError as error:
             own = error
-        if told := next(filter(None, self._gathered(own and str(own))), None):
+        if told := next(filter(None, self._gathered(own and own.message)), None):
             raise own or UserError(told)
 
     def on_rank_zero(self, work: Callable[[], T]) -> T:
@@ -153,7 +153,7 @@ ALONE = Ranks()
 def slices(x: "Tensor", n: int) -> "Sequence[Tensor]":
     """Rows in n equal parts, in their order. UserError if they cannot be divided so."""
     if len(x) % n:
-        raise UserError(f"a batch of {len(x)} cannot be divided by {n}: choose a --batch that can")
+        raise UserError(f"a batch of {len(x)} cannot be divided by {n}: choose a `batch` that can")
     return x.split(len(x) // n)
 
 

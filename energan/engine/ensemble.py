@@ -66,7 +66,7 @@ class Ensemble:
         return {k: torch.stack([tree[k].detach() for tree in trees]).to(self._device, self._dtype) for k in trees[0]}
 
     def _settings(self, optimizers: Sequence[Optimizer | None]) -> Tree:
-        return self._stack([_tensors(o._asdict()) for o in optimizers if o])
+        return self._stack([_tensors(o.settings()) for o in optimizers if o])
 
     def __len__(self) -> int:
         return len(self._generators)
@@ -74,7 +74,7 @@ class Ensemble:
     def step(self) -> Logs:
         """Plays step t's turns in all models; gives their logs, (N,) each, keyed "turn/name"."""
         logs: Logs = {}
-        for turn in self.game.order(self.t):
+        for turn in self.game.turns_at(self.t):
             trees = [
                 draw(self.game, source(self._draws), generator, self._dtype)
                 for source, generator in zip(self._sources, self._generators, strict=True)
@@ -101,7 +101,7 @@ class Ensemble:
         ) -> tuple[dict[str, Tree], dict[str, Moments], Logs]:  # fmt: skip
             b = Batch({**values, **numbers, "t": t})
             learners = {
-                name: Learner(o._replace(**settings[name]), moments[name], rates[name], self._projections[name])
+                name: Learner(o.with_settings(**settings[name]), moments[name], rates[name], self._projections[name])
                 for name, o in self._optimizers.items()
             }
             grads: dict[str, Tree] = {}
@@ -109,12 +109,12 @@ class Ensemble:
             for move in moves:
                 movers = {name: weights[name] for name in move.min + move.max}
                 value = partial(_value, self._nets, move.objective, weights, learners, b)
-                slopes, (_, new) = grad_and_value(value, has_aux=True)(movers)
+                gradients, (_, new) = grad_and_value(value, has_aux=True)(movers)
                 logs |= move.named(new, called, len(moves))
-                for name, slope in slopes.items():
+                for name, gradient in gradients.items():
                     sign = -1 if name in move.max else 1
-                    before = grads.get(name, dict.fromkeys(slope, 0))
-                    grads[name] = {k: before[k] + sign * g for k, g in slope.items()}
+                    before = grads.get(name, dict.fromkeys(gradient, 0))
+                    grads[name] = {k: before[k] + sign * g for k, g in gradient.items()}
             after, remembered = dict(weights), dict(moments)
             for name, grad in grads.items():
                 after[name], learner = learners[name].step(weights[name], grad)
@@ -170,7 +170,7 @@ def _same_structure(a: Game, b: Game) -> None:
         other = b.players.get(name, Player(nn.Identity()))
         if _architecture(player.net) != _architecture(other.net):
             raise UserError(f"models trained as one must share their architecture; player {name!r} differs")
-        if not _equal(_held(player.net), _held(other.net)):
+        if not _equal(_fixed(player.net), _fixed(other.net)):
             raise UserError(f"models trained as one must share what does not learn; player {name!r} differs")
         if type(player.optimizer) is not type(other.optimizer):
             raise UserError(f"models trained as one must share their optimizers' kind; player {name!r} differs")
@@ -185,7 +185,7 @@ def _same_structure(a: Game, b: Game) -> None:
             raise UserError(f"models trained as one must share their objectives; turn {turn!r} differs")
 
 
-def _held(net: nn.Module) -> Tree:
+def _fixed(net: nn.Module) -> Tree:
     """What of a net does not learn: frozen parameters, buffers."""
     return {k: v for k, v in net.state_dict().items() if k not in parameters(net)}
 

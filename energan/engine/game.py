@@ -1,9 +1,8 @@
 """The vocabulary: a GAN is a game.
 
 Its *players* are networks. A *move* is an objective that some players descend and others ascend. A *turn* is a
-set of moves made at once, from the same point. A game says in which *order* turns are played. Nothing else
-differs between the published systems, so nothing else is in a game's file, and nothing about any one game is
-in the engine (play/).
+set of moves made at once, from the same point. A game says in which *order* turns are played. Published systems
+differ in nothing else, so a game's file holds nothing else, and the engine knows nothing of any one game.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,9 +21,8 @@ Weights = dict[str, Tensor]
 
 Noise = Callable[[torch.Generator, int], Tensor]  # (generator, n) -> (n, ...), on the generator's device
 
-Source = Callable[
-    [int], Mapping[str, Tensor]
-]  # k -> the k-th batch of data ever drawn, keyed by the equations' letters
+# k -> the k-th batch of data ever drawn, keyed by the equations' letters
+Source = Callable[[int], Mapping[str, Tensor]]
 
 Projection = Callable[[Weights], Weights]  # pure; after each of a player's steps, onto the weights it may have
 
@@ -32,7 +30,11 @@ Projection = Callable[[Weights], Weights]  # pure; after each of a player's step
 @final
 @dataclass(frozen=True)
 class Clip:
-    """The projection onto [low, high] of each weight: WGAN's critic, BEGAN's k."""
+    """The projection of each weight onto [low, high]: WGAN's critic, BEGAN's k.
+
+    >>> Clip(-1, 1)({"w": torch.tensor([-3.0, 0.5])})["w"].tolist()
+    [-1.0, 0.5]
+    """
 
     low: float
     high: float
@@ -42,7 +44,17 @@ class Clip:
 
 
 class Player(NamedTuple):
-    """A network, how it learns (without an optimizer it is frozen) and what its weights are projected onto."""
+    """A network and how it learns.
+
+    Attributes:
+        net: The network.
+        optimizer: What its steps are made by. None: the network is frozen.
+        projection: Applied to its weights after each step, such as `Clip`. None: there is none.
+
+    >>> from energan.engine.optimizers import Adam
+    >>> Player(nn.Linear(2, 1), Adam(1e-3), Clip(-0.01, 0.01)).projection
+    Clip(low=-0.01, high=0.01)
+    """
 
     net: nn.Module
     optimizer: Optimizer | None = None
@@ -50,7 +62,7 @@ class Player(NamedTuple):
 
 
 class Learner(NamedTuple):
-    """What a player's next step depends on besides its weights and its gradient."""
+    """What a player's next step depends on, besides its weights and its gradient."""
 
     optimizer: Optimizer
     moments: Moments
@@ -58,7 +70,7 @@ class Learner(NamedTuple):
     projection: Projection | None
 
     def step(self, weights: Weights, grads: Weights) -> tuple[Weights, "Learner"]:
-        """The weights after one step, and the learner as it then is: a pure function, differentiable in both."""
+        """Returns the weights after one step, and the learner after it: pure, differentiable in both arguments."""
         after, moments = self.optimizer.step(weights, grads, self.moments, self.rate)
         return self.projection(after) if self.projection else after, self._replace(moments=moments)
 
@@ -68,8 +80,13 @@ class Players:
     """Networks bound to weights: `p.D(x)` is D(x).
 
     By default a player is its module, called as it is. `p.move(D=weights)` rebinds D to other weights
-    (functionally, so one may differentiate through them: averaged generators, vmap). `p.stepped(D=gradient)` are the
-    players after D's own next step, differentiable too: unrolled GANs.
+    (functionally, so one may differentiate through them: averaged generators, vmap). `p.stepped(D=gradient)` returns
+    the players after D's own next step, differentiable too: unrolled GANs.
+
+    >>> D = nn.Linear(1, 1, bias=False)
+    >>> doubled = Players({"D": D}).move(D={"weight": torch.tensor([[2.0]])})
+    >>> doubled.D(torch.tensor([[3.0]])).item()
+    6.0
     """
 
     def __init__(
@@ -122,7 +139,11 @@ def _call(net: nn.Module, weights: Weights, *arguments: Any) -> Any:
 
 @final
 class Batch:
-    """What one turn is played with: data (b.x, b.y), noise (b.z), the step (b.t) and the numbers (b.margin)."""
+    """What one turn is played with: data (b.x, b.y), noise (b.z), the step (b.t), hyperparameters (b.margin).
+
+    >>> Batch({"margin": torch.tensor(10.0)}).margin
+    tensor(10.)
+    """
 
     def __init__(self, values: Mapping[str, Tensor]) -> None:
         self._values = dict(values)
@@ -135,27 +156,43 @@ class Batch:
 
 Logs = dict[str, Tensor]
 
-Objective = Callable[[Players, Batch], tuple[Tensor, Logs]]  # a scalar, and scalars to look at
+Objective = Callable[[Players, Batch], tuple[Tensor, Logs]]  # a scalar, and scalars to log
 
 Readout = Callable[[Players, Batch], Tensor]
 
 
 class Move(NamedTuple):
-    """An objective, who descends it and who ascends it. All other players are held still."""
+    """An objective, who descends it and who ascends it. All other players stay as they are.
+
+    Attributes:
+        objective: (players, batch) -> (a scalar, scalars to log).
+        min: The players that descend it.
+        max: The players that ascend it.
+
+    >>> def loss(p, b):
+    ...     value = p.D(b.x).mean()
+    ...     return value, {"loss": value}
+    >>> Move(loss, min=("D",)).min
+    ('D',)
+    """
 
     objective: Objective
     min: tuple[str, ...] = ()
     max: tuple[str, ...] = ()
 
     def named(self, logs: Logs, turn: str, moves: int) -> Logs:
-        """The objective's logs as "turn/name"; in a turn of several moves, by whose they are: "D/loss", "D+k/M"."""
+        """The objective's logs as "turn/name"; in a turn of several moves as "movers/name": "D/loss", "D+k/M"."""
         whose = turn if moves == 1 else "+".join(self.min + self.max)
         return {f"{whose}/{k}": v for k, v in logs.items()}
 
 
 @named
 class SamplerSettings(NamedTuple):
-    """How codes are looked for: the settings of `samplers.mala_approx`, which tells their meaning."""
+    """The settings of a chain over codes, `samplers.mala_approx`. CHAIN_MEANINGS says what each one means.
+
+    >>> SamplerSettings(steps=50)._replace(eps3=0.0).steps
+    50
+    """
 
     eps1: float = 1e-2
     eps2: float = 1.0
@@ -169,16 +206,37 @@ class SamplerSettings(NamedTuple):
     decay: float = 1.0
 
 
-class LatentSpace(NamedTuple):
-    """What a system draws by: chains over codes, towards what a classifier asks for, whichever classifier it is.
+CHAIN_MEANINGS = {  # of SamplerSettings
+    "eps1": "epsilon 1: how far a step goes towards likelier codes",
+    "eps2": "epsilon 2: how far a step goes towards the class asked for",
+    "eps3": "epsilon 3: standard deviation of a step’s noise",
+    "steps": "number of steps of a chain",
+    "rate": "factor of a whole step",
+    "last_rate": "final rate of a linear schedule (reached one step after the last); –: the rate is constant",
+    "normalise": "whether each step is divided by its mean size: only the ratios of the epsilons matter then",
+    "clip": "lowest and highest code; –: none here",
+    "gradient": "what is climbed: the log-probability of the class, or its logit, or its activation",
+    "decay": "factor of the code after each step",
+}
 
-    encode  b.x images in [-1, 1] -> codes (n, *d)
-    decode  b.h codes -> images (n, c, h, w), in [-1, 1] once trained, but not held there
-    prior   b.h codes -> R(h) (n, *d), where likelier codes are; None where a system has none
-    logits  b.x -> (n, classes), of the classifier that the system was made with
-    start   the codes that chains start from
-    chain   published settings
-    bounds  b -> the lowest and the highest code of each unit, (2, *d); None where chains are not held
+
+class LatentSpace(NamedTuple):
+    """What a system draws by: chains over codes, towards the classes of any classifier.
+
+    Attributes:
+        encode: b.x, images in [-1, 1] -> codes (n, *d).
+        decode: b.h, codes -> images (n, c, h, w), in [-1, 1] once trained, but not clamped.
+        prior: b.h, codes -> R(h) (n, *d), where likelier codes are. None: the system has none.
+        logits: b.x -> (n, classes), of the classifier that the system was made with.
+        start: The codes that chains start from.
+        chain: The published settings.
+        bounds: b -> the lowest and the highest code of each unit, (2, *d). None: codes are not clipped.
+
+    >>> from energan.engine.noise import normal
+    >>> same = lambda p, b: b.h
+    >>> space = LatentSpace(lambda p, b: b.x, same, None, lambda p, b: p.E(b.x), normal(64), SamplerSettings())
+    >>> space.chain.steps
+    200
     """
 
     encode: Readout
@@ -193,27 +251,41 @@ class LatentSpace(NamedTuple):
 class _Game(NamedTuple):
     players: dict[str, Player]
     turns: dict[str, tuple[Move, ...]]
-    order: Callable[[int], Sequence[str]]
-    noise: dict[str, Noise]
-    hyperparameters: dict[str, float]
-    sample: Readout | None
+    order: Callable[[int], Sequence[str]] | None = None
+    noise: Mapping[str, Noise] = {}
+    hyperparameters: Mapping[str, float] = {}
+    sample: Readout | None = None
     energy: Readout | None = None
     logits: Readout | None = None
     codes: LatentSpace | None = None
+    meanings: Mapping[str, str] = {}
 
 
 @final
 class Game(_Game):  # has a __dict__, for the call that made it: `_replace` gives one without
     """A whole system.
 
-    players  who plays; a name is the letter of the equations
-    turns    sets of moves made at once, from the same point
-    order    step t -> the turns of that step, one after another; each is played on a fresh batch
-    noise    every random number that an equation names; drawn anew for each turn
-    hyperparameters  margin, weights, penalties: read as b.margin; tensors in the state, one per model in an Ensemble
-    sample   batch of noise -> images in [-1, 1], (n, c, h, w); None where a system draws nothing, or by chains. A noise
-             called c is the class to draw, one-hot (n, classes)
-    energy   batch of data -> how unlike the training data each one is, (n,); None where a system has no such reading
-    logits   batch of data -> of each class, (n, classes), as the classifier is used; None where a system has none
-    codes    what chains draw by; None where a system draws otherwise
+    Attributes:
+        players: Who plays; a name is the letter of the equations.
+        turns: Name -> the moves made at once, from the same point.
+        order: Step t -> the turns of that step, one after another. None: each turn once, as written.
+        noise: Every random number that an equation names; drawn anew for each turn.
+        hyperparameters: Margin, weights, penalties: read as b.margin; tensors in the state, one per model in an
+            Ensemble.
+        sample: Batch of noise -> images in [-1, 1], (n, c, h, w). None: the system draws nothing, or draws by chains.
+            A noise called c is the class to draw, one-hot (n, classes).
+        energy: Batch of data -> how unlike the training data each one is, (n,). None: there is no such reading.
+        logits: Batch of data -> the classifier's logits as they are used, (n, classes). None: there are none.
+        codes: What chains draw by. None: the system draws otherwise.
+        meanings: What hyperparameters, logged quantities and players mean, a line each; reports show it.
+
+    Each turn is played on a fresh batch.
+
+    >>> turns = {"D": (Move(lambda p, b: (p.D(b.x).mean(), {}), min=("D",)),)}
+    >>> Game(players={"D": Player(nn.Linear(2, 1))}, turns=turns).turns_at(0)
+    ('D',)
     """
+
+    def turns_at(self, t: int) -> Sequence[str]:
+        """The turns of step t, one after another."""
+        return self.order(t) if self.order else tuple(self.turns)

@@ -13,8 +13,20 @@ from energan.engine.game import Batch, Game, Learner, Logs, Move, Objective, Pla
 from energan.engine.optimizers import Optimizer, Tree
 from energan.engine.precision import autocast
 from energan.engine.rng import stream
-from energan.engine.state import DTYPES, State, check, copy, copy_into, divided, draw, gradient, parameters
-from energan.utils.errors import UserError
+from energan.engine.state import (
+    DTYPES,
+    State,
+    check,
+    copy,
+    copy_into,
+    divided,
+    draw,
+    gradient,
+    leaves,
+    parameters,
+    tree,
+)
+from energan.utils.checks import at_least
 
 
 @final
@@ -48,8 +60,7 @@ class Trainer:
         sync_batch_stats: bool = False,
     ) -> None:
         check(game)
-        if microbatches < 1:
-            raise UserError(f"a batch is played in 1 part or more, not in {microbatches}")
+        at_least(1, microbatches=microbatches)
         self._microbatches, self._ranks = microbatches, ranks
         self._synchronised = ranks if sync_batch_stats else ALONE
         self.game, self._source, self._precision = game, source, precision
@@ -80,7 +91,7 @@ class Trainer:
     def step(self) -> Logs:
         """Plays step t's turns; gives their logs, () each and not synchronised, keyed "turn/name"."""
         logs: Logs = {}
-        for turn in self.game.order(self.t):
+        for turn in self.game.turns_at(self.t):
             logs |= self._turn(turn)
         with torch.no_grad():  # else the averages would keep the graph of every step
             for name, decay in self._decay.items():
@@ -142,7 +153,7 @@ class Trainer:
                 w.requires_grad_(name in move.min or name in move.max)  # the others' weights need no gradient
         if move.objective not in self._compiled:
             self._compiled[move.objective] = self._objective(move.objective)
-        # an ascending player's slope is subtracted from what the turn's earlier moves gave it: -(-g + slope)
+        # an ascending player's gradient is subtracted from what the turn's earlier moves gave it: -(-g + gradient)
         self._negate(move.max)
         parts = [self._part(self._compiled[move.objective], players, i, b) for i, b in enumerate(batches)]
         self._negate(move.max)
@@ -194,6 +205,13 @@ class Trainer:
         copy_into(self._hyperparameters, state["hyperparameters"])
         self._generator.set_state(state["generator"].clone())  # torch misreads a view, and crashes
         self.t, self._draws = int(state["t"]), int(state["draws"])
+
+    def broadcast(self) -> None:
+        """All ranks take rank 0's state: other ranks may have read different files, or rounded differently."""
+        if self._ranks.count > 1:
+            state = {k: v.detach().cpu().clone() for k, v in leaves(self.state())}
+            self._ranks.copy_(state.values())
+            self.load(tree(state))
 
     def averaged(self) -> dict[str, Tree]:
         """The averaged weights of the players that are averaged, by player and parameter name."""

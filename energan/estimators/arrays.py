@@ -23,7 +23,7 @@ FAR = 255e3  # a thousand times the training data's range: beyond it all is equa
 
 
 class Frame(NamedTuple):
-    """How rows of X become what the networks see, and back."""
+    """The conversion between rows of X and the networks' images."""
 
     shape: tuple[int, ...]  # of a row of X
     layout: str  # "n d" is a table
@@ -97,5 +97,5 @@ def to_rows(x: Float[Tensor, "n c h w"], frame: Frame) -> Num[Array, "n ..."]:
 
 
 def unnamed(images: Num[Tensor, "n c h w"]) -> ImageSet:
-    """What `pad` and others ask for."""
+    """The images as an ImageSet without a name, for functions that take one."""
     return ImageSet(images, None, "X", (), "an array", "", ())

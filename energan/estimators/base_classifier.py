@@ -23,12 +23,11 @@ from energan.estimators.base import (
     as_fitted,
     check_training,
     checked,
-    drawn,
+    generate,
     last_tenth,
     play,
     prepare,
     remember,
-    value_errors,
 )
 from energan.inference.model import CHUNK, Model
 from energan.utils.hardware import pick_device
@@ -49,7 +48,7 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ig
     def _game(self, networks: dict[str, nn.Module]) -> Game: ...
 
     def _model(self) -> Model:
-        networks = copy.deepcopy(self.networks_)  # what is fitted stays where it is, also beside a GPU
+        networks = copy.deepcopy(self.networks_)  # the fitted networks stay on the CPU
         return Model(as_fitted(self)._game(networks), networks, pick_device(self.device))
 
     def fit(self, X: Num[Array, "n ..."], y: Shaped[Array, " n"]) -> Self:
@@ -62,19 +61,19 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ig
         X_, y_ = check_X_y(X, y, allow_nd=True, ensure_min_samples=2, estimator=self)
         if y_.dtype.kind == "f":
             check_classification_targets(y_)
-        given = prepare(self, X_, flat=True)
-        with value_errors(), seeded(given.seed):
+        data = prepare(self, X_, flat=True)
+        with seeded(data.seed):
             labels, classes = numbered(y_)
             if len(classes) < 2:
                 raise ValueError(f"y has labels of one class only, {classes[0]}: a classifier needs two or more")
-            game = self._game(self._networks(given.images, len(classes)))
+            game = self._game(self._networks(data.images, len(classes)))
             source = LabelledBatches(
-                given.images, labels, classes=len(classes), labelled=given.batch, unlabelled=given.batch,
-                seed=given.seed,
+                data.images, labels, classes=len(classes), labelled=data.batch, unlabelled=data.batch,
+                seed=data.seed,
             )  # fmt: skip
-        model = play(game, source, given, dict.fromkeys(self._averaged, last_tenth(self.steps)), self)
-        likeliest = probabilities(model, given.images).argmax(axis=1)
-        remember(self, X, given.frame, model)
+        model = play(game, source, data, dict.fromkeys(self._averaged, last_tenth(self.steps)), self)
+        likeliest = probabilities(model, data.images).argmax(axis=1)
+        remember(self, X, data.frame, model)
         self.classes_ = classes
         self.transduction_ = classes[np.where(labels == NONE, likeliest, labels)]
         return self
@@ -104,7 +103,7 @@ def probabilities(model: Model, images: Num[Tensor, "n c h w"]) -> Float[Array, 
     return torch.cat([read(to_unit(c.to(model.device)).double()).softmax(1).cpu() for c in chunks]).numpy()
 
 
-def rows_drawn(estimator: SemiSupervisedClassifier, n: int, random_state: Any) -> Num[Array, "n ..."]:
+def generate_rows(estimator: SemiSupervisedClassifier, n: int, random_state: Any) -> Num[Array, "n ..."]:
     """n of a fitted estimator's samples, shaped and scaled as X; random_state: None is the fit's."""
-    rows = to_rows(drawn(estimator, n, random_state), flattened(estimator.frame_))
+    rows = to_rows(generate(estimator, n, random_state), flattened(estimator.frame_))
     return rows.reshape(n, *estimator.frame_.shape)

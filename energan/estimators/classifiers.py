@@ -1,4 +1,4 @@
-"""scikit-learn's face of classifiers that learn from few labels: fit(X, y) where -1 in y is no label.
+"""Classifiers that learn from few labels, with the scikit-learn API: fit(X, y) where -1 in y is no label.
 
     model = LadderClassifier(random_state=0).fit(X, y)
     model.predict(X), model.predict_proba(X), model.score(X_test, y_test), model.transduction_
@@ -18,15 +18,17 @@ from jaxtyping import Num
 from numpy import ndarray as Array
 from torch import Tensor, nn
 
+from energan.data.batches import random_images
 from energan.engine.game import Game
 from energan.engine.optimizers import Adam, Schedule, linear_decay
-from energan.estimators.base import Precision, above_zero, at_least
-from energan.estimators.base_classifier import SemiSupervisedClassifier, rows_drawn
-from energan.games import GAMES
+from energan.estimators.base_classifier import SemiSupervisedClassifier, generate_rows
+from energan.games.semi_supervised.ebgan_ln import ebgan_ln
+from energan.games.semi_supervised.improved_gan import improved_gan_ssl
+from energan.games.semi_supervised.ladder import ladder
 from energan.networks.dense import improved_gan, mlp
-from energan.networks.dense.ladder import Ladder
-
-HIDDEN = (1000, 500, 250, 250, 250)  # the hidden layers of all three papers' permutation-invariant MNIST
+from energan.networks.dense.ladder import HIDDEN, Ladder
+from energan.utils.checks import at_least, not_negative, positive
+from energan.utils.hardware import Precision
 
 PIXELS = 784  # that the paper's margin is a sum over
 
@@ -80,16 +82,16 @@ class LadderClassifier(SemiSupervisedClassifier):
 
     def _check_parameters(self) -> None:
         at_least(1, hidden=min(self.hidden, default=1))
-        at_least(0, sigma=0 if self.sigma is None else self.sigma, sigma_x=self.sigma_x)
+        not_negative(sigma=0 if self.sigma is None else self.sigma, sigma_x=self.sigma_x)
 
     def _networks(self, images: Num[Tensor, "n c h w"], classes: int) -> dict[str, nn.Module]:
         return {"D": Ladder((images[0].numel(), *self.hidden, classes))}
 
     def _game(self, networks: dict[str, nn.Module]) -> Game:
         adam = Adam(self.lr, schedule=_last_third(self.steps))
-        return GAMES["ladder"](
-            networks["D"], costs=self.costs, sigma=self.sigma, sigma_x=self.sigma_x, optimizer_D=adam
-        )
+        D = networks["D"]
+        assert isinstance(D, Ladder)
+        return ladder(D, costs=self.costs, sigma=self.sigma, sigma_x=self.sigma_x, optimizer_D=adam)
 
 
 @final
@@ -138,11 +140,11 @@ class EBGANLadderClassifier(SemiSupervisedClassifier):
 
     def _check_parameters(self) -> None:
         at_least(1, hidden=min(self.hidden, default=1), z=self.z, width=self.width)
-        at_least(0, weight=self.weight, sigma=self.sigma)
+        not_negative(weight=self.weight, sigma=self.sigma)
         if isinstance(self.margin, str) and self.margin != "auto":
             raise ValueError(f"margin must be a number above 0 or 'auto', got {self.margin!r}")
         if self.margin != "auto":
-            above_zero(margin=self.margin)
+            positive(margin=self.margin)
 
     def _networks(self, images: Num[Tensor, "n c h w"], classes: int) -> dict[str, nn.Module]:
         d = images[0].numel()
@@ -153,7 +155,7 @@ class EBGANLadderClassifier(SemiSupervisedClassifier):
         D = networks["D"]
         assert isinstance(D, Ladder)
         d, decay = D.sizes[0], _last_third(self.steps)
-        return GAMES["ebgan-ln"](
+        return ebgan_ln(
             networks["G"],
             D,
             self.z,
@@ -167,7 +169,7 @@ class EBGANLadderClassifier(SemiSupervisedClassifier):
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Num[Array, "n ..."]:
         """New rows, shaped as X's: bytes if X was bytes, else floats in X's range. random_state: None is the fit's."""
-        return rows_drawn(self, n_samples, random_state)
+        return generate_rows(self, n_samples, random_state)
 
 
 @final
@@ -212,20 +214,20 @@ class ImprovedGANClassifier(SemiSupervisedClassifier):
 
     def _check_parameters(self) -> None:
         at_least(1, hidden=min(self.hidden, default=0), z=self.z, width=self.width)
-        at_least(0, weight=self.weight, noise=min(self.noise))
+        not_negative(weight=self.weight, noise=min(self.noise))
 
     def _networks(self, images: Num[Tensor, "n c h w"], classes: int) -> dict[str, nn.Module]:
         D = improved_gan.Discriminator((images[0].numel(), *self.hidden, classes), noise=self.noise)
-        improved_gan.by_images(D, images)
+        improved_gan.by_images(D, random_images(images, improved_gan.FIRST))
         G = improved_gan.Generator(self.z, tuple(images[0].shape), hidden=(self.width, self.width))
         return {"G": G, "D": D}
 
     def _game(self, networks: dict[str, nn.Module]) -> Game:
         adam = Adam(self.lr, beta1=0.5, eps=1e-4)
-        return GAMES["improved-gan-ssl"](
+        return improved_gan_ssl(
             networks["G"], networks["D"], self.z, weight=self.weight, optimizer_G=adam, optimizer_D=adam
         )
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Num[Array, "n ..."]:
         """As EBGANLadderClassifier's."""
-        return rows_drawn(self, n_samples, random_state)
+        return generate_rows(self, n_samples, random_state)

@@ -14,11 +14,11 @@ from energan.engine.noise import uniform
 from energan.engine.optimizers import Adam
 from energan.engine.rng import seeded
 from energan.estimators.arrays import to_rows
-from energan.estimators.base import Precision, _given, _train, as_fitted, drawn, remember
-from energan.games import GAMES
+from energan.estimators.base import as_fitted, check_and_prepare, generate, remember, train
+from energan.games.gan.gan import gan
 from energan.inference.model import Model
 from energan.networks.conv import dcgan
-from energan.utils.hardware import pick_device
+from energan.utils.hardware import Precision, pick_device
 
 
 @final
@@ -59,7 +59,7 @@ class DCGAN(BaseEstimator):  # type: ignore[misc]
     def _game(self, networks: dict[str, nn.Module]) -> Game:
         adam = Adam(self.lr, self.beta1)
         G, D = networks["G"], networks["D"]
-        return GAMES["gan"](G, D, uniform(self.z), smoothing=self.smoothing, optimizer_G=adam, optimizer_D=adam)
+        return gan(G, D, uniform(self.z), smoothing=self.smoothing, optimizer_G=adam, optimizer_D=adam)
 
     def _model(self) -> Model:
         networks = copy.deepcopy(self.networks_)
@@ -69,18 +69,18 @@ class DCGAN(BaseEstimator):  # type: ignore[misc]
         """Trains on n >= 2 images. ValueError for data or parameters that cannot be used, or if it diverges."""
         if not 0 <= self.smoothing < 1:
             raise ValueError(f"smoothing must be in [0, 1), got {self.smoothing}")
-        given = _given(self, X)
-        if given.frame.layout == "n d":
+        data = check_and_prepare(self, X)
+        if data.frame.layout == "n d":
             raise ValueError("DCGAN is convolutional and needs images, but X is a table (n, d); EBGAN takes tables")
-        shape = {"channels": given.frame.chw[0], "size": given.frame.side, "width": self.width}
-        with seeded(given.seed):
+        shape = {"channels": data.frame.chw[0], "size": data.frame.side, "width": self.width}
+        with seeded(data.seed):
             networks = {"G": dcgan.Generator(self.z, **shape), "D": dcgan.Discriminator(**shape)}
-        remember(self, X, given.frame, _train(self, self._game(networks), given))
+        remember(self, X, data.frame, train(self, self._game(networks), data))
         return self
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Num[Array, "n ..."]:
         """New images, shaped as X's: bytes if X was, else floats in X's range. random_state: None is the fit's."""
-        return to_rows(drawn(self, n_samples, random_state), self.frame_)
+        return to_rows(generate(self, n_samples, random_state), self.frame_)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -1,4 +1,4 @@
-"""scikit-learn's face: fit / sample / score_samples / predict, as IsolationForest and KernelDensity have them.
+"""EBGAN with the scikit-learn API: fit, sample, score_samples, predict, as IsolationForest and KernelDensity.
 
     detector = EBGAN(random_state=0).fit(X)
     detector.sample(64), detector.score_samples(X), detector.predict(X)
@@ -22,24 +22,22 @@ from energan.engine.optimizers import Adam
 from energan.engine.rng import seeded
 from energan.estimators.arrays import Frame, to_pixels, to_rows, unnamed
 from energan.estimators.base import (
-    Given,
-    Precision,
-    _given,
-    _train,
-    above_zero,
+    TrainingData,
     as_fitted,
-    at_least,
+    check_and_prepare,
     checked,
-    drawn,
+    generate,
     remember,
+    train,
 )
-from energan.games import GAMES
+from energan.games.energy.ebgan import ebgan, ebgan_pt
 from energan.inference.model import Model
 from energan.losses.energy import Kind, convert_margin
 from energan.networks.conv import autoencoder, dcgan
 from energan.networks.dense import mlp
 from energan.training.margin import ROOM, converged_energy
-from energan.utils.hardware import pick_device
+from energan.utils.checks import not_negative, positive
+from energan.utils.hardware import Precision, pick_device
 
 # At the converged energy itself, G collapses: 5,000 MNIST images, width 16, 600 steps, seed 0 gave MNIST-IS 1.0 and
 # MNIST-FID 133 at m = 3.2, which is that energy; 1.0 and 131 at 5; 3.4 and 49 at 10, and the better detector too.
@@ -94,12 +92,12 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         self.random_state, self.precision, self.device, self.verbose = random_state, precision, device, verbose
 
     def _check_parameters(self) -> None:
-        at_least(0, pt=self.pt)
-        above_zero(contamination=self.contamination)
+        not_negative(pt=self.pt)
+        positive(contamination=self.contamination)
         if isinstance(self.margin, str) and self.margin != "auto":
             raise ValueError(f"margin must be a number above 0 or 'auto', got {self.margin!r}")
         if self.margin != "auto":
-            above_zero(margin=self.margin)
+            positive(margin=self.margin)
         if self.contamination > 0.5:
             raise ValueError(f"contamination must be 0.5 or below, got {self.contamination}")
         if self.kind not in ("l2", "ssq", "mse"):
@@ -116,26 +114,26 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _game(self, frame: Frame, networks: dict[str, nn.Module], margin: float, kind: Kind) -> Game:
         adam = Adam(self.lr or (1e-3 if frame.layout == "n d" else 2e-4), self.beta1)
-        given = {"margin": margin, "kind": kind, "optimizer_G": adam, "optimizer_D": adam}
+        G, D, z = networks["G"], networks["D"], self.z
         if self.pt:
-            return GAMES["ebgan-pt"](networks["G"], networks["D"], self.z, pt=self.pt, **given)
-        return GAMES["ebgan"](networks["G"], networks["D"], self.z, **given)
+            return ebgan_pt(G, D, z, margin=margin, pt=self.pt, kind=kind, optimizer_G=adam, optimizer_D=adam)
+        return ebgan(G, D, z, margin=margin, kind=kind, optimizer_G=adam, optimizer_D=adam)
 
     def _model(self) -> Model:
-        networks = copy.deepcopy(self.networks_)  # what is fitted stays where it is, also beside a GPU
+        networks = copy.deepcopy(self.networks_)  # the fitted networks stay on the CPU
         game = as_fitted(self)._game(self.frame_, networks, self.margin_, self.kind_)
         return Model(game, networks, pick_device(self.device))
 
     def fit(self, X: Num[Array, "n ..."], y: None = None) -> Self:
         """Trains on the n >= 2 rows of X. ValueError for data or parameters that cannot be used, or if it diverges."""
         self._check_parameters()
-        given = _given(self, X)
-        with seeded(given.seed):
-            networks = self._networks(given.frame)
-        margin = self._advised(copy.deepcopy(networks["D"]), given) if self.margin == "auto" else self.margin
-        model = _train(self, self._game(given.frame, networks, margin, self.kind), given)
-        scores = -model.score(given.images).double().numpy()
-        remember(self, X, given.frame, model)
+        data = check_and_prepare(self, X)
+        with seeded(data.seed):
+            networks = self._networks(data.frame)
+        margin = self._advised(copy.deepcopy(networks["D"]), data) if self.margin == "auto" else self.margin
+        model = train(self, self._game(data.frame, networks, margin, self.kind), data)
+        scores = -model.score(data.images).double().numpy()
+        remember(self, X, data.frame, model)
         self.margin_, self.kind_, self.offset_ = (
             margin,
             self.kind,
@@ -143,16 +141,16 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         )
         return self
 
-    def _advised(self, D: nn.Module, given: Given) -> float:
+    def _advised(self, D: nn.Module, data: TrainingData) -> float:
         means = converged_energy(
-            D, unnamed(given.images), steps=min(self.steps, ADVICE), batch=given.batch, seed=given.seed,
-            precision=given.precision,
+            D, unnamed(data.images), steps=min(self.steps, ADVICE), batch=data.batch, seed=data.seed,
+            precision=data.precision,
         )  # fmt: skip
-        return convert_margin(ROOM * means[-1], given.images[0].numel(), "l2", self.kind)
+        return convert_margin(ROOM * means[-1], data.images[0].numel(), "l2", self.kind)
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Num[Array, "n ..."]:
         """New rows, shaped as X's: bytes if X was bytes, else floats in X's range. random_state: None is the fit's."""
-        return to_rows(drawn(self, n_samples, random_state), self.frame_)
+        return to_rows(generate(self, n_samples, random_state), self.frame_)
 
     def energy(self, X: Num[Array, "n ..."]) -> Float[Array, " n"]:
         """E(x) of each row, (n,), >= 0: high where it is unlike the training data."""

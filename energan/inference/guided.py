@@ -121,8 +121,8 @@ def sample_guided(
     settings, h = chain or codes.chain, starts(model, len(classes), seed) if start is None else start
     prior, encode, decode = maps.prior, maps.encode, maps.decode
     if context is not None and prior is not None:
-        held = context
-        prior = lambda h: encode(held.paste(decode(h)))  # noqa: E731
+        fixed = context
+        prior = lambda h: encode(fixed.paste(decode(h)))  # noqa: E731
     seeds, traces = row_seeds(seed, len(classes)), []
     for rows in progress([slice(i, i + TOGETHER) for i in range(0, len(classes), TOGETHER)]):
         with autocast(precision, model.device):
@@ -135,3 +135,9 @@ def sample_guided(
             )  # fmt: skip
     images = torch.cat([trace.images.float() for trace in traces if trace.images is not None], 1)
     return Trace(traces[0].steps, torch.cat([trace.codes for trace in traces], 1), images)
+
+
+def final_images(trace: Trace) -> UInt8[Tensor, "n c h w"]:
+    """The images that the chains end in, as bytes on the CPU."""
+    assert trace.images is not None
+    return to_bytes(trace.images[-1]).cpu()

@@ -17,9 +17,9 @@ from energan.engine import Ensemble
 from energan.engine.game import Game
 from energan.engine.optimizers import Adam, linear_decay
 from energan.engine.rng import seeded
-from energan.games import GAMES
+from energan.games.gan.fgan import fgan
 from energan.lab.figures import FAKE, REAL, animate, panels, save, spread
-from energan.lab.study import Seen, Study, study
+from energan.lab.study import Observations, Study, study
 from energan.losses.f_divergence import DIVERGENCES
 from energan.metrics.quadrature import best_gaussian, divergence, gaussian
 from energan.networks.dense.perceptron import Affine, Perceptron
@@ -42,7 +42,7 @@ TARGET = two_gaussians()
 def _game(name: str, critic_steps: int, steps: int) -> Game:
     schedule = linear_decay(steps // 2, steps)
     V = Perceptron((1, 64, 64, 1), shape=(), activation="tanh")
-    return GAMES["fgan"](
+    return fgan(
         Affine(torch.randn(1) / 2, torch.ones(1)), V, 1, divergence=name, critic_steps=critic_steps,
         optimizer_G=Adam(3e-3, 0.5, schedule=schedule), optimizer_V=Adam(1e-2, 0.5, schedule=schedule),
     )  # fmt: skip
@@ -56,7 +56,7 @@ def _watch(many: Ensemble) -> Mapping[str, Tensor]:
         return {"mu": mu, "sigma": sigma.abs(), "V": many.players(0).V(LINE)}
 
 
-def _play(s: Study, name: str, method: str, seeds: Sequence[int], steps: int, batch: int, looks: int) -> Seen:
+def _play(s: Study, name: str, method: str, seeds: Sequence[int], steps: int, batch: int, looks: int) -> Observations:
     def build() -> Ensemble:
         games = []
         for seed in seeds:
@@ -75,18 +75,18 @@ def _score(mu: float, sigma: float, name: str) -> float:
         return math.nan
 
 
-def _scores(seen: Seen, names: Sequence[str]) -> Tensor:
+def _scores(observed: Observations, names: Sequence[str]) -> Tensor:
     """(N, k): each trained Gaussian's divergence from the target, by quadrature."""
-    models = zip(seen["mu"][-1].tolist(), seen["sigma"][-1].tolist(), strict=True)
+    models = zip(observed["mu"][-1].tolist(), observed["sigma"][-1].tolist(), strict=True)
     return torch.tensor([[_score(*model, name) for name in names] for model in models], dtype=torch.float64)
 
 
-def _scene(seen: Mapping[str, Seen], look: int) -> "Figure":
+def _scene(observed: Mapping[str, Observations], look: int) -> "Figure":
     """Above: the target's density and the first model's. Below: T = g(V(x)) beside the best one, f'(p/q)."""
-    figure, axes = panels(2, len(seen), 2.5, 2.0)
+    figure, axes = panels(2, len(observed), 2.5, 2.0)
     p = TARGET.log_density(LINE)
-    for i, (name, one) in enumerate(seen.items()):
-        above, below = axes[i], axes[len(seen) + i]
+    for i, (name, one) in enumerate(observed.items()):
+        above, below = axes[i], axes[len(observed) + i]
         mu, sigma = float(one["mu"][look, 0]), float(one["sigma"][look, 0])
         q = gaussian(mu, sigma)(LINE)
         above.plot(LINE, p.exp(), color=REAL, lw=1.2)
@@ -94,7 +94,7 @@ def _scene(seen: Mapping[str, Seen], look: int) -> "Figure":
         above.set(ylim=(0, 0.6), xticks=[], yticks=[])
         above.set_title(f"{name}\nμ {mu:.2f}, σ {sigma:.2f}", fontsize=9)
         _critic(below, name, one["V"][look], (p - q).clamp(-8, 8).exp())
-    step = int(next(iter(seen.values()))["step"][look])
+    step = int(next(iter(observed.values()))["step"][look])
     figure.suptitle(
         f"step {step}: target (blue) and model (red); below, T = g(V(x)) and, dashed, the best one", fontsize=9
     )
@@ -141,20 +141,20 @@ def fgan_1d(
     usable_seed(seed)
     names = [part.strip() for part in divergences.split(",")]
     if unknown := [part for part in names if part not in DIVERGENCES]:
-        raise UserError(f"--divergences: there is no {unknown[0]!r}; there are {', '.join(DIVERGENCES)}")
+        raise UserError(f"`divergences`: there is no {unknown[0]!r}; there are {', '.join(DIVERGENCES)}")
     asked = {
         "divergences": names, "seeds": seeds, "steps": steps, "batch": batch, "looks": looks, "seed": seed
     }  # fmt: skip
     with study("fgan-1d", asked, out, quiet) as s:
         models = range(seed, seed + seeds)
-        seen = {
+        observed = {
             method: {name: _play(s, name, method, models, steps, batch, looks) for name in names} for method in METHODS
         }
-        scores = {method: {name: _scores(one, names) for name, one in by.items()} for method, by in seen.items()}
-        _write(s, names, seen, scores)
-        frames = len(seen["single-step"][names[0]]["step"])
-        save(_scene(seen["single-step"], frames - 1), s.folder / "fits.png")
-        animate(partial(_scene, seen["single-step"]), frames, s.folder / "training.gif")
+        scores = {method: {name: _scores(one, names) for name, one in by.items()} for method, by in observed.items()}
+        _write(s, names, observed, scores)
+        frames = len(observed["single-step"][names[0]]["step"])
+        save(_scene(observed["single-step"], frames - 1), s.folder / "fits.png")
+        animate(partial(_scene, observed["single-step"]), frames, s.folder / "training.gif")
 
 
 def _short(value: float) -> str:
@@ -164,18 +164,18 @@ def _short(value: float) -> str:
 def _write(
     s: Study,
     names: Sequence[str],
-    seen: Mapping[str, Mapping[str, Seen]],
+    observed: Mapping[str, Mapping[str, Observations]],
     scores: Mapping[str, Mapping[str, Tensor]],
 ) -> None:
     best = {name: best_gaussian(name, TARGET.log_density) for name in names}
     rows = []
     for name in names:
         row = [name, f"{best[name].mu:.3f}, {best[name].sigma:.3f}", f"{best[name].divergence:.3f}"]
-        for method, by in seen.items():
+        for method, by in observed.items():
             mu, sigma = (spread(by[name][k][-1], 3) for k in ("mu", "sigma"))
             row += [f"{mu}, {sigma}", spread(scores[method][name][:, names.index(name)], 3)]
         rows.append(row)
-    heads = ["divergence", "best μ, σ", "least D", *(f"{m}: {what}" for m in seen for what in ("μ, σ", "D"))]
+    heads = ["divergence", "best μ, σ", "least D", *(f"{m}: {what}" for m in observed for what in ("μ, σ", "D"))]
     s.table("Learned Gaussians beside the best ones", heads, rows, "Mean ± standard deviation over seeds.")
     results = {}
     for method, scored in scores.items():
@@ -197,10 +197,10 @@ def _write(
         s.table(f"Trained by (rows), scored by (columns), {method}", ["", *names], rows, notes)
         results[method] = {
             name: {
-                "mu": seen[method][name]["mu"][-1].tolist(),
-                "sigma": seen[method][name]["sigma"][-1].tolist(),
+                "mu": observed[method][name]["mu"][-1].tolist(),
+                "sigma": observed[method][name]["sigma"][-1].tolist(),
                 "scores": dict(zip(names, scored[name].T.tolist(), strict=True)),
-                "seconds": float(seen[method][name]["seconds"][-1]),
+                "seconds": float(observed[method][name]["seconds"][-1]),
             }
             for name in names
         } | {"every column's least on the diagonal": diagonal}

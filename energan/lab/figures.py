@@ -1,4 +1,4 @@
-"""How the laboratory draws: matplotlib figures, and GIFs of many of them."""
+"""Figures of the studies, by matplotlib, and GIFs of them."""
 
 from collections.abc import Callable, Sequence
 from io import BytesIO
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from energan.utils.files import write
+from energan.utils.image_files import save_gif
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,13 +40,7 @@ def animate(draw: "Callable[[int], Figure]", frames: int, path: Path, *, seconds
         buffer = BytesIO()
         draw(i).savefig(buffer, format="png")
         images.append(Image.open(buffer).convert("RGB").quantize(64, dither=Image.Dither.NONE))
-    durations = [int(1000 * seconds)] * (frames - 1) + [2000]
-    write(
-        path,
-        lambda p: images[0].save(
-            p, format="GIF", save_all=True, append_images=images[1:], duration=durations, loop=0, optimize=True
-        ),
-    )
+    save_gif(images, path, [int(1000 * seconds)] * (frames - 1) + [2000])
 
 
 def field(axes: "Axes", reading: "Tensor", extent: float) -> None:

@@ -1,8 +1,8 @@
-"""A study: trials of many models at once, each remembered, so that what was stopped goes on where it stood.
+"""A study: a folder of trials of many models at once, each saved, so that a stopped study resumes.
 
-study.json                 what was asked for, and the machine that did it
-trials/NAME.safetensors    a trial under way (all that its next step depends on) or done (what was seen of it)
-table.md, results.json     what came out, for people and for programs
+study.json                 the arguments, and the machine
+trials/NAME.safetensors    a trial under way (its whole state) or done (its measurements)
+table.md, results.json     the results, for people and for programs
 *.png, *.gif               to look at
 """
 
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, final
 from energan.utils.errors import UserError
 from energan.utils.files import read_weights, write, write_json, write_weights
 from energan.utils.hardware import environment
+from energan.utils.progress import progress_bar
 from energan.utils.signals import stopping
 
 if TYPE_CHECKING:
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
 
 SAVED = 60.0  # seconds between two states of a trial under way
 
-Seen = dict[str, "Tensor"]  # name -> (looks, ...)
+Observations = dict[str, "Tensor"]  # name -> (looks, ...)
 
 
 class Stopped(Exception):
-    """The user wished to stop; all is saved."""
+    """The user stopped the study; all is saved."""
 
 
 @final
@@ -38,18 +39,8 @@ class Study:
     """A folder of trials. Use `study(...)`."""
 
     def __init__(self, folder: Path, caught: list[str], quiet: bool) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
         self.folder, self._caught = folder, caught
-        self.progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=20),
-            TextColumn("{task.completed}/{task.total} steps, {task.fields[rate]} steps/s, left:"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=quiet,
-        )
+        self.progress = progress_bar("steps", show=not quiet)
 
     def done(self, name: str) -> bool:
         """Whether a trial of this name has been played to its end."""
@@ -64,9 +55,9 @@ class Study:
         *,
         steps: int,
         looks: int = 20,
-    ) -> Seen:
-        """Plays `steps` steps of the models that `build` makes; gives what `watch` saw of them before the first step
-        and at `looks` evenly spaced later ones, stacked, with "step" (looks + 1,) and "seconds", of training alone.
+    ) -> Observations:
+        """Trains the models of `build` for `steps` steps. Returns what `watch` measured before the first step and at
+        `looks` evenly spaced later ones, stacked, with "step" (looks + 1,) and "seconds" of training alone.
 
         A trial that is done is read, not played again. Raises Stopped after Ctrl-C or SIGTERM, all saved.
         """
@@ -75,52 +66,52 @@ class Study:
         from energan.engine import tree
 
         path = self.folder / "trials" / f"{name}.safetensors"
-        before, said = read_weights(path) if path.exists() else ({}, {})
-        seen = {k.removeprefix("seen/"): v for k, v in before.items() if k.startswith("seen/")}
+        before, metadata = read_weights(path) if path.exists() else ({}, {})
+        observed = {k.removeprefix("seen/"): v for k, v in before.items() if k.startswith("seen/")}
         state = {k.removeprefix("state/"): v for k, v in before.items() if k.startswith("state/")}
-        if seen and not state:
-            return seen
+        if observed and not state:
+            return observed
         many = build()
         if state:
             many.load(tree(state))
         at = {round(i * steps / looks) for i in range(looks + 1)}
-        seconds = float(said.get("seconds", 0.0))
+        seconds = float(metadata.get("seconds", 0.0))
         task = self.progress.add_task(name, total=steps, completed=many.t, rate="-")
         saved = started = time.monotonic()
         first = many.t
 
-        def look() -> Seen:
+        def look() -> Observations:
             now = {**watch(many), "step": torch.tensor(many.t), "seconds": torch.tensor(seconds)}
-            return {k: torch.cat([seen[k], v[None]]) if k in seen else v[None] for k, v in now.items()}
+            return {k: torch.cat([observed[k], v[None]]) if k in observed else v[None] for k, v in now.items()}
 
-        if not seen:
-            seen = look()
+        if not observed:
+            observed = look()
         while many.t < steps:
             before_step = time.monotonic()
             many.step()
             seconds += time.monotonic() - before_step
             if many.t in at:
-                seen = look()
+                observed = look()
             if many.t % 20 == 0 or many.t == steps:
                 rate = (many.t - first) / (time.monotonic() - started)
                 self.progress.update(task, completed=many.t, rate=f"{rate:.1f}")
             if self._caught or time.monotonic() - saved > SAVED:
-                self._save(path, seen, seconds, many)
+                self._save(path, observed, seconds, many)
                 saved = time.monotonic()
             if self._caught:
                 raise Stopped
-        self._save(path, seen, seconds, None)
+        self._save(path, observed, seconds, None)
         self.progress.remove_task(task)
-        return seen
+        return observed
 
-    def _save(self, path: Path, seen: Seen, seconds: float, many: "Ensemble | Trainer | None") -> None:
+    def _save(self, path: Path, observed: Observations, seconds: float, many: "Ensemble | Trainer | None") -> None:
         from energan.engine import leaves
 
         state = {f"state/{k}": v for k, v in leaves(many.state())} if many else {}
-        write_weights(path, {**{f"seen/{k}": v for k, v in seen.items()}, **state}, {"seconds": str(seconds)})
+        write_weights(path, {**{f"seen/{k}": v for k, v in observed.items()}, **state}, {"seconds": str(seconds)})
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], notes: str = "") -> str:
-        """Adds a table to table.md; gives it as text."""
+        """Adds a table to table.md, and returns its text."""
         escaped = [[cell.replace("|", "\\|") for cell in cells] for cells in (columns, ["---"] * len(columns), *rows)]
         lines = ["| " + " | ".join(cells) + " |" for cells in escaped]
         text = "\n".join([f"## {title}", "", *lines, "", *([notes, ""] if notes else [])])
@@ -144,7 +135,7 @@ def _finite(value: Any) -> Any:
 
 @contextmanager
 def study(name: str, arguments: Mapping[str, Any], out: str, quiet: bool) -> Iterator[Study]:
-    """A study in the folder `out` (lab/NAME by default), gone on with if it is of the same arguments.
+    """Opens a study in the folder `out` (lab/NAME by default); one of the same arguments is resumed.
 
     Raises UserError if the folder holds something else.
     """
@@ -155,11 +146,11 @@ def study(name: str, arguments: Mapping[str, Any], out: str, quiet: bool) -> Ite
         try:
             record = json.loads(path.read_text())
         except ValueError as error:
-            raise UserError(f"{path} is damaged: it is no JSON ({error}); choose another --out") from error
+            raise UserError(f"{path} is damaged: it is no JSON ({error}); choose another `out`") from error
         if {k: record.get(k) for k in asked} != asked:
-            raise UserError(f"{folder} holds a study with other settings; choose another --out, or delete it")
+            raise UserError(f"{folder} holds a study with other settings; choose another `out`, or delete it")
     elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder} is there already and is no study; choose another --out")
+        raise UserError(f"{folder} is there already and is no study; choose another `out`")
     else:
         write_json(path, {**asked, "environment": environment()})
     (folder / "table.md").unlink(missing_ok=True)  # it is written anew from the trials

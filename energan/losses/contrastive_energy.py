@@ -9,6 +9,10 @@ beta > 0 (per unit of energy) of "nll" and "mee". Rows without them ignore them.
 
 The integral of "nll" and "mee" is the sum over the batch's fakes and the real sample itself (a reading), and so is the
 set of answers of the minimum in "perceptron". Margins: "energy" has none and collapses, "perceptron" and "lvq2" have 0.
+
+>>> import torch
+>>> LOSSES["ebgan-margin"](torch.tensor([1.0]), torch.tensor([4.0]), 10.0, 1.0)  # 1 + [10 - 4]+
+tensor([7.])
 """
 
 from collections.abc import Callable

@@ -19,10 +19,23 @@ Kind = Literal["l2", "ssq", "mse"]
 
 
 def energy(x: Float[Tensor, " n *d"], reconstruction: Float[Tensor, " n *d"], kind: Kind = "l2") -> Float[Tensor, " n"]:
-    """E(x) per sample, (n,), >= 0. kind: "l2" ||r - x|| (the paper), "ssq" ||r - x||^2, "mse" ||r - x||^2 / d.
+    """E(x) = ||r - x||, eq. 13.
 
     The gradient flows through the reconstruction *and* through x: for G, x is G(z), target included.
-    ValueError unless both have the same shape: a D that returns no (reconstruction, code) pair would be broadcast.
+
+    Args:
+        x: Images, (n, *d).
+        reconstruction: r = Dec(Enc(x)), (n, *d).
+        kind: "l2" ||r - x|| (the paper), "ssq" ||r - x||^2, "mse" ||r - x||^2 / d.
+
+    Returns:
+        Energies, (n,), at least 0.
+
+    Raises:
+        ValueError: The shapes differ: a D that returns no (reconstruction, code) pair would be broadcast.
+
+    >>> energy(torch.zeros(1, 2), torch.tensor([[3.0, 4.0]]), "ssq")
+    tensor([25.])
     """
     difference = _difference(x, reconstruction)
     if kind == "mse":
@@ -33,9 +46,22 @@ def energy(x: Float[Tensor, " n *d"], reconstruction: Float[Tensor, " n *d"], ki
 
 
 def absolute(x: Float[Tensor, " n *d"], reconstruction: Float[Tensor, " n *d"]) -> Float[Tensor, " n"]:
-    """mean |r - x| per sample, >= 0: L of BEGAN (Berthelot et al. 2017, arXiv:1703.10717, eq. 1, eta = 1), per pixel.
+    """mean |r - x|: L of BEGAN, per pixel.  Berthelot et al. 2017, arXiv:1703.10717, eq. 1, eta = 1.
 
-    As `energy`, it lets the gradient flow through both, and raises ValueError for different shapes.
+    The gradient flows through both.
+
+    Args:
+        x: Images, (n, *d).
+        reconstruction: r, (n, *d).
+
+    Returns:
+        Losses, (n,), at least 0.
+
+    Raises:
+        ValueError: The shapes differ.
+
+    >>> absolute(torch.zeros(1, 2), torch.tensor([[3.0, -4.0]]))
+    tensor([3.5000])
     """
     return _difference(x, reconstruction).abs().mean(1)
 
@@ -48,21 +74,53 @@ def _difference(x: Tensor, reconstruction: Tensor) -> Tensor:
 
 
 def convert_margin(margin: float, d: int, source: Kind, target: Kind) -> float:
-    """The margin in another unit of energy for images of d numbers: ssq = l2^2 = d mse."""
+    """The margin in another unit of energy, since ssq = l2^2 = d mse.
+
+    Args:
+        margin: At least 0.
+        d: Numbers of an image.
+        source: Unit of `margin`.
+        target: Unit of the result.
+
+    >>> convert_margin(10.0, 1024, "l2", "mse")
+    0.09765625
+    """
     l2 = {"l2": margin, "ssq": margin**0.5, "mse": (margin * d) ** 0.5}[source]
     return {"l2": l2, "ssq": l2**2, "mse": l2**2 / d}[target]
 
 
 def hinge(margin: Tensor, energy: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-    """[m - E]+ per sample (eq. 1): the mean over the batch comes after, never before."""
+    """[m - E]+, eq. 1, per sample: the mean over the batch comes after, never before.
+
+    Args:
+        margin: m, ().
+        energy: E, (n,).
+
+    Returns:
+        (n,), at least 0.
+
+    >>> hinge(torch.tensor(10.0), torch.tensor([4.0, 12.0]))
+    tensor([6., 0.])
+    """
     return (margin - energy).relu()
 
 
 def pulling_away(code: Float[Tensor, " n *d"]) -> Float[Tensor, ""]:
-    """PT (eq. 14) of the flattened codes of a batch, in [0, 1]: 1 if all are parallel, 0 if orthogonal.
+    """PT, eq. 14: the mean squared cosine between two codes of a batch.
 
     The sum of squared cosines is ||S S^T||_F^2 = ||S^T S||_F^2 less its diagonal: one product, of the smaller side.
-    Where ranks synchronise, of all their codes. ValueError for a batch of one, which has no pairs.
+
+    Args:
+        code: S, (n, *d), flattened; where ranks synchronise, of all their codes.
+
+    Returns:
+        PT, (), in [0, 1]: 1 if all are parallel, 0 if orthogonal.
+
+    Raises:
+        ValueError: Fewer than 2 codes, which have no pairs.
+
+    >>> pulling_away(torch.tensor([[1.0, 0.0], [-2.0, 0.0]]))
+    tensor(1.)
     """
     s = gathered(wide(code).flatten(1))
     n = len(s)

@@ -9,7 +9,7 @@ Rows are the paper's, less two constants: D_f is 0 for P = Q in every row but "g
 twice the usual JSD. "pearson" and "total-variation" have f* of the whole line: for t < -2 and t < -1/2, where no best
 critic is, u < 0 would attain it. Logarithms are natural, divergences in nats.
 
-A departure: where e^V or e^-V would overflow, V beyond 30 or below -30 is bent to +-(30 + log(1 + |V| - 30)), which
+NOTE: where e^V or e^-V would overflow, V beyond 30 or below -30 is bent to +-(30 + log(1 + |V| - 30)), which
 makes a line of the exponential: values and gradients stay finite. Elsewhere nothing changes.
 """
 
@@ -37,6 +37,9 @@ class Divergence(NamedTuple):
     activation  g, increasing, from the critic's output v to t
     composed    f*(g(v)), written to be stable where f* alone would not be
     threshold   f'(1)
+
+    >>> DIVERGENCES["kl"].f(torch.tensor([1.0]))  # nothing diverges where the densities are equal
+    tensor([0.])
     """
 
     f: Elementwise
@@ -136,16 +139,35 @@ DIVERGENCES: dict[str, Divergence] = {
 
 
 def variational(divergence: Divergence, real: Float[Tensor, " n"], fake: Float[Tensor, " m"]) -> Float[Tensor, ""]:
-    """F = E_P[g(V(x))] - E_Q[f*(g(V(x)))] from the critic's outputs V (section 2.4): at most D_f(P||Q).
+    """F = E_P[g(V(x))] - E_Q[f*(g(V(x)))], eq. 4 and section 2.4: V ascends it, G descends it.
 
-    V ascends it, G descends it.
+    Args:
+        divergence: One of DIVERGENCES.
+        real: V(x), (n,), any numbers.
+        fake: V(G(z)), (m,).
+
+    Returns:
+        F, (): at most D_f(P||Q), but for sampling.
+
+    >>> variational(DIVERGENCES["gan"], torch.zeros(2), torch.zeros(2))  # - log 4
+    tensor(-1.3863)
     """
     return divergence.activation(wide(real)).mean() - divergence.composed(wide(fake)).mean()
 
 
 def divergence_trick(divergence: Divergence, fake: Float[Tensor, " m"]) -> Float[Tensor, ""]:
-    """E_Q[g(V(x))]: what G ascends in place of descending F (section 3.2), with a gradient where V is sure.
+    """E_Q[g(V(x))], section 3.2: what G ascends in place of descending F, with a gradient where V is sure.
 
     Of total variation, whose f*(t) is t, both are the same, and vanish there.
+
+    Args:
+        divergence: One of DIVERGENCES.
+        fake: V(G(z)), (m,).
+
+    Returns:
+        ().
+
+    >>> divergence_trick(DIVERGENCES["pearson"], torch.tensor([1.0, 3.0]))
+    tensor(2.)
     """
     return divergence.activation(wide(fake)).mean()

@@ -58,8 +58,19 @@ def _mean_of_pairs(values: Tensor) -> Tensor:
 def feature_matching(
     real: Float[Tensor, " n *d"], fake: Float[Tensor, " m *d"], power: Literal[1, 2] = 2
 ) -> Float[Tensor, ""]:
-    """Of features f(x), f(G(z)). power 2: ||mean f(x) - mean f(G(z))||^2, summed over features (the paper);
-    power 1: the mean over features of the absolute difference (the authors' code on CIFAR-10).
+    """||mean f(x) - mean f(G(z))||^2.  Salimans et al. 2016, section 3.1.
+
+    Args:
+        real: f(x), (n, *d).
+        fake: f(G(z)), (m, *d).
+        power: 2, squares summed over features (the paper), or 1, the mean over features of the absolute difference (the
+            authors' code on CIFAR-10).
+
+    Returns:
+        (), at least 0.
+
+    >>> feature_matching(torch.tensor([[1.0], [3.0]]), torch.tensor([[5.0]]))
+    tensor(9.)
     """
     real, fake = _rows(real, fake)
     difference = real.mean(0) - fake.mean(0)
@@ -69,10 +80,23 @@ def feature_matching(
 def kernel_mmd(
     x: Float[Tensor, " n *d"], y: Float[Tensor, " m *d"], bandwidths: Sequence[float], biased: bool = False
 ) -> Float[Tensor, ""]:
-    """Squared MMD under k(a, b) = sum over bandwidths s of exp(-|a - b|^2 / (2 s^2)); s in units of the samples.
+    """MMD^2 under k(a, b) = sum over bandwidths s of exp(-|a - b|^2 / (2 s^2)).  Li et al. 2015, eq. 3.
 
-    Unbiased by default (around 0 for equal distributions, of either sign; ValueError for fewer than 2 samples);
-    biased, >= 0, as GMMN takes the root of.
+    Args:
+        x: Samples, (n, *d).
+        y: Samples, (m, *d).
+        bandwidths: s > 0, in units of the samples.
+        biased: The estimate that is at least 0, of which GMMN takes the root. Else the unbiased one: around 0, of
+            either sign, for equal distributions.
+
+    Returns:
+        ().
+
+    Raises:
+        ValueError: Unbiased, of fewer than 2 samples of a kind.
+
+    >>> kernel_mmd(torch.zeros(1, 1), torch.full((1, 1), 100.0), [1.0], biased=True)  # 1 + 1 - 2 * 0
+    tensor(2.)
     """
     x, y = _rows(x, y)
     within = torch.mean if biased else _mean_of_pairs
@@ -81,9 +105,20 @@ def kernel_mmd(
 
 
 def energy_distance(x: Float[Tensor, " n *d"], y: Float[Tensor, " m *d"]) -> Float[Tensor, ""]:
-    """2 E|x - y| - E|x - x'| - E|y - y'|, unbiased: around 0 for equal distributions, of either sign.
+    """2 E|x - y| - E|x - x'| - E|y - y'|, unbiased. Its gradient at points that coincide is 0.
 
-    Its gradient at points that coincide is 0. ValueError for fewer than 2 samples of either kind.
+    Args:
+        x: Samples, (n, *d).
+        y: Samples, (m, *d).
+
+    Returns:
+        (): around 0, of either sign, for equal distributions.
+
+    Raises:
+        ValueError: Fewer than 2 samples of a kind.
+
+    >>> energy_distance(torch.zeros(2, 1), torch.ones(2, 1))
+    tensor(2.)
     """
     x, y = _rows(x, y)
     xy, xx, yy = (_squared_distances(a, b).sqrt() for a, b in ((x, y), (x, x), (y, y)))
@@ -127,12 +162,24 @@ def _within(cost: Tensor, epsilon: Number, iterations: int) -> Tensor:
 def sinkhorn(
     x: Float[Tensor, " n *d"], y: Float[Tensor, " m *d"], epsilon: Number, iterations: int = 50
 ) -> Float[Tensor, ""]:
-    """The debiased Sinkhorn divergence of cost |x - y|^2 / 2, >= 0 and 0 for x = y; epsilon > 0 in units of the cost.
+    """The debiased Sinkhorn divergence of cost |x - y|^2 / 2.  Feydy et al. 2019, arXiv:1810.08278.
 
     W_e = min over plans of <plan, cost> + e KL(plan || product), by `iterations` of Sinkhorn's steps on the logarithms
-    of the potentials, e falling from the largest cost to epsilon in the first half. The potentials are then held, and
-    the gradient flows through the cost (the envelope theorem): exact once they have converged, first derivatives only.
-    Small epsilons need more iterations.
+    of the potentials, e falling from the largest cost to epsilon in the first half. The potentials are then constants,
+    and the gradient flows through the cost (the envelope theorem): exact once they have converged, first derivatives
+    only.
+
+    Args:
+        x: Samples, (n, *d).
+        y: Samples, (m, *d).
+        epsilon: Above 0, in units of the cost.
+        iterations: At least 1; a small epsilon needs more.
+
+    Returns:
+        (), at least 0, and 0 for x = y.
+
+    >>> sinkhorn(torch.zeros(1, 1), torch.full((1, 1), 2.0), 1.0)  # one point moves by 2: 2^2 / 2
+    tensor(2.)
     """
     x, y = _rows(x, y)
     xy, xx, yy = (_squared_distances(a, b) / 2 for a, b in ((x, y), (x, x), (y, y)))

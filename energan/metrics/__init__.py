@@ -32,12 +32,12 @@ def evaluate(
     train: "Tensor | None" = None,
     seed: int = 0,
 ) -> dict[str, float]:
-    """Measure generated images against real ones, held out from training for preference.
+    """Measures generated images against real ones, preferably held out from training.
 
     Args:
         fake: generated images, uint8 (n, c, h, w).
-        real: real images, uint8 (m, c, h2, w2), or what `describe(images, network)` said of them, to measure
-            often against the same.  Compare results only for equal n and m.
+        real: real images, uint8 (m, c, h2, w2), or their `describe(images, network)`, to measure often against the
+            same.  Compare results only for equal n and m.
         network: the feature network: "mnist" (28 x 28 or 32 x 32, grey) or "mobilenetv2" (any images).
         train: the training images, to look for copies among; of the fakes' shape.
         seed: of the random subsets (KID, and the images whose neighbours are looked for).
@@ -49,7 +49,15 @@ def evaluate(
         With `train`, the median L2 distance to the nearest training image, pixels in [0, 1], of 500 fakes
         ("train distance") and 500 of `real` if images ("train distance of real"): copies have far less.
 
-    Raises UserError for fewer than 32 images on a side, an unknown network, or images that it does not take.
+    Raises:
+        UserError: for fewer than 32 images on a side, an unknown network, or images that it does not take.
+
+    Example:
+        >>> import torch
+        >>> noise = torch.randint(256, (64, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+        >>> results = evaluate(noise[:32], noise[32:])
+        >>> sorted(results)[:3]
+        ['MNIST-FID', 'MNIST-I', 'MNIST-IS']
     """
     from energan.metrics.feature_distances import frechet_distance, kernel_distance, precision_recall
     from energan.metrics.features.catalog import Description, describe, network_named
@@ -94,5 +102,5 @@ def _train_distance(images: "Tensor", train: "Tensor", seed: int) -> float:
 
     from energan.metrics.neighbours import nearest_neighbours
 
-    some = images[torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:COMPARED]]
-    return float(nearest_neighbours(some, train).distances.median()) / 255
+    subset = images[torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:COMPARED]]
+    return float(nearest_neighbours(subset, train).distances.median()) / 255

@@ -1,4 +1,4 @@
-"""What the metrics ask of their tensors, each complaint in one sentence."""
+"""Checks of the metrics' tensors, each failure in one sentence."""
 
 import torch
 from jaxtyping import Float

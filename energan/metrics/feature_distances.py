@@ -26,13 +26,26 @@ class Manifold(NamedTuple):
 
 
 def frechet_distance(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"]) -> float:
-    """FID: |mu_r - mu_f|^2 + tr(S_r + S_f - 2 (S_r S_f)^(1/2)), >= 0, in squared units of the features.
+    """FID: |mu_r - mu_f|^2 + tr(S_r + S_f - 2 (S_r S_f)^(1/2)).
 
     Heusel et al. 2017, arXiv:1706.08500, eq. 6: the squared 2-Wasserstein distance of two Gaussians with the
     sets' means and (n - 1) covariances.  Biased upwards for few samples: compare only equal n.  torchmetrics'
     FrechetInceptionDistance, handed float64 features instead of images.
 
-    Raises UserError for fewer than 2 rows, different widths, or NaN.
+    Args:
+        real: features of real images, (n, d).
+        fake: features of generated images, (m, d).
+
+    Returns:
+        The distance, >= 0, in squared units of the features.
+
+    Raises:
+        UserError: for fewer than 2 rows, different widths, or NaN.
+
+    Example:
+        >>> rows = torch.randn(200, 4, generator=torch.Generator().manual_seed(0))
+        >>> round(frechet_distance(rows, rows + 1), 3)  # means 1 apart in each of 4 dimensions
+        4.0
     """
     from torchmetrics.image.fid import FrechetInceptionDistance
 
@@ -57,15 +70,32 @@ def kernel_distance(
     subset_size: int = 1000,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """KID: the unbiased squared MMD under k(x, y) = (x.y/d + 1)^3, mean and deviation over subsets.
+    """KID: the unbiased squared MMD under k(x, y) = (x.y/d + 1)^3.
 
     Bińkowski et al. 2018, arXiv:1801.01401, section 4.  Around 0 (either sign) for equal distributions,
-    whatever the number of samples.  Subsets larger than a set are cut to the smaller set's size.
+    whatever the number of samples.
 
     The kernel and the estimator are torchmetrics' (`poly_mmd`), in float64; its KernelInceptionDistance draws
     the subsets from the global generator and warns on construction, so they are drawn here, from the seed.
 
-    Raises UserError for fewer than 2 rows, different widths, NaN, or fewer than 1 subset or 2 in a subset.
+    Args:
+        real: features of real images, (n, d).
+        fake: features of generated images, (m, d).
+        subsets: random subsets of each side.
+        subset_size: rows of each; cut to the smaller set's size.
+        seed: of the subsets.
+
+    Returns:
+        Mean and standard deviation over the subsets.
+
+    Raises:
+        UserError: for fewer than 2 rows, different widths, NaN, or fewer than 1 subset or 2 in a subset.
+
+    Example:
+        >>> rows = torch.randn(200, 4, generator=torch.Generator().manual_seed(0))
+        >>> mean, deviation = kernel_distance(rows, 2 * rows, subsets=5, subset_size=100)
+        >>> mean > 0 and deviation > 0
+        True
     """
     from torchmetrics.image.kid import poly_mmd
 
@@ -84,14 +114,28 @@ def kernel_distance(
 
 
 def precision_recall(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], k: int = 3) -> Manifold:
-    """Share of the fakes that is real (precision) and of the reals that is made (recall), in [0, 1].
+    """Precision (share of the fakes among the reals), recall (of the reals among the fakes), density and coverage.
 
     Kynkäänniemi et al. 2019, arXiv:1904.06991, section 3: a set's manifold is the union of the balls around
     its points that reach to their k-th nearest neighbours.  Density and coverage: Naeem et al. 2020,
     arXiv:2002.09797, section 3, from the same balls.  All depend on n and m: compare only equal numbers.
     Memory: some blocks of ROWS x max(n, m).
 
-    Raises UserError for k < 1, k rows or fewer, different widths, or NaN.
+    Args:
+        real: features of real images, (n, d).
+        fake: features of generated images, (m, d).
+        k: the neighbour that a ball reaches to.
+
+    Returns:
+        All four, in [0, 1]; density may be larger.
+
+    Raises:
+        UserError: for k < 1, k rows or fewer, different widths, or NaN.
+
+    Example:
+        >>> rows = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
+        >>> precision_recall(rows, rows)[:2], precision_recall(rows, rows + 99)[:2]
+        ((1.0, 1.0), (0.0, 0.0))
     """
     if k < 1:
         raise UserError(f"a manifold needs k >= 1 neighbours, not {k}")
@@ -100,7 +144,7 @@ def precision_recall(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], k: 
     centre = real.mean(0)
     real, fake = real - centre, fake - centre
     real_radii, fake_radii = _radii(real, k), _radii(fake, k)
-    inside, balls, made = 0, 0, 0
+    inside, balls, recalled = 0, 0, 0
     reached = torch.zeros(len(real), dtype=torch.bool)
     for rows in torch.split(fake, ROWS):
         within = torch.cdist(rows, real) <= real_radii
@@ -108,9 +152,9 @@ def precision_recall(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], k: 
         balls += int(within.sum())
         reached |= within.any(0)
     for rows in torch.split(real, ROWS):
-        made += int((torch.cdist(rows, fake) <= fake_radii).any(1).sum())
+        recalled += int((torch.cdist(rows, fake) <= fake_radii).any(1).sum())
     n, m = len(real), len(fake)
-    return Manifold(inside / m, made / n, balls / (k * m), int(reached.sum()) / n)
+    return Manifold(inside / m, recalled / n, balls / (k * m), int(reached.sum()) / n)
 
 
 def _radii(x: Float[Tensor, "n d"], k: int) -> Float[Tensor, " n"]:

@@ -16,7 +16,7 @@ DIGITS, CHANNELS = 10, 3  # of stacked MNIST: 10^3 modes
 
 
 class Modes(NamedTuple):
-    """What `modes` found; each a number a set, 0-d for a single one."""
+    """The result of `modes`; each a number a set, 0-d for a single one."""
 
     covered: Int[Tensor, "*sets"]  # modes with at least one high-quality sample, 0 to k
     high_quality: Float[Tensor, "*sets"]  # share of the samples, 0 to 1; of the mixture's own 1 - e^(-4.5) = 0.9889
@@ -24,7 +24,7 @@ class Modes(NamedTuple):
 
 
 class StackedModes(NamedTuple):
-    """What `stacked_modes` found."""
+    """The result of `stacked_modes`."""
 
     covered: int  # of 1,000
     kl: float  # KL(model || uniform), in nats: 0 to ln 1000 = 6.91
@@ -37,17 +37,34 @@ def modes(
     radius: float = 3.0,
     weights: Float[Tensor, " k"] | None = None,
 ) -> Modes:
-    """Modes covered, share of high quality and reverse KL of one set of samples (n, d), or of each of many.
+    """Modes covered, share of high quality and reverse KL of one set of samples, or of each of many.
 
     A sample belongs to the nearest mode, distances being divided by the mode's std; it is of high quality if that
     one is nearer than `radius` deviations. The published figures have n = 2,500.
 
         reverse KL = sum_i c_i ln(c_i / w_i),     c_i the share of mode i among the samples *of high quality*
 
-    with w_i the target's weights (equal unless given). That is PacGAN's code (ln k less its "entropy of coverage"):
-    poor samples count nowhere. NaN and infinite samples are of poor quality, so that a diverged model has a row.
+    with w_i the target's weights. That is PacGAN's code (ln k less its "entropy of coverage"): poor samples count
+    nowhere. NaN and infinite samples are of poor quality, so that a diverged model has a row.
 
-    Raises UserError for shapes that do not fit, no samples, or std, radius or weights that are not positive.
+    Args:
+        samples: (n, d), or (*sets, n, d).
+        means: of the target's modes, (k, d).
+        std: of the modes, one for all or (k,).
+        radius: in deviations.
+        weights: of the modes, (k,); equal by default.
+
+    Returns:
+        The three measures, each of shape (*sets,).
+
+    Raises:
+        UserError: for shapes that do not fit, no samples, or std, radius or weights that are not positive.
+
+    Example:
+        >>> means = torch.tensor([[0.0, 0.0], [9.0, 9.0]])
+        >>> result = modes(torch.zeros(4, 2), means, std=0.1)
+        >>> int(result.covered), float(result.high_quality), round(float(result.reverse_kl), 4)  # ln 2: one of two
+        (1, 1.0, 0.6931)
     """
     if samples.ndim < 2 or 0 in samples.shape or means.ndim != 2 or samples.shape[-1] != means.shape[1]:
         raise UserError(f"samples (..., n, d) and means (k, d) are needed, not {(*samples.shape,)}, {(*means.shape,)}")
@@ -70,11 +87,22 @@ def modes(
 def stacked_modes(images: UInt8[Tensor, "n 3 h w"]) -> StackedModes:
     """The triples of digits among images of stacked MNIST, each channel read by the shipped classifier.
 
-    28 x 28 or 32 x 32. A mode counts from one image on. The published figures have n = 26,000 (25,600 in unrolled
-    GANs'): compare only equal n, since few images cannot cover 1,000 modes, and a perfect model's KL is not 0 but
-    about 999 / (2 n) = 0.019 nats.
+    A mode counts from one image on. The published figures have n = 26,000 (25,600 in unrolled GANs'): compare only
+    equal n, since few images cannot cover 1,000 modes, and a perfect model's KL is not 0 but about 999 / (2 n) = 0.019
+    nats.
 
-    Raises UserError for no images, or images of another type or shape.
+    Args:
+        images: uint8 (n, 3, 28, 28) or (n, 3, 32, 32).
+
+    Returns:
+        Modes covered, and KL(model || uniform).
+
+    Raises:
+        UserError: for no images, or images of another type or shape.
+
+    Example:
+        >>> stacked_modes(torch.zeros(2, 3, 28, 28, dtype=torch.uint8)).covered
+        1
     """
     from energan.metrics.features.catalog import describe
 

@@ -1,4 +1,4 @@
-"""Nearest neighbours and Parzen windows: what is read off distances between all pairs.
+"""Nearest neighbours by L2 distance, and the squared distances that Parzen windows are made of.
 
 Everything goes in blocks, so that 10,000 x 60,000 pairs need tens of MB.  Products are float64: the squared
 distance of 8-bit images is then an exact whole number, and a copy is at distance 0.
@@ -28,10 +28,21 @@ class Neighbours(NamedTuple):
 def nearest_neighbours(images: Shaped[Tensor, "n ..."], train: Shaped[Tensor, "m ..."], k: int = 1) -> Neighbours:
     """The k nearest training rows of each image by L2 distance, in the unit of the tensors' entries.
 
-    Give uint8 images for pixel distance (grey levels of 255) or their features, (n, d), for distance in a
-    network's eyes.  Both sides need the same shape and dtype.  Float64 distances, int64 indices.
+    Args:
+        images: uint8 images for pixel distance (grey levels of 255), or their features (n, d) for a network's.
+        train: the rows to search, of the same shape and dtype.
+        k: neighbours an image.
 
-    Raises UserError for different shapes or dtypes, no images, NaN, or k outside 1..m.
+    Returns:
+        Indices int64 (n, k) and distances float64 (n, k), nearest first.
+
+    Raises:
+        UserError: for different shapes or dtypes, no images, NaN, or k outside 1..m.
+
+    Example:
+        >>> train = torch.tensor([[0.0, 0.0], [3.0, 4.0]])
+        >>> nearest_neighbours(torch.zeros(1, 2), train, k=2).distances.tolist()
+        [[0.0, 5.0]]
     """
     if images.shape[1:] != train.shape[1:] or images.dtype != train.dtype:
         raise UserError(
@@ -44,8 +55,8 @@ def nearest_neighbours(images: Shaped[Tensor, "n ..."], train: Shaped[Tensor, "m
         raise UserError("there are no images to find neighbours of: give at least one")
     if images.is_floating_point() and not bool(images.isfinite().all() and train.isfinite().all()):
         raise UserError("images or training images have NaN or infinite values")
-    found = [_nearest(queries, train.flatten(1), k) for queries in torch.split(images.flatten(1), QUERIES)]
-    return Neighbours(torch.cat([part.indices for part in found]), torch.cat([part.distances for part in found]))
+    nearest = [_nearest(queries, train.flatten(1), k) for queries in torch.split(images.flatten(1), QUERIES)]
+    return Neighbours(torch.cat([part.indices for part in nearest]), torch.cat([part.distances for part in nearest]))
 
 
 def _nearest(queries: Shaped[Tensor, "q d"], train: Shaped[Tensor, "m d"], k: int) -> Neighbours:

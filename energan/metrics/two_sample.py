@@ -1,4 +1,4 @@
-"""Distances between two sets of rows, straight from the rows: kernel MMD, energy distance, sliced Wasserstein.
+"""Distances between two sets of rows: kernel MMD, energy distance, sliced Wasserstein.
 
 x (n, d), y (m, d), of any sizes.  Sums are float64 and go in blocks: 10,000 x 10,000 pairs need some 100 MB.
 """
@@ -22,16 +22,30 @@ def kernel_mmd(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"], bandwidth: floa
 
         MMD^2 = mean_{i != j} k(x_i, x_j) + mean_{i != j} k(y_i, y_j) - 2 mean_{i, j} k(x_i, y_j)
 
-    Gretton et al. 2012 (JMLR 13), eq. 3.  At most 2; around 0, with either sign, for equal distributions.  Without
-    a bandwidth it is the median heuristic's (`median_distance`): then compare only values of one bandwidth.
+    Gretton et al. 2012 (JMLR 13), eq. 3.
 
-    Raises UserError for fewer than 2 rows, different widths, NaN, or a bandwidth that is not positive.
+    Args:
+        x: (n, d).
+        y: (m, d).
+        bandwidth: of the kernel; by default the median heuristic's (`median_distance`). Compare only values of one
+            bandwidth.
+
+    Returns:
+        The distance, at most 2; around 0, with either sign, for equal distributions.
+
+    Raises:
+        UserError: for fewer than 2 rows, different widths, NaN, or a bandwidth that is not positive.
+
+    Example:
+        >>> rows = torch.randn(100, 2, generator=torch.Generator().manual_seed(0))
+        >>> kernel_mmd(rows[:50], rows[50:], 1.0) < kernel_mmd(rows[:50], rows[50:] + 3, 1.0)
+        True
     """
     x, y = _centred(x, y)
     width = median_distance(x, y) if bandwidth is None else bandwidth
     if not width > 0:
-        given = "half of all distances are 0: give one" if bandwidth is None else f"{bandwidth} is none"
-        raise UserError(f"a kernel needs a bandwidth > 0, and {given}")
+        reason = "half of all distances are 0: give one" if bandwidth is None else f"{bandwidth} is none"
+        raise UserError(f"a kernel needs a bandwidth > 0, and {reason}")
 
     def total(a: Tensor, b: Tensor) -> float:
         parts = (torch.cdist(rows, b).square_().div_(-2 * width**2).exp_().sum() for rows in torch.split(a, ROWS))
@@ -45,20 +59,44 @@ def kernel_mmd(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"], bandwidth: floa
 def median_distance(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> float:
     """The median distance between different rows of both sets together (Gretton et al. 2012, section 8).
 
-    Of sets above 1,000 rows, that many evenly spaced ones are taken.  Raises UserError as `kernel_mmd` does.
+    Args:
+        x: (n, d); of sets above 1,000 rows, that many evenly spaced ones are taken.
+        y: (m, d).
+
+    Returns:
+        The distance, in the rows' unit.
+
+    Raises:
+        UserError: as `kernel_mmd`.
+
+    Example:
+        >>> median_distance(torch.zeros(2, 1), torch.ones(2, 1))
+        1.0
     """
     x, y = _centred(x, y)
-    some = torch.cat([rows[torch.linspace(0, len(rows) - 1, min(len(rows), MEDIAN_ROWS)).long()] for rows in (x, y)])
-    return float(torch.nn.functional.pdist(some).median())
+    subset = torch.cat([rows[torch.linspace(0, len(rows) - 1, min(len(rows), MEDIAN_ROWS)).long()] for rows in (x, y)])
+    return float(torch.nn.functional.pdist(subset).median())
 
 
 def energy_distance(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> float:
-    """2 E|X - Y| - E|X - X'| - E|Y - Y'| over all pairs, in the rows' unit: >= 0, and 0 only for equal distributions.
+    """The energy distance 2 E|X - Y| - E|X - X'| - E|Y - Y'| over all pairs.
 
     Székely & Rizzo 2013 (J. Stat. Plan. Inference 143), eq. 6.  E|X - X'| includes the n pairs of a row with itself,
     which makes it 0 for equal sets and biases it upwards by about E|X - X'| / n + E|Y - Y'| / m.
 
-    Raises UserError for fewer than 2 rows, different widths, or NaN.
+    Args:
+        x: (n, d).
+        y: (m, d).
+
+    Returns:
+        The distance in the rows' unit, >= 0, and 0 only for equal distributions.
+
+    Raises:
+        UserError: for fewer than 2 rows, different widths, or NaN.
+
+    Example:
+        >>> energy_distance(torch.zeros(2, 1), torch.ones(2, 1))
+        2.0
     """
     x, y = _centred(x, y)
 
@@ -71,14 +109,29 @@ def energy_distance(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> float:
 def sliced_wasserstein(
     x: Float[Tensor, "n d"], y: Float[Tensor, "m d"], projections: int = 200, p: float = 2, seed: int = 0
 ) -> float:
-    """(mean over directions of W_p^p of the sets projected on them)^(1/p), in the rows' unit, >= 0.
+    """The sliced Wasserstein distance: (mean over directions of W_p^p of the sets projected on them)^(1/p).
 
         W_p^p = integral_0^1 |F_x^-1(u) - F_y^-1(u)|^p du
 
     of one-dimensional sets: the quantile functions are steps, so the integral is exact for any n and m.  Directions
-    are uniform on the sphere, from the seed.  Rabin et al. 2011; Bonneel et al. 2015 (J. Math. Imaging Vis. 51).
+    are uniform on the sphere.  Rabin et al. 2011; Bonneel et al. 2015 (J. Math. Imaging Vis. 51).
 
-    Raises UserError for fewer than 2 rows, different widths, NaN, no projections, or p < 1.
+    Args:
+        x: (n, d).
+        y: (m, d).
+        projections: directions to project on.
+        p: the order, >= 1.
+        seed: of the directions.
+
+    Returns:
+        The distance in the rows' unit, >= 0.
+
+    Raises:
+        UserError: for fewer than 2 rows, different widths, NaN, no projections, or p < 1.
+
+    Example:
+        >>> round(sliced_wasserstein(torch.zeros(3, 1), torch.full((2, 1), 2.0), projections=5), 6)
+        2.0
     """
     if projections < 1 or not 1 <= p < float("inf"):
         raise UserError(f"sliced Wasserstein needs 1 projection or more and p >= 1, not {projections} and {p}")
@@ -92,8 +145,8 @@ def sliced_wasserstein(
     directions = torch.randn(projections, x.shape[1], generator=generator, dtype=torch.float64)
     directions /= directions.norm(dim=1, keepdim=True)
     total = 0.0
-    for some in torch.split(directions, DIRECTIONS):
-        a, b = ((rows @ some.T).sort(0).values[starts // width] for rows, width in ((x, m), (y, n)))
+    for block in torch.split(directions, DIRECTIONS):
+        a, b = ((rows @ block.T).sort(0).values[starts // width] for rows, width in ((x, m), (y, n)))
         total += float(((a - b).abs() ** p).sum(1) @ widths)
     return (total / projections) ** (1 / p)
 

@@ -46,10 +46,10 @@ def import_network(module: str) -> nn.Module:
     except Exception as error:  # anyone's code may raise anything
         told = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(
-            f"--module {module} cannot be used ({told}); write package.module:Class, made without arguments"
+            f"`module` {module} cannot be used ({told}); write package.module:Class, made without arguments"
         ) from error
     if not isinstance(net, nn.Module):
-        raise UserError(f"--module {module} gives a {type(net).__name__}, not a torch.nn.Module")
+        raise UserError(f"`module` {module} gives a {type(net).__name__}, not a torch.nn.Module")
     if call_of(net) is None:
         remember(net, module, {})
     return net

@@ -37,7 +37,7 @@ def decayed(steps: int, share: float) -> "Schedule | None":
 
     not_negative(decay=share)
     if share > 1:
-        raise UserError(f"--decay is a share of the steps, 0 to 1, got {share}")
+        raise UserError(f"`decay` is a share of the steps, 0 to 1, got {share}")
     return linear_decay_last(share, steps) if share and steps > 0 else None
 
 

@@ -27,7 +27,7 @@ class Views(NamedTuple):
     @property
     def prepare(self) -> "Callable[[str, str], ImageSet]":
         if self.patches and self.patches < self.size:
-            raise UserError(f"--patches must be {self.size} or more, the side of what is cut out, got {self.patches}")
+            raise UserError(f"`patches` must be {self.size} or more, the side of what is cut out, got {self.patches}")
         return resized(self.patches or self.size, self.channels, self.centre, self.only)
 
     def generator(self, G: "nn.Module") -> "nn.Module":

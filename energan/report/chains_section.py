@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from energan.report import formatting, glossary
-from energan.report.panels import CODES, PANELS, Panel
+from energan.report import formatting
 from energan.report.pictures import LARGEST, Picture, groups, picture
 from energan.report.run_reader import Folder, Json, mapping, number, sequence
 
@@ -23,17 +22,12 @@ class Spent(NamedTuple):
     name: str
     parameters: object
     learns: bool
-    says: str
+    meaning: object
 
 
 def has_codes(folder: Folder) -> bool:
     """Whether the run's system draws by chains."""
     return bool(_settings(folder))
-
-
-def panels(folder: Folder) -> tuple[Panel, ...]:
-    """The panels of its curves."""
-    return (*CODES, *PANELS) if has_codes(folder) else PANELS
 
 
 def codes(folder: Folder) -> dict[str, object] | None:
@@ -46,8 +40,9 @@ def codes(folder: Folder) -> dict[str, object] | None:
     whole, spent = picture(run / "reconstructions.png"), _spent(folder)
     shape = [number(side) for side in sequence(mapping(folder.config.get("data")).get("shape"))]
     path = _grid(run / "path.png", names, len(steps), shape)
+    meanings = mapping(mapping(folder.config.get("game")).get("chain_meanings"))
     return {
-        "settings": [(k.replace("_", " "), v, glossary.CHAIN.get(k, "")) for k, v in _settings(folder).items()],
+        "settings": [(k.replace("_", " "), v, meanings.get(k, "")) for k, v in _settings(folder).items()],
         "evaluated": bool(folder.evaluation),
         "held_out": "held out" in str(folder.evaluation.get("reference")),
         "whole": whole,
@@ -94,11 +89,10 @@ def _player(path: Grid, steps: list[float | None]) -> dict[str, object] | None:
 
 
 def _spent(folder: Folder) -> list[Spent]:
-    players = mapping(mapping(folder.config.get("game")).get("players"))
+    game = mapping(folder.config.get("game"))
+    players, meanings = mapping(game.get("players")), mapping(game.get("meanings"))
     return [
-        Spent(
-            name, mapping(p).get("parameters"), mapping(p).get("optimizer") != "frozen", glossary.player_meaning(name)
-        )
+        Spent(name, mapping(p).get("parameters"), mapping(p).get("optimizer") != "frozen", meanings.get(name, ""))
         for name, p in players.items()
     ]
 

@@ -88,10 +88,11 @@ def classifier(folder: Folder) -> dict[str, object] | None:
 
 
 def wilson(k: int, n: int) -> tuple[float, float]:
-    """The 95 % interval, in %, of a rate of which k of n > 0 independent trials were seen.  Wilson 1927."""
-    z2 = 1.959964**2
-    middle, half = (k + z2 / 2) / (n + z2), sqrt(z2 * (k * (n - k) / n + z2 / 4)) / (n + z2)
-    return max(0.0, 100 * (middle - half)), min(100.0, 100 * (middle + half))
+    """The 95 % interval, in %, of the rate of which k of n > 0 independent trials are a sample (Wilson 1927)."""
+    from scipy.stats import binomtest
+
+    interval = binomtest(k, n).proportion_ci(confidence_level=0.95, method="wilson")
+    return 100 * float(interval.low), 100 * float(interval.high)
 
 
 def _counts(value: object, classes: int) -> list[list[int]]:

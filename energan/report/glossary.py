@@ -1,4 +1,4 @@
-"""Numbers, times and sizes as people read them, and one line on what each metric and setting means."""
+"""What metrics, settings and states mean, a line each."""
 
 from energan.report.run_reader import ERROR
 
@@ -45,54 +45,6 @@ METRICS = {  # by the word that a metric's name holds: (which way is better, wha
     ERROR: ("lower", "share of test images that the classifier gets wrong"),
 }
 
-NUMBERS = {
-    "margin": "m: the energy up to which generated images are pushed",
-    "pt": "weight of the pull-away term in the generator's loss",
-    "smoothing": "real images are given the target 1 − smoothing",
-    "penalty": "weight of the charge for slopes other than 1 in the critic's loss",
-    "gamma": "R3GAN: weight of the charge for slopes in D's loss; BEGAN: the share of L(x) that L(G(z)) is held at",
-    "epsilon": "weight of the transport's entropy, in units of its cost",
-    "scale": "the energy loss's own factor, where it has one",
-    "sigma": "standard deviation of the noise that corrupts the pixels and every layer",
-    "weight": "lambda: weight of the unlabelled images’ reconstruction beside the labelled ones’ cross-entropy",
-    "adversarial": "weight of the critics’ or discriminators’ verdict in the generator’s loss",
-    "mu_x": "weight of the difference between an image and its reconstruction in the generator’s loss",
-    "image": "weight of half the squared difference between an image and its reconstruction, pixels from −1 to 1",
-    "feature": "weight of half the squared difference between what the encoder’s feature layer says of the two",
-    "code": "weight of half the squared difference between the codes of the two",
-    "pause_D": "the discriminator rests once its loss is less than this many times the generator’s adversarial loss",
-    "resume_D": "the discriminator learns again once its loss is more than this many times that loss",
-    "pause_G": "the generator rests once the discriminator’s loss is more than this many times that loss",
-    "sigma_x": "standard deviation of the noise on images",
-    "sigma_h1": "standard deviation of the noise on the encoder’s feature layer",
-    "sigma_h": "standard deviation of the noise on codes",
-    "condition": "weight of the encoder’s error in telling, from what a generator made, what it was given",
-    "entropy": "weight of the error in reading a generator’s noise from what it made; 0: its noise may come to nothing",
-    "switch": "step at which the margin has fallen to 0 and the generator is switched off",
-}
-
-CHAIN = {  # h: the code; of a game's codes
-    "eps1": "epsilon 1: how far a step goes towards likelier codes",
-    "eps2": "epsilon 2: how far a step goes towards the class asked for",
-    "eps3": "epsilon 3: standard deviation of a step’s noise",
-    "steps": "of a chain",
-    "rate": "what a whole step is multiplied by",
-    "last_rate": "the rate goes to this in a line; –: it stays",
-    "normalise": "whether each step is divided by its mean size: only the ratios of the epsilons matter then",
-    "clip": "lowest and highest code; –: none here",
-    "gradient": "what is climbed: the log-probability of the class, or its logit, or its activation",
-    "decay": "what the code is multiplied by after each step",
-}
-
-PLAYERS = {  # of systems that draw by chains
-    "E": "the encoder: images to codes",
-    "G": "the generator: codes to images",
-    "S": "the unit in which images are compared",
-    "D": "the discriminator",
-    "R": "the prior: codes to likelier ones",
-    "D_x": "critic of images",
-}
-
 SETTINGS = {  # of run.json, in the order shown
     "steps": "",
     "batch": "images in a step; for a classifier, labelled ones and as many unlabelled",
@@ -126,16 +78,3 @@ def metric_meaning(name: str) -> tuple[str, str]:
         return METRICS[name]
     words = name.replace("_", "-").replace(" ", "-").split("-")
     return next((meaning for word, meaning in METRICS.items() if word in words), ("", ""))
-
-
-def hyperparameter_meaning(name: str) -> str:
-    """What a game's number is, such as "mu_h"; empty if unknown."""
-    layer = name.removeprefix("mu_")
-    of_layer = f"the same for what layer {layer} of the encoder says of the two"
-    return NUMBERS.get(name) or (of_layer if layer and layer != name else "")
-
-
-def player_meaning(name: str) -> str:
-    """What a player of a system that draws by chains does; empty if unknown."""
-    layer = name.removeprefix("D_")
-    return PLAYERS.get(name) or (f"critic of layer {layer}" if layer and layer != name else "")

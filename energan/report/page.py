@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from energan.report import charts, formatting, glossary
-from energan.report.chains_section import codes, panels
+from energan.report.chains_section import codes
 from energan.report.classifier_section import classifier, is_classifier
 from energan.report.pictures import frames, groups, picture, sheets
 from energan.report.run_reader import Folder, Logged, mapping, number, read, sequence
@@ -68,7 +68,8 @@ def _render(folder: Folder) -> str:
 def _pieces(folder: Folder) -> dict[str, object]:
     """Everything that the template shows, by name."""
     config, run = folder.config, folder.path
-    numbers, players = (mapping(mapping(config.get("game")).get(key)) for key in ("hyperparameters", "players"))
+    keys = ("hyperparameters", "players", "meanings")
+    numbers, players, meanings = (mapping(mapping(config.get("game")).get(key)) for key in keys)
     all_sheets = sheets(run / "samples")
     final = next(((s.step, p) for s in reversed(all_sheets) if (p := picture(s.path))), None)
     return {
@@ -78,7 +79,7 @@ def _pieces(folder: Folder) -> dict[str, object]:
         "players": {name: mapping(p) for name, p in players.items()},
         "turns": {name: sequence(moves) for name, moves in mapping(mapping(config.get("game")).get("turns")).items()},
         "arguments": mapping(config.get("arguments")),
-        "hyperparameters": [(name, value, glossary.hyperparameter_meaning(name)) for name, value in numbers.items()],
+        "hyperparameters": [(name, value, meanings.get(name, "")) for name, value in numbers.items()],
         "settings": [(name.replace("_", " "), config.get(name), note) for name, note in glossary.SETTINGS.items()],
         "data": mapping(config.get("data")),
         "described": [(name, mapping(config.get("data")).get(name), note) for name, note in glossary.DATA.items()],
@@ -99,7 +100,7 @@ def _pieces(folder: Folder) -> dict[str, object]:
         "classifier": classifier(folder),
         "codes": codes(folder),
         "draws": bool(all_sheets) or not is_classifier(folder) or "G" in players,
-        "curves": charts.curves(folder.logs, numbers, panels(folder)),
+        "curves": charts.curves(folder.logs, numbers, meanings),
         "rate": _rate(folder.rates),
         "metrics": _metrics(folder.metrics),
         "histograms": charts.histograms(folder.energies, numbers),

@@ -1,4 +1,4 @@
-"""The folder that remembers a run.  Its format is docs/run-folder.md.
+"""The run folder: all that is known of a run.  Its format is docs/run-folder.md.
 
 run.json                        configuration, environment, command, state
 log.jsonl                       one JSON object a line: progress, energy histograms, metrics
@@ -13,77 +13,120 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 from energan.data import ImageSet
+from energan.engine import Trainer
 from energan.experiment import SETTINGS, Experiment
+from energan.inference.model import Model
+from energan.runs.checkpoints import write_checkpoint
 from energan.runs.record import FORMAT, read_run_json
 from energan.utils.errors import UserError
 from energan.utils.files import unwritable, write_json
 from energan.utils.hardware import environment
 from energan.utils.version import __version__
 
+KEPT = 3  # newest checkpoints
 NEEDED = ("recipe", "arguments", *SETTINGS, "classes", "experiment", "data", "game", "status")  # of run.json
 
 
-def create_run(
-    folder: Path, run: Experiment, data: ImageSet, recipe: str, arguments: Mapping[str, Any], command: str
-) -> None:
-    """Writes run.json of a new run. UserError if the folder holds something already, or the data no batch."""
-    run.batches(data)  # refused before anything is written
-    try:
-        taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
-    except OSError as error:  # a name too long, a folder that may not be looked into
-        raise unwritable(folder, error) from error
-    if taken and not folder.is_dir():
-        raise UserError(f"{folder} is there already, a file; choose another --out")
-    if taken:
-        raise UserError(f"{folder} is there already and not empty; choose another --out, or `energan resume {folder}`")
-    record = {
-        "format": FORMAT,
-        "energan": __version__,
-        "recipe": recipe,
-        "command": command,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "arguments": dict(arguments),
-        **run.described(data),
-        "environment": environment(),
-        "status": {"state": "running", "step": 0, "seconds": 0.0, "message": ""},
-    }
-    with locked(folder):
-        if any(path.name == "run.json" for path in folder.iterdir()):  # since it was looked into
-            raise UserError(f"another run has begun in {folder}; choose another --out")
-        write_json(folder / "run.json", record)
+@final
+class RunFolder:
+    """A run folder. run.json is read once, when it is first asked for.
 
+    Args:
+        path: The folder; it need not be there yet.
+    """
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """The run folder, made if need be, for this process alone. UserError where another one trains in it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError as error:
-        raise unwritable(folder / "run.json", error) from error
-    try:
-        with suppress(OSError):  # a file system without locks
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UserError(f"another process trains in {folder} at this moment; choose another --out") from None
-        yield
-    finally:
-        os.close(handle)  # and the lock is gone
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
 
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """run.json. UserError for a folder that is none, is damaged, or is newer than this Energan."""
+        record = read_run_json(self.path)
+        if lacking := [key for key in NEEDED if key not in record]:
+            raise UserError(f"{self.path / 'run.json'} is damaged: it lacks {', '.join(lacking)}")
+        return record
 
-def read_record(folder: Path) -> dict[str, Any]:
-    """run.json. UserError for a folder that is none, is damaged, or is newer than this Energan."""
-    record = read_run_json(folder)
-    if lacking := [key for key in NEEDED if key not in record]:
-        raise UserError(f"{folder / 'run.json'} is damaged: it lacks {', '.join(lacking)}")
-    return record
+    def create(
+        self, experiment: Experiment, data: ImageSet, recipe: str, arguments: Mapping[str, Any], command: str
+    ) -> None:
+        """Writes run.json of a new run. UserError if the folder holds something already, or the data no batch."""
+        experiment.batches(data)  # refused before anything is written
+        try:
+            taken = self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir()))
+        except OSError as error:  # a name too long, a folder that may not be looked into
+            raise unwritable(self.path, error) from error
+        if taken and not self.path.is_dir():
+            raise UserError(f"{self.path} is there already, a file; choose another `out`")
+        if taken:
+            raise UserError(
+                f"{self.path} is there already and not empty; choose another `out`, or `energan resume {self.path}`"
+            )
+        record = {
+            "format": FORMAT,
+            "energan": __version__,
+            "recipe": recipe,
+            "command": command,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "arguments": dict(arguments),
+            **experiment.described(data),
+            "environment": environment(),
+            "status": {"state": "running", "step": 0, "seconds": 0.0, "message": ""},
+        }
+        with self.locked():
+            if any(path.name == "run.json" for path in self.path.iterdir()):  # since it was looked into
+                raise UserError(f"another run has begun in {self.path}; choose another `out`")
+            write_json(self.path / "run.json", record)
 
+    def update(self, **changes: Any) -> None:
+        """Replaces entries of run.json."""
+        self.record = {**self.record, **changes}
+        write_json(self.path / "run.json", self.record)
 
-def update_record(folder: Path, **changes: Any) -> None:
-    """Replaces entries of run.json."""
-    write_json(folder / "run.json", {**read_record(folder), **changes})
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """The folder, made if need be, for this process alone. UserError where another one trains in it."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.path, os.O_RDONLY)
+        except OSError as error:
+            raise unwritable(self.path / "run.json", error) from error
+        try:
+            with suppress(OSError):  # a file system without locks
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    message = f"another process trains in {self.path} at this moment; choose another `out`"
+                    raise UserError(message) from None
+            yield
+        finally:
+            os.close(handle)  # and the lock is gone
+
+    def save(self, trainer: Trainer, model: Model, name: str = "") -> Path:
+        """Writes a checkpoint, called by its step or `name`, and drops the oldest. Returns its path."""
+        path = write_checkpoint(self.path / "checkpoints" / f"{name or f'{trainer.t:06d}'}.safetensors", trainer, model)
+        for old in self.checkpoints()[:-KEPT]:
+            old.unlink()
+        return path
+
+    def checkpoints(self) -> list[Path]:
+        """The checkpoints by step, oldest first."""
+        paths = (self.path / "checkpoints").glob("[0-9]*.safetensors")
+        return sorted((p for p in paths if p.stem.isdecimal()), key=lambda p: int(p.stem))
+
+    def checkpoint(self, name: str | int | Path | None = None) -> Path:
+        """The path of a checkpoint named by None (newest), "best", a step, or itself. UserError if there is none."""
+        if name is None or name == "":
+            if paths := self.checkpoints():
+                return paths[-1]
+            raise UserError(f"{self.path} has no checkpoint yet; train for longer or lower `save_every`")
+        stem = str(name).zfill(6) if str(name).isdecimal() else name
+        for path in (self.path / "checkpoints" / f"{stem}.safetensors", Path(str(name))):
+            if path.is_file():
+                return path
+        names = ", ".join(p.stem for p in sorted((self.path / "checkpoints").glob("*.safetensors")))
+        raise UserError(f"there is no checkpoint {name}; {self.path} has {names or 'none'}")

@@ -7,8 +7,8 @@ from typing import Any
 from energan.engine.game import Game
 from energan.experiment import DESCRIBED, SETTINGS, Experiment
 from energan.inference.model import Model
-from energan.runs.checkpoints import find_checkpoint, read_checkpoint
-from energan.runs.folder import read_record
+from energan.runs.checkpoints import read_checkpoint
+from energan.runs.folder import RunFolder
 from energan.utils.errors import UserError
 from energan.utils.hardware import pick_device
 from energan.utils.specification import build, trusting
@@ -48,9 +48,9 @@ def load(
     Raises:
         UserError: The folder is no sound run, or names code that is neither Energan's nor trusted.
     """
-    folder = Path(folder)
-    run = rebuild(read_record(folder), trust=trust, device=device)
-    path = find_checkpoint(folder, checkpoint)
+    run_folder = RunFolder(folder)
+    run = rebuild(run_folder.record, trust=trust, device=device)
+    path = run_folder.checkpoint(checkpoint)
     state, statistics = read_checkpoint(path)
     nets = {name: player.net for name, player in run.game.players.items()}
     try:

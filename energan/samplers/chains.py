@@ -94,7 +94,7 @@ def noise(h: Tensor, deviation: float, seed: int | Sequence[int]) -> Callable[[]
     return lambda: deviation * torch.stack([torch.empty_like(h[0]).normal_(generator=g) for g in generators])
 
 
-def slope(f: Map, h: Tensor) -> Tensor:
+def gradient(f: Map, h: Tensor) -> Tensor:
     """df(h_i)/dh_i of every row; f: (n, *d) -> (n,). No other tensor's gradient is touched."""
     h = h.detach().requires_grad_()
     with torch.enable_grad():

@@ -12,7 +12,7 @@ from energan.utils.errors import UserError
 
 
 class Context(NamedTuple):
-    """Inpainting: what is known of the images, and how strongly G(h) is held to it.
+    """Inpainting: what is known of the images, and how strongly G(h) is pulled to it.
 
     image    of G's range and shape, for one or for all rows
     missing  booleans of the same shape, or that broadcast to it: True where there is something to fill in

@@ -27,4 +27,4 @@ def langevin(
         raise UserError(f"Langevin needs a rate above 0 and a temperature of at least 0, not {rate:g}, {temperature:g}")
     read, (low, high) = chains.usable("energy", energy), chains.limits(clip, x)
     noise = chains.noise(x, math.sqrt(2 * rate * temperature), seed)
-    return chains.run(lambda x, _: (x - rate * chains.slope(read, x) + noise()).clamp(low, high), x, steps, keep)
+    return chains.run(lambda x, _: (x - rate * chains.gradient(read, x) + noise()).clamp(low, high), x, steps, keep)

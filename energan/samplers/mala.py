@@ -68,7 +68,7 @@ def mala_approx(
         return value + eps4 * context.closeness(x) if context else value
 
     def step(h: Tensor, done: float) -> Tensor:
-        d = chains.slope(climbed, h) + noise() if read or eps4 else noise()
+        d = chains.gradient(climbed, h) + noise() if read or eps4 else noise()
         d = d + eps1 * chains.pull(prior, h) if prior else d
         moved = h + chains.between(rate, last, done) * (chains.normalised(d) if normalise else d)
         return torch.where(chains.per_row(d.flatten(1).any(1), h), moved.clamp(low, high) * decay, h)

@@ -1,10 +1,9 @@
-"""What is seen and remembered of a training run while it goes on: progress, log.jsonl, TensorBoard."""
+"""Training log: progress bar, log.jsonl, TensorBoard."""
 
 import json
 import math
 import threading
 import time
-from pathlib import Path
 from types import TracebackType
 from typing import Any, final
 
@@ -14,14 +13,18 @@ from torch import Tensor
 from energan.engine import Trainer
 from energan.engine.game import Logs
 from energan.experiment import Experiment
-from energan.runs.checkpoints import list_checkpoints
-from energan.runs.folder import read_record, update_record
+from energan.runs.folder import RunFolder
 from energan.utils.errors import UserError
 from energan.utils.files import unwritable, write
 from energan.utils.hardware import peak_memory
 from energan.utils.json_lines import read_json_lines
 
 EXPLODED = 1e4  # times what a quantity was at the session's first step that had it
+
+
+def log_every(experiment: Experiment) -> int:
+    """Steps between two lines of the log."""
+    return max(1, min(100, experiment.steps // 50))
 
 
 @final
@@ -31,13 +34,12 @@ class Log:
     Opening it on a resumed run drops the lines that a killed run wrote after its newest checkpoint.
     """
 
-    def __init__(self, folder: Path, run: Experiment, step: int, quiet: bool) -> None:
+    def __init__(self, folder: RunFolder, run: Experiment, step: int, quiet: bool) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
         from rich.table import Column
 
         self.folder, self.run, self.step = folder, run, step
-        self.every = max(1, min(100, run.steps // 50))
-        self._path = folder / "log.jsonl"
+        self._path = folder.path / "log.jsonl"
         self._sums: Logs = {}
         self._counts: dict[str, int] = {}  # by quantity: not every step has the same turns
         self._first: Logs = {}
@@ -60,11 +62,11 @@ class Log:
     def __enter__(self) -> "Log":
         from torch.utils.tensorboard.writer import SummaryWriter
 
-        self._before = read_record(self.folder)["status"]["seconds"] if self.step else 0.0
+        self._before = self.folder.record["status"]["seconds"] if self.step else 0.0
         self.best = self._reopen()
         # TensorBoard's thread tells a full disk twice: in a traceback, and by raising from its next call here
         self._hook, threading.excepthook = threading.excepthook, self._unhandled
-        self._board = SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.step)
+        self._board = SummaryWriter(str(self.folder.path / "tensorboard"), purge_step=self.step)
         self._progress.start()
         self._started = self._since = time.monotonic()
         self._since_step = self.step
@@ -128,7 +130,7 @@ class Log:
                 self.fail(f"{k} grew from {first:.3g} to {v:.3g}")
 
     def fail(self, what: str) -> None:
-        kept = list_checkpoints(self.folder)
+        kept = self.folder.checkpoints()
         kept_name = f"the checkpoint of step {int(kept[-1].stem)} is kept" if kept else "there was no checkpoint yet"
         message = f"training diverged before step {self.step}: {what}; {kept_name}; try a lower learning rate or margin"
         self.status("diverged", message)
@@ -158,4 +160,4 @@ class Log:
 
     def status(self, state: str, message: str = "") -> None:
         status = {"state": state, "step": self.step, "seconds": round(self.seconds, 1), "message": message}
-        update_record(self.folder, status={**status, "peak_memory_bytes": peak_memory()})
+        self.folder.update(status={**status, "peak_memory_bytes": peak_memory()})

@@ -10,7 +10,7 @@ from torch import nn
 from energan.data import Batches, ImageSet
 from energan.engine import Trainer
 from energan.engine.optimizers import Adam
-from energan.games import GAMES
+from energan.games.energy.autoencoder import autoencoder
 from energan.utils.progress import counted
 
 WINDOW = 100  # steps that an energy is averaged over
@@ -36,7 +36,7 @@ def converged_energy(
 
     Returns the mean energy of each window of 100 steps (of all, where there are fewer) until it stops falling.
     """
-    game = GAMES["autoencoder"](net, optimizer_D=Adam(lr))
+    game = autoencoder(net, optimizer_D=Adam(lr))
     one = Trainer(game, Batches(data.images, data.labels, batch, seed, crop=crop), seed=seed, precision=precision)
     means: list[float] = []
     window = min(WINDOW, steps)

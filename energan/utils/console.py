@@ -1,4 +1,4 @@
-"""What commands say, and how they end."""
+"""Output of the commands, and their exit code after a stop."""
 
 import json
 from collections.abc import Callable
@@ -21,13 +21,13 @@ def first_line(f: Callable[..., Any]) -> str:
     return (f.__doc__ or "").strip().splitlines()[0]
 
 
-_told: set[str] = set()
+_warned: set[str] = set()
 
 
 def warn(message: str) -> None:
-    """One line on stderr for what the user should know but need not act on; the same only once."""
-    if message in _told:
+    """Prints a warning to stderr, one line, each text once."""
+    if message in _warned:
         return
-    _told.add(message)
+    _warned.add(message)
     console = Console(stderr=True)
     console.print(f"warning: {message}", style="yellow", markup=False, highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Writing files so that none is ever half there, and reading weights without running code."""
+"""Atomic file writes, and safetensors without pickles."""
 
 import errno
 import json
@@ -9,34 +9,48 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import platformdirs
 
 from energan.utils.console import warn
 from energan.utils.errors import UserError
 
+STALE_SECONDS = 3600  # a temporary file that nobody wrote to for so long was left by a killed run
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`, of the same suffix, which takes its name when the block ends.
+
+    If the block fails, the temporary file is removed. Raises OSError if the folder cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(".*.tmp*"):
+        with suppress(OSError):  # gone already, or another user's
+            if time.time() - left.stat().st_mtime > STALE_SECONDS:
+                left.unlink()
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:40]}-", suffix=f".tmp{path.suffix}")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    finally:  # after Ctrl-C too
+        temporary.unlink(missing_ok=True)
+
 
 def write(path: Path, fill: Callable[[Path], object]) -> Path:
-    """`fill` writes a temporary file beside `path`, which then takes its name.
+    """The path, once `fill` has written it: `fill` gets a temporary file beside it, which then takes its name.
 
     UserError if that fails: the disk is full, or the folder read-only.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:40]}-", suffix=path.suffix)
-        os.close(handle)
+        with replacing(path) as temporary:
+            fill(temporary)
     except OSError as error:
         raise unwritable(path, error) from error
-    temporary = Path(name)
-    try:
-        fill(temporary)
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except OSError as error:
-        raise unwritable(path, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
 
 
@@ -47,7 +61,7 @@ def _umask() -> int:
 
 
 def unwritable(path: Path, error: OSError) -> UserError:
-    """What is said when a file or folder cannot be written."""
+    """The error for a file or folder that cannot be written."""
     why = (error.strerror or str(error)).lower()
     full = error.errno in (None, errno.ENOSPC, errno.EDQUOT)  # None: a library's own kind of error
     return UserError(f"cannot write {path}: {why}; {'free some space, or ' if full else ''}write to another folder")
@@ -93,30 +107,9 @@ def read_weights(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
         raise UserError(f"{path} is damaged or no safetensors file ({error}); delete it or name another") from error
 
 
-STALE_SECONDS = 3600  # a half file that nobody wrote to for so long is a killed run's
-
-
 def cache_dir() -> Path:
     """The cache folder: the environment's ENERGAN_CACHE, else the user's cache folder's `energan`."""
     return Path(os.environ.get("ENERGAN_CACHE") or platformdirs.user_cache_dir("energan", appauthor=False))
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file open for writing that takes `path`'s place when the block ends; if it fails, none is left."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(".*.tmp"):
-        with suppress(OSError):  # gone already, or another user's
-            if time.time() - left.stat().st_mtime > STALE_SECONDS:
-                left.unlink()
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-        Path(name).replace(path)
-    except BaseException:  # Ctrl-C too: whatever ended the write, no half file stays
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def keep(path: Path, content: bytes) -> None:
@@ -125,8 +118,8 @@ def keep(path: Path, content: bytes) -> None:
     Raises UserError when the disk is full.
     """
     try:
-        with replacing(path) as file:
-            file.write(content)
+        with replacing(path) as temporary:
+            temporary.write_bytes(content)
     except OSError as error:
         refuse_full_disk(error, path.parent)
         warn(f"the cache folder {path.parent} cannot be written ({error.strerror}); going on without it")

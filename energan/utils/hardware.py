@@ -1,32 +1,37 @@
-"""What this machine offers, and what a run records of it."""
+"""The machine: devices, precision, memory, and what a run records of them."""
 
 import os
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Literal
 
 from energan.utils.errors import UserError
 from energan.utils.version import __version__
+
+Precision = Literal["auto", "bf16", "fp32"]
+
+BF16_UNITS = ("avx512_bf16", "amx_bf16", "bf16")  # torch's names of x86's and ARM's bfloat16 units
 
 PACKAGES = ("torch", "numpy", "pillow", "safetensors", "torchmetrics", "scikit-learn")
 
 
 def pick_device(device: str) -> str:
-    """ "auto" is CUDA where there is one, else the processor. UserError for a device that is not there."""
+    """The device to use: for "auto", CUDA where there is one, else the CPU. UserError for a device that is missing."""
     import torch
 
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device.startswith("cuda") and not torch.cuda.is_available():
-        raise UserError(f"--device {device}: torch {torch.__version__} sees no CUDA device here; use --device cpu")
+        raise UserError(f"`device` {device}: torch {torch.__version__} sees no CUDA device here; use `device` cpu")
     if device.split(":", maxsplit=1)[0] not in ("cpu", "cuda"):
-        raise UserError(f"--device {device}: not a device this project runs on; use cpu, cuda or auto")
+        raise UserError(f"`device` {device}: not a device this project runs on; use cpu, cuda or auto")
     return device
 
 
 def pick_precision(precision: str, device: str) -> str:
-    """ "auto" is bf16 where the processor multiplies bfloat16 natively, else fp32."""
+    """The precision to train in: for "auto", bf16 where the device multiplies bfloat16 natively, else fp32."""
     if precision != "auto":
         return precision
     return "bf16" if native_bf16(device) else "fp32"
@@ -38,21 +43,23 @@ def native_bf16(device: str) -> bool:
 
     if device.startswith("cuda"):
         return torch.cuda.get_device_capability()[0] >= 8
-    flags = _cpuinfo("flags").split()
-    return "avx512_bf16" in flags or "amx_bf16" in flags or "bf16" in _cpuinfo("Features").split()
+    units = torch.cpu.get_capabilities()
+    return any(units.get(name, False) for name in BF16_UNITS)
 
 
-def _cpuinfo(key: str) -> str:
+def cpu_name() -> str:
+    """The processor's name, as Linux has it; elsewhere what Python knows of it."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text().splitlines() if path.exists() else []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.split(":")[0].strip() == key), "")
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "") or platform.processor()
 
 
 def keep_memory() -> bool:
-    """Lets this process keep the memory that it frees, for its next use, until it ends; whether that could be set.
+    """Tells glibc's malloc not to return freed memory to the system. Returns whether it could be set.
 
-    glibc gives large blocks back to the system at once and gets them anew, page by page and zeroed: some 4,000 faults
-    in a step of five million weights, a sixth of its time (docs/results.md). The peak is what it was.
+    By default glibc returns large blocks at once and gets them anew, page by page and zeroed: some 4,000 faults in a
+    step of five million weights, a sixth of its time (docs/results.md). The peak stays the same.
     """
     import ctypes
 
@@ -65,9 +72,20 @@ def keep_memory() -> bool:
     return bool(mallopt(mmap_threshold, most) and mallopt(trim_threshold, most))
 
 
+def available_memory() -> int:
+    """Bytes that this process may still take: of the machine's memory, and of its control group's."""
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    if limit.exists() and (most := limit.read_text().strip()) != "max":
+        free = min(free, int(most) - int(used.read_text()))
+    return free
+
+
 def peak_memory() -> int:
-    """The largest resident size of this process so far, bytes."""
-    import resource
+    """The largest resident size of this process so far, in bytes."""
+    import resource  # psutil has the peak on Windows only
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
@@ -88,7 +106,7 @@ def environment() -> dict[str, object]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "platform": platform.platform(),
-        "cpu": _cpuinfo("model name") or platform.processor(),
+        "cpu": cpu_name(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,

@@ -1,7 +1,9 @@
-"""Sheets of images, as people look at samples."""
+"""Writes images: sheets, folders, arrays and GIFs."""
 
+from collections.abc import Sequence
 from math import ceil, sqrt
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import UInt8
@@ -10,9 +12,12 @@ from torch import Tensor
 from energan.utils.errors import UserError
 from energan.utils.files import write
 
+if TYPE_CHECKING:
+    from PIL.Image import Image as Page
+
 
 def save_sheet(images: UInt8[Tensor, "n c h w"], path: Path, columns: int | None = None) -> Path:
-    """One PNG of all images, row by row (about as many rows as columns by default), with a 1-pixel gap."""
+    """Writes one PNG of all images, row by row (about as many rows as columns by default), with a 1-pixel gap."""
     from PIL import Image
     from torch.nn.functional import pad
 
@@ -27,15 +32,15 @@ def save_sheet(images: UInt8[Tensor, "n c h w"], path: Path, columns: int | None
 
 
 def usable(path: Path, endings: tuple[str, ...] = (".png", ".npz", "")) -> Path:
-    """The path itself. UserError where images do not go to a file with that ending."""
-    told = {".png": "a .png (one sheet)", ".npz": "an .npz", "": "a folder (a name without a dot)"}
+    """Returns the path. UserError unless images can be written to a file of its ending."""
+    words = {".png": "a .png (one sheet)", ".npz": "an .npz", "": "a folder (a name without a dot)"}
     if path.suffix not in endings:
-        raise UserError(f"--out {path}: images go to {', '.join(told[ending] for ending in endings)}")
+        raise UserError(f"`out` {path}: images go to {', '.join(words[ending] for ending in endings)}")
     return path
 
 
 def save_images(images: UInt8[Tensor, "n c h w"], path: Path, columns: int | None = None) -> Path:
-    """By the name: x.png one sheet; x.npz one array `images`, uint8 (n, c, h, w); otherwise a folder of n PNGs."""
+    """Writes images: x.png is one sheet; x.npz one array `images`, uint8 (n, c, h, w); otherwise a folder of n PNGs."""
     import numpy as np
     from PIL import Image
 
@@ -53,11 +58,20 @@ ENLARGED = 4  # pixels of a GIF for each of an image
 
 
 def write_gif(films: UInt8[Tensor, "k frames c h w"], path: Path) -> Path:
-    """A GIF of films side by side, enlarged."""
+    """Writes a GIF of films side by side, enlarged."""
     from PIL import Image
 
     wide = torch.cat(list(films), -1).permute(0, 2, 3, 1).repeat_interleave(ENLARGED, 1).repeat_interleave(ENLARGED, 2)
-    pages = [Image.fromarray((page[..., 0] if page.shape[-1] == 1 else page).numpy()) for page in wide]
-    return write(
-        path, lambda p: pages[0].save(p, format="GIF", save_all=True, append_images=pages[1:], duration=120, loop=0)
-    )
+    return save_gif([Image.fromarray((page[..., 0] if page.shape[-1] == 1 else page).numpy()) for page in wide], path)
+
+
+def save_gif(pages: "Sequence[Page]", path: Path, milliseconds: int | Sequence[int] = 120) -> Path:
+    """Writes a GIF that repeats its pages, each shown for so long. Returns the path."""
+    options: dict[str, Any] = {
+        "save_all": True,
+        "append_images": pages[1:],
+        "duration": milliseconds,
+        "loop": 0,
+        "optimize": True,
+    }
+    return write(path, lambda p: pages[0].save(p, format="GIF", **options))

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish to stop, which long work looks at between two steps."""
+"""Graceful stop: Ctrl-C and SIGTERM set a flag that training checks after each step."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def stopping() -> Iterator[list[str]]:
-    """Inside, Ctrl-C and SIGTERM put their name into the list, and say so; a second one stops at once."""
+    """Yields a list to which Ctrl-C and SIGTERM add their names; a second signal stops at once."""
     caught: list[str] = []
 
     def note(number: int, frame: object) -> None:
@@ -31,7 +31,7 @@ def stopping() -> Iterator[list[str]]:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Inside, SIGTERM interrupts as Ctrl-C does: what is half done is cleaned up, and the program may say so."""
+    """Inside, SIGTERM raises KeyboardInterrupt as Ctrl-C does, so that half-done work is cleaned up."""
 
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt

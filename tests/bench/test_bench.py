@@ -16,7 +16,7 @@ from torch import nn
 
 from energan.bench import alternatives, auto_batch, measure, roofline, timing
 from energan.bench.operations import GROUPS, Operation
-from energan.bench.phases import instrumented, watched_source
+from energan.bench.phases import instrumented, instrumented_source
 from energan.bench.roofline import BEYOND, Grouped, Machine
 from energan.cli import main
 from energan.commands.bench import OWN, bench_command
@@ -24,6 +24,7 @@ from energan.data import ImageSet
 from energan.engine import Trainer
 from energan.experiment import Experiment
 from energan.recipes.catalog import RECIPES
+from energan.utils import hardware
 from energan.utils.errors import UserError
 
 
@@ -67,7 +68,7 @@ def test_any_recipe_is_benched_without_images(recipe: str, capsys: pytest.Captur
     found = json.loads(capsys.readouterr().out)
     assert found["run"]["data"] == "512 images of noise (--data names your own)" and not list(Path().iterdir())
     run, step = RECIPES[recipe](**settings(recipe), data="digits"), found["step"]
-    assert found["run"]["step"] == run.steps // 2 and found["run"]["order"] == list(run.game.order(run.steps // 2))
+    assert found["run"]["step"] == run.steps // 2 and found["run"]["order"] == list(run.game.turns_at(run.steps // 2))
     assert set(found["turns"]) == set(found["run"]["order"])
     for key in ("operations", "flops", "moved"):
         assert sum(turn[key] for turn in found["turns"].values()) == step[key] > 0
@@ -177,7 +178,7 @@ def test_a_frozen_net_s_weights_have_no_products() -> None:
     run, data = noise_run("dgn-am-mnist")
     assert any(player.optimizer is None for player in run.game.players.values())
     step = timing.count(run, data)
-    assert set(step.updates) == set(run.game.order(0)) and sum(op.flops for op in step.operations) > 0
+    assert set(step.updates) == set(run.game.turns_at(0)) and sum(op.flops for op in step.operations) > 0
 
 
 @pytest.mark.parametrize("recipe", ["wgan-gp-mnist", "unrolled-mnist", "began-mnist"])
@@ -186,7 +187,7 @@ def test_a_watched_game_plays_the_same(recipe: str) -> None:
     runs = [noise_run(recipe) for _ in range(2)]
     run, _ = runs[0]
     plain, seen = (
-        Trainer(instrumented(run.game, mark), watched_source(run.batches(data), mark))
+        Trainer(instrumented(run.game, mark), instrumented_source(run.batches(data), mark))
         if i
         else Trainer(run.game, run.batches(data))
         for i, ((run, data), mark) in enumerate((r, lambda phase, _: phases.append(phase)) for r in runs)
@@ -197,7 +198,7 @@ def test_a_watched_game_plays_the_same(recipe: str) -> None:
     a, b = (dict(one.state()["weights"]) for one in (plain, seen))
     for name in a:
         assert all(torch.equal(a[name][k], b[name][k]) for k in a[name])
-    steps = 3 * sum(len({*move.min, *move.max}) for turn in run.game.order(0) for move in run.game.turns[turn])
+    steps = 3 * sum(len({*move.min, *move.max}) for turn in run.game.turns_at(0) for move in run.game.turns[turn])
     assert phases[:3] == ["data", "noise", "play"] and phases.count("update") == steps
 
 
@@ -210,7 +211,7 @@ def test_data_are_kept_few_where_their_codes_are_worked_out() -> None:
         asked.append(len(images.images))
         return codes(images)
 
-    timing.ready(run._replace(coded=(key, few)), data)
+    timing.warmed_up(run._replace(coded=(key, few)), data)
     assert asked == [timing.CODED * run.batch]
 
 
@@ -245,7 +246,7 @@ def test_the_prediction_by_hand() -> None:
 
 def test_a_setting_that_cannot_be_is_told() -> None:
     run, data = noise_run("gan-mnist")
-    base = timing.ready(run, data)
+    base = timing.warmed_up(run, data)
     machine = roofline.ceilings("cpu", sides=(16,), sizes=(4096,), seconds=0.001)
 
     def make(**_: Any) -> Experiment:
@@ -310,7 +311,7 @@ def test_the_batch_stays_where_memory_is_short(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(auto_batch, "room", lambda device: False)
     assert auto_batch.best_batch(of, images) == 16 and tried == [16]
     speeds(monkeypatch, {})
-    with pytest.raises(UserError, match=r"--batch auto: not even 16 images fit in the memory of cpu"):
+    with pytest.raises(UserError, match=r"^batch auto: not even 16 images fit in the memory of cpu"):
         auto_batch.best_batch(of, images)
 
 
@@ -321,7 +322,7 @@ def test_the_batch_is_found_of_a_true_run() -> None:
 
 
 def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert auto_batch._available() > 2**20
+    assert hardware.available_memory() > 2**20
     for peak, fits in ((2**20, True), (2**60, False)):
         monkeypatch.setattr(auto_batch, "peak_memory", lambda peak=peak: peak)
         assert auto_batch.room(torch.device("cpu")) is fits

@@ -26,7 +26,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def plain(name: str, seed: int = 0, game: Callable[[str, int], Game] = few_labels.game) -> Game:
     """The row's game with an Adam that does not blow up the rounding of slopes that are 0 in truth."""
     made = game(name, seed)
-    players = {k: p._replace(optimizer=p.optimizer._replace(eps=1e-3)) for k, p in made.players.items()}
+    players = {k: p._replace(optimizer=p.optimizer.with_settings(eps=1e-3)) for k, p in made.players.items()}
     return made._replace(players=players)
 
 
@@ -53,7 +53,7 @@ def replay(name: str, start: int) -> Iterator[Tensor]:
     game, source = few_labels.game(name), few_labels.labelled_batches(0, "cpu")
     generator, draws = torch.Generator().manual_seed(0), 0
     for t in range(start, start + 100):
-        for turn in game.order(t):
+        for turn in game.turns_at(t):
             b = Batch(draw(game, source(draws), generator, torch.float64))
             yield from drawn(few_labels.ROWS[name].game, turn, b)
             draws += 1
@@ -96,7 +96,7 @@ def test_both_sides_make_the_same_updates(name: str, start: int, monkeypatch: py
 
 
 def test_without_G_there_is_one_turn() -> None:
-    assert few_labels.game("ebgan-ln").order(few_labels.ROWS["ebgan-ln, without G"].start) == ("L",)
+    assert few_labels.game("ebgan-ln").turns_at(few_labels.ROWS["ebgan-ln, without G"].start) == ("L",)
 
 
 def test_it_prints_both_halves(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,8 @@
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -12,23 +14,22 @@ from torch import Tensor
 
 import energan
 from energan import evaluation, metrics
-from energan.capabilities import inversion
-from energan.capabilities.inversion import (
+from energan.capabilities import Measurement
+from energan.capabilities.inversion import measure as inversion
+from energan.capabilities.inversion.measure import (
     accuracies,
     chains,
     classes_of,
     diversity,
-    drawn,
-    inverted,
     mean_square,
     measure,
+    reconstruction,
 )
 from energan.data import ImageSet
-from energan.inference.guided import reconstruct, sample_guided
+from energan.inference.guided import final_images, reconstruct, sample_guided
 from energan.inference.model import Model
 from energan.metrics.features.catalog import describe
 from energan.samplers.chains import Trace
-from energan.training import previews
 
 STEPS = 4
 
@@ -36,7 +37,7 @@ STEPS = 4
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(previews, "usable_network", lambda run, real: "")
+        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
         changes = {"steps": 2, "chain_steps": STEPS}
         return trained(tmp_path_factory.mktemp("runs") / "run", "latent-discriminators-mnist", **changes)
 
@@ -72,12 +73,12 @@ def test_diversity_is_the_mean_distance_of_two_images_of_a_class() -> None:
 
 def test_reconstructions_are_compared_with_their_images(model: Model) -> None:
     data = noise(40)
-    made, values = inverted(model, data.images, None, "")
+    made, values = reconstruction(model, data.images, None, "")
     assert torch.equal(made, reconstruct(model, data.images))
     expected = ((made.double() - data.images.double()) / 255).square().mean().item()
     assert values == {"reconstruction MSE": pytest.approx(expected, rel=1e-5)}
     real = describe(data.images, "mnist")
-    _, values = inverted(model, data.images, real, "mnist")
+    _, values = reconstruction(model, data.images, real, "mnist")
     found = metrics.evaluate(made, real, "mnist")
     assert set(values) == {"reconstruction MSE", "reconstruction MNIST-FID", "reconstruction MNIST-KID"}
     assert values["reconstruction MNIST-FID"] == pytest.approx(found["MNIST-FID"], rel=1e-6)
@@ -99,7 +100,7 @@ def test_chains_towards_each_class(model: Model) -> None:
 def test_what_chains_ended_at_in_bytes() -> None:
     images = torch.stack([torch.zeros(2, 1, 1, 1), torch.tensor([-3.0, 0.2]).view(2, 1, 1, 1)])
     trace = Trace(torch.tensor([0, 5]), torch.zeros(2, 2, 3), images)
-    assert drawn(trace).flatten().tolist() == [0, 153]
+    assert final_images(trace).flatten().tolist() == [0, 153]
 
 
 def test_accuracies_are_of_two_classifiers(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,12 +119,22 @@ def test_accuracies_are_of_two_classifiers(model: Model, monkeypatch: pytest.Mon
     assert accuracies(model, data.images, asked, "") == {"conditional accuracy, own": 5 / 8}
 
 
+def measured(
+    model: Model, test: ImageSet, folder: Path, network: str, seed: int = 0
+) -> tuple[torch.Tensor, dict[str, float]]:
+    """The images that the chains ended in, and the metrics of a run with these test images."""
+    experiment: Any = SimpleNamespace(test_set=lambda: test, network=network, source="digits", precision="fp32")
+    ends = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inversion, "final_images", lambda trace: ends.append(final_images(trace)) or ends[-1])
+        result = measure(Measurement(folder, experiment, model, test, 10_000, seed))
+    assert result["samples"] == len(ends[0])
+    return ends[0], result["metrics"]
+
+
 def test_measuring_a_run_writes_what_its_page_shows(model: Model, tmp_path: Path) -> None:
     test = noise(60)
-    images, values = measure(
-        tmp_path, model, test, network="mnist", real=describe(test.images, "mnist"), seed=1, precision="fp32",
-        show=False,
-    )  # fmt: skip
+    images, values = measured(model, test, tmp_path, "mnist", seed=1)
     assert images.shape == (100, 1, 28, 28)
     asked = torch.arange(10).repeat_interleave(10)
     assert values["diversity in a class"] == pytest.approx(diversity(images, asked))
@@ -141,14 +152,14 @@ def test_other_classes_are_not_compared_with_digits(test: ImageSet, tmp_path: Pa
     """An encoder of two merged classes on MNIST: neither the digits' classifier nor digits' diversity say a thing."""
     codes = model.game.codes
     two = Model(model.game._replace(codes=codes._replace(logits=lambda p, b: p.E(b.x).output[:, :2])), model.nets)
-    _, values = measure(tmp_path, two, test, network="mnist", real=None, seed=0, precision="fp32", show=False)
+    _, values = measured(two, test, tmp_path, "")
     assert set(values) == {"reconstruction MSE", "conditional accuracy, own", "diversity in a class"}
 
 
 def test_of_many_classes_some_are_asked_for(model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inversion, "MOST", 4)
     test = noise(60)
-    images, values = measure(tmp_path, model, test, network="", real=None, seed=1, precision="fp32", show=False)
+    images, values = measured(model, test, tmp_path, "", seed=1)
     asked = torch.tensor([0, 3, 6, 9]).repeat_interleave(10)
     assert len(images) == 40
     assert values["conditional accuracy, own"] == float((classes_of(model, images) == asked).float().mean())
@@ -157,6 +168,8 @@ def test_of_many_classes_some_are_asked_for(model: Model, tmp_path: Path, monkey
 
 def test_a_run_is_evaluated(folder: Path) -> None:
     result = evaluation.evaluate(folder, n=40)
+    summary = result.pop("summary")
+    assert summary == ["reconstructions of digits, 40 images (held out), and 100 images drawn by chains"]
     assert result == json.loads((folder / "evaluation.json").read_text())
     assert result["samples"] == 100 and result["reference"] == "digits, 40 images (held out)"
     assert result["network"] == "mnist" and {"reconstruction MSE", "conditional accuracy"} <= set(result["metrics"])

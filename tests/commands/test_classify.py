@@ -8,6 +8,7 @@ import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,9 @@ from safetensors.torch import load_file
 from small_runs import arguments, fingerprint, leftovers, log, sentence, start, trained
 
 import energan
-from energan import evaluation
-from energan.capabilities.classification import UNCERTAIN, classification, error_on
+from energan.capabilities import Measurement
+from energan.capabilities.classification.measure import UNCERTAIN, measure, summary
+from energan.capabilities.classification.preview import error_on
 from energan.cli import main
 from energan.data import ImageSet, load
 from energan.data.few_labels import LabelledBatches
@@ -29,10 +31,10 @@ from energan.engine.game import Game
 from energan.inference.model import Model
 from energan.inference.modules import ClassifierModule
 from energan.recipes.catalog import RECIPES
-from energan.runs.checkpoints import latest_checkpoint, read_checkpoint
-from energan.runs.folder import read_record
+from energan.runs.checkpoints import read_checkpoint
+from energan.runs.folder import RunFolder
 from energan.runs.rebuild import rebuild
-from energan.training import loop, previews
+from energan.training import loop
 from energan.training.log import Log
 from energan.utils.errors import UserError
 
@@ -44,8 +46,8 @@ DRAWING = CLASSIFIERS[1:]
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No feature network, and nets of a folder's run as small as those of the tests' own recipes."""
-    monkeypatch.setattr(previews, "usable_network", lambda run, real: "")
-    monkeypatch.setattr("energan.capabilities.drawing.usable_network", lambda run, real: "")
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
 
 
 def draw(path: Path, dark: bool, random: np.random.Generator) -> None:
@@ -208,13 +210,13 @@ def test_the_improved_gan_s_discriminator_starts_from_the_data(tmp_path: Path) -
     after = {k: w.clone() for k, w in D.state_dict().items()}
     assert any(not torch.equal(before[k], after[k]) for k in before)
     other, _ = start(tmp_path / "other", "improved-gan-mnist")
-    assert loop.train(other._replace(steps=1), tmp_path / "other", data, quiet=True) == "finished"
+    assert loop.train(other._replace(steps=1), RunFolder(tmp_path / "other"), data, quiet=True) == "finished"
     again, _ = start(tmp_path / "again", "improved-gan-mnist")
     again.initialise(data.images)  # type: ignore[misc]
     assert all(torch.equal(w, after[k]) for k, w in again.game.players["D"].net.state_dict().items())
     one = Trainer(again.game, again.batches(data), seed=again.seed, precision="fp32")
     one.step()
-    trained_, _ = read_checkpoint(latest_checkpoint(tmp_path / "other"))
+    trained_, _ = read_checkpoint(RunFolder(tmp_path / "other").checkpoint())
     assert all(torch.equal(w, trained_["weights"]["D"][k]) for k, w in one.nets["D"].state_dict().items())
 
 
@@ -239,11 +241,17 @@ def made(images: torch.Tensor, labels: list[int], classes: tuple[str, ...] = ("d
     return ImageSet(images, torch.tensor(labels), "made", classes, "", "", ())
 
 
+def classification(model: Model, training: ImageSet, test: ImageSet | None, folder: Path) -> dict[str, Any]:
+    """evaluation.json's entry of a classifier whose run has these images."""
+    experiment: Any = SimpleNamespace(held_out=lambda classes: test)
+    return measure(Measurement(folder, experiment, model, training, 10, 0))["classification"]
+
+
 def test_error_confusion_and_the_least_certain_by_hand(tmp_path: Path) -> None:
     training_set = made(grey(0, 255, 120, 130), [0, 1, -1, -1], ("dark", "bright", "none such"))
     test = made(grey(0, 100, 129, 255, 140), [0, 1, 0, 1, 0], training_set.classes)
     model = by_brightness(classes=3)
-    found = classification(model, training_set, test, tmp_path / "uncertain.png")
+    found = classification(model, training_set, test, tmp_path)
     assert error_on(model, test) == found["error"] == pytest.approx(60) and found["images"] == 5
     assert found["classes"] == ["dark", "bright", "none such"]
     assert found["confusion"] == [[1, 2, 0], [1, 1, 0], [0, 0, 0]]  # rows: truth
@@ -254,25 +262,24 @@ def test_error_confusion_and_the_least_certain_by_hand(tmp_path: Path) -> None:
     with Image.open(tmp_path / "uncertain.png") as sheet:
         assert sheet.size == (3 * 5 - 1, 2 * 5 - 1)
         assert sheet.getpixel((0, 0)) == 129 and sheet.getpixel((5, 0)) == 140
-    assert evaluation.told(found) == "test error 60.00 % of 5 images"
+    assert summary({"classification": found}) == "test error 60.00 % of 5 images"
 
 
 def test_without_test_images_the_unlabelled_are_looked_at(tmp_path: Path) -> None:
     training_set = made(grey(0, 255, *range(100, 140)), [0, 1] + [-1] * 40)
-    found = classification(by_brightness(), training_set, None, tmp_path / "u.png")
+    found = classification(by_brightness(), training_set, None, tmp_path)
     assert found["error"] is None and found["confusion"] is None and found["images"] == 40
     assert len(found["uncertain"]) == UNCERTAIN and all(u["truth"] is None for u in found["uncertain"])
     assert {u["index"] for u in found["uncertain"][:2]} == {27, 28}  # 127 and 128 of the 40
-    assert "no test error" in evaluation.told(found)
-    every = classification(by_brightness(), training_set._replace(labels=torch.ones(42).long()), None,
-                                      tmp_path / "u.png")  # fmt: skip
+    assert "no test error" in summary({"classification": found})
+    every = classification(by_brightness(), training_set._replace(labels=torch.ones(42).long()), None, tmp_path)
     assert every["error"] is None and every["images"] == 42 and every["uncertain"][0]["truth"] == "bright"
 
 
 def test_quantities_that_not_every_step_has_are_averaged_over_those_that_have(tmp_path: Path) -> None:
     """An EBGAN-LN's generator is switched off within an interval of the log."""
     run, _ = start(tmp_path / "run", "ebgan-ln-mnist", steps=200)  # lines every 4 steps
-    with Log(tmp_path / "run", run, 0, True) as told:
+    with Log(RunFolder(tmp_path / "run"), run, 0, True) as told:
         for logs in ({"D/a": 1.0}, {"D/a": 2.0}, {"D/a": 6.0, "G/b": 5.0}, {"L/c": 7.0}):
             told.add({k: torch.tensor(v) for k, v in logs.items()})
         told.flush()
@@ -286,13 +293,13 @@ def test_training_logs_the_test_error_and_keeps_no_best(
 ) -> None:
     """Even with a distance to measure: one would be chosen by the test images, or by G's samples."""
     if recipe in DRAWING:
-        monkeypatch.setattr(previews, "usable_network", lambda run, real: "mnist")
-        monkeypatch.setattr(previews, "describe", lambda images, network: object())
+        monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "mnist")
+        monkeypatch.setattr("energan.capabilities.reference.describe", lambda images, network: object())
         monkeypatch.setattr("energan.metrics.evaluate", lambda *given: {"MNIST-FID": 1.0})
     folder = trained(tmp_path / "run", recipe)
     lines = [line for line in log(folder) if "test error %" in line.get("metrics", {})]
     assert [line["step"] for line in lines] == [3, 6, 8] and all(line["samples"] == 256 for line in lines)
-    run = rebuild(read_record(folder))
+    run = rebuild(RunFolder(folder).record)
     test = run.held_out(run.training_set().classes)
     assert test is not None and test.labels is not None
     wrong = (energan.load(folder).probabilities(test.images).argmax(1) != test.labels).double().mean()
@@ -323,7 +330,7 @@ def classified(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_classify_trains_predicts_and_says_what_it_found(classified: Path) -> None:
     run, said = classified / "run", (classified / "said.txt").read_text()
-    record = read_record(run)
+    record = RunFolder(run).record
     assert record["recipe"] == "ladder-mnist" and record["batch"] == 14  # of 14 images, no batch of 100 can be drawn
     assert record["data"]["classes"] == ["cat", "dog"] and record["data"]["labels"] == [4, 4]
     assert "labels: cat 4, dog 4; without one: 6\n" in said
@@ -346,11 +353,13 @@ def test_classify_trains_predicts_and_says_what_it_found(classified: Path) -> No
 
 
 def test_the_recorded_command_classifies_again(classified: Path, tmp_path: Path) -> None:
-    command = shlex.split(read_record(classified / "run")["command"])
+    command = shlex.split(RunFolder(classified / "run").record["command"])
     assert command[:2] == ["energan", "classify"]
     again = [text.replace(str(classified / "run"), str(tmp_path / "again")) for text in command[1:]]
     assert main([*again, "--quiet"]) == 0
-    assert fingerprint(latest_checkpoint(tmp_path / "again")) == fingerprint(latest_checkpoint(classified / "run"))
+    assert fingerprint(RunFolder(tmp_path / "again").checkpoint()) == fingerprint(
+        RunFolder(classified / "run").checkpoint()
+    )
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -375,7 +384,7 @@ def test_arrays_with_labels_of_minus_one_classify(tmp_path: Path, capsys: pytest
     assert main(["classify", *told, *SMALL]) == 0
     said = capsys.readouterr().out
     assert "without one: 240\n" in said and "of 256 images" in said
-    assert read_record(tmp_path / "run")["data"]["labels"] == np.bincount(hidden[:60]).tolist()
+    assert RunFolder(tmp_path / "run").record["data"]["labels"] == np.bincount(hidden[:60]).tolist()
     rows = table(tmp_path / "run" / "predictions.csv")
     assert len(rows) == 300 and {row["label"] for row in rows} <= {str(i) for i in range(10)}
 
@@ -383,7 +392,7 @@ def test_arrays_with_labels_of_minus_one_classify(tmp_path: Path, capsys: pytest
 def test_how_many_labels_may_be_said_instead(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = ["--data", "digits", "--labels", "30", "--label-seed", "3", "--out", str(tmp_path / "run")]
     assert main(["classify", *told, *SMALL]) == 0
-    assert read_record(tmp_path / "run")["data"]["labels"] == [3] * 10
+    assert RunFolder(tmp_path / "run").record["data"]["labels"] == [3] * 10
     said = capsys.readouterr().out
     assert "without one: 1511" in said and "of 256 images" in said
     assert table(tmp_path / "run" / "predictions.csv")[1540]["file"] == "1540"  # there are no files
@@ -413,7 +422,9 @@ def test_a_stopped_run_is_resumed_exactly_and_then_predicts(
     shutil.copytree("cut", "other")
     monkeypatch.chdir(folder)  # from anywhere
     assert main(["resume", str(tmp_path / "cut"), "--quiet"]) == 0
-    assert fingerprint(latest_checkpoint(tmp_path / "cut")) == fingerprint(latest_checkpoint(tmp_path / "whole"))
+    assert fingerprint(RunFolder(tmp_path / "cut").checkpoint()) == fingerprint(
+        RunFolder(tmp_path / "whole").checkpoint()
+    )
     for name in ("predictions.csv", "evaluation.json"):
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     labels_file(path, "0.png,dark", "1.png,bright", "2.png,bright", "3.png,bright")
@@ -433,7 +444,7 @@ def test_a_stopped_run_is_resumed_exactly_and_then_predicts(
         (lambda pets, held: ["--data", str(pets), "--labels", "nowhere.csv"], "cannot be read: No such file"),
         (lambda pets, held: ["--data", str(pets), "--batch", "1"], "--batch must be 2 or more, got 1"),
         (lambda pets, held: ["--data", str(pets), "--size", "0"], "images of size 0 cannot be made"),
-        (lambda pets, held: ["--data", str(pets), "--channels", "2"], "images have 1 (grey) or 3 (RGB) channels"),
+        (lambda pets, held: ["--data", str(pets), "--channels", "2"], "images have 1 (grey) or 3 (RGB) --channels"),
         (lambda pets, held: ["--data", str(pets), "--seed", "-1"], "--seed must be from 0"),
         (lambda pets, held: ["--data", str(pets), "--label-seed", "-1"], "--label-seed must be from 0"),
     ],
@@ -511,7 +522,7 @@ def test_the_exported_classifier_is_the_model_s(tmp_path: Path, recipe: str) -> 
     assert set(told) == {"classifier", *(("generator",) if recipe in DRAWING else ()),
                          *(("energy",) if recipe == "improved-gan-mnist" else ())}  # fmt: skip
     assert told["classifier"]["classes"] == [str(i) for i in range(10)] and told["classifier"]["output"] == [10]
-    run = rebuild(read_record(folder))
+    run = rebuild(RunFolder(folder).record)
     module = ClassifierModule(run.game, {name: player.net for name, player in run.game.players.items()})
     found = module.load_state_dict(load_file(out / "classifier.safetensors"), strict=False)
     assert not found.unexpected_keys and all(key.startswith("nets.G.") for key in found.missing_keys)

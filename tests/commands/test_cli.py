@@ -25,10 +25,8 @@ from energan.cli import main
 from energan.commands import info, train
 from energan.commands.catalog import COMMANDS
 from energan.recipes.catalog import RECIPES
-from energan.runs.checkpoints import latest_checkpoint
-from energan.runs.folder import read_record, update_record
+from energan.runs.folder import RunFolder
 from energan.runs.rebuild import rebuild
-from energan.training import previews
 from energan.utils import hardware
 
 SMALL = ["--data", "digits", "--steps", "6", "--save-every", "3", "--width", "4", "--z", "8", "--batch", "8"]
@@ -38,7 +36,7 @@ SMALL += ["--decay", "0.0", "--precision", "fp32", "--device", "cpu", "--quiet"]
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Few samples to measure, one thread, and nothing in the checkout's own folder."""
-    monkeypatch.setattr(previews, "MEASURED", 64)
+    monkeypatch.setattr("energan.capabilities.reference.MEASURED", 64)
     monkeypatch.setattr(evaluation, "evaluate", functools.partial(evaluation.evaluate, n=64))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -55,7 +53,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("cli") / "run one"
     said = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said):
-        patch.setattr(previews, "MEASURED", 64)
+        patch.setattr("energan.capabilities.reference.MEASURED", 64)
         patch.setattr(evaluation, "evaluate", functools.partial(evaluation.evaluate, n=64))
         assert main(["train", "ebgan-pt-mnist", *SMALL, "--out", str(folder)]) == 0
     return folder, said.getvalue()
@@ -160,24 +158,24 @@ def test_a_run_has_everything_that_was_promised(made: tuple[Path, str]) -> None:
 
 
 def test_the_recorded_command_gives_the_same_run_again(made: tuple[Path, str], tmp_path: Path) -> None:
-    command = shlex.split(read_record(made[0])["command"])
+    command = shlex.split(RunFolder(made[0]).record["command"])
     assert command == ["energan", "train", "ebgan-pt-mnist", *SMALL, "--out", str(made[0])]
     again = [text.replace(str(made[0]), str(tmp_path / "again")) for text in command[1:]]
     assert main(again) == 0
-    assert fingerprint(latest_checkpoint(tmp_path / "again")) == fingerprint(latest_checkpoint(made[0]))
+    assert fingerprint(RunFolder(tmp_path / "again").checkpoint()) == fingerprint(RunFolder(made[0]).checkpoint())
 
 
 def test_resume_trains_on_and_measures_again(run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["resume", "run", "--steps", "9", "--quiet"]) == 0
     assert "report: run/report.html" in capsys.readouterr().out
-    record = read_record(run)
+    record = RunFolder(run).record
     assert record["steps"] == record["arguments"]["steps"] == record["status"]["step"] == 9
     assert json.loads((run / "evaluation.json").read_text())["step"] == 9
     whole = trained(tmp_path / "whole", steps=9, ema=0.999, decay=0.0, lr=1e-3)
-    assert fingerprint(latest_checkpoint(run)) == fingerprint(latest_checkpoint(whole))
+    assert fingerprint(RunFolder(run).checkpoint()) == fingerprint(RunFolder(whole).checkpoint())
     assert main(["resume", "run", "--steps", "5"]) == 2
     assert "run is at step 9 already: --steps 5 must be above that" in sentence(capsys)
-    assert read_record(run)["steps"] == 9
+    assert RunFolder(run).record["steps"] == 9
 
 
 @pytest.mark.parametrize("native", [True, False])
@@ -185,14 +183,14 @@ def test_resume_keeps_the_precision_that_auto_meant(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, native: bool
 ) -> None:
     """On another machine, "auto" may mean another precision, which would not be the same run."""
-    monkeypatch.setattr(previews, "usable_network", lambda run, real: "")
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
     monkeypatch.setattr(hardware, "native_bf16", lambda device: native)
     whole = trained(tmp_path / "whole", steps=4, precision="auto", decay=0.0)
     trained(tmp_path / "run", steps=2, precision="auto", decay=0.0)
     monkeypatch.setattr(hardware, "native_bf16", lambda device: not native)
     monkeypatch.setattr(train, "_finish", lambda folder, state: 0)
     assert main(["resume", str(tmp_path / "run"), "--steps", "4", "--quiet"]) == 0
-    assert fingerprint(latest_checkpoint(tmp_path / "run")) == fingerprint(latest_checkpoint(whole))
+    assert fingerprint(RunFolder(tmp_path / "run").checkpoint()) == fingerprint(RunFolder(whole).checkpoint())
 
 
 def test_resume_refuses_other_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -265,8 +263,8 @@ def test_evaluate(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_run_that_a_gpu_trained_is_measured_without_one(run: Path) -> None:
-    record = read_record(run)
-    update_record(run, device="cuda", arguments={**record["arguments"], "device": "cuda"})
+    record = RunFolder(run).record
+    RunFolder(run).update(device="cuda", arguments={**record["arguments"], "device": "cuda"})
     assert main(["evaluate", "run", "--n", "40"]) == 0
     assert main(["score", "digits", "--run", "run"]) == 0
 
@@ -276,7 +274,7 @@ def test_scores_are_the_model_s_energies(run: Path, capsys: pytest.CaptureFixtur
     assert main(["score", "digits", "--run", "run", "--out", f"s.{ending}"]) == 0
     said = capsys.readouterr().out
     assert said.startswith(f"256 energies in s.{ending} (5 %: ")
-    test = rebuild(read_record(run)).test_set()
+    test = rebuild(RunFolder(run).record).test_set()
     expected = energan.load(run).score(test.images).tolist()
     if ending == "csv":
         with Path("s.csv").open(newline="") as file:
@@ -417,7 +415,7 @@ def test_a_folder_with_damaged_images_trains_and_lists_them(
     said = capsys.readouterr()
     assert "on 12 images of mine" in said.out and "3 of 15 files of the folder " in said.err
     assert "no distances to real images will be measured: 12 images are too few" in said.err
-    skipped = sorted(read_record(out)["data"]["skipped"])
+    skipped = sorted(RunFolder(out).record["data"]["skipped"])
     assert [text.split(":")[0] for text in skipped] == ["dot.png", "text.png", "torn.png"]
     assert skipped[0] == "dot.png: only 1 x 1 pixels" and skipped[1] == "text.png: not an image of a known format"
     result = json.loads((out / "evaluation.json").read_text())

@@ -24,9 +24,8 @@ from energan.engine.noise import normal, one_hot
 from energan.inference.guided import latent_maps, reconstruct
 from energan.inference.model import Model
 from energan.recipes.catalog import RECIPES
-from energan.runs.checkpoints import latest_checkpoint
-from energan.runs.folder import create_run
-from energan.training import loop, previews
+from energan.runs.folder import RunFolder
+from energan.training import loop
 from energan.utils.files import read_weights, write_weights
 
 COMMON = {"data": "digits", "precision": "fp32", "device": "cpu", "batch": 8}
@@ -55,17 +54,17 @@ def made(folder: Path, recipe: str, **changes: Any) -> Path:
     arguments = {**COMMON, **changes}
     run = RECIPES[recipe](**arguments)
     data = run.training_set()
-    create_run(folder, run, data, recipe, arguments, "a test")
-    assert loop.train(run, folder, data, quiet=True) == "finished"
+    RunFolder(folder).create(run, data, recipe, arguments, "a test")
+    assert loop.train(run, RunFolder(folder), data, quiet=True) == "finished"
     return folder
 
 
 def louder(folder: Path) -> None:
     """Weights of G and E so large that images and classes depend on codes, as those of a trained run do."""
-    tensors, words = read_weights(latest_checkpoint(folder))
+    tensors, words = read_weights(RunFolder(folder).checkpoint())
     for start, factor in (("state/weights/G/", 3), ("state/weights/E/", 2)):
         tensors |= {k: w * factor for k, w in tensors.items() if k.startswith(start) and w.dim() > 1}
-    write_weights(latest_checkpoint(folder), tensors, words)
+    write_weights(RunFolder(folder).checkpoint(), tensors, words)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +72,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with runs: an encoder, one of two named classes, a generator with codes, one without; and modules."""
     folder = tmp_path_factory.mktemp("steering")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(previews, "usable_network", lambda run, real: "")
+        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
         made(folder / "encoder", "encoder-mnist", steps=2, save_every=2)
         made(folder / "parity", "encoder-mnist", steps=2, save_every=2, merge="odd=1+3+5+7+9,even=0+2+4+6+8")
         settings = {"variant": "none", "width": 4, "chain_steps": 2}

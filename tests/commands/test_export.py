@@ -17,15 +17,15 @@ from energan.inference.guided import latent_maps
 from energan.inference.model import Model
 from energan.inference.modules import EnergyModule, GeneratorModule
 from energan.recipes.catalog import RECIPES
-from energan.runs.folder import create_run, read_record
-from energan.training import loop, previews
+from energan.runs.folder import RunFolder
+from energan.training import loop
 from energan.utils.errors import UserError
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(previews, "usable_network", lambda run, real: "")
+        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
         return trained(tmp_path_factory.mktemp("export") / "run", steps=4)
 
 
@@ -82,7 +82,7 @@ def test_a_run_with_codes_gives_generator_encoder_and_classifier(
 ) -> None:
     import onnxruntime
 
-    monkeypatch.setattr(previews, "usable_network", lambda run, real: "")
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
     monkeypatch.chdir(tmp_path)
     Path("net_of_codes.py").write_text(
         "from torch import nn\nfrom collections import OrderedDict as O\nclass Net(nn.Sequential):\n"
@@ -93,7 +93,7 @@ def test_a_run_with_codes_gives_generator_encoder_and_classifier(
                  "batch": 4, "width": 2, "precision": "fp32", "device": "cpu"}  # fmt: skip
     made = RECIPES["latent-discriminators-mnist"](**arguments)
     data = made.training_set()
-    create_run(Path("run"), made, data, "latent-discriminators-mnist", arguments, "a test")
+    RunFolder(Path("run")).create(made, data, "latent-discriminators-mnist", arguments, "a test")
     loop.train(made, Path("run"), data, quiet=True)
     assert main(["export", "run", "--out", "out", "--onnx"]) == 0
     parts = json.loads(Path("out/model.json").read_text())["microbatches"]
@@ -147,4 +147,4 @@ def test_a_folder_that_cannot_be_written(run: Path, tmp_path: Path, capsys: pyte
     (tmp_path / "file").write_text("in the way")
     assert main(["export", str(run), "--out", str(tmp_path / "file")]) == 2
     assert "cannot write" in sentence(capsys)
-    assert read_record(run)["status"]["state"] == "finished"
+    assert RunFolder(run).record["status"]["state"] == "finished"

@@ -11,7 +11,7 @@ from energan.data import Batches, load, to_bytes
 from energan.data.batches import patches, permutation
 from energan.data.diffaugment import augment
 from energan.data.few_labels import LabelledBatches
-from energan.data.prefetch import Ahead
+from energan.data.prefetch import Prefetch
 from energan.utils.errors import UserError
 
 H, W = 6, 9
@@ -91,7 +91,7 @@ def test_augmented_batches_are_what_the_functions_make():
 
 
 @pytest.mark.parametrize(("options", "said"), [
-    ({"crop": 7}, "squares of 7 pixels a side cannot be cropped from images of 6 x 9: set --crop lower"),
+    ({"crop": 7}, "squares of 7 pixels a side cannot be cropped from images of 6 x 9: lower crop"),
     ({"crop": 0}, "squares of 0 pixels"),
     ({"augment": ("blur",)}, "blur is no augmentation"),
 ])  # fmt: skip
@@ -130,7 +130,7 @@ def sources():
 @pytest.mark.parametrize("which", [0, 1])
 @given(ks=st.lists(st.integers(0, 40), max_size=12))
 def test_ahead_is_its_source_in_any_order(which, ks):
-    ahead, source = Ahead(sources()[which]), sources()[which]
+    ahead, source = Prefetch(sources()[which]), sources()[which]
     for k in [*ks, *range(6)]:
         found, expected = ahead(k), source(k)
         assert list(found) == list(expected)
@@ -147,7 +147,7 @@ def test_the_next_batch_is_made_by_one_thread_while_the_last_is_used():
             begun.set()
         return {"x": torch.tensor(k)}
 
-    ahead = Ahead(source)
+    ahead = Prefetch(source)
     assert [int(ahead(k)["x"]) for k in range(4)] == [0, 1, 2, 3]
     assert begun.wait(10)  # nobody asked for batch 4
     assert made == [0, 1, 2, 3, 4] and len(threads) == 1 and threading.main_thread() not in threads
@@ -160,16 +160,16 @@ def test_what_a_source_raises_is_raised_for_that_batch():
             raise UserError("batch 2 is gone")
         return {"x": torch.tensor(k)}
 
-    ahead = Ahead(source)
+    ahead = Prefetch(source)
     assert int(ahead(1)["x"]) == 1
     for _ in range(2):
         with pytest.raises(UserError, match="batch 2 is gone"):
             ahead(2)
     assert int(ahead(3)["x"]) == 3
     with pytest.raises(IndexError, match="from 0, not -1"):
-        Ahead(sources()[0])(-1)
+        Prefetch(sources()[0])(-1)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_batches_for_a_cuda_device_lie_in_pinned_memory():
-    assert all(x.is_pinned() for x in Ahead(sources()[0], "cuda")(0).values())
+    assert all(x.is_pinned() for x in Prefetch(sources()[0], "cuda")(0).values())

@@ -101,7 +101,7 @@ def test_batches_are_float_in_channels_last_memory(channels):
 
 @pytest.mark.parametrize("batch", [0, 9])
 def test_a_batch_that_cannot_be_filled(batch):
-    with pytest.raises(UserError, match="--batch"):
+    with pytest.raises(UserError, match="batch"):
         Batches(numbered(8), None, batch, seed=0)
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from energan.data import load
 from energan.data.decoding import cache, decode, resumable
-from energan.data.decoding.memory_map import mapped
+from energan.data.decoding.memory_map import map_file
 from energan.utils.errors import UserError
 from energan.utils.progress import counted
 
@@ -221,7 +221,7 @@ def test_a_file_larger_than_memory_can_be_mapped(tmp_path):
         file.truncate(size)
         file.seek(size - 1)
         file.write(b"\x07")
-    content = mapped(path, size)
+    content = map_file(path, size)
     content[0] = 1
     assert (int(content[-1]), int(content[0]), len(content)) == (7, 1, size)
     with path.open("rb") as file:
@@ -233,7 +233,7 @@ def test_a_line_says_what_was_done(tmp_path):
         part = resumable.Partial(pixels, log)
         part.add("a.png", 0, np.ones((1, 2, 2), np.uint8))
         part.skip("b.png: empty")
-        part.tell()
+        part.flush()
     assert json.loads((tmp_path / "d").read_text()) == {
-        "seen": 2, "shape": [1, 2, 2], "labels": [0], "files": ["a.png"], "skipped": ["b.png: empty"],
+        "position": 2, "shape": [1, 2, 2], "labels": [0], "files": ["a.png"], "skipped": ["b.png: empty"],
     }  # fmt: skip

@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import struct
+import tempfile
 import zipfile
 import zlib
 from io import BytesIO
@@ -98,7 +99,7 @@ def test_split_folders(folder):
 def test_mixed_sizes_need_a_size(folder):
     Image.new("RGB", (30, 10)).save(folder / "a.png")
     Image.new("RGB", (10, 30)).save(folder / "b.png")
-    with pytest.raises(UserError, match=r"30 x 10 and, in b.png, 10 x 30.*--size"):
+    with pytest.raises(UserError, match=r"30 x 10 and, in b.png, 10 x 30.* with size, such as 64"):
         read(folder)
     assert read(folder, size=6).shape == (2, 3, 6, 6)
 
@@ -290,7 +291,7 @@ def test_what_is_not_there_or_not_data(tmp_path):
         load(tmp_path / "weights.pt")
 
 
-@pytest.mark.parametrize(("options", "said"), [({"size": 0}, "--size"), ({"channels": 2}, "channels")])
+@pytest.mark.parametrize(("options", "said"), [({"size": 0}, "size must be 2 or more"), ({"channels": 2}, "channels")])
 def test_bad_options(folder, options, said):
     with pytest.raises(UserError, match=said):
         load(folder, **options)
@@ -434,7 +435,7 @@ def test_left_overs_of_killed_runs_are_removed(folder, own_cache):
 def test_a_full_disk(folder, own_cache, monkeypatch, code):
     picture().save(folder / "a.png")
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(code, os.strerror(code))
 
     with monkeypatch.context() as patch:
@@ -443,7 +444,7 @@ def test_a_full_disk(folder, own_cache, monkeypatch, code):
             read(folder)
     assert list((own_cache / "images").iterdir()) == []
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fdopen", full)
+        patch.setattr(tempfile, "mkstemp", full)
         with pytest.raises(UserError, match="full"):
             keep(own_cache / "x" / "y", b"content")
     assert list((own_cache / "x").iterdir()) == []

@@ -498,5 +498,5 @@ def test_broken_archives_of_cifar(tmp_path, cifar):
 def test_a_centre_is_of_image_files(cifar):
     with pytest.raises(UserError, match="no image files to cut a centre out of"):
         load(cifar, centre=16, progress=False)
-    with pytest.raises(UserError, match="centre of 1 pixels"):
+    with pytest.raises(UserError, match="centre must be 2 or more"):
         load(cifar, centre=1, progress=False)

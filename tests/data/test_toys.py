@@ -183,7 +183,7 @@ def test_what_is_no_distribution_is_refused():
             mixture(torch.zeros(2, 2), std, torch.tensor([1.0, weight]))
     with pytest.raises(UserError, match="swiss roll needs"):
         swiss_roll(noise=-1)
-    with pytest.raises(UserError, match="cannot be drawn"):
+    with pytest.raises(UserError, match="batch must be 1 or more"):
         source(ring(), 0, 0)
     with pytest.raises(IndexError, match="from 0"):
         source(ring(), 4, 0)(-1)

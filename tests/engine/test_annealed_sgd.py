@@ -15,7 +15,7 @@ FAST = AnnealedSGD(0.1, anneal=0.25, floor=0.03, start=0.5, stop=0.7, over=4)  #
 OPTIMIZERS: dict[str, Optimizer] = {
     "annealed": FAST,
     "annealed, as published": AnnealedSGD(),
-    "annealed, scheduled": FAST._replace(schedule=linear_decay(2, 8)),
+    "annealed, scheduled": FAST.with_settings(schedule=linear_decay(2, 8)),
     "historical adam": HistoricalAveraging(Adam(0.02), 0.5),
     "historical momentum": HistoricalAveraging(SGD(0.05, momentum=0.9, schedule=linear_decay(2, 8)), 0.3),
     "historical annealed": HistoricalAveraging(FAST, 2.0),
@@ -79,19 +79,19 @@ def test_pure_does_not_change_its_arguments(optimizer):
 def test_settings_may_differ_between_models(optimizer):
     """As `many` does it: numbers become tensors, one a model, by _asdict and _replace."""
     scales = torch.tensor([0.5, 1.5], dtype=torch.float64)
-    numbers = {k: v for k, v in optimizer._asdict().items() if isinstance(v, float | int)}
+    numbers = {k: v for k, v in optimizer.settings().items() if isinstance(v, float | int)}
     many = {k: torch.stack([v, 2 * v]) for k, v in weights().items()}
     settings = {k: v * scales for k, v in numbers.items() if k not in ("beta1", "beta2", "momentum")}
 
     def step(w, moments, settings):
-        chosen = optimizer._replace(**settings)
+        chosen = optimizer.with_settings(**settings)
         for t in range(8):
             w, moments = chosen.step(w, slope(w, t), moments, rate(optimizer, t))
         return w
 
     stepped = vmap(step)(many, vmap(optimizer.init)(many), settings)
     for i in range(2):
-        chosen = optimizer._replace(**{k: float(v[i]) for k, v in settings.items()})
+        chosen = optimizer.with_settings(**{k: float(v[i]) for k, v in settings.items()})
         alone, _ = pure(chosen, {k: v[i].clone() for k, v in many.items()})
         for k, w in alone.items():
             torch.testing.assert_close(stepped[k][i], w, rtol=0, atol=1e-12)
@@ -173,12 +173,12 @@ def test_historical_shows_both_sets_of_numbers_and_the_inner_schedule():
     decay = linear_decay(1, 2)
     optimizer = HistoricalAveraging(Adam(0.1, schedule=decay), 0.5)
     assert optimizer.schedule is decay
-    assert optimizer._asdict()["lr"] == 0.1 and optimizer._asdict()["weight"] == 0.5
-    changed = optimizer._replace(weight=2.0, lr=0.3, schedule=None)
+    assert optimizer.settings()["lr"] == 0.1 and optimizer.settings()["weight"] == 0.5
+    changed = optimizer.with_settings(weight=2.0, lr=0.3, schedule=None)
     assert changed == HistoricalAveraging(Adam(0.3), 2.0)
-    assert optimizer._replace(beta1=0.5).weight == 0.5
+    assert optimizer.with_settings(beta1=0.5).weight == 0.5
     with pytest.raises((TypeError, ValueError)):
-        optimizer._replace(nonsense=1.0)
+        optimizer.with_settings(nonsense=1.0)
 
 
 def _loss(p: Players, b: Batch) -> tuple[Tensor, dict[str, Tensor]]:

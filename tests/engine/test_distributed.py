@@ -19,8 +19,7 @@ from energan.cli import main
 from energan.engine.cross_rank import among, gathered
 from energan.engine.distributed import ALONE, rank_from_env, slices
 from energan.engine.rng import stream, stream_normal, stream_uniform
-from energan.runs.checkpoints import latest_checkpoint
-from energan.runs.folder import read_record
+from energan.runs.folder import RunFolder
 from energan.utils.files import read_weights
 
 PATIENCE = 300  # seconds for processes that take 10 on an idle machine
@@ -99,7 +98,7 @@ def test_a_run_goes_from_one_process_to_two_ranks_and_back(ends: Path, tmp_path:
     assert [line["step"] for line in log(folder) if "logs" in line] == list(range(1, 9))  # rank 0 alone wrote them
     assert resumed(folder, 12) == "finished"
     whole = trained(tmp_path / "whole", "ebgan-mnist", steps=12, save_every=2, dropout_d=0.0)
-    a, b = (read_weights(latest_checkpoint(f))[0] for f in (folder, whole))
+    a, b = (read_weights(RunFolder(f).checkpoint())[0] for f in (folder, whole))
     assert apart(a, b) < 1e-3
     numbers = [[v for line in log(f) for v in line.get("logs", {}).values()] for f in (folder, whole)]
     assert numbers[0] == pytest.approx(numbers[1], rel=1e-3, abs=1e-3)
@@ -145,7 +144,7 @@ def test_rows_are_divided_evenly_or_not_at_all() -> None:
     assert [part.tolist() for part in slices(torch.arange(6), 3)] == [[0, 1], [2, 3], [4, 5]]
     with pytest.raises(worker.UserError, match="a batch of 6 cannot be divided by 4"):
         slices(torch.arange(6), 4)
-    with pytest.raises(worker.UserError, match="1 part or more"):
+    with pytest.raises(worker.UserError, match="microbatches must be 1 or more, got 0"):
         worker.made("gan", microbatches=0)
 
 
@@ -190,7 +189,7 @@ def test_a_signal_to_one_rank_stops_all_at_the_same_step(tmp_path: Path) -> None
     said, _ = process.communicate(timeout=PATIENCE)
     assert codes(said) == {"0": "130", "1": "130"}, said
     assert said.count("stopped and saved") == 1
-    record = read_record(folder)
+    record = RunFolder(folder).record
     assert (record["status"]["state"], record["status"]["message"]) == ("stopped", "stopped by another rank")
     assert record["sync_batch_stats"] is True and record["microbatches"] == 1
     checkpoints = list((folder / "checkpoints").iterdir())
@@ -220,7 +219,7 @@ def test_parts_reach_a_run_and_are_kept(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("energan.commands.train._finish", lambda folder, state: 0)  # measuring takes longer
     given = ["train", "wgan-gp-mnist", *flags("wgan-gp-mnist", tmp_path / "run"), "--out", str(tmp_path / "run")]
     assert main([*given, "--microbatches", "2", "--steps", "2", "--quiet"]) == 0
-    assert read_record(tmp_path / "run")["microbatches"] == 2
+    assert RunFolder(tmp_path / "run").record["microbatches"] == 2
     assert main(["resume", str(tmp_path / "run"), "--steps", "3", "--quiet"]) == 0
-    assert read_record(tmp_path / "run")["microbatches"] == 2
+    assert RunFolder(tmp_path / "run").record["microbatches"] == 2
     assert main(["resume", str(tmp_path / "run"), "--steps", "4", "--microbatches", "3", "--quiet"]) == 2

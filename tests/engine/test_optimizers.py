@@ -124,11 +124,11 @@ def test_numbers_may_differ_between_models(optimizer, reference):
     lr = torch.tensor([0.01, 0.03], dtype=torch.float64)
 
     def step(w, moments, lr):
-        return optimizer._replace(lr=lr).step(w, slope(w, 0), moments, 1.0)
+        return optimizer.with_settings(lr=lr).step(w, slope(w, 0), moments, 1.0)
 
     stepped, _ = vmap(step)(many, vmap(optimizer.init)(many), lr)
     for i in range(2):
-        alone, _ = pure(optimizer._replace(lr=float(lr[i])), {k: v[i] for k, v in many.items()}, 1)
+        alone, _ = pure(optimizer.with_settings(lr=float(lr[i])), {k: v[i] for k, v in many.items()}, 1)
         for k, w in alone.items():
             if optimizer.schedule is None or DECAY(0) == 1.0:
                 torch.testing.assert_close(stepped[k][i], w, rtol=0, atol=1e-12)

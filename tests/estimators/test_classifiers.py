@@ -245,7 +245,7 @@ def test_the_margin_and_the_weight_of_an_ebgan_are_in_proportion_to_the_pixels()
     game = model.set_params(steps=90)._game(model._networks(torch.zeros(1, 1, 1, 196), 10))
     assert game.numbers["margin"] == 4
     assert game.numbers["weight"] == pytest.approx(1000 / 196)
-    assert [game.order(t) for t in (29, 30)] == [("D", "G"), ("L",)]
+    assert [game.turns_at(t) for t in (29, 30)] == [("D", "G"), ("L",)]
     rates = [game.players[name].optimizer.schedule(t) for name in "GD" for t in (59, 60, 75, 90)]
     assert rates == [1, 1, 0.5, 0] * 2
     assert model.set_params(margin=3)._game(model._networks(torch.zeros(1, 1, 1, 196), 10)).numbers["margin"] == 3

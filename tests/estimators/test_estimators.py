@@ -379,7 +379,7 @@ def test_parameters_out_of_range_are_named(model: Callable[..., Any], name: str,
 def test_no_samples_are_refused_and_an_unfitted_model_says_so(tiny: Any) -> None:
     with pytest.raises(NotFittedError):
         clone(tiny).sample(1)
-    with pytest.raises(ValueError, match="n_samples must be 1 or above"):
+    with pytest.raises(ValueError, match="n_samples must be 1 or more"):
         clone(tiny).fit(images(20, 8, 8)).sample(0)
 
 

@@ -25,7 +25,6 @@ from energan.networks.dense import improved_gan, mlp
 from energan.networks.dense.ladder import Ladder
 from energan.networks.dense.perceptron import Perceptron
 from energan.networks.layers import FeatureExtractor
-from energan.report.glossary import hyperparameter_meaning
 from energan.utils.errors import UserError
 
 Z = 3
@@ -87,7 +86,7 @@ MLP_D = partial(mlp.Discriminator, MLP, layers=3, size=8)
 CONV_D = partial(dcgan.Discriminator, channels=2, size=8, width=4)
 LADDER = partial(_ladder, gain=False)
 IMPROVED_G = partial(improved_gan.Generator, Z, MLP, hidden=(8, 6))
-IMPROVED_D = partial(improved_gan.Discriminator, (16, 6, 5, 3), noise=(0.0, 0.0), held=False)
+IMPROVED_D = partial(improved_gan.Discriminator, (16, 6, 5, 3), noise=(0.0, 0.0), fixed_gains=False)
 DROPPED_AE = partial(MLP_AE, dropout=0.5)
 DROPPED_D = partial(MLP_D, dropout=0.5)
 
@@ -189,7 +188,7 @@ class Paired(nn.Module):
 def _inverting(seed: int, i: int, name: str, paired: bool = False, rests: str = "G", **settings) -> Game:
     """One of DGN-AM's kin in which G or D rests after the first turn."""
     weights = DeePSiM(pause_G=1.0) if rests == "G" else DeePSiM(pause_D=8.0, resume_D=80.0)
-    g, d = (adam._replace(weight_decay=0.01) for adam in rates(i))
+    g, d = (adam.with_settings(weight_decay=0.01) for adam in rates(i))
     with seeded(seed):
         G, D = Perceptron((5, 8, 16), shape=MLP), Paired() if paired else MLP_D()
         more = {"ppgn-h": (Perceptron((5, 6, 5)), 5), "joint-ppgn-h": (5, normal(*MLP), normal(5))}.get(name, (5,))
@@ -736,9 +735,21 @@ def test_every_game_is_checked():
     assert {name.split()[0] for name in BY_HAND} == set(GAMES)
 
 
-def test_every_number_has_words_in_reports():
-    numbers = {number for small in SMALL.values() for number in small.build(0, 0).hyperparameters}
-    assert not {number for number in numbers if not hyperparameter_meaning(number)}
+def test_every_number_and_log_has_a_meaning_and_no_meaning_is_unused():
+    unused: dict[str, set[str]] = {}
+    for name, row in SMALL.items():
+        game = row.build(0, 0)
+        logs = {key.split("/", 1)[1] for turn in game.turns for key in one(name, only=turn).step()}
+        named = logs | set(game.hyperparameters)
+        players = set(game.players)
+        if game.codes:
+            named |= players
+        assert named <= set(game.meanings), (name, named - set(game.meanings))
+        assert all(text and not text.endswith(".") for text in game.meanings.values())
+        left = set(game.meanings) - named - players
+        module = GAMES[name.split()[0]].__module__
+        unused[module] = unused.get(module, left) & left
+    assert not any(unused.values()), unused
 
 
 @small
@@ -857,7 +868,7 @@ def test_two_steps_are_the_papers_equations(name):
         count = 0
         for t in range(2):
             player.step()
-            for turn in game.order(t):
+            for turn in game.turns_at(t):
                 data = {k: v.double() for k, v in images(name)(count).items()}
                 noise = {k: tensors[count].double() for k, tensors in drawn.items()}
                 losses = BY_HAND[name](**nets, **data, **noise, **game.hyperparameters, optimizers=optimizers, t=t)[

@@ -55,8 +55,8 @@ def test_the_defaults_are_the_papers():
 
 
 def test_three_turns_of_g_for_minibatch_discrimination():
-    assert game().order(0) == ("D", "G")
-    assert game(variant="minibatch", kernels=2).order(5) == ("D", "G", "G", "G")
+    assert game().turns_at(0) == ("D", "G")
+    assert game(variant="minibatch", kernels=2).turns_at(5) == ("D", "G", "G", "G")
 
 
 def test_an_unknown_variant():

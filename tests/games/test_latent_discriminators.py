@@ -51,27 +51,27 @@ def turn(made: Game, name: str, **values: Tensor) -> tuple[Tensor, dict[str, Ten
 
 def test_the_codes_schedule() -> None:
     """100 turns of all critics at each of the first 25 steps and every 500th; 5 at the others."""
-    order = game().order
+    order = game().turns_at
     turns = [order(t) for t in range(2001)]
     assert all(names == (*["D"] * (len(names) - 1), "G") for names in turns)
     assert [t for t, names in enumerate(turns) if len(names) == 101] == [*range(25), 500, 1000, 1500, 2000]
     assert all(len(names) in (6, 101) for names in turns)
-    assert game(warm_steps=0, critic_steps=2).order(0) == ("D", "D", "G")
-    assert game(warm_steps=7).order(3) == (*["D"] * 7, "G")
+    assert game(warm_steps=0, critic_steps=2).turns_at(0) == ("D", "D", "G")
+    assert game(warm_steps=7).turns_at(3) == (*["D"] * 7, "G")
     for settings in ({}, {"random": True}, {"warm_steps": 0}):
-        assert game(critics=(), **settings).order(0) == game(critics=(), **settings).order(30) == ("G",)
+        assert game(critics=(), **settings).turns_at(0) == game(critics=(), **settings).turns_at(30) == ("G",)
 
 
 def test_coins_are_thrown_for_each_turn_of_a_critic_and_g_follows_the_last() -> None:
-    order = game(random=True, seed=3).order
+    order = game(random=True, seed=3).turns_at
     assert order(0) == (*["D"] * 100, "G") and order(500) == (*["D"] * 100, "G")
     thrown = [order(t) for t in range(25, 425)]
     assert all(len(names) == 6 and names[-1] == f"G_{names[-2].removeprefix('D_')}" for names in thrown)
     count = Counter(name for names in thrown for name in names[:-1])
     assert set(count) == {"D_x", "D_layers"} and abs(count["D_x"] - 1000) < 100  # 4.5 standard deviations
     assert len({names[:-1] for names in thrown}) == 2**5  # each turn has a coin of its own
-    assert [game(random=True, seed=3).order(t) for t in range(25, 425)] == thrown  # a resumed run throws the same
-    assert [game(random=True, seed=4).order(t) for t in range(25, 425)] != thrown
+    assert [game(random=True, seed=3).turns_at(t) for t in range(25, 425)] == thrown  # a resumed run throws the same
+    assert [game(random=True, seed=4).turns_at(t) for t in range(25, 425)] != thrown
 
 
 def test_a_critic_that_is_not_chosen_rests() -> None:
@@ -84,7 +84,7 @@ def test_a_critic_that_is_not_chosen_rests() -> None:
         moved = {
             who for who, weights in before.items() if not all(map(torch.equal, weights, one.nets[who].parameters()))
         }
-        assert moved == {made.order(t)[0], "G"}
+        assert moved == {made.turns_at(t)[0], "G"}
 
 
 # ---- where gradients go ----

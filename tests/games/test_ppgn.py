@@ -17,7 +17,7 @@ from energan.engine.rng import seeded
 from energan.games.plug_and_play.dgn_am import DeePSiM, Wiring, dgn_am
 from energan.games.plug_and_play.ppgn import code_denoising, corrupted, joint_ppgn_h, ppgn_h
 from energan.losses.inversion import half_square, pause_rule
-from energan.metrics.features.mobilenet_v2 import Classifier, MobileNetV2
+from energan.networks.conv.mobilenet_v2 import MobileNetClassifier, MobileNetV2
 from energan.networks.conv.ppgn import Bounds
 from energan.networks.dense.perceptron import Perceptron
 from energan.networks.layers import FeatureExtractor
@@ -234,7 +234,7 @@ def test_the_encoder_stays_bit_identical(make: Any):
 def test_mobilenet_as_an_encoder_is_mobilenet_and_lets_gradients_pass():
     """Of floats in [-1, 1] what it says of their bytes; its layers can be tapped; its weights have the same names."""
     bytes_ = torch.randint(256, (2, 3, 40, 40), dtype=torch.uint8)
-    net, encoder = MobileNetV2().eval(), Classifier().eval()
+    net, encoder = MobileNetV2().eval(), MobileNetClassifier().eval()
     encoder.load_state_dict(net.state_dict())
     x = to_unit(bytes_).requires_grad_()
     read = FeatureExtractor(encoder, ("features.13", "h"))(x)
@@ -244,7 +244,12 @@ def test_mobilenet_as_an_encoder_is_mobilenet_and_lets_gradients_pass():
     assert read.layers["features.13"].shape == (2, 96, 14, 14)
     (slope,) = torch.autograd.grad(read.layers["h"].sum(), x)
     assert bool(slope.isfinite().all()) and float(slope.abs().max()) > 0
-    assert FeatureExtractor(Classifier(64).eval(), ("features.13",))(x).layers["features.13"].shape == (2, 96, 4, 4)
+    assert FeatureExtractor(MobileNetClassifier(64).eval(), ("features.13",))(x).layers["features.13"].shape == (
+        2,
+        96,
+        4,
+        4,
+    )
 
 
 def test_weight_decay_is_of_the_discriminator_alone():
@@ -253,7 +258,7 @@ def test_weight_decay_is_of_the_discriminator_alone():
     def decays(game: Game) -> list[float]:
         optimizers = [game.players[name].optimizer for name in ("G", "D")]
         assert all(isinstance(optimizer, PauseOnZeroGradient) for optimizer in optimizers)
-        return [optimizer._asdict()["weight_decay"] for optimizer in optimizers if optimizer]
+        return [optimizer.settings()["weight_decay"] for optimizer in optimizers if optimizer]
 
     small = {"width": 2, "module": "tiny_encoder:Net", "features": "h.1", "device": "cpu"}
     names = ("dgn-am-mnist", "noiseless-ppgn-h-mnist", "ppgn-h-mnist", "joint-ppgn-h-mnist")

@@ -73,13 +73,13 @@ def test_the_defaults_are_the_authors():
     g = torch.Generator().manual_seed(0)
     for z in (made.noise["z_1"](g, 500), made.noise["z_0"](g, 500)):
         assert z.shape == (500, 50) and 0 <= float(z.min()) < 0.01 and 0.99 < float(z.max()) < 1
-    assert made.order(0) == ("D", "G")
+    assert made.turns_at(0) == ("D", "G")
 
 
 def test_training_is_independent_and_then_joint():
     made = game(joint_from=2)
-    assert [made.order(t) for t in range(4)] == [("D_alone", "G_alone")] * 2 + [("D", "G")] * 2
-    assert game(joint_from=0).order(0) == ("D", "G")
+    assert [made.turns_at(t) for t in range(4)] == [("D_alone", "G_alone")] * 2 + [("D", "G")] * 2
+    assert game(joint_from=0).turns_at(0) == ("D", "G")
 
 
 @pytest.mark.parametrize("joint", [False, True])
@@ -159,7 +159,7 @@ def small(**changes) -> Game:
 
 def test_joint_from_is_a_share_of_the_steps():
     for given, step in ((0.0, 0), (0.3, 3), (1.0, 10)):
-        turns = [small(joint_from=given).order(t) for t in range(10)]
+        turns = [small(joint_from=given).turns_at(t) for t in range(10)]
         assert turns == [("D_alone", "G_alone")] * step + [("D", "G")] * (10 - step)
 
 
@@ -184,5 +184,5 @@ def test_an_encoder_may_be_a_run(tmp_path):
 
 def test_an_encoder_of_another_net_is_refused(tmp_path):
     folder = trained(tmp_path / "encoder", "encoder-mnist", data="digits", net="thesis")
-    with pytest.raises(UserError, match="is no run of encoder-mnist with --net sgan"):
+    with pytest.raises(UserError, match="is no run of encoder-mnist with net sgan"):
         RECIPES["sgan-mnist"](data="digits", encoder=str(folder), width=2)

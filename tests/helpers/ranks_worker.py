@@ -19,7 +19,7 @@ from energan.games.energy.ebgan import ebgan, ebgan_pt
 from energan.games.gan.gan import gan
 from energan.games.gan.wgan_gp import wgan_gp
 from energan.networks.layers import BatchNorm, Dropout, MinibatchDiscrimination
-from energan.runs.folder import read_record
+from energan.runs.folder import RunFolder
 from energan.runs.rebuild import rebuild
 from energan.training.loop import train
 from energan.utils.errors import UserError
@@ -137,8 +137,8 @@ def main(folder: Path) -> None:
 
 def goes_on(folder: Path, ranks: Ranks) -> None:
     """From the folder's step 4 to step 8."""
-    run = rebuild(read_record(folder), steps=8)._replace(sync_batch_stats=True)
-    assert train(run, folder, run.training_set(), quiet=True, ranks=ranks) == "finished"
+    run = rebuild(RunFolder(folder).record, steps=8)._replace(sync_batch_stats=True)
+    assert train(run, RunFolder(folder), run.training_set(), quiet=True, ranks=ranks) == "finished"
 
 
 def complain(really: bool) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from energan.data import ImageSet
 from energan.experiment import Experiment
 from energan.recipes.catalog import RECIPES
-from energan.runs.folder import create_run, read_record
+from energan.runs.folder import RunFolder
 from energan.runs.rebuild import rebuild
 from energan.training.loop import train
 from energan.utils.files import read_weights
@@ -101,21 +101,21 @@ def start(folder: Path, recipe: str = "ebgan-pt-mnist", **changes: Any) -> tuple
     small = arguments(recipe, folder, **changes)
     run = RECIPES[recipe](**small)
     data = run.training_set()
-    create_run(folder, run, data, recipe, small, "a test")
+    RunFolder(folder).create(run, data, recipe, small, "a test")
     return run, data
 
 
 def trained(folder: Path, recipe: str = "ebgan-pt-mnist", **changes: Any) -> Path:
     """A run in `folder`, trained to its end."""
     run, data = start(folder, recipe, **changes)
-    assert train(run, folder, data, quiet=True) == "finished"
+    assert train(run, RunFolder(folder), data, quiet=True) == "finished"
     return folder
 
 
 def resumed(folder: Path, steps: int | None = None) -> str:
     """What training says that goes on where the folder stands."""
-    run = rebuild(read_record(folder), **({"steps": steps} if steps else {}))
-    return train(run, folder, run.training_set(), quiet=True)
+    run = rebuild(RunFolder(folder).record, **({"steps": steps} if steps else {}))
+    return train(run, RunFolder(folder), run.training_set(), quiet=True)
 
 
 def flags(recipe: str, folder: Path, **changes: Any) -> list[str]:

@@ -21,7 +21,6 @@ from energan.networks.conv.latent_discriminators import MEAN, STD
 from energan.networks.layers import BatchNorm, FeatureExtractor
 from energan.samplers import mala
 from energan.samplers.inpainting import Context
-from energan.training import previews
 from energan.utils.errors import UserError
 
 STEPS = 3
@@ -30,7 +29,7 @@ STEPS = 3
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(previews, "usable_network", lambda run, real: "")
+        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
         folder = tmp_path_factory.mktemp("runs") / "run"
         return energan.load(trained(folder, "latent-discriminators-mnist", chain_steps=STEPS))
 
@@ -38,7 +37,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
 @pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> Model:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(previews, "usable_network", lambda run, real: "")
+        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
         return energan.load(trained(tmp_path_factory.mktemp("runs") / "gan", "lsgan-mnist", steps=1))
 
 

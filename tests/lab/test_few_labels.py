@@ -44,7 +44,7 @@ def test_settings_scale_with_labels_and_steps() -> None:
         many.hyperparameters["sigma_x"] == few.hyperparameters["sigma_x"] == 0.3
     )  # what the authors set apart is above the input
     assert ebgan.hyperparameters["margin"] == pytest.approx(16) and ebgan.players["D"].net.gamma is not None
-    assert [ebgan.order(t) for t in (0, 299, 300)] == [("D", "G"), ("D", "G"), ("L",)]
+    assert [ebgan.turns_at(t) for t in (0, 299, 300)] == [("D", "G"), ("D", "G"), ("L",)]
     schedule = ebgan.players["D"].optimizer.schedule
     assert [schedule(t) for t in (0, 600, 750, 900)] == [1, 1, 0.5, 0]
 
@@ -117,16 +117,16 @@ def test_validation_is_on_training_images_that_give_no_labels() -> None:
     ("changes", "says"),
     [
         ({"systems": "fuller"}, "there is no 'fuller'"),
-        ({"labels": "many"}, "--labels"),
+        ({"labels": "many"}, "labels"),
         ({"labels": "25"}, "multiple"),
         ({"labels": "100000"}, "fewer than"),
-        ({"labels": "0"}, "--labels"),
+        ({"labels": "0"}, "labels"),
         ({"data": "photos"}, "named set"),
         ({"systems": "improved-gan", "together": True, "steps": 60}, "averaged"),
-        ({"part": "3/2"}, "--part"),
-        ({"part": "half"}, "--part"),
-        ({"batch": 1}, "--batch"),
-        ({"seeds": 0}, "--seeds"),
+        ({"part": "3/2"}, "part"),
+        ({"part": "half"}, "part"),
+        ({"batch": 1}, "batch"),
+        ({"seeds": 0}, "seeds"),
     ],
 )
 def test_what_cannot_be_played_is_refused_before_anything_is_written(

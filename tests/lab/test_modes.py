@@ -76,10 +76,10 @@ def test_a_study_writes_its_table_and_pictures(tmp_path: Path, name: str) -> Non
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"systems": "GAN,VAE"}, "--systems: there is no 'VAE'"),
-        ({"seeds": 0}, "--seeds must be 1 or more"),
-        ({"batch": 1}, "--batch must be 2 or more"),
-        ({"seed": -1}, "--seed must be from 0"),
+        ({"systems": "GAN,VAE"}, "systems: there is no 'VAE'"),
+        ({"seeds": 0}, "seeds must be 1 or more"),
+        ({"batch": 1}, "batch must be 2 or more"),
+        ({"seed": -1}, "seed must be from 0"),
     ],
 )
 def test_bad_settings_are_one_sentence_and_leave_nothing(tmp_path: Path, wrong: dict, sentence: str) -> None:

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from energan.metrics import evaluate
-from energan.metrics.features import mobilenet_v2 as mobilenet
 from energan.metrics.features.catalog import NETWORKS, describe
-from energan.metrics.features.mobilenet_v2 import MobileNetV2, mobilenet_v2, standardised
+from energan.networks.conv import mobilenet_v2 as mobilenet
+from energan.networks.conv.mobilenet_v2 import MobileNetV2, mobilenet_v2, standardised
 from energan.utils.errors import UserError
 
 SAMPLED = ["FID", "KID", "precision", "recall", "density", "coverage"]

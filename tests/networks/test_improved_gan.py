@@ -1,4 +1,4 @@
-"""Improved GAN's nets: their layers, what data makes of them at the start, and that training holds what is held."""
+"""Improved GAN's nets: their layers, what data makes of them at the start, and that fixed gains stay."""
 
 from itertools import pairwise
 
@@ -102,7 +102,7 @@ def test_the_papers_nets():
     widths = [m.direction.shape for m in D.modules() if isinstance(m, WeightNorm)]
     assert widths == [(b, a) for a, b in pairwise(SIZES)]
     assert [m.sigma for m in D.modules() if isinstance(m, GaussianNoise)] == [0.3, 0.5, 0.5, 0.5, 0.5, 0.5]
-    assert [m.held for m in D.modules() if isinstance(m, WeightNorm)] == [True] * 5 + [False]
+    assert [m.fixed_gain for m in D.modules() if isinstance(m, WeightNorm)] == [True] * 5 + [False]
     assert float(D.hidden[1].direction.detach().std()) == pytest.approx(0.1, rel=0.01)
     names = {k: tuple(w.shape) for k, w in G.named_parameters()}
     assert sum(1 for k in names if k.endswith("gain")) == 1 and names["net.6.direction"] == (784, 500)
@@ -137,10 +137,10 @@ def test_features_are_those_before_their_noise(kernels):
 
 
 def test_a_held_gain_has_no_slope_and_another_has():
-    for held in (True, False):
-        net = Discriminator(SMALL, held=held)
+    for fixed in (True, False):
+        net = Discriminator(SMALL, fixed_gains=fixed)
         net(images()).logits.square().sum().backward()
-        assert (net.hidden[1].gain.grad is None) == held
+        assert (net.hidden[1].gain.grad is None) == fixed
         assert net.top[1].gain.grad is not None
 
 

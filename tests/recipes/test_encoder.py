@@ -27,9 +27,9 @@ from energan.recipes.plug_and_play.encoder import encode_images, initialiser, of
 from energan.recipes.plug_and_play.encoder import (
     trained_classifier as trained_once,  # before the tests' stand-in takes its place
 )
-from energan.runs.checkpoints import latest_checkpoint, read_checkpoint
-from energan.runs.folder import read_record
-from energan.training import loop, previews
+from energan.runs.checkpoints import read_checkpoint
+from energan.runs.folder import RunFolder
+from energan.training import loop
 from energan.utils.errors import UserError
 from energan.utils.files import write_weights
 from energan.utils.specification import remember
@@ -40,7 +40,7 @@ TINY = "tiny_encoder:Net"
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """No metrics, a cache of the test's own, and one thread: sums over more of them may round differently."""
-    monkeypatch.setattr(previews, "usable_network", lambda run, real: "")
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
     monkeypatch.setenv("ENERGAN_CACHE", str(tmp_path / "cache"))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -69,7 +69,7 @@ def digits(n: int = 40, size: int = 28) -> ImageSet:
 def test_a_run_s_classifier_is_its_net_frozen_as_it_was_trained(encoder: Path) -> None:
     E = open_classifier(str(encoder), "", classes=3)  # which are the run's
     assert type(E) is type(ENCODERS["sgan"](10)) and not E.training and not any(w.requires_grad for w in E.parameters())
-    state, _ = read_checkpoint(latest_checkpoint(encoder))
+    state, _ = read_checkpoint(RunFolder(encoder).checkpoint())
     assert same(E, state["weights"]["E"]) and not same(E, ENCODERS["sgan"](10))
     x = torch.rand(3, 1, 28, 28)
     torch.testing.assert_close(E(x), energan.load(encoder).classifier(x))
@@ -127,7 +127,7 @@ def test_modules_that_cannot_be_used(module: str) -> None:
 
 def test_sources_that_cannot_be_used(tmp_path: Path) -> None:
     weights = write_weights(tmp_path / "w.safetensors", {"net.weight": torch.ones(2)}, {})
-    with pytest.raises(UserError, match=r"w.safetensors holds weights; --module"):
+    with pytest.raises(UserError, match=r"w.safetensors holds weights; module my.module:Net"):
         open_classifier(str(weights), "", classes=10)
     with pytest.raises(UserError, match=r"w.safetensors does not hold the weights of Net: .*h\.1\.weight"):
         open_classifier(str(weights), TINY, classes=10)
@@ -160,8 +160,8 @@ def test_it_is_trained_once_and_kept(
     first = trained_once("digits", 10, "sgan")
     assert "training the encoder of digits first" in capsys.readouterr().err
     (folder,) = (tmp_path / "cache" / "encoders").iterdir()
-    assert same(first, read_checkpoint(latest_checkpoint(folder))[0]["weights"]["E"])
-    assert read_record(folder)["status"] == {**read_record(folder)["status"], "state": "finished", "step": 6}
+    assert same(first, read_checkpoint(RunFolder(folder).checkpoint())[0]["weights"]["E"])
+    assert RunFolder(folder).record["status"] == {**RunFolder(folder).record["status"], "state": "finished", "step": 6}
     with monkeypatch.context() as patch:
         patch.setattr(loop, "train", lambda *_: pytest.fail("it is there already"))
         assert same(trained_once("digits", 10, "sgan"), first)
@@ -189,7 +189,7 @@ def test_stopped_it_goes_on_where_it_was(few_steps: None, tmp_path: Path, monkey
         patch.setattr(Trainer, "step", stopping)
         trained_once("digits", 10, "sgan")
     (folder,) = (tmp_path / "another" / "encoders").iterdir()
-    assert read_record(folder)["status"]["state"] == "stopped"
+    assert RunFolder(folder).record["status"]["state"] == "stopped"
     assert same(trained_once("digits", 10, "sgan"), whole)
     assert [line["step"] for line in log(folder) if "logs" in line] == list(range(1, 7))
 
@@ -244,8 +244,8 @@ def test_codes_of_the_same_images_in_another_size_are_others() -> None:
 def test_the_encoder_of_a_run_is_bit_identical_to_the_run_it_is_of(encoder: Path, tmp_path: Path, variant: str) -> None:
     changes = {"module": "", "encoder": str(encoder), "code": "E_0", "variant": variant, "ema": 0.0}
     folder = trained(tmp_path / "run", "latent-discriminators-mnist", steps=3, critics="x,E_0", **changes)
-    kept, _ = read_checkpoint(latest_checkpoint(folder))
-    before, _ = read_checkpoint(latest_checkpoint(encoder))
+    kept, _ = read_checkpoint(RunFolder(folder).checkpoint())
+    before, _ = read_checkpoint(RunFolder(encoder).checkpoint())
     assert same({f"module.{k}": w for k, w in before["weights"]["E"].items()}, kept["weights"]["E"])
     assert set(kept["moments"]) == {"G", "D_x", "D_E_0"}  # no optimizer knows E
     assert same(energan.load(folder).nets["E"].module, open_classifier(str(encoder), "", 10))
@@ -271,7 +271,7 @@ def test_a_run_brings_the_trained_encoder_in_before_its_first_step_alone(
     cut = trained(tmp_path / "cut", **{**settings, "steps": 3})
     monkeypatch.setattr(encoder_module, "trained_classifier", lambda *_: pytest.fail("E is in the checkpoint"))
     assert resumed(cut, steps=6) == "finished"
-    assert fingerprint(latest_checkpoint(cut)) == fingerprint(latest_checkpoint(whole))
+    assert fingerprint(RunFolder(cut).checkpoint()) == fingerprint(RunFolder(whole).checkpoint())
 
 
 # ---- classes put together ----
@@ -300,8 +300,8 @@ def test_a_classifier_of_merged_classes(tmp_path: Path) -> None:
     assert held is not None and held.classes == ("odd", "even") and set(held.labels.tolist()) == {0, 1}
     batch = run.batches(data)(0)
     assert batch["y"].shape == (8, 2) and bool((batch["y"].sum(1) == 1).all())
-    assert loop.train(run, tmp_path / "run", data, quiet=True) == "finished"
-    assert read_record(tmp_path / "run")["data"]["classes"] == ["odd", "even"]
+    assert loop.train(run, RunFolder(tmp_path / "run"), data, quiet=True) == "finished"
+    assert RunFolder(tmp_path / "run").record["data"]["classes"] == ["odd", "even"]
     assert of_run(tmp_path / "run")(batch["x"]).shape == (8, 2)
 
 
@@ -332,11 +332,11 @@ def test_merges_that_cannot_be(merge: str, said: str, tmp_path: Path, capsys: py
 
 
 def test_other_numbers_of_classes_and_settings_are_refused() -> None:
-    with pytest.raises(UserError, match="digits has 10 classes: --classes 10"):
+    with pytest.raises(UserError, match="digits has 10 classes: set classes to 10"):
         RECIPES["encoder-mnist"](data="digits", classes=4).training_set()
-    with pytest.raises(UserError, match="--momentum must be 0 or above and below 1"):
+    with pytest.raises(UserError, match="momentum must be 0 or above and below 1"):
         RECIPES["encoder-mnist"](momentum=1.0)
-    with pytest.raises(UserError, match=r"--code conv2: this G takes codes that are vectors, not maps of \(128,"):
+    with pytest.raises(UserError, match=r"code conv2: this G takes codes that are vectors, not maps of \(128,"):
         RECIPES["latent-discriminators-mnist"](code="conv2")
     with pytest.raises(UserError, match="has no layer 'conv9'"):
         RECIPES["latent-discriminators-mnist"](critics="x,conv9")

@@ -18,8 +18,8 @@ from energan.experiment import Experiment
 from energan.games.energy.ebgan import generator_loss
 from energan.inference import snapshot
 from energan.recipes.catalog import RECIPES
-from energan.runs.folder import read_record
-from energan.training import loop, previews
+from energan.runs.folder import RunFolder
+from energan.training import loop
 from energan.utils.errors import UserError
 
 SIZES = {"ebgan-pt-64": 64, "dcgan-64": 64, "ebgan-pt-128": 128, "ebgan-pt-256": 256}
@@ -56,7 +56,7 @@ def test_patches_flips_and_augmentation_reach_the_batches_and_the_generator(reci
 
 def test_a_run_of_patches_trains_measures_and_draws(tmp_path):
     folder = trained(tmp_path / "run", "ebgan-pt-64", width=1, patches=80, flip=True, augment=["translation"])
-    record = read_record(folder)
+    record = RunFolder(folder).record
     assert record["data"]["shape"] == [3, 80, 80] and record["arguments"]["augment"] == ["translation"]
     model = energan.load(folder)
     assert model.sample(2, seed=0).shape == (2, 3, 64, 64)
@@ -179,7 +179,9 @@ def test_without_the_pulling_away_term_it_is_ebgan_and_all_else_is_equal(recipe,
 def test_statistics_are_measured_over_no_more_than_a_part(tmp_path, monkeypatch):
     asked = []
     real = snapshot.snapshot
-    monkeypatch.setattr(previews, "snapshot", lambda one, images, n: asked.append(n) or real(one, images, n))
+    monkeypatch.setattr(
+        "energan.training.watcher.snapshot", lambda one, images, n: asked.append(n) or real(one, images, n)
+    )
     run, data = start(tmp_path / "run", width=1, steps=2, save_every=1)
-    assert loop.train(run._replace(microbatches=2), tmp_path / "run", data, quiet=True) == "finished"
+    assert loop.train(run._replace(microbatches=2), RunFolder(tmp_path / "run"), data, quiet=True) == "finished"
     assert asked == [4, 4]

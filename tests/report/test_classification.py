@@ -258,7 +258,7 @@ def test_uncertain_images_without_their_sheet_are_words(tmp_path: Path):
 
 
 def test_a_ladder_logs_costs_of_its_layers_in_one_chart():
-    found = charts.curves([Logged(1, logged("ladder", 1))], {"sigma": 0.3})
+    found = charts.curves([Logged(1, logged("ladder", 1))], {"sigma": 0.3}, {})
     assert [c["title"] for c in found] == ["Cross-entropy", "Denoising costs"]
     series = found[1]["series"]
     assert [s["name"] for s in series] == ["C₀", "C₁", "C₂", "C₃", "C₄", "C₅", "C₆"]
@@ -266,7 +266,7 @@ def test_a_ladder_logs_costs_of_its_layers_in_one_chart():
 
 
 def test_an_ebgan_ln_shows_its_falling_margin_among_the_energies_and_goes_on_after_the_switch():
-    found = charts.curves([Logged(s, logged("ebgan-ln", s)) for s in (100, 1400, 1600)], {"margin": 16.0})
+    found = charts.curves([Logged(s, logged("ebgan-ln", s)) for s in (100, 1400, 1600)], {"margin": 16.0}, {})
     assert [c["title"] for c in found] == ["Energies", "Cross-entropy"]
     names = ["E(u), D’s turn", "E(u), L’s turn", "E(G(z)), D’s turn", "E(G(z)), G’s turn", "margin"]
     assert [s["name"] for s in found[0]["series"]] == names
@@ -276,10 +276,10 @@ def test_an_ebgan_ln_shows_its_falling_margin_among_the_energies_and_goes_on_aft
     assert found[0]["series"][-1]["points"][0] == (100, pytest.approx(16 * 14 / 15))
 
 
-def test_an_improved_gan_shows_verdicts_and_feature_matching():
-    found = charts.curves([Logged(1, logged("improved-gan-ssl", 1))], {})
-    assert [c["title"] for c in found] == ["Cross-entropy", "Feature matching", "The discriminator's verdicts"]
-    assert [(s["name"], s["tone"]) for s in found[2]["series"]] == [("D(u)", "real"), ("D(G(z))", "fake")]
+def test_an_improved_gan_shows_probabilities_and_feature_matching():
+    found = charts.curves([Logged(1, logged("improved-gan-ssl", 1))], {}, {})
+    assert [c["title"] for c in found] == ["Cross-entropy", "Probabilities of being real", "matching"]
+    assert [(s["name"], s["tone"]) for s in found[1]["series"]] == [("D(u)", "real"), ("D(G(z))", "fake")]
 
 
 def test_metrics_of_one_step_are_joined_and_the_error_is_apart(tmp_path: Path):

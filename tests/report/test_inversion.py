@@ -13,17 +13,21 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from test_report import change, digits, make_run, sheet, text_of, write
 
-from energan.engine.game import SamplerSettings
+from energan.engine.game import CHAIN_MEANINGS, SamplerSettings
 from energan.recipes.catalog import RECIPES
 from energan.report import charts, write_report
-from energan.report.chains_section import codes, panels
-from energan.report.glossary import hyperparameter_meaning, metric_meaning, player_meaning
-from energan.report.panels import CODES, PANELS
+from energan.report.chains_section import codes
+from energan.report.glossary import metric_meaning
+from energan.report.panels import PANELS
 from energan.report.run_reader import Logged, read
 
 STEPS = [0, 22, 44, 66, 88, 110, 132, 154, 176, 198, 200]
 CHAIN = {**SamplerSettings(eps3=1e-15, clip=(0.0, 30.0))._asdict(), "eps1": 0.0123}
 ADAM = "Adam(lr=0.0005, beta1=0.5, beta2=0.9)"
+MEANINGS = {
+    "mu_x": "weight of the images", "mu_h": "weight of the codes", "W(x)": "distance of images",
+    "W(h)": "distance of codes", "E": "the encoder", "D_x": "critic of images", "D_h": "critic of codes",
+}  # fmt: skip
 METRICS = {
     "reconstruction MSE": 0.0313, "reconstruction MNIST-FID": 14.6, "conditional accuracy, own": 0.97,
     "conditional accuracy": 0.83, "diversity in a class": 3.1, "diversity in a class of real": 6.45,
@@ -66,6 +70,8 @@ def make_codes(run: Path, names: list[str] | None = None) -> Path:
         "players": players,
         "turns": turns,
         "codes": CHAIN,
+        "chain_meanings": CHAIN_MEANINGS,
+        "meanings": MEANINGS,
     }
     change(run, recipe="latent-discriminators-mnist", game=game, ema={})
     lines = [{"step": s, "logs": logged(s), "images_per_second": 500.0, "seconds": s / 15} for s in range(50, 3001, 50)]
@@ -120,7 +126,6 @@ def test_the_sections_of_a_run_with_codes(whole: Path):
 def test_a_run_that_draws_otherwise_has_none_of_it(tmp_path: Path):
     run = make_run(tmp_path / "run", game="gan")
     assert codes(read(run)) is None
-    assert panels(read(run)) == PANELS
     page = page_of(run)
     for words in ("Reconstructions", 'id="codes"', 'id="path"', "Its chains"):
         assert words not in page
@@ -189,43 +194,44 @@ def test_settings_of_the_chain_and_numbers_of_the_game_are_explained(whole: Path
     text = text_of(whole)
     assert "Its chains eps1 0.0123 epsilon 1: how far a step goes towards likelier codes eps2 1.0 epsilon 2" in text
     assert "eps3 1e-15 epsilon 3" in text
-    assert "last rate – the rate goes to this" in text
+    assert "last rate – final rate of a linear schedule" in text
     assert "clip 0.0, 30.0 lowest and highest code" in text
     assert "mu h 0.1" not in text  # the letter of the equation stays
-    assert "mu_x 2.0 weight of the difference between an image and its reconstruction" in text
-    assert "mu_h 0.1 the same for what layer h of the encoder says of the two" in text
-    assert (hyperparameter_meaning("mu_"), hyperparameter_meaning("nu"), player_meaning("D_")) == ("", "", "")
+    assert "mu_x 2.0 weight of the images mu_h 0.1 weight of the codes" in text
+    assert "penalty 10.0 mu_x" in text  # run.json says nothing of it
 
 
 def test_run_json_holds_the_chains_settings_of_what_draws_by_chains_alone():
     made = RECIPES["latent-discriminators-mnist"](data="digits", width=2, chain_steps=33, device="cpu")
     game = json.loads(json.dumps(made.described(made.training_set())["game"]))
     assert game["codes"] == json.loads(json.dumps(SamplerSettings(eps3=1e-15, steps=33)._asdict()))
+    assert game["chain_meanings"].keys() == game["codes"].keys()
+    assert game["meanings"] == made.game.meanings and "W(h)" in game["meanings"]
     other = RECIPES["gan-mnist"](data="digits", device="cpu")
-    assert "codes" not in other.described(other.training_set())["game"]
+    assert not {"codes", "chain_meanings"} & other.described(other.training_set())["game"].keys()
 
 
 def test_what_it_cost_is_told_by_player(whole: Path):
     text = text_of(whole)
     assert "3,000 steps took 3 min 22 s, 0.0672 s each with its share of sheets" in text
     assert "14,501 parameters learn." in text  # 11219 + 2433 + 849
-    assert "E the encoder: images to codes 2,027,722 frozen" in text
-    assert "D_x critic of images 2,433 learn D_h critic of layer h 849 learn" in text
+    assert "E the encoder 2,027,722 frozen" in text
+    assert "D_x critic of images 2,433 learn D_h critic of codes 849 learn" in text
 
 
 def test_each_critic_is_a_curve_and_a_small_one_has_a_chart_of_its_own(whole: Path):
     found = {c["title"]: c for c in shown((whole / "report.html").read_text(encoding="utf-8"))}
     assert list(found)[:6] == [
-        "What the critics tell apart", "What the critics tell apart: W(h)", "Reconstruction losses",
-        "Reconstruction losses: L(h)", "Slopes of the critics", "Losses",
+        "Wasserstein estimates", "Wasserstein estimates: W(h)", "Reconstruction losses", "Reconstruction losses: L(h)",
+        "Gradient penalties", "Losses",
     ]  # fmt: skip
-    both = found["What the critics tell apart"]["series"]
+    assert found["Wasserstein estimates"]["meaning"] == "W(x): distance of images. W(h): distance of codes."
+    both = found["Wasserstein estimates"]["series"]
     assert [(s["name"], s["tone"]) for s in both] == [("W(x)", "real"), ("W(h)", "a")]
-    own = found["What the critics tell apart: W(h)"]["series"]
+    own = found["Wasserstein estimates: W(h)"]["series"]
     assert own == both[1:]
     assert own[0]["points"][0] == [50, pytest.approx(0.4 * np.exp(-0.1) - 0.01)]
     assert [s["name"] for s in found["Reconstruction losses"]["series"]] == ["L(x)", "L(h)"]
-    assert "per pixel. BEGAN" not in found["Reconstruction losses"]["meaning"]
 
 
 def test_a_critic_is_one_curve_whichever_turn_it_learned_in():
@@ -235,7 +241,7 @@ def test_a_critic_is_one_curve_whichever_turn_it_learned_in():
         Logged(3, {"D_x/W(x)": 0.5}),
         Logged(4, {"D/W(x)": None, "D_x/W(x)": 1.0}),
     ]
-    chart, *others = charts.curves(logs, {}, CODES)
+    chart, *others = charts.curves(logs, {}, {})
     assert others == []
     points = {s["name"]: s["points"] for s in chart["series"]}
     assert points == {"W(x)": [(1, 3.0), (2, 2.0), (3, 0.5), (4, None)], "W(h)": [(1, 1.0), (2, 2.0)]}
@@ -244,21 +250,26 @@ def test_a_critic_is_one_curve_whichever_turn_it_learned_in():
 def test_critics_of_any_layers_share_charts_as_far_as_they_can_be_told_apart():
     layers = ["x", "h", "features.0", *(f"layer_{i}" for i in range(8))]
     line = Logged(1, {f"D/W({layer})": 1.0 for layer in layers} | {"D/W()": 1.0, "D/W": 2.0, "D/mutual": 1.0})
-    found = charts.curves([line], {}, (*CODES, *PANELS))
-    first, second = "What the critics tell apart (1 of 2)", "What the critics tell apart (2 of 2)"
-    assert [c["title"] for c in found] == [first, second, "The critic's estimate of the distance", "W()", "mutual"]
-    drawn = [s["name"] for c in found[:2] for s in c["series"]]
-    assert set(drawn) == {f"W({layer})" for layer in layers}
+    found = charts.curves([line], {}, {})
+    first, second = "Wasserstein estimates (1 of 2)", "Wasserstein estimates (2 of 2)"
+    assert [c["title"] for c in found] == [first, second, "W()", "mutual"]
+    names = [s["name"] for c in found[:2] for s in c["series"]]
+    assert set(names) == {"W", *(f"W({layer})" for layer in layers)}
     looks = [(s["tone"], s["dashed"]) for s in found[0]["series"]]
     assert len(set(looks)) == len(looks) == 8
 
 
-def test_quantities_of_other_games_are_in_one_panel_each():
+def test_what_quantities_mean_is_the_games_word_and_names_share_panels():
     names = [name for panel in PANELS for name in panel.names]
     assert len(set(names)) == len(names)
-    began = charts.curves([Logged(1, {"D+k/L(x)": 0.2, "D+k/L(G(z))": 0.1})], {})
-    assert [c["title"] for c in began] == ["Reconstruction losses"]
-    assert "BEGAN" in began[0]["meaning"]
+    logs = [Logged(1, {"D+k/L(x)": 0.2, "D+k/L(G(z))": 0.1, "D+k/k": 0.3, "D+k/M": 0.4})]
+    meanings = {"L(x)": "of real images", "L(G(z))": "of generated ones", "k": "the balance", "L_img": "another"}
+    charted = charts.curves(logs, {}, meanings)
+    assert [(c["title"], c["meaning"]) for c in charted] == [
+        ("Reconstruction losses", "L(x): of real images. L(G(z)): of generated ones."),
+        ("k", "the balance."),
+        ("M", "A quantity that this game logs."),
+    ]
 
 
 @pytest.mark.parametrize("junk", [None, -1, "text", [[1, "x"], [3]], {"a": {}}, 1e300])

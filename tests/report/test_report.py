@@ -367,9 +367,9 @@ def test_a_diverged_run_shows_its_message_and_gaps(tmp_path: Path):
     assert "[3100, null]" in page
 
 
-def test_a_gan_shows_verdicts_and_losses(tmp_path: Path):
+def test_a_gan_shows_probabilities_and_losses(tmp_path: Path):
     page = write_report(make_run(tmp_path / "run", game="gan")).read_text(encoding="utf-8")
-    for title in ("The discriminator&#39;s verdicts", "Losses", "Speed"):
+    for title in ("Probabilities of being real", "Losses", "Speed"):
         assert f"<h3>{title}</h3>" in page
     assert "<h3>Energies</h3>" not in page
     assert "no energy histograms" in page
@@ -532,15 +532,15 @@ def test_fine_histograms_are_made_coarser_without_losing_images():
 
 
 def test_the_margin_is_a_line_unless_it_is_logged_as_a_curve():
-    fixed = charts.curves([Logged(1, {"D/E(x)": 2.0})], {"margin": 10.0})
+    fixed = charts.curves([Logged(1, {"D/E(x)": 2.0})], {"margin": 10.0}, {})
     assert fixed[0]["level"] == {"name": "margin", "value": 10.0}
-    moving = charts.curves([Logged(1, {"D/E(x)": 2.0, "D/margin": 9.0})], {"margin": 10.0})
+    moving = charts.curves([Logged(1, {"D/E(x)": 2.0, "D/margin": 9.0})], {"margin": 10.0}, {})
     assert moving[0]["level"] is None
     assert [s["name"] for s in moving[0]["series"]] == ["E(x)", "margin"]
 
 
 def test_curves_name_the_player_only_where_two_log_the_same_and_keep_unknown_quantities():
-    found = charts.curves([Logged(1, {"D/E(x)": 2.0, "D/E(G(z))": 3.0, "G/E(G(z))": 4.0, "Q/mutual": 0.1})], {})
+    found = charts.curves([Logged(1, {"D/E(x)": 2.0, "D/E(G(z))": 3.0, "G/E(G(z))": 4.0, "Q/mutual": 0.1})], {}, {})
     assert [c["title"] for c in found] == ["Energies", "mutual"]
     assert [s["name"] for s in found[0]["series"]] == ["E(x)", "E(G(z)), D’s turn", "E(G(z)), G’s turn"]
     assert [s["dashed"] for s in found[0]["series"]] == [False, False, True]

@@ -18,10 +18,9 @@ from small_runs import SMALL, arguments, fingerprint, leftovers, start, trained
 import energan
 from energan.cli import main
 from energan.recipes.catalog import RECIPES
-from energan.runs.checkpoints import find_checkpoint, latest_checkpoint, read_checkpoint
-from energan.runs.folder import read_record
+from energan.runs.checkpoints import read_checkpoint
+from energan.runs.folder import RunFolder
 from energan.runs.rebuild import rebuild
-from energan.training import previews
 from energan.utils.errors import UserError
 from energan.utils.files import read_weights, write, write_json, write_weights
 from energan.utils.image_files import save_images, save_sheet
@@ -30,7 +29,7 @@ from energan.utils.image_files import save_images, save_sheet
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(previews, "usable_network", lambda run, real: "")
+        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
         return trained(tmp_path_factory.mktemp("runs") / "run")
 
 
@@ -46,13 +45,13 @@ def rates(optimizer: Any, t: int) -> tuple[Any, float]:
     """An optimizer's settings, and what its schedule (a function, so never equal to another) says at step t."""
     if optimizer is None:  # of a frozen player
         return None, 0.0
-    return optimizer._replace(schedule=None), optimizer.schedule(t) if optimizer.schedule else 1.0
+    return optimizer.with_settings(schedule=None), optimizer.schedule(t) if optimizer.schedule else 1.0
 
 
 @pytest.mark.parametrize("recipe", SMALL)
 def test_a_run_is_rebuilt_from_its_json(tmp_path: Path, recipe: str) -> None:
     made, _ = start(tmp_path / "run", recipe, lr=3e-4, seed=5)
-    record = read_record(tmp_path / "run")
+    record = RunFolder(tmp_path / "run").record
     assert record["arguments"] == arguments(recipe, tmp_path / "run", lr=3e-4, seed=5)
     again = rebuild(json.loads(json.dumps(record)))
     # what a game is made of has no equality of its own: its numbers, its weights and the plain fields have
@@ -68,7 +67,7 @@ def test_a_run_is_rebuilt_from_its_json(tmp_path: Path, recipe: str) -> None:
 
 
 def test_what_run_json_says(run: Path) -> None:
-    record = read_record(run)
+    record = RunFolder(run).record
     assert record["format"] == 1 and record["recipe"] == "ebgan-pt-mnist"
     assert record["data"]["shape"] == [1, 32, 32] and record["data"]["n"] == 1541
     assert len(record["data"]["sha256"]) == 64 and record["data"]["skipped"] == []
@@ -166,21 +165,21 @@ def test_a_damaged_or_newer_run_is_refused_by_every_command(
 def test_checkpoints_are_found_by_step_name_and_path(run: Path) -> None:
     newest = run / "checkpoints" / "000008.safetensors"
     assert (
-        find_checkpoint(run, None)
-        == find_checkpoint(run, 8)
-        == find_checkpoint(run, "8")
-        == find_checkpoint(run, "000008")
+        RunFolder(run).checkpoint(None)
+        == RunFolder(run).checkpoint(8)
+        == RunFolder(run).checkpoint("8")
+        == RunFolder(run).checkpoint("000008")
         == newest
     )
-    assert find_checkpoint(run, newest) == find_checkpoint(run, str(newest)) == newest
+    assert RunFolder(run).checkpoint(newest) == RunFolder(run).checkpoint(str(newest)) == newest
     with pytest.raises(UserError, match=r"there is no checkpoint best; .* has 000003, 000006, 000008"):
-        find_checkpoint(run, "best")
+        RunFolder(run).checkpoint("best")
 
 
 def test_files_that_are_no_checkpoints_are_not_taken_for_one(copy: Path) -> None:
     for name in ("9old.safetensors", ".000009-x.safetensors", "000009.safetensors.part", "notes.txt"):
         (copy / "checkpoints" / name).write_text("no checkpoint")
-    assert latest_checkpoint(copy).stem == "000008"
+    assert RunFolder(copy).checkpoint().stem == "000008"
 
 
 def test_a_run_without_checkpoints_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -220,14 +219,14 @@ def test_hostile_checkpoints_are_refused(
     assert main(["sample", str(copy), "--checkpoint", str(offered), "--out", str(tmp_path / "x.png")]) == 2
     said = capsys.readouterr().err.strip().splitlines()
     assert len(said) == 1 and expected in said[0]
-    shutil.copy(offered, latest_checkpoint(copy))
+    shutil.copy(offered, RunFolder(copy).checkpoint())
     assert main(["resume", str(copy), "--steps", "9", "--quiet"]) == 2
     assert expected in capsys.readouterr().err.strip().splitlines()[-1]
     assert {path.name for path in tmp_path.iterdir()} == {"copy", "offered.pt"}  # nothing written, nothing run
 
 
 def test_truncated_and_scrambled_checkpoints_never_end_in_a_traceback(copy: Path, tmp_path: Path) -> None:
-    whole = latest_checkpoint(copy).read_bytes()
+    whole = RunFolder(copy).checkpoint().read_bytes()
     chance = random.Random(0)
     broken = [whole[:n] for n in (1, 7, 8, 9, 100, 2000, len(whole) // 2, len(whole) - 1)]
     broken += [chance.randbytes(n) for n in (1, 8, 100, 5000)]
@@ -238,27 +237,27 @@ def test_truncated_and_scrambled_checkpoints_never_end_in_a_traceback(copy: Path
         broken.append(bytes(scrambled))
     refused = 0
     for content in broken:
-        latest_checkpoint(copy).write_bytes(content)
+        RunFolder(copy).checkpoint().write_bytes(content)
         try:
             energan.load(copy)  # a changed letter of a metadata value does no harm
         except UserError:
             refused += 1
     assert refused > len(broken) // 2
     for content in broken[:12]:
-        latest_checkpoint(copy).write_bytes(content)
+        RunFolder(copy).checkpoint().write_bytes(content)
         with pytest.raises(UserError, match=r"000008\.safetensors"):
             energan.load(copy)
 
 
 def test_a_checkpoint_is_the_state_and_the_standing_statistics(run: Path) -> None:
-    tensors, about = read_weights(latest_checkpoint(run))
+    tensors, about = read_weights(RunFolder(run).checkpoint())
     assert about == {"format": "1", "step": "8"}
     assert {name.split("/")[0] for name in tensors} == {"state", "standing"}
-    state, statistics = read_checkpoint(latest_checkpoint(run))
+    state, statistics = read_checkpoint(RunFolder(run).checkpoint())
     assert set(state) == {"weights", "moments", "ema", "hyperparameters", "generator", "t", "draws"}
     assert int(state["t"]) == 8 and int(state["draws"]) == 16 and set(state["weights"]) == {"G", "D"}
     assert any(name.startswith("G/") for name in statistics)
-    one = fingerprint(latest_checkpoint(run))
+    one = fingerprint(RunFolder(run).checkpoint())
     assert one != fingerprint(run / "checkpoints" / "000006.safetensors")
 
 
@@ -282,7 +281,7 @@ def test_a_loaded_run_samples_and_scores(run: Path) -> None:
 def test_nothing_depends_on_its_neighbours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str, generator: torch.Generator
 ) -> None:
-    monkeypatch.setattr(previews, "usable_network", lambda run, real: "")
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
     model = energan.load(trained(tmp_path / "run", recipe, steps=3))
     if model.game.sample is not None:
         z = model.noise(5, generator)
@@ -290,7 +289,7 @@ def test_nothing_depends_on_its_neighbours(
         alone = torch.cat([model.generator(*[part[i : i + 1] for part in z]) for i in range(5)])
         assert together.std() > 0
         torch.testing.assert_close(alone, together, rtol=1e-4, atol=1e-5)
-    x = torch.rand(5, *read_record(tmp_path / "run")["data"]["shape"]) * 2 - 1
+    x = torch.rand(5, *RunFolder(tmp_path / "run").record["data"]["shape"]) * 2 - 1
     for reading, name in ((model.game.energy, "energy"), (model.game.logits, "classifier")):
         if reading is not None:
             read = getattr(model, name)
@@ -299,7 +298,7 @@ def test_nothing_depends_on_its_neighbours(
 
 
 def test_the_averaged_generator_is_what_samples(run: Path) -> None:
-    state, _ = read_checkpoint(latest_checkpoint(run))
+    state, _ = read_checkpoint(RunFolder(run).checkpoint())
     weights = energan.load(run).nets["G"].state_dict()
     for name, averaged in state["ema"]["G"].items():
         assert torch.equal(weights[name], averaged)

@@ -29,10 +29,9 @@ from energan.networks.pretrained import frozen, import_network, submodule
 from energan.recipes.catalog import RECIPES
 from energan.recipes.common import padded_digits
 from energan.recipes.plug_and_play import encoder as encoder_module
-from energan.runs.checkpoints import latest_checkpoint, list_checkpoints
-from energan.runs.folder import read_record
+from energan.runs.folder import RunFolder
 from energan.runs.rebuild import rebuild
-from energan.training import previews
+from energan.training import loop
 from energan.utils.errors import UserError
 from energan.utils.specification import build as built
 from energan.utils.specification import call_of, describe, recorded
@@ -45,7 +44,7 @@ TINY = "tiny_encoder:Net"
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No metrics, and no seed around the test, which descriptions would have too."""
-    monkeypatch.setattr(previews, "usable_network", lambda run, real: "")
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
     monkeypatch.setattr(record_module, "_contexts", [])
 
 
@@ -162,7 +161,7 @@ def rates(player: Player, steps: int) -> list[Any]:
     if player.optimizer is None:
         return []
     schedule = player.optimizer.schedule
-    return [player.optimizer._replace(schedule=None), *(schedule(t) if schedule else 1.0 for t in range(steps))]
+    return [player.optimizer.with_settings(schedule=None), *(schedule(t) if schedule else 1.0 for t in range(steps))]
 
 
 def turns(game: Game) -> dict[str, Any]:
@@ -176,7 +175,7 @@ def turns(game: Game) -> dict[str, Any]:
 
 def same_system(a: Game, b: Game, steps: int) -> None:
     assert list(a.players) == list(b.players) and a.hyperparameters == b.hyperparameters and turns(a) == turns(b)
-    assert [a.order(t) for t in range(steps)] == [b.order(t) for t in range(steps)]
+    assert [a.turns_at(t) for t in range(steps)] == [b.turns_at(t) for t in range(steps)]
     assert list(a.noise) == list(b.noise)
     for name, noise in a.noise.items():
         draws = [f(torch.Generator().manual_seed(1), 3) for f in (noise, b.noise[name])]
@@ -238,7 +237,7 @@ def test_the_folder_alone_is_enough(
     cut = trained(here / "cut", recipe, **{**changes, "steps": 2})
     there.parent.mkdir()
     shutil.move(cut, there)
-    expected = fingerprint(latest_checkpoint(whole))
+    expected = fingerprint(RunFolder(whole).checkpoint())
     if images.exists():  # the user's own: what goes on needs them
         monkeypatch.setattr(Path, "home", lambda: tmp_path)
     shutil.rmtree(here / "encoder", ignore_errors=True)
@@ -247,10 +246,10 @@ def test_the_folder_alone_is_enough(
         monkeypatch.delitem(RECIPES, name)
     monkeypatch.setattr(encoder_module, "trained_classifier", lambda *_: pytest.fail("the weights are in the folder"))
     assert resumed(there, steps=4) == "finished"
-    assert fingerprint(latest_checkpoint(there)) == expected
+    assert fingerprint(RunFolder(there).checkpoint()) == expected
     shutil.rmtree(images, ignore_errors=True)
     model, out = energan.load(there), tmp_path / "out"
-    shape = read_record(there)["data"]["shape"]
+    shape = RunFolder(there).record["data"]["shape"]
     x = torch.randint(0, 256, (3, *shape), dtype=torch.uint8)
     if model.game.energy is not None:
         assert model.score(x).shape == (3,)
@@ -275,11 +274,11 @@ def test_a_run_killed_before_its_first_look_goes_on_elsewhere(
     run, data = start(tmp_path / "killed", recipe, **changes)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr("energan.engine.Trainer.step", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
-        energan.training.loop.train(run, tmp_path / "killed", data, quiet=True)
-    assert [path.stem for path in list_checkpoints(tmp_path / "killed")] == ["000000"]
+        loop.train(run, RunFolder(tmp_path / "killed"), data, quiet=True)
+    assert [path.stem for path in RunFolder(tmp_path / "killed").checkpoints()] == ["000000"]
     shutil.rmtree(tmp_path / "encoder", ignore_errors=True)
     assert resumed(tmp_path / "killed") == "finished"
-    assert fingerprint(latest_checkpoint(tmp_path / "killed")) == fingerprint(latest_checkpoint(whole))
+    assert fingerprint(RunFolder(tmp_path / "killed").checkpoint()) == fingerprint(RunFolder(whole).checkpoint())
 
 
 def test_the_classes_of_an_encoder_are_in_run_json(tmp_path: Path) -> None:
@@ -291,9 +290,9 @@ def test_the_classes_of_an_encoder_are_in_run_json(tmp_path: Path) -> None:
         ("house's", {"module": ""}, [str(i) for i in range(10)]),
     ):
         start(tmp_path / name, "latent-discriminators-mnist", **changes)
-        assert read_record(tmp_path / name)["classes"] == expected
+        assert RunFolder(tmp_path / name).record["classes"] == expected
     start(tmp_path / "images", "lsgan-mnist")
-    assert read_record(tmp_path / "images")["classes"] == [str(i) for i in range(10)]
+    assert RunFolder(tmp_path / "images").record["classes"] == [str(i) for i in range(10)]
 
 
 # ------------------------------------------------------------------------------------------- code of somebody else
@@ -392,7 +391,7 @@ HOSTILE: dict[str, Callable[[dict[str, Any]], Any]] = {
 @pytest.fixture(scope="module")
 def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(previews, "usable_network", lambda run, real: "")
+        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
         return trained(tmp_path_factory.mktemp("runs") / "run", "lsgan-mnist", steps=1)
 
 

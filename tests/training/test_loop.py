@@ -21,9 +21,7 @@ import energan
 from energan.cli import main
 from energan.engine import Trainer
 from energan.runs import folder as run_folder
-from energan.runs.checkpoints import latest_checkpoint, list_checkpoints
-from energan.runs.folder import locked, read_record, update_record
-from energan.training import previews
+from energan.runs.folder import RunFolder
 from energan.training.loop import train
 from energan.utils.errors import UserError
 from energan.utils.files import read_weights
@@ -32,8 +30,8 @@ from energan.utils.files import read_weights
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No metrics; one thread, since sums over more of them may round differently."""
-    monkeypatch.setattr(previews, "usable_network", lambda run, real: "")
-    monkeypatch.setattr(previews, "HISTOGRAM", 64)
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
+    monkeypatch.setattr("energan.capabilities.energies.preview.IMAGES", 64)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -58,7 +56,7 @@ def interrupted(folder: Path, monkeypatch: pytest.MonkeyPatch, t: int, number: i
     with monkeypatch.context() as patch:
         after_step(patch, t, lambda one: signal.raise_signal(number))
         run, data = start(folder, **more)
-        assert train(run, folder, data, quiet=True) == "stopped"
+        assert train(run, RunFolder(folder), data, quiet=True) == "stopped"
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -69,10 +67,10 @@ def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     trained(whole, recipe, precision=precision)
     interrupted(cut, monkeypatch, 4, signal.SIGTERM, recipe=recipe, precision=precision)
-    assert latest_checkpoint(cut).stem == "000004"
+    assert RunFolder(cut).checkpoint().stem == "000004"
     assert resumed(cut) == "finished"
-    assert fingerprint(latest_checkpoint(cut)) == fingerprint(latest_checkpoint(whole))
-    names = read_weights(latest_checkpoint(whole))[0]
+    assert fingerprint(RunFolder(cut).checkpoint()) == fingerprint(RunFolder(whole).checkpoint())
+    names = read_weights(RunFolder(whole).checkpoint())[0]
     assert any(name.startswith("state/average/G") for name in names) == ("ema" in SMALL[recipe])
     for line, expected in zip(log(cut), log(whole), strict=True):
         assert {k: line.get(k) for k in ("step", "logs", "energies")} == {
@@ -83,10 +81,10 @@ def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(
 
 
 def test_the_fingerprint_sees_another_seed_precision_and_a_lost_random_state(tmp_path: Path) -> None:
-    a = fingerprint(latest_checkpoint(trained(tmp_path / "a")))
-    assert fingerprint(latest_checkpoint(trained(tmp_path / "b"))) == a
-    assert fingerprint(latest_checkpoint(trained(tmp_path / "c", seed=1))) != a
-    assert fingerprint(latest_checkpoint(trained(tmp_path / "d", precision="bf16"))) != a
+    a = fingerprint(RunFolder(trained(tmp_path / "a")).checkpoint())
+    assert fingerprint(RunFolder(trained(tmp_path / "b")).checkpoint()) == a
+    assert fingerprint(RunFolder(trained(tmp_path / "c", seed=1)).checkpoint()) != a
+    assert fingerprint(RunFolder(trained(tmp_path / "d", precision="bf16")).checkpoint()) != a
 
 
 def test_stopping_twice_and_at_a_checkpoint_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +94,7 @@ def test_stopping_twice_and_at_a_checkpoint_changes_nothing(tmp_path: Path, monk
         after_step(patch, 7, lambda one: signal.raise_signal(signal.SIGTERM))
         assert resumed(cut) == "stopped"
     assert resumed(cut) == "finished"
-    assert fingerprint(latest_checkpoint(cut)) == fingerprint(latest_checkpoint(whole))
+    assert fingerprint(RunFolder(cut).checkpoint()) == fingerprint(RunFolder(whole).checkpoint())
 
 
 @pytest.mark.parametrize("recipe", SMALL)
@@ -105,7 +103,7 @@ def test_more_steps_extend_a_run(tmp_path: Path, recipe: str) -> None:
     whole = trained(tmp_path / "whole", recipe, steps=6, **steady(recipe))
     folder = trained(tmp_path / "run", recipe, steps=4, **steady(recipe))
     assert resumed(folder, steps=6) == "finished"
-    assert fingerprint(latest_checkpoint(folder)) == fingerprint(latest_checkpoint(whole))
+    assert fingerprint(RunFolder(folder).checkpoint()) == fingerprint(RunFolder(whole).checkpoint())
 
 
 def wait(process: subprocess.Popen[str], ready: Callable[[], bool]) -> None:
@@ -137,7 +135,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[Path, in
     found = {}
     for number, process in processes.items():
         folder = parent / number.name
-        wait(process, lambda folder=folder: len(list_checkpoints(folder)) > 1)  # type: ignore[misc]
+        wait(process, lambda folder=folder: len(RunFolder(folder).checkpoints()) > 1)  # type: ignore[misc]
         process.send_signal(number)
         said, warned = process.communicate(timeout=60)
         found[int(number)] = (folder, process.returncode, said, warned)
@@ -152,9 +150,9 @@ def test_a_signal_to_a_real_process_saves_and_says_so(
     assert code == 130
     assert f"stopped and saved; `energan resume {folder}` continues exactly here" in said
     assert "Traceback" not in warned
-    status = read_record(folder)["status"]
+    status = RunFolder(folder).record["status"]
     assert (status["state"], status["message"]) == ("stopped", f"stopped by {number.name}")
-    assert status["step"] == int(latest_checkpoint(folder).stem) == log(folder)[-1]["step"]
+    assert status["step"] == int(RunFolder(folder).checkpoint().stem) == log(folder)[-1]["step"]
     assert not leftovers(folder)
 
 
@@ -165,11 +163,11 @@ def test_a_real_process_that_was_killed_is_continued_bit_for_bit(
     folder, code, _, _ = killed[number]
     if number == signal.SIGKILL:
         assert code == -signal.SIGKILL
-        assert read_record(folder)["status"]["state"] == "running"
-    end = int(latest_checkpoint(folder).stem) + 4
+        assert RunFolder(folder).record["status"]["state"] == "running"
+    end = int(RunFolder(folder).checkpoint().stem) + 4
     assert resumed(folder, steps=end) == "finished"
     whole = trained(tmp_path / "whole", steps=end, save_every=1000, decay=0.0)
-    assert fingerprint(latest_checkpoint(folder)) == fingerprint(latest_checkpoint(whole))
+    assert fingerprint(RunFolder(folder).checkpoint()) == fingerprint(RunFolder(whole).checkpoint())
     assert [line["step"] for line in log(folder) if "logs" in line][-1] == end
 
 
@@ -186,18 +184,18 @@ def test_what_a_killed_run_logged_after_its_checkpoint_is_dropped(tmp_path: Path
 
 def test_the_seconds_of_all_sessions_are_counted(tmp_path: Path) -> None:
     folder = trained(tmp_path / "run", steps=3)
-    record = read_record(folder)
-    update_record(folder, status={**record["status"], "seconds": 1000.0})
+    record = RunFolder(folder).record
+    RunFolder(folder).update(status={**record["status"], "seconds": 1000.0})
     resumed(folder, steps=4)
-    assert 1000 <= read_record(folder)["status"]["seconds"] < 1100
+    assert 1000 <= RunFolder(folder).record["status"]["seconds"] < 1100
 
 
 def test_the_newest_three_checkpoints_and_the_best_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     distances = iter([5.0, 3.0, 1.0, 4.0, 2.0, 9.0])
-    monkeypatch.setattr(previews, "usable_network", lambda run, real: "mnist")
-    monkeypatch.setattr(previews, "RARELY", 1)
-    monkeypatch.setattr(previews, "MEASURED", 32)
-    monkeypatch.setattr(previews, "describe", lambda images, network: "described")
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "mnist")
+    monkeypatch.setattr("energan.training.watcher.METRICS_EVERY", 1)
+    monkeypatch.setattr("energan.capabilities.reference.MEASURED", 32)
+    monkeypatch.setattr("energan.capabilities.reference.describe", lambda images, network: "described")
     monkeypatch.setattr("energan.metrics.evaluate", lambda *given: {"MNIST-FID": next(distances)})
     folder = trained(tmp_path / "run", steps=5, save_every=1)
     kept = [path.stem for path in sorted((folder / "checkpoints").iterdir())]
@@ -215,9 +213,9 @@ def test_the_newest_three_checkpoints_and_the_best_are_kept(tmp_path: Path, monk
 def test_exploding_quantities_stop_training(tmp_path: Path, recipe: str, steps: int) -> None:
     run, data = start(tmp_path / "run", recipe, lr=1e6, steps=steps)
     with pytest.raises(UserError, match=r"diverged .* (grew from|became nan).* there was no checkpoint yet"):
-        train(run, tmp_path / "run", data, quiet=True)
-    assert read_record(tmp_path / "run")["status"]["state"] == "diverged"
-    assert not list_checkpoints(tmp_path / "run")  # no exploded state was kept as a good one
+        train(run, RunFolder(tmp_path / "run"), data, quiet=True)
+    assert RunFolder(tmp_path / "run").record["status"]["state"] == "diverged"
+    assert not RunFolder(tmp_path / "run").checkpoints()  # no exploded state was kept as a good one
 
 
 def spoil(one: Trainer) -> None:
@@ -233,10 +231,10 @@ def test_nan_keeps_the_last_good_checkpoint(
     assert main(["train", "ebgan-pt-mnist", *flags("ebgan-pt-mnist", folder), "--out", str(folder), "--quiet"]) == 2
     said = sentence(capsys)
     assert "training diverged before step 6: " in said and "the checkpoint of step 3 is kept" in said
-    status = read_record(folder)["status"]
+    status = RunFolder(folder).record["status"]
     assert status["state"] == "diverged" and status["message"] in said
-    assert [path.stem for path in list_checkpoints(folder)] == ["000003"]
-    assert all(bool(v.isfinite().all()) for v in read_weights(latest_checkpoint(folder))[0].values())
+    assert [path.stem for path in RunFolder(folder).checkpoints()] == ["000003"]
+    assert all(bool(v.isfinite().all()) for v in read_weights(RunFolder(folder).checkpoint())[0].values())
     assert energan.load(folder).sample(2).shape == (2, 1, 32, 32)
     assert all(json.dumps(line, allow_nan=False) for line in log(folder))  # plain JSON has no NaN
 
@@ -252,8 +250,8 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path, monkeypatch
     after_step(monkeypatch, t, act)
     run, data = start(tmp_path / "run", save_every=3)
     with pytest.raises(UserError, match="the weights of G are no longer finite"):
-        train(run, tmp_path / "run", data, quiet=True)
-    assert [path.stem for path in list_checkpoints(tmp_path / "run")] == (["000003"] if t == 4 else [])
+        train(run, RunFolder(tmp_path / "run"), data, quiet=True)
+    assert [path.stem for path in RunFolder(tmp_path / "run").checkpoints()] == (["000003"] if t == 4 else [])
 
 
 def test_a_second_ctrl_c_stops_at_once_and_leaves_no_half_file(
@@ -271,14 +269,14 @@ def test_a_second_ctrl_c_stops_at_once_and_leaves_no_half_file(
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
     assert not leftovers(folder)
     monkeypatch.undo()
-    assert latest_checkpoint(folder).stem == "000003"
+    assert RunFolder(folder).checkpoint().stem == "000003"
 
 
 def test_training_runs_in_a_thread_too(tmp_path: Path) -> None:
     """Signal handlers can be set in the main thread only."""
     run, data = start(tmp_path / "run", steps=2)
     found: list[str] = []
-    thread = threading.Thread(target=lambda: found.append(train(run, tmp_path / "run", data, quiet=True)))
+    thread = threading.Thread(target=lambda: found.append(train(run, RunFolder(tmp_path / "run"), data, quiet=True)))
     thread.start()
     thread.join()
     assert found == ["finished"]
@@ -297,15 +295,15 @@ def largest_file(size: int) -> Iterator[None]:
 
 def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> None:
     folder = trained(tmp_path / "run", steps=3, decay=0.0)
-    before = fingerprint(latest_checkpoint(folder))
+    before = fingerprint(RunFolder(folder).checkpoint())
     with largest_file(100_000), pytest.raises(UserError, match=r"cannot write .*000006\.safetensors: file too large"):
         resumed(folder, steps=6)
-    assert [path.stem for path in list_checkpoints(folder)] == ["000003"]
-    assert fingerprint(latest_checkpoint(folder)) == before
+    assert [path.stem for path in RunFolder(folder).checkpoints()] == ["000003"]
+    assert fingerprint(RunFolder(folder).checkpoint()) == before
     assert not leftovers(folder)
     assert resumed(folder, steps=6) == "finished"
-    assert fingerprint(latest_checkpoint(folder)) == fingerprint(
-        latest_checkpoint(trained(tmp_path / "whole", steps=6, decay=0.0))
+    assert fingerprint(RunFolder(folder).checkpoint()) == fingerprint(
+        RunFolder(trained(tmp_path / "whole", steps=6, decay=0.0)).checkpoint()
     )
 
 
@@ -332,7 +330,7 @@ def test_a_full_disk_ends_in_one_sentence(tmp_path: Path, capsys: pytest.Capture
         said = sentence(capsys)
         assert said.startswith("energan: cannot write ") and "no space left on device" in said
         assert not leftovers(folder)
-        for checkpoint in list_checkpoints(folder):
+        for checkpoint in RunFolder(folder).checkpoints():
             assert read_weights(checkpoint)[0]
 
 
@@ -354,7 +352,7 @@ def test_a_read_only_folder_ends_in_one_sentence(tmp_path: Path, capsys: pytest.
 
 def test_a_checkpoint_of_another_net_is_refused(tmp_path: Path) -> None:
     a, b = trained(tmp_path / "a", steps=2), trained(tmp_path / "b", steps=2, width=8)
-    shutil.copy(latest_checkpoint(b), latest_checkpoint(a))
+    shutil.copy(RunFolder(b).checkpoint(), RunFolder(a).checkpoint())
     with pytest.raises(UserError, match=r"000002\.safetensors does not fit this run"):
         resumed(a, steps=4)
     with pytest.raises(UserError, match="does not fit this run's networks"):
@@ -364,9 +362,9 @@ def test_a_checkpoint_of_another_net_is_refused(tmp_path: Path) -> None:
 def test_one_folder_is_trained_in_by_one_process(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     run, data = start(folder)
-    with locked(folder), pytest.raises(UserError, match="another process trains in"):
-        train(run, folder, data, quiet=True)
-    assert train(run, folder, data, quiet=True) == "finished"  # the lock is gone
+    with RunFolder(folder).locked(), pytest.raises(UserError, match="another process trains in"):
+        train(run, RunFolder(folder), data, quiet=True)
+    assert train(run, RunFolder(folder), data, quiet=True) == "finished"  # the lock is gone
     with pytest.raises(UserError, match="is there already"):
         start(folder)
 

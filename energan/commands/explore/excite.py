@@ -6,10 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from energan.capabilities.inversion import drawn
 from energan.commands.explore.guided_run import GuidedRun, open_guided_run, watched
 from energan.data.pixels import to_unit
-from energan.inference.guided import TOGETHER, starts
+from energan.inference.guided import TOGETHER, final_images, starts
 from energan.inference.model import CHUNK
 from energan.networks.conv.ppgn import upper_bound
 from energan.networks.layers import FeatureExtractor
@@ -48,7 +47,7 @@ def draw_excitations(
     parts = [(u, rows) for u in units for rows in h.split(TOGETHER)]
     C = watched(read, steps * len(parts))
     images = torch.cat([
-        drawn(activation_maximisation(s.maps.decode, C, rows, u, clip=clip, steps=steps, rate=rate, decay=decay))
+        final_images(activation_maximisation(s.maps.decode, C, rows, u, clip=clip, steps=steps, rate=rate, decay=decay))
         for u, rows in parts
     ])  # fmt: skip
     save_sheet(images, out, columns=n)

@@ -19,7 +19,7 @@ from energan.inference.model import CHUNK, Model
 from energan.networks.layers import FeatureExtractor
 from energan.networks.pretrained import extract_features
 from energan.recipes.plug_and_play.encoder import class_names, open_classifier
-from energan.runs.folder import read_record
+from energan.runs.folder import RunFolder
 from energan.samplers.chains import Map, Trace
 from energan.samplers.inpainting import Context
 from energan.utils.checks import at_least
@@ -89,7 +89,7 @@ def open_guided_run(
 
     chain: settings that are not to be the system's own; those that are None are. UserError for what cannot be used.
     """
-    maps, codes, record = latent_maps(model), model.game.codes, read_record(folder)
+    maps, codes, record = latent_maps(model), model.game.codes, RunFolder(folder).record
     assert codes is not None
     shape = tuple(record["data"]["shape"])
     settings = codes.chain._replace(**{name: value for name, value in (chain or {}).items() if value is not None})

@@ -8,12 +8,11 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from energan.capabilities.inversion import drawn
 from energan.commands.explore.flag_types import Class
 from energan.commands.explore.guided_run import chosen, open_guided_run
 from energan.data import load
 from energan.data.pixels import to_unit
-from energan.inference.guided import starts
+from energan.inference.guided import final_images, starts
 from energan.runs.rebuild import load as load_model
 from energan.samplers.inpainting import Context
 from energan.utils.checks import at_least, usable_seed
@@ -51,7 +50,7 @@ def draw_inpainting(
             c = wanted[0] if wanted else int(s.logits(pasted).softmax(1).mean(0).argmax())
             start = s.maps.encode(pasted)
         trace = s.lead(torch.full((fills,), c), seed=seed, logits=logits, start=start, context=context)
-        filled = torch.where(missing, drawn(trace), image)
+        filled = torch.where(missing, final_images(trace), image)
         rows.append(torch.cat([torch.stack([image, image.masked_fill(missing, GREY)]), filled]))
         errors.append(((filled.float() - image.float()) / 255)[:, missing.expand_as(image)].square().mean())
         seen.append(s.classes[c])

@@ -6,12 +6,13 @@ from typing import Any
 
 import torch
 
-from energan.capabilities.inversion import FRAMES, drawn
+from energan.capabilities.inversion.measure import FRAMES
 from energan.commands.explore.flag_types import Class, Gradient
 from energan.commands.explore.guided_run import chosen, named, open_guided_run
 from energan.data.pixels import to_bytes
+from energan.inference.guided import final_images
 from energan.inference.model import Model
-from energan.runs.folder import read_record
+from energan.runs.folder import RunFolder
 from energan.runs.rebuild import load as load_model
 from energan.utils.checks import at_least, usable_seed
 from energan.utils.console import say
@@ -40,7 +41,7 @@ def draw_samples(
     logits = s.watched(len(groups), n)
     keep = max(1, s.chain.steps // (FRAMES - 1)) if path else None
     traces = [s.lead(torch.tensor(group), seed=seed, logits=logits, keep=keep) for group in groups]
-    images = torch.cat([drawn(trace) for trace in traces])
+    images = torch.cat([final_images(trace) for trace in traces])
     save_images(images, out, n if len(groups) > 1 else None)
     if path:
         frames = torch.cat([to_bytes(trace.images) for trace in traces if trace.images is not None], 1)
@@ -57,7 +58,7 @@ def _in_one_pass(model: Model, folder: Path, out: Path, asked: str, n: int, seed
         return f"{n} images in {out}"
     if not model.classes:
         raise UserError(f"{folder} draws no classes: its system has neither codes nor a class among its noise")
-    wanted = chosen(asked, named(read_record(folder)["classes"], model.classes))
+    wanted = chosen(asked, named(RunFolder(folder).record["classes"], model.classes))
     images = torch.cat([model.sample(n, seed, c) for c in wanted])
     save_images(images, out, n if len(wanted) > 1 else None)
     return f"{len(images)} images in {out}"

@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
-from energan.capabilities.inversion import drawn
 from energan.commands.explore.guided_run import chosen, open_guided_run
 from energan.data.pixels import to_bytes
+from energan.inference.guided import final_images
 from energan.runs.rebuild import load as load_model
 from energan.samplers.chains import Trace
 from energan.utils.checks import usable_seed
@@ -47,7 +47,7 @@ def draw_walk(
     both = torch.stack(legs)  # (legs, 2, frames, c, h, w)
     save_sheet(both.flatten(0, 2), out, columns=frames)
     animated = write_gif(both.transpose(0, 1).flatten(1, 2), out.with_suffix(".gif"))
-    shown = s.probabilities(torch.cat([drawn(trace) for trace in traces])).tolist()
+    shown = s.probabilities(torch.cat([final_images(trace) for trace in traces])).tolist()
     told = ", ".join(f"{s.classes[c]}: {100 * row[c]:.0f} %" for c, row in zip(stops, shown, strict=True))
     return f"{out} and {animated}: chain and straight line; the classifier gives each class where it was led: {told}"
 

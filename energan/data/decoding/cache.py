@@ -5,7 +5,7 @@
 
 The key is a hash of every file's path, size and time of change, and of the size and channels asked for: other
 files, other key. Both files appear by renaming, so that a run which is killed leaves none that looks whole; what it
-had decoded is taken up by the next (partial.py).
+had decoded is taken up by the next (resumable.py).
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from numpy import ndarray as Array
 from torch import Tensor
 
 from energan.data.decoding.decode import UNREADABLE, decode, is_grey, open_image, reason
-from energan.data.decoding.memory_map import mapped
+from energan.data.decoding.memory_map import map_file
 from energan.data.decoding.parallel import in_order
 from energan.data.decoding.resumable import Partial, forget, in_turn
 from energan.data.image_set import ImageSet
@@ -38,7 +38,7 @@ FORMAT = 3  # raise it when decoding changes: what older versions cached is then
 
 
 class Item(NamedTuple):
-    """An image file that was found but not yet opened."""
+    """An image file that is listed but not yet opened."""
 
     name: str  # for the user's eyes
     read: Callable[[], Path | bytes]  # raises one of UNREADABLE
@@ -73,15 +73,15 @@ class Fit(NamedTuple):
 
 
 def stamp(*parts: object) -> str:
-    """A hash of text and numbers, each told apart from the next; names that are no valid text work too."""
+    """A hash of text and numbers, with their boundaries; names that are no valid text work too."""
     lines = (str(part).encode("utf-8", "surrogateescape") for part in parts)
     return hashlib.sha256(b"".join(b"%d:%s," % (len(line), line) for line in lines)).hexdigest()
 
 
-def changed(path: Path | str) -> tuple[int, int]:
-    """What tells that a file is another than before: its size in bytes and time of change in ns."""
-    found = os.stat(path)  # noqa: PTH116  (called 20,000 times; Path costs more than the call)
-    return found.st_size, found.st_mtime_ns
+def fingerprint(path: Path | str) -> tuple[int, int]:
+    """A file's size in bytes and time of change in ns, which differ once its content does."""
+    status = os.stat(path)  # noqa: PTH116  (called 20,000 times; Path costs more than the call)
+    return status.st_size, status.st_mtime_ns
 
 
 def load_files(
@@ -90,31 +90,31 @@ def load_files(
     """The files' images, decoded now or before. Raises UserError if none can be read or the disk is full."""
     key = stamp(FORMAT, files.stamp, size, channels, *([centre] if centre else []))
     raw = cache_dir() / "images" / f"{key}.u8"
-    made, content = _cached(raw) or _make(files, raw, Fit(size, channels, centre), progress)
-    if made.skipped:
-        some = "; ".join(made.skipped[:3]) + ("; ..." if len(made.skipped) > 3 else "")
-        warn(f"{len(made.skipped)} of {files.total} files of {files.words} were skipped: {some}")
-    labels = None if made.labels is None else torch.tensor(made.labels, dtype=torch.int64)
+    decoded, content = _cached(raw) or _make(files, raw, Fit(size, channels, centre), progress)
+    if decoded.skipped:
+        examples = "; ".join(decoded.skipped[:3]) + ("; ..." if len(decoded.skipped) > 3 else "")
+        warn(f"{len(decoded.skipped)} of {files.total} files of {files.words} were skipped: {examples}")
+    labels = None if decoded.labels is None else torch.tensor(decoded.labels, dtype=torch.int64)
     classes = () if labels is None else files.classes
-    images = content.view(made.shape)
-    return ImageSet(images, labels, files.name, classes, files.words, key, tuple(made.skipped), tuple(made.files))
+    images = content.view(decoded.shape)
+    return ImageSet(images, labels, files.name, classes, files.words, key, tuple(decoded.skipped), tuple(decoded.files))
 
 
 def _cached(raw: Path) -> tuple[Decoded, UInt8[Tensor, " bytes"]] | None:
-    """What the cache holds, or None if it lacks this key or is damaged."""
+    """The cached images, or None if the cache lacks this key or is damaged."""
     try:
-        found = json.loads(raw.with_suffix(".json").read_bytes())
-        n, c, h, w = found["shape"]
+        record = json.loads(raw.with_suffix(".json").read_bytes())
+        n, c, h, w = record["shape"]
         if raw.stat().st_size != n * c * h * w:
             return None
-        made = Decoded((n, c, h, w), found["labels"], found["skipped"], found["files"])
-        return made, mapped(raw, n * c * h * w)
+        decoded = Decoded((n, c, h, w), record["labels"], record["skipped"], record["files"])
+        return decoded, map_file(raw, n * c * h * w)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def _make(files: Files, raw: Path, fit: Fit, progress: bool) -> tuple[Decoded, UInt8[Tensor, " bytes"]]:
-    """Decode into the cache; into memory, with a warning, where the cache folder cannot be written."""
+    """Decodes into the cache; into memory, with a warning, where the cache folder cannot be written."""
     with warnings.catch_warnings():  # here and not in the threads: the filters belong to the whole process
         warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata; `open_image` refuses bombs itself
         fit = fit._replace(channels=fit.channels or (1 if all_grey(files) else 3))
@@ -127,25 +127,25 @@ def _make(files: Files, raw: Path, fit: Fit, progress: bool) -> tuple[Decoded, U
                 "the images are kept in memory and will be decoded again next time"
             )
         memory = BytesIO()
-        made = _write(files, Partial(memory), fit, progress)
-        return made, torch.frombuffer(memory.getbuffer(), dtype=torch.uint8)
+        decoded = _write(files, Partial(memory), fit, progress)
+        return decoded, torch.frombuffer(memory.getbuffer(), dtype=torch.uint8)
 
 
 def _make_file(files: Files, raw: Path, fit: Fit, progress: bool) -> tuple[Decoded, UInt8[Tensor, " bytes"]]:
     with in_turn(raw.with_name(f".{raw.stem}.part")) as (part, pixels, log):
-        if (found := _cached(raw)) is not None:  # made by the run that was waited for
+        if (cached := _cached(raw)) is not None:  # made by the run that was waited for
             forget(part)
-            return found
+            return cached
         try:
-            made = _write(files, Partial(pixels, log), fit, progress)
+            decoded = _write(files, Partial(pixels, log), fit, progress)
             with replacing(raw.with_suffix(".json")) as described:
-                described.write(json.dumps(made._asdict()).encode())
+                described.write_text(json.dumps(decoded._asdict()))
             part.replace(raw)
         except (UserError, OSError):  # but not Ctrl-C: what is there will be gone on with
             forget(part)
             raise
         forget(part)
-        return made, mapped(raw, math.prod(made.shape))
+        return decoded, map_file(raw, math.prod(decoded.shape))
 
 
 def all_grey(files: Files) -> bool:
@@ -161,7 +161,7 @@ def all_grey(files: Files) -> bool:
 
 
 def _write(files: Files, part: Partial, fit: Fit, progress: bool) -> Decoded:
-    """Append every readable image's bytes that are not there yet."""
+    """Appends the bytes of every readable image that are missing."""
 
     def work(item: Item) -> tuple[Item, UInt8[Array, "c h w"] | str]:
         try:
@@ -169,8 +169,8 @@ def _write(files: Files, part: Partial, fit: Fit, progress: bool) -> Decoded:
         except UNREADABLE as error:
             return item, f"{item.name}: {reason(error)}"
 
-    todo = in_order(work, islice(files.items(), part.seen, None))
-    for item, image in counted(todo, files.total, f"reading {files.name}", done=part.seen, show=progress):
+    todo = in_order(work, islice(files.items(), part.position, None))
+    for item, image in counted(todo, files.total, f"reading {files.name}", done=part.position, show=progress):
         if isinstance(image, str):
             part.skip(image)
             continue
@@ -178,10 +178,10 @@ def _write(files: Files, part: Partial, fit: Fit, progress: bool) -> Decoded:
             raise UserError(
                 f"the images of {files.words} have different sizes ({part.shape[2]} x {part.shape[1]} and, in "
                 f"{item.name}, {image.shape[2]} x {image.shape[1]}): "
-                "choose one for all with --size, such as --size 64"
+                "choose one for all with `size`, such as 64"
             )
         part.add(item.name, item.label, image)
-    part.tell()
+    part.flush()
     skipped = [*files.skipped, *part.skipped]
     if not part.files:
         raise UserError(f"none of the {files.total} files of {files.words} can be read: {skipped[0]}")

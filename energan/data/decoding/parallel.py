@@ -1,4 +1,4 @@
-"""Work on many images at once, in order, with a bar that says how fast and how long."""
+"""Maps a function over many images by threads, in order."""
 
 import os
 from collections import deque

@@ -1,7 +1,7 @@
-"""A cache file in the making, which a killed run leaves so that the next goes on where it stood.
+"""A partly written cache file, which the next run resumes after a killed one.
 
     .<key>.part     the images decoded so far, one after another
-    .<key>.done     a line of JSON for each second or so of work: how many files were looked at, and what was found
+    .<key>.done     a line of JSON for each second or so of work: files read or skipped, their names and labels
 
 Bytes are on the disk before the line that counts them is written, so that every whole line is true whatever ended the
 run, be it SIGKILL or a loss of power. What comes after the last whole line is cut off.
@@ -28,35 +28,35 @@ ABANDONED = 7 * 24 * 3600  # seconds after which nobody is expected to go on wit
 
 @final
 class Partial:
-    """What was decoded so far. `seen` files were looked at; of them `files` were read and `skipped` were not."""
+    """The images decoded so far: of the first `position` files, `files` were read and `skipped` were not."""
 
     def __init__(self, pixels: IO[bytes], log: IO[bytes] | None = None) -> None:
         """pixels, log: open for reading and writing; without a log, nothing is remembered and nothing taken up."""
         self._pixels, self._log = pixels, log
-        self.seen = 0
+        self.position = 0
         self.shape: tuple[int, ...] = ()  # c h w
         self.labels: list[int | None] = []
         self.files: list[str] = []
         self.skipped: list[str] = []
-        self._told = time.monotonic()
-        self._since = [0, 0]  # images and skipped files that the log has
+        self._logged_at = time.monotonic()
+        self._logged = [0, 0]  # images and skipped files that the log has
         if log is not None:
             self._resume(log)
 
     def _resume(self, log: IO[bytes]) -> None:
         whole = 0
-        held = os.fstat(self._pixels.fileno()).st_size
+        size = os.fstat(self._pixels.fileno()).st_size
         for line in log:
             try:
-                found = json.loads(line)
-                shape = tuple(found["shape"])
-                more = [list(found[name]) for name in ("labels", "files", "skipped")]
-                seen = int(found["seen"])
+                record = json.loads(line)
+                shape = tuple(record["shape"])
+                more = [list(record[name]) for name in ("labels", "files", "skipped")]
+                position = int(record["position"])
             except (ValueError, KeyError, TypeError):
                 break
-            if not line.endswith(b"\n") or (len(self.files) + len(more[1])) * math.prod(shape) > held:
+            if not line.endswith(b"\n") or (len(self.files) + len(more[1])) * math.prod(shape) > size:
                 break
-            self.seen, self.shape = seen, shape
+            self.position, self.shape = position, shape
             self.labels += more[0]
             self.files += more[1]
             self.skipped += more[2]
@@ -65,35 +65,35 @@ class Partial:
         log.seek(whole)
         self._pixels.truncate(len(self.files) * math.prod(self.shape))
         self._pixels.seek(0, os.SEEK_END)
-        self._since = [len(self.files), len(self.skipped)]
+        self._logged = [len(self.files), len(self.skipped)]
 
     def add(self, name: str, label: int | None, image: UInt8[Array, "c h w"]) -> None:
-        """An image that was read; all have one shape."""
-        self.seen += 1
+        """Appends an image; all have one shape."""
+        self.position += 1
         self.shape = image.shape
         self._pixels.write(image.data)
         self.labels.append(label)
         self.files.append(name)
-        self._tell()
+        self._flush_if_due()
 
     def skip(self, why: str) -> None:
-        """A file that could not be read."""
-        self.seen += 1
+        """Notes a file that could not be read."""
+        self.position += 1
         self.skipped.append(why)
-        self._tell()
+        self._flush_if_due()
 
-    def _tell(self) -> None:
-        if time.monotonic() - self._told >= EVERY:
-            self.tell()
+    def _flush_if_due(self) -> None:
+        if time.monotonic() - self._logged_at >= EVERY:
+            self.flush()
 
-    def tell(self) -> None:
-        """Make sure that a run that is killed from here on has lost nothing so far."""
+    def flush(self) -> None:
+        """Writes all images so far to the disk, then their line of the log."""
         self._pixels.flush()
         if self._log is not None:
             os.fsync(self._pixels.fileno())
-            images, skipped = self._since
+            images, skipped = self._logged
             line: dict[str, Any] = {
-                "seen": self.seen,
+                "position": self.position,
                 "shape": self.shape,
                 "labels": self.labels[images:],
                 "files": self.files[images:],
@@ -101,13 +101,13 @@ class Partial:
             }
             self._log.write(json.dumps(line).encode() + b"\n")
             self._log.flush()
-            self._since = [len(self.files), len(self.skipped)]
-        self._told = time.monotonic()
+            self._logged = [len(self.files), len(self.skipped)]
+        self._logged_at = time.monotonic()
 
 
 @contextmanager
 def in_turn(part: Path) -> Iterator[tuple[Path, IO[bytes], IO[bytes]]]:
-    """A Partial's path and two files, for this process alone: another that asks for them waits until they are let go.
+    """Locks a Partial's files, and yields its path and both: another process waits until they are released.
 
     Where the file system has no locks, the path is another than was asked for, and nothing is taken up. Removed are
     those that nobody went on with for a week. Raises OSError if they cannot be made.
@@ -142,7 +142,7 @@ def _is(path: Path, file: IO[bytes]) -> bool:
 
 
 def forget(part: Path) -> None:
-    """Remove a Partial's files."""
+    """Removes a Partial's files."""
     for path in (part, part.with_suffix(".done")):
         path.unlink(missing_ok=True)
 

@@ -16,10 +16,10 @@ from numpy.lib import format as npy
 from PIL import Image
 from torch import Tensor
 
-from energan.data.decoding.cache import changed, stamp
+from energan.data.decoding.cache import fingerprint, stamp
 from energan.data.decoding.decode import fit, reason
 from energan.data.decoding.parallel import in_order
-from energan.data.formats.folders import shown
+from energan.data.formats.folders import printable
 from energan.data.formats.parquet import classes_of
 from energan.data.image_set import ImageSet
 from energan.utils.errors import UserError
@@ -41,7 +41,7 @@ def load_arrays(path: Path, size: int | None, channels: int | None, progress: bo
 
     Raises UserError if the file cannot be read, holds Python objects, or arrays that are not images.
     """
-    where = shown(path)
+    where = printable(path)
     try:
         images, labels = _read_npz(path) if path.suffix.lower() == ".npz" else (_read_npy(path), None)
     except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
@@ -49,8 +49,8 @@ def load_arrays(path: Path, size: int | None, channels: int | None, progress: bo
     content, words = to_nchw(images, where)
     content = fit_all(content, size, channels, where, progress)
     numbers, classes = label_numbers(labels, len(content), where)
-    key = stamp(path.resolve(), *changed(path), size, channels)
-    return ImageSet(content, numbers, shown(path.stem), classes, f"{where}, {words}", key, ())
+    key = stamp(path.resolve(), *fingerprint(path), size, channels)
+    return ImageSet(content, numbers, printable(path.stem), classes, f"{where}, {words}", key, ())
 
 
 def _read_npz(path: Path) -> tuple[Num[Array, "..."], Array[Any, Any] | None]:
@@ -80,20 +80,20 @@ def _read_member(archive: zipfile.ZipFile, name: str) -> Array[Any, Any]:
         return npy.read_array(file, allow_pickle=False)
 
 
-def _check_header(file: IO[bytes], held: int, name: str) -> None:
-    """Raise ValueError for Python objects and for an array that claims more than the `held` bytes."""
+def _check_header(file: IO[bytes], available: int, name: str) -> None:
+    """Raise ValueError for Python objects and for an array that claims more than the `available` bytes."""
     read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(npy.read_magic(file))
     if read is None:
         raise ValueError(f"{name} is of a newer format than NumPy arrays of numbers have")
     shape, _, dtype = read(file)
     if dtype.hasobject:
         raise ValueError(f"{name} holds Python objects, which are not loaded because they could run code")
-    if math.prod(shape) * dtype.itemsize > held:
+    if math.prod(shape) * dtype.itemsize > available:
         raise ValueError(f"{name} is shorter than its header says")
 
 
 def to_nchw(images: Num[Array, "..."], where: str) -> tuple[UInt8[Tensor, "n c h w"], str]:
-    """Images as bytes, and in words what they were. Raises UserError for other shapes, types and ranges."""
+    """Images as bytes, and how they were stored. Raises UserError for other shapes, types and ranges."""
     layout = _layout(images.shape)
     if layout is None or min(images.shape) < 1:
         raise UserError(
@@ -114,7 +114,7 @@ def _layout(shape: tuple[int, ...]) -> str | None:
         return "n h w"
     if len(shape) != 4:
         return None
-    found = [
+    candidates = [
         (height != width, layout)  # where both could be meant, square images are likelier
         for layout, c, height, width in (
             ("n c h w", shape[1], shape[2], shape[3]),
@@ -122,11 +122,11 @@ def _layout(shape: tuple[int, ...]) -> str | None:
         )
         if c in MODES
     ]
-    return min(found)[1] if found else None
+    return min(candidates)[1] if candidates else None
 
 
 def _range(images: Num[Array, "..."], where: str) -> tuple[Callable[[Any], UInt8[Array, "..."]], str]:
-    """How to make bytes of the values, and what they are in words."""
+    """The conversion of the values to bytes, and its description."""
     kind = images.dtype.kind
     if kind not in "buif":
         raise UserError(f"{where} holds values of type {images.dtype}, where integers or floats are expected")

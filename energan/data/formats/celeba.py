@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from energan.data.decoding.cache import Files, changed
+from energan.data.decoding.cache import Files, fingerprint
 from energan.data.decoding.decode import reason
-from energan.data.formats.folders import Arranged, Parts, arrange, listed, shown, walk
+from energan.data.formats.folders import Arranged, Parts, arrange, files_of, printable, walk
 from energan.utils.errors import UserError
 
 IMAGES = "img_align_celeba"
@@ -31,7 +31,7 @@ def celeba_files(folder: Path, split: str, label: str = "") -> Files:
     Without the partition file all are "train". Raises UserError for another split than it has or without the file, for
     an attribute that is not there or without that file, and for a file that is damaged or does not know an image.
     """
-    where = f"CelebA in {shown(folder)}"
+    where = f"CelebA in {printable(folder)}"
     if split not in SPLITS:
         raise UserError(f"{where} has no split {split!r}, only train, val and test")
     images = folder
@@ -50,14 +50,14 @@ def celeba_files(folder: Path, split: str, label: str = "") -> Files:
     elif split != "train":
         raise UserError(f"{where} has no split {split!r}: {PARTITION}.txt is not there")
     if not label:
-        return listed(images, Arranged(paths, [None] * len(paths), ()), where, tuple(skipped), tuple(marks))
+        return files_of(images, Arranged(paths, [None] * len(paths), ()), where, tuple(skipped), tuple(marks))
     table = _table(folder, ATTRIBUTES)
     if table is None:
         raise UserError(f"{where} has no attribute {label!r}: {ATTRIBUTES}.txt is not there")
     labels = _labels(table, label, paths)
-    marks += [label, *map(str, changed(table))]
+    marks += [label, *map(str, fingerprint(table))]
     arranged = Arranged(paths, labels, (f"not {label}", label))
-    return listed(images, arranged, f"{where}, labelled by {label}", tuple(skipped), tuple(marks))
+    return files_of(images, arranged, f"{where}, labelled by {label}", tuple(skipped), tuple(marks))
 
 
 def _labels(table: Path, label: str, paths: list[Parts]) -> list[int | None]:
@@ -66,17 +66,19 @@ def _labels(table: Path, label: str, paths: list[Parts]) -> list[int | None]:
     if label not in names:
         near = difflib.get_close_matches(label, names, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(names)}"
-        raise UserError(f"{shown(table)} has no attribute {label!r}: {hint}")
+        raise UserError(f"{printable(table)} has no attribute {label!r}: {hint}")
     column = names.index(label)
     values = _known(table, dict(_rows(table, len(names))), paths)
     return [int(values[path[-1]][column] == "1") for path in paths]
 
 
 def _known(table: Path, values: dict[str, list[str]], paths: list[Parts]) -> dict[str, list[str]]:
-    """The values themselves. UserError for an image without any."""
+    """Returns the values. UserError for an image without any."""
     if unknown := [path for path in paths if path[-1] not in values]:
         more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
-        raise UserError(f"{shown(table)} does not know {shown(unknown[0])}{more}: it is cut off, or of another set")
+        raise UserError(
+            f"{printable(table)} does not know {printable(unknown[0])}{more}: it is cut off, or of another set"
+        )
     return values
 
 
@@ -89,7 +91,7 @@ def _lines(path: Path) -> list[list[str]]:
     try:
         return [re.split(r"[,\s]+", line.strip()) for line in path.read_text().splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{shown(path)} cannot be read: {reason(error)}") from error
+        raise UserError(f"{printable(path)} cannot be read: {reason(error)}") from error
 
 
 def _header(path: Path) -> list[str]:
@@ -104,6 +106,6 @@ def _rows(path: Path, columns: int) -> Iterator[tuple[str, list[str]]]:
         if Path(name).suffix:  # above are a count and the columns' names
             if len(values) != columns or not set(values) <= {"-1", "0", "1", "2"}:
                 raise UserError(
-                    f"{shown(path)} is damaged: line {number} has not {columns} numbers after {shown(name)}"
+                    f"{printable(path)} is damaged: line {number} has not {columns} numbers after {printable(name)}"
                 )
             yield name, values

@@ -20,7 +20,7 @@ from numpy import ndarray as Array
 
 from energan.data.decoding.decode import reason
 from energan.data.formats.arrays import ArraysOnly, fit_all
-from energan.data.formats.folders import shown
+from energan.data.formats.folders import printable
 from energan.data.image_set import ImageSet
 from energan.utils.errors import UserError
 
@@ -52,14 +52,14 @@ def load_cifar(path: Path, split: str, size: int | None, channels: int | None, p
     Raises UserError for another split, a file that is missing, cut off or of other records, and a pickle that holds
     anything but arrays, numbers and text.
     """
-    where = f"CIFAR-10 in {shown(path)}"
+    where = f"CIFAR-10 in {printable(path)}"
     if split not in STEMS:
         raise UserError(f"{where} has no split {split!r}, only train and test")
-    held = _archived(path, split, where) if path.is_file() else _foldered(path, split, where)
-    if missing := [stem for stem in STEMS[split] if stem not in {name.removesuffix(".bin") for name in held}]:
+    files = _archived(path, split, where) if path.is_file() else _foldered(path, split, where)
+    if missing := [stem for stem in STEMS[split] if stem not in {name.removesuffix(".bin") for name in files}]:
         raise UserError(f"{where} has no {missing[0]} (nor {missing[0]}.bin)")
-    parts = [_binary(held[f"{stem}.bin"], f"{where}, {stem}.bin") if f"{stem}.bin" in held
-             else _pickled(held[stem], f"{where}, {stem}") for stem in STEMS[split]]  # fmt: skip
+    parts = [_binary(files[f"{stem}.bin"], f"{where}, {stem}.bin") if f"{stem}.bin" in files
+             else _pickled(files[stem], f"{where}, {stem}") for stem in STEMS[split]]  # fmt: skip
     images, labels = (np.concatenate(column) for column in zip(*parts, strict=True))
     content = fit_all(torch.from_numpy(images), size, channels, where, progress)
     key = hashlib.sha256(images.data)
@@ -88,18 +88,18 @@ def _foldered(folder: Path, split: str, where: str) -> Mapping[str, bytes]:
 def _archived(path: Path, split: str, where: str) -> Mapping[str, bytes]:
     """The files of a split out of a tar archive, which is never unpacked to disk."""
     wanted = {stem + ending for stem in STEMS[split] for ending in (".bin", "")}
-    held: dict[str, bytes] = {}
+    files: dict[str, bytes] = {}
     try:
         with tarfile.open(path) as archive:
             for member in archive:
                 name = member.name.rpartition("/")[2]
                 if name in wanted and member.size <= LARGEST and (file := archive.extractfile(member)):
-                    held[name] = file.read()
-                    if len(held[name]) != member.size:
+                    files[name] = file.read()
+                    if len(files[name]) != member.size:
                         raise EOFError(f"{name} is cut off")
     except (tarfile.TarError, OSError, EOFError, zlib.error, ValueError) as error:
         raise UserError(f"{where} cannot be read: {reason(error)}") from error
-    return held
+    return files
 
 
 def _binary(content: bytes, where: str) -> Batch:
@@ -113,8 +113,8 @@ def _binary(content: bytes, where: str) -> Batch:
 
 def _pickled(content: bytes, where: str) -> Batch:
     try:
-        found: Any = ArraysOnly(BytesIO(content), encoding="latin1").load()
-        return _checked(np.asarray(found["data"]), np.asarray(found["labels"]), where)
+        archive: Any = ArraysOnly(BytesIO(content), encoding="latin1").load()
+        return _checked(np.asarray(archive["data"]), np.asarray(archive["labels"]), where)
     except UserError as error:
         raise UserError(f"{where} is not what it seems: {error}") from error
     except (pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError,

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from energan.data.decoding.cache import Files, Item, changed, stamp
+from energan.data.decoding.cache import Files, Item, fingerprint, stamp
 from energan.data.decoding.decode import EXTENSIONS, LARGEST_FILE, reason
 from energan.utils.errors import UserError
 
@@ -23,7 +23,7 @@ class Arranged(NamedTuple):
     classes: tuple[str, ...]
 
 
-def shown(path: Parts | Path | str) -> str:
+def printable(path: Parts | Path | str) -> str:
     """A path as text that can be printed: control characters and bytes that are no text as escapes."""
     text = "/".join(path) if isinstance(path, tuple) else str(path)
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
@@ -58,7 +58,7 @@ def arrange(paths: list[Parts], split: str, where: str) -> Arranged:
         return Arranged(paths, [None] * len(paths), ())
     classes = sorted(tops)
     number = {name: index for index, name in enumerate(classes)}
-    return Arranged(paths, [number[path[depth]] for path in paths], tuple(shown(name) for name in classes))
+    return Arranged(paths, [number[path[depth]] for path in paths], tuple(printable(name) for name in classes))
 
 
 def _unwrap(paths: list[Parts], depth: int) -> tuple[int, set[str]]:
@@ -76,46 +76,46 @@ def _unwrap(paths: list[Parts], depth: int) -> tuple[int, set[str]]:
 def folder_files(folder: Path, split: str) -> Files:
     """The images in a folder and its sub-folders. Raises UserError as `arrange`, or if it cannot be
     listed."""
-    where = f"the folder {shown(folder)}"
+    where = f"the folder {printable(folder)}"
     try:
         os.scandir(folder).close()
     except OSError as error:
         raise UserError(f"{where} cannot be listed: {reason(error)}") from error
     skipped: list[str] = []
     arranged = arrange(list(walk(folder, skipped)), split, where)
-    return listed(folder, arranged, where, tuple(skipped))
+    return files_of(folder, arranged, where, tuple(skipped))
 
 
-def listed(folder: Path, arranged: Arranged, where: str, skipped: Parts = (), marks: Parts = ()) -> Files:
+def files_of(folder: Path, arranged: Arranged, where: str, skipped: Parts = (), marks: Parts = ()) -> Files:
     """The files of a folder whose paths and labels are known; `marks` are what else its content depends on."""
 
     def items() -> Iterator[Item]:
         for path, label in zip(arranged.paths, arranged.labels, strict=True):
-            yield Item(shown(path), partial(_regular, folder.joinpath(*path)), label)
+            yield Item(printable(path), partial(_regular, folder.joinpath(*path)), label)
 
-    seen = [str(folder.resolve()), *marks]
+    stamps = [str(folder.resolve()), *marks]
     for path in arranged.paths:
         try:
-            seen += ["/".join(path), *map(str, changed(folder.joinpath(*path)))]
+            stamps += ["/".join(path), *map(str, fingerprint(folder.joinpath(*path)))]
         except OSError:  # a broken link: `_regular` will say so
-            seen += ["/".join(path), "broken"]
+            stamps += ["/".join(path), "broken"]
     total = len(arranged.paths) + len(skipped)
-    return Files(shown(folder.resolve().name), where, stamp(*seen), arranged.classes, total, items, skipped)
+    return Files(printable(folder.resolve().name), where, stamp(*stamps), arranged.classes, total, items, skipped)
 
 
 def walk(folder: Path, skipped: list[str]) -> Iterator[Parts]:
     """Every file below `folder`. Links are followed, each folder once, so that a loop of links ends."""
 
     def unlistable(error: OSError) -> None:
-        skipped.append(f"{shown(os.path.relpath(error.filename, folder))}: {reason(error)}")
+        skipped.append(f"{printable(os.path.relpath(error.filename, folder))}: {reason(error)}")
 
-    seen: set[tuple[int, int]] = set()
+    visited: set[tuple[int, int]] = set()
     for root, folders, files in os.walk(folder, followlinks=True, onerror=unlistable):
         status = Path(root).stat()
-        if (status.st_dev, status.st_ino) in seen:
+        if (status.st_dev, status.st_ino) in visited:
             folders.clear()
             continue
-        seen.add((status.st_dev, status.st_ino))
+        visited.add((status.st_dev, status.st_ino))
         folders.sort()  # the same order everywhere: of two links to one folder, the first is followed
         inside = Path(root).relative_to(folder).parts
         yield from ((*inside, file) for file in files)
@@ -124,10 +124,10 @@ def walk(folder: Path, skipped: list[str]) -> Iterator[Parts]:
 def one_file(path: Path, split: str) -> Files:
     """An image by itself. Raises UserError for a split other than "train"."""
     if split != "train":
-        raise UserError(f"{shown(path)} has no split {split!r}: it is one image")
-    marks = stamp(path.resolve(), *changed(path))
-    item = Item(shown(path.name), partial(_regular, path), None)
-    return Files(shown(path.stem), f"the image {shown(path)}", marks, (), 1, lambda: iter([item]), ())
+        raise UserError(f"{printable(path)} has no split {split!r}: it is one image")
+    marks = stamp(path.resolve(), *fingerprint(path))
+    item = Item(printable(path.name), partial(_regular, path), None)
+    return Files(printable(path.stem), f"the image {printable(path)}", marks, (), 1, lambda: iter([item]), ())
 
 
 def _regular(path: Path) -> Path:
@@ -142,7 +142,7 @@ def _regular(path: Path) -> Path:
 def zip_files(path: Path, split: str) -> Files:
     """The images in a zip file, which is never unpacked to disk. Raises UserError as `arrange`, or if
     corrupt."""
-    where = f"the zip file {shown(path)}"
+    where = f"the zip file {printable(path)}"
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
@@ -152,10 +152,10 @@ def zip_files(path: Path, split: str) -> Files:
 
     def items() -> Iterator[Item]:
         for inside, label in zip(arranged.paths, arranged.labels, strict=True):
-            yield Item(shown(inside), partial(_member, archive, members[inside]), label)
+            yield Item(printable(inside), partial(_member, archive, members[inside]), label)
 
-    marks = stamp(path.resolve(), split, *changed(path))
-    return Files(shown(path.stem), where, marks, arranged.classes, len(arranged.paths), items, ())
+    marks = stamp(path.resolve(), split, *fingerprint(path))
+    return Files(printable(path.stem), where, marks, arranged.classes, len(arranged.paths), items, ())
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:

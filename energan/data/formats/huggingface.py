@@ -10,10 +10,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from energan.data.decoding.cache import Files, Item, changed, stamp
+from energan.data.decoding.cache import Files, Item, fingerprint, stamp
 from energan.data.decoding.decode import reason
 from energan.data.download import hub_reachable
-from energan.data.formats.folders import shown
+from energan.data.formats.folders import printable
 from energan.data.formats.parquet import LABELS, classes_of, content_of
 from energan.utils.errors import UserError
 
@@ -34,7 +34,10 @@ def hub_files(source: str, split: str) -> Files:
 
 @contextmanager
 def _offline(datasets: ModuleType) -> Iterator[None]:
-    """Only what the hub's cache holds: without this its client retries for half a minute before it looks there."""
+    """Inside, `datasets` reads only the hub's cache; otherwise its client retries for half a minute first.
+
+    DownloadConfig(local_files_only=True) would not do: datasets 5.2 reads it nowhere.
+    """
     switches = (datasets.config, import_module("huggingface_hub").constants)
     before = [switch.HF_HUB_OFFLINE for switch in switches]
     try:
@@ -64,5 +67,5 @@ def dataset_files(table: Any, name: str, where: str) -> Files:
             yield Item(f"row {row}", partial(content_of, value, Path()), labels[row] if labels else None)
 
     origin = [Path(file["filename"]) for file in table.cache_files]
-    marks = stamp(where, len(table), *chain.from_iterable((path, *changed(path)) for path in origin))
-    return Files(shown(name.rsplit("/", 1)[-1]), where, marks, classes, len(table), items, ())
+    marks = stamp(where, len(table), *chain.from_iterable((path, *fingerprint(path)) for path in origin))
+    return Files(printable(name.rsplit("/", 1)[-1]), where, marks, classes, len(table), items, ())

@@ -9,9 +9,9 @@ ILSVRC2012_validation_ground_truth.txt and meta.mat. These lie in the folder, ab
 import re
 from pathlib import Path
 
-from energan.data.decoding.cache import Files, changed
+from energan.data.decoding.cache import Files, fingerprint
 from energan.data.decoding.decode import UNREADABLE, reason
-from energan.data.formats.folders import Arranged, Parts, arrange, listed, shown, walk
+from energan.data.formats.folders import Arranged, Parts, arrange, files_of, printable, walk
 from energan.utils.errors import UserError
 
 INSIDE = ("", "ILSVRC/Data/CLS-LOC", "Data/CLS-LOC")  # where Kaggle's archive has train and val
@@ -36,7 +36,7 @@ def imagenet_files(folder: Path, split: str) -> Files:
 
     Raises UserError for another split, for classes in val/ that train/ lacks, and for a flat val/ without its labels.
     """
-    where = f"ImageNet in {shown(folder)}"
+    where = f"ImageNet in {printable(folder)}"
     root = _root(folder)
     if root is None or split not in SPLITS or not (root / SPLITS[split]).is_dir():
         raise UserError(f"{where} has no split {split!r}, only train and (as test) val")
@@ -47,11 +47,11 @@ def imagenet_files(folder: Path, split: str) -> Files:
     flat = all(len(path) == 1 for path in paths)
     names, marks = _truth(folder, root, paths, where) if flat else ([path[0] for path in paths], ())
     if strange := set(names) - set(synsets):
-        raise UserError(f"{where} has a class {shown(min(strange))!r} in {SPLITS[split]}/ that train/ lacks")
+        raise UserError(f"{where} has a class {printable(min(strange))!r} in {SPLITS[split]}/ that train/ lacks")
     words = _words(folder, root)
     classes = tuple(f"{name} {words[name]}" if name in words else name for name in synsets)
     arranged = Arranged(paths, [number[name] for name in names], classes)
-    return listed(images, arranged, where, tuple(skipped), marks)._replace(name=shown(folder.resolve().name))
+    return files_of(images, arranged, where, tuple(skipped), marks)._replace(name=printable(folder.resolve().name))
 
 
 def _root(folder: Path) -> Path | None:
@@ -63,7 +63,7 @@ def _root(folder: Path) -> Path | None:
     return None
 
 
-def _found(folder: Path, root: Path, name: str) -> Path | None:
+def _find(folder: Path, root: Path, name: str) -> Path | None:
     places = (folder, root, folder.resolve().parent, folder / "data", folder / KIT, folder.resolve().parent / KIT)
     return next((place / name for place in places if (place / name).is_file()), None)
 
@@ -72,17 +72,17 @@ def _lines(path: Path) -> list[str]:
     try:
         return path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{shown(path)} cannot be read: {reason(error)}") from error
+        raise UserError(f"{printable(path)} cannot be read: {reason(error)}") from error
 
 
 def _words(folder: Path, root: Path) -> dict[str, str]:
     """The first word of each synset; none where no file says it."""
-    table = next((path for name in WORDS if (path := _found(folder, root, name))), None)
+    table = next((path for name in WORDS if (path := _find(folder, root, name))), None)
     if table is not None:
         lines = (re.split(r"\s+", line.strip(), maxsplit=1) for line in _lines(table))
-        return {line[0]: shown(line[1].split(",")[0]) for line in lines if len(line) == 2}
-    meta = _found(folder, root, META)
-    return {synset: shown(words.split(",")[0]) for synset, words in _meta(meta).values()} if meta else {}
+        return {line[0]: printable(line[1].split(",")[0]) for line in lines if len(line) == 2}
+    meta = _find(folder, root, META)
+    return {synset: printable(words.split(",")[0]) for synset, words in _meta(meta).values()} if meta else {}
 
 
 def _meta(path: Path) -> dict[int, tuple[str, str]]:
@@ -95,27 +95,27 @@ def _meta(path: Path) -> dict[int, tuple[str, str]]:
         leaves = [row for row in rows if row["num_children"] == 0]
         return {int(row["ILSVRC2012_ID"]): (str(row["WNID"]), str(row["words"])) for row in leaves}
     except (MatReadError, *UNREADABLE) as error:
-        raise UserError(f"{shown(path)} cannot be read: {reason(error)}") from error
+        raise UserError(f"{printable(path)} cannot be read: {reason(error)}") from error
 
 
 def _truth(folder: Path, root: Path, paths: list[Parts], where: str) -> tuple[list[str], tuple[str, ...]]:
-    """The synset of each image of a flat val/, and what tells that the file with them is another."""
-    kaggle, truth, meta = (_found(folder, root, name) for name in (KAGGLE, TRUTH, META))
+    """The synset of each image of a flat val/, and the fingerprint of the file that lists them."""
+    kaggle, truth, meta = (_find(folder, root, name) for name in (KAGGLE, TRUTH, META))
     if kaggle is not None:
-        found = {line.split(",")[0]: line.partition(",")[2].split(" ")[0] for line in _lines(kaggle)}
+        synset_of = {line.split(",")[0]: line.partition(",")[2].split(" ")[0] for line in _lines(kaggle)}
         source = kaggle
     elif truth is not None and meta is not None:
         synset = _meta(meta)
         numbers = [line.strip() for line in _lines(truth)]
         if strange := [n for n in numbers if not n.isdecimal() or int(n) not in synset]:
-            raise UserError(f"{shown(truth)} has a class {shown(strange[0])!r} that {META} lacks")
-        found = {f"ILSVRC2012_val_{i:08d}": synset[int(n)][0] for i, n in enumerate(numbers, 1)}
+            raise UserError(f"{printable(truth)} has a class {printable(strange[0])!r} that {META} lacks")
+        synset_of = {f"ILSVRC2012_val_{i:08d}": synset[int(n)][0] for i, n in enumerate(numbers, 1)}
         source = truth
     else:
         raise UserError(
             f"{where} has images in val/ without their classes: put {KAGGLE}, or {TRUTH} and {META} of the development "
             "kit beside it, or name val/ itself for images without labels"
         )
-    if unknown := [path[0] for path in paths if Path(path[0]).stem not in found]:
-        raise UserError(f"{shown(source)} does not know {shown(unknown[0])}: it is cut off, or of another set")
-    return [found[Path(path[0]).stem] for path in paths], tuple(map(str, changed(source)))
+    if unknown := [path[0] for path in paths if Path(path[0]).stem not in synset_of]:
+        raise UserError(f"{printable(source)} does not know {printable(unknown[0])}: it is cut off, or of another set")
+    return [synset_of[Path(path[0]).stem] for path in paths], tuple(map(str, fingerprint(source)))

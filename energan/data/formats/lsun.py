@@ -10,9 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from energan.data.decoding.cache import Files, Item, changed, stamp
+from energan.data.decoding.cache import Files, Item, fingerprint, stamp
 from energan.data.decoding.decode import reason
-from energan.data.formats.folders import shown
+from energan.data.formats.folders import printable
 from energan.utils.errors import UserError
 
 DATA = "data.mdb"
@@ -27,18 +27,18 @@ def lsun_files(folder: Path, split: str) -> Files:
     none of LMDB's or shorter than it says, and without the package lmdb.
     """
     folder = _of_split(folder.resolve(), split)
-    where = f"the LMDB {shown(folder)}"
+    where = f"the LMDB {printable(folder)}"
     if find_spec("lmdb") is None:
         raise UserError(f"{where} needs the package lmdb: pip install 'energan[lmdb]'")
     lmdb = import_module("lmdb")
     try:
         database = _open(folder)
         size, entries = database.stat()["psize"], database.stat()["entries"]
-        needed, held = (database.info()["last_pgno"] + 1) * size, (folder / DATA).stat().st_size
+        needed, length = (database.info()["last_pgno"] + 1) * size, (folder / DATA).stat().st_size
     except (lmdb.Error, OSError) as error:
         raise UserError(f"{where} cannot be read: {str(error).rpartition(': ')[2]}") from error
-    if held < needed:  # reading beyond the end would end the process
-        raise UserError(f"{where} is cut off: it has {held} bytes of {needed}; copy it again")
+    if length < needed:  # reading beyond the end would end the process
+        raise UserError(f"{where} is cut off: it has {length} bytes of {needed}; copy it again")
     if not entries:
         raise UserError(f"{where} holds no images")
 
@@ -46,21 +46,21 @@ def lsun_files(folder: Path, split: str) -> Files:
         try:
             with database.begin() as reading:
                 for key in reading.cursor().iternext(values=False):
-                    yield Item(shown(key.decode("latin1")), partial(_value, database, key), None)
+                    yield Item(printable(key.decode("latin1")), partial(_value, database, key), None)
         except lmdb.Error as error:
             raise UserError(f"{where} is damaged: {reason(error)}") from error
 
     scene = folder.name
     for ending in ENDINGS.values():
         scene = scene.removesuffix(ending)
-    return Files(shown(scene), where, stamp(folder, *changed(folder / DATA)), (), entries, items, ())
+    return Files(printable(scene), where, stamp(folder, *fingerprint(folder / DATA)), (), entries, items, ())
 
 
 _databases: dict[Path, tuple[tuple[int, int], Any]] = {}  # LMDB opens a file once in a process
 
 
 def _open(folder: Path) -> Any:
-    marks = changed(folder / DATA)
+    marks = fingerprint(folder / DATA)
     before, database = _databases.get(folder, ((0, 0), None))
     if before != marks:
         if database is not None:
@@ -77,7 +77,9 @@ def _of_split(folder: Path, split: str) -> Path:
         return folder
     beside = folder.with_name(folder.name.removesuffix(ENDINGS[ours]) + ENDINGS.get(wanted, f"_{split}_lmdb"))
     if not (beside / DATA).is_file():
-        raise UserError(f"the LMDB {shown(folder)} has no split {split!r}: there is no {shown(beside.name)} beside it")
+        raise UserError(
+            f"the LMDB {printable(folder)} has no split {split!r}: there is no {printable(beside.name)} beside it"
+        )
     return beside
 
 

@@ -15,9 +15,9 @@ import numpy as np
 from jaxtyping import Int, UInt8
 from numpy import ndarray as Array
 
-from energan.data.decoding.cache import Files, Item, changed, stamp
+from energan.data.decoding.cache import Files, Item, fingerprint, stamp
 from energan.data.decoding.decode import UNREADABLE, decode, reason
-from energan.data.formats.folders import shown
+from energan.data.formats.folders import printable
 from energan.data.image_set import NONE
 from energan.utils.errors import UserError
 
@@ -35,7 +35,7 @@ def parquet_files(paths: list[Path], split: str, name: str) -> Files:
 
     Raises UserError if a file cannot be read or has no column of images, or if there is no such split.
     """
-    where = f"the parquet file{'s' * (len(paths) > 1)} {shown(paths[0])}{' ...' * (len(paths) > 1)}"
+    where = f"the parquet file{'s' * (len(paths) > 1)} {printable(paths[0])}{' ...' * (len(paths) > 1)}"
     ours = [path for path in paths if path.name.startswith(split)] or (paths if split == "train" else [])
     if not ours:
         raise UserError(f"{where} has no split {split!r}: no file's name starts with it")
@@ -55,13 +55,13 @@ def parquet_files(paths: list[Path], split: str, name: str) -> Files:
         )
         for index, (path, row, value) in enumerate(rows):
             yield Item(
-                f"{shown(path.name)} row {row}",
+                f"{printable(path.name)} row {row}",
                 partial(content_of, value, path.parent),
                 labels[index] if labels else None,
             )
 
-    marks = stamp(*chain.from_iterable((path.resolve(), *changed(path)) for path in ours))
-    return Files(shown(name), where, marks, classes, total, items, ())
+    marks = stamp(*chain.from_iterable((path.resolve(), *fingerprint(path)) for path in ours))
+    return Files(printable(name), where, marks, classes, total, items, ())
 
 
 def _open(path: Path) -> "ParquetFile":
@@ -70,7 +70,7 @@ def _open(path: Path) -> "ParquetFile":
     try:
         return ParquetFile(path)
     except (OSError, ValueError) as error:
-        raise UserError(f"the parquet file {shown(path)} cannot be read: {reason(error)}") from error
+        raise UserError(f"the parquet file {printable(path)} cannot be read: {reason(error)}") from error
 
 
 def _columns(path: Path, schema: "Schema") -> tuple[str, str | None]:
@@ -85,7 +85,7 @@ def _columns(path: Path, schema: "Schema") -> tuple[str, str | None]:
     pictures = [field.name for field in schema if fits(field.type)]
     if not pictures:
         raise UserError(
-            f"the parquet file {shown(path)} has no column of images (binary, or a struct with bytes), "
+            f"the parquet file {printable(path)} has no column of images (binary, or a struct with bytes), "
             f"only {', '.join(schema.names)}"
         )
     column = "image" if "image" in pictures else pictures[0]
@@ -119,9 +119,9 @@ def classes_of(values: list[Any], names: tuple[str, ...]) -> tuple[list[int], tu
         return [], ()
     if names and numbers and max(known) < len(names):
         return list(map(int, values)), names
-    found = sorted(set(known))
-    number = {value: index for index, value in enumerate(found)} | dict.fromkeys(UNKNOWN, NONE)
-    return [number[value] for value in values], tuple(shown(str(value)) for value in found)
+    distinct = sorted(set(known))
+    number = {value: index for index, value in enumerate(distinct)} | dict.fromkeys(UNKNOWN, NONE)
+    return [number[value] for value in values], tuple(printable(str(value)) for value in distinct)
 
 
 def content_of(value: Any, folder: Path) -> Path | bytes:
@@ -144,4 +144,4 @@ def read_images(path: Path) -> tuple[UInt8[Array, "n c h w"], Int[Array, " n"]]:
         images = [decode(item.read(), None, 1) for item in files.items()]
         return np.stack(images), np.array([item.label for item in files.items()], dtype=np.int64)
     except UNREADABLE as error:
-        raise UserError(f"{shown(path)} cannot be read: {reason(error)}") from error
+        raise UserError(f"{printable(path)} cannot be read: {reason(error)}") from error

@@ -28,14 +28,30 @@ def from_dataset(
     channels: int | None = None,
     progress: bool = True,
 ) -> ImageSet:
-    """The images of a dataset, each item read once.
+    """Reads all images of a torch dataset, each item once.
 
-    An item is an image, a pair (image, label), or a dict with `image` (or x, img, pixel_values) and perhaps
-    `label` (or y, labels). An image is a PIL image, or a tensor or array of (h, w), (c, h, w) or (h, w, c)
-    with bytes or floats in [0, 1] or [-1, 1]. All have one size, unless they are PIL images and `size` is
-    given.
+    An item is an image, a pair (image, label), or a dict with `image` (or x, img, pixel_values) and perhaps `label` (or
+    y, labels). An image is a PIL image, or a tensor or array of (h, w), (c, h, w) or (h, w, c) with bytes or floats in
+    [0, 1] or [-1, 1].
 
-    `sha256` is of the images' bytes. Raises UserError for items that are no images.
+    Args:
+        dataset: anything of torch.utils.data with items or an iterator.
+        name: the set's name, in messages and reports.
+        size: resizes each image to size x size; without it all must have one size.
+        channels: 1 or 3; without it as the images have.
+        progress: shows a bar on stderr.
+
+    Returns:
+        The images; their `sha256` is of the images' bytes.
+
+    Raises:
+        UserError: for items that are no images, and for images of different sizes.
+
+    Example:
+        >>> from torch.utils.data import TensorDataset
+        >>> data = from_dataset(TensorDataset(torch.rand(4, 3, 8, 8), torch.tensor([0, 1, 1, 0])), progress=False)
+        >>> tuple(data.images.shape), data.labels.tolist(), data.source
+        ((4, 3, 8, 8), [0, 1, 1, 0], 'dataset, floats in [0, 1], (n, c, h, w)')
     """
     images, labels = [], []
     total = len(dataset) if isinstance(dataset, Sized) else 0
@@ -46,8 +62,8 @@ def from_dataset(
     if not images:
         raise UserError(f"{name} holds no images")
     if len({image.shape for image in images}) > 1:
-        found = " and ".join(map(str, sorted({image.shape for image in images})[:2]))
-        raise UserError(f"the images of {name} have different shapes ({found}): make them one size first")
+        shapes = " and ".join(map(str, sorted({image.shape for image in images})[:2]))
+        raise UserError(f"the images of {name} have different shapes ({shapes}): make them one size first")
     content, words = to_nchw(np.stack(images), name)
     content = fit_all(content, size, channels, name, progress)
     numbers, classes = label_numbers(None if None in labels else np.array(labels), len(images), name)

@@ -71,11 +71,11 @@ def local_emoji(style: Archive) -> Reader:
         root = os.environ.get("ENERGAN_DATA")
         if not root:
             raise UserError("ENERGAN_DATA names no folder")
-        found = {archive: Path(root, archive.file) for archive in (NOTO, style)}
-        for path in found.values():
+        paths = {archive: Path(root, archive.file) for archive in (NOTO, style)}
+        for path in paths.values():
             if not path.is_file():
                 raise UserError(f"{root} holds no {path.name}")
-        return read_emoji(found[NOTO].read_bytes(), found[style].read_bytes(), style, split)
+        return read_emoji(paths[NOTO].read_bytes(), paths[style].read_bytes(), style, split)
 
     return read
 
@@ -98,11 +98,13 @@ def read_emoji(table: bytes, images: bytes, style: Archive, split: str) -> Publi
         rows.sort(key=lambda row: int(row["sort_order"]))
         names = [[f"{style.folder}/{name}{style.suffix}" for name in _names(row)] for row in rows]
         content = _members(images, chain.from_iterable(names))
-        held = [(row, found[0]) for row, known in zip(rows, names, strict=True) if (found := _there(known, content))]
-        pixels = np.stack([decode(data, style.size, 3) for _, data in held])
+        pairs = [
+            (row, matches[0]) for row, known in zip(rows, names, strict=True) if (matches := _contents(known, content))
+        ]
+        pixels = np.stack([decode(data, style.size, 3) for _, data in pairs])
     except (*UNREADABLE, tarfile.TarError) as error:
         raise UserError(f"{style.file} cannot be read ({error})") from error
-    return pixels, np.array([CATEGORIES.index(row["category"]) for row, _ in held])
+    return pixels, np.array([CATEGORIES.index(row["category"]) for row, _ in pairs])
 
 
 def held_out(unified: str) -> bool:
@@ -117,15 +119,15 @@ def _names(row: dict[str, Any]) -> list[str]:
     return [name.lower() for name in (row["unified"], row["non_qualified"]) if name]
 
 
-def _there(names: Iterable[str], content: dict[str, bytes]) -> list[bytes]:
+def _contents(names: Iterable[str], content: dict[str, bytes]) -> list[bytes]:
     return [content[name] for name in names if name in content]
 
 
 def _members(archive: bytes, wanted: Iterable[str]) -> dict[str, bytes]:
     """Files out of a .tgz, in one pass; nothing is unpacked to disk."""
-    names, found = set(wanted), {}
+    names, files = set(wanted), {}
     with tarfile.open(fileobj=BytesIO(archive)) as tar:
         for member in tar:
             if member.name in names and (file := tar.extractfile(member)):
-                found[member.name] = file.read()
-    return found
+                files[member.name] = file.read()
+    return files

@@ -1,6 +1,6 @@
 """Readers of the named sets: each gets the split ("train" or "test") and returns the set as published.
 
-Raises UserError with the reason where it cannot; what it returns is believed only by its hash (named.py).
+Raises UserError with the reason where it cannot; what it returns is accepted only by its hash (catalog.py).
 """
 
 import gzip
@@ -59,8 +59,8 @@ def local_idx(*subfolders: str) -> Reader:
 
 def debian_idx(package: str, folder: str) -> Reader:
     def read(split: str) -> Published:
-        with debian_folder(package, folder) as found:
-            return read_idx(found, split)
+        with debian_folder(package, folder) as unpacked:
+            return read_idx(unpacked, split)
 
     return read
 

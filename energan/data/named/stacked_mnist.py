@@ -28,8 +28,6 @@ def stack(digits: ImageSet, n: int, seed: int) -> tuple[UInt8[Array, "n 3 h w"],
     return digits.images.numpy()[:, 0][chosen], labels
 
 
-def stacked_digits(split: str) -> tuple[UInt8[Array, "n 3 28 28"], Int[Array, " n"]]:
-    """Stacked MNIST out of MNIST, wherever that is found: a reader for `named.NAMED`."""
-    from energan.data.named.catalog import load_named
-
-    return stack(load_named("mnist", split), TRIPLES[split], SEEDS[split])
+def stacked(mnist: ImageSet, split: str) -> tuple[UInt8[Array, "n 3 28 28"], Int[Array, " n"]]:
+    """The set's images and labels, out of the same split of MNIST."""
+    return stack(mnist, TRIPLES[split], SEEDS[split])

@@ -13,7 +13,7 @@ from energan.engine.optimizers.standard import (
     linear_decay_last,
     step_at,
 )
-from energan.engine.optimizers.wrappers import HistoricalAveraging, PauseOnZeroGradient
+from energan.engine.optimizers.wrappers import HistoricalAveraging, PauseOnZeroGradient, Wrapper
 
 __all__ = [
     "SGD",
@@ -26,6 +26,7 @@ __all__ = [
     "RMSProp",
     "Schedule",
     "Tree",
+    "Wrapper",
     "linear_decay",
     "linear_decay_last",
     "step_at",

@@ -1,10 +1,7 @@
-"""Optimizers of single papers: Goodfellow's annealed momentum, and historical averaging around any other.
-
-They keep the protocol of optimizers.py: in place for one model, pure for many, the same moments.
-"""
+"""The momentum SGD of the first GAN, with its annealed learning rate and momentum."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,9 +17,12 @@ class AnnealedSGD(NamedTuple):
         v = mu v - lr g,  w += v           update c = 0, 1, ...
         lr = max(lr (1 + anneal)^-c, floor),  mu from `start` to `stop`, linearly over `over` updates
 
-    The velocity holds the learning rate: what it has gathered is not rescaled as lr falls. Their decay factor
-    1.000004 is written as its excess over 1, which float32 holds exactly enough (1.000004 itself it holds to 1 %).
-    They raised mu once an epoch, 250 epochs of 500 updates; here it rises at each update.
+    The velocity includes the learning rate: it is not rescaled as lr falls. Their decay factor 1.000004 is written as
+    its excess over 1, which float32 represents well enough (the excess of 1.000004 would be 1 % off).
+    NOTE: they raised mu once an epoch, 250 epochs of 500 updates; here it rises at each update.
+
+    >>> [round(float(value), 3) for value in AnnealedSGD().at(torch.tensor(62_500.0))]  # learning rate, momentum
+    [0.078, 0.6]
     """
 
     lr: float = 0.1
@@ -33,11 +33,17 @@ class AnnealedSGD(NamedTuple):
     over: float = 125_000  # updates
     schedule: Schedule | None = None
 
+    def settings(self) -> dict[str, Any]:
+        return self._asdict()
+
+    def with_settings(self, **settings: Any) -> "AnnealedSGD":
+        return self._replace(**settings)
+
     def init(self, weights: Mapping[str, Tensor]) -> Moments:
         return {"v": _zeros(weights), "count": _counts(weights)}
 
     def at(self, count: Tensor) -> tuple[Tensor, Tensor]:
-        """The learning rate and the momentum of update `count`, () each in its dtype."""
+        """Returns the learning rate and the momentum of update `count`, () each in its dtype."""
         shrunk = torch.exp(-count * torch.log1p(torch.zeros_like(count) + self.anneal))
         risen = (count / self.over).clamp(max=1)
         return (self.lr * shrunk).clamp(min=self.floor), self.start + (self.stop - self.start) * risen

@@ -1,8 +1,8 @@
-"""Optimizers, each written twice: in place and fused for one model, and as a pure function for many at once.
+"""Optimizers, each written twice: in place and fused for a Trainer, and as a pure function for an Ensemble.
 
-Both take and give the same state, a plain tree of tensors ("moments": name -> parameter name -> tensor), and a
-test holds them against each other and against torch.optim. A schedule is a function of the step that multiplies
-the learning rate. Settings that are floats may differ between models in `many`, where they become tensors.
+Both take and return the same state, a plain tree of tensors ("moments": name -> parameter name -> tensor). A test
+compares them with each other and with torch.optim. A schedule is a function of the step that multiplies the learning
+rate. Settings that are floats may differ between an Ensemble's models; they become tensors there.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,16 +24,23 @@ Schedule = Callable[[int], float]
 
 
 class Optimizer(Protocol):
-    """What the engine asks of an optimizer (a NamedTuple whose float fields are its numbers)."""
+    """What the engine asks of an optimizer; its settings that are floats may differ between an Ensemble's models.
+
+    schedule       step -> a factor of the learning rate; None: 1
+    init           the moments of weights that have taken no step
+    step_          one step in place; rate: the schedule's factor
+    step           the same as a pure function -> (weights, moments)
+    settings       its settings by name
+    with_settings  the same optimizer with some of them changed
+    """
 
     @property
     def schedule(self) -> Schedule | None: ...
     def init(self, weights: Mapping[str, Tensor]) -> Moments: ...
     def step_(self, weights: Mapping[str, Tensor], grads: list[Tensor], moments: Moments, rate: float) -> None: ...
     def step(self, weights: Tree, grads: Tree, moments: Moments, rate: Tensor | float) -> tuple[Tree, Moments]: ...
-    def _asdict(self) -> dict[str, Any]: ...
-    @property
-    def _replace(self) -> Callable[..., Any]: ...
+    def settings(self) -> dict[str, Any]: ...
+    def with_settings(self, **settings: Any) -> "Optimizer": ...
 
 
 def _zeros(weights: Mapping[str, Tensor]) -> Tree:
@@ -51,7 +58,14 @@ def _lists(*trees: Mapping[str, Tensor]) -> list[list[Tensor]]:
 
 @named
 class Adam(NamedTuple):
-    """Kingma & Ba 2014, arXiv:1412.6980; `weight_decay` is L2, added to the gradient."""
+    """Kingma & Ba 2014, arXiv:1412.6980.
+
+    NOTE: `weight_decay` is L2, added to the gradient; AdamW's is not.
+
+    >>> adam, w = Adam(lr=0.1), {"w": torch.tensor([1.0])}
+    >>> adam.step(w, {"w": torch.tensor([5.0])}, adam.init(w), 1.0)[0]["w"]  # the first step has the length lr
+    tensor([0.9000])
+    """
 
     lr: float = 1e-3
     beta1: float = 0.9
@@ -59,6 +73,12 @@ class Adam(NamedTuple):
     eps: float = 1e-8
     weight_decay: float = 0.0
     schedule: Schedule | None = None
+
+    def settings(self) -> dict[str, Any]:
+        return self._asdict()
+
+    def with_settings(self, **settings: Any) -> "Adam":
+        return self._replace(**settings)
 
     def init(self, weights: Mapping[str, Tensor]) -> Moments:
         return {"m": _zeros(weights), "v": _zeros(weights), "count": _counts(weights)}
@@ -78,7 +98,7 @@ class Adam(NamedTuple):
         new = {}
         for k, w in weights.items():
             n = count[k].to(w.dtype)
-            # the tiny constant: who differentiates through a step (unrolled GAN) meets v = 0, where sqrt has no slope
+            # the tiny constant: differentiating through a step (unrolled GAN) meets v = 0, where sqrt has no gradient
             unbiased = (v[k] / (1 - self.beta2**n) + 1e-30).sqrt() + self.eps
             new[k] = w - self.lr * rate * m[k] / (1 - self.beta1**n) / unbiased
         return new, {"m": m, "v": v, "count": count}
@@ -86,12 +106,23 @@ class Adam(NamedTuple):
 
 @named
 class SGD(NamedTuple):
-    """Stochastic gradient descent with (heavy-ball) momentum."""
+    """Stochastic gradient descent with (heavy-ball) momentum.
+
+    >>> sgd, w = SGD(lr=0.5), {"w": torch.tensor([1.0])}
+    >>> sgd.step(w, {"w": torch.tensor([0.5])}, sgd.init(w), 1.0)[0]["w"]
+    tensor([0.7500])
+    """
 
     lr: float = 1e-2
     momentum: float = 0.0
     weight_decay: float = 0.0
     schedule: Schedule | None = None
+
+    def settings(self) -> dict[str, Any]:
+        return self._asdict()
+
+    def with_settings(self, **settings: Any) -> "SGD":
+        return self._replace(**settings)
 
     def init(self, weights: Mapping[str, Tensor]) -> Moments:
         return {"m": _zeros(weights)}
@@ -108,12 +139,23 @@ class SGD(NamedTuple):
 
 @named
 class RMSProp(NamedTuple):
-    """Tieleman & Hinton 2012; `alpha` as in torch (the paper's 0.9 is an option, WGAN used torch's 0.99)."""
+    """Tieleman & Hinton 2012. alpha: as in torch (theirs is 0.9; WGAN used torch's 0.99).
+
+    >>> rms, w = RMSProp(lr=0.1, alpha=0.0), {"w": torch.tensor([1.0])}
+    >>> rms.step(w, {"w": torch.tensor([5.0])}, rms.init(w), 1.0)[0]["w"]
+    tensor([0.9000])
+    """
 
     lr: float = 5e-5
     alpha: float = 0.99
     eps: float = 1e-8
     schedule: Schedule | None = None
+
+    def settings(self) -> dict[str, Any]:
+        return self._asdict()
+
+    def with_settings(self, **settings: Any) -> "RMSProp":
+        return self._replace(**settings)
 
     def init(self, weights: Mapping[str, Tensor]) -> Moments:
         return {"v": _zeros(weights), "count": _counts(weights)}
@@ -131,7 +173,11 @@ class RMSProp(NamedTuple):
 
 @recorded
 def linear_decay(start: int, stop: int) -> Schedule:
-    """1 until step `start`, then linearly to 0 at step `stop`."""
+    """Returns the schedule that is 1 until step `start`, then falls linearly to 0 at step `stop`.
+
+    >>> linear_decay(10, 20)(15)
+    0.5
+    """
     return lambda t: min(1.0, max(0.0, (stop - t) / (stop - start)))
 
 

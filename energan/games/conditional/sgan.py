@@ -1,4 +1,5 @@
-"""SGAN: stacked generative adversarial networks.  Huang et al. 2016, arXiv:1612.04357, sections 3.2-3.4.
+"""SGAN.  "Stacked generative adversarial networks", Huang, Li, Poursaeed, Hopcroft & Belongie 2016, arXiv:1612.04357,
+sections 3.2-3.4.
 
 An encoder that stays as it is, E_0: x -> h_1, E_1: h_1 -> y, is inverted from the top, G_1: (y, z_1) -> h^_1,
 G_0: (h_1, z_0) -> x^, each level with a discriminator of its own. With h_0 = x, h_2 = y and D_i = sigmoid(l_i):
@@ -10,12 +11,16 @@ G_0: (h_1, z_0) -> x^, each level with a discriminator of its own. With h_0 = x,
 
 Q_i, most of which is D_i's, is descended by both: the smaller L_ent, the larger a lower bound of H(h^_i | h_{i+1});
 without it G_i may ignore z_i. Independent training: G_0 gets h_1 = E_0(x). Joint: it gets h^_1 = G_1(y, z_1), and so
-does L_cond. L_G0 moves G_0 alone: in the authors' MNIST code each generator has its own loss only, to which what G_0
-was given is a constant (their CIFAR code adds .01 L_G0 to G_1's).
+does L_cond. L_G0 moves G_0 alone: in the authors' MNIST code each generator has its own loss only, to which the input
+of G_0 is a constant (their CIFAR code adds .01 L_G0 to G_1's).
 
-x (n, ...) in [-1, 1]; y (n, classes) one-hot, the labels of x; z_i (n, d) ~ U(0, 1); D_i returns nets.sgan.Judged.
-Per step a turn of both D_i and one of both G_i, each on a fresh batch; the code's two see the same one. Their
-Adam divides by sqrt(v + 1e-8), to which our eps of 1e-4 is nearest; the default here is the usual 1e-8.
+x (n, ...) in [-1, 1]; y (n, classes) one-hot, the labels of x; z_i (n, d) ~ U(0, 1); D_i returns
+networks.conv.sgan.Judged. Per step a turn of both D_i and one of both G_i, each on a fresh batch.
+
+Not to be confused with StackGAN (arXiv:1612.03242), which refines images from text; nor with the semi-supervised GAN
+(arXiv:1606.01583) and the standard GAN (gan/gan.py), both of which are abbreviated SGAN, too.
+NOTE: the two turns of the authors' code see the same batch. Their Adam divides by sqrt(v + 1e-8), to which our eps of
+1e-4 is nearest; the default here is the usual 1e-8.
 """
 
 from functools import partial
@@ -31,9 +36,26 @@ from energan.losses.adversarial import discriminator, non_saturating, probabilit
 from energan.networks.conv.sgan import Judged
 from energan.utils.specification import recorded
 
+MEANINGS = {
+    "adversarial": "weight of the discriminators' verdicts in the losses",
+    "condition": "weight of the condition error in the generators' losses",
+    "entropy": "weight of the noise error; at 0 a generator may ignore its noise",
+    "loss": "what the player minimises; generators and discriminators pull against each other, so neither has to fall",
+    "D(x)": "mean probability of being real that D gives to real images or features; at 0.5 it cannot tell them apart",
+    "D(G(z))": "the same for generated ones",
+    "condition error": (
+        "how far generated images or features are from what was asked for, by the frozen encoder: cross-entropy "
+        "of the class, or squared distance of the features"
+    ),
+    "noise error": (
+        "mean squared error of the noise as it is read back from what was made of it; at 1/12, its variance, the "
+        "generator ignores it"
+    ),
+}
 
-def given(p: Players, b: Batch, joint: bool) -> Tensor:
-    """h_1, as G_0 is given it."""
+
+def features(p: Players, b: Batch, joint: bool) -> Tensor:
+    """h_1, the input of G_0."""
     return (p.G_1(b.y, b.z_1) if joint else p.E_0(b.x)).detach()
 
 
@@ -47,7 +69,7 @@ def judged(real: Judged, fake: Judged, z: Tensor, b: Batch) -> tuple[Tensor, Log
 def generated(fake: Judged, conditional: Tensor, z: Tensor, b: Batch) -> tuple[Tensor, Logs]:
     entropy = mse_loss(wide(fake.z), wide(z))
     loss = b.adversarial * non_saturating(fake.logits) + b.condition * conditional + b.entropy * entropy
-    return loss, {"loss": loss, "condition": conditional, "noise error": entropy}
+    return loss, {"loss": loss, "condition error": conditional, "noise error": entropy}
 
 
 def feature_discriminator_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
@@ -60,11 +82,11 @@ def feature_generator_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
 
 
 def image_discriminator_loss(p: Players, b: Batch, joint: bool) -> tuple[Tensor, Logs]:
-    return judged(p.D_0(b.x), p.D_0(p.G_0(given(p, b, joint), b.z_0).detach()), b.z_0, b)
+    return judged(p.D_0(b.x), p.D_0(p.G_0(features(p, b, joint), b.z_0).detach()), b.z_0, b)
 
 
 def image_generator_loss(p: Players, b: Batch, joint: bool) -> tuple[Tensor, Logs]:
-    h = given(p, b, joint)
+    h = features(p, b, joint)
     x = p.G_0(h, b.z_0)
     return generated(p.D_0(x), mse_loss(wide(p.E_0(x)), wide(h)), b.z_0, b)
 
@@ -116,4 +138,5 @@ def sgan(
         noise={"c": one_hot(classes), "z_1": z_1, "z_0": z_0},
         hyperparameters={"adversarial": adversarial, "condition": condition, "entropy": entropy},
         sample=lambda p, b: p.G_0(p.G_1(b.c, b.z_1), b.z_0),
+        meanings=MEANINGS,
     )

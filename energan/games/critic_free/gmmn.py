@@ -1,9 +1,12 @@
-"""GMMN: generative moment matching network.  Li, Swersky & Zemel 2015, arXiv:1502.02761; Dziugaite et al. 2015.
+"""GMMN.  "Generative moment matching networks", Li, Swersky & Zemel 2015, arXiv:1502.02761; Dziugaite et al. 2015.
 
     L_G = sqrt(MMD^2(x, G(z)))      eq. 3 and section 4: the biased estimate, of a sum of Gaussian kernels
 
 No critic. x (n, ...); z (n, d) ~ U(-1, 1); the kernels compare flattened images, so large batches matter (the paper's
 have 1000), and their widths must suit the distances in the data.
+
+Also known as MMD nets (Dziugaite et al.).
+Not to be confused with MMD GAN (Li et al. 2017, arXiv:1705.08584), whose kernel a critic learns.
 """
 
 from functools import partial
@@ -11,15 +14,22 @@ from functools import partial
 from torch import Tensor, nn
 
 from energan.engine.game import Batch, Game, Logs, Move, Noise, Player, Players
-from energan.engine.noise import uniform
+from energan.engine.noise import as_noise, uniform
 from energan.engine.optimizers import Adam, Optimizer
 from energan.losses.matching import kernel_mmd
 from energan.utils.specification import recorded
 
+MEANINGS = {
+    "MMD": (
+        "distance between the images and the samples of a batch by the kernels; near 0 they cannot be told apart "
+        "by them"
+    ),
+}
+
 
 def generator_loss(p: Players, b: Batch, widths: tuple[float, ...]) -> tuple[Tensor, Logs]:
     squared = kernel_mmd(b.x, p.G(b.z), widths, biased=True)
-    loss = (squared.relu() + 1e-12).sqrt()  # the tiny constant: the root's slope is singular at 0
+    loss = (squared.relu() + 1e-12).sqrt()  # the tiny constant: the root's gradient is singular at 0
     return loss, {"MMD": loss}
 
 
@@ -39,8 +49,7 @@ def gmmn(
     return Game(
         players={"G": Player(G, optimizer_G)},
         turns={"G": (Move(partial(generator_loss, widths=widths), min=("G",)),)},
-        order=lambda t: ("G",),
-        noise={"z": uniform(z) if isinstance(z, int) else z},
-        hyperparameters={},
+        noise={"z": as_noise(z, uniform)},
         sample=lambda p, b: p.G(b.z),
+        meanings=MEANINGS,
     )

@@ -1,8 +1,10 @@
-"""The energy's auto-encoder alone, on real data: what one trains to choose a margin.  arXiv:1609.03126, appendix E.
+"""EBGAN's auto-encoder alone, on real data: what one trains to choose a margin.  "Energy-based generative adversarial
+network", Zhao, Mathieu & LeCun 2016, arXiv:1609.03126, appendix E.
 
     L_D(x) = E(x) = ||Dec(Enc(x)) - x||            eq. 13
 
-Its converged energy says how well D can fit the data at all, and is where the search for m starts.
+x (n, ...) in [-1, 1]; the net D returns (reconstruction, code). The converged energy says how well D can fit the data
+at all; the search for m starts there.
 """
 
 from functools import partial
@@ -13,6 +15,12 @@ from energan.engine.game import Batch, Game, Logs, Move, Player, Players
 from energan.engine.optimizers import Adam, Optimizer
 from energan.losses.energy import Kind, energy
 from energan.utils.specification import recorded
+
+MEANINGS = {
+    "E(x)": (
+        "mean energy of real images, how badly D reconstructs them; where it settles, the search for a margin starts"
+    ),
+}
 
 
 def reconstruction_loss(p: Players, b: Batch, kind: Kind) -> tuple[Tensor, Logs]:
@@ -26,9 +34,7 @@ def autoencoder(D: nn.Module, *, kind: Kind = "l2", optimizer_D: Optimizer = Ada
     return Game(
         players={"D": Player(D, optimizer_D)},
         turns={"D": (Move(partial(reconstruction_loss, kind=kind), min=("D",)),)},
-        order=lambda t: ("D",),
-        noise={},
-        hyperparameters={},
         sample=lambda p, b: p.D(b.x)[0].clamp(-1, 1),  # its output is linear
         energy=lambda p, b: energy(b.x, p.D(b.x)[0], kind),
+        meanings=MEANINGS,
     )

@@ -1,14 +1,17 @@
-"""GAN: generative adversarial nets.  Goodfellow et al. 2014, arXiv:1406.2661.
+"""GAN.  "Generative adversarial nets", Goodfellow et al. 2014, arXiv:1406.2661.
 
     min_G max_D  E log D(x) + E log(1 - D(G(z)))   eq. 1, D(x) = sigmoid(l(x))
     L_D = - log D(x) - log(1 - D(G(z)))            computed from the logit l that the net D returns
     L_G = log(1 - D(G(z)))                         "minimax"
     L_G = - log D(G(z))                            "non-saturating", what the paper trains with (section 3)
 
-x (n, c, h, w) in [-1, 1]; z (n, d). One turn of D, then one of G (k = 1), each on a fresh batch; or, as in the authors'
-own code, "simultaneous": one turn in which both move from the same point, on the same batch (dropout masks of D are of
-each player's own pass, in theirs of one).
-One-sided label smoothing (Salimans et al. 2016) sets the target of real samples to 1 - smoothing.
+x (n, c, h, w) in [-1, 1]; z (n, d). One turn of D, then one of G (k = 1), each on a fresh batch; or "simultaneous":
+one turn in which both move from the same point, on the same batch.
+
+Also known as the vanilla or standard GAN; by its losses, MM-GAN and NS-GAN. DCGAN is this game with convolutional nets.
+Not to be confused with SGAN, the stacked GAN (sgan.py).
+NOTE: the authors' code is simultaneous, and one pass of D serves both players; here each has its own dropout masks.
+NOTE: one-sided label smoothing, a target of 1 - smoothing for real images, is of Salimans et al. 2016.
 """
 
 from functools import partial
@@ -17,12 +20,20 @@ from typing import Literal
 from torch import Tensor, nn
 
 from energan.engine.game import Batch, Game, Logs, Move, Noise, Player, Players
-from energan.engine.noise import normal
+from energan.engine.noise import as_noise, normal
 from energan.engine.optimizers import Adam, Optimizer
 from energan.losses import adversarial
 from energan.utils.specification import recorded
 
 GENERATOR_LOSSES = {"minimax": adversarial.minimax, "non-saturating": adversarial.non_saturating}
+
+
+MEANINGS = {
+    "smoothing": "real images are given the target 1 − smoothing",
+    "loss": "what each player minimises; they pull against each other, so neither has to fall",
+    "D(x)": "mean probability of being real that D gives to real images; at 0.5 it cannot tell them apart",
+    "D(G(z))": "the same for generated images",
+}
 
 
 def discriminator_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
@@ -55,9 +66,9 @@ def gan(
     return Game(
         players={"G": Player(G, optimizer_G), "D": Player(D, optimizer_D)},
         turns=turns,
-        order=lambda t: tuple(turns),
-        noise={"z": normal(z) if isinstance(z, int) else z},
+        noise={"z": as_noise(z, normal)},
         hyperparameters={"smoothing": smoothing},
         sample=lambda p, b: p.G(b.z),
         energy=lambda p, b: -p.D(b.x).float(),
+        meanings=MEANINGS,
     )

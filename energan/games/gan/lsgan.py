@@ -1,19 +1,28 @@
-"""LSGAN: least squares GAN.  Mao et al. 2016, arXiv:1611.04076, eq. 9.
+"""LSGAN.  "Least squares generative adversarial networks", Mao et al. 2016, arXiv:1611.04076, eq. 9.
 
     L_D = 1/2 E (D(x) - 1)^2 + 1/2 E D(G(z))^2
     L_G = 1/2 E (D(G(z)) - 1)^2
 
 x (n, ...); z (n, d); the net D returns (n,), without an output activation. One turn of D, then one of G, each on a
-fresh batch.
+fresh batch. The targets are the paper's a = 0, b = c = 1.
+
+Not to be confused with the loss-sensitive GAN, LS-GAN (Qi 2017, arXiv:1701.06264), which has a margin between losses.
 """
 
 from torch import Tensor, nn
 
 from energan.engine.game import Batch, Game, Logs, Move, Noise, Player, Players
-from energan.engine.noise import normal
+from energan.engine.noise import as_noise, normal
 from energan.engine.optimizers import Adam, Optimizer
 from energan.losses.adversarial import least_squares_discriminator, least_squares_generator
 from energan.utils.specification import recorded
+
+MEANINGS = {
+    "loss": (
+        "what each player minimises; they pull against each other, so neither has to fall. D's is 1/4 where it "
+        "says 1/2 of everything"
+    ),
+}
 
 
 def discriminator_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
@@ -39,9 +48,8 @@ def lsgan(
     return Game(
         players={"G": Player(G, optimizer_G), "D": Player(D, optimizer_D)},
         turns={"D": (Move(discriminator_loss, min=("D",)),), "G": (Move(generator_loss, min=("G",)),)},
-        order=lambda t: ("D", "G"),
-        noise={"z": normal(z) if isinstance(z, int) else z},
-        hyperparameters={},
+        noise={"z": as_noise(z, normal)},
         sample=lambda p, b: p.G(b.z),
         energy=lambda p, b: -p.D(b.x).float(),
+        meanings=MEANINGS,
     )

@@ -1,5 +1,7 @@
-"""DGN-AM: a generator that inverts a classifier, and codes that excite its units.  Nguyen et al. 2016, 1605.09304;
-G as DeePSiM trains it, Dosovitskiy & Brox 2016, arXiv:1602.02644.
+"""DGN-AM: a generator that inverts a classifier, and codes that excite its units.  "Synthesizing the preferred inputs
+for neurons in neural networks via deep generator networks", Nguyen et al. 2016, arXiv:1605.09304; G as DeePSiM trains
+it: "Generating images with perceptual similarity metrics based on deep networks", Dosovitskiy & Brox 2016,
+arXiv:1602.02644.
 
     h = E_h(x),  x^ = G(h)                                      E frozen; E_1 its features, the comparator's layer
     L_G = w_x 1/2 ||x^ - x||^2 + w_1 1/2 ||E_1(x^) - E_1(x)||^2 - w_a log D(x^)
@@ -12,7 +14,10 @@ images are of 0 to 255 less their mean, 127.5 times larger: their w_x = 2e-6 is 
 
 The rule is that of KamitaniLab/End2EndDeepImageReconstruction. It is a player, `gate`, of two weights in {0, 1} that
 the losses of D and G are multiplied by; a step of rate 1 lands on their new values. Whoever rests keeps weights
-and moments. One turn: D, G and gate move at once on one batch, where the authors' G meets the D that has just learned.
+and moments.
+
+Not to be confused with activation maximisation in pixels, or with DeepDream: the search is over codes, G draws.
+NOTE: one turn: D, G and gate move at once on one batch; the authors' G meets the D that has just learned.
 """
 
 from collections.abc import Callable
@@ -23,7 +28,7 @@ import torch
 from torch import Tensor, nn
 
 from energan.engine.game import Batch, Game, LatentSpace, Logs, Move, Noise, Player, Players, SamplerSettings
-from energan.engine.noise import normal
+from energan.engine.noise import as_noise, normal
 from energan.engine.optimizers import SGD, Adam, Optimizer, PauseOnZeroGradient
 from energan.losses import adversarial
 from energan.losses.inversion import half_square, pause_rule
@@ -31,6 +36,29 @@ from energan.networks.conv.ppgn import GREY
 from energan.networks.layers import Scalar
 from energan.utils.errors import UserError
 from energan.utils.specification import named, recorded
+
+MEANINGS = {
+    "image": "weight of half the squared difference between an image and its reconstruction, pixels from −1 to 1",
+    "feature": (
+        "weight of half the squared difference between the features of the two, in the encoder's comparator layer"
+    ),
+    "adversarial": "weight of the discriminator's verdict in G's loss, and of D's whole loss",
+    "pause_D": "D rests once its loss is less than this many times G's adversarial loss",
+    "resume_D": "D learns again once its loss is more than this many times that loss",
+    "pause_G": "G rests once D's loss is more than this many times that loss",
+    "D(x)": "mean probability of being real that D gives to real images; at 0.5 it cannot tell them apart",
+    "D(G(z))": "the same for generated images",
+    "D learns": "1 while D learns, 0 while it rests, because G cannot follow",
+    "G learns": "1 while G learns, 0 while it rests, because D cannot follow",
+    "L_img": "part of G's loss: how far its images are from those whose codes it has",
+    "L_h1": "part of G's loss: how far the features of its images are from those of the real ones",
+    "L_GAN": "part of G's loss: how surely D tells its images to be generated",
+    "E": "the encoder: images to codes",
+    "G": "the generator: codes to images",
+    "D": "the discriminator of images",
+    "gate": "who learns and who rests: D, G",
+    "bounds": "the lowest and the highest code of each unit",
+}
 
 
 @named
@@ -61,13 +89,13 @@ class Wiring(NamedTuple):
 def discriminator_loss(p: Players, b: Batch, wiring: Wiring) -> tuple[Tensor, Logs]:
     h = wiring.corrupted(p, b, wiring) if wiring.corrupted else b.h
     real, fake = wiring.judged(p, b.x, h), wiring.judged(p, p.G(h).detach(), h)
-    told, fooled = adversarial.discriminator(real, fake), adversarial.non_saturating(fake)
+    loss_D, loss_G = adversarial.discriminator(real, fake), adversarial.non_saturating(fake)
     on = p.gate()
-    then = pause_rule(on, told / fooled, b.pause_D, b.resume_D, b.pause_G)
-    # two players in one objective: the gate's slope is on - then, D's that of its loss
-    loss = on[0].detach() * b.adversarial * told + (on * (on - then).detach()).sum()
-    found, taken = adversarial.probability(real).mean(), adversarial.probability(fake).mean()
-    return loss, {"D(x)": found, "D(G(z))": taken, "D learns": on[0], "G learns": on[1]}
+    then = pause_rule(on, loss_D / loss_G, b.pause_D, b.resume_D, b.pause_G)
+    # two players in one objective: the gate's gradient is on - then, D's that of its loss
+    loss = on[0].detach() * b.adversarial * loss_D + (on * (on - then).detach()).sum()
+    sure = adversarial.probability
+    return loss, {"D(x)": sure(real).mean(), "D(G(z))": sure(fake).mean(), "D learns": on[0], "G learns": on[1]}
 
 
 def generator_loss(p: Players, b: Batch, wiring: Wiring) -> tuple[Tensor, Logs]:
@@ -97,10 +125,11 @@ def dgn_am(
     E: nn.Module, G: nn.Module, D: nn.Module, h: int | Noise, *, wiring: Wiring = WIRING, weights: DeePSiM = WEIGHTS,
     bounds: nn.Module | None = None, optimizer_G: Optimizer = ADAM_G, optimizer_D: Optimizer = ADAM_D,
 ) -> Game:  # fmt: skip
-    """DGN-AM. E is frozen and returns nets.taps.Read of logits, with the layers of `wiring`.
+    """DGN-AM. E is frozen and returns networks.layers.Features of logits, with the layers of `wiring`.
 
     h: dimensions of the code, or the start codes' Noise. bounds: () -> the lowest and highest codes, (2, *h), as of
-    nets.ppgn.Bounds; without it chains are not held. Weight decay is D's alone: the authors exempt every layer of G.
+    networks.conv.ppgn.Bounds; without it codes are not clipped. Weight decay is D's alone: the authors exempt every
+    layer of G.
     """
     of_D, of_G = (partial(loss, wiring=wiring) for loss in (discriminator_loss, generator_loss))
     return Game(
@@ -112,19 +141,17 @@ def dgn_am(
             **({"bounds": Player(bounds)} if bounds else {}),
         },
         turns={"all": (Move(of_D, min=("D", "gate")), Move(of_G, min=("G",)))},
-        order=lambda t: ("all",),
-        noise={},
         hyperparameters={**weights._asdict(), "image": weights.image * GREY**2},
-        sample=None,
         codes=LatentSpace(
             encode=lambda p, b: p.E(b.x).layers[wiring.code],
             decode=lambda p, b: p.G(b.h),
             prior=None,
             logits=lambda p, b: p.E(b.x).output,
-            start=normal(h) if isinstance(h, int) else h,
+            start=as_noise(h, normal),
             chain=CHAIN,
             bounds=(lambda p, b: p.bounds()) if bounds else None,
         ),
+        meanings={k: v for k, v in MEANINGS.items() if k != "bounds" or bounds},
     )
 
 

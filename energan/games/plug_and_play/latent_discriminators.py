@@ -11,11 +11,14 @@ of G has to match one of E's. x (n, ...) in [-1, 1]; h (n, d) comes with the dat
 images into the unit of D_x and of the image loss: the code's are standardised.
 
 Turns of all critics (`critic_steps`; `warm_steps` at each of the first 25 steps and every 500th), then one of G.
-`random`: for each turn a coin chooses one critic, and G follows the one that learned last; not in the warm turns. Each
-turn has a fresh batch here, where the code's G uses the last of its critics'.
+`random`: each turn moves one critic, drawn at random, and G follows the one that learned last; not in the warm turns.
+
+Not to be confused with SGAN (conditional/sgan.py), which has a generator for each layer; nor with the adversarial
+autoencoder (arXiv:1511.05644), whose discriminator compares codes with a prior.
+NOTE: each turn has a fresh batch here; the code's G uses the last of its critics'.
 """
 
-import random as coins
+import random as rng
 from collections.abc import Mapping
 from functools import partial
 
@@ -23,24 +26,49 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from energan.engine.game import Batch, Game, LatentSpace, Logs, Move, Noise, Player, Players, SamplerSettings
-from energan.engine.noise import normal, uniform
+from energan.engine.noise import as_noise, normal, uniform
 from energan.engine.optimizers import Adam, Optimizer
 from energan.engine.precision import wide
+from energan.games.gan.wgan import critic_schedule, is_warm
 from energan.losses import gradient_penalty
 from energan.losses.adversarial import critic_generator, wasserstein
 from energan.utils.specification import recorded
 
+MEANINGS = {
+    "adversarial": "weight of the critics' scores in G's loss",
+    "penalty": "weight of the gradient penalty in each critic's loss",
+    "loss": "what G minimises",
+    "mu_{layer}": "weight of the mean squared difference between real and reconstructed {of} in G's loss",
+    "W({layer})": (
+        "estimate of the Wasserstein distance between real and generated {of}; once its critic has learned, it "
+        "falls as G comes closer"
+    ),
+    "penalty({layer})": "E (‖∇D‖ − 1)² of that critic; near 0 its estimate can be read as a distance",
+    "L({layer})": "mean squared difference between real and reconstructed {of}; G lowers it",
+    "E": "the encoder: images to codes",
+    "S": "the unit in which images are compared",
+    "G": "the generator: codes to images",
+    "D_{layer}": "critic of {of}",
+}
+
+
+def _meanings(layers: tuple[str, ...]) -> dict[str, str]:
+    """MEANINGS, for each of the layers."""
+    of = {layer: "images" if layer == "x" else f"features of layer {layer}" for layer in layers} or {"": ""}
+    return {k.format(layer=n): v.format(of=what) for n, what in of.items() for k, v in MEANINGS.items()}
+
+
 THESIS = SamplerSettings(eps1=1e-2, eps2=1.0, eps3=1e-15)  # no clipping, no normalisation, the whole log-softmax
 
 
-def readings(p: Players, x: Tensor, layers: tuple[str, ...], /, **known: Tensor) -> dict[str, Tensor]:
+def outputs(p: Players, x: Tensor, layers: tuple[str, ...], /, **known: Tensor) -> dict[str, Tensor]:
     """Layer -> what it says of x. E is asked only for what is neither the image nor known already."""
     read = known if all(layer in ("x", *known) for layer in layers) else {**p.E(x).layers, **known}
     return {layer: p.S(x) if layer == "x" else read[layer] for layer in layers}
 
 
 def critic_loss(p: Players, b: Batch, layers: tuple[str, ...], code: str) -> tuple[Tensor, Logs]:
-    real, fake = readings(p, b.x, layers, **{code: b.h}), readings(p, p.G(b.h).detach(), layers)
+    real, fake = outputs(p, b.x, layers, **{code: b.h}), outputs(p, p.G(b.h).detach(), layers)
     total = wide(b.x).new_zeros(())
     logs: Logs = {}
     for layer in layers:
@@ -55,8 +83,8 @@ def critic_loss(p: Players, b: Batch, layers: tuple[str, ...], code: str) -> tup
 def generator_loss(
     p: Players, b: Batch, critics: tuple[str, ...], matched: tuple[str, ...], code: str
 ) -> tuple[Tensor, Logs]:
-    real = readings(p, b.x, matched, **{code: b.h})
-    fake = readings(p, p.G(b.h), tuple(dict.fromkeys((*matched, *critics))))
+    real = outputs(p, b.x, matched, **{code: b.h})
+    fake = outputs(p, p.G(b.h), tuple(dict.fromkeys((*matched, *critics))))
     total = wide(b.x).new_zeros(())
     logs: Logs = {}
     for layer in critics:
@@ -89,19 +117,20 @@ def latent_discriminators(
 ) -> Game:
     """Plug and play with critics of any layers.
 
-    E is frozen and returns nets.taps.Read of logits, with the layer `code` and those that are named; matched: layer ->
-    mu, the code's by default. h: dimensions of the code, or the start codes' Noise. seed: of the coins alone.
+    E is frozen and returns networks.layers.Features of logits, with the layer `code` and those that are named; matched:
+    layer -> mu, the code's by default. h: dimensions of the code, or the start codes' Noise. seed: of the critics drawn
+    at random, alone.
     """
     mu = {"x": 2.0, code: 0.1} if matched is None else matched
     layers = tuple(critics)
 
     def order(t: int) -> tuple[str, ...]:
-        warm = warm_steps > 0 and (t < 25 or t % 500 == 0)
-        turns = (warm_steps if warm else critic_steps) if layers else 0
-        if not random or warm or not layers:
-            return (*["D"] * turns, "G")
-        coin = coins.Random(f"{seed} {t}")
-        chosen = [coin.choice(layers) for _ in range(turns)]
+        if not layers:
+            return ("G",)
+        if not random or (warm_steps and is_warm(t)):
+            return critic_schedule(t, critic_steps, warm_steps, "D")
+        generator = rng.Random(f"{seed} {t}")
+        chosen = [generator.choice(layers) for _ in range(critic_steps)]
         return (*(f"D_{layer}" for layer in chosen), f"G_{chosen[-1]}")
 
     def learns(names: tuple[str, ...]) -> tuple[Move, ...]:
@@ -126,13 +155,13 @@ def latent_discriminators(
             "penalty": penalty,
             **{f"mu_{layer}": v for layer, v in mu.items()},
         },
-        sample=None,
         codes=LatentSpace(
             encode=lambda p, b: p.E(b.x).layers[code],
             decode=lambda p, b: p.G(b.h),
             prior=lambda p, b: p.E(p.G(b.h)).layers[code],
             logits=lambda p, b: p.E(b.x).output,
-            start=normal(h) if isinstance(h, int) else h,
+            start=as_noise(h, normal),
             chain=chain,
         ),
+        meanings=_meanings((*layers, *mu)),
     )

@@ -1,4 +1,5 @@
-"""Plug & play generative networks: a classifier, and a prior of codes by denoising.  Nguyen et al. 2016, 1612.00005.
+"""PPGN: a classifier, and a prior of codes by denoising.  "Plug & play generative networks: conditional iterative
+generation of images in latent space", Nguyen, Clune, Bengio, Dosovitskiy & Yosinski 2016, arXiv:1612.00005.
 
     chains  h <- h + eps1 (R(h) - h) + eps2 d log C_c(G(h))/dh + N(0, eps3^2)                                   eq. 11
 
@@ -13,6 +14,9 @@ n_x, n_1, n_h ~ N(0, I). For a small s, (R(h) - h) / s^2 is the score of the cod
 Squares are summed over a sample. Unconfirmed in the paper: all levels of noise, w_h (here that of the features), and
 how R is optimised. CHAIN is the official code's; its clipping at 30 is for fc6 of CaffeNet. It drew digits when tried,
 where the thesis' chain (ppgn-disc; latent_discriminators.THESIS) drew what only E took for digits. PIXELS is ours.
+
+DGN-AM (dgn_am.py) is the variant without a learned prior. The thesis' "vanilla PPGN-h" is latent_discriminators.py with
+a critic of images: it matches the code that G has, where PPGN matches features below it.
 """
 
 from torch import Tensor, nn
@@ -26,6 +30,18 @@ from energan.utils.specification import recorded
 CHAIN = SamplerSettings(eps1=1e-5, eps2=1.0, eps3=1e-17, normalise=True, clip=(0.0, 30.0), gradient="logit")
 
 PIXELS = CHAIN._replace(eps1=0.1, rate=0.05, clip=(-1.0, 1.0))
+
+
+MEANINGS = {
+    "sigma_x": "standard deviation of the noise on images",
+    "sigma_h1": "standard deviation of the noise on the encoder's features",
+    "sigma_h": "standard deviation of the noise on codes",
+    "code": "weight of half the squared difference between the codes of an image and of its reconstruction",
+    "L_h": "part of G's loss: how far the codes of its images are from those of the real ones",
+    "L_R": "how far the denoiser's answer is from what was there before the noise: half the squared difference",
+    "E": "the encoder: images to codes",
+    "R": "the prior: codes to likelier ones",
+}
 
 
 def image_denoising(p: Players, b: Batch) -> tuple[Tensor, Logs]:
@@ -49,14 +65,12 @@ def ppgn_x(
     E: nn.Module, R: nn.Module, x: Noise, *, sigma_x: float = 0.5, chain: SamplerSettings = PIXELS,
     optimizer_R: Optimizer = Adam(),
 ) -> Game:  # fmt: skip
-    """PPGN-x. E is frozen and returns nets.taps.Read of logits; R: images -> images; x: N(0, I) in their shape."""
+    """PPGN-x. E is frozen and returns networks.layers.Features of logits; R: images -> images; x: N(0, I) like them."""
     return Game(
         players={"E": Player(E), "R": Player(R, optimizer_R)},
         turns={"R": (Move(image_denoising, min=("R",)),)},
-        order=lambda t: ("R",),
         noise={"n_x": x},
         hyperparameters={"sigma_x": sigma_x},
-        sample=None,
         codes=LatentSpace(
             encode=lambda p, b: b.x,
             decode=lambda p, b: b.h,
@@ -65,6 +79,7 @@ def ppgn_x(
             start=x,
             chain=chain,
         ),
+        meanings=MEANINGS,
     )
 
 
@@ -82,6 +97,7 @@ def ppgn_h(
         turns={"all": (*game.turns["all"], Move(code_denoising, min=("R",)))},
         noise={"n_h": game.codes.start},
         hyperparameters={**game.hyperparameters, "sigma_h": sigma_h},
+        meanings={**game.meanings, **MEANINGS},
         codes=game.codes._replace(prior=lambda p, b: p.R(b.h), chain=chain),
     )
 
@@ -121,4 +137,5 @@ def joint_ppgn_h(
             "sigma_h1": sigma_h1,
             "sigma_h": sigma_h,
         },
+        meanings={**game.meanings, **MEANINGS},
     )

@@ -13,6 +13,10 @@ from energan.engine.optimizers import SGD, Optimizer
 from energan.engine.precision import wide
 from energan.utils.specification import recorded
 
+MEANINGS = {
+    "CE": "cross-entropy of the labels, in nats",
+}
+
 
 def loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
     ce = cross_entropy(wide(p.E(b.x)), b.y)
@@ -25,9 +29,6 @@ def classifier(E: nn.Module, *, optimizer_E: Optimizer = SGD(1e-2, momentum=0.5)
     return Game(
         players={"E": Player(E, optimizer_E)},
         turns={"E": (Move(loss, min=("E",)),)},
-        order=lambda t: ("E",),
-        noise={},
-        hyperparameters={},
-        sample=None,
         logits=lambda p, b: p.E(b.x),
+        meanings=MEANINGS,
     )

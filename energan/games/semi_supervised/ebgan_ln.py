@@ -1,4 +1,5 @@
-"""EBGAN-LN: an EBGAN whose discriminator is a ladder network.  Zhao, Mathieu & LeCun 2016, arXiv:1609.03126, 4.2.
+"""EBGAN-LN: an EBGAN whose discriminator is a ladder network.  "Energy-based generative adversarial network", Zhao,
+Mathieu & LeCun 2016, arXiv:1609.03126, section 4.2.
 
     L_D(x, y, u, z) = CE(x, y) + lambda (E(u) + [m(t) - E(G(z))]+)         section 4.2, appendix D
     L_G(z)          = E(G(z))
@@ -6,8 +7,8 @@
     m(t)            = margin (1 - t / switch)                              until step `switch`
     L_D(x, y, u)    = CE(x, y) + lambda E(u)                               after it: G is off
 
-D is a nets.ladder.Ladder; n_x, n_u, n_z are its noise on labelled, unlabelled and generated rows, each
-kind normalised by itself. In L_D, G(z) is held constant; in L_G the gradient flows through D and through the target.
+D is a networks.dense.ladder.Ladder; n_x, n_u, n_z are its noise on labelled, unlabelled and generated rows, each
+kind normalised by itself. In L_D, G(z) is a constant; in L_G the gradient flows through D and through the target.
 The paper leaves open (the readings of this file; docs/results.md compares them):
   - whether lambda is on the fake term too: `scaled`, yes
   - whether G(z) goes through the corrupted encoder, as u does: `corrupted`, yes; if not, it is reconstructed from the
@@ -16,6 +17,8 @@ The paper leaves open (the readings of this file; docs/results.md compares them)
     variance and cannot be sure (of ten balanced classes, CE >= 0.28): with it, as in the ladder's paper (Ladder's
     default)
   - how the margin decays: linearly; what G is: any net with images in [-1, 1]
+
+Not to be confused with EBGAN on an auto-encoder (energy/ebgan.py), whose energy is the norm, not its square.
 """
 
 from functools import partial
@@ -25,13 +28,27 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from energan.engine.game import Batch, Game, Logs, Move, Noise, Player, Players
-from energan.engine.noise import normal
+from energan.engine.noise import as_noise, normal
 from energan.engine.optimizers import Adam, Optimizer
 from energan.engine.precision import wide
 from energan.games.semi_supervised import ladder
 from energan.losses.energy import hinge
 from energan.networks.dense.ladder import Ladder
 from energan.utils.specification import recorded
+
+MEANINGS = {
+    "margin": "m: the energy up to which generated images are pushed; it falls to 0, which ends the contest",
+    "weight": "lambda: weight of the energies beside the labelled images' cross-entropy",
+    "sigma": "standard deviation of the noise on every layer above the pixels",
+    "sigma_x": "standard deviation of the noise on the pixels",
+    "switch": "step at which the margin has fallen to 0 and G is switched off",
+    "CE": (
+        "cross-entropy of the labels, in nats; with few labels it soon nears 0, and only the test error says what "
+        "was learned"
+    ),
+    "E(u)": "mean energy of unlabelled images, how badly D reconstructs them; D lowers it",
+    "E(G(z))": "mean energy of generated images; D pushes it up to the margin, G pulls it down",
+}
 
 
 def energy(p: Players, b: Batch, fake: Tensor, corrupted: bool) -> Float[Tensor, " n"]:
@@ -90,8 +107,9 @@ def ebgan_ln(
             "L": (Move(ladder_loss, min=("D",)),),
         },
         order=lambda t: ("D", "G") if t < switch else ("L",),
-        noise={"z": normal(z) if isinstance(z, int) else z, **{n: normal(widths) for n in ("n_x", "n_u", "n_z")}},
+        noise={"z": as_noise(z, normal), **{n: normal(widths) for n in ("n_x", "n_u", "n_z")}},
         hyperparameters={"margin": margin, "weight": weight, "sigma": sigma, "sigma_x": sigma, "switch": float(switch)},
         sample=lambda p, b: p.G(b.z),
         logits=lambda p, b: p.D(b.x),
+        meanings=MEANINGS,
     )

@@ -1,12 +1,16 @@
-"""The ladder network: a classifier from few labels that denoises its layers.  Rasmus et al. 2015, arXiv:1507.02672.
+"""The ladder network: a classifier from few labels that denoises its layers.  "Semi-supervised learning with ladder
+networks", Rasmus, Valpola, Honkala, Berglund & Raiko 2015, arXiv:1507.02672.
 
-    L(x, y, u) = CE(corrupted logits of x, y) + sum_l lambda_l C_l(u)      C_l: nets/ladder.py
+    L(x, y, u) = CE(corrupted logits of x, y) + sum_l lambda_l C_l(u)      C_l: networks/dense/ladder.py
     L(x, y)    = CE(corrupted logits of x, y)                              the supervised baseline, no lambdas
 
 x (n, ...) labelled, y (n, classes) one-hot, u (n, ...) unlabelled, images in [-1, 1]; n_x, n_u ~ N(0, I) are the noise
 of all layers, (n, sum of their widths), of which the input's is scaled by sigma_x, the others' by sigma. D is a
-nets.ladder.Ladder, named as in the EBGAN whose discriminator it becomes (games/ebgan_ln.py). In use, labels are read
-off the clean path.
+networks.dense.ladder.Ladder, named as in the EBGAN whose discriminator it becomes (ebgan_ln.py). In use, labels are
+read off the clean path.
+
+Its Gamma-model is costs "gamma": the cost of the top layer alone; "bottom": that of the pixels alone.
+Not to be confused with the ladder variational autoencoder (Sønderby et al. 2016, arXiv:1602.02282).
 """
 
 from collections.abc import Sequence
@@ -23,6 +27,17 @@ from energan.engine.precision import wide
 from energan.networks.dense.ladder import Denoised, Ladder, denoising
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
+
+MEANINGS = {
+    "sigma": "standard deviation of the noise on every layer above the pixels",
+    "sigma_x": "standard deviation of the noise on the pixels",
+    "CE": (
+        "cross-entropy of the labels, in nats; with few labels it soon nears 0, and only the test error says what "
+        "was learned"
+    ),
+    "C_{i}": "how badly the decoder restores layer {i} from its noisy version (0: the pixels), of unlabelled images",
+}
+
 
 # lambda_0 (pixels) upwards, of the authors' runs with 100 labels; layers beyond the last take its weight
 COSTS = {"full": (1000.0, 10.0, 0.1), "bottom": (5000.0, 0.0), "gamma": (0.0, 0.5), "none": (0.0,)}
@@ -54,10 +69,10 @@ def supervised_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
 def weights(costs: str | Sequence[float], layers: int) -> tuple[float, ...]:
     """lambda_0 to lambda_{layers - 1} by name (COSTS) or as they are. UserError for another name or number of them."""
     if not isinstance(costs, str):
-        given = tuple(float(c) for c in costs)
-        if len(given) != layers or min(given) < 0:
-            raise UserError(f"a ladder of {layers} layers (its pixels are one) needs as many costs >= 0, got {given}")
-        return given
+        lambdas = tuple(float(c) for c in costs)
+        if len(lambdas) != layers or min(lambdas) < 0:
+            raise UserError(f"a ladder of {layers} layers (its pixels are one) needs as many costs >= 0, got {lambdas}")
+        return lambdas
     if costs not in COSTS:
         raise UserError(f"there are no costs {costs!r}; there are {', '.join(COSTS)}")
     if costs == "gamma":
@@ -90,9 +105,8 @@ def ladder(
     return Game(
         players={"D": Player(D, optimizer_D)},
         turns={"D": (Move(objective, min=("D",)),)},
-        order=lambda t: ("D",),
         noise={"n_x": normal(widths), "n_u": normal(widths)},
         hyperparameters={"sigma": sigma, "sigma_x": sigma_x},
-        sample=None,
         logits=lambda p, b: p.D(b.x),
+        meanings={k.format(i=i): v.format(i=i) for k, v in MEANINGS.items() for i in range(len(lambdas) or 1)},
     )

@@ -1,4 +1,4 @@
-"""Cells of the few-labels table: the models of a system's label seeds, how they are played, what is seen of them."""
+"""Cells of the few-labels table: trains and measures the models of a system's label seeds."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -15,14 +15,14 @@ from energan.engine.rng import seeded
 from energan.inference.model import Model
 from energan.inference.snapshot import snapshot
 from energan.lab.few_labels.systems import SYSTEMS, Task, by_data
-from energan.lab.study import Seen, Study
+from energan.lab.study import Observations, Study
 from energan.utils.hardware import pick_device, pick_precision
 
 Data = tuple[ImageSet, ImageSet]  # to train on, to test on
 
 
 class Settings(NamedTuple):
-    """What all cells of the table share."""
+    """The settings that all cells of the table share."""
 
     seeds: int
     steps: int
@@ -77,7 +77,7 @@ def _labels(images: ImageSet) -> Tensor:
 
 
 def _models(player: Trainer | Ensemble, again: Callable[[], Trainer], images: Tensor, batch: int) -> Iterator[Model]:
-    """Every model of the player, ready for use. again: a fresh One of the same game, for the weights of one of many."""
+    """Every model of the player, ready for use. again: a new Trainer of the game, for one model's weights."""
     if isinstance(player, Trainer):
         yield snapshot(player, images, batch)
         return
@@ -96,11 +96,11 @@ def watch(player: Trainer | Ensemble, again: Callable[[], Trainer], data: Data, 
     return {"predicted": predicted.to(torch.uint8), "error": 100 * (predicted != _labels(test)).double().mean(1)}
 
 
-def play(s: Study, cell: Cell, data: Data, settings: Settings, mine: Callable[[], bool]) -> Seen | None:
-    """What was seen of all seeds of a cell, (looks + 1, seeds); None while another part has not finished it."""
+def play(s: Study, cell: Cell, data: Data, settings: Settings, mine: Callable[[], bool]) -> Observations | None:
+    """The measurements of all seeds of a cell, (looks + 1, seeds); None while another part has not finished it."""
     seeds = range(settings.seed, settings.seed + settings.seeds)
     groups = [list(seeds)] if settings.together else [[seed] for seed in seeds]
-    found: list[Seen] = []
+    parts: list[Observations] = []
     for group in groups:
         name = f"{cell.system}-{cell.labels}" + ("" if settings.together else f"-{group[0]}")
         if not mine() and not s.done(name):
@@ -112,7 +112,7 @@ def play(s: Study, cell: Cell, data: Data, settings: Settings, mine: Callable[[]
             assert isinstance(one, Trainer)
             return one
 
-        found.append(
+        parts.append(
             s.trial(
                 name,
                 partial(cell.build, group, data, settings),
@@ -121,8 +121,8 @@ def play(s: Study, cell: Cell, data: Data, settings: Settings, mine: Callable[[]
                 looks=settings.looks,
             )
         )
-    if len(found) < len(groups):
+    if len(parts) < len(groups):
         return None
-    joined = {k: torch.cat([one[k] for one in found], 1) for k in ("error", "predicted")}
-    seconds = torch.stack([one["seconds"][-1] for one in found]).sum() / settings.seeds
-    return {**joined, "step": found[0]["step"], "seconds": seconds}
+    joined = {k: torch.cat([one[k] for one in parts], 1) for k in ("error", "predicted")}
+    seconds = torch.stack([one["seconds"][-1] for one in parts]).sum() / settings.seeds
+    return {**joined, "step": parts[0]["step"], "seconds": seconds}

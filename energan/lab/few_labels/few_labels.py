@@ -13,7 +13,7 @@ from energan.data.image_set import NONE
 from energan.lab.few_labels.cells import Cell, Data, Settings, play
 from energan.lab.few_labels.systems import SYSTEMS
 from energan.lab.figures import panels, save, spread
-from energan.lab.study import Seen, study
+from energan.lab.study import Observations, study
 from energan.networks.dense.ladder import HIDDEN
 from energan.utils.checks import at_least, usable_seed
 from energan.utils.errors import UserError
@@ -31,8 +31,8 @@ COLUMNS = (
 PAIRED = ("ln", "ebgan-ln")  # compared seed by seed: the same labels
 
 
-def _row(cell: Cell, seen: Seen, data: str) -> list[str]:
-    errors, system = seen["error"], SYSTEMS[cell.system]
+def _row(cell: Cell, observed: Observations, data: str) -> list[str]:
+    errors, system = observed["error"], SYSTEMS[cell.system]
     return [
         f"{cell.system}: {system.about}",
         str(cell.labels),
@@ -40,7 +40,7 @@ def _row(cell: Cell, seen: Seen, data: str) -> list[str]:
         spread(errors[-1]),
         f"{float(errors[-1].quantile(0.5)):.2f}",
         system.published.get(cell.labels, "") if data == "mnist" else "",
-        f"{float(seen['seconds']):.0f}",
+        f"{float(observed['seconds']):.0f}",
     ]
 
 
@@ -59,11 +59,11 @@ def paired(a: Tensor, b: Tensor) -> dict[str, float]:
     }
 
 
-def _tests(seen: Mapping[Cell, Seen]) -> dict[int, dict[str, float]]:
+def _tests(observed: Mapping[Cell, Observations]) -> dict[int, dict[str, float]]:
     """By number of labels: whether EBGAN-LN errs less than its ladder, where both were played with several seeds."""
     baseline, candidate = PAIRED
-    both = {c.labels for c in seen if c.system == baseline} & {c.labels for c in seen if c.system == candidate}
-    ends = {c: s["error"][-1] for c, s in seen.items()}
+    both = {c.labels for c in observed if c.system == baseline} & {c.labels for c in observed if c.system == candidate}
+    ends = {c: s["error"][-1] for c, s in observed.items()}
     return {
         labels: paired(ends[Cell(baseline, labels)], ends[Cell(candidate, labels)])
         for labels in sorted(both)
@@ -71,13 +71,13 @@ def _tests(seen: Mapping[Cell, Seen]) -> dict[int, dict[str, float]]:
     }
 
 
-def _curves(folder: Path, seen: Mapping[Cell, Seen]) -> None:
+def _curves(folder: Path, observed: Mapping[Cell, Observations]) -> None:
     """Test error against steps: mean and the band from the least to the largest of the seeds."""
-    counts = sorted({cell.labels for cell in seen})
+    counts = sorted({cell.labels for cell in observed})
     colours = {name: f"C{i}" for i, name in enumerate(SYSTEMS)}
     figure, axes = panels(1, len(counts), 4.6, 3.4)
     for labels, ax in zip(counts, axes, strict=True):
-        for cell, one in seen.items():
+        for cell, one in observed.items():
             if cell.labels == labels:
                 steps, errors, colour = one["step"][1:], one["error"][1:], colours[cell.system]
                 ax.plot(steps, errors.mean(1), label=cell.system, color=colour, lw=1.5)
@@ -143,10 +143,10 @@ def few_labels(
     mine = _share(part)
     with study("few-labels", asked, out, quiet) as s:
         played = {cell: play(s, cell, both, settings, mine) for cell in cells}
-        seen = {cell: one for cell, one in played.items() if one is not None}
+        observed = {cell: one for cell, one in played.items() if one is not None}
         (s.folder / "table.md").unlink(missing_ok=True)  # another part may have written meanwhile
-        if len(seen) < len(cells):
-            waiting = [f"{c.system}, {c.labels} labels" for c in cells if c not in seen]
+        if len(observed) < len(cells):
+            waiting = [f"{c.system}, {c.labels} labels" for c in cells if c not in observed]
             s.table("other parts have not finished", ("waiting for",), [[name] for name in waiting])
             return
         measured = f"{len(both[1].images)} {'held-out training' if validate else 'test'} images"
@@ -154,8 +154,8 @@ def few_labels(
             f"Label seeds {seed} to {seed + seeds - 1}, {steps} steps, batch {batch} + {batch}; mean ± standard "
             f"deviation over seeds, of {measured}."
         )
-        s.table(f"few labels of {data}", COLUMNS, [_row(cell, one, data) for cell, one in seen.items()], notes)
-        tests = _tests(seen)
+        s.table(f"few labels of {data}", COLUMNS, [_row(cell, one, data) for cell, one in observed.items()], notes)
+        tests = _tests(observed)
         if tests:
             rows = [
                 [str(n), f"{t['difference']:+.2f} ± {t['deviation']:.2f}", f"{t['p']:.2g}"] for n, t in tests.items()
@@ -163,23 +163,23 @@ def few_labels(
             s.table("EBGAN-LN against its ladder, seed by seed", ("labels", "difference, %", "p (paired t)"), rows)
         errors = {
             f"{c.system}-{c.labels}": {"error": one["error"].tolist(), "step": one["step"].tolist()}
-            for c, one in seen.items()
+            for c, one in observed.items()
         }
         s.results({"cells": errors, "paired": {str(n): t for n, t in tests.items()}})
-        _curves(s.folder, seen)
+        _curves(s.folder, observed)
 
 
 def _cells(systems: str, labels: str, together: bool, steps: int) -> list[Cell]:
     chosen = [part.strip() for part in systems.split(",")]
     if unknown := [part for part in chosen if part not in SYSTEMS]:
-        raise UserError(f"--systems: there is no {unknown[0]!r}; there are {', '.join(SYSTEMS)}")
+        raise UserError(f"`systems`: there is no {unknown[0]!r}; there are {', '.join(SYSTEMS)}")
     try:
         counts = [int(part) for part in labels.split(",")]
     except ValueError:
-        raise UserError(f"--labels are whole numbers with commas between, such as 100,1000, not {labels!r}") from None
+        raise UserError(f"`labels` are whole numbers with commas between, such as 100,1000, not {labels!r}") from None
     at_least(1, labels=min(counts))
     if together and (averaged := [name for name in chosen if SYSTEMS[name].ema(steps)]):
-        raise UserError(f"{averaged[0]} uses averaged weights, which models trained as one lack: drop --together")
+        raise UserError(f"{averaged[0]} uses averaged weights, which models trained as one lack: drop `together`")
     return [Cell(system, count) for count in counts for system in chosen]
 
 
@@ -191,10 +191,10 @@ def _data(name: str, most: int, validate: bool) -> Data:
     from energan.data import NAMED
 
     if name not in NAMED:
-        raise UserError(f"--data {name}: this study needs a named set with a test split: {', '.join(sorted(NAMED))}")
+        raise UserError(f"`data` {name}: this study needs a named set with a test split: {', '.join(sorted(NAMED))}")
     train, test = load(name, "train"), load(name, "test")
     if train.labels is None or test.labels is None:
-        raise UserError(f"--data {name} has no labels")
+        raise UserError(f"`data` {name} has no labels")
     if validate:
         order = permutation(len(train.images), 0, 0)[: min(10000, len(train.images) // 6)]
         test = train._replace(images=train.images[order], labels=train.labels[order])
@@ -210,6 +210,6 @@ def _share(part: str) -> Callable[[], bool]:
     """Whose turn the next model is, called once for each model. UserError unless "i/n", 1 <= i <= n."""
     first, _, count = part.partition("/")
     if not (first.isdecimal() and count.isdecimal() and 1 <= int(first) <= int(count)):
-        raise UserError(f'--part is "i/n", the i-th of n parts, such as 1/2, not {part!r}')
+        raise UserError(f'`part` is "i/n", the i-th of n parts, such as 1/2, not {part!r}')
     asked = iter(range(1 << 62))
     return lambda: next(asked) % int(count) == int(first) - 1

@@ -11,9 +11,12 @@ from typing import NamedTuple
 from jaxtyping import UInt8
 from torch import Tensor
 
+from energan.data.batches import random_images
 from energan.engine.game import Game
 from energan.engine.optimizers import Adam, linear_decay
-from energan.games import GAMES
+from energan.games.semi_supervised.ebgan_ln import ebgan_ln
+from energan.games.semi_supervised.improved_gan import improved_gan_ssl
+from energan.games.semi_supervised.ladder import ladder
 from energan.networks.dense import improved_gan, mlp
 from energan.networks.dense.ladder import Ladder
 
@@ -21,7 +24,7 @@ Z = 100
 
 
 class Task(NamedTuple):
-    """What a classifier is trained for. shape: of an image; labels: how many there are; hidden: units of D's layers."""
+    """The task of a classifier. shape: of an image; labels: how many there are; hidden: units of D's layers."""
 
     shape: tuple[int, int, int]
     classes: int
@@ -64,19 +67,19 @@ def _ladder(task: Task, lr: float, costs: str) -> Game:
     if many and costs == "gamma":
         lambdas = (*[0.0] * (len(task.sizes) - 1), 10.0)
     sigma = 0.2 if many and costs == "full" else None
-    return GAMES["ladder"](Ladder(task.sizes), costs=lambdas, sigma=sigma, optimizer_D=_adam(task, lr))
+    return ladder(Ladder(task.sizes), costs=lambdas, sigma=sigma, optimizer_D=_adam(task, lr))
 
 
 def _ln(task: Task, lr: float, gain: bool = True) -> Game:
     """Zhao et al., the ladder that EBGAN-LN is compared with: bottom cost, 1000 / 784 of the squared error."""
     lambdas = (1000.0 / 784 * task.sizes[0], *[0.0] * (len(task.sizes) - 1))
-    return GAMES["ladder"](Ladder(task.sizes, gain=gain), costs=lambdas, optimizer_D=_adam(task, lr, 0.5))
+    return ladder(Ladder(task.sizes, gain=gain), costs=lambdas, optimizer_D=_adam(task, lr, 0.5))
 
 
 def _ebgan_ln(task: Task, lr: float, gain: bool = True, corrupted: bool = True, scaled: bool = True) -> Game:
     """Zhao et al.: margin 16 for 784 pixels, to 0 over the first third, then G is off; G has half of D's rate."""
     G = mlp.Generator(Z, task.shape, layers=3, size=500)
-    return GAMES["ebgan-ln"](
+    return ebgan_ln(
         G, Ladder(task.sizes, gain=gain), Z, margin=16 / 784 * task.sizes[0], switch=task.steps // 3,
         corrupted=corrupted, scaled=scaled,
         optimizer_G=_adam(task, lr / 2, 0.5), optimizer_D=_adam(task, lr, 0.5),
@@ -87,14 +90,14 @@ def _improved_gan(task: Task, lr: float) -> Game:
     """Salimans et al., feature matching; `by_data` initialises D."""
     G, D = improved_gan.Generator(Z, task.shape), improved_gan.Discriminator(task.sizes)
     adam = Adam(lr, beta1=0.5, eps=1e-4)
-    return GAMES["improved-gan-ssl"](G, D, Z, optimizer_G=adam, optimizer_D=adam)
+    return improved_gan_ssl(G, D, Z, optimizer_G=adam, optimizer_D=adam)
 
 
 def by_data(game: Game, images: UInt8[Tensor, "n c h w"]) -> None:
     """Initialises an improved GAN's D by 500 images; of another game, nothing."""
     D = game.players["D"].net
     if isinstance(D, improved_gan.Discriminator):
-        improved_gan.by_images(D, images)
+        improved_gan.by_images(D, random_images(images, improved_gan.FIRST))
 
 
 SYSTEMS: dict[str, System] = {

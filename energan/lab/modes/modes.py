@@ -18,7 +18,7 @@ from energan.engine.game import Batch
 from energan.engine.rng import seeded
 from energan.lab.figures import FAKE, REAL, animate, bare, field, panels, points, save, spread
 from energan.lab.modes.systems import SYSTEMS, Settings
-from energan.lab.study import Seen, Study, study
+from energan.lab.study import Observations, Study, study
 from energan.metrics.modes import modes
 from energan.utils.checks import at_least, usable_seed
 from energan.utils.errors import UserError
@@ -62,15 +62,15 @@ def square(extent: float, side: int) -> Tensor:
 
 def watch(many: Ensemble, target: toys.Mixture, extent: float) -> Mapping[str, Tensor]:
     """The measures of all models, and of the first one samples and the critic's field."""
-    drawn = samples(many, SAMPLES)
-    found = modes(drawn, target.means, target.stds, weights=target.weights)
+    points = samples(many, SAMPLES)
+    measured = modes(points, target.means, target.stds, weights=target.weights)
     assert many.game.energy is not None
     with torch.no_grad():
         reading = many.game.energy(many.players(0), Batch({"x": square(extent, SIDE)}))
-    return {**found._asdict(), "samples": drawn[0, :SHOWN].clone(), "field": -reading}
+    return {**measured._asdict(), "samples": points[0, :SHOWN].clone(), "field": -reading}
 
 
-def _play(s: Study, name: str, target: toys.Mixture, settings: Settings) -> Seen:
+def _play(s: Study, name: str, target: toys.Mixture, settings: Settings) -> Observations:
     seeds = range(settings.seed, settings.seed + settings.seeds)
 
     def build() -> Ensemble:
@@ -89,24 +89,24 @@ def _extent(target: toys.Mixture) -> float:
     return 1.35 * float(target.means.abs().max())
 
 
-def _row(name: str, seen: Seen, published: Mapping[str, str]) -> list[str]:
-    covered, good, kl = (seen[k][-1] for k in ("covered", "high_quality", "reverse_kl"))
-    found = kl[kl.isfinite()]
-    none = f" ({len(kl) - len(found)} without high quality)" if len(found) < len(kl) else ""
+def _row(name: str, observed: Observations, published: Mapping[str, str]) -> list[str]:
+    covered, good, kl = (observed[k][-1] for k in ("covered", "high_quality", "reverse_kl"))
+    finite = kl[kl.isfinite()]
+    none = f" ({len(kl) - len(finite)} without high quality)" if len(finite) < len(kl) else ""
     return [
         name,
         spread(covered, 1),
         f"{spread(100 * good, 1)} %",
-        (spread(found) if len(found) else "—") + none,
-        f"{float(seen['seconds'][-1]):.0f}",
+        (spread(finite) if len(finite) else "—") + none,
+        f"{float(observed['seconds'][-1]):.0f}",
         published.get(name, ""),
     ]
 
 
-def _curves(s: Study, seen: Mapping[str, Seen], modes: int) -> None:
+def _curves(s: Study, observed: Mapping[str, Observations], modes: int) -> None:
     """Modes and share of high quality against steps, mean and one standard deviation over the models."""
     figure, (left, right) = panels(1, 2, 5, 3.4)
-    for i, (name, one) in enumerate(seen.items()):
+    for i, (name, one) in enumerate(observed.items()):
         colour = f"C{i % 10}" if i < 10 else "k"
         for axes, values in ((left, one["covered"].double()), (right, 100 * one["high_quality"])):
             mean, deviation = values.mean(1), values.std(1) if values.shape[1] > 1 else 0 * values[:, 0]
@@ -118,18 +118,18 @@ def _curves(s: Study, seen: Mapping[str, Seen], modes: int) -> None:
     save(figure, s.folder / "curves.png")
 
 
-def _scene(seen: Mapping[str, Seen], target: toys.Mixture, look: int) -> "Figure":
+def _scene(observed: Mapping[str, Observations], target: toys.Mixture, look: int) -> "Figure":
     """Each system's first model: its samples over its critic's field, and the modes as circles."""
-    columns = min(4, len(seen))
-    figure, axes = panels(-(-len(seen) // columns), columns, 2.1, 2.25)
-    for ax, (name, one) in zip(axes, seen.items(), strict=False):
+    columns = min(4, len(observed))
+    figure, axes = panels(-(-len(observed) // columns), columns, 2.1, 2.25)
+    for ax, (name, one) in zip(axes, observed.items(), strict=False):
         field(ax, one["field"][look], _extent(target))
         points(ax, one["samples"][look], FAKE)
         points(ax, target.means, REAL, 6)
         bare(ax, f"{name}: {int(one['covered'][look, 0])}", _extent(target))
-    for ax in axes[len(seen) :]:
+    for ax in axes[len(observed) :]:
         ax.axis("off")
-    step = int(next(iter(seen.values()))["step"][look])
+    step = int(next(iter(observed.values()))["step"][look])
     figure.suptitle(f"step {step}: samples (red) over the critic's field, and the modes (blue) found", fontsize=9)
     return figure
 
@@ -144,28 +144,28 @@ def _study(
     out: str,
     quiet: bool,
 ) -> None:
-    """Plays the named systems, and writes what came out. protocol: the row of PUBLISHED, if the target is theirs."""
+    """Trains the named systems, and writes the results. protocol: the row of PUBLISHED, if the target is theirs."""
     at_least(1, seeds=settings.seeds, width=settings.width, z=settings.z, looks=settings.looks)
     at_least(2, batch=settings.batch, steps=settings.steps)
     usable_seed(settings.seed)
     chosen = [part.strip() for part in systems.split(",")] if systems else list(SYSTEMS)
     if unknown := [part for part in chosen if part not in SYSTEMS]:
-        raise UserError(f"--systems: there is no {unknown[0]!r}; there are {', '.join(SYSTEMS)}")
+        raise UserError(f"`systems`: there is no {unknown[0]!r}; there are {', '.join(SYSTEMS)}")
     with study(name, asked, out, quiet) as s:
-        seen = {each: _play(s, each, target, settings) for each in chosen}
+        observed = {each: _play(s, each, target, settings) for each in chosen}
         published, packed = PUBLISHED.get(protocol, ({}, ""))
-        rows = [_row(each, one, published) for each, one in seen.items()]
+        rows = [_row(each, one, published) for each, one in observed.items()]
         notes = (
             f"{settings.seeds} seeds, {settings.steps} steps of G, batch {settings.batch}: mean ± standard deviation. "
             "Of the target's own points 98.9 % are of high quality. Seconds are of all seeds together, as one program. "
             f"{packed}"
         )
         s.table(f"{name}, {len(target.means)} modes", COLUMNS, rows, notes)
-        s.results({each: {k: one[k][-1].tolist() for k in MEASURES} for each, one in seen.items()})
-        _curves(s, seen, len(target.means))
-        looks = len(next(iter(seen.values()))["step"])
-        save(_scene(seen, target, looks - 1), s.folder / "samples.png")
-        animate(partial(_scene, seen, target), looks, s.folder / "training.gif")
+        s.results({each: {k: one[k][-1].tolist() for k in MEASURES} for each, one in observed.items()})
+        _curves(s, observed, len(target.means))
+        looks = len(next(iter(observed.values()))["step"])
+        save(_scene(observed, target, looks - 1), s.folder / "samples.png")
+        animate(partial(_scene, observed, target), looks, s.folder / "training.gif")
 
 
 def ring(

@@ -12,12 +12,18 @@ from torch import nn
 
 from energan.engine.game import Game
 from energan.engine.optimizers import Adam, RMSProp, linear_decay
-from energan.games import GAMES
+from energan.games.energy.began import began
+from energan.games.energy.ebgan import ebgan, ebgan_pt
+from energan.games.gan.gan import gan
+from energan.games.gan.r3gan import r3gan
+from energan.games.gan.unrolled import unrolled
+from energan.games.gan.wgan import wgan
+from energan.games.gan.wgan_gp import wgan_gp
 from energan.networks.dense.perceptron import Autoencoder, Perceptron
 
 
 class Settings(NamedTuple):
-    """What all systems of a study share. steps: of G; batch: points a turn; width: units of each of two hidden layers;
+    """Settings of all systems of a study. steps: of G; batch: points a turn; width: units of each of two hidden layers;
     z: dimensions of the noise; looks: how often models are measured and drawn; seed: of the first model."""
 
     seeds: int
@@ -43,42 +49,40 @@ def _adam(nets: Settings, lr: float, beta1: float = 0.5, beta2: float = 0.999) -
 
 
 def _gan(nets: Settings) -> Game:
-    return GAMES["gan"](nets.G(), nets.D(), nets.z, optimizer_G=_adam(nets, 1e-3), optimizer_D=_adam(nets, 1e-3))
+    return gan(nets.G(), nets.D(), nets.z, optimizer_G=_adam(nets, 1e-3), optimizer_D=_adam(nets, 1e-3))
 
 
 def _unrolled(nets: Settings, steps: int) -> Game:
     adams = {"optimizer_G": _adam(nets, 1e-3), "optimizer_D": _adam(nets, 1e-3)}
-    return GAMES["unrolled"](nets.G(), nets.D(), nets.z, steps=steps, **adams)
+    return unrolled(nets.G(), nets.D(), nets.z, steps=steps, **adams)
 
 
 def _wgan(nets: Settings) -> Game:
     rms = RMSProp(5e-4, schedule=linear_decay(nets.steps // 2, nets.steps))
-    return GAMES["wgan"](nets.G(), nets.D(), nets.z, clip=0.1, warm_steps=0, optimizer_G=rms, optimizer_f=rms)
+    return wgan(nets.G(), nets.D(), nets.z, clip=0.1, warm_steps=0, optimizer_G=rms, optimizer_f=rms)
 
 
 def _wgan_gp(nets: Settings) -> Game:
     adam = _adam(nets, 1e-3, 0.5, 0.9)
-    return GAMES["wgan-gp"](nets.G(), nets.D(), nets.z, penalty=0.1, optimizer_G=adam, optimizer_f=adam)
+    return wgan_gp(nets.G(), nets.D(), nets.z, penalty=0.1, optimizer_G=adam, optimizer_f=adam)
 
 
 def _ebgan(nets: Settings, pt: float) -> Game:
     adam = _adam(nets, 1e-3)
     if pt:
-        return GAMES["ebgan-pt"](
-            nets.G(), nets.autoencoder(), nets.z, margin=1.0, pt=pt, optimizer_G=adam, optimizer_D=adam
-        )
-    return GAMES["ebgan"](nets.G(), nets.autoencoder(), nets.z, margin=1.0, optimizer_G=adam, optimizer_D=adam)
+        return ebgan_pt(nets.G(), nets.autoencoder(), nets.z, margin=1.0, pt=pt, optimizer_G=adam, optimizer_D=adam)
+    return ebgan(nets.G(), nets.autoencoder(), nets.z, margin=1.0, optimizer_G=adam, optimizer_D=adam)
 
 
 def _began(nets: Settings) -> Game:
     adam = _adam(nets, 1e-3)
-    game = GAMES["began"](nets.G(), nets.autoencoder(), nets.z, rate=0.01, optimizer_G=adam, optimizer_D=adam)
+    game = began(nets.G(), nets.autoencoder(), nets.z, rate=0.01, optimizer_G=adam, optimizer_D=adam)
     return game._replace(sample=lambda p, b: p.G(b.z))  # points are no pixels: nothing to clamp
 
 
 def _r3gan(nets: Settings) -> Game:
     adam = _adam(nets, 1e-3, 0.0, 0.99)
-    return GAMES["r3gan"](nets.G(), nets.D(), nets.z, gamma=0.1, optimizer_G=adam, optimizer_D=adam)
+    return r3gan(nets.G(), nets.D(), nets.z, gamma=0.1, optimizer_G=adam, optimizer_D=adam)
 
 
 SYSTEMS: dict[str, Callable[[Settings], Game]] = {

@@ -15,7 +15,7 @@ from energan.engine import Ensemble
 from energan.engine.game import Batch, Clip, Game, Logs, Move, Player, Players
 from energan.engine.optimizers import SGD, Adam, linear_decay
 from energan.lab.figures import FAKE, REAL, animate, panels, save
-from energan.lab.study import Seen, Study
+from energan.lab.study import Observations, Study
 from energan.lab.theorems.claims import Claim
 from energan.losses.energy import hinge
 from energan.losses.f_divergence import DIVERGENCES
@@ -125,11 +125,11 @@ def responses(seeds: int, steps: int, seed: int) -> Ensemble:
 
 
 def learned_responses(s: Study, seeds: int, steps: int, seed: int) -> list[Claim]:
-    def watch(many: Ensemble) -> Seen:
+    def watch(many: Ensemble) -> Observations:
         return {"D": many.state()["weights"]["D"]["values"]}
 
-    seen = s.trial("best-response", lambda: responses(seeds, steps, seed), watch, steps=steps)
-    against_q, against_p = seen["D"][-1].split(seeds)
+    observed = s.trial("best-response", lambda: responses(seeds, steps, seed), watch, steps=steps)
+    against_q, against_p = observed["D"][-1].split(seeds)
     decided = P != Q  # elsewhere any energy in [0, m] is as good
     error = (against_q - best_response(P, Q))[:, decided].abs().amax(1)
     return [
@@ -141,7 +141,7 @@ def learned_responses(s: Study, seeds: int, steps: int, seed: int) -> list[Claim
 
 
 def moves_at_once(p: Players, b: Batch) -> tuple[Tensor, Logs]:
-    """The sum of what three players descend, each with the others held; one backward pass gives all their slopes.
+    """The sum of what three players descend, each with the others fixed; one backward pass gives all their gradients.
 
     D      V on [0, m], where its projection holds it and [m - D]+ is m - D
     G      <logits, D>: a gradient step on it is multiplicative weights, q exp(-step D) / sum
@@ -179,19 +179,19 @@ def contest(seeds: int, seed: int) -> Ensemble:
     return Ensemble(games, [lambda k: {"p": P}] * len(games), seeds=range(len(games)), precision="fp64")
 
 
-def positions(many: Ensemble) -> Seen:
+def positions(many: Ensemble) -> Observations:
     weights = {name: tree["values"] for name, tree in many.state()["weights"].items()}
     return {"q": weights["G"].softmax(1), "D": weights["D"], "mean": weights["mean"]}
 
 
 def play(s: Study, seeds: int, rounds: int, seed: int) -> list[Claim]:
     """Theorems 1 and 2, and why one must average: play cycles around the equilibrium that it averages to."""
-    seen = s.trial("play", lambda: contest(seeds, seed), positions, steps=rounds, looks=min(rounds, 400))
+    observed = s.trial("play", lambda: contest(seeds, seed), positions, steps=rounds, looks=min(rounds, 400))
     short = min(rounds, 400)
     cycle = s.trial("cycle", lambda: contest(1, seed), positions, steps=short, looks=min(short, 50))
-    save(draw_play(seen), s.folder / "play.png")
+    save(draw_play(observed), s.folder / "play.png")
     animate(lambda i: draw_cycle(cycle, i), len(cycle["step"]), s.folder / "cycle.gif", seconds=0.12)
-    q, D, (mean_q, mean_D) = seen["q"][-1], seen["D"][-1], seen["mean"][-1].unbind(1)
+    q, D, (mean_q, mean_D) = observed["q"][-1], observed["D"][-1], observed["mean"][-1].unbind(1)
     apart, averaged, flatness = total_variation(P, q), total_variation(P, mean_q), mean_D.amax(1) - mean_D.amin(1)
     at_once, turns, first = slice(seeds), slice(seeds, None), slice(seeds, seeds + 1)
     best = value(P, mean_q, best_response(P, mean_q))
@@ -225,7 +225,7 @@ def discrete_bounds(s: Study, seeds: int, steps: int, seed: int) -> list[Claim]:
         return Ensemble([game(i) for i in range(seeds)], [lambda k: {"p": P, "q": Q}] * seeds, seeds=range(seeds),
                     precision="fp64")  # fmt: skip
 
-    def watch(many: Ensemble) -> Seen:
+    def watch(many: Ensemble) -> Observations:
         return {"F": torch.stack([bounds(P, Q, V) for V in many.state()["weights"]["V"]["values"]])}
 
     F = s.trial("fgan-atoms", build, watch, steps=steps)["F"][-1]
@@ -233,36 +233,36 @@ def discrete_bounds(s: Study, seeds: int, steps: int, seed: int) -> list[Claim]:
     return [Claim(f"F on five atoms: {name}", exact[name], F[:, i], 1e-3) for i, name in enumerate(exact)]
 
 
-def draw_play(seen: Seen) -> "Figure":
+def draw_play(observed: Observations) -> "Figure":
     """How far the last iterate and the average of all are from p."""
     figure, (left, right) = panels(1, 2, 4.6, 3.4)
-    half = seen["q"].shape[1] // 2
+    half = observed["q"].shape[1] // 2
     right.sharey(left)
     for axes, start, title in ((left, 0, "both move at once"), (right, half, "in turns")):
         for values, colour, label in (
-            (seen["q"], FAKE, "last iterate"),
-            (seen["mean"][:, :, 0], REAL, "time average"),
+            (observed["q"], FAKE, "last iterate"),
+            (observed["mean"][:, :, 0], REAL, "time average"),
         ):
             tv = total_variation(P, values[1:, start : start + half])
-            axes.plot(seen["step"][1:], tv[:, 0], color=colour, lw=1, label=f"{label}, the example's start")
+            axes.plot(observed["step"][1:], tv[:, 0], color=colour, lw=1, label=f"{label}, the example's start")
             axes.fill_between(
-                seen["step"][1:], tv.amin(1), tv.amax(1), color=colour, alpha=0.2, lw=0, label="all starts"
+                observed["step"][1:], tv.amin(1), tv.amax(1), color=colour, alpha=0.2, lw=0, label="all starts"
             )
         axes.set(xscale="log", yscale="log", xlabel="step", ylabel="TV(p, q)", title=title)
         axes.legend(fontsize=7, loc="lower left")
     return figure
 
 
-def draw_cycle(seen: Seen, i: int) -> "Figure":
+def draw_cycle(observed: Observations, i: int) -> "Figure":
     """q, D and where they have been, until look i."""
     figure, axes = panels(2, 3, 3.0, 2.6)
     for model, name in enumerate(("at once", "in turns")):
         of_q, of_D, orbit = axes[3 * model : 3 * model + 3]
-        q, D, mean = seen["q"][: i + 1, model], seen["D"][: i + 1, model], seen["mean"][: i + 1, model]
+        q, D, mean = observed["q"][: i + 1, model], observed["D"][: i + 1, model], observed["mean"][: i + 1, model]
         atoms = range(1, 6)
         of_q.bar(atoms, q[-1].tolist(), color=FAKE, alpha=0.8, label="q")
         of_q.step([0.5, *[k + 0.5 for k in atoms]], [float(P[0]), *P.tolist()], color=REAL, lw=2, label="p")
-        of_q.set(ylim=(0, 0.6), ylabel=name, title=f"q, step {int(seen['step'][i])}")
+        of_q.set(ylim=(0, 0.6), ylabel=name, title=f"q, step {int(observed['step'][i])}")
         of_q.legend(fontsize=7, loc="upper right", ncols=2)
         of_D.bar(atoms, D[-1].tolist(), color="0.5")
         of_D.set(ylim=(0, M), title="energies D")

@@ -1,4 +1,4 @@
-"""A claim: what a paper proves beside what came out."""
+"""A claim: what a paper proves, beside what was measured."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from energan.lab.figures import spread
 
 
 class Claim(NamedTuple):
-    """A row: what is said, what should come out, what did (one number for each seed where it was learned)."""
+    """A row: the statement, the proven value, the measured one (a number for each seed where it was learned)."""
 
     what: str
     exact: float
@@ -20,8 +20,8 @@ class Claim(NamedTuple):
 
     def row(self) -> list[str]:
         learned = self.measured.numel() > 1
-        seen = spread(self.measured.flatten(), 5) if learned else f"{float(self.measured):.5g}"
-        return [self.what, f"{self.exact:.5g}", seen, f"{self.tolerance:g}", "yes" if self.agrees() else "no"]
+        observed = spread(self.measured.flatten(), 5) if learned else f"{float(self.measured):.5g}"
+        return [self.what, f"{self.exact:.5g}", observed, f"{self.tolerance:g}", "yes" if self.agrees() else "no"]
 
     def record(self) -> dict[str, object]:
         return {**self._asdict(), "measured": self.measured.flatten().tolist(), "agrees": self.agrees()}

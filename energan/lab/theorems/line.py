@@ -19,7 +19,7 @@ from energan.engine.rng import seeded
 from energan.games.gan.fgan import fgan
 from energan.games.gan.gan import gan
 from energan.lab.figures import FAKE, REAL, panels, save
-from energan.lab.study import Seen, Study
+from energan.lab.study import Observations, Study
 from energan.lab.theorems.claims import Claim
 from energan.losses.f_divergence import DIVERGENCES, Divergence, variational
 from energan.metrics.quadrature import divergence, gaussian
@@ -55,7 +55,7 @@ def critics(
     make: Callable[[nn.Module, nn.Module, Adam], Game], critic: str, pq: Sequence[tuple[float, float]], *, seeds: int,
     steps: int, seed: int,
 ) -> Ensemble:  # fmt: skip
-    """Only the critic moves: G is held at Q, with P as data."""
+    """Only the critic moves: G is fixed at Q, with P as data."""
     (mean, deviation), of_G = torch.tensor(pq)
     adam = Adam(3e-3, schedule=linear_decay(steps // 2, steps))
 
@@ -72,7 +72,9 @@ def critics(
     )
 
 
-def readings(critic: str, pq: Sequence[tuple[float, float]], row: Divergence, seed: int, many: Ensemble) -> Seen:
+def readings(
+    critic: str, pq: Sequence[tuple[float, float]], row: Divergence, seed: int, many: Ensemble
+) -> Observations:
     """The critics on X, and F of samples that they were not trained on, each of its own."""
     (mean_p, std_p), (mean_q, std_q) = pq
     on_grid, of_fresh = [], []
@@ -95,18 +97,18 @@ def optimal_discriminator(s: Study, seeds: int, steps: int, seed: int) -> list[C
         return critics(make, "D", GAN_PQ, seeds=seeds, steps=steps, seed=seed)
 
     row = DIVERGENCES["gan"]  # F of its row is E log D(x) + E log(1 - D(G(z)))
-    seen = s.trial("gan", build, partial(readings, "D", GAN_PQ, row, seed), steps=steps, looks=LOOKS)
+    observed = s.trial("gan", build, partial(readings, "D", GAN_PQ, row, seed), steps=steps, looks=LOOKS)
     p, q = densities(GAN_PQ)
-    best, learned = p / (p + q), seen["V"][-1].sigmoid()
+    best, learned = p / (p + q), observed["V"][-1].sigmoid()
     error, both = (learned - best).abs(), (p + q) / 2
     share = torch.cumulative_trapezoid(both, X[:, 0])
     inside = torch.cat([torch.tensor([False]), (share > 0.005) & (share < 0.995)])
     exact = -2 * math.log(2) + divergence(gaussian(*GAN_PQ[0]), gaussian(*GAN_PQ[1]), "jensen-shannon")
-    save(draw_gan(seen, best, p, q, exact), s.folder / "gan.png")
+    save(draw_gan(observed, best, p, q, exact), s.folder / "gan.png")
     return [
         Claim("D* = p/(p + q), learned: mean error over (p + q)/2", 0, integral(both * error), 0.01),
         Claim("D* = p/(p + q), learned: largest error on 99 % of (p + q)/2", 0, error[:, inside].amax(1), 0.05),
-        Claim("GAN's value: -log 4 + 2 JSD, learned, of fresh samples", exact, seen["F"][-1].double(), 0.01),
+        Claim("GAN's value: -log 4 + 2 JSD, learned, of fresh samples", exact, observed["F"][-1].double(), 0.01),
     ]
 
 
@@ -121,25 +123,25 @@ def line_bounds(s: Study, seeds: int, steps: int, seed: int) -> list[tuple[str, 
 
         build = partial(critics, make, "V", FGAN_PQ, seeds=seeds, steps=steps, seed=seed)
         watch = partial(readings, "V", FGAN_PQ, row, seed)
-        seen = s.trial(f"fgan-{name}", build, watch, steps=steps, looks=LOOKS)
+        observed = s.trial(f"fgan-{name}", build, watch, steps=steps, looks=LOOKS)
         exact = divergence(gaussian(*FGAN_PQ[0]), gaussian(*FGAN_PQ[1]), name)
-        F = integral(p * row.activation(seen["V"]) - q * row.composed(seen["V"]))
-        rows.append((name, exact, F[-1], seen["F"][-1].double()))
-        curves[name] = (exact, seen["step"], F)
+        F = integral(p * row.activation(observed["V"]) - q * row.composed(observed["V"]))
+        rows.append((name, exact, F[-1], observed["F"][-1].double()))
+        curves[name] = (exact, observed["step"], F)
     save(draw_bounds(curves), s.folder / "fgan.png")
     return rows
 
 
-def draw_gan(seen: Seen, best: Tensor, p: Tensor, q: Tensor, exact: float) -> "Figure":
+def draw_gan(observed: Observations, best: Tensor, p: Tensor, q: Tensor, exact: float) -> "Figure":
     figure, (left, right) = panels(1, 2, 4.6, 3.2)
-    x, learned = X[:, 0], seen["V"][-1].sigmoid()
+    x, learned = X[:, 0], observed["V"][-1].sigmoid()
     left.fill_between(x, p, color=REAL, alpha=0.25, lw=0, label="p")
     left.fill_between(x, q, color=FAKE, alpha=0.25, lw=0, label="q")
     left.plot(x, best, color="k", ls="--", lw=1.2, label="p/(p + q)")
     left.plot(x, learned.T, color="C2", lw=0.8, alpha=0.8, label=["D, one line a seed", *[""] * (len(learned) - 1)])
     left.set(xlim=(-6, 8), ylim=(0, 1), xlabel="x", title="the learned discriminator")
     left.legend(fontsize=7, loc="upper right")
-    _band(right, seen["step"], seen["F"], "C2", "of fresh samples")
+    _band(right, observed["step"], observed["F"], "C2", "of fresh samples")
     right.axhline(exact, color="k", ls="--", lw=1.2, label="-log 4 + 2 JSD")
     right.set(xlabel="step", ylabel="E log D(x) + E log(1 - D(G(z)))", title="its value")
     right.legend(fontsize=7, loc="lower right")

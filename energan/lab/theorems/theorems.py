@@ -9,8 +9,8 @@ from energan.utils.checks import at_least, usable_seed
 NOTES = (
     "p = (.10, .20, .30, .25, .15), q = (.30, .10, .20, .25, .15), m = 10. Learned and played values: mean ± standard "
     "deviation over seeds. Play: D by projected gradient (step .5), G by multiplicative weights (step .05, a gradient "
-    "step on the logits with D as slope); in turns, G answers D's new energies, at once, the old ones. D* for P = N(0, "
-    "1), Q = N(1, 4)."
+    "step on the logits with D as gradient); in turns, G answers D's new energies, at once, the old ones. D* for P = "
+    "N(0, 1), Q = N(1, 4)."
 )
 
 FGAN_NOTES = (

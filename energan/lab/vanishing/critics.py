@@ -3,7 +3,7 @@
     data (S e1, e2)   G(z) = (theta + S z1, z2)   e, z ~ N(0, I)   two lines, theta apart (arXiv:1701.07875, fig. 1)
 
 Each critic is trained with G held; then d L_G / d theta is taken on fresh noise. Past a few S the supports have parted:
-the best discriminator is sure, minimax's slope is gone, and the earth mover's distance is theta, whose slope is 1.
+the best discriminator is sure, minimax's gradient is gone, and the earth mover's distance is theta (gradient 1).
 """
 
 from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ from energan.games.gan.gan import generator_loss as gan_loss
 from energan.games.gan.wgan import generator_loss as wgan_loss
 from energan.games.gan.wgan import wgan
 from energan.games.gan.wgan_gp import wgan_gp
-from energan.lab.study import Seen
+from energan.lab.study import Observations
 from energan.losses.energy import energy
 from energan.losses.gradient_penalty import gradient_norms
 from energan.networks.dense.perceptron import Autoencoder, Perceptron
@@ -43,7 +43,7 @@ SHOWN = 8  # the distance that the animation shows
 
 GRID = 241  # points of a reading across the lines
 
-FRESH = 512  # samples that the slopes are taken on
+FRESH = 512  # samples that the gradients are taken on
 
 CLIP = 0.1  # of WGAN's weights
 
@@ -150,7 +150,7 @@ def models(system: System, seeds: int, steps: int, batch: int, seed: int) -> Ens
     )
 
 
-def slope(nets: Mapping[str, nn.Module], objective: Objective, weights: Mapping[str, Weights], b: Weights) -> Tensor:
+def gradient(nets: Mapping[str, nn.Module], objective: Objective, weights: Mapping[str, Weights], b: Weights) -> Tensor:
     """d L_G / d theta, (); above 0 where descent moves G to the data."""
 
     def loss(of_G: Weights) -> Tensor:
@@ -171,8 +171,8 @@ def across(theta: float) -> Float[Tensor, "n 2"]:
     return torch.stack([x, torch.zeros(GRID)], 1)
 
 
-def watch(many: Ensemble, system: System, seeds: int, seed: int) -> Seen:
-    """slope, and the largest one along the axis, (losses, N); reading, of the shown distance's first model, (losses,
+def watch(many: Ensemble, system: System, seeds: int, seed: int) -> Observations:
+    """gradient, and the largest one along the axis, (losses, N); reading, of the shown distance's first model, (losses,
     n)."""
     nets = {name: player.net for name, player in many.game.players.items()}
     weights = many.state()["weights"]
@@ -187,7 +187,7 @@ def watch(many: Ensemble, system: System, seeds: int, seed: int) -> Seen:
     losses = system.losses.values()
     with torch.no_grad():
         return {
-            "slope": torch.stack([vmap(partial(slope, nets, loss.objective))(weights, b) for loss in losses]),
+            "gradient": torch.stack([vmap(partial(gradient, nets, loss.objective))(weights, b) for loss in losses]),
             "steepest": torch.stack([vmap(partial(steepest, loss))(weights, x) for loss in losses]),
             "reading": torch.stack([loss.at(many.players(shown), x[shown]) for loss in losses]),
         }
@@ -197,7 +197,7 @@ def without_critic(seeds: int, seed: int) -> dict[str, Tensor]:
     """Slopes of what needs no critic, (distances, seeds)."""
 
     def of(objective: Objective, theta: float, i: int) -> Tensor:
-        return slope({"G": Shift(theta)}, objective, {"G": {"theta": torch.tensor([theta])}}, fresh(seed + i))
+        return gradient({"G": Shift(theta)}, objective, {"G": {"theta": torch.tensor([theta])}}, fresh(seed + i))
 
     return {
         name: torch.stack([torch.stack([of(objective, theta, i) for i in range(seeds)]) for theta in DISTANCES])

@@ -9,7 +9,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from energan.metrics.features.mnist_classifier import mnist_classifier
-from energan.metrics.features.mobilenet_v2 import mobilenet_v2
+from energan.networks.conv.mobilenet_v2 import mobilenet_v2
 from energan.utils.errors import UserError
 
 

@@ -52,7 +52,7 @@ def save(net: MnistClassifier, folder: Path, *, correct: float, seed: int, epoch
     """Write the weights (float16) and the JSON beside them.  Refuses (UserError) below LEAST_ACCURACY."""
     from safetensors.torch import save as to_bytes
 
-    from energan.utils.files import replacing
+    from energan.utils.files import write
 
     if correct < LEAST_ACCURACY:
         wrong = f"the retrained MNIST classifier reaches {correct:.2%}, below {LEAST_ACCURACY:.1%}"
@@ -68,8 +68,7 @@ def save(net: MnistClassifier, folder: Path, *, correct: float, seed: int, epoch
         "feature layer": "hidden: 128 units after ReLU, the input of the output layer",
     }
     for name, content in ((WEIGHTS.name, data), (FACTS.name, (json.dumps(facts, indent=2) + "\n").encode())):
-        with replacing(folder / name) as file:
-            file.write(content)
+        write(folder / name, lambda path, content=content: path.write_bytes(content))  # type: ignore[misc]
 
 
 def retrain(*, seed: int = 0, epochs: int = 12, out: Path = WEIGHTS.parent) -> None:

@@ -12,7 +12,7 @@ h is the code, 64 numbers >= 0. width: 64 in the thesis; the maps of G and the c
 Images here are in [-1, 1]. The thesis' are standardised, (p - .1307) / .3081 with pixels p in [0, 1], and its losses
 and penalties count in that unit. E standardises within: its layer "x" gives the thesis' image, of which D and the image
 loss are to be taken, as each D_i is of another layer. G, whose last layer gives standardised pixels, brings them back
-within. nn.Sequential(Standardise(), D) takes images as they are here; its slope is then 1.623 times D's.
+within. nn.Sequential(Standardise(), D) takes images as they are here; its gradient is then 1.623 times D's.
 
 Initial weights are those of the torch of then: uniform within 1 / sqrt(numbers summed), biases too.
 """
@@ -62,7 +62,7 @@ class Encoder(nn.Module):
 
 @recorded
 class Generator(nn.Module):
-    """h (n, h) -> images (n, 1, 28, 28), linear: in [-1, 1] once trained, but not held there."""
+    """h (n, h) -> images (n, 1, 28, 28), linear: in [-1, 1] once trained, but not clamped there."""
 
     def __init__(self, h: int = 64, *, width: int = 64) -> None:
         super().__init__()

@@ -48,7 +48,7 @@ def denoiser(sizes: Sequence[int] = SIZES) -> Perceptron:
 
 @recorded
 class Generator(nn.Module):
-    """h (n, h) -> images (n, channels, size, size), linear: in [-1, 1] once trained, but not held there.
+    """h (n, h) -> images (n, channels, size, size), linear: in [-1, 1] once trained, but not clamped there.
 
     UserError for a size outside 8 to 256, or an odd width.
     """
@@ -114,18 +114,18 @@ class Bounds(nn.Module):
     DGN-AM's, for codes behind a ReLU. Before, the highest are infinite.
     """
 
-    held: Tensor
+    limits: Tensor
 
     def __init__(self, *shape: int) -> None:
         super().__init__()
-        self.register_buffer("held", torch.stack([torch.zeros(shape), torch.full(shape, torch.inf)]))
+        self.register_buffer("limits", torch.stack([torch.zeros(shape), torch.full(shape, torch.inf)]))
 
     def forward(self) -> Tensor:
-        return self.held
+        return self.limits
 
     def measure(self, codes: Tensor) -> None:
         """By the codes of real images, (n, *shape)."""
-        self.held[1] = upper_bound(codes)
+        self.limits[1] = upper_bound(codes)
 
 
 _LEVELS = ((8, 16), (8, 8), (4, 4), (2, 0), (1, 0))  # maps of each up, and of the convolution behind it, in width / 2

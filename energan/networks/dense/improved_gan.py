@@ -3,7 +3,7 @@
     G: z 100 - 500 softplus - 500 softplus - 784 sigmoid; batch norm without gain after each hidden weight layer, the
        last one weight-normalised; weights from Glorot's distribution
     D: 784 - 1000 - 500 - 250 - 250 - 250 ReLU - K, all weight-normalised, directions ~ N(0, .1); Gaussian noise on the
-       input (.3) and on what each further layer reads (.5). Gains are held where D is initialised by data, but for the
+       input (.3) and on what each further layer reads (.5). Gains are fixed where D is initialised by data, but for the
        last layer's
 
 z ~ U(0, 1)^100. Images here are in [-1, 1], theirs in [0, 1]: G ends with 2 sigmoid - 1, and D first maps its input to
@@ -16,11 +16,9 @@ from collections.abc import Sequence
 from math import prod
 from typing import NamedTuple
 
-import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from energan.data.pixels import to_unit
 from energan.networks.layers import BatchNorm, GaussianNoise, MinibatchDiscrimination, WeightNorm
 from energan.networks.layers.initialisation import fill, initialise_by_data
 from energan.utils.errors import UserError
@@ -65,7 +63,7 @@ class Discriminator(nn.Module):
 
     noise   of the input and of the hidden layers' outputs, standard deviations, the input's in pixels of [0, 1]
     kernels of minibatch discrimination, 0 for none; the features that are matched are in front of it
-    held    whether the hidden layers' gains are, as theirs
+    fixed_gains  whether the hidden layers' gains stay as they are, as theirs
 
     Meant to be initialised by data: `by_images`. UserError for fewer than three sizes.
     """
@@ -76,7 +74,7 @@ class Discriminator(nn.Module):
         *,
         noise: tuple[float, float] = (0.3, 0.5),
         kernels: int = 0,
-        held: bool = True,
+        fixed_gains: bool = True,
     ) -> None:
         super().__init__()
         if len(sizes) < 3 or min(sizes) < 1:
@@ -84,7 +82,7 @@ class Discriminator(nn.Module):
         of_input, of_hidden = noise
         self.hidden = nn.Sequential()
         for i, (a, b) in enumerate(itertools.pairwise(sizes[:-1])):
-            layer = WeightNorm(a, b, std=0.1, held=held)
+            layer = WeightNorm(a, b, std=0.1, fixed_gain=fixed_gains)
             self.hidden.extend([GaussianNoise(of_hidden if i else of_input), layer, nn.ReLU()])
         last = WeightNorm(sizes[-2] + kernels, sizes[-1], std=0.1)
         before = MinibatchDiscrimination(sizes[-2], kernels) if kernels else GaussianNoise(of_hidden)
@@ -95,6 +93,6 @@ class Discriminator(nn.Module):
         return Read(self.top(features), features)
 
 
-def by_images(D: Discriminator, images: UInt8[Tensor, "n c h w"]) -> None:
-    """Initialises D by 500 of the images, or all where they are fewer, drawn by torch's global generator."""
-    initialise_by_data(D, to_unit(images[torch.randperm(len(images))[:FIRST]]))
+def by_images(D: Discriminator, images: Float[Tensor, "n c h w"]) -> None:
+    """Initialises D by images in [-1, 1]; FIRST of them, drawn at random, are enough."""
+    initialise_by_data(D, images)

@@ -179,4 +179,4 @@ def _bare(norm: BatchNorm) -> BatchNorm:
     return norm
 
 
-HIDDEN = (1000, 500, 250, 250, 250)  # units of the ladder's hidden layers, and of the improved GAN's D
+HIDDEN = (1000, 500, 250, 250, 250)  # units of all three papers' hidden layers: the ladder, EBGAN-LN, the improved GAN

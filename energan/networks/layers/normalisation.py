@@ -13,19 +13,21 @@ class WeightNorm(nn.Module):
     """A linear layer with w = g v / ||v|| for each unit.  Salimans & Kingma 2016, arXiv:1602.07868.
 
     v ~ N(0, std), g = 1, bias 0: their initialisation before the pass over data (initialise_by_data) that
-    sets g and the bias. Where `held`, g stays as it is: its slope is cut, so that it remains a model's own weight.
+    sets g and the bias. `fixed_gain`: g stays as it is; its gradient is cut, so that it remains a model's own weight.
     """
 
-    def __init__(self, features: int, units: int, bias: bool = True, *, std: float = 0.05, held: bool = False) -> None:
+    def __init__(
+        self, features: int, units: int, bias: bool = True, *, std: float = 0.05, fixed_gain: bool = False
+    ) -> None:
         super().__init__()
-        self.held = held
+        self.fixed_gain = fixed_gain
         self.direction = nn.Parameter(std * torch.randn(units, features))
         self.gain = nn.Parameter(torch.ones(units))
         self.bias = nn.Parameter(torch.zeros(units)) if bias else None
 
     def weight(self) -> Tensor:
         """(units, features), of length `gain` in each row."""
-        gain = self.gain.detach() if self.held else self.gain
+        gain = self.gain.detach() if self.fixed_gain else self.gain
         return self.direction * (gain / self.direction.square().sum(1).sqrt())[:, None]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -35,8 +37,8 @@ class WeightNorm(nn.Module):
 class SpectralNorm(nn.Module):
     """A linear or convolutional layer with weight W / sigma(W).  Miyato et al. 2018, arXiv:1802.05957.
 
-    sigma = u^T W v is the largest singular value of W as an (out, rest) matrix, by power iteration; u and v are held
-    constant in its gradient, as theirs (so is what they depend on in second derivatives). The departure: they make one
+    sigma = u^T W v is the largest singular value of W as an (out, rest) matrix, by power iteration; u and v are
+    constants in its gradient, as theirs (so is what they depend on in second derivatives). The departure: they make one
     iteration a step and carry u from step to step; here u is a function of W alone, found by 2^doublings iterations
     from a fixed start (the smaller Gram matrix squared `doublings` times), so that a step writes nothing.
     For random Gaussian weights sigma comes out 0 to 1 % too small at 7 doublings.
@@ -61,13 +63,13 @@ class SpectralNorm(nn.Module):
         with torch.autocast(w.device.type, enabled=False):
             if w.shape[0] > w.shape[1]:
                 w = w.T
-            held = w.detach() / w.detach().abs().amax().clamp(min=1e-30)  # whose squares overflow for no weight
-            power = held @ held.T
+            fixed = w.detach() / w.detach().abs().amax().clamp(min=1e-30)  # whose squares overflow for no weight
+            power = fixed @ fixed.T
             for _ in range(self.doublings):
                 power = _unit(power)
                 power = power @ power
             u = _unit(power @ self.start.to(w.dtype))
-            return torch.dot(u, w @ _unit(held.T @ u))
+            return torch.dot(u, w @ _unit(fixed.T @ u))
 
     def forward(self, x: Tensor) -> Tensor:
         layer = self.layer

@@ -61,7 +61,7 @@ def sgan_mnist(
     positive(z=z, width=width, lr=lr)
     not_negative(joint_from=joint_from, condition=condition, entropy=entropy)
     if joint_from > 1:
-        raise UserError(f"--joint-from is a share of the steps, 0 to 1, got {joint_from}")
+        raise UserError(f"`joint_from` is a share of the steps, 0 to 1, got {joint_from}")
     fraction(beta1=beta1)
     usable_seed(seed)
     with seeded(seed):
@@ -69,7 +69,7 @@ def sgan_mnist(
         G_1, G_0 = sgan.FeatureGenerator(z=z, classes=classes), sgan.ImageGenerator(z=z, width=width)
         D_1, D_0 = sgan.feature_discriminator(z=z), sgan.image_discriminator(z=z, width=width)
     if not isinstance(E, sgan.Encoder):
-        raise UserError(f"--encoder {encoder} is no run of encoder-mnist with --net sgan")
+        raise UserError(f"`encoder` {encoder} is no run of encoder-mnist with `net` sgan")
     adam = Adam(lr, beta1)
     game = GAMES["sgan"](
         submodule(E, "E_0"), submodule(E, "E_1"), G_1, G_0, D_1, D_0, z, classes, condition=condition, entropy=entropy,

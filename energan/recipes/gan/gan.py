@@ -111,7 +111,7 @@ def maxout_gan_mnist(
 
     positive(z=z, size_g=size_g, size_d=size_d, lr=lr)
     if not 0 <= mean <= 1:
-        raise UserError(f"--mean is a brightness, 0 to 1, got {mean}")
+        raise UserError(f"`mean` is a brightness, 0 to 1, got {mean}")
     usable_seed(seed)
     with seeded(seed):
         G = maxout.Generator(z, size=size_g, mean=2.0 * mean - 1)
@@ -119,7 +119,7 @@ def maxout_gan_mnist(
     sgd = AnnealedSGD(lr)
     game = GAMES["gan"](
         G, D, uniform(z, low=-(3**0.5), high=3**0.5), simultaneous=True,
-        optimizer_G=sgd, optimizer_D=sgd._replace(lr=lr / 2, floor=sgd.floor / 2),
+        optimizer_G=sgd, optimizer_D=sgd.with_settings(lr=lr / 2, floor=sgd.floor / 2),
     )  # fmt: skip
     return run(
         game, "gan", data, resized(28, 1), steps=steps, batch=batch, seed=seed, save_every=save_every,

@@ -28,7 +28,7 @@ def r3gan_mnist(
     device: str = "auto",
     compile: bool = False,
 ) -> "Experiment":
-    """R3GAN's objective (arXiv:2501.05441): relativistic, with penalties on both slopes; small nets, not its own.
+    """R3GAN's objective (arXiv:2501.05441): relativistic, with penalties on both gradients; small nets, not its own.
 
     Args:
         gamma: Weight of the penalties R1 and R2, half of it each.

@@ -36,13 +36,13 @@ def wgan_gp_mnist(
     device: str = "auto",
     compile: bool = False,
 ) -> "Experiment":
-    """WGAN-GP: a critic whose slope is held near 1 by a penalty (arXiv:1704.00028).
+    """WGAN-GP: a critic whose gradient has a norm near 1, by a penalty (arXiv:1704.00028).
 
     Args:
         steps: Training steps, each several turns of the critic and one of G.
         generator: The convolutional one, or WGAN's four fully connected layers (mlp), which have no batch norm.
         norm: Batch norm in the convolutional generator; the critic reads each image by itself and has none.
-        penalty: Weight of the penalty on the critic's slope.
+        penalty: Weight of the penalty on the critic's gradient.
         width: Feature maps at half resolution (64 in the authors' code); less is faster.
         lr: Adam's learning rate of both players; the authors' 1e-4 is for their 200,000 steps.
         beta2: Adam's second moment.
@@ -95,7 +95,7 @@ def wgan_gp_stacked(
     Args:
         data: stacked-mnist, or your own images (folder, .zip, .npz, .parquet), in colour, 32 x 32.
         steps: Training steps, each several turns of the critic and one of G.
-        penalty: Weight of the penalty on the critic's slope.
+        penalty: Weight of the penalty on the critic's gradient.
         beta2: Adam's second moment.
     """
     from energan.engine.optimizers import Adam

@@ -60,7 +60,7 @@ def parts(
     usable_seed(seed)
     E, shapes = extract_features(net, tuple(dict.fromkeys((code, features))), image)
     if len(shapes[code]) != 1:
-        raise UserError(f"--code {code}: this G takes codes that are vectors, not maps of {shapes[code]}")
+        raise UserError(f"`code` {code}: this G takes codes that are vectors, not maps of {shapes[code]}")
     (h,), (channels, _, size) = shapes[code], image
     with seeded(seed):
         G = ppgn.Generator(h, channels=channels, size=size, width=width)

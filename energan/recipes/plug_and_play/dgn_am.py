@@ -56,7 +56,7 @@ def dgn_am_mnist(
     bounds = Bounds(made_of.h)
     game = GAMES["dgn-am"](
         *made_of.nets, made_of.h, wiring=made_of.wiring, weights=made_of.weights, bounds=bounds, optimizer_G=adam,
-        optimizer_D=adam._replace(weight_decay=4e-4),
+        optimizer_D=adam.with_settings(weight_decay=4e-4),
     )  # fmt: skip
     made = run(
         game, "dgn-am", data, resized(28, 1), steps=steps, batch=batch, seed=seed, save_every=save_every, ema=ema,

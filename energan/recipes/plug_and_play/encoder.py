@@ -23,7 +23,7 @@ from energan.inference.modules import classifier_module
 from energan.networks.layers import FeatureExtractor
 from energan.networks.pretrained import ENCODERS, frozen, import_network, load_network_weights
 from energan.recipes.semi_supervised.classifier import encoder_mnist
-from energan.runs.folder import create_run, read_record
+from energan.runs.folder import RunFolder
 from energan.runs.rebuild import load as load_model
 from energan.training import loop
 from energan.utils.console import warn
@@ -57,7 +57,7 @@ def of_run(folder: Path) -> nn.Module:
     if not folder.exists():
         raise UserError(f"the classifier's run {folder} is not there; runs that were made with it need it in its place")
     if folder.is_file():
-        raise UserError(f"{folder} holds weights; --module my.module:Net says what they are the weights of")
+        raise UserError(f"{folder} holds weights; `module` my.module:Net says what they are the weights of")
     model = load_model(folder)
     if model.game.codes is not None:
         raise UserError(f"{folder} generates images; name the run of a classifier, such as encoder-mnist")
@@ -69,7 +69,7 @@ def class_names(source: str, module: str) -> tuple[str, ...] | None:
     """Of the classes that a classifier knows: a run's; () of anyone's net; None of one for the images' own."""
     if module:
         return ()
-    return tuple(read_record(Path(source))["data"].get("classes", ())) if source else None
+    return tuple(RunFolder(source).record["data"].get("classes", ())) if source else None
 
 
 def trained_classifier(data: str, classes: int, net: str = "thesis") -> nn.Module:
@@ -80,10 +80,10 @@ def trained_classifier(data: str, classes: int, net: str = "thesis") -> nn.Modul
     folder = cache_dir() / "encoders" / f"{net}-{images.sha256[:16]}"
     if not (folder / "run.json").exists():
         command = f"energan train encoder-mnist --data {data} --net {net}"
-        create_run(folder, run, images, "encoder-mnist", arguments, command)
-    if read_record(folder)["status"]["state"] != "finished":
+        RunFolder(folder).create(run, images, "encoder-mnist", arguments, command)
+    if RunFolder(folder).record["status"]["state"] != "finished":
         warn(f"training the encoder of {images.name} first, once and for all (kept in {folder})")
-        if loop.train(run, folder, images) == "stopped":
+        if loop.train(run, RunFolder(folder), images) == "stopped":
             raise UserError("its encoder is stopped and saved; `energan resume` of this run goes on with it")
     return of_run(folder)
 

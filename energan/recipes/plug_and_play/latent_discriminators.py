@@ -19,7 +19,12 @@ Variant = Literal["vanilla", "code-adversarial", "code", "none", "combined", "ra
 
 
 class ThesisRun(NamedTuple):
-    """A run of the thesis' section 4: layers with a critic, whether there are reconstruction losses, coins."""
+    """One of the thesis' six runs (section 4).
+
+    critics  the layers that have one
+    matched  whether reconstruction losses are used
+    random   whether each turn moves one critic, drawn at random
+    """
 
     critics: tuple[str, ...]
     matched: bool = True
@@ -77,7 +82,7 @@ def latent_discriminators_mnist(
         image_loss: Weight of the image's reconstruction loss.
         code_loss: Weight of the reconstruction loss of the code, and of each other layer with a critic.
         adversarial: Weight of the critics in G's loss.
-        penalty: Weight of the penalty on the critics' slopes.
+        penalty: Weight of the penalty on the critics' gradients.
         critic_steps: Turns of the critics before each of the generator.
         warm_steps: Turns of the critics at each of the first 25 steps and at every 500th (the thesis: 100); 0: none.
         chain_steps: Steps of a chain that draws an image.
@@ -102,21 +107,21 @@ def latent_discriminators_mnist(
     positive(width=width, lr=lr)
     fraction(beta1=beta1, beta2=beta2)
     usable_seed(seed)
-    six = THESIS_RUNS[variant]
-    layers = tuple(filter(None, (name.strip() for name in critics.split(",")))) or six.critics
+    thesis_run = THESIS_RUNS[variant]
+    layers = tuple(filter(None, (name.strip() for name in critics.split(",")))) or thesis_run.critics
     inner = tuple(dict.fromkeys((code, *(name for name in layers if name != "x"))))
     E, shapes = extract_features(open_classifier(encoder, module, classes), inner, (1, 28, 28))
     if len(shapes[code]) != 1:
-        raise UserError(f"--code {code}: this G takes codes that are vectors, not maps of {shapes[code]}")
+        raise UserError(f"`code` {code}: this G takes codes that are vectors, not maps of {shapes[code]}")
     mu = {"x": image_loss, **dict.fromkeys(inner, code_loss)}
     with seeded(seed):
         G = Generator(*shapes[code], width=width)
         nets = {layer: Critic(shapes.get(layer, (1, 28, 28)), width=width) for layer in layers}
     adam = Adam(lr, beta1=beta1, beta2=beta2)
     game = GAMES["latent-discriminators"](
-        E, G, nets, normal(*shapes[code]), S=Standardise(), code=code, matched=mu if six.matched else {},
-        adversarial=adversarial, penalty=penalty, random=six.random, critic_steps=critic_steps, warm_steps=warm_steps,
-        chain=THESIS._replace(steps=chain_steps), seed=seed, optimizer_G=adam, optimizer_D=adam,
+        E, G, nets, normal(*shapes[code]), S=Standardise(), code=code, matched=mu if thesis_run.matched else {},
+        adversarial=adversarial, penalty=penalty, random=thesis_run.random, critic_steps=critic_steps,
+        warm_steps=warm_steps, chain=THESIS._replace(steps=chain_steps), seed=seed, optimizer_G=adam, optimizer_D=adam,
     )  # fmt: skip
     made = run(
         game, "latent-discriminators", data, resized(28, 1), steps=steps, batch=batch, seed=seed, save_every=save_every,

@@ -110,7 +110,7 @@ def ppgn_h_mnist(
         R = denoiser((made_of.h, size_r, max(1, size_r // 2), size_r, made_of.h))
     game = GAMES["ppgn-h"](
         *made_of.nets, R, made_of.h, wiring=made_of.wiring, weights=made_of.weights, sigma_h=sigma_h,
-        optimizer_G=adam, optimizer_D=adam._replace(weight_decay=4e-4),
+        optimizer_G=adam, optimizer_D=adam.with_settings(weight_decay=4e-4),
     )  # fmt: skip
     made = run(
         game, "ppgn-h", data, resized(28, 1), steps=steps, batch=batch, seed=seed, save_every=save_every, ema=ema,
@@ -171,7 +171,7 @@ def joint_ppgn_h_mnist(
     game = GAMES["joint-ppgn-h"](
         *made_of.nets, made_of.h, normal(1, 28, 28), normal(*made_of.shapes[features]), wiring=made_of.wiring,
         weights=made_of.weights, code=code_loss, sigma_x=sigma_x, sigma_h1=sigma_h1, sigma_h=sigma_h,
-        optimizer_G=adam, optimizer_D=adam._replace(weight_decay=4e-4),
+        optimizer_G=adam, optimizer_D=adam.with_settings(weight_decay=4e-4),
     )  # fmt: skip
     made = run(
         game, "joint-ppgn-h", data, resized(28, 1), steps=steps, batch=batch, seed=seed, save_every=save_every, ema=ema,
@@ -218,7 +218,7 @@ def noiseless_ppgn_h_mnist(
     adam = Adam(lr)
     game = GAMES["noiseless-joint-ppgn-h"](
         *made_of.nets, made_of.h, wiring=made_of.wiring, weights=made_of.weights, optimizer_G=adam,
-        optimizer_D=adam._replace(weight_decay=4e-4),
+        optimizer_D=adam.with_settings(weight_decay=4e-4),
     )  # fmt: skip
     made = run(
         game, "noiseless-joint-ppgn-h", data, resized(28, 1), steps=steps, batch=batch, seed=seed,

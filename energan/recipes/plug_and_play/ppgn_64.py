@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from energan.experiment import Experiment
-    from energan.metrics.features.mobilenet_v2 import Classifier
+    from energan.networks.conv.mobilenet_v2 import MobileNetClassifier
 
 
 @documented
@@ -53,12 +53,12 @@ def noiseless_ppgn_h_64(
     """
     from energan.engine.optimizers import Adam
     from energan.games.catalog import GAMES
-    from energan.metrics.features.mobilenet_v2 import Classifier
+    from energan.networks.conv.mobilenet_v2 import MobileNetClassifier
     from energan.networks.pretrained import frozen
     from energan.recipes.plug_and_play.encoder import class_names, initialiser, open_classifier
 
     at_least(32, side=side)
-    net = open_classifier(encoder, module, 0) if encoder or module else frozen(Classifier(side))
+    net = open_classifier(encoder, module, 0) if encoder or module else frozen(MobileNetClassifier(side))
     made_of = parts(
         net, (3, 64, 64), code=code, features=features, paired=paired, width=width,
         seed=seed, lr=lr, image_loss=image_loss, feature_loss=feature_loss, adversarial=adversarial,
@@ -66,13 +66,13 @@ def noiseless_ppgn_h_64(
     adam = Adam(lr)
     game = GAMES["noiseless-joint-ppgn-h"](
         *made_of.nets, made_of.h, wiring=made_of.wiring, weights=made_of.weights, optimizer_G=adam,
-        optimizer_D=adam._replace(weight_decay=4e-4),
+        optimizer_D=adam.with_settings(weight_decay=4e-4),
     )  # fmt: skip
     made = run(
         game, "noiseless-joint-ppgn-h", data, resized(64, 3), steps=steps, batch=batch, seed=seed,
         save_every=save_every, ema=ema, network="mobilenetv2", precision=precision, device=device, compile=compile,
     )  # fmt: skip
-    if isinstance(net, Classifier):
+    if isinstance(net, MobileNetClassifier):
         load: Callable[[Tensor], None] | None = partial(_published, net)
     else:
         load = initialiser(net, encoder, module, data, 0)
@@ -80,8 +80,8 @@ def noiseless_ppgn_h_64(
 
 
 @named
-def _published(net: "Classifier", images: "Tensor") -> None:
+def _published(net: "MobileNetClassifier", images: "Tensor") -> None:
     """ImageNet's weights."""
-    from energan.metrics.features.mobilenet_v2 import mobilenet_v2
+    from energan.networks.conv.mobilenet_v2 import mobilenet_v2
 
     net.load_state_dict(mobilenet_v2().state_dict())

@@ -70,9 +70,9 @@ def _groups(merge: str) -> dict[str, tuple[str, ...]]:
     groups = {name.strip(): tuple(filter(None, map(str.strip, members.split("+")))) for name, _, members in pairs}
     of = [member for members in groups.values() for member in members]
     if merge and (len(groups) < 2 or len(groups) < len(pairs) or not all(groups.values()) or not all(groups)):
-        raise UserError(f"--merge {merge!r} is not two classes or more such as odd=1+3+5,even=0+2+4")
+        raise UserError(f"`merge` {merge!r} is not two classes or more such as odd=1+3+5,even=0+2+4")
     if len(set(of)) < len(of):
-        raise UserError(f"--merge {merge!r} puts a class into two")
+        raise UserError(f"`merge` {merge!r} puts a class into two")
     return groups
 
 
@@ -88,7 +88,7 @@ def labelled(
 
     data = labelled_images(source, split, labels_csv=labels_csv, size=28, channels=1)
     if split == "train" and len(data.classes) != classes:
-        raise UserError(f"{data.name} has {len(data.classes)} classes: --classes {len(data.classes)}")
+        raise UserError(f"{data.name} has {len(data.classes)} classes: set `classes` to {len(data.classes)}")
     if not groups:
         return data
     known = set(data.classes) if split != "train" else set().union(*groups.values())

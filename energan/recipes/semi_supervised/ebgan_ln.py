@@ -77,7 +77,7 @@ def ebgan_ln_mnist(
     fraction(beta1=beta1)
     usable_seed(seed)
     if not 0 <= switch <= 1:
-        raise UserError(f"--switch is a share of the steps, 0 to 1, got {switch}")
+        raise UserError(f"`switch` is a share of the steps, 0 to 1, got {switch}")
     d = size * size * channels
     margin = 16.0 * d / 784 if margin is None else margin
     positive(margin=margin)

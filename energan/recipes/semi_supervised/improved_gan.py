@@ -84,8 +84,9 @@ def improved_gan_mnist(
 @named
 def _by_data(D: "Discriminator", seed: int, images: "Tensor") -> None:
     """Initialises D by some of the training images; its noise, and which they are, by the seed."""
+    from energan.data.batches import random_images
     from energan.engine.rng import seeded
-    from energan.networks.dense.improved_gan import by_images
+    from energan.networks.dense.improved_gan import FIRST, by_images
 
     with seeded(seed):
-        by_images(D, images)
+        by_images(D, random_images(images, FIRST))

@@ -46,7 +46,7 @@ def _few_labels(
         return data
     if len(data.classes) != classes:
         names = ", ".join(data.classes[:5]) + (", ..." if len(data.classes) > 5 else "")
-        raise UserError(f"{data.name} has {len(data.classes)} classes ({names}): --classes {len(data.classes)}")
+        raise UserError(f"{data.name} has {len(data.classes)} classes ({names}): set `classes` to {len(data.classes)}")
     if not labels or data.labels is None:
         return data
     return data._replace(labels=balanced_subset(data.labels, labels, classes=classes, seed=label_seed).labels)

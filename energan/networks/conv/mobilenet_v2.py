@@ -78,7 +78,7 @@ class MobileNetV2(nn.Module):
 
 
 @recorded
-class Classifier(nn.Module):
+class MobileNetClassifier(nn.Module):
     """MobileNetV2 as an encoder: images (n, c, h, w) in [-1, 1] -> ImageNet's logits (n, 1000). Gradients pass.
 
     Its weights have MobileNetV2's names. Layers that are of use: "features.0" to "features.18" (of which 1 to 17 are

@@ -1,0 +1,117 @@
+"""What a capability is: how it looks while a run trains, how it is measured, what the report shows, what it serves.
+
+This module knows no capability and no game.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, final
+
+from jaxtyping import UInt8
+from torch import Tensor
+
+from energan.data import ImageSet
+from energan.data.image_set import fixed_subset
+from energan.engine.game import Game
+from energan.experiment import Experiment
+from energan.inference.model import Model
+
+
+@final
+@dataclass
+class Preview:
+    """A run that is looked at while it trains.
+
+    model      the game as it stands
+    images     training images as the nets see them
+    metrics    whether metrics are due, too: they take longer than pictures
+    show       takes a sheet of images, (n, c, h, w) uint8, for the run folder and TensorBoard
+    log        takes metrics by name, and how many images they are of
+    write      takes one line of log.jsonl
+    save_best  takes a Fréchet distance: a checkpoint is kept if it is the least so far
+    """
+
+    experiment: Experiment
+    model: Model
+    images: UInt8[Tensor, "n c h w"]
+    metrics: bool
+    show: Callable[[UInt8[Tensor, "n c h w"]], None]
+    log: Callable[[dict[str, float], int], None]
+    write: Callable[[dict[str, Any]], None]
+    save_best: Callable[[float], None]
+    _samples: Tensor | None = None
+
+    def samples(self, n: int) -> UInt8[Tensor, "n c h w"]:
+        """The first n samples of seed 0; they are drawn once."""
+        if self._samples is None or len(self._samples) < n:
+            self._samples = self.model.sample(n, seed=0)
+        return self._samples[:n]
+
+    def training_images(self, n: int) -> UInt8[Tensor, "n c h w"]:
+        """At most n training images, always the same."""
+        return self.images[fixed_subset(len(self.images), n)]
+
+
+@final
+@dataclass
+class Measurement:
+    """A run folder that is measured: n samples, and at most n real images.
+
+    training   training images as the nets see them
+    """
+
+    folder: Path
+    experiment: Experiment
+    model: Model
+    training: ImageSet
+    n: int
+    seed: int
+    _samples: Tensor | None = None
+
+    def samples(self, n: int) -> UInt8[Tensor, "n c h w"]:
+        """The first n samples of the seed; they are drawn once."""
+        if self._samples is None or len(self._samples) < n:
+            self._samples = self.model.sample(n, self.seed)
+        return self._samples[:n]
+
+    @property
+    def drawn(self) -> int:
+        """How many samples there are already."""
+        return 0 if self._samples is None else len(self._samples)
+
+
+@final
+class Capability(NamedTuple):
+    """One thing that a trained system can do. What a capability has nothing to say of is None.
+
+    readout   the field of Game that it stands on: a game has the capability where that field is not None
+    serves    commands that need it
+    verb      what it lets a user do, as in "it can draw images"
+
+    While a run trains:
+    validate  (experiment, images) raises UserError for what cannot be measured later; before anything is written
+    prepare   (experiment, images) -> what `preview` compares with; once, before the first step
+    preview   (preview, prepared) shows how training goes
+    best      False: no checkpoint is kept as the best, whatever other capabilities say of it
+
+    Afterwards:
+    measure   measurement -> entries of evaluation.json; of "metrics", those of all capabilities are joined
+    summary   evaluation.json -> what the command line says of it, "" for nothing
+    finish    measurement -> what it wrote into the run folder, in words; at the end of training
+    """
+
+    readout: str
+    serves: tuple[str, ...]
+    verb: str
+    validate: Callable[[Experiment, ImageSet], object] | None = None
+    prepare: Callable[[Experiment, ImageSet], Any] | None = None
+    preview: Callable[[Preview, Any], None] | None = None
+    best: bool = True
+    measure: Callable[[Measurement], dict[str, Any]] | None = None
+    summary: Callable[[dict[str, Any]], str] | None = None
+    finish: Callable[[Measurement], str] | None = None
+
+    def of(self, game: Game) -> bool:
+        """Whether the game has this capability."""
+        return getattr(game, self.readout) is not None

@@ -1,0 +1,18 @@
+"""Mean energies of training images, of real images and of samples."""
+
+from typing import Any
+
+from energan.capabilities.capability import Measurement
+from energan.capabilities.reference import SHOWN
+from energan.data.image_set import fixed_subset
+
+IMAGES = 1000  # of each
+
+
+def measure(run: Measurement) -> dict[str, Any]:
+    """The three means; of samples only where a game draws some."""
+    sets = {"E(x) train": run.training.images, "E(x) reference": run.experiment.test_set().images}
+    if run.model.game.sample is not None:
+        sets["E(G(z))"] = run.samples(max(SHOWN, run.drawn))
+    means = {name: float(run.model.score(x[fixed_subset(len(x), IMAGES)]).mean()) for name, x in sets.items()}
+    return {"metrics": means}

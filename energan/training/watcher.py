@@ -1,0 +1,174 @@
+"""What is shown and kept of a run while it trains: its log, its checkpoints, a preview of each of its capabilities."""
+
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, final
+
+from torch import Tensor
+
+from energan import capabilities
+from energan.capabilities import Preview
+from energan.data import ImageSet
+from energan.data.image_set import fixed_subset
+from energan.engine import Trainer
+from energan.engine.distributed import Ranks
+from energan.engine.game import Logs
+from energan.experiment import Experiment
+from energan.inference.snapshot import snapshot
+from energan.runs.checkpoints import read_checkpoint
+from energan.runs.folder import RunFolder
+from energan.training.log import Log, log_every
+from energan.utils.errors import UserError
+from energan.utils.image_files import save_sheet
+
+SHEET = 64  # images on the sheet of real images
+METRICS_EVERY = 4  # looks between two measurements of the metrics
+
+
+@final
+class Watcher:
+    """Watches a trainer on rank 0: locks the folder, loads the newest checkpoint, logs, previews and saves.
+
+    A context. UserError where the newest checkpoint cannot be continued from, and where training diverges.
+    """
+
+    def __init__(
+        self, experiment: Experiment, folder: RunFolder, data: ImageSet, trainer: Trainer, quiet: bool
+    ) -> None:
+        self.experiment, self.folder, self.trainer = experiment, folder, trainer
+        with ExitStack() as stack:
+            stack.enter_context(folder.locked())
+            if begun := bool(folder.checkpoints()):
+                _continue(trainer, folder)
+            self.images = experiment.shown(data).images
+            save_sheet(self.images[fixed_subset(len(self.images), SHEET)], folder.path / "real.png")
+            self._capabilities = [
+                (each, each.prepare(experiment, data) if each.prepare else None)
+                for each in capabilities.of(experiment.game)
+            ]
+            self._best = all(each.best for each, _ in self._capabilities)
+            self.log = Log(folder, experiment, trainer.t, quiet)
+            if experiment.initialise and not begun:  # whoever resumes the folder elsewhere may not be able to do that
+                self._save()
+            self._stack = stack.pop_all()
+
+    def __enter__(self) -> "Watcher":
+        try:
+            self._stack.enter_context(self.log)
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def add(self, logs: Logs) -> None:
+        """Takes one step's logs into the interval's means."""
+        self.log.add(logs)
+
+    def look(self) -> None:
+        """Writes a line of the log; every `save_every` steps, and at the end, also a checkpoint and previews."""
+        self.log.flush()  # before a checkpoint too: no exploded state is kept as the last good one
+        if saves_at(self.trainer.t, self.experiment):
+            self._preview(self._save())
+
+    def end(self, state: str, reason: str) -> None:
+        """Saves a run that was stopped between two looks, and writes how the run stands."""
+        if self.trainer.t % self.experiment.save_every and self.trainer.t < self.experiment.steps:
+            self.log.flush()
+            self._save()
+        self.log.status(state, reason)
+
+    def _save(self) -> Any:
+        self.log.check_finite(self.trainer)
+        model = snapshot(self.trainer, self.images, self.experiment.batch // self.experiment.microbatches)
+        self.folder.save(self.trainer, model)
+        return model
+
+    def _preview(self, model: Any) -> None:
+        t, experiment = self.trainer.t, self.experiment
+
+        def show(images: Tensor) -> None:
+            save_sheet(images, self.folder.path / "samples" / f"{t:06d}.png")
+            self.log.images(images)
+
+        def save_best(distance: float) -> None:
+            if self._best and distance < self.log.best:
+                self.log.best = distance
+                self.folder.save(self.trainer, model, "best")
+
+        preview = Preview(
+            experiment=experiment,
+            model=model,
+            images=self.images,
+            metrics=t % (METRICS_EVERY * experiment.save_every) == 0 or t == experiment.steps,
+            show=show,
+            log=self.log.metrics,
+            write=lambda line: self.log.write({"step": t, **line}),
+            save_best=save_best,
+        )
+        for capability, prepared in self._capabilities:
+            if capability.preview:
+                capability.preview(preview, prepared)
+
+
+@final
+class RankWatcher:
+    """The Watcher of rank 0, as all ranks see it: what it raises is raised on every rank. A context."""
+
+    def __init__(
+        self, experiment: Experiment, folder: RunFolder, data: ImageSet, trainer: Trainer, quiet: bool, ranks: Ranks
+    ) -> None:
+        self._experiment, self._ranks, self._trainer = experiment, ranks, trainer
+        self._watcher: Watcher | None = None
+        with ranks.errors_on_all_ranks():
+            if ranks.rank == 0:
+                self._watcher = Watcher(experiment, folder, data, trainer, quiet)
+        trainer.broadcast()
+
+    def __enter__(self) -> "RankWatcher":
+        if self._watcher:
+            self._watcher.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._watcher:
+            self._watcher.__exit__(kind, error, trace)
+
+    def step(self, logs: Logs) -> None:
+        """Takes one step's logs; looks at the trainer where that is due."""
+        if self._watcher:
+            self._watcher.add(logs)
+        t = self._trainer.t
+        if saves_at(t, self._experiment) or t % log_every(self._experiment) == 0:
+            with self._ranks.errors_on_all_ranks():
+                if self._watcher:
+                    self._watcher.look()
+
+    def end(self, caught: list[str]) -> str:
+        """ "finished", or "stopped" where a signal (`caught`, or another rank's) ended the run; all is saved."""
+        state = "finished" if self._trainer.t >= self._experiment.steps else "stopped"
+        reason = f"stopped by {caught[0] if caught else 'another rank'}" if state == "stopped" else ""
+        with self._ranks.errors_on_all_ranks():
+            if self._watcher:
+                self._watcher.end(state, reason)
+        return state
+
+
+def saves_at(t: int, experiment: Experiment) -> bool:
+    """Whether a checkpoint is written after step t - 1."""
+    return t % experiment.save_every == 0 or t == experiment.steps
+
+
+def _continue(trainer: Trainer, folder: RunFolder) -> None:
+    path = folder.checkpoint()
+    try:
+        trainer.load(read_checkpoint(path)[0])
+    except (KeyError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path} does not fit this run ({reason}); delete it to go on from an older one") from error

@@ -1,0 +1,26 @@
+"""The table of hashes beside the named sets."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from energan.data import NAMED, held_out_split
+from energan.data.named import catalog
+
+
+def test_each_named_set_has_hashes_of_both_splits() -> None:
+    assert catalog.HASHES.keys() == NAMED.keys()
+    assert all(set(row.sha256) == {"train", "test"} for row in NAMED.values())
+
+
+def test_a_damaged_table_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = {"digits": {"train": {"images": "0" * 64, "labels": "0" * 63}}}
+    (tmp_path / "hashes.json").write_text(json.dumps(table))
+    monkeypatch.setattr(catalog, "__file__", str(tmp_path / "catalog.py"))
+    with pytest.raises(ValueError, match=r"hashes.json is damaged: '0+' is no sha256"):
+        catalog._hashes()
+
+
+def test_only_named_sets_have_a_test_split_for_sure() -> None:
+    assert held_out_split("mnist") == "test" and held_out_split(Path("pictures")) == "train"
