@@ -256,7 +256,7 @@ def peak_memory(build: Callable[[], Step], threads: int) -> int:
     return _high_water() - before
 
 
-def alone(build: Callable[[], Step], threads: int) -> int:
+def in_own_process(build: Callable[[], Step], threads: int) -> int:
     """peak_memory in a process of its own; `build` can be pickled."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         return process.submit(peak_memory, build, threads).result()

@@ -30,10 +30,10 @@ from benchmarks.peer_parts import (
     Row,
     Setting,
     Step,
-    alone,
     begin,
     commit,
     default,
+    in_own_process,
     parser,
     peer_step,
     pool,
@@ -210,7 +210,7 @@ def _build(name: str, row: Row, setting: Setting) -> Step:
 
 
 def _alone(name: str, row: Row, setting: Setting) -> int:
-    return alone(partial(_build, name, row, setting), setting.threads)
+    return in_own_process(partial(_build, name, row, setting), setting.threads)
 
 
 def _default_layout(engine: Trainer) -> None:

@@ -31,10 +31,10 @@ from benchmarks.peer_parts import (
     Row,
     Setting,
     Step,
-    alone,
     begin,
     commit,
     default,
+    in_own_process,
     package,
     parser,
     peer_step,
@@ -273,7 +273,7 @@ def play(name: str | None, setting: Setting, memory: bool) -> str:
         return quartiles([p / own for p, own in zip(times[to], times[row], strict=True)], 2)
 
     for row, t in times.items():
-        peak = f"{alone(partial(build, name, row, setting), setting.threads) / 2**20:.0f}" if memory else "-"
+        peak = f"{in_own_process(partial(build, name, row, setting), setting.threads) / 2**20:.0f}" if memory else "-"
         here = " (the default here)" if row == default() else ""
         rate = quartiles([1e3 * setting.batch / ms for ms in t], 1)
         lines.append(f"| {row}{here} | {quartiles(t, 1)} | {rate} | {ratio(row, ROWS[0]) if name else '-'} | {peak} |")

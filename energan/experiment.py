@@ -15,6 +15,7 @@ from energan.engine.game import CHAIN_MEANINGS, Game, Move, Source
 from energan.utils.errors import UserError
 from energan.utils.specification import describe
 
+READOUTS = ("sample", "energy", "logits", "codes")  # fields of Game: what a trained game can be asked
 SHOWN = 20_000  # crops that are held in memory
 
 SETTINGS: dict[str, type] = {  # fields that run.json has as they are
@@ -138,6 +139,7 @@ class Experiment(NamedTuple):
                 "hyperparameters": numbers,
                 "players": players,
                 "turns": turns,
+                "readouts": [name for name in READOUTS if getattr(self.game, name) is not None],
                 "meanings": dict(self.game.meanings),
                 **(
                     {"codes": self.game.codes.chain._asdict(), "chain_meanings": CHAIN_MEANINGS}

@@ -34,7 +34,7 @@ from energan.capabilities.inversion.measure import EACH, accuracies, diversity
 from energan.data import load
 from energan.data.pixels import to_bytes
 from energan.games.plug_and_play.ppgn import CHAIN as OFFICIAL_CHAIN
-from energan.inference.guided import latent_maps, sample_guided, starts
+from energan.inference.guided import latent_maps, sample_guided, start_codes
 from energan.lab.figures import panels, save
 from energan.metrics.features.catalog import describe
 from energan.metrics.features.mnist_classifier import mnist_classifier
@@ -245,7 +245,7 @@ def epsilon(arguments: argparse.Namespace) -> None:
     assert codes is not None
     maps, judge = latent_maps(model), mnist_classifier()
     asked = torch.arange(10).repeat_interleave(arguments.each)
-    start = starts(model, 10, 0).repeat_interleave(arguments.each, 0)  # the same for the chains of a class
+    start = start_codes(model, 10, 0).repeat_interleave(arguments.each, 0)  # the same for the chains of a class
     figure, axes = panels(3, 5, 0.3 * arguments.each + 0.8, 3.2)
     print("| factor | value | accuracy | own classifier's p | |R(h) - h| | distance of two chains from one start |")
     print("|---" * 6 + "|")

@@ -10,8 +10,9 @@ CAPABILITIES and know none by name: a new capability is a folder here and a row 
 """
 
 from energan.capabilities import classification, drawing, energies, inversion
-from energan.capabilities.capability import Capability, Measurement, Preview
+from energan.capabilities.capability import Capability, Measurement, Preview, Section, Sheets
 from energan.engine.game import Game
+from energan.runs.reader import RunFiles
 
 CAPABILITIES: dict[str, Capability] = {  # in the order in which they are measured and shown
     "classification": classification.CAPABILITY,
@@ -20,9 +21,14 @@ CAPABILITIES: dict[str, Capability] = {  # in the order in which they are measur
     "energies": energies.CAPABILITY,
 }
 
-__all__ = ["CAPABILITIES", "Capability", "Measurement", "Preview", "of"]
+__all__ = ["CAPABILITIES", "Capability", "Measurement", "Preview", "Section", "Sheets", "of", "of_run"]
 
 
 def of(game: Game) -> list[Capability]:
     """The capabilities that a game has."""
     return [capability for capability in CAPABILITIES.values() if capability.of(game)]
+
+
+def of_run(run: RunFiles) -> list[Capability]:
+    """The capabilities that a run's game has."""
+    return [capability for capability in CAPABILITIES.values() if capability.of_run(run)]

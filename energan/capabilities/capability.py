@@ -3,9 +3,10 @@
 This module knows no capability and no game.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, final
 
 from jaxtyping import UInt8
@@ -16,6 +17,7 @@ from energan.data.image_set import fixed_subset
 from energan.engine.game import Game
 from energan.experiment import Experiment
 from energan.inference.model import Model
+from energan.runs.reader import Json, RunFiles, sequence
 
 
 @final
@@ -82,6 +84,37 @@ class Measurement:
 
 
 @final
+class Section(NamedTuple):
+    """A section of the report.
+
+    id        the anchor, such as "classifier"; of two sections with one id, the first is shown
+    title     its name in the page's navigation
+    template  an HTML file, from the folder capabilities/
+    values    what the template reads as `section`
+    late      whether it stands after the curves of the training
+    headline  a sentence for the head of the page
+    """
+
+    id: str
+    title: str
+    template: str
+    values: object
+    late: bool = False
+    headline: str = ""
+
+
+@final
+class Sheets(NamedTuple):
+    """What the sheets in the run folder's samples/ show, in words of the report."""
+
+    plural: str  # "Samples"
+    last: str  # the beginning of the last one's caption
+    what: str  # how it goes on, before the step
+    frame: str  # text instead of the picture of one step
+    over_time: str  # a sentence on all of them in turn
+
+
+@final
 class Capability(NamedTuple):
     """One thing that a trained system can do. What a capability has nothing to say of is None.
 
@@ -97,7 +130,11 @@ class Capability(NamedTuple):
 
     Afterwards:
     measure   measurement -> entries of evaluation.json; of "metrics", those of all capabilities are joined
-    summary   evaluation.json -> what the command line says of it, "" for nothing
+    summary   evaluation.json, as far as it is there -> what was measured, in words
+    metrics   what the metrics mean: by the word that a name holds, (which way is better, what it says)
+    own       metrics that its sections show, and no other
+    sheets    what its previews show
+    sections  run folder -> sections of the report
     finish    measurement -> what it wrote into the run folder, in words; at the end of training
     """
 
@@ -109,9 +146,17 @@ class Capability(NamedTuple):
     preview: Callable[[Preview, Any], None] | None = None
     best: bool = True
     measure: Callable[[Measurement], dict[str, Any]] | None = None
-    summary: Callable[[dict[str, Any]], str] | None = None
+    summary: Callable[[Json], str] | None = None
+    metrics: Mapping[str, tuple[str, str]] = MappingProxyType({})
+    own: tuple[str, ...] = ()
+    sheets: Sheets | None = None
+    sections: Callable[[RunFiles], list[Section]] | None = None
     finish: Callable[[Measurement], str] | None = None
 
     def of(self, game: Game) -> bool:
         """Whether the game has this capability."""
         return getattr(game, self.readout) is not None
+
+    def of_run(self, run: RunFiles) -> bool:
+        """Whether the run's game has this capability, as run.json says."""
+        return self.readout in sequence(run.game.get("readouts"))

@@ -1,6 +1,6 @@
-"""What the command line can do: a command is a function, its flags are its arguments, its docstring their help.
+"""The commands by name: a command is a function, its flags are its arguments, its docstring their help.
 
-A command returns the exit code. Those that train are in sessions.py, those of chains in commands_codes.py.
+A command returns the exit code. `train`, `bench` and `lab`, which take a recipe or a study, are in cli.py.
 """
 
 from collections.abc import Callable

@@ -5,12 +5,12 @@ from pathlib import Path
 from energan.utils.console import say
 
 
-def evaluate(run: str, /, *, n: int = 10000, seed: int = 0, checkpoint: str = "", json: bool = False) -> int:
+def evaluate(run: str, /, *, n: int | None = None, seed: int = 0, checkpoint: str = "", json: bool = False) -> int:
     """Measure a run's samples against real images; every number names its feature network.
 
     Args:
         run: The run's folder.
-        n: How many samples, and real images at most.
+        n: How many samples, and real images at most; by default as many as the feature network is quick enough for.
         seed: Of the noise.
         checkpoint: "best", a step, or a path; the newest by default.
         json: Print JSON instead of a table.

@@ -1,53 +1,14 @@
 """The command `export`: generator, encoder, energy and classifier as safetensors, JSON and ONNX."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor, nn
-
-from energan.commands.explore.guided_run import open_guided_run
-from energan.inference.modules import ReadoutModule
-from energan.inference.onnx import _onnx, _traced
-from energan.runs.folder import RunFolder
-from energan.runs.rebuild import load as load_model
 from energan.utils.console import say
-from energan.utils.files import write_json, write_weights
 
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
-def write_export(folder: Path, out: Path, checkpoint: str | None, *, onnx: bool) -> str:
-    """Writes .safetensors of the parts that the run has, model.json with their shapes (and the classes' names) and, if
-    asked, .onnx; says what was written.
-
-    Parts: generator, energy, classifier; where chains draw, the generator takes codes and an encoder gives them.
-    """
-    model, record = load_model(folder, checkpoint=checkpoint), RunFolder(folder).record
-    images = torch.rand(2, *record["data"]["shape"]) * 2 - 1
-    parts: dict[str, tuple[nn.Module, tuple[Tensor, ...]]] = {}
-    if (codes := model.game.codes) is not None:
-        h = codes.start(torch.Generator().manual_seed(0), 2)
-        for name, read, letter in (("generator", codes.decode, "h"), ("encoder", codes.encode, "x")):
-            parts[name] = (ReadoutModule(read, letter, model.nets).eval(), (h if letter == "h" else images,))
-        parts["classifier"] = (ReadoutModule(codes.logits, "x", model.nets).eval(), (images,))
-    if model.game.sample is not None:
-        parts["generator"] = (model.generator, tuple(model.noise(2, torch.Generator().manual_seed(0))))
-    if model.game.energy is not None:
-        parts["energy"] = (model.energy, (images,))
-    if model.game.logits is not None:
-        parts["classifier"] = (model.classifier, (images,))
-    described: dict[str, dict[str, Any]] = {}
-    for name, (module, inputs) in parts.items():
-        output, used = _traced(module, model.nets, inputs)
-        weights = {k: w for k, w in module.state_dict().items() if k.split(".")[1] in used}  # "nets.G.net.0.weight"
-        write_weights(out / f"{name}.safetensors", weights, {"format": "1", "part": name})
-        described[name] = {"inputs": [list(x.shape[1:]) for x in inputs], "output": list(output.shape[1:])}
-        if onnx:
-            described[name]["largest difference"] = [_onnx(module, inputs, out / f"{name}.onnx")]
-    if "classifier" in described:
-        classes = record["data"]["classes"] if codes is None else open_guided_run(model, folder).classes
-        described["classifier"]["classes"] = list(classes)
-    write_json(out / "model.json", {"recipe": record["recipe"], "arguments": record["arguments"], "parts": described})
-    return f"{', '.join(sorted(p.name for p in out.iterdir() if not p.name.startswith('.')))} in {out}"
+    from energan.inference.model import Model
 
 
 def export(run: str, /, *, out: str = "export", checkpoint: str = "", onnx: bool = False) -> int:
@@ -59,7 +20,55 @@ def export(run: str, /, *, out: str = "export", checkpoint: str = "", onnx: bool
         checkpoint: "best", a step, or a path; the newest by default.
         onnx: Also write each part as .onnx, and compare its output (extra `export`).
     """
-    from energan.commands.export import write_export as write
+    from energan.commands.explore.guided_run import open_guided_run
+    from energan.inference.onnx import run_and_list_nets, write_onnx
+    from energan.runs.folder import RunFolder
+    from energan.runs.rebuild import load
+    from energan.utils.files import write_json, write_weights
 
-    say(write(Path(run), Path(out), checkpoint or None, onnx=onnx))
+    source, folder = Path(run), Path(out)
+    model, record = load(source, checkpoint=checkpoint or None), RunFolder(source).record
+    descriptions: dict[str, dict[str, Any]] = {}
+    for name, (module, inputs) in _parts(model, tuple(record["data"]["shape"])).items():
+        output, used = run_and_list_nets(module, model.nets, inputs)
+        weights = {k: w for k, w in module.state_dict().items() if k.split(".")[1] in used}  # "nets.G.net.0.weight"
+        write_weights(folder / f"{name}.safetensors", weights, {"format": "1", "part": name})
+        descriptions[name] = {"inputs": [list(x.shape[1:]) for x in inputs], "output": list(output.shape[1:])}
+        if onnx:
+            descriptions[name]["largest difference"] = [write_onnx(module, inputs, folder / f"{name}.onnx")]
+    if "classifier" in descriptions:
+        by_chains = model.game.codes is not None
+        classes = open_guided_run(model, source).classes if by_chains else record["data"]["classes"]
+        descriptions["classifier"]["classes"] = list(classes)
+    about = {"recipe": record["recipe"], "arguments": record["arguments"], "parts": descriptions}
+    write_json(folder / "model.json", about)
+    say(f"{', '.join(sorted(p.name for p in folder.iterdir() if not p.name.startswith('.')))} in {folder}")
     return 0
+
+
+def _parts(model: "Model", shape: tuple[int, ...]) -> "dict[str, tuple[nn.Module, tuple[Tensor, ...]]]":
+    """The parts that the model has, each as a module with inputs for two rows.
+
+    generator, energy, classifier; where chains draw, the generator takes codes, and an encoder gives them.
+    """
+    import torch
+
+    from energan.inference.modules import ReadoutModule
+
+    game, images = model.game, torch.rand(2, *shape) * 2 - 1
+    parts: dict[str, tuple[nn.Module, tuple[Tensor, ...]]] = {}
+    if (space := game.codes) is not None:
+        h = space.start(torch.Generator().manual_seed(0), 2)
+        for name, read, letter, values in (
+            ("generator", space.decode, "h", h),
+            ("encoder", space.encode, "x", images),
+            ("classifier", space.logits, "x", images),
+        ):
+            parts[name] = (ReadoutModule(read, letter, model.nets).eval(), (values,))
+    if game.sample is not None:
+        parts["generator"] = (model.generator, tuple(model.noise(2, torch.Generator().manual_seed(0))))
+    if game.energy is not None:
+        parts["energy"] = (model.energy, (images,))
+    if game.logits is not None:
+        parts["classifier"] = (model.classifier, (images,))
+    return parts

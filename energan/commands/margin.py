@@ -2,8 +2,6 @@
 
 import sys
 
-from energan.engine.rng import seeded
-from energan.training.margin import ROOM, WINDOW, converged_energy
 from energan.utils.console import say
 from energan.utils.errors import UserError
 
@@ -35,34 +33,11 @@ def margin(
         batch: Images a step.
         seed: Of the weights and the order of the data.
     """
-    from energan.commands.margin import advise
-
-    told = advise(
-        data, size=size, channels=channels, width=width, only=only, centre=centre, patches=patches, steps=steps,
-        batch=batch, seed=seed,
-    )  # fmt: skip
-    say(told)
-    return 0
-
-
-def advise(
-    data: str,
-    *,
-    size: int,
-    channels: int,
-    width: int = 0,
-    only: tuple[str, ...] = (),
-    centre: int = 0,
-    patches: int = 0,
-    steps: int,
-    batch: int,
-    seed: int,
-) -> str:
-    """What `energan margin` prints: the energies, the proposal, and the same margin in other units."""
-    from energan.losses.energy import convert_margin
-    from energan.networks.conv import autoencoder
+    from energan.engine.rng import seeded
+    from energan.networks.conv.autoencoder import Autoencoder
     from energan.recipes.common import padded_digits
     from energan.recipes.image_options import Views
+    from energan.training.margin import converged_energy
     from energan.utils.checks import at_least, not_negative, positive, usable_seed
     from energan.utils.hardware import pick_precision
 
@@ -71,28 +46,35 @@ def advise(
     at_least(2, batch=batch)
     usable_seed(seed)
     if size % 8:
-        raise UserError(f"--size must be a multiple of 8, got {size}")
+        raise UserError(f"`size` must be a multiple of 8, got {size}")
     views = Views(size, channels, only, centre, patches, flip=False, augment=())
     images = padded_digits(data, "train") if (size, channels) == (32, 1) else views.prepare(data, "train")
     with seeded(seed):
-        net = autoencoder.Autoencoder(channels=channels, maps=_maps(size, width))
-    precision = pick_precision("auto", "cpu")
+        net = Autoencoder(channels=channels, maps=_maps(size, width))
     means = converged_energy(
         net,
         images,
         steps=steps,
         batch=batch,
         seed=seed,
-        precision=precision,
+        precision=pick_precision("auto", "cpu"),
         progress=sys.stderr.isatty(),
         crop=size if patches else None,
     )
-    d = channels * size * size
+    say(f"the auto-encoder alone on {len(images.images)} images of {images.name}, {channels} x {size} x {size}:")
+    say(_advice(means, steps, channels * size * size))
+    return 0
+
+
+def _advice(means: list[float], steps: int, d: int) -> str:
+    """The energies by which training went, the proposal, and the same margin in other units, of d pixels."""
+    from energan.losses.energy import convert_margin
+    from energan.training.margin import ROOM, WINDOW
+
     proposal = float(f"{ROOM * means[-1]:.2g}")
     window = min(WINDOW, steps)
     flat = "no longer falls" if len(means) < steps // window else "may still fall: more --steps"
     return "\n".join([
-        f"the auto-encoder alone on {len(images.images)} images of {images.name}, {channels} x {size} x {size}:",
         f"  E(x) by {window} steps: " + ", ".join(f"{m:.3g}" for m in means) + f" ({flat})",
         f"the paper starts its search for a margin there, at {means[-1]:.2g}; here {ROOM:g} times that did better:",
         f"try --margin {proposal:g} (RMS {proposal / d**0.5:.3g} a pixel), then twice and half of it;",

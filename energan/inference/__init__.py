@@ -1,1 +1,1 @@
-"""A trained game, ready for use."""
+"""Trained games, ready for use: a Model, its modules, guided chains, ONNX files."""

@@ -1,8 +1,8 @@
-"""What a trained game that draws by chains can do: invert images, and draw what any classifier asks for.
+"""Classifier-guided chains of a trained game that has a latent space: reconstruct images, and draw a class.
 
-`steer(model, classes)` runs one chain for each class asked for, with the settings that the system was published with.
-A classifier is a callable, images (n, c, h, w) in [-1, 1] -> logits (n, classes), in eval mode; without one, it is that
-which the system was made with.
+`sample_guided(model, classes)` runs one chain for each class, with the settings that the system was published with.
+A classifier is a callable in eval mode, images (n, c, h, w) in [-1, 1] -> logits (n, classes); by default it is the one
+that the system was trained with.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,17 +15,16 @@ from torch import Tensor, nn
 from energan.data.pixels import to_bytes, to_unit
 from energan.engine.game import Batch, LatentSpace, Players, Readout, SamplerSettings
 from energan.engine.precision import autocast
-from energan.inference.model import CHUNK, UNSEEN, Model
+from energan.inference.model import CHUNK, SAMPLING_SEED_OFFSET, Model
 from energan.samplers.chains import Bounds, Map, Trace, row_seeds
 from energan.samplers.inpainting import Context
 from energan.samplers.mala import mala_approx
-from energan.utils.errors import UserError
 
-TOGETHER = 50  # chains at a time
+CHAINS = 50  # at a time
 
 
 class LatentMaps(NamedTuple):
-    """The maps of `game.Codes`, of tensors."""
+    """The maps of `game.LatentSpace` as functions of tensors."""
 
     encode: Map
     decode: Map
@@ -38,60 +37,104 @@ class LatentMaps(NamedTuple):
 class CachedForward(nn.Module):
     """A net that remembers its last pass with gradients, for the pass without that follows.
 
-    A step of a chain climbs C(E(G(h))), and then asks for R(h) = E(G(h)): a third of its time saved.
+    A step of a chain climbs C(E(G(h))), and then evaluates R(h) = E(G(h)): the cache saves a third of its time.
     """
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net = net
-        self._kept: tuple[tuple[Tensor, ...], Any] = ((), None)
+        self._last: tuple[tuple[Tensor, ...], Any] = ((), None)
 
     def forward(self, *inputs: Tensor) -> Any:
-        known, output = self._kept
+        known, output = self._last
         if not torch.is_grad_enabled() and len(known) == len(inputs) and all(map(torch.equal, known, inputs)):
             return output
         output = self.net(*inputs)
         if torch.is_grad_enabled():
-            self._kept = (tuple(x.detach().clone() for x in inputs), output)
+            self._last = (tuple(x.detach().clone() for x in inputs), output)
         return output
 
 
-def _codes(model: Model) -> LatentSpace:
-    if model.game.codes is None:
-        raise UserError("this run's system has no codes to look for: train one of plug and play (energan list)")
+def latent_space(model: Model) -> LatentSpace:
+    """The system's latent space. UserError if it has none."""
+    model.require("latent space")
+    assert model.game.codes is not None
     return model.game.codes
 
 
 def latent_maps(model: Model) -> LatentMaps:
-    """The model's maps between images, codes and logits. UserError for a system that does not draw by chains."""
-    codes = _codes(model)
+    """Gives the model's maps between images, codes and logits.
+
+    Args:
+        model: A model whose system has a latent space.
+
+    Returns:
+        encode: images (n, c, h, w) in [-1, 1] -> codes (n, *d); decode: the way back; prior: codes -> codes, or None;
+        logits: images -> (n, classes); clip: lowest and highest codes, or None.
+
+    Raises:
+        UserError: The system has no latent space.
+
+    Example:
+        >>> from energan.games.plug_and_play.latent_discriminators import latent_discriminators
+        >>> from energan.networks.layers import FeatureExtractor
+        >>> E = FeatureExtractor(nn.Sequential(nn.Flatten(), nn.Linear(16, 4), nn.Linear(4, 3)), ["1"])
+        >>> G = nn.Sequential(nn.Linear(4, 16), nn.Unflatten(1, (1, 4, 4)))
+        >>> game = latent_discriminators(E, G, {}, h=4, S=nn.Identity(), code="1", matched={"x": 1.0})
+        >>> model = Model(game, {"E": E, "G": G})
+        >>> maps = latent_maps(model)
+        >>> maps.decode(maps.encode(torch.zeros(2, 1, 4, 4))).shape
+        torch.Size([2, 1, 4, 4])
+    """
+    space = latent_space(model)
     p = Players({name: CachedForward(net) for name, net in model.nets.items()})
 
     def of(read: Readout, letter: str) -> Map:
         return lambda values: read(p, Batch({letter: values}))
 
-    bounds = codes.bounds(p, Batch({})) if codes.bounds else None
+    bounds = space.bounds(p, Batch({})) if space.bounds else None
     return LatentMaps(
-        of(codes.encode, "x"),
-        of(codes.decode, "h"),
-        of(codes.prior, "h") if codes.prior else None,
-        of(codes.logits, "x"),
-        codes.chain.clip if bounds is None else (bounds[0], bounds[1]),
+        of(space.encode, "x"),
+        of(space.decode, "h"),
+        of(space.prior, "h") if space.prior else None,
+        of(space.logits, "x"),
+        space.chain.clip if bounds is None else (bounds[0], bounds[1]),
     )
 
 
 @torch.no_grad()
 def reconstruct(model: Model, images: UInt8[Tensor, "n c h w"]) -> UInt8[Tensor, "n c h w"]:
-    """What the generator makes of each image's code."""
+    """Gives each image's reconstruction, the decoded code of the image.
+
+    Args:
+        model: A model whose system has a latent space.
+        images: (n, c, h, w), bytes from 0 to 255.
+
+    Returns:
+        The reconstructions, of the same shape and range.
+
+    Raises:
+        UserError: The system has no latent space.
+
+    Example:
+        >>> from energan.games.plug_and_play.latent_discriminators import latent_discriminators
+        >>> from energan.networks.layers import FeatureExtractor
+        >>> E = FeatureExtractor(nn.Sequential(nn.Flatten(), nn.Linear(16, 4), nn.Linear(4, 3)), ["1"])
+        >>> G = nn.Sequential(nn.Linear(4, 16), nn.Unflatten(1, (1, 4, 4)))
+        >>> game = latent_discriminators(E, G, {}, h=4, S=nn.Identity(), code="1", matched={"x": 1.0})
+        >>> model = Model(game, {"E": E, "G": G})
+        >>> reconstruct(model, torch.zeros(2, 1, 4, 4, dtype=torch.uint8)).shape
+        torch.Size([2, 1, 4, 4])
+    """
     maps = latent_maps(model)
     chunks = [maps.decode(maps.encode(to_unit(chunk.to(model.device)))) for chunk in images.split(CHUNK)]
     return torch.cat([to_bytes(chunk).cpu() for chunk in chunks])
 
 
-def starts(model: Model, n: int, seed: int) -> Float[Tensor, " n *d"]:
-    """n codes that chains start from; a larger n continues them."""
-    generator = torch.Generator(model.device).manual_seed(seed + UNSEEN)
-    return torch.cat([_codes(model).start(generator, CHUNK) for _ in range(0, n, CHUNK)])[:n]
+def start_codes(model: Model, n: int, seed: int) -> Float[Tensor, " n *d"]:
+    """n random codes that chains start from; a larger n continues them. UserError without a latent space."""
+    generator = torch.Generator(model.device).manual_seed(seed + SAMPLING_SEED_OFFSET)
+    return torch.cat([latent_space(model).start(generator, CHUNK) for _ in range(0, n, CHUNK)])[:n]
 
 
 def sample_guided(
@@ -107,37 +150,61 @@ def sample_guided(
     precision: str = "fp32",
     progress: Callable[[list[slice]], Iterator[slice]] = iter,
 ) -> Trace:
-    """A chain towards each of n classes: codes, and G's images, in [-1, 1] but for what G oversteps.
+    """Runs one classifier-guided chain towards each class.
 
-    chain     settings, the system's own by default
-    start     codes to start from; by default the system's, drawn by `seed`, which also gives each chain its noise
-    context   inpainting: the prior and the classifier see what is known of the image
-    precision "bf16": the nets by autocast, codes in float32
-    progress  told of the chains of each part, so that one can be shown
+    Args:
+        model: A model whose system has a latent space.
+        classes: The class of each of n chains.
+        chain: Sampler settings; the system's own by default.
+        classifier: Guides the chains: images (n, c, h, w) in [-1, 1] -> logits (n, classes); the system's by default.
+        start: Start codes (n, *d); by default the system's, drawn with the seed.
+        context: Inpainting: the prior and the classifier see the image with its known part pasted in.
+        seed: Seed of the start codes and of each chain's noise; a larger n continues them.
+        keep: Keeps each keep-th code and the last; None: the last alone.
+        precision: "bf16" computes the nets by autocast, with codes in float32.
+        progress: Wraps the list of slices of chains that run together, to show progress.
 
-    UserError as `samplers.mala_approx`, and for a system that does not draw by chains.
+    Returns:
+        Codes (k, n, *d) and images (k, n, c, h, w), in [-1, 1] except where the generator oversteps.
+
+    Raises:
+        UserError: The system has no latent space, or `samplers.mala_approx` refuses the input.
+
+    Example:
+        >>> from energan.games.plug_and_play.latent_discriminators import latent_discriminators
+        >>> from energan.networks.layers import FeatureExtractor
+        >>> E = FeatureExtractor(nn.Sequential(nn.Flatten(), nn.Linear(16, 4), nn.Linear(4, 3)), ["1"])
+        >>> G = nn.Sequential(nn.Linear(4, 16), nn.Unflatten(1, (1, 4, 4)))
+        >>> game = latent_discriminators(E, G, {}, h=4, S=nn.Identity(), code="1", matched={"x": 1.0})
+        >>> model = Model(game, {"E": E, "G": G})
+        >>> trace = sample_guided(model, torch.tensor([2, 0]), chain=SamplerSettings(steps=2), keep=1)
+        >>> trace.steps.tolist(), trace.codes.shape, trace.images.shape
+        ([0, 1, 2], torch.Size([3, 2, 4]), torch.Size([3, 2, 1, 4, 4]))
     """
-    maps, codes = latent_maps(model), _codes(model)
-    settings, h = chain or codes.chain, starts(model, len(classes), seed) if start is None else start
-    prior, encode, decode = maps.prior, maps.encode, maps.decode
-    if context is not None and prior is not None:
-        fixed = context
-        prior = lambda h: encode(fixed.paste(decode(h)))  # noqa: E731
+    maps, space = latent_maps(model), latent_space(model)
+    settings, h = chain or space.chain, start_codes(model, len(classes), seed) if start is None else start
+    prior = _prior_in_context(maps, context) if settings.eps1 else None
+    clip = maps.clip if chain is None or chain.clip is None else chain.clip
     seeds, traces = row_seeds(seed, len(classes)), []
-    for rows in progress([slice(i, i + TOGETHER) for i in range(0, len(classes), TOGETHER)]):
+    for rows in progress([slice(i, i + CHAINS) for i in range(0, len(classes), CHAINS)]):
         with autocast(precision, model.device):
-            traces.append(
-                mala_approx(
-                    prior if settings.eps1 else None, decode, classifier or maps.logits, h[rows], classes[rows],
-                    context=context, seed=seeds[rows], keep=keep,
-                    **{**settings._asdict(), "clip": maps.clip if chain is None or chain.clip is None else chain.clip},
-                )
+            trace = mala_approx(
+                prior, maps.decode, classifier or maps.logits, h[rows], classes[rows], context=context,
+                seed=seeds[rows], keep=keep, **{**settings._asdict(), "clip": clip},
             )  # fmt: skip
+        traces.append(trace)
     images = torch.cat([trace.images.float() for trace in traces if trace.images is not None], 1)
     return Trace(traces[0].steps, torch.cat([trace.codes for trace in traces], 1), images)
 
 
 def final_images(trace: Trace) -> UInt8[Tensor, "n c h w"]:
-    """The images that the chains end in, as bytes on the CPU."""
+    """The images where the chains of a sampler with a generator ended, as bytes."""
     assert trace.images is not None
     return to_bytes(trace.images[-1]).cpu()
+
+
+def _prior_in_context(maps: LatentMaps, context: Context | None) -> Map | None:
+    """The prior; while inpainting, the code of the decoded image with its known part pasted in."""
+    if maps.prior is None or context is None:
+        return maps.prior
+    return lambda h: maps.encode(context.paste(maps.decode(h)))

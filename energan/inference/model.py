@@ -1,8 +1,9 @@
-"""A trained game, ready for use: averaged weights, standing statistics, eval mode.
+"""Model: a trained game, ready for use, with averaged weights, measured batch-norm statistics, in eval mode.
 
-What is here are ordinary modules: one sample or score never depends on its neighbours in a batch.
+Its modules are ordinary ones: a sample or score never depends on its neighbours in a batch.
 """
 
+from functools import cached_property
 from typing import final
 
 import torch
@@ -11,87 +12,155 @@ from torch import Tensor, nn
 
 from energan.data.pixels import to_bytes, to_unit
 from energan.engine.game import Game
-from energan.inference.modules import ClassifierModule, EnergyModule, GeneratorModule
+from energan.inference.modules import ClassifierModule, EnergyModule, GeneratorModule, Part, require
 from energan.utils.errors import UserError
 
 CHUNK = 250  # images at a time
 
-UNSEEN = 1 << 30  # added to seeds: the noise of a run with the same seed is what its G was trained on
+SAMPLING_SEED_OFFSET = 1 << 30  # added to seeds: sampling with the training seed would repeat the training noise
 
 
 @final
 class Model:
-    """`.generator`, `.energy` and `.classifier` as modules, and what one does with them."""
+    """A trained game: draws images, scores them and classifies them, as far as its system can.
+
+    Args:
+        game: The system, with its readouts.
+        nets: The trained networks by player. They are moved to the device, in float32 and eval mode.
+        device: Where the networks compute.
+
+    Example:
+        >>> from energan.games.gan.lsgan import lsgan
+        >>> G = nn.Sequential(nn.Linear(4, 64), nn.Unflatten(1, (1, 8, 8)), nn.Tanh())
+        >>> D = nn.Sequential(nn.Flatten(), nn.Linear(64, 1), nn.Flatten(0))
+        >>> model = Model(lsgan(G, D, z=4), {"G": G, "D": D})
+        >>> images = model.sample(3, seed=1)
+        >>> images.shape, images.dtype
+        (torch.Size([3, 1, 8, 8]), torch.uint8)
+        >>> torch.equal(images, model.sample(5, seed=1)[:3])
+        True
+    """
 
     def __init__(self, game: Game, nets: dict[str, nn.Module], device: str = "cpu") -> None:
         self.game, self.nets, self.device = game, nets, torch.device(device)
         for net in nets.values():
             net.to(self.device, torch.float32).eval().requires_grad_(False)
 
-    @property
+    def require(self, part: Part) -> None:
+        """Checks that the system has a part: "generator", "energy", "classifier" or "latent space".
+
+        Raises:
+            UserError: The system lacks it; one sentence says so.
+        """
+        require(self.game, part)
+
+    @cached_property
     def generator(self) -> GeneratorModule:
-        """`sample` as a module. UserError for a game that draws nothing."""
+        """The generator as a module: noise -> images (n, c, h, w) in [-1, 1].
+
+        Raises:
+            UserError: The system draws no images, or draws them by chains.
+        """
         return GeneratorModule(self.game, self.nets).eval()
 
-    @property
+    @cached_property
     def energy(self) -> EnergyModule:
-        """`energy` as a module. UserError for a game that has no such reading."""
+        """The energy as a module: images (n, c, h, w) in [-1, 1] -> (n,), high for images unlike the training data.
+
+        Raises:
+            UserError: The system has no energy.
+        """
         return EnergyModule(self.game, self.nets).eval()
 
-    @property
+    @cached_property
     def classifier(self) -> ClassifierModule:
-        """`logits` as a module. UserError for a game that does not classify."""
-        return ClassifierModule(self.game, self.nets).eval()
+        """The classifier as a module: images (n, c, h, w) in [-1, 1] -> logits (n, classes).
 
-    def noise(self, n: int, generator: torch.Generator) -> list[Tensor]:
-        return [noise(generator, n) for noise in self.game.noise.values()]
-
-    @torch.no_grad()
-    def sample(self, n: int, seed: int = 0, wanted: int | None = None) -> UInt8[Tensor, "n c h w"]:
-        """n images, bytes; the same seed gives the same images, and a larger n continues them.
-
-        wanted: the class to draw, for a game whose noise has a c. UserError for one without, or without that class.
+        Raises:
+            UserError: The system does not classify.
         """
-        generator = torch.Generator(self.device).manual_seed(seed + UNSEEN)
-        draw, names = self.generator, tuple(self.game.noise)
-        if wanted is not None and not 0 <= wanted < self.classes:
-            raise UserError(f"there is no class {wanted}: this run's system draws {self.classes or 'no'} classes")
-        chunks = []
-        for _ in range(0, n, CHUNK):
-            noise = self.noise(CHUNK, generator)
-            if wanted is not None:
-                c = noise[names.index("c")]
-                noise[names.index("c")] = torch.eye(self.classes, device=c.device, dtype=c.dtype)[wanted].expand_as(c)
-            chunks += self._drawn(draw, noise)
-        return torch.cat(chunks)[:n].contiguous()
-
-    def _drawn(self, draw: GeneratorModule, noise: list[Tensor]) -> list[Tensor]:
-        """A chunk's images, in slices that take no more memory than images of 64 x 64 do."""
-        pixels = draw(*(z[:1] for z in noise)).shape[2:].numel()
-        n = _at_once(pixels)
-        return [to_bytes(draw(*(z[i : i + n] for z in noise))).cpu() for i in range(0, CHUNK, n)]
+        return ClassifierModule(self.game, self.nets).eval()
 
     @property
     def classes(self) -> int:
-        """How many classes `sample` can be asked for: the width of the noise c, 0 where there is none."""
+        """How many classes `sample` can draw: the width of the noise c, 0 where there is none."""
         c = self.game.noise.get("c")
         return 0 if c is None else c(torch.Generator(self.device), 1).shape[1]
 
+    def noise(self, n: int, generator: torch.Generator) -> list[Tensor]:
+        """n rows of each noise that the generator takes, in its order."""
+        return [noise(generator, n) for noise in self.game.noise.values()]
+
+    @torch.no_grad()
+    def sample(self, n: int, seed: int = 0, class_index: int | None = None) -> UInt8[Tensor, "n c h w"]:
+        """Draws images; the same seed gives the same images, and a larger n continues them.
+
+        Args:
+            n: How many.
+            seed: Seed of the noise.
+            class_index: The class to draw, for a system whose noise has a class c; None: classes at random.
+
+        Returns:
+            n images (n, c, h, w), bytes from 0 to 255.
+
+        Raises:
+            UserError: The system draws no images, or not that class.
+        """
+        generator = torch.Generator(self.device).manual_seed(seed + SAMPLING_SEED_OFFSET)
+        draw, names = self.generator, tuple(self.game.noise)
+        if class_index is not None and not 0 <= class_index < self.classes:
+            raise UserError(f"there is no class {class_index}: this run's system draws {self.classes or 'no'} classes")
+        chunks = []
+        for _ in range(0, n, CHUNK):
+            noise = self.noise(CHUNK, generator)
+            if class_index is not None:
+                c = noise[names.index("c")]
+                one_hot = torch.eye(self.classes, device=c.device, dtype=c.dtype)[class_index]
+                noise[names.index("c")] = one_hot.expand_as(c)
+            chunks += self._draw_chunk(draw, noise)
+        return torch.cat(chunks)[:n].contiguous()
+
+    def _draw_chunk(self, draw: GeneratorModule, noise: list[Tensor]) -> list[Tensor]:
+        """A chunk's images, in slices that take no more memory than images of 64 x 64 do."""
+        pixels = draw(*(z[:1] for z in noise)).shape[2:].numel()
+        n = _chunk_size(pixels)
+        return [to_bytes(draw(*(z[i : i + n] for z in noise))).cpu() for i in range(0, CHUNK, n)]
+
     @torch.no_grad()
     def score(self, images: UInt8[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
-        """The energy of each image, in the units that the game was trained in."""
+        """Gives each image its energy, high where it is unlike the training data.
+
+        Args:
+            images: (n, c, h, w), bytes from 0 to 255, of the size and channels of the training images.
+
+        Returns:
+            n energies, in the units that the game was trained in.
+
+        Raises:
+            UserError: The system has no energy.
+        """
         read = self.energy
-        chunks = images.split(_at_once(images.shape[2:].numel()))
+        chunks = images.split(_chunk_size(images.shape[2:].numel()))
         return torch.cat([read(to_unit(chunk.to(self.device))).float().cpu() for chunk in chunks])
 
     @torch.no_grad()
     def probabilities(self, images: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
-        """The probability of each class, for each image."""
+        """Gives each image the probability of each class.
+
+        Args:
+            images: (n, c, h, w), bytes from 0 to 255, of the size and channels of the training images.
+
+        Returns:
+            (n, classes), in [0, 1]; each row sums to 1.
+
+        Raises:
+            UserError: The system does not classify.
+        """
         read = self.classifier
         chunks = [read(to_unit(chunk.to(self.device))).float().softmax(1).cpu() for chunk in images.split(CHUNK)]
         return torch.cat(chunks)
 
 
-def _at_once(pixels: int) -> int:
+def _chunk_size(pixels: int) -> int:
     """How many images of so many pixels go through the nets at a time."""
     return max(1, min(CHUNK, CHUNK * 64**2 // pixels))

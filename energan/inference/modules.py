@@ -1,10 +1,31 @@
 """A game's readouts as ordinary modules: generator, energy, classifier."""
 
+from typing import Literal
+
 from torch import Tensor, nn
 
 from energan.engine.game import Batch, Game, Players, Readout
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
+
+Part = Literal["generator", "energy", "classifier", "latent space"]
+
+PARTS: dict[Part, tuple[str, str]] = {  # the field of Game, and what is said where it is None
+    "generator": ("sample", "this run's system has no generator to draw images with"),
+    "energy": ("energy", "this run's system has no energy to score images with"),
+    "classifier": ("logits", "this run's system has no classifier"),
+    "latent space": (
+        "codes",
+        "this run's system has no codes to look for: train one of plug and play (energan list)",
+    ),
+}
+
+
+def require(game: Game, part: Part) -> None:
+    """Raises a UserError, one sentence, if the game lacks the part."""
+    field, sentence = PARTS[part]
+    if getattr(game, field) is None:
+        raise UserError(sentence)
 
 
 class GeneratorModule(nn.Module):
@@ -12,47 +33,13 @@ class GeneratorModule(nn.Module):
 
     def __init__(self, game: Game, nets: dict[str, nn.Module]) -> None:
         super().__init__()
-        if game.sample is None:
-            raise UserError("this run's system has no generator to draw images with")
+        require(game, "generator")
         self.nets = nn.ModuleDict(nets)
         self._sample, self._names = game.sample, tuple(game.noise)
 
     def forward(self, *noise: Tensor) -> Tensor:
+        assert self._sample is not None
         return self._sample(Players(dict(self.nets)), Batch(dict(zip(self._names, noise, strict=True))))
-
-
-class EnergyModule(nn.Module):
-    """The game's `energy` as a module: images (n, c, h, w) in [-1, 1] -> (n,), high where unlike the training data."""
-
-    def __init__(self, game: Game, nets: dict[str, nn.Module]) -> None:
-        super().__init__()
-        if game.energy is None:
-            raise UserError("this run's system has no energy to score images with")
-        self.nets = nn.ModuleDict(nets)
-        self._energy = game.energy
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self._energy(Players(dict(self.nets)), Batch({"x": x}))
-
-
-class ClassifierModule(nn.Module):
-    """The game's `logits` as a module: images (n, c, h, w) in [-1, 1] -> (n, classes)."""
-
-    def __init__(self, game: Game, nets: dict[str, nn.Module]) -> None:
-        super().__init__()
-        if game.logits is None:
-            raise UserError("this run's system has no classifier")
-        self.nets = nn.ModuleDict(nets)
-        self._logits = game.logits
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self._logits(Players(dict(self.nets)), Batch({"x": x}))
-
-
-@recorded
-def classifier_module(game: Game) -> ClassifierModule:
-    """The game's `logits` as a module of its players' networks, in eval mode. UserError where it does not classify."""
-    return ClassifierModule(game, {name: player.net for name, player in game.players.items()}).eval()
 
 
 class ReadoutModule(nn.Module):
@@ -65,3 +52,27 @@ class ReadoutModule(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         return self._read(Players(dict(self.nets)), Batch({self._letter: values}))
+
+
+class EnergyModule(ReadoutModule):
+    """The game's `energy` as a module: images (n, c, h, w) in [-1, 1] -> (n,), high where unlike the training data."""
+
+    def __init__(self, game: Game, nets: dict[str, nn.Module]) -> None:
+        require(game, "energy")
+        assert game.energy is not None
+        super().__init__(game.energy, "x", nets)
+
+
+class ClassifierModule(ReadoutModule):
+    """The game's `logits` as a module: images (n, c, h, w) in [-1, 1] -> (n, classes)."""
+
+    def __init__(self, game: Game, nets: dict[str, nn.Module]) -> None:
+        require(game, "classifier")
+        assert game.logits is not None
+        super().__init__(game.logits, "x", nets)
+
+
+@recorded
+def classifier_module(game: Game) -> ClassifierModule:
+    """The game's `logits` as a module of its players' networks, in eval mode. UserError where it does not classify."""
+    return ClassifierModule(game, {name: player.net for name, player in game.players.items()}).eval()

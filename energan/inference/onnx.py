@@ -1,4 +1,4 @@
-"""Writes a module as ONNX and checks its output."""
+"""Writes a module as an ONNX file and checks its output."""
 
 import warnings
 from pathlib import Path
@@ -13,8 +13,10 @@ from energan.utils.files import write
 TOLERANCE = 1e-3  # largest difference of an ONNX output, relative to the output's largest value
 
 
-def _traced(module: nn.Module, nets: dict[str, nn.Module], inputs: tuple[Tensor, ...]) -> tuple[Tensor, set[str]]:
-    """The module's output, and the names of the nets that it passed through."""
+def run_and_list_nets(
+    module: nn.Module, nets: dict[str, nn.Module], inputs: tuple[Tensor, ...]
+) -> tuple[Tensor, set[str]]:
+    """The module's output, and the names of the nets that took part in it."""
     used: set[str] = set()
     hooks = [net.register_forward_hook(lambda *_, name=name: used.add(name)) for name, net in nets.items()]
     output = module(*inputs)
@@ -23,8 +25,11 @@ def _traced(module: nn.Module, nets: dict[str, nn.Module], inputs: tuple[Tensor,
     return output, used
 
 
-def _onnx(module: nn.Module, inputs: tuple[Tensor, ...], path: Path) -> float:
-    """Writes an ONNX file with a free batch size; its largest difference from torch. UserError if it is off."""
+def write_onnx(module: nn.Module, inputs: tuple[Tensor, ...], path: Path) -> float:
+    """Returns the largest difference between ONNX and torch, of a file that it writes with a free batch size.
+
+    UserError if the difference is above TOLERANCE, or the extra is not installed.
+    """
     try:
         import onnxruntime
         import onnxscript  # noqa: F401  # torch's exporter needs it
@@ -33,7 +38,7 @@ def _onnx(module: nn.Module, inputs: tuple[Tensor, ...], path: Path) -> float:
     free = ({0: torch.export.Dim("n")},) * len(inputs)
     names = [f"input{i}" for i in range(len(inputs))]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's own, of its own code
+        warnings.simplefilter("ignore")  # torch warns of its own code
         program = torch.onnx.export(
             module, inputs, dynamo=True, input_names=names, verbose=False,
             dynamic_shapes=(free,) if isinstance(module, GeneratorModule) else free,  # its forward takes *noise

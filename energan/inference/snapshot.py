@@ -1,4 +1,4 @@
-"""A Model of a Trainer as it stands: averaged weights, measured batch-norm statistics."""
+"""A Model of a Trainer as it is now: averaged weights, measured batch-norm statistics."""
 
 import copy
 
@@ -9,40 +9,60 @@ from torch import Tensor
 from energan.data.pixels import to_unit
 from energan.engine import Trainer
 from energan.engine.game import Batch, Players
-from energan.inference.model import UNSEEN, Model
+from energan.inference.model import SAMPLING_SEED_OFFSET, Model
 from energan.networks.layers import BatchNorm, measure_batch_norm
 
-STANDING = 16  # batches that standing statistics are measured over
+BATCHES = 16  # that batch-norm statistics are measured over
 
 
-def snapshot(one: Trainer, images: UInt8[Tensor, "n c h w"], batch: int, seed: int = 0) -> Model:
-    """The model as it stands now: a copy with averaged weights, its statistics measured over noise and real images.
+def snapshot(trainer: Trainer, images: UInt8[Tensor, "n c h w"], batch: int, seed: int = 0) -> Model:
+    """Gives the model as it is now: a copy with averaged weights, its batch-norm statistics measured.
 
-    An energy's statistics are those of real images. In training a batch of samples is normalised by itself, so there
-    D gives samples other (higher) energies than `score` does; those of real images agree (but for those of a D that saw
-    augmented images alone: its statistics are measured on images as they are).
+    The statistics are measured over noise and real images. An energy's are those of real images. In training a batch of
+    samples is normalised by itself, so there D gives samples other (higher) energies than `score` does; those of real
+    images agree (except for a D that saw augmented images alone: its statistics are measured on images as they are).
+
+    Args:
+        trainer: The game in training; it stays as it is.
+        images: Training images (n, c, h, w), bytes from 0 to 255.
+        batch: Rows in each of the 16 batches that the statistics are measured over.
+        seed: Seed of the noise and of which images are used.
+
+    Returns:
+        The model, on the trainer's device.
+
+    Example:
+        >>> from torch import nn
+        >>> from energan.games.gan.lsgan import lsgan
+        >>> G = nn.Sequential(nn.Linear(4, 16), nn.Unflatten(1, (1, 4, 4)))
+        >>> D = nn.Sequential(nn.Flatten(), nn.Linear(16, 1), nn.Flatten(0))
+        >>> images = torch.zeros(8, 1, 4, 4, dtype=torch.uint8)
+        >>> trainer = Trainer(lsgan(G, D, z=4), lambda k: {"x": to_unit(images)})
+        >>> _ = trainer.step()
+        >>> snapshot(trainer, images, batch=4).sample(2).shape
+        torch.Size([2, 1, 4, 4])
     """
-    game = one.game
-    nets = {name: copy.deepcopy(net) for name, net in one.nets.items()}
-    for name, weights in one.averaged().items():
+    game = trainer.game
+    nets = {name: copy.deepcopy(net) for name, net in trainer.nets.items()}
+    for name, weights in trainer.averaged().items():
         nets[name].load_state_dict(weights, strict=False)
-    model = Model(game, nets, str(one.device))
-    generator = torch.Generator(one.device).manual_seed(seed + UNSEEN)
-    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[: STANDING * batch]
+    model = Model(game, nets, str(trainer.device))
+    generator = torch.Generator(trainer.device).manual_seed(seed + SAMPLING_SEED_OFFSET)
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[: BATCHES * batch]
     whole = [i for i in order.split(batch) if len(i) == min(batch, len(images))]  # a single row has no statistics
-    chunks = [to_unit(images[i].to(one.device)) for i in whole]
+    chunks = [to_unit(images[i].to(trainer.device)) for i in whole]
     real = iter(chunks)
     players = Players(nets)
 
-    def draws() -> Batch:
+    def noise_batch() -> Batch:
         return Batch({**dict(zip(game.noise, model.noise(batch, generator), strict=True)), "x": chunks[0]})
 
     if (draw := game.sample) is not None:
-        measure_batch_norm(nets.values(), lambda: draw(players, draws()), STANDING)
-    if (codes := game.codes) is not None:  # of those that learn: a frozen encoder has its own
-        learn = [net for name, net in nets.items() if game.players[name].optimizer]
-        inverted = (codes.decode(players, Batch({"h": codes.encode(players, Batch({"x": x}))})) for x in chunks)
-        measure_batch_norm(learn, lambda: next(inverted), len(chunks))
+        measure_batch_norm(nets.values(), lambda: draw(players, noise_batch()), BATCHES)
+    if (space := game.codes) is not None:  # of those that learn: a frozen encoder has its own
+        learning = [net for name, net in nets.items() if game.players[name].optimizer]
+        reconstructions = (space.decode(players, Batch({"h": space.encode(players, Batch({"x": x}))})) for x in chunks)
+        measure_batch_norm(learning, lambda: next(reconstructions), len(chunks))
     if (read := game.energy or game.logits) is not None:
         measure_batch_norm(nets.values(), lambda: read(players, Batch({"x": next(real)})), len(chunks))
     return model

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from energan.utils.files import write
-from energan.utils.image_files import save_gif
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,6 +33,8 @@ def save(figure: "Figure", path: Path) -> None:
 def animate(draw: "Callable[[int], Figure]", frames: int, path: Path, *, seconds: float = 0.25) -> None:
     """Writes a GIF of the figures draw(0), ..., draw(frames - 1); the last one stays for two seconds."""
     from PIL import Image
+
+    from energan.utils.image_files import save_gif
 
     images = []
     for i in range(frames):

@@ -7,17 +7,17 @@ from importlib.resources import files
 from pathlib import Path
 from statistics import median
 
-from energan.report import charts, formatting, glossary
-from energan.report.chains_section import codes
-from energan.report.classifier_section import classifier, is_classifier
-from energan.report.pictures import frames, groups, picture, sheets
-from energan.report.run_reader import Folder, Logged, mapping, number, read, sequence
+from energan import capabilities
+from energan.html import charts, formatting
+from energan.html.pictures import picture, sheets
+from energan.report import glossary
+from energan.runs.reader import Logged, RunFiles, mapping, number, read, sequence, without
 from energan.utils.files import write
 
 PAGE = "report.html"
-STYLES = ("vendor/uPlot.min.css", "templates/page.css")
-SCRIPTS = ("vendor/uPlot.iife.min.js", "templates/page.js")
-LICENCE = "vendor/LICENSE"  # of uPlot: each copy of it, and so each page, must hold it
+STYLES = ("html/vendor/uPlot.min.css", "report/templates/page.css")
+SCRIPTS = ("html/vendor/uPlot.iife.min.js", "report/templates/page.js")
+LICENCE = "html/vendor/LICENSE"  # of uPlot: each copy of it, and so each page, must hold it
 
 
 def write_report(run: Path) -> Path:
@@ -38,12 +38,12 @@ def _write_text(html: str, path: Path) -> int:
     return path.write_text(html, encoding="utf-8")
 
 
-def _render(folder: Folder) -> str:
-    from jinja2 import Environment, PackageLoader
+def _render(folder: RunFiles) -> str:
+    from jinja2 import ChoiceLoader, Environment, PackageLoader
     from markupsafe import Markup
 
     environment = Environment(
-        loader=PackageLoader("energan.report", "templates"),
+        loader=ChoiceLoader([PackageLoader("energan.report", "templates"), PackageLoader("energan.capabilities", "")]),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -52,7 +52,7 @@ def _render(folder: Folder) -> str:
         "figure": formatting.figure,
         "duration": formatting.duration, "size": formatting.size, "plain": formatting.plain,
     }  # fmt: skip
-    here = files("energan.report")
+    here = files("energan")
     style, script = (
         "\n".join(here.joinpath(name).read_text(encoding="utf-8") for name in names) for names in (STYLES, SCRIPTS)
     )
@@ -65,19 +65,25 @@ def _render(folder: Folder) -> str:
     )
 
 
-def _pieces(folder: Folder) -> dict[str, object]:
+def _pieces(folder: RunFiles) -> dict[str, object]:
     """Everything that the template shows, by name."""
-    config, run = folder.config, folder.path
-    keys = ("hyperparameters", "players", "meanings")
-    numbers, players, meanings = (mapping(mapping(config.get("game")).get(key)) for key in keys)
-    all_sheets = sheets(run / "samples")
+    config, run, game = folder.config, folder.path, folder.game
+    numbers, players, meanings = (mapping(game.get(key)) for key in ("hyperparameters", "players", "meanings"))
+    had = capabilities.of_run(folder)
+    every = [section for each in had if each.sections for section in each.sections(folder)]
+    sections = list({section.id: section for section in reversed(every)}.values())[::-1]  # of one id, the first
+    words = next((each.sheets for each in had if each.sheets), None)
+    all_sheets = sheets(run / "samples") if words else []
     final = next(((s.step, p) for s in reversed(all_sheets) if (p := picture(s.path))), None)
+    own = {name for each in had for name in each.own}
+    metrics = without(folder.logged("metrics"), own)
+    logs = folder.logged("logs")
     return {
         "run": run.resolve().name,
         "config": config,
-        "game": mapping(config.get("game")),
+        "game": game,
         "players": {name: mapping(p) for name, p in players.items()},
-        "turns": {name: sequence(moves) for name, moves in mapping(mapping(config.get("game")).get("turns")).items()},
+        "turns": {name: sequence(moves) for name, moves in mapping(game.get("turns")).items()},
         "arguments": mapping(config.get("arguments")),
         "hyperparameters": [(name, value, meanings.get(name, "")) for name, value in numbers.items()],
         "settings": [(name.replace("_", " "), config.get(name), note) for name, note in glossary.SETTINGS.items()],
@@ -90,30 +96,27 @@ def _pieces(folder: Folder) -> dict[str, object]:
         "state": glossary.STATES.get(str(mapping(config.get("status")).get("state")), "Its state is unknown."),
         "summary": _summary(folder),
         "facts": _facts(folder),
+        "sheets": words,
         "final": final,
-        "frames": frames(all_sheets),
-        "sheet_count": len(all_sheets),
         "unread": [s.path.name for s in all_sheets if s.step > (final[0] if final else -1)],
         "real": picture(run / "real.png"),
-        "neighbours": _neighbours(folder),
-        "evaluation": _evaluation(folder),
-        "classifier": classifier(folder),
-        "codes": codes(folder),
-        "draws": bool(all_sheets) or not is_classifier(folder) or "G" in players,
-        "curves": charts.curves(folder.logs, numbers, meanings),
+        "early": [section for section in sections if not section.late],
+        "late": [section for section in sections if section.late],
+        "evaluation": _evaluation(folder, metrics),
+        "curves": charts.curves(logs, numbers, meanings),
         "rate": _rate(folder.rates),
-        "metrics": _metrics(folder.metrics),
-        "histograms": charts.histograms(folder.energies, numbers),
+        "metrics": _metrics(metrics),
         "checkpoints": [(p.name, p.stat().st_size) for p in sorted((run / "checkpoints").glob("*.safetensors"))],
-        "last_step": folder.logs[-1].step if folder.logs else None,
+        "last_step": logs[-1].step if logs else None,
     }
 
 
-def _summary(folder: Folder) -> str:
+def _summary(folder: RunFiles) -> str:
     """One sentence: what was trained, on what, how long."""
-    config, taught = folder.config, is_classifier(folder)
+    config = folder.config
     data, status = mapping(config.get("data")), mapping(config.get("status"))
-    game = mapping(config.get("game")).get("name")
+    taught = "labels" in data  # its batches have labelled images and as many unlabelled ones
+    game = folder.game.get("name")
     shape = " × ".join(formatting.plain(n) for n in sequence(data.get("shape")))
     n, batch, step = number(data.get("n")), number(config.get("batch")), number(status.get("step"))
     # The title above is the recipe's name, and need not be said twice.
@@ -137,7 +140,7 @@ def _summary(folder: Folder) -> str:
     return f"{sentence}{f' on {where}' if where else ''}."
 
 
-def _facts(folder: Folder) -> list[tuple[str, str]]:
+def _facts(folder: RunFiles) -> list[tuple[str, str]]:
     """The run at a glance: (name, value) of what is known."""
     config, status = folder.config, mapping(folder.config.get("status"))
     speeds = [v for v in (number(line.values.get("images_per_second")) for line in folder.rates) if v is not None]
@@ -154,39 +157,33 @@ def _facts(folder: Folder) -> list[tuple[str, str]]:
     return [(name, value) for name, value in facts.items() if value]
 
 
-def _neighbours(folder: Folder) -> dict[str, object] | None:
-    """The sheet of samples and their nearest training images: in strips of one sample each where that is known."""
-    path = folder.path / "neighbours.png"
-    whole = picture(path)
-    if whole is None:
+def _evaluation(folder: RunFiles, metrics: list[Logged]) -> dict[str, object] | None:
+    """The metrics of `energan evaluate`, else the last that training measured."""
+    evaluation = folder.json("evaluation.json")
+    values, step = mapping(evaluation.get("metrics")), evaluation.get("step")
+    final = bool(values)
+    if not values and metrics:
+        values, step = dict(metrics[-1].values), metrics[-1].step
+    if not values:
         return None
-    rows = [row if isinstance(row, list) else [row] for row in sequence(folder.neighbours.get("distances"))]
-    nearest = [number(row[0]) if row else None for row in rows]
-    found = [d for d in nearest if d is not None]
-    k, columns = len(rows[0]) if rows else 0, number(folder.neighbours.get("columns")) or 0
-    strips = groups(path, int(columns), k + 1, len(rows))
+    had = [each for each in capabilities.of_run(folder) if each.summary and not each.own]
+    summaries = [summary for each in had if final and each.summary and (summary := each.summary(evaluation))]
     return {
-        "whole": whole,
-        "strips": list(zip(strips, nearest, strict=False)),
-        "k": k,
-        "space": folder.neighbours.get("space") or "an unnamed space",
-        "searched": folder.neighbours.get("searched"),
-        "least": min(found, default=None),
-        "median": median(found) if found else None,
+        "rows": [(name, value, *metric_meaning(name)) for name, value in values.items()],
+        "step": step,
+        "final": final,
+        "what": " and ".join(summaries),
+        "network": (evaluation if final else folder.config).get("network"),
     }
 
 
-def _evaluation(folder: Folder) -> dict[str, object] | None:
-    """The metrics of `energan evaluate`, else the last that training measured."""
-    values, when = mapping(folder.evaluation.get("metrics")), folder.evaluation
-    if not values and folder.metrics:
-        values, when = dict(folder.metrics[-1].values), {"step": folder.metrics[-1].step}
-    if not values:
-        return None
-    rows = [(name, value, *glossary.metric_meaning(name)) for name, value in values.items()]
-    final = when is folder.evaluation
-    network = (folder.evaluation if final else folder.config).get("network")
-    return {"rows": rows, "when": when, "final": final, "network": network}
+def metric_meaning(name: str) -> tuple[str, str]:
+    """(which way is better, what it says) of a metric such as "MNIST-FID" or "FID-MobileNetV2"; empty if unknown."""
+    meanings = {word: meaning for each in capabilities.CAPABILITIES.values() for word, meaning in each.metrics.items()}
+    if name in meanings:
+        return meanings[name]
+    words = name.replace("_", "-").replace(" ", "-").split("-")
+    return next((meaning for word, meaning in meanings.items() if word in words), ("", ""))
 
 
 def _rate(rates: list[Logged]) -> charts.Chart | None:
@@ -199,10 +196,10 @@ def _rate(rates: list[Logged]) -> charts.Chart | None:
 def _metrics(metrics: list[Logged]) -> list[charts.Chart]:
     """One chart for each metric that was measured at two steps or more."""
     names = dict.fromkeys(name for line in metrics for name in line.values)
-    found = []
+    shown = []
     for name in names:
         if sum(name in line.values for line in metrics) > 1:
-            better, says = glossary.metric_meaning(name)
+            better, says = metric_meaning(name)
             meaning = f"{says[:1].upper()}{says[1:]}." + (f" {better.capitalize()} is better." if better else "")
-            found.append(charts.single(name, name, metrics, meaning if says else "A metric of this run."))
-    return found
+            shown.append(charts.single(name, name, metrics, meaning if says else "A metric of this run."))
+    return shown

@@ -1,4 +1,4 @@
-"""What the samplers share: a batch of chains, one per row, none of which another has a part in."""
+"""What the samplers share: a batch of independent chains, one per row."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ Map = Callable[[Tensor], Tensor]
 
 Bounds = tuple[float | Tensor, float | Tensor]  # lowest and highest: numbers, or one for each unit
 
-# logits (n, classes), classes (n, 1) -> what is climbed, (n, 1); its gradient at the logits
+# logits (n, classes), classes (n, 1) -> the class score that chains climb, (n, 1); its gradient at the logits
 GRADIENTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "log-softmax": lambda a, c: a.log_softmax(1).gather(1, c),  # e_c - p
     "logit": lambda a, c: (1 - a.softmax(1).gather(1, c)).detach() * a.gather(1, c),  # (1 - p_c) e_c
@@ -24,30 +24,41 @@ GRADIENTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 class Trace(NamedTuple):
-    """What was kept of n chains."""
+    """The codes that n chains passed through, those that were kept.
 
-    steps: Int[Tensor, " k"]  # how many had been taken; the last entry is the end
+    Attributes:
+        steps: How many steps had been taken at each of the k records; the last is the chains' length.
+        codes: (k, n, *d).
+        images: G of the codes, (k, n, *x); None for a sampler without a generator.
+
+    Example:
+        >>> trace = Trace(torch.tensor([2]), torch.zeros(1, 3, 4))
+        >>> trace.codes[-1].shape  # where the chains ended
+        torch.Size([3, 4])
+    """
+
+    steps: Int[Tensor, " k"]
     codes: Float[Tensor, "k n *d"]
-    images: Float[Tensor, "k n *x"] | None = None  # G of the codes, where there is a G
+    images: Float[Tensor, "k n *x"] | None = None
 
 
 def row_seeds(seed: int, n: int) -> list[int]:
-    """A seed for each of n chains. A larger n continues them, so that chains can be run in parts."""
+    """A seed for each of n chains. A larger n continues them, so that chains can run in parts."""
     return torch.randint(2**63 - 1, (n,), generator=torch.Generator().manual_seed(seed)).tolist()
 
 
-def start(h: Tensor, **numbers: float) -> Tensor:
-    """The codes in float32 or wider. UserError unless they, and the numbers, are finite."""
+def checked_codes(h: Tensor, **factors: float) -> Tensor:
+    """A copy of the codes in float32 or wider. UserError unless they and the factors are finite."""
     if h.dim() < 2 or not len(h) or not h.is_floating_point() or not bool(h.isfinite().all()):
         raise UserError(f"chains start from finite floats (n, ...), one row each, not {h.dtype} {tuple(h.shape)}")
-    for name, number in numbers.items():
-        if not math.isfinite(number):
-            raise UserError(f"{name} must be a finite number, not {number}")
-    return wide(h.detach()).clone()  # one made in inference mode could not be differentiated
+    for name, factor in factors.items():
+        if not math.isfinite(factor):
+            raise UserError(f"{name} must be a finite number, not {factor}")
+    return wide(h.detach()).clone()  # a tensor of inference mode cannot be differentiated
 
 
-def usable(name: str, f: Map | None) -> Map:
-    """f of a copy of its input, which a first layer may overwrite. UserError for none, or a module in training mode."""
+def checked_map(name: str, f: Map | None) -> Map:
+    """f of a copy of its input, as a first layer may overwrite it. UserError for None and modules in training mode."""
     if f is None:
         raise UserError(f"there is no {name}, so its factor must be 0")
     if isinstance(f, nn.Module) and any(m.training for m in f.modules()):
@@ -55,34 +66,34 @@ def usable(name: str, f: Map | None) -> Map:
     return lambda x: f(x.clone())
 
 
-def limits(bounds: Bounds | None, h: Tensor) -> tuple[Tensor, Tensor]:
-    """Lowest and highest codes as tensors that broadcast to h; infinite for None."""
+def clip_limits(bounds: Bounds | None, h: Tensor) -> tuple[Tensor, Tensor]:
+    """The lowest and highest codes as tensors that broadcast to h; infinite for None."""
     low, high = (torch.as_tensor(b, dtype=h.dtype, device=h.device) for b in bounds or (-math.inf, math.inf))
     if any(b.dim() and b.shape != h.shape[1:] for b in (low, high)) or not bool((low <= high).all()):
         raise UserError("clip takes the lowest and the highest code, each a number or of the shape of one row")
     return low, high
 
 
-def reading(C: Map, classes: int | Sequence[int] | Tensor, n: int, gradient: str) -> Map:
-    """images (n, ...) -> what is climbed towards the classes, by C's logits, (n,)."""
+def class_score(C: Map, classes: int | Sequence[int] | Tensor, n: int, gradient: str) -> Map:
+    """Returns images (n, ...) -> the score (n,) that chains climb towards the classes, by C's logits."""
     if gradient not in GRADIENTS:
         raise UserError(f"there is no gradient {gradient!r}; there are {', '.join(GRADIENTS)}")
-    wanted = torch.as_tensor(classes)
-    if wanted.is_floating_point() or wanted.shape not in ((), (n,)) or int(wanted.min()) < 0:
+    indices = torch.as_tensor(classes)
+    if indices.is_floating_point() or indices.shape not in ((), (n,)) or int(indices.min()) < 0:
         raise UserError(f"a class is an integer of at least 0, one for all or one for each of the {n} rows")
-    columns, highest = wanted.expand(n)[:, None].long(), int(wanted.max())
+    columns, highest = indices.expand(n)[:, None].long(), int(indices.max())
 
-    def read(x: Tensor) -> Tensor:
+    def score(x: Tensor) -> Tensor:
         logits = wide(C(x))
         if logits.dim() != 2 or len(logits) != n or logits.shape[1] <= highest:
             raise UserError(f"C gave {tuple(logits.shape)} for {n} rows, where class {highest} is asked for")
         return GRADIENTS[gradient](logits, columns.to(logits.device)).squeeze(1)
 
-    return read
+    return score
 
 
-def noise(h: Tensor, deviation: float, seed: int | Sequence[int]) -> Callable[[], Tensor]:
-    """Draws N(0, deviation^2) in the shape of h, each row from a generator of its own."""
+def row_noise(h: Tensor, deviation: float, seed: int | Sequence[int]) -> Callable[[], Tensor]:
+    """Returns a function that draws N(0, deviation^2) in the shape of h, each row from its own generator."""
     if deviation < 0:
         raise UserError(f"a standard deviation is at least 0, not {deviation:g}")
     seeds = row_seeds(seed, len(h)) if isinstance(seed, int) else seed
@@ -103,22 +114,22 @@ def gradient(f: Map, h: Tensor) -> Tensor:
     if value.shape != (len(h),):
         raise UserError(f"what is climbed must be one number per row, not of shape {tuple(value.shape)}")
     # not torch.func: any classifier may be plugged in, also one that writes in place or has its own autograd functions
-    found = torch.autograd.grad(total, h, allow_unused=True)[0] if total.requires_grad else None
-    if found is None:
+    result = torch.autograd.grad(total, h, allow_unused=True)[0] if total.requires_grad else None
+    if result is None:
         raise UserError("no gradient reaches the codes: something on the way detaches them or runs without gradients")
-    return found
+    return result
 
 
-def pull(R: Map, h: Tensor) -> Tensor:
+def prior_step(R: Map, h: Tensor) -> Tensor:
     """R(h) - h."""
-    found = R(h)
-    if found.shape != h.shape:
-        raise UserError(f"R must give codes as it gets them, not {tuple(found.shape)} for {tuple(h.shape)}")
-    return found - h
+    likelier = R(h)
+    if likelier.shape != h.shape:
+        raise UserError(f"R must give codes as it gets them, not {tuple(likelier.shape)} for {tuple(h.shape)}")
+    return likelier - h
 
 
 def per_row(v: Tensor, h: Tensor) -> Tensor:
-    """(n,) in a shape that broadcasts to the rows of h."""
+    """v (n,) in a shape that broadcasts to the rows of h."""
     return v.view(-1, *[1] * (h.dim() - 1))
 
 
@@ -128,24 +139,27 @@ def normalised(d: Tensor) -> Tensor:
     return d / per_row(size, d)
 
 
-def between(first: float, last: float, done: float) -> float:
-    """On the line from first to last, after a share of it."""
-    return first + (last - first) * done
+def interpolate(first: float, last: float, fraction: float) -> float:
+    """The number between first and last, after that fraction of the way."""
+    return first + (last - first) * fraction
 
 
-def run(
+def run_chain(
     step: Callable[[Tensor, float], Tensor], h: Tensor, steps: int, keep: int | None, G: Map | None = None
 ) -> Trace:
-    """h after `steps` steps; a step is given the share of them that is done. UserError where rows end up not finite."""
+    """Takes `steps` steps from h; `step` receives the codes and the fraction of steps taken so far.
+
+    UserError where rows end up not finite.
+    """
     if steps < 1 or (keep is not None and keep < 1):
         raise UserError(f"steps and keep are at least 1, not {steps}, {keep}")
-    kept = {}
+    codes = {}
     for t in range(steps):
         if keep and t % keep == 0:
-            kept[t] = h
+            codes[t] = h
         h = step(h, t / steps)
-    kept[steps] = h
+    codes[steps] = h
     if lost := (~h.isfinite()).flatten(1).any(1).nonzero().flatten().tolist():
         raise UserError(f"chain {lost[0]} left the finite numbers: take a smaller rate, or look at what it climbs")
-    images = torch.stack([G(codes) for codes in kept.values()]) if G else None
-    return Trace(torch.tensor(list(kept)), torch.stack(list(kept.values())), images)
+    images = torch.stack([G(h) for h in codes.values()]) if G else None
+    return Trace(torch.tensor(list(codes)), torch.stack(list(codes.values())), images)

@@ -14,10 +14,16 @@ from energan.utils.errors import UserError
 class Context(NamedTuple):
     """Inpainting: what is known of the images, and how strongly G(h) is pulled to it.
 
-    image    of G's range and shape, for one or for all rows
-    missing  booleans of the same shape, or that broadcast to it: True where there is something to fill in
-    eps4     of the gradient of `closeness`. The authors' 1e-9 is for images of 0..255; in [-1, 1], where squares are
-             127.5^2 times smaller, 1.6e-5 is the same
+    Attributes:
+        image: In G's range and shape, for one or for all rows.
+        missing: Booleans of the same shape, or that broadcast to it: True where there is something to fill in.
+        eps4: Factor of the gradient of `closeness`. The authors' 1e-9 is for images of 0..255; in [-1, 1], where
+            squares are 127.5^2 times smaller, 1.6e-5 is the same.
+
+    Example:
+        >>> context = Context(torch.ones(2), torch.tensor([True, False]), eps4=1.0)
+        >>> context.paste(torch.zeros(1, 2)).tolist(), context.closeness(torch.zeros(1, 2)).tolist()
+        ([[0.0, 1.0]], [-0.5])
     """
 
     image: Float[Tensor, "*x"]
@@ -25,7 +31,17 @@ class Context(NamedTuple):
     eps4: float
 
     def paste(self, x: Float[Tensor, " n *x"]) -> Float[Tensor, " n *x"]:
-        """x where the image is missing, the image elsewhere. UserError where they do not fit."""
+        """Gives x where the image is missing, the image elsewhere.
+
+        Args:
+            x: Images (n, *x).
+
+        Returns:
+            Images of the same shape.
+
+        Raises:
+            UserError: The context does not fit images of this shape.
+        """
         shapes = (self.image.shape, self.missing.shape)
         if self.missing.dtype != torch.bool or any(not _fits(shape, x.shape) for shape in shapes):
             raise UserError(
@@ -34,7 +50,7 @@ class Context(NamedTuple):
         return torch.where(self.missing, x, self.image)
 
     def closeness(self, x: Float[Tensor, " n *x"]) -> Float[Tensor, " n"]:
-        """-1/2 ||image - x||^2 over what is known."""
+        """-1/2 ||image - x||^2 over the known pixels, (n,): 0 where x agrees with them, else below."""
         return -0.5 * wide(self.paste(x) - x).flatten(1).square().sum(1)
 
 

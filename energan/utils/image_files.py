@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import ceil, sqrt
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import UInt8
@@ -13,7 +13,7 @@ from energan.utils.errors import UserError
 from energan.utils.files import write
 
 if TYPE_CHECKING:
-    from PIL.Image import Image as Page
+    from PIL.Image import Image
 
 
 def save_sheet(images: UInt8[Tensor, "n c h w"], path: Path, columns: int | None = None) -> Path:
@@ -65,13 +65,11 @@ def write_gif(films: UInt8[Tensor, "k frames c h w"], path: Path) -> Path:
     return save_gif([Image.fromarray((page[..., 0] if page.shape[-1] == 1 else page).numpy()) for page in wide], path)
 
 
-def save_gif(pages: "Sequence[Page]", path: Path, milliseconds: int | Sequence[int] = 120) -> Path:
-    """Writes a GIF that repeats its pages, each shown for so long. Returns the path."""
-    options: dict[str, Any] = {
-        "save_all": True,
-        "append_images": pages[1:],
-        "duration": milliseconds,
-        "loop": 0,
-        "optimize": True,
-    }
-    return write(path, lambda p: pages[0].save(p, format="GIF", **options))
+def save_gif(pages: "Sequence[Image]", path: Path, durations: int | list[int] = 120) -> Path:
+    """A GIF that repeats the pages; durations, of all or of each, are in milliseconds."""
+    return write(
+        path,
+        lambda p: pages[0].save(
+            p, format="GIF", save_all=True, append_images=pages[1:], duration=durations, loop=0, optimize=True
+        ),
+    )

@@ -1,25 +1,28 @@
 """Tables of named columns, as .csv or .parquet files."""
 
-import csv
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from energan.utils.files import write
 
 
-def table(out: Path, columns: dict[str, list[Any]]) -> None:
-    """Writes named columns to a .csv, or to a .parquet."""
-    if out.suffix == ".parquet":
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+def write_table(path: Path, columns: Mapping[str, Any]) -> Path:
+    """The path of the table that it writes, a .csv or a .parquet, of columns: lists or arrays of one length.
 
-        write(out, lambda p: pq.write_table(pa.table(columns), p))
-        return
+    A CSV has quotes only if some text in it needs them. A float has as many digits as its type keeps.
+    """
+    import pyarrow
+    from pyarrow import csv, parquet
+
+    table = pyarrow.table(dict(columns))
+    if path.suffix == ".parquet":
+        return write(path, lambda p: parquet.write_table(table, p))
 
     def fill(p: Path) -> None:
-        with p.open("w", newline="") as f:
-            rows = csv.writer(f)
-            rows.writerow(columns)
-            rows.writerows(zip(*columns.values(), strict=True))
+        try:
+            csv.write_csv(table, p, csv.WriteOptions(quoting_style="none", quoting_header="none"))
+        except pyarrow.ArrowInvalid:  # a comma, a quote or a line break
+            csv.write_csv(table, p)
 
-    write(out, fill)
+    return write(path, fill)

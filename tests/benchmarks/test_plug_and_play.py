@@ -38,9 +38,9 @@ def masks(b: Batch, units: int) -> list[Tensor]:
     return [torch.cat([one, three]), torch.cat([two, four]), one, two]
 
 
-def with_hyperparameters(numbers: dict[str, float], make: Callable[[str], Game], name: str) -> Game:
+def with_hyperparameters(values: dict[str, float], make: Callable[[str], Game], name: str) -> Game:
     made = make(name)
-    return made._replace(hyperparameters={**made.hyperparameters, **numbers})
+    return made._replace(hyperparameters={**made.hyperparameters, **values})
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ def with_hyperparameters(numbers: dict[str, float], make: Callable[[str], Game],
     ],
 )
 def test_both_sides_make_the_same_updates(
-    name: str, numbers: dict[str, float], rests: str, monkeypatch: pytest.MonkeyPatch
+    name: str, hyperparameters: dict[str, float], rests: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plug_and_play, "game", partial(with_hyperparameters, numbers, DEFAULT))
+    monkeypatch.setattr(plug_and_play, "game", partial(with_hyperparameters, hyperparameters, DEFAULT))
     one, hand = plug_and_play.sides(name, "fp64", "cpu")
     numbers_drawn: list[Tensor] = []
 

@@ -190,7 +190,7 @@ def test_a_run_sees_as_many_labels_as_asked_and_which_is_a_seed_of_its_own(recip
 def test_numbers_of_classes_and_labels_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     folder = str(pets(tmp_path / "pets"))
     for changes, expected in (
-        ({"data": folder, "labels": 0}, r"pets has 2 classes \(cat, dog\): --classes 2"),
+        ({"data": folder, "labels": 0}, r"pets has 2 classes \(cat, dog\): set classes to 2"),
         ({"data": folder, "classes": 2, "labels": 10}, "class 0 has 4 labelled images, fewer than the 5 to keep"),
         ({"labels": 15}, "15 labels cannot be shared evenly by 10 classes"),
         ({"data": str(flat(tmp_path / "flat")), "classes": 2}, "flat has no labels: put its images into one"),
@@ -443,7 +443,7 @@ def test_a_stopped_run_is_resumed_exactly_and_then_predicts(
         (lambda pets, held: ["--data", str(pets), "--labels", "7"], "7 labels cannot be shared evenly by 2 classes"),
         (lambda pets, held: ["--data", str(pets), "--labels", "nowhere.csv"], "cannot be read: No such file"),
         (lambda pets, held: ["--data", str(pets), "--batch", "1"], "--batch must be 2 or more, got 1"),
-        (lambda pets, held: ["--data", str(pets), "--size", "0"], "images of size 0 cannot be made"),
+        (lambda pets, held: ["--data", str(pets), "--size", "0"], "--size must be 2 or more, got 0"),
         (lambda pets, held: ["--data", str(pets), "--channels", "2"], "images have 1 (grey) or 3 (RGB) --channels"),
         (lambda pets, held: ["--data", str(pets), "--seed", "-1"], "--seed must be from 0"),
         (lambda pets, held: ["--data", str(pets), "--label-seed", "-1"], "--label-seed must be from 0"),
@@ -511,14 +511,14 @@ def test_what_a_run_does_not_have_is_said_in_a_sentence(
         assert expected in sentence(capsys)
     assert not list(tmp_path.glob("*.csv"))
     assert main(["evaluate", run]) == 0
-    assert capsys.readouterr().out.startswith("step 60, test error ")
+    assert capsys.readouterr().out.startswith("step 60: test error ")
 
 
 @pytest.mark.parametrize("recipe", CLASSIFIERS)
 def test_the_exported_classifier_is_the_model_s(tmp_path: Path, recipe: str) -> None:
     folder, out = trained(tmp_path / "run", recipe, steps=3), tmp_path / "exported"
     assert main(["export", str(folder), "--out", str(out), "--onnx"]) == 0
-    told, model = json.loads((out / "model.json").read_text())["microbatches"], energan.load(folder)
+    told, model = json.loads((out / "model.json").read_text())["parts"], energan.load(folder)
     assert set(told) == {"classifier", *(("generator",) if recipe in DRAWING else ()),
                          *(("energy",) if recipe == "improved-gan-mnist" else ())}  # fmt: skip
     assert told["classifier"]["classes"] == [str(i) for i in range(10)] and told["classifier"]["output"] == [10]

@@ -1,6 +1,7 @@
 """The command line: what each command writes and says, and what it answers to input that cannot be used."""
 
 import csv
+import dataclasses
 import functools
 import inspect
 import json
@@ -10,7 +11,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,19 @@ def plain(text: str) -> str:
     return " ".join(re.sub(r"[│╭╮╰╯─|+]", " ", text).split())
 
 
+def shared_flags(command: Callable[..., int]) -> dict[str, str]:
+    """The fields of the dataclasses among a command's arguments, and what their docstrings say."""
+    flags: dict[str, str] = {}
+    for parameter in inspect.signature(command).parameters.values():
+        kind = getattr(parameter.annotation, "__origin__", parameter.annotation)  # of tyro's Annotated
+        if dataclasses.is_dataclass(kind):
+            sources = "".join(inspect.getsource(base) for base in kind.__mro__[:-1])
+            sentences = dict(re.findall(r'^    (\w+): .*\n    """(.+)"""$', sources, re.M))
+            assert set(sentences) == {field.name for field in dataclasses.fields(kind)}
+            flags |= sentences
+    return flags
+
+
 EVERY = {**{f"train {name}": make for name, make in RECIPES.items()}, **COMMANDS}
 
 
@@ -105,7 +119,9 @@ def test_every_command_tells_each_of_its_flags(
     assert plain(documented.splitlines()[0]) in said
     told = dict(re.findall(r"^ +(\w+): (.+)$", documented, re.M))
     assert list(told) == list(inspect.signature(EVERY[command]).parameters)
-    for text in (*told.values(), *(("No progress bar.",) if command.startswith("train") else ())):
+    shared = shared_flags(EVERY[command])
+    assert all(f"--{name.replace('_', '-')} " in said for name in shared)
+    for text in (*told.values(), *shared.values(), *(("No progress bar.",) if command.startswith("train") else ())):
         assert plain(text) in said
     if command.startswith("train"):
         assert "--out" in said and "a new one under runs/ by default" in said
@@ -132,9 +148,12 @@ def test_list_and_doctor_give_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.strip() == energan.__version__
 
 
-def test_doctor_works_without_a_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_doctor_works_without_a_cache(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("ENERGAN_CACHE", str(tmp_path / "not" / "there"))
-    assert info.machine_facts()["cached"] == []
+    assert info.doctor(json=True) == 0
+    assert json.loads(capsys.readouterr().out)["cached"] == []
 
 
 # ------------------------------------------------------------------------------------ train, resume, report
@@ -259,7 +278,7 @@ def test_evaluate(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert result["metrics"]["E(G(z))"] == pytest.approx(float(model.score(model.sample(40, 2)).mean()), rel=1e-5)
     assert main(["evaluate", "run", "--n", "40", "--checkpoint", "3"]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("step 3, 40 samples against digits, 40 images (held out)\n") and "MNIST-FID" in said
+    assert said.startswith("step 3: 40 samples against digits, 40 images (held out)\n") and "MNIST-FID" in said
 
 
 def test_a_run_that_a_gpu_trained_is_measured_without_one(run: Path) -> None:
@@ -473,7 +492,7 @@ def test_ctrl_c_outside_training_is_130(monkeypatch: pytest.MonkeyPatch, capsys:
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("energan.commands.info.machine_facts", interrupt)
+    monkeypatch.setattr("energan.commands.info.environment", interrupt)
     assert main(["doctor"]) == 130
     assert sentence(capsys) == "energan: interrupted"
 
@@ -482,7 +501,7 @@ def test_a_defect_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None
     def fail() -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("energan.commands.info.machine_facts", fail)
+    monkeypatch.setattr("energan.commands.info.environment", fail)
     with pytest.raises(ZeroDivisionError):
         main(["doctor"])
 

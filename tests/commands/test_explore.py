@@ -17,7 +17,7 @@ from torch import nn
 import energan
 from energan.cli import main
 from energan.commands.explore import excite
-from energan.commands.explore.guided_run import chosen, watched
+from energan.commands.explore.guided_run import parse_classes, with_progress
 from energan.data import load, to_unit
 from energan.engine.game import Game, Player
 from energan.engine.noise import normal, one_hot
@@ -89,7 +89,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def inside(there: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """In a folder of its own with the runs beside, on one thread, few real images for what units do there."""
-    monkeypatch.setattr(excite, "LOOKED_AT", 20)
+    monkeypatch.setattr(excite, "REAL_IMAGES", 20)
     for path in there.iterdir():
         (tmp_path / path.name).symlink_to(path)
     monkeypatch.chdir(tmp_path)
@@ -177,8 +177,8 @@ def test_the_share_that_is_told_is_the_classifier_s(capsys: pytest.CaptureFixtur
 
 
 def test_classes_by_name_before_number() -> None:
-    assert chosen("b, a", ("a", "b")) == [1, 0] and chosen("all", ("a", "b")) == [0, 1]
-    assert chosen("1", ("5", "1", "3")) == [1] and chosen("0", ("5", "1", "3")) == [0]
+    assert parse_classes("b, a", ("a", "b")) == [1, 0] and parse_classes("all", ("a", "b")) == [0, 1]
+    assert parse_classes("1", ("5", "1", "3")) == [1] and parse_classes("0", ("5", "1", "3")) == [0]
 
 
 def test_a_class_among_the_noise() -> None:
@@ -206,7 +206,7 @@ def test_the_bar_counts_what_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
             seen.append(item)
 
     monkeypatch.setattr("energan.commands.explore.guided_run.counted", counting)
-    read = watched(lambda x: x + 1, 3)
+    read = with_progress(lambda x: x + 1, 3)
     for done_ in range(1, 5):  # once more than it was told does no harm
         assert int(read(torch.zeros(()))) == 1 and len(seen) == min(done_, 3)
 

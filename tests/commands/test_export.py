@@ -12,7 +12,7 @@ from small_runs import sentence, trained
 
 import energan
 from energan.cli import main
-from energan.commands import export
+from energan.commands.export import export
 from energan.inference.guided import latent_maps
 from energan.inference.model import Model
 from energan.inference.modules import EnergyModule, GeneratorModule
@@ -58,7 +58,7 @@ def test_the_weights_and_the_json_are_the_model(run: Path, exported: Path) -> No
         assert not found.unexpected_keys and found.missing_keys
         assert all(k.startswith(unused) for k in found.missing_keys)
         assert torch.equal(module.eval()(given), expected)
-        part = described["microbatches"][name]
+        part = described["parts"][name]
         assert part["inputs"] == [list(given.shape[1:])] and part["output"] == list(expected.shape[1:])
 
 
@@ -94,9 +94,9 @@ def test_a_run_with_codes_gives_generator_encoder_and_classifier(
     made = RECIPES["latent-discriminators-mnist"](**arguments)
     data = made.training_set()
     RunFolder(Path("run")).create(made, data, "latent-discriminators-mnist", arguments, "a test")
-    loop.train(made, Path("run"), data, quiet=True)
+    loop.train(made, RunFolder(Path("run")), data, quiet=True)
     assert main(["export", "run", "--out", "out", "--onnx"]) == 0
-    parts = json.loads(Path("out/model.json").read_text())["microbatches"]
+    parts = json.loads(Path("out/model.json").read_text())["parts"]
     assert list(parts) == ["generator", "encoder", "classifier"] and parts["classifier"]["classes"] == ["0", "1", "2"]
     maps = latent_maps(energan.load("run"))
     x, h = torch.rand(3, 1, 28, 28) * 2 - 1, torch.randn(3, 5)
@@ -112,14 +112,14 @@ def test_a_run_with_codes_gives_generator_encoder_and_classifier(
 
 
 def test_the_difference_is_recorded(exported: Path) -> None:
-    parts = json.loads((exported / "model.json").read_text())["microbatches"]
+    parts = json.loads((exported / "model.json").read_text())["parts"]
     assert set(parts) == {"generator", "energy"}
     assert all(0 <= part["largest difference"][0] < 1e-3 for part in parts.values())
 
 
 def test_an_older_checkpoint_is_exported_as_it_was(run: Path, tmp_path: Path) -> None:
-    export.write_export(run, tmp_path / "a", "3", onnx=False)
-    export.write_export(run, tmp_path / "b", None, onnx=False)
+    export(str(run), out=str(tmp_path / "a"), checkpoint="3")
+    export(str(run), out=str(tmp_path / "b"))
     a, b = (load_file(tmp_path / name / "generator.safetensors") for name in "ab")
     assert a.keys() == b.keys() and any(not torch.equal(a[k], b[k]) for k in a)
     assert sorted(p.name for p in (tmp_path / "a").iterdir()) == [
@@ -140,7 +140,7 @@ def test_onnx_without_its_extra_is_one_sentence(
 def test_an_onnx_file_that_is_off_is_refused(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("energan.inference.onnx.TOLERANCE", -1.0)
     with pytest.raises(UserError, match=r"differs from the model by .*: do not use it"):
-        export.write_export(run, tmp_path / "off", None, onnx=True)
+        export(str(run), out=str(tmp_path / "off"), onnx=True)
 
 
 def test_a_folder_that_cannot_be_written(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -38,12 +38,12 @@ def product(p: Players, b: Batch) -> tuple[Tensor, Logs]:
 
 
 def quadratic(p: Players, b: Batch) -> tuple[Tensor, Logs]:
-    """(a - b)^2 + n a, with the number n."""
+    """(a - b)^2 + n a, with the hyperparameter n."""
     value = (p.A(b.x) - p.B(b.x)).square().mean() + b.n * p.A(b.x).mean()
     return value, {"value": value}
 
 
-def duel(turns, order=None, a=2.0, b=3.0, lr=0.1, frozen=(), numbers=None, noise=None, optimizer=None) -> Game:
+def duel(turns, order=None, a=2.0, b=3.0, lr=0.1, frozen=(), hyperparameters=None, noise=None, optimizer=None) -> Game:
     step = optimizer or SGD(lr)
     nets = {"A": Number(a), "B": Number(b)}
     return Game(
@@ -51,7 +51,7 @@ def duel(turns, order=None, a=2.0, b=3.0, lr=0.1, frozen=(), numbers=None, noise
         turns=turns,
         order=order or (lambda t: tuple(turns)),
         noise=noise or {},
-        numbers=numbers or {},
+        hyperparameters=hyperparameters or {},
         sample=lambda p, batch: p.A(batch.x),
     )
 
@@ -332,11 +332,11 @@ def test_a_state_is_a_tree_of_tensors_that_names_everything():
     names = [name for name, _ in leaves(one.state())]
     assert names == [
         "weights/A/w", "weights/B/w", "moments/A/m/w", "moments/A/v/w", "moments/A/count/w", "moments/B/m/w",
-        "moments/B/v/w", "moments/B/count/w", "average/A/w", "numbers/n", "generator", "t", "draws",
+        "moments/B/v/w", "moments/B/count/w", "ema/A/w", "hyperparameters/n", "generator", "t", "draws",
     ]  # fmt: skip
 
 
-def test_the_numbers_of_a_state_are_played_with():
+def test_the_hyperparameters_of_a_loaded_state_are_used():
     """A resumed run has the margin it was trained with, whatever the game was built with."""
     one, _ = play(duel(MOVES, hyperparameters={"n": 1.0}))
     other = Trainer(duel(MOVES, hyperparameters={"n": 7.0}), ones, precision="fp64")

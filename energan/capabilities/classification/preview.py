@@ -8,6 +8,9 @@ from energan.inference.model import Model
 
 IMAGES = 10_000  # that the error is measured on, at most
 ERROR = "test error %"  # the name of the metric
+METRICS = {
+    ERROR: ("lower", "share of test images that the classifier gets wrong"),
+}
 
 
 def validate(experiment: Experiment, training: ImageSet) -> None:

@@ -2,7 +2,7 @@
 
 from energan.capabilities import reference
 from energan.capabilities.capability import Capability
-from energan.capabilities.drawing import measure, preview
+from energan.capabilities.drawing import measure, preview, section
 
 CAPABILITY = Capability(
     readout="sample",
@@ -12,4 +12,7 @@ CAPABILITY = Capability(
     preview=preview.preview,
     measure=measure.measure,
     summary=measure.summary,
+    metrics=measure.METRICS,
+    sheets=section.SAMPLES,
+    sections=section.sections,
 )

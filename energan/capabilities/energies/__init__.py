@@ -1,7 +1,7 @@
 """Energies: how unlike the training data an image is. `Game.energy` reads them."""
 
 from energan.capabilities.capability import Capability
-from energan.capabilities.energies import measure, preview
+from energan.capabilities.energies import measure, preview, section
 
 CAPABILITY = Capability(
     readout="energy",
@@ -9,4 +9,6 @@ CAPABILITY = Capability(
     verb="score images by their energy",
     preview=preview.preview,
     measure=measure.measure,
+    metrics=measure.METRICS,
+    sections=section.sections,
 )

@@ -8,6 +8,16 @@ from energan.data.image_set import fixed_subset
 
 IMAGES = 1000  # of each
 
+METRICS = {
+    "E(x) train": ("", "mean energy of training images"),
+    "E(x) reference": ("", "mean energy of the reference images; above that of training images by what was overfitted"),
+    "E(G(z))": (
+        "",
+        "mean energy of generated images by statistics of real ones; in training, normalised by their own batch, "
+        "samples score higher",
+    ),
+}
+
 
 def measure(run: Measurement) -> dict[str, Any]:
     """The three means; of samples only where a game draws some."""

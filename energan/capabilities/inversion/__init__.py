@@ -2,7 +2,7 @@
 
 from energan.capabilities import reference
 from energan.capabilities.capability import Capability
-from energan.capabilities.inversion import measure, preview
+from energan.capabilities.inversion import measure, preview, section
 
 CAPABILITY = Capability(
     readout="codes",
@@ -12,4 +12,7 @@ CAPABILITY = Capability(
     preview=preview.preview,
     measure=measure.measure,
     summary=measure.summary,
+    metrics=measure.METRICS,
+    sheets=section.RECONSTRUCTIONS,
+    sections=section.sections,
 )

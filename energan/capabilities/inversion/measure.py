@@ -16,10 +16,12 @@ from energan.capabilities.reference import SHOWN, named, write_nearest
 from energan.data import ImageSet
 from energan.data.image_set import fixed_subset
 from energan.data.pixels import to_bytes, to_unit
+from energan.html.formatting import figure, plain
 from energan.inference.guided import final_images, latent_maps, reconstruct, sample_guided
 from energan.inference.model import CHUNK, Model
 from energan.metrics.features.catalog import Description, describe
 from energan.metrics.features.mnist_classifier import mnist_classifier
+from energan.runs.reader import Json
 from energan.samplers.chains import Trace
 from energan.utils.files import write_json
 from energan.utils.image_files import save_sheet
@@ -29,6 +31,26 @@ EACH = 10  # chains towards each class
 MOST = 20  # classes that chains are guided to: ImageNet's thousand would take hours
 FRAMES = 10  # of a chain's path
 PAIRS = 20  # images shown with their reconstructions
+
+METRICS = {
+    "reconstruction MSE": (
+        "lower",
+        "mean squared difference between an image and what the generator makes of its code, pixels from 0 to 1",
+    ),
+    "conditional accuracy": (
+        "higher",
+        "share of the chains’ images that show the class asked for, by a classifier that had no part in drawing them",
+    ),
+    "conditional accuracy, own": (
+        "higher",
+        "the same share by the classifier that led the chains; far above the other one where chains deceive it",
+    ),
+    "diversity in a class": (
+        "",
+        "mean distance between two of the chains’ images of one class, pixels from 0 to 1; 0 where all are alike",
+    ),
+    "diversity in a class of real": ("", "the same for real images: how much the images of a class do differ"),
+}
 
 
 def measure(run: Measurement) -> dict[str, Any]:
@@ -55,9 +77,11 @@ def measure(run: Measurement) -> dict[str, Any]:
     }
 
 
-def summary(result: dict[str, Any]) -> str:
-    """What was measured, in words."""
-    return f"reconstructions of {result['reference']}, and {result['samples']} images drawn by chains"
+def summary(result: Json) -> str:
+    """What was measured, as far as it is known."""
+    of = f"reconstructions of {plain(result['reference'])}" if result.get("reference") else ""
+    drawn = f"{figure(result['samples'])} images drawn by chains" if result.get("samples") else ""
+    return " and ".join(filter(None, (of, drawn)))
 
 
 def reconstruction(

@@ -1,4 +1,4 @@
-"""A run that draws by chains and what leads them, its own classifier or any other, as commands name them."""
+"""A run that draws by chains, and the classifier that guides them: its own or another."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,15 +10,14 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
-from energan.commands.score import unlabelled
-from energan.data import ImageSet
+from energan.commands.explore.flag_types import Guidance
 from energan.data.pixels import to_unit
 from energan.engine.game import SamplerSettings
-from energan.inference.guided import TOGETHER, LatentMaps, latent_maps, sample_guided
+from energan.inference.guided import CHAINS, LatentMaps, latent_maps, latent_space, sample_guided
 from energan.inference.model import CHUNK, Model
 from energan.networks.layers import FeatureExtractor
 from energan.networks.pretrained import extract_features
-from energan.recipes.plug_and_play.encoder import class_names, open_classifier
+from energan.recipes.plug_and_play.encoder import known_classes, open_classifier
 from energan.runs.folder import RunFolder
 from energan.samplers.chains import Map, Trace
 from energan.samplers.inpainting import Context
@@ -30,7 +29,7 @@ NAMES = 20  # classes that an error message names
 
 
 class GuidedRun(NamedTuple):
-    """A run that draws by chains, with what leads them."""
+    """A run that draws by chains, with the classifier that guides them."""
 
     model: Model
     record: dict[str, Any]
@@ -40,7 +39,7 @@ class GuidedRun(NamedTuple):
     classes: tuple[str, ...]
     chain: SamplerSettings
 
-    def lead(
+    def run_chains(
         self,
         classes: Int[Tensor, " n"],
         *,
@@ -50,84 +49,86 @@ class GuidedRun(NamedTuple):
         context: Context | None = None,
         keep: int | None = None,
     ) -> Trace:
-        """Chains towards the classes, by `logits` if that watches the classifier."""
+        """Runs chains towards the classes; `logits` overrides the classifier (for a progress bar)."""
         return sample_guided(
-            self.model, classes, chain=self.chain, classifier=logits or self.logits, start=start, context=context,
-            seed=seed, keep=keep,
-        )  # fmt: skip
+            self.model,
+            classes,
+            chain=self.chain,
+            classifier=logits or self.logits,
+            start=start,
+            context=context,
+            seed=seed,
+            keep=keep,
+        )
 
-    def watched(self, runs_: int, rows: int) -> Map:
-        """The classifier, with a progress bar that counts the steps of `runs_` times `rows` chains."""
-        return watched(self.logits, self.chain.steps * runs_ * ceil(rows / TOGETHER))
+    def logits_with_progress(self, calls: int, rows: int) -> Map:
+        """The classifier, with a progress bar over the steps of all calls of `run_chains`, each with `rows` chains."""
+        return with_progress(self.logits, self.chain.steps * calls * ceil(rows / CHAINS))
 
     @torch.no_grad()
     def probabilities(self, images: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
-        """What the classifier says."""
+        """The classifier's probability of each class, for each image."""
         return torch.cat([self.logits(to_unit(chunk)).float().softmax(1) for chunk in images.split(CHUNK)])
 
-    def images(self, source: str, split: str = "") -> ImageSet:
-        """Anyone's images, in the run's size and colours."""
-        return unlabelled(source, split, self.record)
 
-
-def watched(C: Map, steps: int) -> Map:
-    """C, with a progress bar on stderr that counts how often it is asked."""
+def with_progress(f: Map, steps: int) -> Map:
+    """f, with a progress bar on stderr that counts its calls."""
     bar = counted(range(steps), steps, "chains", unit="steps", show=sys.stderr.isatty())
     next(bar)
 
-    def read(x: Tensor) -> Tensor:
+    def count_and_call(x: Tensor) -> Tensor:
         next(bar, None)
-        return C(x)
+        return f(x)
 
-    return read
+    return count_and_call
 
 
 def open_guided_run(
-    model: Model, folder: Path, classifier: str = "", module: str = "", chain: Mapping[str, Any] | None = None
+    model: Model, folder: Path, guidance: Guidance = Guidance(), settings: Mapping[str, Any] | None = None
 ) -> GuidedRun:
-    """A run's model and its classifier, or another: a run's folder, or `module` with the weights of a .safetensors.
+    """A run's model with its classifier, or with another.
 
-    chain: settings that are not to be the system's own; those that are None are. UserError for what cannot be used.
+    guidance  the other classifier: a run's folder, or `module` with the weights of a .safetensors file
+    settings  fields of SamplerSettings that replace the system's own
+
+    UserError if the system has no latent space, or the classifier or a setting cannot be used.
     """
-    maps, codes, record = latent_maps(model), model.game.codes, RunFolder(folder).record
-    assert codes is not None
+    maps, record = latent_maps(model), RunFolder(folder).record
+    chain = latent_space(model).chain._replace(**(settings or {}))
+    at_least(1, chain_steps=chain.steps)
     shape = tuple(record["data"]["shape"])
-    settings = codes.chain._replace(**{name: value for name, value in (chain or {}).items() if value is not None})
-    at_least(1, chain_steps=settings.steps)
-    net, logits = (
-        next((net.module for net in model.nets.values() if isinstance(net, FeatureExtractor)), None),
-        maps.logits,
-    )
-    if classifier or module:
-        net = open_classifier(classifier, module, 0)
+    net: nn.Module | None
+    if guidance == Guidance():
+        net = next((net.module for net in model.nets.values() if isinstance(net, FeatureExtractor)), None)
+        logits = maps.logits
+    else:
+        net = logits = open_classifier(guidance.classifier, guidance.module, 0)
         extract_features(net, (), shape)[0].release()  # refused if it does not take such images
-        logits = net
     with torch.no_grad():
         count = logits(torch.zeros(1, *shape)).shape[1]
-    names = _classes(classifier, module, record)
-    return GuidedRun(model, record, maps, net, logits, named(names, count), settings)
+    return GuidedRun(model, record, maps, net, logits, class_names(_classifier_classes(guidance, record), count), chain)
 
 
-def _classes(classifier: str, module: str, record: dict[str, Any]) -> tuple[str, ...]:
-    """The names of the classes of what leads, where they are known: another run's, or those in run.json."""
-    if classifier or module:
-        return class_names(classifier, module) or ()
+def _classifier_classes(guidance: Guidance, record: dict[str, Any]) -> tuple[str, ...]:
+    """The names of the classifier's classes, where they are known: another run's, or those in run.json."""
+    if guidance.classifier or guidance.module:
+        return known_classes(guidance.classifier, guidance.module) or ()
     return tuple(map(str, record["classes"]))
 
 
-def named(names: Sequence[str], count: int) -> tuple[str, ...]:
-    """The names, if they are as many as there are classes; numbers if not."""
+def class_names(names: Sequence[str], count: int) -> tuple[str, ...]:
+    """The names if there are `count` of them, else the numbers from 0 on."""
     return tuple(names) if len(names) == count else tuple(map(str, range(count)))
 
 
-def chosen(text: str, names: tuple[str, ...]) -> list[int]:
-    """Classes by name or by number, with commas between; "all" for all. UserError for one that there is not."""
+def parse_classes(text: str, names: tuple[str, ...]) -> list[int]:
+    """The indices of classes given by name or number, with commas between; "all" for all. UserError if one is none."""
     if text.strip() == "all":
         return list(range(len(names)))
     numbers = {str(i): i for i in range(len(names))} | {name: i for i, name in enumerate(names)}
-    asked = [part.strip() for part in text.split(",")]
-    for part in asked:
+    parts = [part.strip() for part in text.split(",")]
+    for part in parts:
         if part not in numbers:
             more = f", ... ({len(names)} in all)" if len(names) > NAMES else ""
             raise UserError(f"there is no class {part!r}; there are {', '.join(names[:NAMES])}{more}")
-    return [numbers[part] for part in asked]
+    return [numbers[part] for part in parts]

@@ -1,46 +1,26 @@
-"""The command `invert`: reconstructs images from their latents."""
+"""The command `invert`: reconstructs images from their codes."""
 
 from pathlib import Path
 
-import torch
-
-from energan.commands.explore.guided_run import open_guided_run
-from energan.inference.guided import reconstruct
-from energan.runs.rebuild import load as load_model
 from energan.utils.checks import at_least
 from energan.utils.console import say
 from energan.utils.errors import UserError
-from energan.utils.image_files import save_sheet, usable
-from energan.utils.tables import table
 
 PAIRS = 10  # on a row of the sheet
 
 
-def draw_inversions(
-    images: str, folder: Path, out: Path, errors: Path | None, *, n: int, checkpoint: str, split: str
-) -> str:
-    """Pairs of the first n images and what G makes of their codes; the mean square error of every image in a table."""
-    usable(out, (".png",))
-    if errors and errors.suffix not in (".csv", ".parquet"):
-        raise UserError(f"--csv {errors}: errors go to a .csv or a .parquet")
-    s = open_guided_run(load_model(folder, checkpoint=checkpoint or None), folder)
-    data = s.images(images, split)
-    made = reconstruct(s.model, data.images)
-    square = ((made.float() - data.images.float()) / 255).square().flatten(1).mean(1)
-    save_sheet(torch.stack([data.images[:n], made[:n]], 1).flatten(0, 1), out, columns=2 * min(PAIRS, n))
-    if errors:
-        files = list(data.files) or [""] * len(square)
-        table(errors, {"index": list(range(len(square))), "file": files, "error": square.tolist()})
-    told = f"{min(n, len(square))} pairs in {out}" + (f", {len(square)} errors in {errors}" if errors else "")
-    skipped = f"; {len(data.skipped)} unreadable files were left out" if data.skipped else ""
-    return f"{told}; mean square error {float(square.mean()):.3g} of pixels in [0, 1]{skipped}"
-
-
 def invert(
-    images: str, /, *, run: str, out: str = "inverted.png", csv: str = "", n: int = 50, checkpoint: str = "",
+    images: str,
+    /,
+    *,
+    run: str,
+    out: str = "inverted.png",
+    csv: str = "",
+    n: int = 50,
+    checkpoint: str = "",
     split: str = "",
-) -> int:  # fmt: skip
-    """Bring images through a run's codes: each beside what the generator makes of its code.
+) -> int:
+    """Reconstruct images from their codes: each beside what the generator makes of its code.
 
     Args:
         images: An image, a folder, .zip, .npz or .parquet of images, or a named set.
@@ -48,13 +28,33 @@ def invert(
         out: A .png of pairs.
         csv: A .csv or .parquet with the mean square error of every image.
         n: How many pairs at most.
-        checkpoint: A step or a path; the newest by default.
+        checkpoint: "best", a step, or a path; the newest by default.
         split: train or test; by default test of a named set, and all of a folder or file that has no splits.
     """
+    import torch
+
+    from energan.commands.user_images import load_images, skipped_note
+    from energan.inference.guided import reconstruct
+    from energan.runs.folder import RunFolder
+    from energan.runs.rebuild import load
+    from energan.utils.image_files import save_sheet, usable
+    from energan.utils.tables import write_table
+
     at_least(1, n=n)
-    say(
-        draw_inversions(
-            images, Path(run), Path(out), Path(csv) if csv else None, n=n, checkpoint=checkpoint, split=split
-        )
-    )
+    sheet, table = usable(Path(out), (".png",)), Path(csv) if csv else None
+    if table and table.suffix not in (".csv", ".parquet"):
+        raise UserError(f"`csv` {table}: errors go to a .csv or a .parquet")
+    model = load(run, checkpoint=checkpoint or None)
+    model.require("latent space")
+    data = load_images(images, split, RunFolder(run).record)
+    reconstructions = reconstruct(model, data.images)
+    errors = ((reconstructions.float() - data.images.float()) / 255).square().flatten(1).mean(1)
+    pairs = torch.stack([data.images[:n], reconstructions[:n]], 1).flatten(0, 1)
+    save_sheet(pairs, sheet, columns=2 * min(PAIRS, n))
+    text = f"{len(pairs) // 2} pairs in {sheet}"
+    if table:
+        files = list(data.files) or [""] * len(errors)
+        write_table(table, {"index": list(range(len(errors))), "file": files, "error": errors.numpy()})
+        text += f", {len(errors)} errors in {table}"
+    say(f"{text}; mean square error {float(errors.mean()):.3g} of pixels in [0, 1]{skipped_note(data)}")
     return 0

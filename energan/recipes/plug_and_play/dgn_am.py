@@ -46,7 +46,7 @@ def dgn_am_mnist(
     from energan.engine.optimizers import Adam
     from energan.games.catalog import GAMES
     from energan.networks.conv.ppgn import Bounds
-    from energan.recipes.plug_and_play.encoder import class_names, initialiser
+    from energan.recipes.plug_and_play.encoder import initialiser, known_classes
 
     made_of = parts(
         classifier(encoder, module, classes), (1, 28, 28), code=code, features=features, paired=paired, width=width,
@@ -63,4 +63,4 @@ def dgn_am_mnist(
         network=network(data, 28, 1), precision=precision, device=device, compile=compile,
     )  # fmt: skip
     load = initialiser(made_of.E.module, encoder, module, data, classes)
-    return finished(made, made_of.E, chain_steps, code, load, bounds, classes=class_names(encoder, module))
+    return finished(made, made_of.E, chain_steps, code, load, bounds, classes=known_classes(encoder, module))

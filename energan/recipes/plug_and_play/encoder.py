@@ -19,6 +19,7 @@ from energan.data import ImageSet
 from energan.data.pixels import to_unit
 from energan.engine.precision import autocast
 from energan.engine.rng import seeded
+from energan.inference.model import CHUNK
 from energan.inference.modules import classifier_module
 from energan.networks.layers import FeatureExtractor
 from energan.networks.pretrained import ENCODERS, frozen, import_network, load_network_weights
@@ -31,8 +32,6 @@ from energan.utils.errors import UserError
 from energan.utils.files import cache_dir, read_weights, write_weights
 from energan.utils.progress import counted
 from energan.utils.specification import named
-
-CHUNK = 250  # images at a time
 
 
 def open_classifier(source: str, module: str, classes: int, net: str = "thesis") -> nn.Module:
@@ -65,7 +64,7 @@ def of_run(folder: Path) -> nn.Module:
     return next(iter(model.nets.values())) if len(model.nets) == 1 else reader
 
 
-def class_names(source: str, module: str) -> tuple[str, ...] | None:
+def known_classes(source: str, module: str) -> tuple[str, ...] | None:
     """Of the classes that a classifier knows: a run's; () of anyone's net; None of one for the images' own."""
     if module:
         return ()

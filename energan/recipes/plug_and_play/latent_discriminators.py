@@ -97,7 +97,7 @@ def latent_discriminators_mnist(
     from energan.games.plug_and_play.latent_discriminators import THESIS
     from energan.networks.conv.latent_discriminators import Critic, Generator, Standardise
     from energan.networks.pretrained import extract_features
-    from energan.recipes.plug_and_play.encoder import class_names, encode_images, initialiser, open_classifier
+    from energan.recipes.plug_and_play.encoder import encode_images, initialiser, known_classes, open_classifier
 
     at_least(1, critic_steps=critic_steps, chain_steps=chain_steps)
     at_least(2, classes=classes)
@@ -130,5 +130,5 @@ def latent_discriminators_mnist(
     return made._replace(
         initialise=initialiser(E.module, encoder, module, data, classes),
         coded=("h", partial(encode_images, E=E, layer=code, precision=made.precision)),
-        classes=class_names(encoder, module),
+        classes=known_classes(encoder, module),
     )

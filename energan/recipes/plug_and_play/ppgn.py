@@ -45,7 +45,7 @@ def ppgn_x_mnist(
     from energan.games.catalog import GAMES
     from energan.networks.dense.perceptron import Perceptron
     from energan.networks.pretrained import extract_features
-    from energan.recipes.plug_and_play.encoder import class_names, initialiser
+    from energan.recipes.plug_and_play.encoder import initialiser, known_classes
 
     positive(lr=lr, sigma_x=sigma_x, size_r=size_r)
     usable_seed(seed)
@@ -58,7 +58,7 @@ def ppgn_x_mnist(
         network=network(data, 28, 1), precision=precision, device=device, compile=compile,
     )  # fmt: skip
     load = initialiser(E.module, encoder, module, data, classes)
-    return finished(made, E, chain_steps, "", load, classes=class_names(encoder, module))
+    return finished(made, E, chain_steps, "", load, classes=known_classes(encoder, module))
 
 
 @documented
@@ -98,7 +98,7 @@ def ppgn_h_mnist(
     from energan.engine.rng import seeded
     from energan.games.catalog import GAMES
     from energan.networks.conv.ppgn import denoiser
-    from energan.recipes.plug_and_play.encoder import class_names, initialiser
+    from energan.recipes.plug_and_play.encoder import initialiser, known_classes
 
     positive(sigma_h=sigma_h, size_r=size_r)
     made_of = parts(
@@ -117,7 +117,7 @@ def ppgn_h_mnist(
         network=network(data, 28, 1), precision=precision, device=device, compile=compile,
     )  # fmt: skip
     load = initialiser(made_of.E.module, encoder, module, data, classes)
-    return finished(made, made_of.E, chain_steps, code, load, classes=class_names(encoder, module))
+    return finished(made, made_of.E, chain_steps, code, load, classes=known_classes(encoder, module))
 
 
 @documented
@@ -160,7 +160,7 @@ def joint_ppgn_h_mnist(
     from energan.engine.noise import normal
     from energan.engine.optimizers import Adam
     from energan.games.catalog import GAMES
-    from energan.recipes.plug_and_play.encoder import class_names, initialiser
+    from energan.recipes.plug_and_play.encoder import initialiser, known_classes
 
     not_negative(code_loss=code_loss, sigma_x=sigma_x, sigma_h1=sigma_h1, sigma_h=sigma_h)
     made_of = parts(
@@ -178,7 +178,7 @@ def joint_ppgn_h_mnist(
         network=network(data, 28, 1), precision=precision, device=device, compile=compile,
     )  # fmt: skip
     load = initialiser(made_of.E.module, encoder, module, data, classes)
-    return finished(made, made_of.E, chain_steps, code, load, classes=class_names(encoder, module))
+    return finished(made, made_of.E, chain_steps, code, load, classes=known_classes(encoder, module))
 
 
 @documented
@@ -209,7 +209,7 @@ def noiseless_ppgn_h_mnist(
     """Noiseless joint PPGN-h: codes whose prior is E(G(h)), generator trained as DGN-AM's (arXiv:1612.00005)."""
     from energan.engine.optimizers import Adam
     from energan.games.catalog import GAMES
-    from energan.recipes.plug_and_play.encoder import class_names, initialiser
+    from energan.recipes.plug_and_play.encoder import initialiser, known_classes
 
     made_of = parts(
         classifier(encoder, module, classes), (1, 28, 28), code=code, features=features, paired=paired, width=width,
@@ -226,4 +226,4 @@ def noiseless_ppgn_h_mnist(
         compile=compile,
     )  # fmt: skip
     load = initialiser(made_of.E.module, encoder, module, data, classes)
-    return finished(made, made_of.E, chain_steps, code, load, classes=class_names(encoder, module))
+    return finished(made, made_of.E, chain_steps, code, load, classes=known_classes(encoder, module))

@@ -55,7 +55,7 @@ def noiseless_ppgn_h_64(
     from energan.games.catalog import GAMES
     from energan.networks.conv.mobilenet_v2 import MobileNetClassifier
     from energan.networks.pretrained import frozen
-    from energan.recipes.plug_and_play.encoder import class_names, initialiser, open_classifier
+    from energan.recipes.plug_and_play.encoder import initialiser, known_classes, open_classifier
 
     at_least(32, side=side)
     net = open_classifier(encoder, module, 0) if encoder or module else frozen(MobileNetClassifier(side))
@@ -76,7 +76,7 @@ def noiseless_ppgn_h_64(
         load: Callable[[Tensor], None] | None = partial(_published, net)
     else:
         load = initialiser(net, encoder, module, data, 0)
-    return finished(made, made_of.E, chain_steps, code, load, classes=class_names(encoder, module))
+    return finished(made, made_of.E, chain_steps, code, load, classes=known_classes(encoder, module))
 
 
 @named

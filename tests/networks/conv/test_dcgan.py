@@ -1,0 +1,50 @@
+"""DCGAN's networks against the paper: shapes, counts, layers in order."""
+
+import pytest
+import torch
+from network_facts import count, kinds, weight_layers
+
+from energan.networks.conv import dcgan
+from energan.utils.errors import UserError
+
+
+@pytest.mark.parametrize("size", [8, 16, 32, 64, 128])
+def test_shapes(size):
+    z, x = torch.randn(2, 5), torch.randn(2, 3, size, size)
+    assert dcgan.Generator(5, size=size, width=2)(z).shape == x.shape
+    assert dcgan.Discriminator(size=size, width=2)(x).shape == (2,)
+
+
+@pytest.mark.parametrize("size", [4, 7, 12, 48, 0])
+def test_sizes_that_do_not_halve_to_four_are_refused(size):
+    for build in (lambda: dcgan.Generator(5, size=size), lambda: dcgan.Discriminator(size=size)):
+        with pytest.raises(UserError, match=f"got {size}"):
+            build()
+
+
+def test_dcgan_layers():
+    assert kinds(dcgan.Generator(4, size=16, width=2)) == [
+        "ConvTranspose2d", "BatchNorm", "ReLU", "ConvTranspose2d", "BatchNorm", "ReLU", "ConvTranspose2d", "Tanh",
+    ]  # fmt: skip
+    assert kinds(dcgan.Discriminator(size=16, width=2)) == [
+        "Conv2d", "LeakyReLU", "Conv2d", "BatchNorm", "LeakyReLU", "Conv2d",
+    ]  # fmt: skip
+
+
+def test_dcgan_maps_at_64_pixels():
+    assert [m.out_channels for m in weight_layers(dcgan.Generator(100))] == [512, 256, 128, 64, 3]
+    assert [m.out_channels for m in weight_layers(dcgan.Discriminator())] == [64, 128, 256, 512, 1]
+
+
+def norm(maps: int) -> int:
+    return 2 * maps
+
+
+def test_counts_of_dcgan_at_64_pixels():
+    def conv(a: int, b: int) -> int:
+        return 4 * 4 * a * b
+
+    generator = sum(conv(a, b) + norm(b) for a, b in ((100, 512), (512, 256), (256, 128), (128, 64)))
+    assert count(dcgan.Generator(100)) == generator + conv(64, 3) + 3
+    discriminator = sum(conv(a, b) + norm(b) for a, b in ((64, 128), (128, 256), (256, 512)))
+    assert count(dcgan.Discriminator()) == conv(3, 64) + 64 + discriminator + conv(512, 1) + 1
