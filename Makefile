@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test slow lint types bench lock clean
+.PHONY: demo test slow lint types docs bench lock clean
 
 .venv/made: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -32,6 +32,11 @@ lint: venv
 types: venv
 	$(BIN)/mypy
 
+# The site in site/, with the API reference. A broken link fails.
+docs: venv
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "open site/index.html in a browser"
+
 bench: venv
 	$(BIN)/python -m benchmarks
 
@@ -43,4 +48,4 @@ lock:
 	mv requirements.new requirements.lock && rm -rf .venv-lock
 
 clean:
-	rm -rf .venv demo runs
+	rm -rf .venv demo runs site

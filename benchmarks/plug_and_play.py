@@ -33,7 +33,7 @@ from energan.engine.optimizers import Optimizer
 from energan.engine.rng import seeded
 from energan.engine.state import DTYPES
 from energan.networks.layers import Dropout, FeatureExtractor
-from energan.recipes.catalog import RECIPES
+from energan.recipes.build import build
 from energan.utils.hardware import pick_device
 
 BATCH, SHAPE, CODE = 32, (1, 28, 28), "h"
@@ -193,7 +193,7 @@ ROWS = {
 def game(name: str) -> Game:
     """The game on new nets, always from the same weights."""
     with seeded(0):
-        return RECIPES[ROWS[name].recipe](data="digits", device="cpu").game
+        return build(ROWS[name].recipe, data="digits", device="cpu").game
 
 
 def coded(name: str, precision: str, device: str) -> Source:

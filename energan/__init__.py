@@ -1,6 +1,20 @@
 """Energan: adversarial and energy-based generative models in PyTorch.
 
+    load                     the trained model of a run folder
+    EBGAN, DCGAN             scikit-learn estimators: an outlier detector that draws, and a generator
+    LadderClassifier, EBGANLadderClassifier, ImprovedGANClassifier
+                             classifiers that learn from few labels
+    UserError                what bad input raises, with one sentence
+
 Nothing heavy is imported until it is used: `import energan` takes milliseconds.
+
+>>> import energan
+>>> energan.EBGAN(margin=1.0).margin
+1.0
+>>> energan.load("no such folder")
+Traceback (most recent call last):
+...
+energan.utils.errors.UserError: ...
 """
 
 from importlib import import_module

@@ -18,9 +18,10 @@ from energan.commands.bench import bench_command
 from energan.commands.catalog import COMMANDS
 from energan.commands.lab import lab_command
 from energan.commands.train import train_command
+from energan.commands.trust import with_trust
 from energan.engine.distributed import rank_from_env
 from energan.recipes.catalog import RECIPES
-from energan.utils.console import STOPPED, first_line, say
+from energan.utils.console import COMMAND_LINE, STOPPED, first_line, say
 from energan.utils.errors import UserError
 from energan.utils.signals import interruptible
 from energan.utils.version import __version__
@@ -36,15 +37,18 @@ def _members(family: str) -> Mapping[str, Callable[..., Any]]:
     return STUDIES
 
 
-def _member(family: str, member: str, rest: Sequence[str]) -> Callable[..., int]:
-    if family == "train":
-        return train_command(member, rest)
-    return bench_command(member) if family == "bench" else lab_command(member)
+def _member_command(family: str, member: str) -> Callable[..., int]:
+    """The command of one recipe or study. UserError for a name that there is not."""
+    if family == "lab" or ":" not in member:  # my.module:recipe is anyone's
+        _pick(member, list(_members(family)), FAMILIES[family])
+    return {"train": lambda recipe: with_trust(train_command(recipe)), "bench": bench_command, "lab": lab_command}[
+        family
+    ](member)
 
 
 def _help() -> str:
     lines = ["usage: energan COMMAND [flags]      (energan COMMAND --help tells its flags)", ""]
-    lines += ["  train RECIPE  Train a recipe on images; energan train --help lists the recipes."]
+    lines += ["  train RECIPE  Train a recipe, or your own (my.module:recipe); energan train --help lists them."]
     lines += ["  bench RECIPE  Measure a recipe's step on this machine, beside the least time it could take."]
     lines += ["  lab STUDY     Run a study of theory or toys; energan lab --help lists the studies."]
     lines += [f"  {name:14}{first_line(command)}" for name, command in COMMANDS.items()]
@@ -74,12 +78,11 @@ def _dispatch(arguments: list[str]) -> int:
         return 0
     name, rest = _pick(arguments[0], [*FAMILIES, *COMMANDS], "command"), arguments[1:]
     if name in FAMILIES:
-        what, members = FAMILIES[name], _members(name)
         if not rest or rest[0] in ("-h", "--help"):
-            say(_family_help(name, what, members))
+            say(_family_help(name, FAMILIES[name], _members(name)))
             return 0
-        member, rest = _pick(rest[0], list(members), what), rest[1:]
-        command, name = _member(name, member, rest), f"{name} {member}"
+        member, rest = rest[0], rest[1:]
+        command, name = _member_command(name, member), f"{name} {member}"
     else:
         command = COMMANDS[name]
     import tyro
@@ -87,14 +90,17 @@ def _dispatch(arguments: list[str]) -> int:
     from energan.utils.hardware import keep_memory
 
     keep_memory()
-    return tyro.cli(command, prog=f"energan {name}", args=rest)
+    # options that are grouped in a dataclass are flags like all others: --steps, not --training.steps
+    return tyro.cli(command, prog=f"energan {name}", args=rest, config=(tyro.conf.OmitArgPrefixes,))
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The program. Returns the exit code; tyro leaves with 2 for wrong flags itself."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    typed = COMMAND_LINE.set(["energan", *arguments])
     try:
         with interruptible():
-            return _dispatch(sys.argv[1:] if arguments is None else arguments)
+            return _dispatch(arguments)
     except UserError as error:
         print(f"energan: {error.with_flags()}", file=sys.stderr)
         return 2
@@ -104,6 +110,8 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("energan: interrupted", file=sys.stderr)
         return STOPPED
+    finally:
+        COMMAND_LINE.reset(typed)
 
 
 TOLD = timedelta(seconds=10)  # how long a rank that fails waits for the first to say why

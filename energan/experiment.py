@@ -1,22 +1,23 @@
-"""A run: what to train on what, as a recipe returns it."""
+"""An experiment: which game, on which images, for how long; a recipe returns it.
+
+Nothing heavy is imported before it is used: the help of the command line reads the recipes.
+"""
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from torch import Tensor
-
-from energan.data import NAMED, Batches, ImageSet, held_out_split
-from energan.data.batches import Coded, patches
-from energan.data.few_labels import LabelledBatches
-from energan.data.image_set import NONE, fixed_subset
-from energan.data.labels import in_classes
-from energan.engine.game import CHAIN_MEANINGS, Game, Move, Source
 from energan.utils.errors import UserError
 from energan.utils.specification import describe
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from energan.data import ImageSet
+    from energan.engine.game import Game, Move, Source
+
 READOUTS = ("sample", "energy", "logits", "codes")  # fields of Game: what a trained game can be asked
-SHOWN = 20_000  # crops that are held in memory
+SHOWN = 20_000  # crops that are kept in memory
 
 SETTINGS: dict[str, type] = {  # fields that run.json has as they are
     "steps": int, "batch": int, "seed": int, "save_every": int, "precision": str, "device": str, "compile": bool,
@@ -44,10 +45,10 @@ class Experiment(NamedTuple):
     crop, flip, augment  how batches show the images: data.Batches; with a crop, images are loaded larger than the nets
     """
 
-    game: Game
+    game: "Game"
     system: str
     source: str
-    prepare: Callable[[str, str], ImageSet]
+    prepare: "Callable[[str, str], ImageSet]"
     steps: int
     batch: int
     seed: int
@@ -58,41 +59,54 @@ class Experiment(NamedTuple):
     device: str
     compile: bool
     test: str = ""
-    initialise: Callable[[Tensor], None] | None = None
-    coded: tuple[str, Callable[[ImageSet], Tensor]] | None = None
+    initialise: "Callable[[Tensor], None] | None" = None
+    coded: "tuple[str, Callable[[ImageSet], Tensor]] | None" = None
     microbatches: int = 1
     sync_batch_stats: bool = False
-    prepare_any: Callable[[str, str], ImageSet] | None = None
+    prepare_any: "Callable[[str, str], ImageSet] | None" = None
     crop: int | None = None
     flip: bool = False
     augment: tuple[str, ...] = ()
     classes: tuple[str, ...] | None = None
 
-    def training_set(self) -> ImageSet:
+    def training_set(self) -> "ImageSet":
         """The images that batches are drawn from."""
         return self.prepare(self.source, "train")
 
-    def shown(self, data: ImageSet) -> ImageSet:
+    def shown(self, data: "ImageSet") -> "ImageSet":
         """What the nets see, to look at and to measure by: of images that batches crop, a crop each, 20,000 at most."""
+        from energan.data.batches import patches
+        from energan.data.image_set import fixed_subset
+
         return data if self.crop is None else patches(data, self.crop, rows=fixed_subset(len(data.images), SHOWN))
 
-    def given(self, source: str, split: str) -> ImageSet:
+    def given(self, source: str, split: str) -> "ImageSet":
         """Anyone's images as the nets see them."""
+        from energan.data.batches import patches
+
         data = (self.prepare_any or self.prepare)(source, split)
         return data if self.crop is None else patches(data, self.crop)
 
-    def test_set(self) -> ImageSet:
+    def test_set(self) -> "ImageSet":
         """Real images to measure against: the test split where the source has one, else the training images."""
+        from energan.data import held_out_split
+
         return self.shown(self.prepare(self.source, held_out_split(self.source)))
 
-    def held_out(self, classes: tuple[str, ...]) -> ImageSet | None:
+    def held_out(self, classes: tuple[str, ...]) -> "ImageSet | None":
         """Test images with labels, numbered as `classes`; None where neither the set nor the user has any."""
+        from energan.data import NAMED
+        from energan.data.labels import in_classes
+
         if not self.test and self.source not in NAMED:
             return None
         return in_classes(self.prepare(self.test or self.source, "test"), classes)
 
-    def batches(self, data: ImageSet) -> Source:
+    def batches(self, data: "ImageSet") -> "Source":
         """What the game is fed: images; or labelled ones and as many unlabelled. UserError if no batch can be drawn."""
+        from energan.data.batches import Batches, Coded
+        from energan.data.few_labels import LabelledBatches
+
         if self.game.logits is None:
             batches = Batches(
                 data.images, data.labels, self.batch, self.seed, len(data.classes), crop=self.crop, flip=self.flip,
@@ -109,8 +123,10 @@ class Experiment(NamedTuple):
             seed=self.seed,
         )  # fmt: skip
 
-    def described(self, data: ImageSet) -> dict[str, Any]:
+    def described(self, data: "ImageSet") -> dict[str, Any]:
         """What run.json says of the run, of the training images and of the game."""
+        from energan.engine.game import CHAIN_MEANINGS
+
         players = {
             name: {
                 "parameters": sum(w.numel() for w in player.net.parameters()),
@@ -150,15 +166,17 @@ class Experiment(NamedTuple):
         }
 
 
-def _told(move: Move) -> str:
+def _told(move: "Move") -> str:
     """Who descends and who ascends which objective, as in "min D max k: loss"."""
     goals = [f"{goal} {', '.join(names)}" for goal, names in (("min", move.min), ("max", move.max)) if names]
     objective = move.objective.func if isinstance(move.objective, partial) else move.objective
     return f"{' '.join(goals)}: {getattr(objective, '__name__', 'objective')}"
 
 
-def _labels(data: ImageSet) -> dict[str, Any]:
+def _labels(data: "ImageSet") -> dict[str, Any]:
     """What a classifier was shown: the classes' names, and how many labels each has."""
+    from energan.data.image_set import NONE
+
     assert data.labels is not None  # batches were drawn of them
     known = data.labels[data.labels != NONE]
     return {"classes": list(data.classes), "labels": known.bincount(minlength=len(data.classes)).tolist()}

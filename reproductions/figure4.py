@@ -18,7 +18,7 @@ from energan import metrics
 from energan.data import Batches
 from energan.engine import Trainer
 from energan.inference.snapshot import snapshot
-from energan.recipes.catalog import RECIPES
+from energan.recipes.build import build
 from energan.utils.image_files import save_sheet
 
 SYSTEMS: dict[str, tuple[str, dict[str, float]]] = {
@@ -32,7 +32,7 @@ SHOWN = ("MNIST-I", "MNIST-IS", "MNIST-FID", "MNIST-precision", "MNIST-recall", 
 def cell(name: str, seed: int, steps: int, out: Path) -> dict[str, Any]:
     """Trains one configuration with one seed; its metrics, and a sheet of its samples."""
     recipe, arguments = SYSTEMS[name]
-    run = RECIPES[recipe](seed=seed, steps=steps, **arguments)
+    run = build(recipe, seed=seed, steps=steps, **arguments)
     data = run.training_set()
     one = Trainer(run.game, Batches(data.images, data.labels, run.batch, seed), seed=seed, precision=run.precision)
     started = time.monotonic()

@@ -17,7 +17,7 @@ from energan.data import Batches
 from energan.engine import Ensemble
 from energan.inference.model import Model
 from energan.networks.layers import measure_batch_norm
-from energan.recipes.catalog import RECIPES
+from energan.recipes.build import build
 from energan.utils.image_files import save_sheet
 
 MARGINS = (1.0, 2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 32.0)
@@ -33,7 +33,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     settings = {"steps": arguments.steps, "seed": arguments.seed, "size_g": arguments.size_g}
-    run_of = [RECIPES["ebgan-mnist"](margin=m, **settings) for m in MARGINS]
+    run_of = [build("ebgan-mnist", margin=m, **settings) for m in MARGINS]
     run, n = run_of[0], len(MARGINS)
     data, real = run.training_set(), run.test_set().images
     source = Batches(data.images, data.labels, run.batch, run.seed)

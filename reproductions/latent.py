@@ -38,7 +38,7 @@ from energan.inference.guided import latent_maps, sample_guided, start_codes
 from energan.lab.figures import panels, save
 from energan.metrics.features.catalog import describe
 from energan.metrics.features.mnist_classifier import mnist_classifier
-from energan.recipes.catalog import RECIPES
+from energan.recipes.build import build
 from energan.recipes.plug_and_play.encoder import open_classifier
 from energan.recipes.plug_and_play.latent_discriminators import THESIS_RUNS
 from energan.runs.folder import RunFolder
@@ -223,7 +223,7 @@ def times(arguments: argparse.Namespace) -> None:
 
     players = {}
     for variant in THESIS_RUNS:
-        run = RECIPES["latent-discriminators-mnist"](variant=variant, encoder=arguments.encoder, width=arguments.width)
+        run = build("latent-discriminators-mnist", variant=variant, encoder=arguments.encoder, width=arguments.width)
         players[variant] = Trainer(run.game, run.batches(run.training_set()), seed=0, precision=run.precision)
         players[variant].t = 30  # past the warm steps
     seconds: dict[str, list[float]] = {variant: [] for variant in THESIS_RUNS}

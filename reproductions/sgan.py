@@ -28,7 +28,7 @@ from energan.inference.snapshot import snapshot
 from energan.lab.figures import panels, save, spread
 from energan.metrics.features.mnist_classifier import mnist_classifier
 from energan.metrics.features.train_mnist_classifier import accuracy
-from energan.recipes.catalog import RECIPES
+from energan.recipes.build import build
 from energan.utils.files import write, write_json
 from energan.utils.image_files import save_images
 
@@ -60,7 +60,7 @@ def redrawn(model: Model, which: str, z: int) -> tuple[Tensor, Tensor]:
 
 def cell(name: str, seed: int, steps: int, width: int, samples: int, entropy: float, out: Path) -> dict[str, Any]:
     """Trains one and measures it; the images of the figure are kept beside."""
-    run = RECIPES["sgan-mnist"](**{"steps": steps, "seed": seed, "width": width, "entropy": entropy, **CELLS[name]})
+    run = build("sgan-mnist", **{"steps": steps, "seed": seed, "width": width, "entropy": entropy, **CELLS[name]})
     data = run.training_set()
     assert run.initialise
     run.initialise(data.images)

@@ -26,7 +26,7 @@ from energan.games.gan.gan import gan
 from energan.inference.snapshot import snapshot
 from energan.metrics.features.catalog import describe
 from energan.networks.conv import wgan_gp
-from energan.recipes.catalog import RECIPES
+from energan.recipes.build import build
 from energan.utils.image_files import save_sheet
 
 WIDTH, LOOKS, SAMPLES = 32, 20, 2000
@@ -50,8 +50,8 @@ def plain_gan(seed: int) -> Game:
 def cell(name: str, seed: int, steps: int, out: Path) -> dict[str, Any]:
     """Trains one; (step, critic's estimate or D's loss, MNIST-FID) on the way, and a sheet of the last samples."""
     recipe, arguments = CELLS[name]
-    game = RECIPES[recipe](seed=seed, **arguments).game if recipe else plain_gan(seed)
-    batch = RECIPES[recipe](seed=seed).batch if recipe else 64
+    game = build(recipe, seed=seed, **arguments).game if recipe else plain_gan(seed)
+    batch = build(recipe, seed=seed).batch if recipe else 64
     data = load("mnist", "train")
     real = describe(load("mnist", "test").images[:SAMPLES], "mnist")
     one = Trainer(game, Batches(data.images, None, batch, seed), seed=seed, precision="bf16")

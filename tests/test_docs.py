@@ -126,7 +126,7 @@ def test_no_block_escapes() -> None:
 
 def test_links_lead_somewhere() -> None:
     for page in PAGES:
-        for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text()):
+        for target in re.findall(r"""(?:\]\(|<img src=")([^)#"]+)(?:#[^)]*)?[)"]""", page.read_text()):
             if "://" not in target:
                 assert (page.parent / target).exists(), f"{page.name} links to {target}, which is not there"
 

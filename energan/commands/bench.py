@@ -1,35 +1,49 @@
 """The command `bench RECIPE`: the recipe's own arguments are its flags."""
 
-import inspect
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any
 
-from energan.recipes.catalog import RECIPES
+from tyro.conf import arg
+
+from energan.recipes.build import build, find_recipe
+from energan.utils.arguments import description, flattened, recorder
 from energan.utils.console import as_text, say
-from energan.utils.flags import Flag, with_flags
+from energan.utils.errors import UserError
 
-OWN = {
-    "repeats": Flag(int, 10, "Steps that are timed, of each setting."),
-    "alternatives": Flag(bool, True, "Try other settings too: precision, batch, threads; with --compile, without."),
-    "json": Flag(bool, False, "Print JSON instead of tables."),
-}
+ABOUT = "Measured on this machine, beside the least time its ceilings allow; without --data, on images of noise."
 
-ABOUT = "    Measured on this machine, beside the least time its ceilings allow; without --data, on images of noise.\n"
+
+@dataclass(frozen=True, kw_only=True)
+class BenchOptions:
+    """The options of `bench`, besides the recipe's."""
+
+    repeats: int = 10
+    """Steps that are timed, of each setting."""
+    alternatives: bool = True
+    """Try other settings too: precision, batch, threads; with --compile, without."""
+    json: bool = False
+    """Print JSON instead of tables."""
 
 
 def bench_command(recipe: str) -> Callable[..., int]:
     """The command `bench RECIPE`: the recipe's arguments, of which --data need not be given, and how to measure."""
+    function = find_recipe(recipe)
+    record = recorder(function, data="")
 
-    def bench(*, repeats: int, alternatives: bool, json: bool, **arguments: Any) -> int:
+    def bench(
+        arguments: Annotated[dict[str, Any], arg(name="", constructor=record)], options: BenchOptions = BenchOptions()
+    ) -> int:
         from energan.bench.as_table import as_table
         from energan.bench.measure import measure
 
-        found = measure(RECIPES[recipe], arguments, repeats=repeats, alternatives=alternatives)
-        say(as_text(found) if json else as_table(found))
+        flat = flattened(arguments)
+        if flat.get("batch") == "auto":
+            raise UserError("`batch` auto is for `energan train`; here it is a number")
+        measured = measure(partial(build, recipe), flat, repeats=options.repeats, alternatives=options.alternatives)
+        say(as_text(measured) if options.json else as_table(measured))
         return 0
 
-    return with_flags(RECIPES[recipe], bench, OWN, about=ABOUT, changed=_optional_data)
-
-
-def _optional_data(parameter: inspect.Parameter) -> inspect.Parameter:
-    return parameter.replace(default="") if parameter.name == "data" else parameter
+    bench.__doc__ = f"{description(function)}\n\n{ABOUT}"
+    return bench

@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from energan.commands.train import _start
-from energan.recipes.common import Precision
+from energan.commands.train import TrainOptions, start
+from energan.utils.hardware import Precision
 
 
 def classify(
@@ -44,16 +44,20 @@ def classify(
     from energan.recipes.semi_supervised.labelled_data import labelled_images
 
     count, file = (int(labels), "") if labels.isdecimal() else (0, labels)
-    found = labelled_images(data, "train", labels_csv=file, size=size, channels=channels)
+    images = labelled_images(data, "train", labels_csv=file, size=size, channels=channels)
     arguments = {
-        "data": data, "labels": count, "label_seed": label_seed, "labels_csv": file, "test": test,
-        "classes": len(found.classes), "size": size, "channels": channels, "steps": steps,
-        "batch": min(batch, len(found.images)), "seed": seed, "precision": precision, "device": device,
-    }  # fmt: skip
-    given = {
-        "data": data, "labels": labels, "test": test, "system": system, "steps": steps, "batch": batch, "seed": seed,
-        "label-seed": label_seed, "size": size, "channels": channels, "precision": precision, "device": device,
-        "out": out,
-    }  # fmt: skip
-    line = [text for name, value in given.items() if value != "" for text in (f"--{name}", str(value))]
-    return _start(f"{system}-mnist", arguments, out, ["energan", "classify", *line], quiet)
+        "data": data,
+        "labels": count,
+        "label_seed": label_seed,
+        "labels_csv": file,
+        "test": test,
+        "classes": len(images.classes),
+        "size": size,
+        "channels": channels,
+        "steps": steps,
+        "batch": min(batch, len(images.images)),
+        "seed": seed,
+        "precision": precision,
+        "device": device,
+    }
+    return start(f"{system}-mnist", arguments, TrainOptions(out=out, quiet=quiet))

@@ -1,23 +1,27 @@
-"""The command `lab STUDY`."""
+"""The command `lab STUDY`: the study's arguments are its flags."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from tyro.conf import arg
+
+from energan.utils.arguments import recorder
 from energan.utils.console import STOPPED, say
-from energan.utils.flags import with_flags
 
 
 def lab_command(name: str) -> Callable[..., int]:
-    """The command `lab NAME`: the study's arguments are its flags."""
+    """The command `lab STUDY`."""
     from energan.lab import STUDIES
 
-    def lab(**arguments: Any) -> int:
+    study = STUDIES[name]
+
+    def lab(arguments: Annotated[dict[str, Any], arg(name="", constructor=recorder(study))]) -> int:
         from energan.lab.study import Stopped
 
         folder = Path(arguments["out"] or Path("lab") / name)
         try:
-            STUDIES[name](**arguments)
+            study(**arguments)
         except Stopped:
             say("stopped and saved; the same command continues exactly here")
             return STOPPED
@@ -25,4 +29,5 @@ def lab_command(name: str) -> Callable[..., int]:
         say(f"figures and numbers: {folder}")
         return 0
 
-    return with_flags(STUDIES[name], lab, {})
+    lab.__doc__ = study.__doc__
+    return lab

@@ -47,8 +47,8 @@ def margin(
     usable_seed(seed)
     if size % 8:
         raise UserError(f"`size` must be a multiple of 8, got {size}")
-    views = Views(size, channels, only, centre, patches, flip=False, augment=())
-    images = padded_digits(data, "train") if (size, channels) == (32, 1) else views.prepare(data, "train")
+    views = Views(channels=channels, only=only, centre=centre, patches=patches)
+    images = padded_digits(data, "train") if (size, channels) == (32, 1) else views.prepare(size)(data, "train")
     with seeded(seed):
         net = Autoencoder(channels=channels, maps=_maps(size, width))
     means = converged_energy(

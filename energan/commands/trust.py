@@ -3,11 +3,15 @@
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
+
+from tyro.conf import arg
 
 from energan.utils.specification import trusting
 
-HELP = "trust: Your own modules that the run names (a net or a recipe of your own): their code is run."
+Trust = Annotated[
+    tuple[str, ...], arg(help="Your own modules that a run names, of a net or a recipe of your own: their code is run.")
+]
 
 
 def with_trust(command: Callable[..., int]) -> Callable[..., int]:
@@ -18,11 +22,10 @@ def with_trust(command: Callable[..., int]) -> Callable[..., int]:
         with trusting(*trust):
             return command(*args, **kwargs)
 
-    own = inspect.Parameter("trust", inspect.Parameter.KEYWORD_ONLY, default=(), annotation=tuple[str, ...])
+    own = inspect.Parameter("trust", inspect.Parameter.KEYWORD_ONLY, default=(), annotation=Trust)
     signature = inspect.signature(command)
     parameters = [*signature.parameters.values(), own]
     trusted.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     trusted.__annotations__ = {**command.__annotations__, "trust": own.annotation}
-    trusted.__doc__ = f"{(command.__doc__ or '').rstrip()}\n        {HELP}\n    "
     del trusted.__wrapped__  # whose signature readers would take
     return trusted

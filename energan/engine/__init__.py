@@ -1,11 +1,12 @@
-"""The engine plays a game two ways, from the same definition.
+"""The engine plays a game in two ways, from the same definition.
 
-`Trainer`   a single model, as fast as a hand-written PyTorch loop: players are the modules themselves, gradients come
+`Trainer`   one model, as fast as a hand-written PyTorch loop: players are the modules themselves, gradients come
             from backward(), optimizers are fused and in place.
 `Ensemble`  models that differ in weights, seeds and hyperparameters (margin, learning rate, ...) as one batched
             program: torch.func under vmap. Model i does what it would have done alone.
 
-Both keep a state that is a plain tree of tensors; saving it is resuming it.
+Both have a state that is a plain tree of tensors: who saves it can resume from it. The engine knows nothing of any one
+game, of data, of files or of flags.
 
 torch is imported on first use: the command line reads a rank from `energan.engine.distributed` before it needs torch.
 """

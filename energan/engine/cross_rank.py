@@ -1,4 +1,4 @@
-"""Statistics of the batch over all ranks, where they are asked for: One(..., synchronise=True).
+"""Statistics of the batch over all ranks: Trainer(..., sync_batch_stats=True).
 
 The objective of each rank may then depend on every rank's rows. All ranks minimise the mean of their objectives,
 so the gradient of a sum over ranks is the sum of the ranks' gradients.
@@ -15,12 +15,12 @@ from torch import Tensor
 from energan.engine.distributed import ALONE, Ranks
 from energan.engine.precision import wide
 
-_open: list[Ranks] = []  # the last is in force
+_open: list[Ranks] = []  # the last one counts
 
 
 @contextmanager
 def synchronised(ranks: Ranks) -> Iterator[None]:
-    """Inside the block, what layers and terms learn of the batch is learned over all ranks."""
+    """Inside the block, layers and losses take statistics of the batch over all ranks."""
     if ranks.count == 1:
         yield
         return
@@ -32,12 +32,12 @@ def synchronised(ranks: Ranks) -> Iterator[None]:
 
 
 def among() -> Ranks:
-    """Those whose batch it is that layers and terms see."""
+    """Returns the ranks over which layers and losses take statistics of the batch."""
     return _open[-1] if _open else ALONE
 
 
 def gathered(x: Float[Tensor, " n *d"]) -> Float[Tensor, " all *d"]:
-    """All ranks' rows, in the order of ranks, differentiable any number of times; outside of `synchronised`, x."""
+    """Returns all ranks' rows, in their order; outside of `synchronised`, x. Differentiable any number of times."""
     ranks = among()
     if ranks.count == 1:
         return x
@@ -47,7 +47,7 @@ def gathered(x: Float[Tensor, " n *d"]) -> Float[Tensor, " all *d"]:
 
 
 def batch_norm(x: Float[Tensor, "n c ..."], weight: Tensor | None, bias: Tensor | None) -> Float[Tensor, "n c ..."]:
-    """torch's batch_norm in training, by the moments of all ranks' rows (as many on each).
+    """torch's batch_norm in training mode, by the moments of all ranks' rows (as many on each).
 
     Moments of equal parts: mean = E m_r, var = E v_r + E (m_r - mean)^2, which loses nothing to rounding.
     """

@@ -1,8 +1,8 @@
 """Several processes that train one model: torchrun's ranks.  docs/scale.md
 
-Every rank draws the numbers of the same global batch, plays its own rows of it, and steps by the gradient's mean over
-ranks: so what a state holds is the same on all of them, and is what one process would have. Rank 0 alone writes and
-is heard. A process by itself is ALONE: it pays nothing and imports nothing for this.
+Every rank draws the random numbers of the same global batch, plays its own rows of it, and steps by the mean of the
+gradient over ranks. So the state is the same on all of them, and is what one process would have. Rank 0 alone writes
+and prints. A process by itself is ALONE: it pays nothing and imports nothing for this.
 """
 
 import os
@@ -25,7 +25,7 @@ APART = timedelta(hours=1)  # on GPUs within a step: one rank may compile while 
 
 
 def rank_from_env() -> tuple[int, int, int]:
-    """(rank, ranks, rank on this machine), as torchrun's environment says; (0, 1, 0) elsewhere."""
+    """Returns (rank, number of ranks, rank on this machine) from torchrun's environment; (0, 1, 0) elsewhere."""
     if "TORCHELASTIC_RUN_ID" not in os.environ:
         return 0, 1, 0
     return int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), int(os.environ["LOCAL_RANK"])
@@ -33,14 +33,14 @@ def rank_from_env() -> tuple[int, int, int]:
 
 @final
 class Ranks:
-    """This process among those that train one model together. They agree by gloo; GPUs exchange tensors by NCCL."""
+    """This process among those that train one model. They exchange objects by gloo; GPUs exchange tensors by NCCL."""
 
     def __init__(self, rank: int = 0, count: int = 1, local: int = 0) -> None:
         self.rank, self.count, self.local = rank, count, local
         self._tensors: ProcessGroup | None = None  # gloo's
 
     def device(self, name: str) -> str:
-        """Where this rank trains: where `name` is cuda, on a GPU of its own. All ranks ask at once.
+        """Returns the device on which this rank trains: for "cuda", a GPU of its own. All ranks call this at once.
 
         UserError where one GPU is named for all, or there are fewer GPUs than ranks.
         """
@@ -52,38 +52,38 @@ class Ranks:
         with self.errors_on_all_ranks():
             if name != "cuda":
                 raise UserError(f"`device` {name} is one GPU for {self.count} ranks: use cuda, and each takes its own")
-            if self.local >= (found := torch.cuda.device_count()):
-                raise UserError(f"a machine has {found} GPUs: start as many processes there, not more")
+            if self.local >= (gpus := torch.cuda.device_count()):
+                raise UserError(f"a machine has {gpus} GPUs: start as many processes there, not more")
         torch.cuda.set_device(self.local)
         self._tensors = distributed.new_group(backend="nccl", timeout=APART)
         return f"cuda:{self.local}"
 
     def rows(self, x: "Tensor") -> "Tensor":
-        """This rank's rows of a global batch (n, ...). UserError unless n can be divided."""
+        """Returns this rank's rows of a global batch (n, ...). UserError unless n can be divided."""
         return x if self.count == 1 else slices(x, self.count)[self.rank]
 
     def any(self, wish: bool) -> bool:
-        """Whether one rank or more wishes so; every rank gets the same answer."""
+        """Returns whether the wish of at least one rank is True; every rank gets the same answer."""
         if self.count == 1:
             return wish
         import torch
         from torch import distributed
 
         votes = torch.tensor(int(wish))
-        with _speaking(self.rank):
+        with _lost_rank(self.rank):
             distributed.all_reduce(votes)
         return bool(votes)
 
     def sum_(self, x: "Tensor") -> "Tensor":
-        """In place, the sum of the ranks' tensors, each contiguous."""
+        """Replaces x, contiguous, by its sum over ranks; returns it."""
         from torch import distributed
 
-        with _speaking(self.rank):
+        with _lost_rank(self.rank):
             distributed.all_reduce(x, group=self._tensors)
         return x
 
     def average_(self, tensors: Sequence["Tensor"]) -> None:
-        """In place, the mean over ranks of tensors on one device: one exchange for each dtype."""
+        """Replaces tensors on one device by their mean over ranks: one exchange for each dtype."""
         import torch
 
         for dtype in dict.fromkeys(x.dtype for x in tensors):
@@ -93,16 +93,16 @@ class Ranks:
             torch._foreach_copy_(same, [part.view(x.shape) for x, part in zip(same, parts, strict=True)])
 
     def copy_(self, tensors: Iterable["Tensor"]) -> None:
-        """In place, tensors of the processor become those of rank 0."""
+        """Replaces tensors on the CPU by those of rank 0."""
         from torch import distributed
 
         for x in tensors:
-            with _speaking(self.rank):
+            with _lost_rank(self.rank):
                 distributed.broadcast(x, 0)
 
     @contextmanager
     def errors_on_all_ranks(self) -> Iterator[None]:
-        """Ends on all ranks at once, and with a UserError on all if one has one: what only some do, all wait for."""
+        """All ranks leave the block at once; where one raises a UserError, all raise one."""
         if self.count == 1:
             yield
             return
@@ -111,20 +111,20 @@ class Ranks:
             yield
         except UserError as error:
             own = error
-        if told := next(filter(None, self._gathered(own and own.message)), None):
-            raise own or UserError(told)
+        if message := next(filter(None, self._gathered(own and own.message)), None):
+            raise own or UserError(message)
 
     def on_rank_zero(self, work: Callable[[], T]) -> T:
-        """What `work` gives on rank 0, to all (so it can be pickled)."""
+        """Runs `work` on rank 0 and returns its result, which can be pickled, on all."""
         value: Any = None
         with self.errors_on_all_ranks():
             value = work() if self.rank == 0 else None
         return value if self.count == 1 else self._gathered(value)[0]
 
     def rank_zero_first(self, work: Callable[[], T]) -> T:
-        """What `work` gives, done by rank 0 first, by the first rank of each other machine next, then by the rest.
+        """Runs `work` on rank 0 first, then on the first rank of each other machine, then on the rest.
 
-        So that what it caches is made once.
+        So a cache that it fills is filled once a machine.
         """
         mine = 0 if self.rank == 0 else 1 if self.local == 0 else 2
         value: Any = None
@@ -141,17 +141,17 @@ class Ranks:
     def _gathered(self, value: object) -> list[Any]:
         from torch import distributed
 
-        found: list[Any] = [None] * self.count
-        with _speaking(self.rank):
-            distributed.all_gather_object(found, value)
-        return found
+        values: list[Any] = [None] * self.count
+        with _lost_rank(self.rank):
+            distributed.all_gather_object(values, value)
+        return values
 
 
 ALONE = Ranks()
 
 
 def slices(x: "Tensor", n: int) -> "Sequence[Tensor]":
-    """Rows in n equal parts, in their order. UserError if they cannot be divided so."""
+    """Returns x in n equal parts of its rows, in their order. UserError if they cannot be divided."""
     if len(x) % n:
         raise UserError(f"a batch of {len(x)} cannot be divided by {n}: choose a `batch` that can")
     return x.split(len(x) // n)
@@ -159,7 +159,7 @@ def slices(x: "Tensor", n: int) -> "Sequence[Tensor]":
 
 @contextmanager
 def joined() -> Iterator[Ranks]:
-    """Inside, this process is one of torchrun's ranks; or ALONE."""
+    """Inside the block, this process is one of torchrun's ranks; or ALONE."""
     rank, count, local = rank_from_env()
     if count == 1:
         yield ALONE
@@ -172,8 +172,8 @@ def joined() -> Iterator[Ranks]:
 
 
 @contextmanager
-def _speaking(rank: int) -> Iterator[None]:
-    """What gloo and NCCL raise where another rank has ended, as a sentence."""
+def _lost_rank(rank: int) -> Iterator[None]:
+    """Turns the error of gloo or NCCL where another rank has ended into a UserError."""
     try:
         yield
     except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""Many models as one program."""
+"""Ensemble: many models as one program."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -17,10 +17,29 @@ from energan.utils.errors import UserError
 
 @final
 class Ensemble:
-    """N models of one game as one program. `games` share their structure and differ in weights and numbers.
+    """N models of one game as one program.
 
-    seeds (N) drive each model's noise, sources (N) give its data. `compile` compiles the whole turn, optimizers too.
-    precision is "fp32" or "fp64": under vmap, torch's batch norm has no backward pass in mixed precision.
+    Args:
+        games: N games of one structure; they differ in weights and hyperparameters.
+        sources: Each model's data.
+        seeds: Of each model's noise.
+        precision: "fp32" or "fp64": under vmap, torch's batch norm has no backward pass in mixed precision.
+        device: Where it trains.
+        compile: Whether torch.compile compiles the whole turn, optimizers too.
+
+    Raises:
+        UserError: The games differ in structure, or there are not as many sources and seeds.
+
+    >>> from energan.engine.game import Move
+    >>> from energan.engine.optimizers import SGD
+    >>> def loss(p, b):
+    ...     value = (p.D(b.x) - b.x).square().mean()
+    ...     return value, {"loss": value}
+    >>> def game(lr):
+    ...     return Game({"D": Player(nn.Linear(1, 1), SGD(lr))}, {"D": (Move(loss, min=("D",)),)})
+    >>> many = Ensemble([game(0.1), game(0.2)], [lambda k: {"x": torch.ones(4, 1)}] * 2, seeds=[0, 1])
+    >>> many.step()["D/loss"].shape
+    torch.Size([2])
     """
 
     def __init__(
@@ -72,7 +91,7 @@ class Ensemble:
         return len(self._generators)
 
     def step(self) -> Logs:
-        """Plays step t's turns in all models; gives their logs, (N,) each, keyed "turn/name"."""
+        """Plays the turns of step t in all models. Returns their logs, (N,) each, by "turn/name"."""
         logs: Logs = {}
         for turn in self.game.turns_at(self.t):
             trees = [
@@ -115,11 +134,11 @@ class Ensemble:
                     sign = -1 if name in move.max else 1
                     before = grads.get(name, dict.fromkeys(gradient, 0))
                     grads[name] = {k: before[k] + sign * g for k, g in gradient.items()}
-            after, remembered = dict(weights), dict(moments)
+            after, moments_after = dict(weights), dict(moments)
             for name, grad in grads.items():
                 after[name], learner = learners[name].step(weights[name], grad)
-                remembered[name] = learner.moments
-            return after, remembered, logs
+                moments_after[name] = learner.moments
+            return after, moments_after, logs
 
         batched = vmap(turn, in_dims=(0, 0, 0, 0, 0, None, 0), randomness="error")
         return lambda weights, moments, values, t, rates: batched(
@@ -127,11 +146,11 @@ class Ensemble:
         )
 
     def players(self, i: int) -> Players:
-        """The players of model i, bound to its weights."""
+        """Returns the players of model i, bound to its weights."""
         return Players(self._nets, {name: {k: w[i] for k, w in tree.items()} for name, tree in self._weights.items()})
 
     def state(self) -> State:
-        """Everything that the next step depends on; weights and moments have a leading axis of N models."""
+        """Returns all that the next step depends on; weights and moments have a leading axis of N models."""
         return {
             "weights": self._weights,
             "moments": self._moments,
@@ -146,8 +165,8 @@ class Ensemble:
         mine = {"weights": self._weights, "moments": self._moments, "hyperparameters": self._hyperparameters}
         for name, tree in mine.items():
             copy_into(tree, state[name])
-        for generator, remembered in zip(self._generators, state["generators"], strict=True):
-            generator.set_state(remembered.clone())  # torch misreads a view, and crashes
+        for generator, generator_state in zip(self._generators, state["generators"], strict=True):
+            generator.set_state(generator_state.clone())  # torch misreads a view, and crashes
         self.t, self._draws = int(state["t"]), int(state["draws"])
 
 
@@ -165,7 +184,7 @@ def _tensors(numbers: Mapping[str, Any]) -> Tree:
 
 
 def _same_structure(a: Game, b: Game) -> None:
-    """UserError unless the two games differ in nothing but weights and numbers."""
+    """UserError unless the two games differ only in weights and hyperparameters."""
     for name, player in a.players.items():
         other = b.players.get(name, Player(nn.Identity()))
         if _architecture(player.net) != _architecture(other.net):
@@ -186,7 +205,7 @@ def _same_structure(a: Game, b: Game) -> None:
 
 
 def _fixed(net: nn.Module) -> Tree:
-    """What of a net does not learn: frozen parameters, buffers."""
+    """Returns the tensors of a net that do not learn: frozen parameters, buffers."""
     return {k: v for k, v in net.state_dict().items() if k not in parameters(net)}
 
 
@@ -195,7 +214,7 @@ def _equal(a: Tree, b: Tree) -> bool:
 
 
 def _architecture(net: nn.Module) -> list[Any]:
-    """What two nets must have in common for one to compute with the other's weights: layers, settings and shapes."""
+    """Returns what two nets must share for one to compute with the other's weights: layers, settings, shapes."""
 
     def settings(layer: nn.Module) -> dict[str, Any]:
         public = {k: v for k, v in vars(layer).items() if not k.startswith("_") and k != "training"}

@@ -8,7 +8,11 @@ from torch import Tensor
 
 
 def wide(x: Tensor) -> Tensor:
-    """x in float32 or wider."""
+    """Returns x in float32 or wider.
+
+    >>> wide(torch.ones(1, dtype=torch.bfloat16)).dtype
+    torch.float32
+    """
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 

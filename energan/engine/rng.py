@@ -1,4 +1,7 @@
-"""Counter-based random numbers (as Salmon et al. 2011) for layers: a pure function of one key a turn."""
+"""Random numbers for layers, such as dropout: a counter-based RNG, as Salmon et al. 2011.
+
+They are a pure function of one key a turn, so they can be drawn for hundreds of models at once under vmap.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,22 +16,38 @@ from energan.utils.specification import inside, named
 @named
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Torch's global generator seeded inside the block (weights are initialised from it) and put back after."""
+    """Seeds torch's global generator inside the block (weights are initialised from it); restores it after.
+
+    >>> with seeded(0):
+    ...     first = torch.rand(1)
+    >>> with seeded(0):
+    ...     again = torch.rand(1)
+    >>> torch.equal(first, again)
+    True
+    """
     with torch.random.fork_rng(), inside(seeded, seed=seed):
         torch.manual_seed(seed)
         yield
 
 
-# keys, () int64, how many tensors each has given, and which part of a batch is theirs; the last is open
+# (key, () int64; number of tensors drawn by it; which part of a batch it is for); the last one is open
 _streams: list[tuple[Tensor, list[int], int]] = []
 
 
 @contextmanager
 def stream(key: Tensor, part: int = 0) -> Iterator[None]:
-    """Inside the block, layers count through the random numbers that belong to `key`, a () int64.
+    """Inside the block, layers draw the random numbers of `key`, one after another.
 
-    part: which of a batch's equal parts the rows are. Each part has numbers of its own: for `stream_uniform`, and a
-    layer that sees the batch's rows in their order, those that its rows would have if the batch were not divided.
+    Args:
+        key: () int64.
+        part: Which of a batch's equal parts the rows are. Each part has numbers of its own: for `stream_uniform`, in a
+            layer that sees the batch's rows in their order, those that its rows have in the undivided batch.
+
+    >>> with stream(torch.tensor(5)):
+    ...     first = stream_uniform(torch.empty(3))
+    >>> with stream(torch.tensor(5)):
+    ...     torch.equal(first, stream_uniform(torch.empty(3)))
+    True
     """
     _streams.append((key, [0], part))
     try:
@@ -38,18 +57,18 @@ def stream(key: Tensor, part: int = 0) -> Iterator[None]:
 
 
 def stream_uniform(like: Tensor) -> Tensor:
-    """U[0, 1) in the shape of `like`: the next numbers of the open stream, or torch's own where none is open."""
+    """Returns U[0, 1) in the shape of `like`: the next numbers of the open stream; torch's own where none is open."""
     if not _streams:
         return torch.rand_like(like, dtype=torch.float32)
-    # 24 bits are what a float32 in [0, 1) can hold
+    # a float32 in [0, 1) has 24 bits
     return (_words(like.numel(), like.device) >> 8).to(torch.float32).mul(2.0**-24).view(like.shape)
 
 
 def stream_normal(like: Tensor) -> Tensor:
-    """N(0, 1) in the shape of `like`, in float32 or wider: the stream's next, or torch's own where none is open.
+    """Returns N(0, 1) in the shape of `like`, in float32 or wider: the stream's next; torch's own where none is open.
 
-    Box & Muller 1958, two numbers from each 32 bits, 16 for the radius: none is beyond 4.9, which noise in a layer
-    does not miss and which halves what it costs.
+    Box & Muller 1958, two numbers from each 32 bits, 16 of them for the radius: none is beyond 4.9, which noise in a
+    layer does not need, at half the cost.
     """
     dtype = torch.promote_types(like.dtype, torch.float32)
     if not _streams:
@@ -61,16 +80,19 @@ def stream_normal(like: Tensor) -> Tensor:
 
 
 def _words(n: int, device: torch.device) -> Tensor:
-    """The next n 32-bit integers of the open stream, (n,) int64."""
-    key, given, part = _streams[-1]
-    given[0] += 1
+    """Returns the next n 32-bit integers of the open stream, (n,) int64."""
+    key, tensors, part = _streams[-1]
+    tensors[0] += 1
     count = torch.arange(part * n, (part + 1) * n, device=device)
-    seed = _mix(key + 0x9E3779B9 * given[0])
+    seed = _mix(key + 0x9E3779B9 * tensors[0])
     return _mix(_mix(count ^ seed) + seed)
 
 
 def _mix(x: Tensor) -> Tensor:
-    """A bijection of 32-bit integers (kept in int64) whose output bits each depend on all input bits."""
+    """A bijection of 32-bit integers (in int64) whose output bits each depend on all input bits.
+
+    It is lowbias32 of Wellons 2018, "Prospecting for hash functions" (nullprogram.com/blog/2018/07/31).
+    """
     word = 0xFFFFFFFF
     x = x & word
     x = ((x ^ (x >> 16)) * 0x7FEB352D) & word

@@ -1,4 +1,4 @@
-"""What both ways of playing share: a turn's draws, and trees of tensors."""
+"""What Trainer and Ensemble share: a turn's data and noise, and trees of tensors."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -17,16 +17,16 @@ State = dict[str, Any]  # nested dicts whose leaves are tensors
 
 
 def parameters(net: nn.Module) -> Tree:
-    """The parameters that may learn, by name; those that the user froze (requires_grad False) are left alone."""
+    """Returns the parameters that learn, by name: all but those that the user froze (requires_grad False)."""
     return {k: w for k, w in net.named_parameters() if w.requires_grad}
 
 
 def draw(
     game: Game, data: Mapping[str, Tensor], generator: torch.Generator, dtype: torch.dtype, ranks: Ranks = ALONE
 ) -> Tree:
-    """One turn's data and noise, and the key of the layers' stream.
+    """Returns one turn's data and noise, and the key of the layers' stream.
 
-    Of `data`, a rank's own rows; noise is drawn for all ranks' rows, so that their generators stay the same.
+    data: a rank's own rows. Noise is drawn for all ranks' rows, so that their generators stay the same.
     """
     values = {k: v.to(dtype) if v.is_floating_point() else v for k, v in data.items()}
     n = len(next(iter(values.values()))) * ranks.count
@@ -37,14 +37,17 @@ def draw(
 
 
 def gradient(w: Tensor) -> Tensor:
-    """Of a weight; 0 where no move depended on it."""
+    """Returns the gradient of a weight; 0 where no move depended on it."""
     if w.grad is None:
         w.grad = torch.zeros_like(w)
     return w.grad
 
 
 def divided(values: Tree, parts: int) -> list[Tree]:
-    """A turn's draws in equal parts of their rows, in their order; the key is that of all. UserError if they cannot."""
+    """Returns a turn's data and noise in equal parts of their rows, in their order; the key is that of all.
+
+    UserError if they cannot be divided.
+    """
     if parts == 1:
         return [values]
     rows = {k: slices(v, parts) for k, v in values.items() if k != "key"}
@@ -52,7 +55,7 @@ def divided(values: Tree, parts: int) -> list[Tree]:
 
 
 def check(game: Game) -> None:
-    """UserError for a move of somebody who cannot learn, and for layers under which a step is no pure function."""
+    """UserError for a move of a player that cannot learn, and for layers under which a step is no pure function."""
     for name, player in game.players.items():
         for path, layer in player.net.named_modules() if player.optimizer else ():
             if isinstance(layer, nn.modules.batchnorm._NormBase) and layer.track_running_stats:
@@ -78,10 +81,10 @@ def copy(tree: Tree) -> Tree:
 
 def copy_into(mine: Any, other: Any) -> None:
     """Copies one tree's leaves into another's. KeyError or RuntimeError unless both have the same leaves."""
-    there, given = ({k for k, v in tree.items() if isinstance(v, Tensor) or v} for tree in (mine, other))
-    if there != given:  # but for empty trees, of which a file keeps nothing
-        raise KeyError(", ".join(sorted(there ^ given)))
-    for key in there:
+    keys, others = ({k for k, v in tree.items() if isinstance(v, Tensor) or v} for tree in (mine, other))
+    if keys != others:  # but for empty trees, of which a file keeps nothing
+        raise KeyError(", ".join(sorted(keys ^ others)))
+    for key in keys:
         value = mine[key]
         if isinstance(value, Tensor):
             if value.shape != other[key].shape:
@@ -92,7 +95,7 @@ def copy_into(mine: Any, other: Any) -> None:
 
 
 def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-    """The leaves of a state as ("weights/G/0.weight", tensor) pairs, in the tree's order."""
+    """Yields the leaves of a state as ("weights/G/0.weight", tensor) pairs, in the tree's order."""
     for key, value in tree.items():
         if isinstance(value, Tensor):
             yield prefix + key, value
@@ -101,13 +104,9 @@ def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Ten
 
 
 def tree(flat: Mapping[str, Tensor]) -> State:
-    """The state whose leaves these are: what `leaves` took apart."""
-    state: State = {
-        "weights": {},
-        "moments": {},
-        "ema": {},
-        "hyperparameters": {},
-    }  # may be empty, and then have no leaves
+    """Returns the state that has these leaves: the inverse of `leaves`."""
+    # these may be empty, and then have no leaves
+    state: State = {"weights": {}, "moments": {}, "ema": {}, "hyperparameters": {}}
     for key, tensor in flat.items():
         *branches, leaf = key.split("/")
         node = state

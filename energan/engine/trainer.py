@@ -1,4 +1,4 @@
-"""A single model, in place."""
+"""Trainer: one model, in place."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -31,18 +31,35 @@ from energan.utils.checks import at_least
 
 @final
 class Trainer:
-    """A single model, in place: the game's own modules are moved to the device and the precision, and trained.
+    """One model, in place: the game's own modules are moved to the device and the precision, and trained.
 
-    precision "bf16" is autocast: weights, moments, energies and losses stay in float32.
-    ema       {player: decay} keeps exponential moving averages of those players' weights.
-    compile   compiles the objectives with torch.compile, without graph breaks.
-    microbatches  plays each batch in so many equal parts, one after another, for less memory: a gradient is the parts'
-              mean. What a net or term learns of its batch (batch norm, pulling away) it learns of each part.
-    ranks     the processes that train this model together, each on its rows of the source's batches; all step alike,
-              and the logs are their mean.
-    sync_batch_stats  what a net or term learns of its batch it learns over all ranks' rows (energan.engine.cross_rank).
+    Args:
+        game: What is played.
+        source: k -> the k-th batch of data.
+        seed: Of the noise.
+        precision: "fp32", "fp64", or "bf16": autocast, where weights, moments, energies and losses stay in float32.
+        device: Where it trains.
+        ema: {player: decay}: keeps exponential moving averages of those players' weights.
+        compile: Whether torch.compile compiles the objectives, without graph breaks.
+        microbatches: Equal parts in which each batch is played, one after another, for less memory: the gradient is
+            the parts' mean. Statistics of the batch (batch norm, pulling away) are then of each part.
+        ranks: The processes that train this model together, each on its rows of the source's batches. All step alike;
+            logs are their mean.
+        sync_batch_stats: Whether statistics of the batch are over all ranks' rows (energan.engine.cross_rank).
+            Compiled objectives cannot be synchronised.
 
-    UserError for a batch that cannot be divided. Compiled objectives cannot be synchronised.
+    Raises:
+        UserError: A batch cannot be divided, or the game cannot be trained exactly (a layer with running averages).
+
+    >>> import torch
+    >>> from energan.engine.optimizers import SGD
+    >>> def loss(p, b):
+    ...     value = (p.D(b.x) - b.x).square().mean()
+    ...     return value, {"loss": value}
+    >>> game = Game({"D": Player(nn.Linear(1, 1), SGD(0.1))}, {"D": (Move(loss, min=("D",)),)})
+    >>> trainer = Trainer(game, lambda k: {"x": torch.ones(4, 1)}, seed=0)
+    >>> float(trainer.step()["D/loss"]) > float(trainer.step()["D/loss"])
+    True
     """
 
     def __init__(
@@ -89,7 +106,7 @@ class Trainer:
         return net.train(player.optimizer is not None)  # a frozen net neither drops nor normalises by the batch
 
     def step(self) -> Logs:
-        """Plays step t's turns; gives their logs, () each and not synchronised, keyed "turn/name"."""
+        """Plays the turns of step t. Returns their logs, () each, on the device and not waited for, by "turn/name"."""
         logs: Logs = {}
         for turn in self.game.turns_at(self.t):
             logs |= self._turn(turn)
@@ -120,7 +137,7 @@ class Trainer:
         return logs
 
     def _draw(self) -> list[Batch]:
-        """The next turn's batch, in its parts; this rank's rows of it."""
+        """Returns this rank's rows of the next turn's batch, in its parts."""
         rows = {k: self._ranks.rows(v) for k, v in self._source(self._draws).items()}
         data = {k: v.to(self.device, non_blocking=True) for k, v in rows.items()}
         self._draws += 1
@@ -131,7 +148,7 @@ class Trainer:
         ]
 
     def _exchange(self, names: list[str], logs: Logs) -> Logs:
-        """The players' gradients become their mean over ranks; gives that of the logs."""
+        """Replaces the players' gradients by their mean over ranks. Returns that of the logs."""
         grads = [gradient(w) for name in names for w in self._weights[name].values()]
         means = {k: v.to(self._dtype) for k, v in logs.items()}
         self._ranks.average_([*grads, *means.values()])
@@ -153,7 +170,7 @@ class Trainer:
                 w.requires_grad_(name in move.min or name in move.max)  # the others' weights need no gradient
         if move.objective not in self._compiled:
             self._compiled[move.objective] = self._objective(move.objective)
-        # an ascending player's gradient is subtracted from what the turn's earlier moves gave it: -(-g + gradient)
+        # an ascending player's gradient is subtracted from that of the turn's earlier moves: -(-g + gradient)
         self._negate(move.max)
         parts = [self._part(self._compiled[move.objective], players, i, b) for i, b in enumerate(batches)]
         self._negate(move.max)
@@ -162,7 +179,7 @@ class Trainer:
         return {k: torch.stack([logs[k] for logs in parts]).to(self._dtype).mean(0) for k in parts[0]}
 
     def _part(self, objective: Objective, players: Players, i: int, b: Batch) -> Logs:
-        """The objective on part i of this rank's rows, and its share of the gradient."""
+        """Plays the objective on part i of this rank's rows and adds its part of the gradient. Returns the logs."""
         with synchronised(self._synchronised):
             with stream(b.key, self._ranks.rank * self._microbatches + i), autocast(self._precision, self.device):
                 loss, logs = objective(players, b)
@@ -185,7 +202,7 @@ class Trainer:
             w.grad = None
 
     def state(self) -> State:
-        """Everything that the next step depends on: a tree of the live tensors (save it before the next step)."""
+        """Returns all that the next step depends on: a tree of the live tensors (save it before the next step)."""
         return {
             "weights": {name: dict(net.state_dict()) for name, net in self.nets.items()},
             "moments": self._moments,
@@ -214,5 +231,5 @@ class Trainer:
             self.load(tree(state))
 
     def averaged(self) -> dict[str, Tree]:
-        """The averaged weights of the players that are averaged, by player and parameter name."""
+        """Returns the averaged weights, by player and parameter name."""
         return self._average

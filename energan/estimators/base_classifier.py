@@ -52,9 +52,17 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ig
         return Model(as_fitted(self)._game(networks), networks, pick_device(self.device))
 
     def fit(self, X: Num[Array, "n ..."], y: Shaped[Array, " n"]) -> Self:
-        """Trains on the n >= 2 rows of X and those labels that y gives.
+        """Trains on all rows of X, and on the labels that y has.
 
-        ValueError for data or parameters that cannot be used, for fewer than two classes, or if it diverges.
+        Args:
+            X: images (n, h, w), (n, h, w, c) or (n, c, h, w), or a table (n, d), of n >= 2 rows.
+            y: (n,), integers or text; -1 or "-1" where a row has no label.
+
+        Returns:
+            The fitted estimator itself.
+
+        Raises:
+            ValueError: X, y or a parameter cannot be used, y has fewer than two classes, or training diverges.
         """
         check_training(self)
         self._check_parameters()
@@ -79,13 +87,23 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ig
         return self
 
     def predict_proba(self, X: Num[Array, "n ..."]) -> Float[Array, "n classes"]:
-        """The probability of each class, (n, classes), in the order of `classes_`; rows sum to 1."""
+        """The probability of each class.
+
+        Args:
+            X: rows of the shape that `fit` was called with, in the same units.
+
+        Returns:
+            (n, classes), in the order of `classes_`; rows sum to 1.
+
+        Raises:
+            ValueError: X is not finite, or has another shape than the rows of `fit`.
+        """
         X = checked(self, X)
         pixels = to_pixels(X.reshape(len(X), -1), flattened(self.frame_))
         return probabilities(self._model(), pixels)
 
     def predict(self, X: Num[Array, "n ..."]) -> Shaped[Array, " n"]:
-        """The likeliest class of each row, (n,)."""
+        """The likeliest class of each row, (n,); Args and Raises as `predict_proba`."""
         likeliest = self.predict_proba(X).argmax(axis=1)
         return self.classes_[likeliest]
 

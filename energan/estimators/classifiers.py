@@ -1,4 +1,4 @@
-"""Classifiers that learn from few labels, with the scikit-learn API: fit(X, y) where -1 in y is no label.
+"""Classifiers that learn from few labels, as scikit-learn estimators: fit(X, y), where -1 in y is no label.
 
     model = LadderClassifier(random_state=0).fit(X, y)
     model.predict(X), model.predict_proba(X), model.score(X_test, y_test), model.transduction_
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from energan.data.batches import random_images
 from energan.engine.game import Game
-from energan.engine.optimizers import Adam, Schedule, linear_decay
+from energan.engine.optimizers import Adam, linear_decay_last
 from energan.estimators.base_classifier import SemiSupervisedClassifier, generate_rows
 from energan.games.semi_supervised.ebgan_ln import ebgan_ln
 from energan.games.semi_supervised.improved_gan import improved_gan_ssl
@@ -33,30 +33,45 @@ from energan.utils.hardware import Precision
 PIXELS = 784  # that the paper's margin is a sum over
 
 
-def _last_third(steps: int) -> Schedule:
-    """The rate falls linearly to 0 from two thirds of the steps on."""
-    return linear_decay(2 * steps // 3, steps)
-
-
 @final
 class LadderClassifier(SemiSupervisedClassifier):
     """A ladder network (Rasmus et al. 2015, arXiv:1507.02672): a classifier that denoises all its layers.
 
-    hidden         units of each hidden layer
-    costs          of denoising: "full", "bottom" (the pixels only), "gamma" (the top only), "none" (a noisy supervised
-                   network), as the paper's with 100 labels; or lambda_0 (pixels) to lambda_L, len(hidden) + 2 of them
-    sigma          standard deviation of the noise in the layers; None is the paper's 0.3, or 0.5 with the costs "none"
-    sigma_x        that of the noise on the input, in pixels of [0, 1]
-    steps, batch   training steps; rows of either kind a step, 2 or more (at most as many as X has)
-    lr             of Adam; it falls linearly to 0 over the last third of the steps
-    random_state   None, an int or a RandomState; an int makes `fit` repeat bit for bit on one machine
-    precision      of training: bf16, fp32, or auto (bf16 for images where there are units for it); use is in fp32
-    device         cpu, cuda, or auto
-    verbose        1: a progress bar on stderr
+    Args:
+        hidden: units of each hidden layer.
+        costs: of denoising: "full", "bottom" (the pixels only), "gamma" (the top only) or "none" (a noisy supervised
+            network), as the paper has them with 100 labels; or one weight a layer, from lambda_0 (pixels) to lambda_L:
+            len(hidden) + 2 numbers.
+        sigma: standard deviation of the noise in the layers. None is the paper's 0.3, or 0.5 with the costs "none".
+        sigma_x: standard deviation of the noise on the input, in pixels of [0, 1].
+        steps: training steps.
+        batch: labelled rows a step, and as many of all rows, 2 or more (at most as many as X has).
+        lr: learning rate of Adam; it falls linearly to 0 over the last third of the steps.
+        random_state: None, an int or a RandomState. With an int, `fit` repeats bit for bit on one machine.
+        precision: of training: "bf16", "fp32", or "auto" (bf16 for images, where the processor multiplies it natively).
+            Prediction is in fp32.
+        device: "cpu", "cuda", or "auto".
+        verbose: 1 shows a progress bar on stderr.
 
-    Fitted: classes_, transduction_ (the label of each row of X, (n,): y's where it has one, else what it predicts),
-    networks_ {"D"}, frame_ (how X is scaled), trained_with_ (the parameters), n_features_in_ (of images: of their
-    second axis), feature_names_in_ (of data frames). -1 in y is no label, so no class can be called so.
+    Attributes:
+        classes_: the classes, in the order of the columns of `predict_proba`.
+        transduction_: (n,), a label for each row of X: y's where it has one, else the prediction.
+        networks_: {"D": ladder}, modules in eval mode.
+        frame_: how X is scaled.
+        trained_with_: the parameters of the fit; `set_params` changes those of the next one.
+        n_features_in_: features of X (of images: their second axis).
+        feature_names_in_: names of the features, where X is a data frame.
+
+    Examples:
+        >>> import numpy as np
+        >>> from energan import LadderClassifier
+        >>> X = np.random.default_rng(0).random((20, 8, 8))
+        >>> y = np.array([0, 1] + [-1] * 18)  # two labels, eighteen rows without one
+        >>> model = LadderClassifier(hidden=(8,), steps=2, random_state=0).fit(X, y)
+        >>> model.predict_proba(X[:3]).shape
+        (3, 2)
+        >>> model.transduction_.shape
+        (20,)
     """
 
     _averaged = ()
@@ -88,7 +103,7 @@ class LadderClassifier(SemiSupervisedClassifier):
         return {"D": Ladder((images[0].numel(), *self.hidden, classes))}
 
     def _game(self, networks: dict[str, nn.Module]) -> Game:
-        adam = Adam(self.lr, schedule=_last_third(self.steps))
+        adam = Adam(self.lr, schedule=linear_decay_last(1 / 3, self.steps))
         D = networks["D"]
         assert isinstance(D, Ladder)
         return ladder(D, costs=self.costs, sigma=self.sigma, sigma_x=self.sigma_x, optimizer_D=adam)
@@ -96,22 +111,47 @@ class LadderClassifier(SemiSupervisedClassifier):
 
 @final
 class EBGANLadderClassifier(SemiSupervisedClassifier):
-    """EBGAN-LN (Zhao, Mathieu & LeCun 2016, arXiv:1609.03126, 4.2): a ladder that a generator sends contrastive rows.
+    """EBGAN-LN (Zhao, Mathieu & LeCun 2016, arXiv:1609.03126, 4.2): a ladder network as the discriminator of an EBGAN.
 
-    As in the paper G plays for the first third of the steps, while the margin falls to 0, and the rates fall to 0 over
-    the last third.
+    As in the paper, G plays for the first third of the steps while the margin falls to 0, and the learning rates fall
+    to 0 over the last third.
 
-    hidden         units of each hidden layer of D, a ladder with the bottom cost
-    margin         m of the hinge at the start, of the summed squared error of pixels in [0, 1]; "auto" is the paper's,
-                   16 for 784 pixels, in proportion to X's
-    weight         lambda of the energies, per pixel: the paper's 1000 / 784 is 1000 here
-    sigma          standard deviation of the noise in every layer of D
-    z, width       dimensions of the noise; units of each hidden layer of G
-    steps, batch   training steps; rows of each kind a step, 2 or more (at most as many as X has)
-    lr             of Adam (beta1 0.5) for D; G's is half of it, as in the paper (which has 5e-4 for 180,000 steps)
-    random_state, precision, device, verbose   as LadderClassifier's; an int makes `sample` repeat too
+    Args:
+        hidden: units of each hidden layer of D, a ladder with the bottom cost.
+        margin: m of the hinge at the start, of the summed squared error of pixels in [0, 1]. "auto" is the paper's, 16
+            for 784 pixels, in proportion to the pixels of X.
+        weight: lambda of the energies, per pixel: the paper's 1000 / 784 is 1000 here.
+        sigma: standard deviation of the noise in every layer of D.
+        z: dimensions of the generator's noise.
+        width: units of each hidden layer of G.
+        steps: training steps.
+        batch: labelled rows a step, and as many of all rows, 2 or more (at most as many as X has).
+        lr: learning rate of Adam (beta1 0.5) for D. G's is half of it, as in the paper (5e-4 there, for 180,000 steps).
+        random_state: None, an int or a RandomState. With an int, `fit` and `sample` repeat bit for bit on one machine.
+        precision: of training: "bf16", "fp32", or "auto" (bf16 for images, where the processor multiplies it natively).
+            Prediction is in fp32.
+        device: "cpu", "cuda", or "auto".
+        verbose: 1 shows a progress bar on stderr.
 
-    Fitted: as LadderClassifier; networks_ {"G", "D"}.
+    Attributes:
+        classes_: the classes, in the order of the columns of `predict_proba`.
+        transduction_: (n,), a label for each row of X: y's where it has one, else the prediction.
+        networks_: {"G": generator, "D": ladder}, modules in eval mode.
+        frame_: how X is scaled.
+        trained_with_: the parameters of the fit; `set_params` changes those of the next one.
+        n_features_in_: features of X (of images: their second axis).
+        feature_names_in_: names of the features, where X is a data frame.
+
+    Examples:
+        >>> import numpy as np
+        >>> from energan import EBGANLadderClassifier
+        >>> X = np.random.default_rng(0).random((20, 8, 8))
+        >>> y = np.array([0, 1] + [-1] * 18)  # two labels, eighteen rows without one
+        >>> model = EBGANLadderClassifier(hidden=(8,), width=8, steps=2, random_state=0).fit(X, y)
+        >>> model.predict_proba(X[:3]).shape
+        (3, 2)
+        >>> model.sample(4).shape
+        (4, 8, 8)
     """
 
     _averaged = ()
@@ -154,7 +194,7 @@ class EBGANLadderClassifier(SemiSupervisedClassifier):
     def _game(self, networks: dict[str, nn.Module]) -> Game:
         D = networks["D"]
         assert isinstance(D, Ladder)
-        d, decay = D.sizes[0], _last_third(self.steps)
+        d, decay = D.sizes[0], linear_decay_last(1 / 3, self.steps)
         return ebgan_ln(
             networks["G"],
             D,
@@ -168,25 +208,62 @@ class EBGANLadderClassifier(SemiSupervisedClassifier):
         )
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Num[Array, "n ..."]:
-        """New rows, shaped as X's: bytes if X was bytes, else floats in X's range. random_state: None is the fit's."""
+        """Draws new rows.
+
+        Args:
+            n_samples: number of rows; a larger number continues the rows of a smaller one.
+            random_state: None is the fit's.
+
+        Returns:
+            Rows shaped as those of X: bytes if X was bytes, else floats in X's range.
+
+        Raises:
+            ValueError: n_samples is below 1.
+        """
         return generate_rows(self, n_samples, random_state)
 
 
 @final
 class ImprovedGANClassifier(SemiSupervisedClassifier):
-    """The improved GAN's K + 1 classes with feature matching (Salimans et al. 2016, arXiv:1606.03498, section 5).
+    """The improved GAN's classifier with feature matching (Salimans et al. 2016, arXiv:1606.03498, section 5).
 
-    D tells the classes and G's rows apart; weights are used as averaged over about the last tenth of the steps.
+    D tells K classes and, as one class more, G's rows apart. Both players' weights are averaged over about the last
+    tenth of the steps.
 
-    hidden         units of each hidden layer of D, one layer or more
-    noise          standard deviations of the noise in D: of the input, in pixels of [0, 1], and of each hidden layer
-    weight         of the unlabelled and generated rows' part of D's loss
-    z, width       dimensions of the noise of G; units of each of its two hidden layers
-    steps, batch   training steps; rows of each kind a step, 2 or more (at most as many as X has)
-    lr             of Adam (beta1 0.5), for both players
-    random_state, precision, device, verbose   as LadderClassifier's; an int makes `sample` repeat too
+    Args:
+        hidden: units of each hidden layer of D, one layer or more.
+        noise: standard deviations of the noise in D: of the input, in pixels of [0, 1], and of each hidden layer.
+        weight: of the unlabelled and generated rows' part of D's loss.
+        z: dimensions of the generator's noise.
+        width: units of each of G's two hidden layers.
+        steps: training steps.
+        batch: labelled rows a step, and as many of all rows, 2 or more (at most as many as X has).
+        lr: learning rate of Adam (beta1 0.5), for both players.
+        random_state: None, an int or a RandomState. With an int, `fit` and `sample` repeat bit for bit on one machine.
+        precision: of training: "bf16", "fp32", or "auto" (bf16 for images, where the processor multiplies it natively).
+            Prediction is in fp32.
+        device: "cpu", "cuda", or "auto".
+        verbose: 1 shows a progress bar on stderr.
 
-    Fitted: as LadderClassifier; networks_ {"G", "D"}.
+    Attributes:
+        classes_: the classes, in the order of the columns of `predict_proba`.
+        transduction_: (n,), a label for each row of X: y's where it has one, else the prediction.
+        networks_: {"G": generator, "D": discriminator}, modules in eval mode.
+        frame_: how X is scaled.
+        trained_with_: the parameters of the fit; `set_params` changes those of the next one.
+        n_features_in_: features of X (of images: their second axis).
+        feature_names_in_: names of the features, where X is a data frame.
+
+    Examples:
+        >>> import numpy as np
+        >>> from energan import ImprovedGANClassifier
+        >>> X = np.random.default_rng(0).random((20, 8, 8))
+        >>> y = np.array([0, 1] + [-1] * 18)  # two labels, eighteen rows without one
+        >>> model = ImprovedGANClassifier(hidden=(8,), width=8, steps=2, random_state=0).fit(X, y)
+        >>> model.predict_proba(X[:3]).shape
+        (3, 2)
+        >>> model.sample(4).shape
+        (4, 8, 8)
     """
 
     _averaged = ("G", "D")
@@ -229,5 +306,5 @@ class ImprovedGANClassifier(SemiSupervisedClassifier):
         )
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Num[Array, "n ..."]:
-        """As EBGANLadderClassifier's."""
+        """Draws new rows, as `EBGANLadderClassifier.sample` does."""
         return generate_rows(self, n_samples, random_state)

@@ -27,14 +27,33 @@ class DCGAN(BaseEstimator):  # type: ignore[misc]
 
     It has no `score_samples`: a trained D tells real images from G's, which says little about any others.
 
-    steps, batch   training steps (a turn of D, a turn of G each); images a turn, 2 or more (at most all of X are taken)
-    width, z       feature maps at half resolution; dimensions of the noise
-    lr, beta1      of Adam, for both players
-    smoothing      one-sided label smoothing: the target of real images is 1 less this, in [0, 1)
-    random_state, precision, device, verbose   as EBGAN's
+    Args:
+        steps: training steps: a turn of D and a turn of G each.
+        batch: images a turn, 2 or more (at most all of X).
+        width: feature maps at half resolution.
+        z: dimensions of the generator's noise.
+        lr: learning rate of Adam, for both players.
+        beta1: of Adam.
+        smoothing: one-sided label smoothing: the target of real images is 1 - smoothing; in [0, 1).
+        random_state: None, an int or a RandomState. With an int, `fit` and `sample` repeat bit for bit on one machine.
+        precision: of training: "bf16", "fp32", or "auto" (bf16 for images, where the processor multiplies it natively).
+            Sampling is in fp32.
+        device: "cpu", "cuda", or "auto".
+        verbose: 1 shows a progress bar on stderr.
 
-    Fitted: networks_ {"G", "D"}, frame_ (how X is scaled), trained_with_ (the parameters), n_features_in_ (X's second
-    axis).
+    Attributes:
+        networks_: {"G": generator, "D": discriminator}, modules in eval mode.
+        frame_: how X is scaled.
+        trained_with_: the parameters of the fit; `set_params` changes those of the next one.
+        n_features_in_: X's second axis.
+
+    Examples:
+        >>> import numpy as np
+        >>> from energan import DCGAN
+        >>> X = np.random.default_rng(0).integers(0, 256, (20, 8, 8), dtype=np.uint8)
+        >>> images = DCGAN(steps=2, width=2, random_state=0).fit(X).sample(3)
+        >>> images.shape, images.dtype.name
+        ((3, 8, 8), 'uint8')
     """
 
     def __init__(
@@ -66,7 +85,18 @@ class DCGAN(BaseEstimator):  # type: ignore[misc]
         return Model(as_fitted(self)._game(networks), networks, pick_device(self.device))
 
     def fit(self, X: Num[Array, "n ..."], y: None = None) -> Self:
-        """Trains on n >= 2 images. ValueError for data or parameters that cannot be used, or if it diverges."""
+        """Trains both networks on the images X.
+
+        Args:
+            X: images (n, h, w), (n, h, w, c) or (n, c, h, w), n >= 2.
+            y: ignored.
+
+        Returns:
+            The fitted estimator itself.
+
+        Raises:
+            ValueError: X is a table or cannot be used, a parameter cannot be used, or training diverges.
+        """
         if not 0 <= self.smoothing < 1:
             raise ValueError(f"smoothing must be in [0, 1), got {self.smoothing}")
         data = check_and_prepare(self, X)
@@ -79,7 +109,18 @@ class DCGAN(BaseEstimator):  # type: ignore[misc]
         return self
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Num[Array, "n ..."]:
-        """New images, shaped as X's: bytes if X was, else floats in X's range. random_state: None is the fit's."""
+        """Draws new images.
+
+        Args:
+            n_samples: number of images; a larger number continues the images of a smaller one.
+            random_state: None is the fit's.
+
+        Returns:
+            Images shaped as those of X: bytes if X was bytes, else floats in X's range.
+
+        Raises:
+            ValueError: n_samples is below 1.
+        """
         return to_rows(generate(self, n_samples, random_state), self.frame_)
 
     def __sklearn_tags__(self) -> Tags:

@@ -1,10 +1,10 @@
-"""EBGAN with the scikit-learn API: fit, sample, score_samples, predict, as IsolationForest and KernelDensity.
+"""EBGAN as a scikit-learn estimator: fit, sample, score_samples, predict, as IsolationForest and KernelDensity.
 
     detector = EBGAN(random_state=0).fit(X)
     detector.sample(64), detector.score_samples(X), detector.predict(X)
 
 X is images (n, h, w), (n, h, w, c) or (n, c, h, w), or, for EBGAN, a table (n, d); arrays.py says how it is
-scaled. Images are padded to 2^k x 2^k pixels, and samples are cropped again.
+scaled. Images are padded to 2^k x 2^k pixels, and samples are cropped back.
 """
 
 import copy
@@ -46,26 +46,49 @@ ADVICE = 1000  # steps of the auto-encoder alone, at most, for margin="auto"
 
 @final
 class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
-    """EBGAN-PT (Zhao, Mathieu & LeCun 2016, arXiv:1609.03126): draws new rows, and says how unusual a row is.
+    """EBGAN-PT (Zhao, Mathieu & LeCun 2016, arXiv:1609.03126): draws new rows, and scores how unusual a row is.
 
-    Images get the convolutional networks of appendix C, tables fully connected ones of 8 `width` units.
+    Images get the convolutional networks of the paper's appendix C, tables get fully connected ones of 8 `width` units.
 
-    margin         m of the hinge in units of the energy, above 0; "auto": 3 times the converged norm of the
-                   auto-encoder trained alone for some steps, from where appendix E starts a search
-    pt             weight of the pulling-away term (eq. 14); 0 is plain EBGAN
-    kind           of energy: "l2" ||r - x|| (the paper's), "ssq" its square, "mse" its square per number; x in [-1, 1]
-    steps, batch   training steps (a turn of D, a turn of G each); rows a turn, 2 or more (at most all of X are taken)
-    width, z       feature maps at half resolution; dimensions of the noise
-    lr, beta1      of Adam, for both players; lr None: 2e-4 for images (DCGAN's), 1e-3 for tables (the paper's grid)
-    contamination  share of the training rows that `predict` calls outliers, in (0, 0.5]
-    random_state   None, an int or a RandomState; an int makes `fit` and `sample` repeat bit for bit on one machine
-    precision      of training: bf16, fp32, or auto (bf16 for images where there are units for it); scores are fp32
-    device         cpu, cuda, or auto
-    verbose        1: a progress bar on stderr
+    Args:
+        margin: m of the hinge, in units of the energy, above 0. "auto" trains the auto-encoder alone for some steps and
+            takes 3 times its converged norm; appendix E of the paper starts its search at that norm.
+        pt: weight of the pulling-away term (eq. 14); 0 is plain EBGAN.
+        kind: of energy: "l2" is ||r - x|| (the paper's), "ssq" its square, "mse" its square per number; x in [-1, 1].
+        steps: training steps: a turn of D and a turn of G each.
+        batch: rows a turn, 2 or more (at most all rows of X).
+        width: feature maps at half resolution.
+        z: dimensions of the generator's noise.
+        lr: learning rate of Adam, for both. None: 2e-4 for images (DCGAN's), 1e-3 for tables (the paper's grid).
+        beta1: of Adam.
+        contamination: fraction of the training rows that `predict` calls outliers, in (0, 0.5].
+        random_state: None, an int or a RandomState. With an int, `fit` and `sample` repeat bit for bit on one machine.
+        precision: of training: "bf16", "fp32", or "auto" (bf16 for images, where the processor multiplies it natively).
+            Scores are in fp32.
+        device: "cpu", "cuda", or "auto".
+        verbose: 1 shows a progress bar on stderr.
 
-    Fitted: margin_, kind_, offset_ (score below which a row is an outlier), networks_ {"G", "D"}, frame_ (how X is
-    scaled), trained_with_ (the parameters), n_features_in_ (of images: of their second axis), feature_names_in_ (of
-    data frames).
+    Attributes:
+        margin_: the margin that was used.
+        kind_: the kind of energy that was used.
+        offset_: the score below which a row is an outlier.
+        networks_: {"G": generator, "D": auto-encoder}, modules in eval mode.
+        frame_: how X is scaled.
+        trained_with_: the parameters of the fit; `set_params` changes those of the next one.
+        n_features_in_: features of X (of images: their second axis).
+        feature_names_in_: names of the features, where X is a data frame.
+
+    Examples:
+        >>> import numpy as np
+        >>> from energan import EBGAN
+        >>> X = np.random.default_rng(0).random((20, 8, 8))
+        >>> detector = EBGAN(steps=2, width=2, margin=1.0, random_state=0).fit(X)
+        >>> detector.sample(3).shape
+        (3, 8, 8)
+        >>> detector.score_samples(X[:5]).shape  # higher: more like the training data
+        (5,)
+        >>> sorted(set(detector.predict(X).tolist()))  # -1 is an outlier
+        [-1, 1]
     """
 
     def __init__(
@@ -125,7 +148,18 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         return Model(game, networks, pick_device(self.device))
 
     def fit(self, X: Num[Array, "n ..."], y: None = None) -> Self:
-        """Trains on the n >= 2 rows of X. ValueError for data or parameters that cannot be used, or if it diverges."""
+        """Trains both networks on the rows of X.
+
+        Args:
+            X: images (n, h, w), (n, h, w, c) or (n, c, h, w), or a table (n, d), of n >= 2 rows.
+            y: ignored.
+
+        Returns:
+            The fitted estimator itself.
+
+        Raises:
+            ValueError: X or a parameter cannot be used, or training diverges.
+        """
         self._check_parameters()
         data = check_and_prepare(self, X)
         with seeded(data.seed):
@@ -149,24 +183,57 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         return convert_margin(ROOM * means[-1], data.images[0].numel(), "l2", self.kind)
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Num[Array, "n ..."]:
-        """New rows, shaped as X's: bytes if X was bytes, else floats in X's range. random_state: None is the fit's."""
+        """Draws new rows.
+
+        Args:
+            n_samples: number of rows; a larger number continues the rows of a smaller one.
+            random_state: None is the fit's.
+
+        Returns:
+            Rows shaped as those of X: bytes if X was bytes, else floats in X's range.
+
+        Raises:
+            ValueError: n_samples is below 1.
+        """
         return to_rows(generate(self, n_samples, random_state), self.frame_)
 
     def energy(self, X: Num[Array, "n ..."]) -> Float[Array, " n"]:
-        """E(x) of each row, (n,), >= 0: high where it is unlike the training data."""
+        """The energy E(x) of each row.
+
+        Args:
+            X: rows of the shape that `fit` was called with, in the same units.
+
+        Returns:
+            (n,), at least 0: high where a row is unlike the training data.
+
+        Raises:
+            ValueError: X is not finite, or has another shape than the rows of `fit`.
+        """
         pixels = to_pixels(checked(self, X), self.frame_)
         return self._model().score(pixels).double().numpy()
 
     def score_samples(self, X: Num[Array, "n ..."]) -> Float[Array, " n"]:
-        """Minus the energy of each row, (n,): higher is more like the training data."""
+        """Minus the energy of each row, as scikit-learn has scores; Args and Raises as `energy`.
+
+        Returns:
+            (n,): higher where a row is more like the training data.
+        """
         return -self.energy(X)
 
     def decision_function(self, X: Num[Array, "n ..."]) -> Float[Array, " n"]:
-        """`score_samples` less `offset_`, (n,): below 0 is an outlier."""
+        """`score_samples` minus `offset_`; Args and Raises as `energy`.
+
+        Returns:
+            (n,): below 0 where a row is an outlier.
+        """
         return self.score_samples(X) - self.offset_
 
     def predict(self, X: Num[Array, "n ..."]) -> Num[Array, " n"]:
-        """1 for each row that is like the training data, -1 for each outlier."""
+        """Whether each row is an outlier; Args and Raises as `energy`.
+
+        Returns:
+            (n,): 1 for a row like the training data, -1 for an outlier.
+        """
         return np.where(self.decision_function(X) >= 0, 1, -1)
 
     def __sklearn_tags__(self) -> Tags:

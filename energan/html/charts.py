@@ -70,7 +70,7 @@ def _joined(panel: Panel, keys: list[str], logs: Sequence[Logged], level: Level,
     for key in sorted(keys, key=lambda key: (TONES.index(tone(_name(key))), _name(key))):
         turns.setdefault(_name(key), []).append(key)
     lines = [
-        Logged(line.step, {of[0]: _mean(found) for of in turns.values() if (found := _of(line, of))}) for line in logs
+        Logged(line.step, {of[0]: _mean(values) for of in turns.values() if (values := _of(line, of))}) for line in logs
     ]
     firsts = [of[0] for of in turns.values()]
     sizes = [max((abs(v) for line in lines if (v := line.values.get(key)) is not None), default=0.0) for key in firsts]

@@ -1,4 +1,4 @@
-"""Images as data: URIs, each below a number of bytes, so that one page holds them all and stays below 15 MB."""
+"""Images as data: URIs, each below a number of bytes, so that one page holds them all and stays below 1.5 MB."""
 
 import base64
 import warnings
@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from PIL import Image
 
-FRAMES = 40  # sample sheets in one page, at most
-
-FRAME = 200_000  # bytes of one of them, at most: 8 MB in all, 10.7 MB as text
-
-LARGEST = 700_000  # bytes of any other picture
-
+FRAMES = 20  # sample sheets in one page, at most
+FRAMES_BYTES = 220_000  # of all of them together
+STRIPS_BYTES = 100_000  # of all strips that are cut out of one sheet
+LARGEST = 80_000  # bytes of any other picture
 SIDE = 1600  # pixels of the longer side, of a picture that had to be made smaller
 
 
@@ -67,25 +65,28 @@ def groups(path: Path, columns: int, images: int, count: int) -> list[Picture]:
         return []
     wide, high, in_row = (whole.width + 1) // columns * images, (whole.height + 1) // rows, columns // images
     strips = []
+    most = STRIPS_BYTES // count
     with Image.open(path) as sheet:
         for row, column in (divmod(i, in_row) for i in range(count)):
             out = BytesIO()
             corner = (column * wide, row * high)
-            sheet.crop((*corner, corner[0] + wide - 1, corner[1] + high - 1)).save(out, format="PNG")
-            strips.append(Picture(_uri(out.getvalue(), "image/png"), wide - 1, high - 1))
+            strip = sheet.crop((*corner, corner[0] + wide - 1, corner[1] + high - 1))
+            strip.save(out, format="PNG")
+            small = out.tell() <= most
+            uri = _uri(out.getvalue(), "image/png") if small else _uri(_smaller(strip, most), "image/webp")
+            strips.append(Picture(uri, wide - 1, high - 1))
     return strips
 
 
 def sheets(folder: Path) -> list[Sheet]:
     """The sample sheets of a run, in the order of their steps: files named by their step, such as 000500.png."""
-    found = [Sheet(int(p.stem), p) for p in folder.glob("*.png") if p.stem.isascii() and p.stem.isdigit()]
-    return sorted(found)
+    return sorted(Sheet(int(p.stem), p) for p in folder.glob("*.png") if p.stem.isascii() and p.stem.isdigit())
 
 
 def frames(all_sheets: list[Sheet]) -> list[tuple[int, Picture]]:
     """(step, picture) of at most FRAMES readable sheets, evenly spaced, the first and the last always."""
     chosen = [all_sheets[i] for i in evenly(len(all_sheets), FRAMES)]
-    read = [(s.step, picture(s.path, FRAME)) for s in chosen]
+    read = [(s.step, picture(s.path, FRAMES_BYTES // len(chosen))) for s in chosen]
     return [(step, p) for step, p in read if p is not None]
 
 
@@ -101,12 +102,14 @@ def _uri(data: bytes, kind: str) -> str:
 
 
 def _smaller(image: "Image.Image", most: int) -> bytes:
+    """The image as WebP of at most so many bytes: of lower quality first, then of fewer pixels."""
     copy = image.convert("RGB")
     copy.thumbnail((SIDE, SIDE))
     while True:
-        out = BytesIO()
-        copy.save(out, format="WEBP", quality=88, method=2)
-        if out.tell() <= most:
-            return out.getvalue()
+        for quality in (88, 70, 50):
+            out = BytesIO()
+            copy.save(out, format="WEBP", quality=quality, method=2)
+            if out.tell() <= most:
+                return out.getvalue()
         shrink = 0.95 * (most / out.tell()) ** 0.5
-        copy.thumbnail((copy.width * shrink, copy.height * shrink))
+        copy.thumbnail((max(1, copy.width * shrink), max(1, copy.height * shrink)))

@@ -10,7 +10,8 @@ from energan.networks.conv import latent_discriminators, sgan
 from energan.networks.layers import FeatureExtractor
 from energan.utils.errors import UserError
 from energan.utils.files import read_weights
-from energan.utils.specification import call_of, import_name, recorded, remember
+from energan.utils.imports import import_attribute
+from energan.utils.specification import call_of, recorded, remember
 
 ENCODERS: dict[str, Callable[[int], nn.Module]] = {  # classes -> the house's own, not trained
     "thesis": latent_discriminators.Encoder,
@@ -32,8 +33,8 @@ def extract_features(
     except UserError:
         raise
     except Exception as error:  # anyone's net may raise anything
-        told = " ".join(str(error).split())[:200] or type(error).__name__
-        raise UserError(f"{type(net).__name__} does not take images of {image}: {told}") from error
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserError(f"{type(net).__name__} does not take images of {image}: {reason}") from error
     if not isinstance(read.output, Tensor) or read.output.dim() != 2:
         raise UserError(f"{type(net).__name__} must give logits, (n, classes)")
     return E, {name: tuple(x.shape[1:]) for name, x in read.layers.items()}
@@ -42,11 +43,11 @@ def extract_features(
 def import_network(module: str) -> nn.Module:
     """An instance of `my.module:Net`, looked for in the current folder too. UserError where there is none."""
     try:
-        net = import_name(module)()
+        net = import_attribute(module)()
     except Exception as error:  # anyone's code may raise anything
-        told = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(
-            f"`module` {module} cannot be used ({told}); write package.module:Class, made without arguments"
+            f"`module` {module} cannot be used ({reason}); write package.module:Class, made without arguments"
         ) from error
     if not isinstance(net, nn.Module):
         raise UserError(f"`module` {module} gives a {type(net).__name__}, not a torch.nn.Module")

@@ -1,11 +1,12 @@
-"""Published experiments, and starting points for one's own: functions with typed defaults that return a Run.
+"""Published experiments, and starting points for one's own: functions with typed defaults that return an Experiment.
 
-The command line is made from their signatures and docstrings. Nothing heavy is imported before one is called.
+The command line is made from their signatures, docstrings and dataclasses. Nothing heavy is imported before one is
+called.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from energan.experiment import Experiment
 from energan.recipes.conditional.sgan import sgan_mnist
 from energan.recipes.critic_free.energy_distance import energy_distance_mnist
 from energan.recipes.critic_free.gmmn import gmmn_mnist
@@ -33,10 +34,7 @@ from energan.recipes.semi_supervised.ebgan_ln import ebgan_ln_mnist
 from energan.recipes.semi_supervised.improved_gan import improved_gan_mnist
 from energan.recipes.semi_supervised.ladder import ladder_mnist
 
-if TYPE_CHECKING:
-    from energan.experiment import Experiment
-
-RECIPES: dict[str, "Callable[..., Experiment]"] = {
+RECIPES: dict[str, Callable[..., Experiment]] = {
     "ebgan-pt-mnist": ebgan_pt_mnist,
     "ebgan-mnist": ebgan_mnist,
     "gan-mnist": gan_mnist,

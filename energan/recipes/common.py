@@ -1,64 +1,191 @@
-"""What recipes share: how images are brought into a net's shape, and the checks of what users may set."""
+"""What recipes share: the options of training and of Adam, and how images are brought into a network's shape.
+
+Options that several recipes have are a dataclass, whose fields are flags; a field's docstring is the flag's help.
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from energan.utils.checks import at_least, fraction, not_negative, positive, usable_seed
+from tyro.conf import arg
+
+from energan.experiment import Experiment
+from energan.utils.checks import at_least, fraction, not_negative, positive, share, usable_seed
 from energan.utils.errors import UserError
+from energan.utils.hardware import Precision
 from energan.utils.specification import named
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from torch import nn
 
     from energan.data import ImageSet
     from energan.engine.game import Game
-    from energan.engine.optimizers import Schedule
+    from energan.engine.optimizers import Adam, Schedule
+
+# single options that many recipes have: types that bring their help
+Data = Annotated[str, arg(help="mnist, fashion-mnist, digits, or your own images (folder, .zip, .npz, .parquet).")]
+NoiseSize = Annotated[int, arg(help="Dimensions of the noise.")]
+LearningRate = Annotated[float, arg(help="Adam's learning rate.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """The options that all recipes have."""
+
+    steps: int
+    """Training steps: each one turn of D and one of G, where nothing else is said."""
+    batch: int | Literal["auto"]
+    """Images a turn; of `train` also auto, the fastest that memory allows."""
+    save_every: int
+    """Steps between sample sheets, checkpoints and energy histograms."""
+    seed: int = 0
+    """Of the weights, the noise and the order of the data."""
+    precision: Precision = "auto"
+    """bf16 (autocast), fp32, or auto (bf16 where the processor has units for it)."""
+    device: str = "auto"
+    """cpu, cuda, cuda:1, or auto."""
+    compile: bool = False
+    """Compile the objectives first (minutes on two cores)."""
+
+    def seeded(self) -> "AbstractContextManager[None]":
+        """A block in which random numbers depend on the seed alone. UserError for a seed that cannot be used."""
+        from energan.engine.rng import seeded
+
+        usable_seed(self.seed)
+        return seeded(self.seed)
+
+    @property
+    def averages(self) -> dict[str, float]:
+        """The decay of each player's averaged weights."""
+        return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorTraining(Training):
+    """The options of recipes that average the weights of a generator called G."""
+
+    ema: float = 0.0
+    """Decay of the generator's averaged weights, which sampling uses; 0 for none (not in the paper)."""
+
+    @property
+    def averages(self) -> dict[str, float]:
+        fraction(ema=self.ema)
+        return {"G": self.ema} if self.ema else {}
+
+
+def experiment(
+    game: "Game",
+    system: str,
+    source: str,
+    prepare: "Callable[[str, str], ImageSet]",
+    training: Training,
+    network: str = "mnist",
+) -> Experiment:
+    """The Experiment of a game, GAMES[system]. UserError for options of training that cannot be used."""
     from energan.experiment import Experiment
+    from energan.utils.hardware import pick_device, pick_precision
 
-Precision = Literal["auto", "bf16", "fp32"]
+    if isinstance(training.batch, str):
+        raise UserError("`batch` auto is for `energan train`; elsewhere it is a number")
+    positive(steps=training.steps, save_every=training.save_every)
+    at_least(2, batch=training.batch)  # one image has no batch statistics, and no pairs to pull away
+    usable_seed(training.seed)
+    device = pick_device(training.device)
+    return Experiment(
+        game=game,
+        system=system,
+        source=source,
+        prepare=prepare,
+        steps=training.steps,
+        batch=training.batch,
+        seed=training.seed,
+        save_every=training.save_every,
+        network=network,
+        ema=training.averages,
+        precision=pick_precision(training.precision, device),
+        device=device,
+        compile=training.compile,
+    )
 
-Energy = Literal["l2", "ssq", "mse"]
+
+@dataclass(frozen=True, kw_only=True)
+class AdamOptions:
+    """Adam, with a constant learning rate."""
+
+    lr: float
+    """Adam's learning rate of all players; where there is an --lr-d, of G alone."""
+    beta1: float = 0.5
+    """Adam's first moment."""
+
+    def optimizer(self, steps: int) -> "Adam":
+        """The optimizer of a run of so many steps. UserError for options that cannot be used."""
+        from energan.engine.optimizers import Adam
+
+        positive(lr=self.lr)
+        fraction(beta1=self.beta1)
+        return Adam(self.lr, self.beta1)
 
 
-def margin_in(energy: Energy, margin: float | None, *, norm: float, d: int) -> float:
-    """The margin, or, where none was given, `norm` (in units of the l2 norm) converted to the energy's units."""
-    from energan.losses.energy import convert_margin
+@dataclass(frozen=True, kw_only=True)
+class AdamMoments(AdamOptions):
+    """Adam, with both moments."""
 
-    if margin is None:
-        return convert_margin(norm, d, "l2", energy)
-    positive(margin=margin)
-    return margin
+    beta2: float = 0.9
+    """Adam's second moment."""
+
+    def optimizer(self, steps: int) -> "Adam":
+        fraction(beta2=self.beta2)
+        return super().optimizer(steps).with_settings(beta2=self.beta2)
 
 
-def decayed(steps: int, share: float) -> "Schedule | None":
-    """A learning rate that falls linearly to 0 over the last `share` of the steps; None where it does not fall."""
+@dataclass(frozen=True, kw_only=True)
+class DecayingAdam(AdamOptions):
+    """Adam, with a learning rate that falls at the end."""
+
+    decay: float = 0.5
+    """Share of the steps, the last ones, over which the learning rate falls linearly to 0 (not in the paper)."""
+
+    def optimizer(self, steps: int) -> "Adam":
+        return super().optimizer(steps).with_settings(schedule=decayed(steps, self.decay))
+
+
+def decayed(steps: int, decay: float) -> "Schedule | None":
+    """A learning rate that falls linearly to 0 over the last share of the steps; None where it does not fall."""
     from energan.engine.optimizers import linear_decay_last
 
-    not_negative(decay=share)
-    if share > 1:
-        raise UserError(f"`decay` is a share of the steps, 0 to 1, got {share}")
-    return linear_decay_last(share, steps) if share and steps > 0 else None
+    share(decay=decay)
+    return linear_decay_last(decay, steps) if decay and steps > 0 else None
 
 
-def dcgan_pair(
-    z: int, width: int, seed: int, *, channels: int = 1, norm: bool = True, width_d: int | None = None
-) -> "tuple[nn.Module, nn.Module]":
-    """DCGAN's G and D for 32 x 32 images, checked. norm False: D without batch norm reads each image by itself.
+@dataclass(frozen=True, kw_only=True)
+class DcganPair:
+    """DCGAN's G, and its D, for 32 x 32 images."""
 
-    That D is WGAN-GP's critic, which takes 32 x 32 as it takes 28 x 28. D is as wide as G unless `width_d` says else.
-    """
-    from energan.engine.rng import seeded
-    from energan.networks.conv import dcgan, wgan_gp
+    z: int = 100
+    """Dimensions of the noise."""
+    width: int = 32
+    """Feature maps of the widest resolution; less is faster."""
 
-    width_d = width if width_d is None else width_d
-    positive(z=z, width=width, width_d=width_d)
-    usable_seed(seed)
-    with seeded(seed):
-        G = dcgan.Generator(z, channels=channels, size=32, width=width)
-        if norm:
-            return G, dcgan.Discriminator(channels=channels, size=32, width=width_d)
-        return G, wgan_gp.Critic(channels=channels, width=width_d)
+    def build(
+        self, training: Training, *, channels: int = 1, norm: bool = True, width_d: int | None = None
+    ) -> "tuple[nn.Module, nn.Module]":
+        """G and D, checked. norm False: D without batch norm reads each image by itself.
+
+        That D is WGAN-GP's critic, which takes 32 x 32 as it takes 28 x 28. D is as wide as G unless `width_d` says
+        else.
+        """
+        from energan.networks.conv import dcgan, wgan_gp
+
+        width_d = self.width if width_d is None else width_d
+        positive(z=self.z, width=self.width, width_d=width_d)
+        with training.seeded():
+            G = dcgan.Generator(self.z, channels=channels, size=32, width=self.width)
+            if norm:
+                return G, dcgan.Discriminator(channels=channels, size=32, width=width_d)
+            return G, wgan_gp.Critic(channels=channels, width=width_d)
 
 
 @named
@@ -80,44 +207,3 @@ def resized(size: int, channels: int, centre: int = 0, only: tuple[str, ...] = (
     """Any images at size x size; `centre` and `only` as data.load has them (0: no centre is cut out)."""
     not_negative(centre=centre)
     return partial(_resized, size=size, channels=channels, centre=centre, only=tuple(only))
-
-
-def run(
-    game: "Game",
-    system: str,
-    source: str,
-    prepare: "Callable[[str, str], ImageSet]",
-    *,
-    steps: int,
-    batch: int,
-    seed: int,
-    save_every: int,
-    ema: float,
-    network: str,
-    precision: Precision,
-    device: str,
-    compile: bool,
-) -> "Experiment":
-    """The Run of a game, GAMES[system], whose generator is called G; `average` is the decay of its averaged weights."""
-    from energan.experiment import Experiment
-    from energan.utils.hardware import pick_device, pick_precision
-
-    positive(steps=steps, save_every=save_every)
-    at_least(2, batch=batch)  # one image has no batch statistics, and no pairs to pull away
-    fraction(ema=ema)
-    device = pick_device(device)
-    return Experiment(
-        game=game,
-        system=system,
-        source=source,
-        prepare=prepare,
-        steps=steps,
-        batch=batch,
-        seed=seed,
-        save_every=save_every,
-        network=network,
-        ema={"G": ema} if ema else {},
-        precision=pick_precision(precision, device),
-        device=device,
-        compile=compile,
-    )

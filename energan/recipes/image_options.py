@@ -1,8 +1,12 @@
-"""How images of one's own are loaded and shown: the flags that the recipes for them share."""
+"""How images of one's own are loaded and shown: the options that the recipes for them share."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
+from tyro.conf import arg
+
+from energan.experiment import Experiment
 from energan.recipes.common import resized
 from energan.utils.errors import UserError
 
@@ -10,37 +14,50 @@ if TYPE_CHECKING:
     from torch import nn
 
     from energan.data import ImageSet
-    from energan.experiment import Experiment
+
+Pictures = Annotated[
+    str,
+    arg(
+        help="emoji-noto, emoji-twemoji, emoji-fluent, or your own images: folder, .zip, .npz, .parquet, LSUN's, "
+        "CelebA's, ImageNet's or CIFAR-10's folder."
+    ),
+]
 
 
-class Views(NamedTuple):
-    """How images are loaded and shown, as the flags of recipes for any images have it."""
+@dataclass(frozen=True, kw_only=True)
+class Views:
+    """How images are loaded and shown."""
 
-    size: int  # pixels a side, of what the nets see
-    channels: int
-    only: tuple[str, ...]
-    centre: int
-    patches: int
-    flip: bool
-    augment: tuple[str, ...]
+    channels: int = 3
+    """3 for colour, 1 for grey."""
+    only: tuple[str, ...] = ()
+    """Classes to train on, by name, or first..last in their order; all by default."""
+    centre: int = 0
+    """Cut the centred square of so many pixels out of each file first (CelebA: 108, 160); 0: the largest."""
+    patches: int = 0
+    """Cut random squares of the nets' size out of images of so many pixels a side (the paper's LSUN: 96); 0: none."""
+    flip: bool = False
+    """Mirror half of the images, others each time."""
+    augment: tuple[str, ...] = ()
+    """Differentiable augmentation of real and generated images, for small sets: colour, translation, cutout."""
 
-    @property
-    def prepare(self) -> "Callable[[str, str], ImageSet]":
-        if self.patches and self.patches < self.size:
-            raise UserError(f"`patches` must be {self.size} or more, the side of what is cut out, got {self.patches}")
-        return resized(self.patches or self.size, self.channels, self.centre, self.only)
+    def prepare(self, size: int) -> "Callable[[str, str], ImageSet]":
+        """What loads the images at size x size, or larger to be cut. UserError for options that cannot be used."""
+        if self.patches and self.patches < size:
+            raise UserError(f"`patches` must be {size} or more, the side of what is cut out, got {self.patches}")
+        return resized(self.patches or size, self.channels, self.centre, self.only)
 
     def generator(self, G: "nn.Module") -> "nn.Module":
         """G, whose images are augmented while it trains if real ones are.  UserError for an unknown augmentation."""
         from energan.data.diffaugment import Augmented
 
-        return Augmented(G, self.augment) if self.augment else G
+        return Augmented(G, tuple(self.augment)) if self.augment else G
 
-    def of(self, made: "Experiment") -> "Experiment":
-        """The run with its batches shown so."""
-        return made._replace(
-            prepare_any=resized(self.patches or self.size, self.channels, self.centre),
-            crop=self.size if self.patches else None,
+    def shown(self, experiment: Experiment, size: int) -> Experiment:
+        """The experiment with its batches shown so."""
+        return experiment._replace(
+            prepare_any=resized(self.patches or size, self.channels, self.centre),
+            crop=size if self.patches else None,
             flip=self.flip,
             augment=tuple(self.augment),
         )

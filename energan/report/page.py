@@ -24,8 +24,8 @@ def write_report(run: Path) -> Path:
     """Writes RUN/report.html, one self-contained page, and returns its path.
 
     Images, styles and scripts are inside; the page asks the network for nothing, and its content security policy
-    forbids that. At most 40 sample sheets are taken in, so that the page stays below 15 MB. What the folder lacks
-    is named in its place.
+    forbids that. At most 20 sample sheets are taken in, and large pictures are made smaller, so that the page stays
+    below 1.5 MB. What the folder lacks is named in its place.
 
     Raises UserError for a folder that is no run, for one from a newer Energan, and where nothing can be written.
     """

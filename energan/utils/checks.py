@@ -26,6 +26,13 @@ def fraction(**values: float) -> None:
             raise UserError(f"`{name}` must be 0 or above and below 1, got {value}")
 
 
+def share(**values: float) -> None:
+    """UserError unless every value is in [0, 1]: a share of the steps."""
+    for name, value in values.items():
+        if not 0 <= value <= 1:
+            raise UserError(f"`{name}` is a share of the steps, 0 to 1, got {value}")
+
+
 def at_least(least: float, **values: float) -> None:
     """UserError unless every value is `least` or more."""
     for name, value in values.items():

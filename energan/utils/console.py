@@ -1,10 +1,13 @@
 """Output of the commands, and their exit code after a stop."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 from rich.console import Console
+
+COMMAND_LINE: ContextVar[Sequence[str]] = ContextVar("COMMAND_LINE", default=("energan",))  # as it was typed
 
 STOPPED = 130  # the exit code after Ctrl-C or SIGTERM: saved, and to be resumed
 

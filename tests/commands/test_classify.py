@@ -30,7 +30,7 @@ from energan.engine import Trainer
 from energan.engine.game import Game
 from energan.inference.model import Model
 from energan.inference.modules import ClassifierModule
-from energan.recipes.catalog import RECIPES
+from energan.recipes.build import build
 from energan.runs.checkpoints import read_checkpoint
 from energan.runs.folder import RunFolder
 from energan.runs.rebuild import rebuild
@@ -171,7 +171,7 @@ def test_test_images_are_numbered_as_the_classes_trained_on() -> None:
 @pytest.mark.parametrize("recipe", CLASSIFIERS)
 def test_a_run_sees_as_many_labels_as_asked_and_which_is_a_seed_of_its_own(recipe: str, tmp_path: Path) -> None:
     def kept(**changes: Any) -> torch.Tensor:
-        run = RECIPES[recipe](**arguments(recipe, tmp_path / "run", **changes))
+        run = build(recipe, **arguments(recipe, tmp_path / "run", **changes))
         run = run._replace(prepare=pickle.loads(pickle.dumps(run.prepare)))
         data = run.training_set()
         assert data.labels is not None and isinstance(run.batches(data), LabelledBatches)
@@ -183,7 +183,7 @@ def test_a_run_sees_as_many_labels_as_asked_and_which_is_a_seed_of_its_own(recip
     assert torch.equal(labels[labels >= 0], whole[labels >= 0])
     assert torch.equal(kept(labels=20, seed=7), labels) and not torch.equal(kept(labels=20, label_seed=1), labels)
     assert torch.equal(kept(labels=0), whole)
-    test = RECIPES[recipe](**arguments(recipe, tmp_path / "run")).held_out(load("digits").classes)
+    test = build(recipe, **arguments(recipe, tmp_path / "run")).held_out(load("digits").classes)
     assert test is not None and test.labels is not None and int((test.labels >= 0).sum()) == len(test.images) == 256
 
 
@@ -195,7 +195,7 @@ def test_numbers_of_classes_and_labels_that_do_not_fit_are_refused(tmp_path: Pat
         ({"labels": 15}, "15 labels cannot be shared evenly by 10 classes"),
         ({"data": str(flat(tmp_path / "flat")), "classes": 2}, "flat has no labels: put its images into one"),
     ):
-        run = RECIPES["ladder-mnist"](**arguments("ladder-mnist", tmp_path / "run", **changes))
+        run = build("ladder-mnist", **arguments("ladder-mnist", tmp_path / "run", **changes))
         with pytest.raises(UserError, match=expected):
             run.training_set()
 
@@ -460,7 +460,7 @@ def test_what_classify_refuses(
 def test_one_class_and_none_are_refused(tmp_path: Path) -> None:
     folder = pets(tmp_path / "pets")
     shutil.rmtree(folder / "dog")
-    prepare = RECIPES["ladder-mnist"](data=str(folder), size=8).prepare
+    prepare = build("ladder-mnist", data=str(folder), size=8).prepare
     with pytest.raises(UserError, match=r"pets has one class only \(cat\): a classifier needs two"):
         prepare(str(folder), "train")
     shutil.rmtree(folder / "cat")

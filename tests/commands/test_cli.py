@@ -103,28 +103,38 @@ def shared_flags(command: Callable[..., int]) -> dict[str, str]:
     return flags
 
 
-EVERY = {**{f"train {name}": make for name, make in RECIPES.items()}, **COMMANDS}
-
-
-@pytest.mark.parametrize("command", EVERY)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_tells_each_of_its_flags(
     command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The flags of recipes are tested in test_recipes.py."""
     monkeypatch.setenv("COLUMNS", "200")
     with pytest.raises(SystemExit) as left:
-        main([*command.split(), "--help"])
+        main([command, "--help"])
     assert left.value.code == 0
     said = plain(capsys.readouterr().out)
-    documented = inspect.getdoc(EVERY[command]) or ""
+    documented = inspect.getdoc(COMMANDS[command]) or ""
     assert plain(documented.splitlines()[0]) in said
     told = dict(re.findall(r"^ +(\w+): (.+)$", documented, re.M))
-    assert list(told) == list(inspect.signature(EVERY[command]).parameters)
-    shared = shared_flags(EVERY[command])
+    assert list(told) == list(inspect.signature(COMMANDS[command]).parameters)
+    shared = shared_flags(COMMANDS[command])
     assert all(f"--{name.replace('_', '-')} " in said for name in shared)
-    for text in (*told.values(), *shared.values(), *(("No progress bar.",) if command.startswith("train") else ())):
-        assert plain(text) in said
-    if command.startswith("train"):
-        assert "--out" in said and "a new one under runs/ by default" in said
+    assert all(plain(text) in said for text in (*told.values(), *shared.values()))
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_help_of_train_says_what_the_recipe_and_its_own_flags_are(
+    recipe: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "110")
+    with pytest.raises(SystemExit) as left:
+        main(["train", recipe, "--help"])
+    assert left.value.code == 0
+    said, documented = plain(capsys.readouterr().out), inspect.getdoc(RECIPES[recipe]) or ""
+    assert plain(documented.partition("\n\nArgs:")[0]) in said
+    for name, text in re.findall(r"^ {4}(\w+): ((?:.+\n?(?: {8}.+\n?)*))", documented, re.M):
+        assert f"--{name.replace('_', '-')}" in said and plain(text) in said
+    assert "--out" in said and "a new one under runs/ by default" in said and "No progress bar." in said
 
 
 def test_the_overview_names_every_command_and_recipe(capsys: pytest.CaptureFixture[str]) -> None:

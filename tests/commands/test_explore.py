@@ -23,7 +23,7 @@ from energan.engine.game import Game, Player
 from energan.engine.noise import normal, one_hot
 from energan.inference.guided import latent_maps, reconstruct
 from energan.inference.model import Model
-from energan.recipes.catalog import RECIPES
+from energan.recipes.build import build
 from energan.runs.folder import RunFolder
 from energan.training import loop
 from energan.utils.files import read_weights, write_weights
@@ -52,7 +52,7 @@ class Fails(nn.Module):
 
 def made(folder: Path, recipe: str, **changes: Any) -> Path:
     arguments = {**COMMON, **changes}
-    run = RECIPES[recipe](**arguments)
+    run = build(recipe, **arguments)
     data = run.training_set()
     RunFolder(folder).create(run, data, recipe, arguments, "a test")
     assert loop.train(run, RunFolder(folder), data, quiet=True) == "finished"

@@ -16,7 +16,7 @@ from energan.commands.export import export
 from energan.inference.guided import latent_maps
 from energan.inference.model import Model
 from energan.inference.modules import EnergyModule, GeneratorModule
-from energan.recipes.catalog import RECIPES
+from energan.recipes.build import build
 from energan.runs.folder import RunFolder
 from energan.training import loop
 from energan.utils.errors import UserError
@@ -44,7 +44,7 @@ def inputs(model: Model, n: int) -> tuple[torch.Tensor, torch.Tensor]:
 def test_the_weights_and_the_json_are_the_model(run: Path, exported: Path) -> None:
     model = energan.load(run)
     described = json.loads((exported / "model.json").read_text())
-    game = RECIPES[described["recipe"]](**described["arguments"]).game
+    game = build(described["recipe"], **described["arguments"]).game
     nets = {name: player.net for name, player in game.players.items()}
     z, x = inputs(model, 3)
     for name, module, given, expected in (
@@ -91,7 +91,7 @@ def test_a_run_with_codes_gives_generator_encoder_and_classifier(
     )
     arguments = {"data": "digits", "module": "net_of_codes:Net", "variant": "none", "steps": 1, "save_every": 1,
                  "batch": 4, "width": 2, "precision": "fp32", "device": "cpu"}  # fmt: skip
-    made = RECIPES["latent-discriminators-mnist"](**arguments)
+    made = build("latent-discriminators-mnist", **arguments)
     data = made.training_set()
     RunFolder(Path("run")).create(made, data, "latent-discriminators-mnist", arguments, "a test")
     loop.train(made, RunFolder(Path("run")), data, quiet=True)

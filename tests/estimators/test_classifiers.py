@@ -239,16 +239,18 @@ def test_the_costs_of_a_ladder_by_name_and_one_by_one() -> None:
 
 def test_the_margin_and_the_weight_of_an_ebgan_are_in_proportion_to_the_pixels() -> None:
     model = EBGANLadderClassifier(**TINY, **DRAWS)
-    assert model._game(model._networks(torch.zeros(1, 1, 28, 28), 10)).numbers == {
+    assert model._game(model._networks(torch.zeros(1, 1, 28, 28), 10)).hyperparameters == {
         "margin": 16.0, "weight": pytest.approx(1000 / 784), "sigma": 0.3, "sigma_x": 0.3, "switch": 1.0,
     }  # fmt: skip
     game = model.set_params(steps=90)._game(model._networks(torch.zeros(1, 1, 1, 196), 10))
-    assert game.numbers["margin"] == 4
-    assert game.numbers["weight"] == pytest.approx(1000 / 196)
+    assert game.hyperparameters["margin"] == 4
+    assert game.hyperparameters["weight"] == pytest.approx(1000 / 196)
     assert [game.turns_at(t) for t in (29, 30)] == [("D", "G"), ("L",)]
     rates = [game.players[name].optimizer.schedule(t) for name in "GD" for t in (59, 60, 75, 90)]
     assert rates == [1, 1, 0.5, 0] * 2
-    assert model.set_params(margin=3)._game(model._networks(torch.zeros(1, 1, 1, 196), 10)).numbers["margin"] == 3
+    assert (
+        model.set_params(margin=3)._game(model._networks(torch.zeros(1, 1, 1, 196), 10)).hyperparameters["margin"] == 3
+    )
 
 
 @EACH

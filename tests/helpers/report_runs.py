@@ -152,6 +152,7 @@ def configuration(game: str) -> dict:
         "game": {
             "name": game,
             "hyperparameters": {"margin": 10.0, "pt": 0.1} if game == "ebgan-pt" else {"smoothing": 0.1},
+            "readouts": ["sample", "energy"] if game == "ebgan-pt" else ["sample"],
             "players": {
                 "G": {"parameters": 1234567, "optimizer": "Adam(lr=0.0002, beta1=0.5, beta2=0.999)", "net": net},
                 "D": {
@@ -210,6 +211,9 @@ def classifier_logs(system: str, step: int) -> dict[str, float]:
     return {"D/CE": 2.3 * decay, "D/D(u)": 0.7, "D/D(G(z))": 0.3, "G/matching": 0.02 + decay}
 
 
+READOUTS = {"ladder": ["logits"], "ebgan-ln": ["sample", "energy", "logits"], "improved-gan-ssl": ["sample", "logits"]}
+
+
 def make_classifier(run: Path, system: str = "ladder", counts: np.ndarray = COUNTS, names: list[str] = DIGITS) -> Path:
     """The folder of a classifier's finished run; one without a generator draws nothing."""
     make_run(run, game="gan")
@@ -231,7 +235,14 @@ def make_classifier(run: Path, system: str = "ladder", counts: np.ndarray = COUN
         batch=100,
         arguments=arguments,
         network="" if system == "ladder" else "mnist",
-        game={"name": system, "hyperparameters": numbers, "players": players, "turns": {"D": ["min D: loss"]}},
+        data={**parts["data"], "classes": names, "labels": [10] * len(names)},
+        game={
+            "name": system,
+            "hyperparameters": numbers,
+            "players": players,
+            "turns": {"D": ["min D: loss"]},
+            "readouts": READOUTS[system],
+        },
     )
     lines = [
         {"step": step, "logs": classifier_logs(system, step), "images_per_second": 2000.0}
@@ -317,6 +328,7 @@ def make_codes(run: Path, names: list[str] | None = None) -> Path:
         "hyperparameters": numbers,
         "players": players,
         "turns": turns,
+        "readouts": ["codes"],
         "codes": CHAIN,
         "chain_meanings": CHAIN_MEANINGS,
         "meanings": MEANINGS,

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,12 @@ from PIL import Image
 
 from energan.data import ImageSet
 from energan.experiment import Experiment
+from energan.recipes.build import build
 from energan.recipes.catalog import RECIPES
 from energan.runs.folder import RunFolder
 from energan.runs.rebuild import rebuild
 from energan.training.loop import train
+from energan.utils.arguments import parameters
 from energan.utils.files import read_weights
 
 INVERTED = {"module": "tiny_encoder:Net", "features": "h.1", "chain_steps": 2}
@@ -92,14 +93,14 @@ def arguments(recipe: str, folder: Path, **changes: Any) -> dict[str, Any]:
 
 def steady(recipe: str) -> dict[str, Any]:
     """What keeps a run's learning rates, and margin, from depending on how many steps it is to have."""
-    flags = signature(RECIPES[recipe]).parameters
+    flags = parameters(RECIPES[recipe])
     return {name: value for name, value in (("decay", 0.0), ("switch", 0.0)) if name in flags}
 
 
 def start(folder: Path, recipe: str = "ebgan-pt-mnist", **changes: Any) -> tuple[Experiment, ImageSet]:
     """A new run in `folder`, not trained yet."""
     small = arguments(recipe, folder, **changes)
-    run = RECIPES[recipe](**small)
+    run = build(recipe, **small)
     data = run.training_set()
     RunFolder(folder).create(run, data, recipe, small, "a test")
     return run, data

@@ -21,7 +21,7 @@ from energan.data.labels import merged
 from energan.engine import Trainer
 from energan.networks.layers import FeatureExtractor
 from energan.networks.pretrained import ENCODERS, extract_features
-from energan.recipes.catalog import RECIPES
+from energan.recipes.build import build
 from energan.recipes.plug_and_play import encoder as encoder_module
 from energan.recipes.plug_and_play.encoder import encode_images, initialiser, of_run, open_classifier
 from energan.recipes.plug_and_play.encoder import (
@@ -30,6 +30,7 @@ from energan.recipes.plug_and_play.encoder import (
 from energan.runs.checkpoints import read_checkpoint
 from energan.runs.folder import RunFolder
 from energan.training import loop
+from energan.utils.arguments import call
 from energan.utils.errors import UserError
 from energan.utils.files import write_weights
 from energan.utils.specification import remember
@@ -150,8 +151,8 @@ def test_sources_that_cannot_be_used(tmp_path: Path) -> None:
 
 @pytest.fixture
 def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    short = partial(encoder_module.encoder_mnist, steps=6, save_every=3, batch=8, precision="fp32")
-    monkeypatch.setattr(encoder_module, "encoder_mnist", short)
+    short = partial(call, steps=6, save_every=3, batch=8, precision="fp32")
+    monkeypatch.setattr(encoder_module, "call", short)
 
 
 def test_it_is_trained_once_and_kept(
@@ -294,7 +295,7 @@ def test_merged_classes() -> None:
 
 def test_a_classifier_of_merged_classes(tmp_path: Path) -> None:
     run, data = start(tmp_path / "run", "encoder-mnist", merge="odd=1+3+5+7+9, even=0+2+4+6+8", steps=2, save_every=1)
-    digits_ = RECIPES["encoder-mnist"](data="digits").training_set()
+    digits_ = build("encoder-mnist", data="digits").training_set()
     assert data.classes == ("odd", "even") and torch.equal(data.labels, 1 - digits_.labels % 2)
     held = run.held_out(data.classes)
     assert held is not None and held.classes == ("odd", "even") and set(held.labels.tolist()) == {0, 1}
@@ -333,18 +334,18 @@ def test_merges_that_cannot_be(merge: str, said: str, tmp_path: Path, capsys: py
 
 def test_other_numbers_of_classes_and_settings_are_refused() -> None:
     with pytest.raises(UserError, match="digits has 10 classes: set classes to 10"):
-        RECIPES["encoder-mnist"](data="digits", classes=4).training_set()
+        build("encoder-mnist", data="digits", classes=4).training_set()
     with pytest.raises(UserError, match="momentum must be 0 or above and below 1"):
-        RECIPES["encoder-mnist"](momentum=1.0)
+        build("encoder-mnist", momentum=1.0)
     with pytest.raises(UserError, match=r"code conv2: this G takes codes that are vectors, not maps of \(128,"):
-        RECIPES["latent-discriminators-mnist"](code="conv2")
+        build("latent-discriminators-mnist", code="conv2")
     with pytest.raises(UserError, match="has no layer 'conv9'"):
-        RECIPES["latent-discriminators-mnist"](critics="x,conv9")
+        build("latent-discriminators-mnist", critics="x,conv9")
 
 
 def test_critics_of_any_layers() -> None:
     """Each layer with a critic has its reconstruction loss, by the code's weight: the thesis' eq. 10."""
-    run = RECIPES["latent-discriminators-mnist"](critics=" conv3, logits,x", width=2, code_loss=0.3, warm_steps=0)
+    run = build("latent-discriminators-mnist", critics=" conv3, logits,x", width=2, code_loss=0.3, warm_steps=0)
     assert set(run.game.players) == {"E", "S", "G", "D_conv3", "D_logits", "D_x"}
     mu = {k: v for k, v in run.game.hyperparameters.items() if k.startswith("mu")}
     assert mu == {"mu_x": 2.0, "mu_h": 0.3, "mu_conv3": 0.3, "mu_logits": 0.3}
@@ -354,7 +355,7 @@ def test_critics_of_any_layers() -> None:
 
 
 def test_the_optimizer_and_epochs_are_the_thesis_s() -> None:
-    run = RECIPES["encoder-mnist"]()
+    run = build("encoder-mnist")
     optimizer = run.game.players["E"].optimizer
     assert (optimizer.lr, optimizer.momentum, run.batch, run.steps) == (0.01, 0.5, 64, 5 * (60000 // 64))
     assert run.game.sample is None and run.game.logits is not None

@@ -17,7 +17,7 @@ from energan.engine import Trainer
 from energan.experiment import Experiment
 from energan.games.energy.ebgan import generator_loss
 from energan.inference import snapshot
-from energan.recipes.catalog import RECIPES
+from energan.recipes.build import build
 from energan.runs.folder import RunFolder
 from energan.training import loop
 from energan.utils.errors import UserError
@@ -27,7 +27,8 @@ SIZES = {"ebgan-pt-64": 64, "dcgan-64": 64, "ebgan-pt-128": 128, "ebgan-pt-256":
 
 def made(folder: Path, recipe: str = "ebgan-pt-64", **changes: Any) -> Experiment:
     source = str(pictures(folder / "mine"))
-    return RECIPES[recipe](source, width=1, batch=4, steps=4, save_every=2, precision="fp32", device="cpu", **changes)
+    small = {"width": 1, "batch": 4, "steps": 4, "save_every": 2, "precision": "fp32", "device": "cpu"}
+    return build(recipe, data=source, **small, **changes)
 
 
 @pytest.mark.parametrize("recipe", SIZES)
@@ -79,11 +80,11 @@ def test_the_augmented_generator_repeats_from_the_runs_seed(tmp_path):
 def test_a_choice_of_classes_is_all_that_is_trained_on(tmp_path):
     for name in ("cats", "dogs"):
         pictures(tmp_path / "animals" / name, 5)
-    run = RECIPES["dcgan-64"](str(tmp_path / "animals"), width=1, batch=2, only=("dogs",), device="cpu")
+    run = build("dcgan-64", data=str(tmp_path / "animals"), width=1, batch=2, only=("dogs",), device="cpu")
     data = run.training_set()
     assert len(data.images) == 5 and data.classes == ("dogs",)
     with pytest.raises(UserError, match="mice"):
-        run._replace(prepare=RECIPES["dcgan-64"](str(tmp_path), width=1, only=("mice",)).prepare).training_set()
+        run._replace(prepare=build("dcgan-64", data=str(tmp_path), width=1, only=("mice",)).prepare).training_set()
 
 
 def test_the_centre_is_cut_out_of_files(tmp_path):
@@ -113,7 +114,8 @@ def test_anyones_images_are_scored_whatever_their_classes(tmp_path):
     """A run of some classes, of patches: other folders are cut alike, and need not have those classes."""
     for name in ("cats", "dogs"):
         pictures(tmp_path / "animals" / name, 5)
-    run = RECIPES["ebgan-pt-64"](str(tmp_path / "animals"), width=1, batch=2, only=("dogs",), patches=80, device="cpu")
+    folder = str(tmp_path / "animals")
+    run = build("ebgan-pt-64", data=folder, width=1, batch=2, only=("dogs",), patches=80, device="cpu")
     assert len(run.training_set().images) == 5
     flat = run.given(str(pictures(tmp_path / "flat", 7)), "train")
     assert flat.images.shape == (7, 3, 64, 64) and len(flat.files) == 7

@@ -1,6 +1,7 @@
 """Recipes: each builds with its defaults, documents each flag, and refuses numbers that cannot be trained with."""
 
 import inspect
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,16 +15,18 @@ from energan.cli import main
 from energan.data import Batches
 from energan.engine import Trainer
 from energan.engine.optimizers import AnnealedSGD
-from energan.experiment import Experiment
 from energan.games.semi_supervised.ladder import COSTS
 from energan.losses.contrastive_energy import LOSSES
 from energan.losses.f_divergence import DIVERGENCES
+from energan.networks.dense.ladder import HIDDEN
 from energan.networks.layers import SpectralNorm
 from energan.networks.layers.ladder_combinators import COMBINATORS
+from energan.recipes.build import build
 from energan.recipes.catalog import RECIPES
 from energan.recipes.common import decayed
-from energan.recipes.flag_docs import SENTENCES, documented
-from energan.utils.checks import at_least, fraction, not_negative, positive, usable_seed
+from energan.recipes.semi_supervised import labelled_data
+from energan.utils.arguments import parameters as flat
+from energan.utils.checks import at_least, fraction, not_negative, positive, share, usable_seed
 from energan.utils.errors import UserError
 
 PICTURES = {"ebgan-pt-64": (3, 64, 64), "dcgan-64": (3, 64, 64), "noiseless-ppgn-h-64": (3, 64, 64)}
@@ -50,7 +53,7 @@ WITHOUT_ENERGY = (*ALONE, *CODED, "ladder-mnist", "ebgan-ln-mnist", "encoder-mni
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_recipe_builds_with_its_defaults(recipe: str) -> None:
     given = {"data": "nothing is loaded yet"} if recipe in PICTURES else {}
-    run = RECIPES[recipe](**given)
+    run = build(recipe, **given)
     assert run.source == given.get("data", "stacked-mnist" if recipe.endswith("stacked") else "mnist")
     assert set(run.game.players) == set(PLAYERS.get(recipe, "GD")) and run.steps >= 1000 and run.save_every <= run.steps
     assert (run.game.energy is None) == (recipe in WITHOUT_ENERGY)
@@ -62,27 +65,39 @@ def test_a_recipe_builds_with_its_defaults(recipe: str) -> None:
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_recipe_loads_images_in_the_shape_its_nets_take(recipe: str, tmp_path: Path) -> None:
-    run = RECIPES[recipe](**arguments(recipe, tmp_path / "run"))
+    run = build(recipe, **arguments(recipe, tmp_path / "run"))
     assert run.training_set().images.shape[1:] == SHAPES.get(recipe, (1, 32, 32))
     named = SMALL[recipe]["data"] == "digits"
     assert len(run.test_set().images) == (256 if named else 12)  # a folder has no test images of its own
 
 
+FLAGS: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "flags.json").read_text())
+
+
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_every_flag_has_a_default_and_a_sentence(recipe: str) -> None:
-    make = RECIPES[recipe]
-    told = dict(re.findall(r"^ {8}(\w+): (.+)$", inspect.getdoc(make).replace("\n    ", "\n        "), re.M))
-    parameters = inspect.signature(make).parameters
-    assert list(told) == list(parameters)
-    lower = (*parameters, "m", "l2", "cpu,", "bf16", "mnist,", "stacked-mnist,", "emoji-noto,", "3", "0")
-    lower += ("my.module:Net,",)
-    assert all(text[0].isupper() or text.split()[0] in lower for text in told.values())
-    for name, parameter in parameters.items():
-        assert name == "data" or parameter.default is not parameter.empty
+def test_flags_and_defaults_are_those_of_the_table(recipe: str) -> None:
+    """A flag, or a default, that changes makes another experiment of a command that someone wrote down."""
+    defaults = {name: "REQUIRED" if d is inspect.Parameter.empty else d for name, d in flat(RECIPES[recipe]).items()}
+    assert json.loads(json.dumps(defaults)) == FLAGS[recipe] and set(FLAGS) == set(RECIPES)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_flag_is_flat_and_has_a_sentence(
+    recipe: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "110")
+    with pytest.raises(SystemExit):
+        main(["train", recipe, "--help"])
+    said = " ".join(re.sub(r"[│╭╮╰╯─|+]|-{3,}", " ", capsys.readouterr().out).split())
+    said = re.sub(r"--([\w-]+), --no-\1", r"--\1", said.partition("show this help message and exit")[2])
+    sentences = dict(re.findall(r"--([\w-]+) (.*?) \((?:default: .*?|required)\)(?= |$)", said))
+    own = {"out", "quiet", "microbatches", "sync-batch-stats"}
+    assert set(sentences) == {name.replace("_", "-") for name in FLAGS[recipe]} | own
+    assert all(len(sentence.split()) >= 3 for sentence in sentences.values()), sentences
 
 
 def having(flag: str) -> list[str]:
-    return [name for name, make in RECIPES.items() if flag in inspect.signature(make).parameters]
+    return [name for name, make in RECIPES.items() if flag in flat(make)]
 
 
 NAN, INF = float("nan"), float("inf")
@@ -132,7 +147,7 @@ def test_numbers_that_cannot_be_trained_with_are_refused(
 ) -> None:
     small = {**SMALL[recipe], "data": "never loaded", **changes}
     with pytest.raises(UserError) as refused:
-        RECIPES[recipe](**small)
+        build(recipe, **small)
     assert str(refused.value).startswith(expected)
 
 
@@ -142,13 +157,14 @@ def test_numbers_that_cannot_be_trained_with_are_refused(
         (positive, (1, 1e-9), (0, -1, float("nan"), float("inf"))),
         (not_negative, (0, 2), (-1e-9, float("nan"), float("inf"))),
         (fraction, (0, 0.999), (1, -0.1, float("nan"))),
+        (share, (0, 1), (1.001, -0.1, float("nan"))),
     ],
 )
 def test_the_bounds_of_each_check(check: Callable[..., None], good: tuple[float, ...], bad: tuple[float, ...]) -> None:
     for value in good:
         check(some_flag=value)
     for value in bad:
-        with pytest.raises(UserError, match=r"^some_flag must be "):
+        with pytest.raises(UserError, match=r"^some_flag (must be|is a share) "):
             check(some_flag=value)
 
 
@@ -171,7 +187,7 @@ def test_the_learning_rate_falls_over_the_last_share_of_the_steps(decay: float, 
 
 def test_the_largest_seed_trains() -> None:
     """What is let through must not fail in torch or NumPy later."""
-    run = RECIPES["ebgan-pt-mnist"](data="digits", width=4, seed=2**63 - 1)
+    run = build("ebgan-pt-mnist", data="digits", width=4, seed=2**63 - 1)
     data = run.training_set()
     one = Trainer(run.game, Batches(data.images, data.labels, 4, run.seed), seed=run.seed)
     assert all(bool(torch.isfinite(v)) for v in one.step().values())
@@ -180,11 +196,11 @@ def test_the_largest_seed_trains() -> None:
 def test_cuda_is_refused_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UserError, match=r"^device cuda: torch .* sees no CUDA device here; use device cpu"):
-        RECIPES["ebgan-pt-mnist"](device="cuda")
+        build("ebgan-pt-mnist", device="cuda")
 
 
 def test_ebgan_mnist_is_the_paper_s_figure_4b_and_with_pt_4c() -> None:
-    plain, pulled = RECIPES["ebgan-mnist"](), RECIPES["ebgan-mnist"](pt=0.1)
+    plain, pulled = build("ebgan-mnist"), build("ebgan-mnist", pt=0.1)
     assert plain.game.hyperparameters == {"margin": 10.0} and pulled.game.hyperparameters == {"margin": 10.0, "pt": 0.1}
     weights = [tuple(w.shape) for w in plain.game.players["G"].net.parameters() if w.ndim == 2]
     assert weights == [(800, 100), (800, 800), (800, 800), (800, 800), (1024, 800)]  # nLayerG 5, sizeG 800
@@ -206,14 +222,14 @@ def test_ebgan_mnist_is_the_paper_s_figure_4b_and_with_pt_4c() -> None:
 def test_a_default_margin_follows_the_energys_unit(recipe: str, norm: float, d: int) -> None:
     """Margin 20 on a mean squared error would never let the hinge go."""
     for kind, expected in (("l2", norm), ("ssq", norm**2), ("mse", norm**2 / d)):
-        game = RECIPES[recipe](data="digits", energy=kind, steps=4).game
+        game = build(recipe, data="digits", energy=kind, steps=4).game
         assert game.hyperparameters["margin"] == pytest.approx(expected)
-    assert RECIPES[recipe](data="digits", energy="mse", margin=3.0, steps=4).game.hyperparameters["margin"] == 3.0
+    assert build(recipe, data="digits", energy="mse", margin=3.0, steps=4).game.hyperparameters["margin"] == 3.0
 
 
 def test_maxout_gan_mnist_has_the_authors_settings() -> None:
     """Section 1 of the paper's code: both at once, D's loss halved (which is half its rate), z ~ U(-sqrt 3, sqrt 3)."""
-    game = RECIPES["maxout-gan-mnist"]().game
+    game = build("maxout-gan-mnist").game
     assert [len(moves) for moves in game.turns.values()] == [2]
     g, d = game.players["G"].optimizer, game.players["D"].optimizer
     assert g == AnnealedSGD(0.1) and d == AnnealedSGD(0.05, floor=5e-7)
@@ -223,7 +239,7 @@ def test_maxout_gan_mnist_has_the_authors_settings() -> None:
     assert weights == [(1200, 100), (1200, 1200), (784, 1200)]
     weights = [tuple(w.shape) for w in game.players["D"].net.parameters() if w.ndim == 2]
     assert weights == [(1200, 784), (1200, 240), (1, 240)]
-    start = RECIPES["maxout-gan-mnist"](mean=0.25).game.players["G"].net.net[-2].bias
+    start = build("maxout-gan-mnist", mean=0.25).game.players["G"].net.net[-2].bias
     torch.testing.assert_close(start.sigmoid(), torch.full((784,), 0.25))
 
 
@@ -234,20 +250,20 @@ def kinds(net: torch.nn.Module) -> set[str]:
 @pytest.mark.parametrize("recipe", ["wgan-gp-mnist", "wgan-gp-stacked", "r3gan-mnist", "unrolled-mnist"])
 def test_a_critic_whose_slope_counts_reads_each_image_by_itself(recipe: str, tmp_path: Path) -> None:
     norm = {"norm": True} if recipe == "wgan-gp-mnist" else {}
-    run = RECIPES[recipe](**{**arguments(recipe, tmp_path / "run"), **norm})
+    run = build(recipe, **{**arguments(recipe, tmp_path / "run"), **norm})
     G, D = (player.net for player in run.game.players.values())
     assert "BatchNorm" not in kinds(D) and ("BatchNorm" in kinds(G)) != (recipe == "wgan-gp-mnist")
 
 
 def test_wgan_trains_without_batch_norm_and_with_a_connected_generator() -> None:
     for generator, norm, expected in (("conv", True, (1, 1)), ("conv", False, (0, 0)), ("mlp", True, (0, 1))):
-        players = RECIPES["wgan-mnist"](generator=generator, norm=norm, width=4).game.players
+        players = build("wgan-mnist", generator=generator, norm=norm, width=4).game.players
         assert tuple("BatchNorm" in kinds(players[name].net) for name in "Gf") == expected
         assert ("ConvTranspose2d" in kinds(players["G"].net)) == (generator == "conv")
 
 
 def test_every_layer_of_the_hinge_discriminator_has_a_spectral_norm() -> None:
-    net = RECIPES["hinge-mnist"](width=4).game.players["D"].net
+    net = build("hinge-mnist", width=4).game.players["D"].net
     layers = [layer for layer in net.modules() if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear)]
     normed = [layer.layer for layer in net.modules() if isinstance(layer, SpectralNorm)]
     assert len(layers) == 4 and all(a is b for a, b in zip(layers, normed, strict=True))
@@ -264,13 +280,13 @@ def test_every_layer_of_the_hinge_discriminator_has_a_spectral_norm() -> None:
     ],
 )
 def test_a_choice_names_every_row_of_its_table(recipe: str, flag: str, table: dict[str, Any]) -> None:
-    assert set(get_args(get_type_hints(RECIPES[recipe], {"Experiment": Experiment})[flag])) == set(table)
+    assert set(get_args(get_type_hints(RECIPES[recipe])[flag])) == set(table)
 
 
 @pytest.mark.parametrize("divergence", DIVERGENCES)
 @pytest.mark.parametrize("nets", ["conv", "mlp"])
 def test_fgan_trains_by_every_divergence(divergence: str, nets: str) -> None:
-    run = RECIPES["fgan-mnist"](data="digits", divergence=divergence, nets=nets, width=4, z=8, loss="bound")
+    run = build("fgan-mnist", data="digits", divergence=divergence, nets=nets, width=4, z=8, loss="bound")
     data = run.training_set()
     one = Trainer(run.game, Batches(data.images, data.labels, 4, run.seed), seed=run.seed)
     assert all(bool(torch.isfinite(v)) for _ in range(2) for v in one.step().values())
@@ -301,26 +317,12 @@ def test_a_run_of_any_kind_of_players_is_sampled_scored_exported_and_reported(
         assert code == 0 and len(scores.read_text().splitlines()) == 257 and parts == {"generator", "energy"}
 
 
-def test_a_recipe_s_own_sentence_comes_first_and_the_shared_ones_follow_the_signature() -> None:
-    def made(*, seed: int = 0, lr: float = 0.1, own: int = 1) -> Experiment:
-        """What it is.
+def test_the_hidden_layers_of_recipes_are_the_networks() -> None:
+    assert labelled_data.HIDDEN == HIDDEN  # recipes have their own, for help without torch
 
-        Why.
 
-        Args:
-            own: Its own,
-                on two lines.
-            lr: Another rate.
-        """
-        raise NotImplementedError
-
-    assert documented(made) is made
-    told = f"What it is.\n\nWhy.\n\nArgs:\n    seed: {SENTENCES['seed']}\n    lr: Another rate.\n"
-    assert inspect.getdoc(made) == f"{told}    own: Its own,\n        on two lines."
-
-    def silent(*, something: int = 0) -> Experiment:
-        """What it is."""
-        raise NotImplementedError
-
-    with pytest.raises(KeyError, match="something"):
-        documented(silent)
+def test_an_argument_that_a_recipe_has_not_is_refused() -> None:
+    with pytest.raises(TypeError, match="gan_mnist has no argument widht"):
+        build("gan-mnist", widht=3)
+    with pytest.raises(UserError, match="batch auto is for `energan train`"):
+        build("gan-mnist", batch="auto")

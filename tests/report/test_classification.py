@@ -28,7 +28,7 @@ from scipy.stats import binomtest
 from energan.capabilities.classification.section import wilson
 from energan.html import charts
 from energan.report import write_report
-from energan.runs.reader import Logged, read
+from energan.runs.reader import Logged, read, without
 
 
 def classified(run: Path, **values: object) -> None:
@@ -83,7 +83,7 @@ def test_a_classifier_with_a_generator_keeps_its_samples(tmp_path: Path, system:
     for section in ("samples", "classifier", "quality", "growth", "copies"):
         assert f'id="{section}"' in page
     assert "Drawn by the generator" in page
-    assert "How good are the samples?" in page
+    assert "How good are the images?" in page
 
 
 def test_the_error_of_training_is_a_curve_of_its_own_section_and_no_other(whole: Path):
@@ -225,8 +225,10 @@ def test_metrics_of_one_step_are_joined_and_the_error_is_apart(tmp_path: Path):
     run = make_classifier(tmp_path / "run")
     lines = [{"test error %": 9.0}, {"MNIST-FID": 20.0}, {"test error %": 8.0}]
     (run / "log.jsonl").write_text("".join(json.dumps({"step": 5, "metrics": m}) + "\n" for m in lines))
-    assert read(run).errors == [Logged(5, {"test error %": 8.0})]
-    assert read(run).metrics == [Logged(5, {"MNIST-FID": 20.0})]
+    metrics = read(run).logged("metrics")
+    assert metrics == [Logged(5, {"test error %": 8.0, "MNIST-FID": 20.0})]
+    assert without(metrics, {"test error %"}) == [Logged(5, {"MNIST-FID": 20.0})]
+    assert without(metrics, {"test error %", "MNIST-FID"}) == []
 
 
 @pytest.mark.parametrize("junk", [None, -1, "text", [], [[1, "x"], [3]], {"a": {}}, [{"predicted": [1]}]])

@@ -21,14 +21,13 @@ from report_runs import (
     write,
 )
 
-from energan.capabilities.inversion.section import codes
 from energan.engine.game import SamplerSettings
 from energan.html import charts
 from energan.html.panels import PANELS
-from energan.recipes.catalog import RECIPES
+from energan.recipes.build import build
 from energan.report import write_report
-from energan.report.glossary import metric_meaning
-from energan.runs.reader import Logged, read
+from energan.report.page import metric_meaning
+from energan.runs.reader import Logged
 
 
 def shown(page: str) -> list[dict]:
@@ -59,7 +58,7 @@ def test_the_sections_of_a_run_with_codes(whole: Path):
     for words in (
         "Reconstructions : what the generator makes of the codes of the real images, place by place, at step 3,000",
         "Reconstructions over time What the generator made of the codes of the same training images at every step",
-        "Measured at step 3,000 on reconstructions of mnist test, 10000 images (held out) and on 100 images drawn by",
+        "Measured at step 3,000 on reconstructions of mnist test, 10000 images (held out) and 100 images drawn by",
         "First an image that a chain drew, then the 3 training images most like it.",
         "On the left an image that was not trained on, on the right what the generator makes of its code.",
         "where 10 chains with different starts ended",
@@ -71,12 +70,10 @@ def test_the_sections_of_a_run_with_codes(whole: Path):
 
 def test_a_run_that_draws_otherwise_has_none_of_it(tmp_path: Path):
     run = make_run(tmp_path / "run", game="gan")
-    assert codes(read(run)) is None
     page = page_of(run)
-    for words in ("Reconstructions", 'id="codes"', 'id="path"', "Its chains"):
+    for words in ("Reconstructions", 'id="codes"', 'id="path"', "How its chains are set"):
         assert words not in page
     assert "Samples over time" in page
-    assert "no energy histograms" in page
 
 
 def test_images_stand_beside_their_reconstructions(whole: Path):
@@ -140,7 +137,10 @@ def test_metrics_say_what_they_are(whole: Path):
 
 def test_settings_of_the_chain_and_numbers_of_the_game_are_explained(whole: Path):
     text = text_of(whole)
-    assert "Its chains eps1 0.0123 epsilon 1: how far a step goes towards likelier codes eps2 1.0 epsilon 2" in text
+    assert (
+        "How its chains are set eps1 0.0123 epsilon 1: how far a step goes towards likelier codes eps2 1.0 epsilon 2"
+        in text
+    )
     assert "eps3 1e-15 epsilon 3" in text
     assert "last rate – final rate of a linear schedule" in text
     assert "clip 0.0, 30.0 lowest and highest code" in text
@@ -150,12 +150,12 @@ def test_settings_of_the_chain_and_numbers_of_the_game_are_explained(whole: Path
 
 
 def test_run_json_holds_the_chains_settings_of_what_draws_by_chains_alone():
-    made = RECIPES["latent-discriminators-mnist"](data="digits", width=2, chain_steps=33, device="cpu")
+    made = build("latent-discriminators-mnist", data="digits", width=2, chain_steps=33, device="cpu")
     game = json.loads(json.dumps(made.described(made.training_set())["game"]))
     assert game["codes"] == json.loads(json.dumps(SamplerSettings(eps3=1e-15, steps=33)._asdict()))
     assert game["chain_meanings"].keys() == game["codes"].keys()
     assert game["meanings"] == made.game.meanings and "W(h)" in game["meanings"]
-    other = RECIPES["gan-mnist"](data="digits", device="cpu")
+    other = build("gan-mnist", data="digits", device="cpu")
     assert not {"codes", "chain_meanings"} & other.described(other.training_set())["game"].keys()
 
 

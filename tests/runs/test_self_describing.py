@@ -26,6 +26,7 @@ from energan.networks.conv import dcgan
 from energan.networks.dense.perceptron import Perceptron
 from energan.networks.layers import FeatureExtractor
 from energan.networks.pretrained import frozen, import_network, submodule
+from energan.recipes.build import build as build_recipe
 from energan.recipes.catalog import RECIPES
 from energan.recipes.common import padded_digits
 from energan.recipes.plug_and_play import encoder as encoder_module
@@ -204,7 +205,7 @@ def test_every_recipe_s_experiment_is_built_again(tmp_path: Path, recipe: str) -
         assert other.coded[1].keywords["E"] is other.game.players["E"].net  # type: ignore[attr-defined]
     described = describe({name: getattr(other, name) for name in DESCRIBED})
     assert described == record["experiment"]
-    longer = RECIPES[recipe](**arguments(recipe, tmp_path / "run", steps=40))
+    longer = build_recipe(recipe, **arguments(recipe, tmp_path / "run", steps=40))
     same_system(longer.game, rebuild(record, steps=40).game, 45)
 
 

@@ -183,9 +183,12 @@ def linear_decay(start: int, stop: int) -> Schedule:
 
 @recorded
 def linear_decay_last(share: float, total_steps: int) -> Schedule:
-    """1, and over the last `share` of the steps linearly to 0. A run that goes on for longer has another total."""
-    start = min(int(total_steps * (1 - share)), total_steps - 1)  # a share too small for one step is the last step
-    return linear_decay(start, total_steps)
+    """Returns the schedule that is 1, then falls linearly to 0 over the last `share` of the steps, one at least.
+
+    >>> linear_decay_last(0.5, 20)(15)
+    0.5
+    """
+    return linear_decay(min(int(total_steps * (1 - share)), total_steps - 1), total_steps)
 
 
 class Step(int):
@@ -194,5 +197,9 @@ class Step(int):
 
 @recorded
 def step_at(share: float, total_steps: int) -> Step:
-    """The step that this share of the steps precedes. A run that goes on for longer has another total."""
+    """The step that this share of all steps precedes; where a run goes on for longer, that of the new total.
+
+    >>> step_at(0.5, 20)
+    10
+    """
     return Step(round(share * total_steps))

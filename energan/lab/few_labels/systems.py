@@ -13,7 +13,7 @@ from torch import Tensor
 
 from energan.data.batches import random_images
 from energan.engine.game import Game
-from energan.engine.optimizers import Adam, linear_decay
+from energan.engine.optimizers import Adam, linear_decay_last
 from energan.games.semi_supervised.ebgan_ln import ebgan_ln
 from energan.games.semi_supervised.improved_gan import improved_gan_ssl
 from energan.games.semi_supervised.ladder import ladder
@@ -53,7 +53,7 @@ class System(NamedTuple):
 
 def _adam(task: Task, lr: float, beta1: float = 0.9) -> Adam:
     """Flat for two thirds of the steps, then linearly to 0: as both the ladder's and EBGAN's authors have it."""
-    return Adam(lr, beta1, schedule=linear_decay(2 * task.steps // 3, task.steps))
+    return Adam(lr, beta1, schedule=linear_decay_last(1 / 3, task.steps))
 
 
 def _ladder(task: Task, lr: float, costs: str) -> Game:

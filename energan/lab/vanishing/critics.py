@@ -2,8 +2,9 @@
 
     data (S e1, e2)   G(z) = (theta + S z1, z2)   e, z ~ N(0, I)   two lines, theta apart (arXiv:1701.07875, fig. 1)
 
-Each critic is trained with G held; then d L_G / d theta is taken on fresh noise. Past a few S the supports have parted:
-the best discriminator is sure, minimax's gradient is gone, and the earth mover's distance is theta (gradient 1).
+Each critic is trained with G fixed; then d L_G / d theta is taken on fresh noise. Past a few S the supports have
+parted: the best discriminator is sure, minimax's gradient is gone, and the earth mover's distance is theta, whose
+gradient is 1.
 """
 
 from collections.abc import Callable, Mapping

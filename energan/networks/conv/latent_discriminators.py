@@ -29,7 +29,7 @@ from energan.utils.specification import recorded
 
 MEAN, STD = 0.1307, 0.3081  # of MNIST's training pixels in [0, 1]
 
-# of the encoder's layers that can be read by nets.taps.Tapped
+# of the encoder's layers that can be read by networks.layers.FeatureExtractor
 SHAPES = {"x": (1, 28, 28), "conv1": (64, 22, 22), "conv2": (128, 8, 8), "conv3": (256, 1, 1), "h": (64,)}
 
 SHAPES["logits"] = (10,)

@@ -1,18 +1,10 @@
-"""The fully connected generator of GMMN (arXiv:1502.02761)."""
+"""The fully connected generator of GMMN (arXiv:1502.02761, section 4): 64, 256, 256 and 1024 ReLU units."""
 
-from typing import TYPE_CHECKING
+from torch import nn
 
-from energan.utils.checks import positive, usable_seed
-
-if TYPE_CHECKING:
-    from torch import nn
+from energan.networks.dense.perceptron import Perceptron, with_tanh
 
 
-def _generator(z: int, seed: int) -> "nn.Module":
-    from energan.engine.rng import seeded
-    from energan.networks.dense.perceptron import Perceptron, with_tanh
-
-    positive(z=z)
-    usable_seed(seed)
-    with seeded(seed):
-        return with_tanh(Perceptron((z, 64, 256, 256, 1024, 784), shape=(1, 28, 28)))
+def generator(z: int) -> nn.Sequential:
+    """Noise (n, z) to digits (n, 1, 28, 28) in [-1, 1]."""
+    return with_tanh(Perceptron((z, 64, 256, 256, 1024, 784), shape=(1, 28, 28)))

@@ -5,78 +5,109 @@ The demo is ours: convolutional, its settings chosen by experiment (docs/results
 Any set of 28 x 28 grey images will do: --data fashion-mnist, a folder, an .npz. Images are zero-padded to 32 x 32.
 """
 
-from math import prod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from energan.recipes.common import Energy, Precision, decayed, margin_in, padded_digits, run
-from energan.recipes.flag_docs import documented
-from energan.utils.checks import at_least, fraction, not_negative, positive, usable_seed
+from energan.experiment import Experiment
+from energan.recipes.common import (
+    Data,
+    DecayingAdam,
+    GeneratorTraining,
+    LearningRate,
+    Training,
+    experiment,
+    padded_digits,
+)
+from energan.utils.checks import at_least, fraction, not_negative, positive
 
 if TYPE_CHECKING:
-    from energan.experiment import Experiment
+    from torch import nn
 
-SHAPE = (1, 32, 32)
+    from energan.engine.game import Game
+    from energan.engine.optimizers import Optimizer
+
+Energy = Literal["l2", "ssq", "mse"]
 
 
-@documented
+def margin_in(energy: Energy, margin: float | None, *, norm: float, d: int) -> float:
+    """The margin, or, where none was given, `norm` (in units of the l2 norm) converted to the energy's units."""
+    from energan.losses.energy import convert_margin
+
+    if margin is None:
+        return convert_margin(norm, d, "l2", energy)
+    positive(margin=margin)
+    return margin
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnergyOptions:
+    """EBGAN's energy and hinge, and EBGAN-PT's pulling-away term."""
+
+    margin: float | None = None
+    """m of the hinge, in units of the energy; by default the recipe's own, in units of the norm."""
+    energy: Energy = "l2"
+    """l2 (the paper's norm), ssq (its square) or mse (its square per pixel)."""
+    pt: float = 0.1
+    """Weight of the pulling-away term; 0 is plain EBGAN."""
+
+    @property
+    def system(self) -> str:
+        return "ebgan-pt" if self.pt else "ebgan"
+
+    def game(
+        self, G: "nn.Module", D: "nn.Module", z: int, optimizer: "Optimizer", *, norm: float, d: int = 32 * 32
+    ) -> "Game":
+        """EBGAN, or EBGAN-PT where pt > 0; d: pixels of an image. The margin is `norm` unless there is another."""
+        from energan.games.energy.ebgan import ebgan, ebgan_pt
+
+        not_negative(pt=self.pt)
+        margin = margin_in(self.energy, self.margin, norm=norm, d=d)
+        if not self.pt:
+            return ebgan(G, D, z, margin=margin, kind=self.energy, optimizer_G=optimizer, optimizer_D=optimizer)
+        return ebgan_pt(
+            G, D, z, margin=margin, pt=self.pt, kind=self.energy, optimizer_G=optimizer, optimizer_D=optimizer
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvPair:
+    """DCGAN's G, and the auto-encoder of appendix C as D."""
+
+    z: int = 100
+    """Dimensions of the noise."""
+    width: int = 32
+    """Feature maps of the widest resolution; less is faster."""
+
+    def build(self, training: Training, *, channels: int = 1, size: int = 32) -> "tuple[nn.Module, nn.Module]":
+        from energan.networks.conv import autoencoder, dcgan
+
+        positive(z=self.z, width=self.width)
+        with training.seeded():
+            G = dcgan.Generator(self.z, channels=channels, size=size, width=self.width)
+            return G, autoencoder.Autoencoder(channels=channels, maps=[self.width * 2**i for i in range(3)])
+
+
 def ebgan_pt_mnist(
     *,
-    data: str = "mnist",
-    steps: int = 3000,
-    batch: int = 64,
-    seed: int = 0,
-    save_every: int = 250,
-    margin: float | None = None,
-    energy: Energy = "l2",
-    pt: float = 0.1,
-    z: int = 100,
-    width: int = 32,
-    lr: float = 1e-3,
-    beta1: float = 0.5,
-    decay: float = 0.5,
-    ema: float = 0.999,
-    precision: Precision = "auto",
-    device: str = "auto",
-    compile: bool = False,
-) -> "Experiment":
+    data: Data = "mnist",
+    networks: ConvPair = ConvPair(),
+    energies: EnergyOptions = EnergyOptions(),
+    adam: DecayingAdam = DecayingAdam(lr=1e-3),
+    training: GeneratorTraining = GeneratorTraining(steps=3000, batch=64, save_every=250, ema=0.999),
+) -> Experiment:
     """A convolutional EBGAN-PT that draws digits within minutes on two cores: the demo.
 
-    Args:
-        margin: m of the hinge, in units of the energy; by default 16 of the norm, chosen by experiment (the
-            paper's grid search has 10).
+    The default margin is 16 of the norm, chosen by experiment (the paper's grid
+    search has 10).
     """
-    from energan.engine.optimizers import Adam
-    from energan.engine.rng import seeded
-    from energan.games.catalog import GAMES
-    from energan.networks.conv import autoencoder, dcgan
-
-    positive(z=z, width=width, lr=lr)
-    not_negative(pt=pt)
-    fraction(beta1=beta1)
-    usable_seed(seed)
-    with seeded(seed):
-        G = dcgan.Generator(z, channels=1, size=32, width=width)
-        D = autoencoder.Autoencoder(channels=1, maps=(width, 2 * width, 4 * width))
-    margin = margin_in(energy, margin, norm=16.0, d=prod(SHAPE))
-    adam = Adam(lr, beta1, schedule=decayed(steps, decay))
-    game = GAMES["ebgan-pt"](G, D, z, margin=margin, pt=pt, kind=energy, optimizer_G=adam, optimizer_D=adam)
-    return run(
-        game, "ebgan-pt", data, padded_digits, steps=steps, batch=batch, seed=seed,
-        save_every=save_every, ema=ema, network="mnist", precision=precision, device=device, compile=compile,
-    )  # fmt: skip
+    G, D = networks.build(training)
+    game = energies.game(G, D, networks.z, adam.optimizer(training.steps), norm=16.0)
+    return experiment(game, energies.system, data, padded_digits, training)
 
 
-@documented
 def ebgan_mnist(
     *,
-    data: str = "mnist",
-    steps: int = 20000,
-    batch: int = 128,
-    seed: int = 0,
-    save_every: int = 1000,
-    margin: float | None = None,
-    energy: Energy = "l2",
-    pt: float = 0.0,
+    data: Data = "mnist",
     z: int = 100,
     layers_g: int = 5,
     size_g: int = 800,
@@ -84,19 +115,16 @@ def ebgan_mnist(
     size_d: int = 1024,
     dropout_d: float = 0.0,
     code: Literal["pre", "post"] = "pre",
-    lr: float = 1e-3,
-    ema: float = 0.0,
-    precision: Precision = "auto",
-    device: str = "auto",
-    compile: bool = False,
-) -> "Experiment":
+    lr: LearningRate = 1e-3,
+    energies: EnergyOptions = EnergyOptions(pt=0.0),
+    training: GeneratorTraining = GeneratorTraining(steps=20000, batch=128, save_every=1000),
+) -> Experiment:
     """The paper's best fully connected EBGAN on MNIST, figure 4 (b); with --pt 0.1 its EBGAN-PT, figure 4 (c).
 
+    The paper states neither how many steps, nor the batch. The default margin is
+    the paper's 10 of the norm.
+
     Args:
-        steps: Training steps, each one turn of D and one of G (the paper does not state how many).
-        batch: Images a turn (not stated in the paper).
-        margin: m of the hinge, in units of the energy; by default the paper's 10 of the norm.
-        pt: Weight of the pulling-away term; 0 is plain EBGAN.
         z: Dimensions of the noise (not stated in the paper).
         layers_g: Weight layers of the generator, nLayerG.
         size_g: Units of its hidden layers, sizeG.
@@ -106,25 +134,14 @@ def ebgan_mnist(
         code: What the pulling-away term sees: the code before or after its ReLU.
     """
     from energan.engine.optimizers import Adam
-    from energan.engine.rng import seeded
-    from energan.games.catalog import GAMES
     from energan.networks.dense import mlp
 
     positive(z=z, layers_g=layers_g, size_g=size_g, size_d=size_d, lr=lr)
     at_least(2, layers_d=layers_d)
-    not_negative(pt=pt)
     fraction(dropout_d=dropout_d)
-    usable_seed(seed)
-    with seeded(seed):
-        G = mlp.Generator(z, SHAPE, layers=layers_g, size=size_g)
-        D = mlp.Autoencoder(SHAPE, layers=layers_d, size=size_d, dropout=dropout_d, code=code)
-    margin = margin_in(energy, margin, norm=10.0, d=prod(SHAPE))
-    adam = Adam(lr)
-    if pt:
-        game = GAMES["ebgan-pt"](G, D, z, margin=margin, pt=pt, kind=energy, optimizer_G=adam, optimizer_D=adam)
-    else:
-        game = GAMES["ebgan"](G, D, z, margin=margin, kind=energy, optimizer_G=adam, optimizer_D=adam)
-    return run(
-        game, "ebgan-pt" if pt else "ebgan", data, padded_digits, steps=steps, batch=batch, seed=seed,
-        save_every=save_every, ema=ema, network="mnist", precision=precision, device=device, compile=compile,
-    )  # fmt: skip
+    image = (1, 32, 32)
+    with training.seeded():
+        G = mlp.Generator(z, image, layers=layers_g, size=size_g)
+        D = mlp.Autoencoder(image, layers=layers_d, size=size_d, dropout=dropout_d, code=code)
+    game = energies.game(G, D, z, Adam(lr), norm=10.0)
+    return experiment(game, energies.system, data, padded_digits, training)

@@ -1,136 +1,92 @@
 """Any folder of images at 128 x 128 and 256 x 256: EBGAN(-PT) with the nets and margins of the paper's ImageNet runs.
 
-Noise goes into every layer of the generator, and the encoder has four. The rest is as at 64 x 64 (recipes/images.py).
+Noise goes into every layer of the generator, and the encoder has four. The rest is as at 64 x 64 (ebgan_64.py).
 """
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from energan.recipes.common import Energy, Precision, run
-from energan.recipes.energy.ebgan_64 import game
-from energan.recipes.flag_docs import documented
-from energan.recipes.image_options import Views
-from energan.utils.checks import positive, usable_seed
+from energan.experiment import Experiment
+from energan.recipes.common import DecayingAdam, GeneratorTraining, experiment
+from energan.recipes.energy.ebgan import EnergyOptions
+from energan.recipes.image_options import Pictures, Views
+from energan.utils.checks import positive
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from energan.experiment import Experiment
     from energan.networks.conv.ebgan_imagenet import Generator
 
 
-@documented
-def ebgan_pt_128(
+@dataclass(frozen=True, kw_only=True)
+class ImageNetNetworks:
+    """The generator and the auto-encoder of the paper's ImageNet runs."""
+
+    width: int = 64
+    """Feature maps of the encoder's first layer (64 in the paper; all others go with it); less is faster."""
+    checkpoint_activations: bool = False
+    """Compute activations again in the backward pass: less memory, a quarter more time."""
+
+    def build(self, size: int, channels: int, training: GeneratorTraining) -> "tuple[Generator, nn.Module]":
+        """The networks of a resolution, all maps in proportion to `width`."""
+        from energan.networks.conv.autoencoder import Autoencoder
+        from energan.networks.conv.ebgan_imagenet import PUBLISHED, Generator
+
+        positive(width=self.width)
+        published, again = PUBLISHED[size], self.checkpoint_activations
+        maps = [max(1, n * self.width // 64) for n in published.maps]
+        with training.seeded():
+            G = Generator(maps, published.planes, channels=channels, checkpoint_activations=again)
+            encoder = [self.width * 2**i for i in range(4)]
+            return G, Autoencoder(channels=channels, maps=encoder, checkpoint_activations=again)
+
+
+def _ebgan(
+    size: int,
+    norm: float,
     data: str,
+    networks: ImageNetNetworks,
+    energies: EnergyOptions,
+    adam: DecayingAdam,
+    views: Views,
+    training: GeneratorTraining,
+) -> Experiment:
+    """EBGAN(-PT) at size x size; the margin is `norm` of the norm unless there is another."""
+    G, D = networks.build(size, views.channels, training)
+    optimizer, d = adam.optimizer(training.steps), views.channels * size**2
+    game = energies.game(views.generator(G), D, G.z, optimizer, norm=norm, d=d)
+    return views.shown(experiment(game, energies.system, data, views.prepare(size), training, "mobilenetv2"), size)
+
+
+def ebgan_pt_128(
+    data: Pictures,
     *,
-    steps: int = 100000,
-    batch: int = 64,
-    seed: int = 0,
-    save_every: int = 1000,
-    channels: int = 3,
-    only: tuple[str, ...] = (),
-    centre: int = 0,
-    patches: int = 0,
-    flip: bool = False,
-    augment: tuple[str, ...] = (),
-    margin: float | None = None,
-    energy: Energy = "l2",
-    pt: float = 0.1,
-    width: int = 64,
-    lr: float = 2e-4,
-    beta1: float = 0.5,
-    decay: float = 0.5,
-    ema: float = 0.999,
-    checkpoint_activations: bool = False,
-    precision: Precision = "auto",
-    device: str = "auto",
-    compile: bool = False,
-) -> "Experiment":
+    networks: ImageNetNetworks = ImageNetNetworks(),
+    energies: EnergyOptions = EnergyOptions(),
+    adam: DecayingAdam = DecayingAdam(lr=2e-4),
+    views: Views = Views(),
+    training: GeneratorTraining = GeneratorTraining(steps=100000, batch=64, save_every=1000, ema=0.999),
+) -> Experiment:
     """EBGAN-PT on 128 x 128 images: noise into every layer of the generator, ImageNet's margin.
 
-    Args:
-        data: emoji-noto, emoji-twemoji, emoji-fluent, or your own images: folder, .zip, .npz, .parquet, LSUN's,
-            CelebA's, ImageNet's or CIFAR-10's folder.
-        margin: m of the hinge, in units of the energy; by default 40 of the norm, the paper's for ImageNet;
-            `energan margin` proposes one.
-        pt: Weight of the pulling-away term; 0 is EBGAN.
-        width: Feature maps of the encoder's first layer (64 in the paper; all others go with it); less is faster.
+    The default margin is 40 of the norm, the paper's for ImageNet; `energan margin`
+    proposes one.
     """
-    G, D = _imagenet(128, width, channels, seed, checkpoint_activations)
-    views = Views(128, channels, only, centre, patches, flip, augment)
-    played = game(views.generator(G), D, G.z, 40.0, channels * 128**2, energy, margin, pt, lr, beta1, decay, steps)
-    made = run(
-        played, "ebgan-pt" if pt else "ebgan", data, views.prepare, steps=steps, batch=batch, seed=seed,
-        save_every=save_every, ema=ema, network="mobilenetv2", precision=precision, device=device, compile=compile,
-    )  # fmt: skip
-    return views.of(made)
+    return _ebgan(128, 40.0, data, networks, energies, adam, views, training)
 
 
-@documented
 def ebgan_pt_256(
-    data: str,
+    data: Pictures,
     *,
-    steps: int = 100000,
-    batch: int = 32,
-    seed: int = 0,
-    save_every: int = 1000,
-    channels: int = 3,
-    only: tuple[str, ...] = (),
-    centre: int = 0,
-    patches: int = 0,
-    flip: bool = False,
-    augment: tuple[str, ...] = (),
-    margin: float | None = None,
-    energy: Energy = "l2",
-    pt: float = 0.1,
-    width: int = 64,
-    lr: float = 2e-4,
-    beta1: float = 0.5,
-    decay: float = 0.5,
-    ema: float = 0.999,
-    checkpoint_activations: bool = False,
-    precision: Precision = "auto",
-    device: str = "auto",
-    compile: bool = False,
-) -> "Experiment":
+    networks: ImageNetNetworks = ImageNetNetworks(),
+    energies: EnergyOptions = EnergyOptions(),
+    adam: DecayingAdam = DecayingAdam(lr=2e-4),
+    views: Views = Views(),
+    training: GeneratorTraining = GeneratorTraining(steps=100000, batch=32, save_every=1000, ema=0.999),
+) -> Experiment:
     """EBGAN-PT on 256 x 256 images: noise into every layer of the generator, the margin of ImageNet's dogs.
 
-    Args:
-        data: emoji-noto, emoji-twemoji, emoji-fluent, or your own images: folder, .zip, .npz, .parquet, LSUN's,
-            CelebA's, ImageNet's or CIFAR-10's folder.
-        margin: m of the hinge, in units of the energy; by default 80 of the norm, the paper's for ImageNet's
-            dogs; `energan margin` proposes one.
-        pt: Weight of the pulling-away term; 0 is EBGAN.
-        width: Feature maps of the encoder's first layer (64 in the paper; all others go with it); less is faster.
+    The default margin is 80 of the norm, the paper's for ImageNet's dogs; `energan
+    margin` proposes one.
     """
-    G, D = _imagenet(256, width, channels, seed, checkpoint_activations)
-    views = Views(256, channels, only, centre, patches, flip, augment)
-    played = game(views.generator(G), D, G.z, 80.0, channels * 256**2, energy, margin, pt, lr, beta1, decay, steps)
-    made = run(
-        played, "ebgan-pt" if pt else "ebgan", data, views.prepare, steps=steps, batch=batch, seed=seed,
-        save_every=save_every, ema=ema, network="mobilenetv2", precision=precision, device=device, compile=compile,
-    )  # fmt: skip
-    return views.of(made)
-
-
-def _imagenet(
-    size: int, width: int, channels: int, seed: int, checkpoint_activations: bool
-) -> "tuple[Generator, nn.Module]":
-    """The generator and the auto-encoder of a resolution, all maps in proportion to `width`."""
-    from energan.engine.rng import seeded
-    from energan.networks.conv import autoencoder
-    from energan.networks.conv.ebgan_imagenet import PUBLISHED, Generator
-
-    positive(width=width)
-    usable_seed(seed)
-    maps = [maps * width // 64 for maps in PUBLISHED[size].maps]
-    with seeded(seed):
-        G = Generator(
-            [max(1, m) for m in maps],
-            PUBLISHED[size].planes,
-            channels=channels,
-            checkpoint_activations=checkpoint_activations,
-        )
-        D = autoencoder.Autoencoder(
-            channels=channels, maps=[width * 2**i for i in range(4)], checkpoint_activations=checkpoint_activations
-        )
-    return G, D
+    return _ebgan(256, 80.0, data, networks, energies, adam, views, training)

@@ -1,48 +1,27 @@
 """R3GAN's objective on digits (arXiv:2501.05441)."""
 
-from typing import TYPE_CHECKING
-
-from energan.recipes.common import Precision, dcgan_pair, padded_digits, run
-from energan.recipes.flag_docs import documented
-from energan.utils.checks import fraction, not_negative, positive
-
-if TYPE_CHECKING:
-    from energan.experiment import Experiment
+from energan.experiment import Experiment
+from energan.recipes.common import AdamOptions, Data, DcganPair, GeneratorTraining, experiment, padded_digits
+from energan.utils.checks import not_negative
 
 
-@documented
 def r3gan_mnist(
     *,
-    data: str = "mnist",
-    steps: int = 3000,
-    batch: int = 64,
-    seed: int = 0,
-    save_every: int = 250,
+    data: Data = "mnist",
     gamma: float = 1.0,
-    z: int = 100,
-    width: int = 32,
-    lr: float = 2e-4,
-    beta1: float = 0.0,
-    ema: float = 0.999,
-    precision: Precision = "auto",
-    device: str = "auto",
-    compile: bool = False,
-) -> "Experiment":
+    networks: DcganPair = DcganPair(),
+    adam: AdamOptions = AdamOptions(lr=2e-4, beta1=0.0),
+    training: GeneratorTraining = GeneratorTraining(steps=3000, batch=64, save_every=250, ema=0.999),
+) -> Experiment:
     """R3GAN's objective (arXiv:2501.05441): relativistic, with penalties on both gradients; small nets, not its own.
 
     Args:
         gamma: Weight of the penalties R1 and R2, half of it each.
     """
-    from energan.engine.optimizers import Adam
-    from energan.games.catalog import GAMES
+    from energan.games.gan.r3gan import r3gan
 
-    positive(lr=lr)
     not_negative(gamma=gamma)
-    fraction(beta1=beta1)
-    G, D = dcgan_pair(z, width, seed, norm=False)
-    adam = Adam(lr, beta1, beta2=0.99)
-    game = GAMES["r3gan"](G, D, z, gamma=gamma, optimizer_G=adam, optimizer_D=adam)
-    return run(
-        game, "r3gan", data, padded_digits, steps=steps, batch=batch, seed=seed, save_every=save_every,
-        ema=ema, network="mnist", precision=precision, device=device, compile=compile,
-    )  # fmt: skip
+    G, D = networks.build(training, norm=False)
+    optimizer = adam.optimizer(training.steps).with_settings(beta2=0.99)
+    game = r3gan(G, D, networks.z, gamma=gamma, optimizer_G=optimizer, optimizer_D=optimizer)
+    return experiment(game, "r3gan", data, padded_digits, training)

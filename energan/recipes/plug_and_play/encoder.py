@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -27,6 +26,7 @@ from energan.recipes.semi_supervised.classifier import encoder_mnist
 from energan.runs.folder import RunFolder
 from energan.runs.rebuild import load as load_model
 from energan.training import loop
+from energan.utils.arguments import call
 from energan.utils.console import warn
 from energan.utils.errors import UserError
 from energan.utils.files import cache_dir, read_weights, write_weights
@@ -65,7 +65,7 @@ def of_run(folder: Path) -> nn.Module:
 
 
 def known_classes(source: str, module: str) -> tuple[str, ...] | None:
-    """Of the classes that a classifier knows: a run's; () of anyone's net; None of one for the images' own."""
+    """Names of the classes that a classifier knows: a run's; () of anyone's net; None of one for the images' own."""
     if module:
         return ()
     return tuple(RunFolder(source).record["data"].get("classes", ())) if source else None
@@ -73,8 +73,8 @@ def known_classes(source: str, module: str) -> tuple[str, ...] | None:
 
 def trained_classifier(data: str, classes: int, net: str = "thesis") -> nn.Module:
     """One of NETS with its weights, trained now where the cache has none. UserError where that is stopped."""
-    arguments: dict[str, Any] = {"data": data, "classes": classes, "net": net, "device": "cpu"}
-    run = encoder_mnist(**arguments)
+    arguments = {"data": data, "classes": classes, "net": net, "device": "cpu"}
+    run = call(encoder_mnist, **arguments)
     images = run.training_set()
     folder = cache_dir() / "encoders" / f"{net}-{images.sha256[:16]}"
     if not (folder / "run.json").exists():

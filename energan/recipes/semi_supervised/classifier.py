@@ -3,65 +3,56 @@
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from energan.recipes.common import Precision, run
-from energan.recipes.flag_docs import documented
+from energan.experiment import Experiment
+from energan.recipes.common import Data, Training, experiment
 from energan.recipes.semi_supervised.labelled_data import labelled_images
-from energan.utils.checks import at_least, fraction, positive, usable_seed
+from energan.utils.checks import at_least, fraction, positive
 from energan.utils.errors import UserError
 from energan.utils.specification import named
 
 if TYPE_CHECKING:
     from energan.data import ImageSet
-    from energan.experiment import Experiment
 
 
-@documented
 def encoder_mnist(
     *,
-    data: str = "mnist",
+    data: Data = "mnist",
     net: Literal["thesis", "sgan"] = "thesis",
     merge: str = "",
     labels_csv: str = "",
     test: str = "",
     classes: int = 10,
-    steps: int = 4685,
-    batch: int = 64,
-    seed: int = 0,
-    save_every: int = 937,
     lr: float = 0.01,
     momentum: float = 0.5,
-    precision: Precision = "auto",
-    device: str = "auto",
-    compile: bool = False,
-) -> "Experiment":
+    training: Training = Training(steps=4685, batch=64, save_every=937),
+) -> Experiment:
     """The classifier whose codes plug and play inverts: a convolutional net, on all labels.
+
+    The default steps are the thesis' five epochs of MNIST. The error is tested, and a checkpoint written, each
+    --save-every steps.
 
     Args:
         net: The thesis' net, of 7 x 7 kernels, or that of stacked GANs, of 5 x 5.
         merge: Classes that are put together, such as odd=1+3+5+7+9,even=0+2+4+6+8; empty for the images' own.
+        labels_csv: A CSV with columns file and label, for a folder without class sub-folders.
+        test: Labelled images to measure the error on, where --data is no named set; one sub-folder per class.
         classes: Classes of the images, before --merge.
-        steps: Training steps; the default is the thesis' five epochs of MNIST.
-        every: Steps between two tests, and checkpoints.
         lr: SGD's learning rate.
         momentum: SGD's momentum.
     """
     from energan.engine.optimizers import SGD
-    from energan.engine.rng import seeded
-    from energan.games.catalog import GAMES
+    from energan.games.semi_supervised.classifier import classifier
     from energan.networks.pretrained import ENCODERS
 
     groups = _groups(merge)
     at_least(2, classes=classes)
     positive(lr=lr)
     fraction(momentum=momentum)
-    usable_seed(seed)
-    with seeded(seed):
+    with training.seeded():
         E = ENCODERS[net](len(groups) or classes)
     prepare = partial(labelled, labels_csv=labels_csv, classes=classes, groups=groups)
-    return run(
-        GAMES["classifier"](E, optimizer_E=SGD(lr, momentum)), "classifier", data, prepare, steps=steps, batch=batch,
-        seed=seed, save_every=save_every, ema=0.0, network="", precision=precision, device=device, compile=compile,
-    )._replace(test=test)  # fmt: skip
+    game = classifier(E, optimizer_E=SGD(lr, momentum))
+    return experiment(game, "classifier", data, prepare, training, network="")._replace(test=test)
 
 
 def _groups(merge: str) -> dict[str, tuple[str, ...]]:

@@ -1,34 +1,15 @@
 """EBGAN-LN on digits (arXiv:1609.03126, table 2): a ladder network as discriminator."""
 
-from typing import TYPE_CHECKING, Literal
-
-from energan.networks.dense.ladder import HIDDEN
-from energan.recipes.common import Precision, decayed, run
-from energan.recipes.flag_docs import documented
-from energan.recipes.semi_supervised.labelled_data import few_labels, network
-from energan.recipes.semi_supervised.ladder import _ladder
-from energan.utils.checks import fraction, not_negative, positive, usable_seed
-from energan.utils.errors import UserError
-
-if TYPE_CHECKING:
-    from energan.experiment import Experiment
+from energan.experiment import Experiment
+from energan.recipes.common import Data, DecayingAdam, NoiseSize, Training, experiment
+from energan.recipes.semi_supervised.labelled_data import HIDDEN, FewLabels, usable_layers
+from energan.recipes.semi_supervised.ladder import Combinator
+from energan.utils.checks import not_negative, positive, share
 
 
-@documented
 def ebgan_ln_mnist(
     *,
-    data: str = "mnist",
-    labels: int = 100,
-    label_seed: int = 0,
-    labels_csv: str = "",
-    test: str = "",
-    classes: int = 10,
-    size: int = 28,
-    channels: int = 1,
-    steps: int = 3000,
-    batch: int = 100,
-    seed: int = 0,
-    save_every: int = 250,
+    data: Data = "mnist",
     margin: float | None = None,
     switch: float = 1 / 3,
     weight: float = 1000.0,
@@ -37,21 +18,20 @@ def ebgan_ln_mnist(
     gain: bool = True,
     sigma: float = 0.3,
     hidden: tuple[int, ...] = HIDDEN,
-    combinator: Literal["gaussian", "sigmoid", "amlp"] = "gaussian",
-    z: int = 100,
+    combinator: Combinator = "gaussian",
+    z: NoiseSize = 100,
     size_g: int = 500,
-    lr: float = 1e-3,
     lr_d: float = 2e-3,
-    beta1: float = 0.5,
-    decay: float = 1 / 3,
-    precision: Precision = "auto",
-    device: str = "auto",
-    compile: bool = False,
-) -> "Experiment":
+    adam: DecayingAdam = DecayingAdam(lr=1e-3, decay=1 / 3),
+    labelled: FewLabels = FewLabels(),
+    training: Training = Training(steps=3000, batch=100, save_every=250),
+) -> Experiment:
     """EBGAN-LN: a ladder network whose denoising cost is an EBGAN's energy; a generator helps it at first.
 
+    A step is one turn of D, and at first one of G. The paper has 180,000 steps; its learning rates, for so many, are
+    0.00025 (--lr, G's) and 0.0005 (--lr-d).
+
     Args:
-        steps: Training steps, of D and at first of G; the paper has 180,000.
         margin: m at the start, in squared pixels of [0, 1]; by default the paper's 16 for 784 pixels, in proportion to
             theirs.
         switch: Share of the steps, the first ones, over which the margin falls to 0; from then on G is off.
@@ -63,34 +43,35 @@ def ebgan_ln_mnist(
         hidden: Units of the hidden layers of D.
         combinator: Of a layer with what is above it: gaussian (the paper's), sigmoid or amlp.
         size_g: Units of the two hidden layers of G (the paper does not describe G).
-        lr: Adam's learning rate of G (the paper's, for 180,000 steps: 0.00025).
-        lr_d: Adam's learning rate of D (there 0.0005).
+        lr_d: Adam's learning rate of D.
     """
-    from energan.engine.optimizers import Adam, step_at
-    from energan.engine.rng import seeded
-    from energan.games.catalog import GAMES
+    from energan.engine.optimizers import step_at
+    from energan.games.semi_supervised.ebgan_ln import ebgan_ln
     from energan.networks.dense import mlp
+    from energan.networks.dense.ladder import Ladder
 
-    prepare = few_labels(labels, label_seed, classes, labels_csv, size, channels)
-    positive(z=z, size_g=size_g, lr=lr, lr_d=lr_d, steps=steps)
-    not_negative(weight=weight, sigma=sigma)
-    fraction(beta1=beta1)
-    usable_seed(seed)
-    if not 0 <= switch <= 1:
-        raise UserError(f"`switch` is a share of the steps, 0 to 1, got {switch}")
-    d = size * size * channels
+    prepare, d, steps = labelled.prepare(), labelled.pixels, training.steps
     margin = 16.0 * d / 784 if margin is None else margin
-    positive(margin=margin)
-    with seeded(seed):
-        G = mlp.Generator(z, (channels, size, size), layers=3, size=size_g)
-        D = _ladder(d, hidden, classes, combinator, gain=gain)
-    schedule = decayed(steps, decay)
-    game = GAMES["ebgan-ln"](
-        G, D, z, margin=margin, switch=step_at(switch, steps), weight=weight / d, sigma=sigma, scaled=scaled,
-        corrupted=corrupted, optimizer_G=Adam(lr, beta1, schedule=schedule),
-        optimizer_D=Adam(lr_d, beta1, schedule=schedule),
-    )  # fmt: skip
-    return run(
-        game, "ebgan-ln", data, prepare, steps=steps, batch=batch, seed=seed, save_every=save_every, ema=0.0,
-        network=network(data, size, channels), precision=precision, device=device, compile=compile,
-    )._replace(test=test)  # fmt: skip
+    positive(z=z, size_g=size_g, lr_d=lr_d, margin=margin, steps=steps)
+    not_negative(weight=weight, sigma=sigma)
+    share(switch=switch)
+    usable_layers(hidden)
+    with training.seeded():
+        G = mlp.Generator(z, (labelled.channels, labelled.size, labelled.size), layers=3, size=size_g)
+        D = Ladder((d, *hidden, labelled.classes), combinator=combinator, gain=gain)
+    optimizer = adam.optimizer(steps)
+    game = ebgan_ln(
+        G,
+        D,
+        z,
+        margin=margin,
+        switch=step_at(switch, steps),
+        weight=weight / d,
+        sigma=sigma,
+        scaled=scaled,
+        corrupted=corrupted,
+        optimizer_G=optimizer,
+        optimizer_D=optimizer.with_settings(lr=lr_d),
+    )
+    run = experiment(game, "ebgan-ln", data, prepare, training, labelled.network(data))
+    return run._replace(test=labelled.test)

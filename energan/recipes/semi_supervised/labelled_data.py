@@ -5,11 +5,12 @@ Any images will do: --data names a folder with one sub-folder per class and one 
 labels. Which labels are drawn explains most of the spread between runs: their seed is one of its own.
 """
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from energan.utils.checks import at_least, not_negative, usable_seed
+from energan.utils.checks import at_least, not_negative, positive, usable_seed
 from energan.utils.errors import UserError
 from energan.utils.specification import named
 
@@ -18,38 +19,59 @@ if TYPE_CHECKING:
 
     from energan.data import ImageSet
 
-
-def few_labels(
-    labels: int, label_seed: int, classes: int, labels_csv: str, size: int, channels: int
-) -> "Callable[[str, str], ImageSet]":
-    """The `prepare` of a run, its settings checked.
-
-    It loads `labelled_images`, of whose labels the split "train" keeps `labels`, as many of each class (0: all).
-    """
-    not_negative(labels=labels)
-    at_least(2, classes=classes, size=size)
-    usable_seed(label_seed, "label_seed")
-    return partial(
-        _few_labels, labels=labels, label_seed=label_seed, classes=classes, labels_csv=labels_csv, size=size,
-        channels=channels,
-    )  # fmt: skip
+HIDDEN = (1000, 500, 250, 250, 250)  # networks.dense.ladder.HIDDEN, which needs torch
 
 
 @named
-def _few_labels(
-    source: str, split: str, *, labels: int, label_seed: int, classes: int, labels_csv: str, size: int, channels: int
-) -> "ImageSet":
+@dataclass(frozen=True, kw_only=True)
+class FewLabels:
+    """Images, of whose labels some are kept."""
+
+    labels: int = 100
+    """How many labels are kept, as many of each class; 0 for all there are."""
+    label_seed: int = 0
+    """Of which labels are kept, and of nothing else."""
+    labels_csv: str = ""
+    """A CSV with columns file and label, for a folder without class sub-folders."""
+    test: str = ""
+    """Labelled images to measure the error on, where --data is no named set; one sub-folder per class."""
+    classes: int = 10
+    """Classes of the images."""
+    size: int = 28
+    """Pixels a side."""
+    channels: int = 1
+    """3 for colour, 1 for grey."""
+
+    @property
+    def pixels(self) -> int:
+        """Numbers of an image."""
+        return self.size * self.size * self.channels
+
+    def prepare(self) -> "Callable[[str, str], ImageSet]":
+        """What loads `labelled_images`, of whose labels the split "train" keeps some; checked."""
+        not_negative(labels=self.labels)
+        at_least(2, classes=self.classes, size=self.size)
+        usable_seed(self.label_seed, "label_seed")
+        return partial(_few_labels, options=self)
+
+    def network(self, data: str) -> str:
+        return network(data, self.size, self.channels)
+
+
+@named
+def _few_labels(source: str, split: str, options: FewLabels) -> "ImageSet":
     from energan.data.few_labels import balanced_subset
 
-    data = labelled_images(source, split, labels_csv=labels_csv, size=size, channels=channels)
+    data = labelled_images(source, split, labels_csv=options.labels_csv, size=options.size, channels=options.channels)
     if split != "train":
         return data
-    if len(data.classes) != classes:
+    if len(data.classes) != options.classes:
         names = ", ".join(data.classes[:5]) + (", ..." if len(data.classes) > 5 else "")
         raise UserError(f"{data.name} has {len(data.classes)} classes ({names}): set `classes` to {len(data.classes)}")
-    if not labels or data.labels is None:
+    if not options.labels or data.labels is None:
         return data
-    return data._replace(labels=balanced_subset(data.labels, labels, classes=classes, seed=label_seed).labels)
+    kept = balanced_subset(data.labels, options.labels, classes=options.classes, seed=options.label_seed)
+    return data._replace(labels=kept.labels)
 
 
 def labelled_images(source: str, split: str, *, labels_csv: str, size: int, channels: int) -> "ImageSet":
@@ -70,8 +92,14 @@ def labelled_images(source: str, split: str, *, labels_csv: str, size: int, chan
     return data
 
 
-def network(data: str, size: int, channels: int) -> str:
+def network(data: str, size: int = 28, channels: int = 1) -> str:
     """The digits' feature network is for digits; of other images, no distances are measured during training."""
     from energan.data import NAMED
 
     return "mnist" if data in NAMED and (size, channels) == (28, 1) else ""
+
+
+def usable_layers(hidden: tuple[int, ...]) -> None:
+    """UserError unless every hidden layer has units."""
+    for width in hidden:
+        positive(hidden=width)

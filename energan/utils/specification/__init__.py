@@ -13,7 +13,7 @@ what lies in a module that the caller trusts. Weights are not in it. It knows no
      "value": {"object": 3}}    in the order of the calls; arguments name earlier ones; within: a context, as a seed's
 """
 
-from energan.utils.specification.build import build, import_name, trusting
+from energan.utils.specification.build import build, foreign_modules, trusting
 from energan.utils.specification.record import call_of, describe, inside, named, recorded, remember
 
-__all__ = ["build", "call_of", "describe", "import_name", "inside", "named", "recorded", "remember", "trusting"]
+__all__ = ["build", "call_of", "describe", "foreign_modules", "inside", "named", "recorded", "remember", "trusting"]

@@ -4,14 +4,13 @@ import functools
 import importlib
 import inspect
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from contextvars import ContextVar
-from pathlib import Path
 from typing import Any, final
 
 from energan.utils.errors import UserError
+from energan.utils.imports import import_attribute
 from energan.utils.specification.record import NAMES, remember
 
 NAME = re.compile(r"[^\W\d_]\w*(\.[^\W\d_]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")  # module:name; no __main__, which acts
@@ -124,7 +123,7 @@ def resolve(name: str) -> Callable[..., Any]:
     if not NAME.fullmatch(name):
         raise UserError(f"the run's description is damaged: {name[:80]!r} is no name such as package.module:Class")
     if any(f"{module}.".startswith(f"{trusted}.") for trusted in _trusted.get()):
-        return import_name(name)
+        return import_attribute(name)
     if not module.startswith("energan."):
         raise UserError(
             f"this run needs {name}, which is not Energan's code; if you trust it, say so: "
@@ -137,12 +136,12 @@ def resolve(name: str) -> Callable[..., Any]:
     return NAMES[name]
 
 
-def import_name(name: str) -> Callable[..., Any]:
-    """What `my.module:name` names, looked for in the current folder too: that module's code runs."""
-    module, _, path = name.partition(":")
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        value: Any = importlib.import_module(module)
-        return functools.reduce(getattr, path.split("."), value)
-    finally:
-        sys.path.pop(0)
+def foreign_modules(description: Any) -> set[str]:
+    """The modules outside of Energan that a description names: what somebody must trust to build it."""
+    if isinstance(description, list):
+        return set().union(*map(foreign_modules, description))
+    if not isinstance(description, dict):
+        return set()
+    names = [description[key] for key in ("call", "function", "partial") if isinstance(description.get(key), str)]
+    modules = {name.partition(":")[0] for name in names}
+    return {m for m in modules if not m.startswith("energan.")}.union(*map(foreign_modules, description.values()))

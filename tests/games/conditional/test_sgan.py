@@ -18,7 +18,7 @@ from energan.engine.optimizers import Adam
 from energan.engine.rng import seeded
 from energan.games.conditional.sgan import sgan
 from energan.networks.conv.sgan import Discriminator, Encoder, FeatureGenerator, ImageGenerator, feature_discriminator
-from energan.recipes.catalog import RECIPES
+from energan.recipes.build import build as build_recipe
 from energan.utils.errors import UserError
 
 Z, CLASSES, H = 4, 3, 6
@@ -220,7 +220,7 @@ def test_one_hot_noise_is_uniform():
 
 
 def small(**changes) -> Game:
-    return RECIPES["sgan-mnist"](width=2, z=8, steps=10, **changes).game
+    return build_recipe("sgan-mnist", width=2, z=8, steps=10, **changes).game
 
 
 def test_joint_from_is_a_share_of_the_steps():
@@ -242,7 +242,7 @@ def test_a_run_has_the_trained_encoder_and_leaves_it(tmp_path):
 
 def test_an_encoder_may_be_a_run(tmp_path):
     folder = trained(tmp_path / "encoder", "encoder-mnist", data="digits", net="sgan")
-    run = RECIPES["sgan-mnist"](data="digits", encoder=str(folder), width=2)
+    run = build_recipe("sgan-mnist", data="digits", encoder=str(folder), width=2)
     assert run.initialise is not None  # a folder without a checkpoint, rebuilt, has the weights from there
     E = next(iter(energan.load(folder).nets.values()))
     assert torch.equal(run.game.players["E_1"].net.weight, E.E_1.weight)
@@ -251,4 +251,4 @@ def test_an_encoder_may_be_a_run(tmp_path):
 def test_an_encoder_of_another_net_is_refused(tmp_path):
     folder = trained(tmp_path / "encoder", "encoder-mnist", data="digits", net="thesis")
     with pytest.raises(UserError, match="is no run of encoder-mnist with net sgan"):
-        RECIPES["sgan-mnist"](data="digits", encoder=str(folder), width=2)
+        build_recipe("sgan-mnist", data="digits", encoder=str(folder), width=2)

@@ -16,7 +16,7 @@ from energan.engine.optimizers import Adam
 from energan.games.plug_and_play.dgn_am import DeePSiM, dgn_am
 from energan.losses.inversion import half_square, pause_rule
 from energan.networks.conv.ppgn import Bounds
-from energan.recipes.catalog import RECIPES
+from energan.recipes.build import build as build_recipe
 
 SMALL = {
     "dgn-am": Small(partial(build, make=dgn_am, bounds=Bounds(5)), MLP, coded=True),
@@ -145,7 +145,7 @@ def test_the_encoder_stays_bit_identical():
 
 
 def test_the_bounds_of_a_run_are_those_of_its_training_images():
-    run = RECIPES["dgn-am-mnist"](data="digits", width=2, module="tiny_encoder:Net", features="h.1", device="cpu")
+    run = build_recipe("dgn-am-mnist", data="digits", width=2, module="tiny_encoder:Net", features="h.1", device="cpu")
     images = torch.randint(256, (600, 1, 28, 28), dtype=torch.uint8)
     run.initialise(images)
     codes = run.game.players["E"].net(to_unit(images)).layers["h"]

@@ -26,7 +26,7 @@ from energan.networks.conv.mobilenet_v2 import MobileNetClassifier, MobileNetV2
 from energan.networks.conv.ppgn import Bounds
 from energan.networks.dense.perceptron import Perceptron
 from energan.networks.layers import FeatureExtractor
-from energan.recipes.catalog import RECIPES
+from energan.recipes.build import build as build_recipe
 
 
 def build_ppgn_x(seed: int, i: int) -> Game:
@@ -152,7 +152,7 @@ def test_weight_decay_is_of_the_discriminator_alone():
 
     small = {"width": 2, "module": "tiny_encoder:Net", "features": "h.1", "device": "cpu"}
     names = ("dgn-am-mnist", "noiseless-ppgn-h-mnist", "ppgn-h-mnist", "joint-ppgn-h-mnist")
-    runs = [RECIPES[name](data="digits", **small).game for name in names]
-    runs.append(RECIPES["noiseless-ppgn-h-64"](data="mine", width=2, device="cpu").game)
+    runs = [build_recipe(name, data="digits", **small).game for name in names]
+    runs.append(build_recipe("noiseless-ppgn-h-64", data="mine", width=2, device="cpu").game)
     defaults = [dgn_am(E, *nets(), 4), ppgn_h(E, *nets(), nn.Linear(4, 4), 4)]
     assert all(decays(game) == [0, 4e-4] for game in (*runs, *defaults))

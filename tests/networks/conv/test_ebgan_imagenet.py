@@ -8,7 +8,7 @@ from energan.engine import Ensemble, Trainer
 from energan.networks.conv.autoencoder import Autoencoder
 from energan.networks.conv.ebgan_imagenet import PUBLISHED, Generator
 from energan.networks.layers.activation_checkpointing import in_segments
-from energan.recipes.catalog import RECIPES
+from energan.recipes.build import build
 from energan.utils.errors import UserError
 
 
@@ -117,8 +117,14 @@ def test_recomputing_keeps_fewer_tensors():
 
 def test_a_run_at_128_pixels_steps_alike_with_and_without_recomputing():
     def stepped(checkpoint_activations: bool) -> dict[str, float]:
-        run = RECIPES["ebgan-pt-128"](
-            "none", width=2, batch=2, checkpoint_activations=checkpoint_activations, precision="fp32", device="cpu"
+        run = build(
+            "ebgan-pt-128",
+            data="none",
+            width=2,
+            batch=2,
+            checkpoint_activations=checkpoint_activations,
+            precision="fp32",
+            device="cpu",
         )
         one = Trainer(run.game, lambda k: {"x": torch.rand(2, 3, 128, 128, generator=torch.Generator().manual_seed(k))})
         one.step()
@@ -128,6 +134,6 @@ def test_a_run_at_128_pixels_steps_alike_with_and_without_recomputing():
 
 
 def test_many_have_noise_planes_too():
-    game = RECIPES["ebgan-pt-128"]("none", width=1, batch=2, precision="fp32", device="cpu").game
+    game = build("ebgan-pt-128", data="none", width=1, batch=2, precision="fp32", device="cpu").game
     many = Ensemble([game] * 2, [lambda k: {"x": torch.rand(2, 3, 128, 128)}] * 2, seeds=[0, 1])
     assert many.step()["G/E(G(z))"].isfinite().all()

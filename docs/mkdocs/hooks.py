@@ -1,0 +1,46 @@
+"""The pages that lie outside docs/ become pages of the site, and links between all pages follow them.
+
+On GitHub, README.md links to docs/data.md and docs/results.md to ../benchmarks/peers.md. The site has README.md as its
+index and everything else where it lies; links to any other file outside docs/ fail the build.
+"""
+
+import re
+from pathlib import Path
+from posixpath import dirname, normpath, relpath
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).parents[2]
+
+OUTSIDE = {  # page in the repository -> page of the site
+    "README.md": "index.md",
+    **{str(page.relative_to(ROOT)): str(page.relative_to(ROOT)) for page in (
+        ROOT / "CHANGELOG.md", *sorted(ROOT.glob("benchmarks/*.md")), *sorted(ROOT.glob("reproductions/*.md"))
+    )},
+}  # fmt: skip
+
+LINK = re.compile(r"""(\]\(|<img src=")([^)"#\s]+)((?:#[^)\s]*)?[)"])""")
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Adds the pages outside docs/."""
+    for source, target in OUTSIDE.items():
+        files.append(File.generated(config, target, content=(ROOT / source).read_text()))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Links as they are on GitHub -> links between pages of the site."""
+    target = page.file.src_uri
+    source = next((source for source, name in OUTSIDE.items() if name == target), f"docs/{target}")
+
+    def moved(link: re.Match[str]) -> str:
+        before, path, after = link.groups()
+        if "://" in path or path.startswith("mailto:"):
+            return link[0]
+        place = normpath(f"{dirname(source)}/{path}") if dirname(source) else normpath(path)
+        return f"{before}{relpath(OUTSIDE.get(place, place.removeprefix('docs/')), dirname(target) or '.')}{after}"
+
+    return LINK.sub(moved, markdown)
