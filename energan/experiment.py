@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from energan.utils.errors import UserError
+from energan.utils.specification import describe
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
     from energan.engine.game import Game, Move, Source
 
 SHOWN = 20_000  # crops that are kept in memory
+
+SETTINGS: dict[str, type] = {  # fields that run.json has as they are
+    "steps": int, "batch": int, "seed": int, "save_every": int, "precision": str, "device": str, "compile": bool,
+    "ema": dict, "network": str, "microbatches": int, "sync_batch_stats": bool,
+}  # fmt: skip
+
+DESCRIBED = (  # fields that run.json has as what they were made of
+    "game", "source", "prepare", "test", "initialise", "coded", "prepare_any", "crop", "flip", "augment", "classes",
+)  # fmt: skip
 
 
 class Experiment(NamedTuple):
@@ -30,6 +40,7 @@ class Experiment(NamedTuple):
     coded     (key, codes of the training images): what a frozen net says of each, as one more key of the batches
     microbatches, sync_batch_stats  how a batch is divided, here and among ranks: engine.Trainer
     prepare_any  as prepare, for images of others: whatever their classes; None: prepare
+    classes   names of those that the game's frozen classifier knows, () for none; None: the images' own
     crop, flip, augment  how batches show the images: data.Batches; with a crop, images are loaded larger than the nets
     """
 
@@ -55,6 +66,7 @@ class Experiment(NamedTuple):
     crop: int | None = None
     flip: bool = False
     augment: tuple[str, ...] = ()
+    classes: tuple[str, ...] | None = None
 
     def training_set(self) -> "ImageSet":
         """The images that batches are drawn from."""
@@ -114,10 +126,6 @@ class Experiment(NamedTuple):
         """What run.json says of the run, of the training images and of the game."""
         from energan.engine.game import CHAIN_MEANINGS
 
-        settings = (
-            "steps", "batch", "seed", "save_every", "precision", "device", "ema", "network", "microbatches",
-            "sync_batch_stats",
-        )  # fmt: skip
         players = {
             name: {
                 "parameters": sum(w.numel() for w in player.net.parameters()),
@@ -129,7 +137,9 @@ class Experiment(NamedTuple):
         turns = {turn: [_told(move) for move in moves] for turn, moves in self.game.turns.items()}
         numbers = dict(self.game.hyperparameters)
         return {
-            **{name: getattr(self, name) for name in settings},
+            **{name: getattr(self, name) for name in SETTINGS},
+            "classes": list(data.classes if self.classes is None else self.classes),
+            "experiment": describe({name: getattr(self, name) for name in DESCRIBED}),
             "data": {
                 "name": data.name,
                 "n": len(data.images),

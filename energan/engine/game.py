@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from energan.engine.optimizers import Moments, Optimizer
+from energan.utils.specification import named
 
 Weights = dict[str, Tensor]
 
@@ -185,6 +186,7 @@ class Move(NamedTuple):
         return {f"{whose}/{k}": v for k, v in logs.items()}
 
 
+@named
 class SamplerSettings(NamedTuple):
     """The settings of a chain over codes, `samplers.mala_approx`. CHAIN_MEANINGS says what each one means.
 
@@ -246,7 +248,21 @@ class LatentSpace(NamedTuple):
     bounds: Readout | None = None
 
 
-class Game(NamedTuple):
+class _Game(NamedTuple):
+    players: dict[str, Player]
+    turns: dict[str, tuple[Move, ...]]
+    order: Callable[[int], Sequence[str]] | None = None
+    noise: Mapping[str, Noise] = {}
+    hyperparameters: Mapping[str, float] = {}
+    sample: Readout | None = None
+    energy: Readout | None = None
+    logits: Readout | None = None
+    codes: LatentSpace | None = None
+    meanings: Mapping[str, str] = {}
+
+
+@final
+class Game(_Game):  # has a __dict__, for the call that made it: `_replace` gives one without
     """A whole system.
 
     Attributes:
@@ -269,17 +285,6 @@ class Game(NamedTuple):
     >>> Game(players={"D": Player(nn.Linear(2, 1))}, turns=turns).turns_at(0)
     ('D',)
     """
-
-    players: dict[str, Player]
-    turns: dict[str, tuple[Move, ...]]
-    order: Callable[[int], Sequence[str]] | None = None
-    noise: Mapping[str, Noise] = {}
-    hyperparameters: Mapping[str, float] = {}
-    sample: Readout | None = None
-    energy: Readout | None = None
-    logits: Readout | None = None
-    codes: LatentSpace | None = None
-    meanings: Mapping[str, str] = {}
 
     @property
     def readouts(self) -> list[str]:

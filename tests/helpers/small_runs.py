@@ -13,8 +13,8 @@ from energan.data import ImageSet
 from energan.experiment import Experiment
 from energan.recipes.build import build
 from energan.recipes.catalog import RECIPES
-from energan.recipes.load import rebuild
 from energan.runs.folder import RunFolder
+from energan.runs.rebuild import rebuild
 from energan.training.loop import train
 from energan.utils.arguments import parameters
 from energan.utils.files import read_weights

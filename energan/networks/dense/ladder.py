@@ -25,6 +25,7 @@ from energan.networks.layers import BatchNorm
 from energan.networks.layers.initialisation import fill
 from energan.networks.layers.ladder_combinators import COMBINATORS, Combination
 from energan.utils.errors import UserError
+from energan.utils.specification import recorded
 
 EPSILON = 1e-10
 
@@ -38,6 +39,7 @@ class Denoised(NamedTuple):
     costs: tuple[Float[Tensor, " unlabelled"], ...]  # C_0 (pixels) upwards, of each row; () without unlabelled rows
 
 
+@recorded
 class Ladder(nn.Module):
     """Images or rows of sizes[0] numbers in [-1, 1], flattened here and taken to [0, 1] -> logits of sizes[-1] classes.
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, final
 from torch import Tensor, nn
 
 from energan.utils.errors import UserError
+from energan.utils.specification import recorded
 
 NOTHING: Mapping[str, Tensor] = {}
 
@@ -28,6 +29,7 @@ class _Record:
         self.added = NOTHING
 
 
+@recorded
 class FeatureExtractor(nn.Module):
     """`module` of one input -> Read: its output and those of the named layers (as in `module.named_modules()`).
 
