@@ -24,7 +24,7 @@ def find_recipe(name: str) -> Callable[..., Experiment]:
     if name in RECIPES:
         return RECIPES[name]
     if ":" not in name:
-        raise UserError(f"there is no recipe {name!r} in this Energan")
+        raise UserError(f"the recipe {name!r} is not one that this Energan has")
     try:
         recipe = import_attribute(name)
     except Exception as error:  # anyone's code may raise anything

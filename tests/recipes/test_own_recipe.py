@@ -152,7 +152,7 @@ def test_a_run_whose_recipe_is_gone_or_has_other_arguments(capsys: pytest.Captur
     assert "the recipe gone_of_mine:small_gan cannot be imported" in sentence(capsys)
     folder.update(recipe="gone")
     assert main(["resume", "run"]) == 2
-    assert "there is no recipe 'gone' in this Energan" in sentence(capsys)
+    assert "the recipe 'gone' is not one that this Energan has" in sentence(capsys)
 
 
 def test_python_builds_it_too() -> None:
