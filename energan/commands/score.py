@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from energan.commands.open_model import open_model
+from energan.commands.open_run import open_model
 from energan.utils.console import say
 from energan.utils.errors import UserError
 
@@ -27,7 +27,7 @@ def score(images: str, /, *, run: str, out: str = "scores.csv", checkpoint: str 
     """
     import torch
 
-    from energan.commands.user_images import load_images, skipped_note
+    from energan.commands.open_run import load_images, skipped_note
     from energan.data import held_out_split
     from energan.evaluation import DEVICE
     from energan.runs.folder import RunFolder
@@ -98,7 +98,7 @@ def predict(images: str, /, *, run: str, out: str = "predictions.csv", checkpoin
         split: train or test; by default test of a named set, and all of a folder or file that has no splits.
     """
     from energan.capabilities.classification.predictions import prediction_columns
-    from energan.commands.user_images import load_images, skipped_note
+    from energan.commands.open_run import load_images, skipped_note
     from energan.runs.folder import RunFolder
     from energan.utils.tables import write_table
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from tyro.conf import OmitArgPrefixes
 
 from energan.commands.explore.flag_types import ChainFactors, Class, Guidance
-from energan.commands.open_model import open_model
+from energan.commands.open_run import open_model
 from energan.utils.checks import at_least, usable_seed
 from energan.utils.console import say
 from energan.utils.errors import UserError
@@ -59,7 +59,7 @@ def inpaint(
     import torch
 
     from energan.commands.explore.guided_run import open_guided_run, parse_classes
-    from energan.commands.user_images import load_images
+    from energan.commands.open_run import load_images
     from energan.data.pixels import to_unit
     from energan.inference.guided import final_images, start_codes
     from energan.samplers.inpainting import Context

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from energan.commands.open_model import open_model
+from energan.commands.open_run import open_model
 from energan.utils.checks import at_least
 from energan.utils.console import say
 from energan.utils.errors import UserError
@@ -34,7 +34,7 @@ def invert(
     """
     import torch
 
-    from energan.commands.user_images import load_images, skipped_note
+    from energan.commands.open_run import load_images, skipped_note
     from energan.inference.guided import reconstruct
     from energan.runs.folder import RunFolder
     from energan.utils.image_files import save_sheet, usable

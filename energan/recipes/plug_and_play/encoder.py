@@ -27,10 +27,9 @@ from energan.runs.folder import RunFolder
 from energan.runs.rebuild import load as load_model
 from energan.training import loop
 from energan.utils.arguments import call
-from energan.utils.console import warn
+from energan.utils.console import counted, warn
 from energan.utils.errors import UserError
 from energan.utils.files import cache_dir, read_weights, write_weights
-from energan.utils.progress import counted
 from energan.utils.specification import named
 
 
