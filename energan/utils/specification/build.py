@@ -123,7 +123,11 @@ def resolve(name: str) -> Callable[..., Any]:
     if not NAME.fullmatch(name):
         raise UserError(f"the run's description is damaged: {name[:80]!r} is no name such as package.module:Class")
     if any(f"{module}.".startswith(f"{trusted}.") for trusted in _trusted.get()):
-        return import_attribute(name)
+        try:
+            return import_attribute(name)
+        except Exception as error:  # anyone's code may raise anything
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise UserError(f"this run needs {name}, which cannot be imported ({reason})") from error
     if not module.startswith("energan."):
         raise UserError(
             f"this run needs {name}, which is not Energan's code; if you trust it, say so: "
