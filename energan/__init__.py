@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from energan.estimators.classifiers import LadderClassifier as LadderClassifier
     from energan.estimators.dcgan import DCGAN as DCGAN
     from energan.estimators.ebgan import EBGAN as EBGAN
-    from energan.recipes.load import load as load
+    from energan.runs.rebuild import load as load
     from energan.utils.errors import UserError as UserError
+    from energan.utils.specification import recorded as recorded
 
 _HOME = {
     "EBGAN": "energan.estimators.ebgan",
@@ -37,8 +38,9 @@ _HOME = {
     "LadderClassifier": "energan.estimators.classifiers",
     "EBGANLadderClassifier": "energan.estimators.classifiers",
     "ImprovedGANClassifier": "energan.estimators.classifiers",
-    "load": "energan.recipes.load",
+    "load": "energan.runs.rebuild",
     "UserError": "energan.utils.errors",
+    "recorded": "energan.utils.specification",
 }
 
 

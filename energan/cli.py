@@ -17,6 +17,7 @@ from typing import Any
 from energan.commands.bench import bench_command
 from energan.commands.catalog import COMMANDS
 from energan.commands.lab import lab_command
+from energan.commands.open_run import with_trust
 from energan.commands.train import train_command
 from energan.engine.distributed import rank_from_env
 from energan.recipes.catalog import RECIPES
@@ -40,7 +41,9 @@ def _member_command(family: str, member: str) -> Callable[..., int]:
     """The command of one recipe or study. UserError for a name that there is not."""
     if family == "lab" or ":" not in member:  # my.module:recipe is anyone's
         _pick(member, list(_members(family)), FAMILIES[family])
-    return {"train": train_command, "bench": bench_command, "lab": lab_command}[family](member)
+    return {"train": lambda recipe: with_trust(train_command(recipe)), "bench": bench_command, "lab": lab_command}[
+        family
+    ](member)
 
 
 def _help() -> str:

@@ -7,10 +7,10 @@ from typing import Any
 from energan import capabilities
 from energan.capabilities import Measurement
 from energan.metrics.features.catalog import NETWORKS
-from energan.recipes.load import load as load_model
-from energan.recipes.load import rebuild
 from energan.runs.checkpoints import step_of
 from energan.runs.folder import RunFolder
+from energan.runs.rebuild import load as load_model
+from energan.runs.rebuild import rebuild
 from energan.utils.checks import at_least
 from energan.utils.files import write_json
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from energan.utils.errors import UserError
+from energan.utils.specification import describe
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,8 +16,16 @@ if TYPE_CHECKING:
     from energan.data import ImageSet
     from energan.engine.game import Game, Move, Source
 
-READOUTS = ("sample", "energy", "logits", "codes")  # fields of Game: what a trained game can be asked
 SHOWN = 20_000  # crops that are kept in memory
+
+SETTINGS: dict[str, type] = {  # fields that run.json has as they are
+    "steps": int, "batch": int, "seed": int, "save_every": int, "precision": str, "device": str, "compile": bool,
+    "ema": dict, "network": str, "microbatches": int, "sync_batch_stats": bool,
+}  # fmt: skip
+
+DESCRIBED = (  # fields that run.json has as what they were made of
+    "game", "source", "prepare", "test", "initialise", "coded", "prepare_any", "crop", "flip", "augment", "classes",
+)  # fmt: skip
 
 
 class Experiment(NamedTuple):
@@ -24,13 +33,14 @@ class Experiment(NamedTuple):
 
     system    its name in GAMES
     source    what --data named; prepare(source, split) loads it in the shape that the nets take
-    every     steps between sample sheets, metrics during training and checkpoints
+    save_every  steps between sample sheets, metrics during training and checkpoints
     network   feature network of the metrics during training (metrics.NETWORKS); "" for none
     test      labelled images to measure a classifier with, where the source has none of its own
     initialise  what is done with the training images before the first step: nets that start from data
     coded     (key, codes of the training images): what a frozen net says of each, as one more key of the batches
     microbatches, sync_batch_stats  how a batch is divided, here and among ranks: engine.Trainer
     prepare_any  as prepare, for images of others: whatever their classes; None: prepare
+    classes   names of those that the game's frozen classifier knows, () for none; None: the images' own
     crop, flip, augment  how batches show the images: data.Batches; with a crop, images are loaded larger than the nets
     """
 
@@ -56,6 +66,7 @@ class Experiment(NamedTuple):
     crop: int | None = None
     flip: bool = False
     augment: tuple[str, ...] = ()
+    classes: tuple[str, ...] | None = None
 
     def training_set(self) -> "ImageSet":
         """The images that batches are drawn from."""
@@ -115,10 +126,6 @@ class Experiment(NamedTuple):
         """What run.json says of the run, of the training images and of the game."""
         from energan.engine.game import CHAIN_MEANINGS
 
-        settings = (
-            "steps", "batch", "seed", "save_every", "precision", "device", "ema", "network", "microbatches",
-            "sync_batch_stats",
-        )  # fmt: skip
         players = {
             name: {
                 "parameters": sum(w.numel() for w in player.net.parameters()),
@@ -130,7 +137,9 @@ class Experiment(NamedTuple):
         turns = {turn: [_told(move) for move in moves] for turn, moves in self.game.turns.items()}
         numbers = dict(self.game.hyperparameters)
         return {
-            **{name: getattr(self, name) for name in settings},
+            **{name: getattr(self, name) for name in SETTINGS},
+            "classes": list(data.classes if self.classes is None else self.classes),
+            "experiment": describe({name: getattr(self, name) for name in DESCRIBED}),
             "data": {
                 "name": data.name,
                 "n": len(data.images),
@@ -145,7 +154,7 @@ class Experiment(NamedTuple):
                 "hyperparameters": numbers,
                 "players": players,
                 "turns": turns,
-                "readouts": [name for name in READOUTS if getattr(self.game, name) is not None],
+                "readouts": self.game.readouts,
                 "meanings": dict(self.game.meanings),
                 **(
                     {"codes": self.game.codes.chain._asdict(), "chain_meanings": CHAIN_MEANINGS}

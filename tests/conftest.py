@@ -10,6 +10,7 @@ from hypothesis import settings
 from shape_checks import untyped
 
 from energan.engine.rng import seeded
+from energan.utils.specification import trusting
 
 # before anything imports energan.losses: every call then checks its shapes (an int may stand for a float)
 jaxtyping.install_import_hook("energan.losses", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
@@ -48,6 +49,13 @@ def small_previews() -> Iterator[None]:
         for module in modules:
             patch.setattr(f"energan.{module}.SHEET", 4)
         patch.setattr("energan.capabilities.energies.preview.IMAGES", 16)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def trusted_helpers() -> Iterator[None]:
+    """Runs that have a net of tests/helpers are opened as if by somebody who trusts it."""
+    with trusting("tiny_encoder"):
         yield
 
 

@@ -15,22 +15,23 @@ from energan.commands.explore.walk import walk
 from energan.commands.export import export
 from energan.commands.info import doctor, recipes
 from energan.commands.margin import margin
+from energan.commands.open_run import with_trust
 from energan.commands.score import predict, score
 from energan.commands.train import resume
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "classify": classify,
-    "resume": resume,
-    "sample": sample,
-    "invert": invert,
-    "inpaint": inpaint,
-    "walk": walk,
-    "excite": excite,
-    "evaluate": evaluate,
-    "score": score,
-    "predict": predict,
+    "resume": with_trust(resume),
+    "sample": with_trust(sample),
+    "invert": with_trust(invert),
+    "inpaint": with_trust(inpaint),
+    "walk": with_trust(walk),
+    "excite": with_trust(excite),
+    "evaluate": with_trust(evaluate),
+    "score": with_trust(score),
+    "predict": with_trust(predict),
     "report": report,
-    "export": export,
+    "export": with_trust(export),
     "margin": margin,
     "list": recipes,
     "doctor": doctor,

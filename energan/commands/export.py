@@ -22,8 +22,8 @@ def export(run: str, /, *, out: str = "export", checkpoint: str = "", onnx: bool
     """
     from energan.commands.explore.guided_run import open_guided_run
     from energan.inference.onnx import run_and_list_nets, write_onnx
-    from energan.recipes.load import load
     from energan.runs.folder import RunFolder
+    from energan.runs.rebuild import load
     from energan.utils.files import write_json, write_weights
 
     source, folder = Path(run), Path(out)

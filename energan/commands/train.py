@@ -14,6 +14,7 @@ from energan.utils.arguments import flattened, recorder
 from energan.utils.checks import at_least
 from energan.utils.console import COMMAND_LINE, STOPPED, say
 from energan.utils.errors import UserError
+from energan.utils.specification import foreign_modules, trusting
 
 if TYPE_CHECKING:
     from energan.data import ImageSet
@@ -68,7 +69,8 @@ def start(recipe: str, arguments: Mapping[str, Any], options: TrainOptions) -> i
             if ranks.rank == 0:
                 _create(folder, run, data, recipe, arguments, ranks.count)
         state = train(run, RunFolder(folder), data, quiet=options.quiet, ranks=ranks)
-    return _finish(folder, state)
+    with trusting(*foreign_modules(RunFolder(folder).record["experiment"])):  # which made the run in this process
+        return _finish(folder, state)
 
 
 def resume(
@@ -83,20 +85,16 @@ def resume(
         microbatches: Equal microbatches in which a batch is played; 0 for what the run was started with.
         sync_batch_stats: As of `train`; on if the run was started with it.
     """
-    from energan.recipes.load import rebuild
     from energan.runs.folder import RunFolder
+    from energan.runs.rebuild import rebuild
     from energan.training.loop import train
 
     folder = RunFolder(Path(run))
     with joined() as ranks:
         record = ranks.on_rank_zero(lambda: folder.record)
-        microbatches = microbatches or record.get("microbatches", 1)
-        sync_batch_stats = sync_batch_stats or record.get("sync_batch_stats", False)
-        if steps:
-            record["arguments"]["steps"] = steps
-        # "auto" is what it was when the run was started: in another precision, it would not be the same run
-        same = {"precision": record["precision"], "device": record["device"]}
-        spec = ranks.rank_zero_first(lambda: rebuild(record, **same))
+        microbatches = microbatches or record["microbatches"]
+        sync_batch_stats = sync_batch_stats or record["sync_batch_stats"]
+        spec = ranks.rank_zero_first(lambda: rebuild(record, steps=steps or record["steps"]))
         spec = _divided(spec, microbatches, sync_batch_stats, ranks)
         done = ranks.on_rank_zero(lambda: int(folder.checkpoint().stem) if folder.checkpoints() else 0)
         if spec.steps < done:
@@ -109,7 +107,8 @@ def resume(
                     f"the images or labels of {spec.source} are not those that {run} was trained on; start a new run"
                 )
             if ranks.rank == 0:
-                folder.update(steps=spec.steps, arguments=record["arguments"], **changes)
+                arguments = {**record["arguments"], "steps": spec.steps}
+                folder.update(steps=spec.steps, arguments=arguments, **changes)
         state = train(spec, folder, data, quiet=quiet, ranks=ranks)
     return _finish(Path(run), state)
 

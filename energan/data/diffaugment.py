@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from energan.engine.rng import stream_uniform
 from energan.utils.errors import UserError
+from energan.utils.specification import recorded
 
 SHIFT = 1 / 8  # of a side, by which an image is moved at most
 
@@ -97,6 +98,7 @@ def augment(
     return x
 
 
+@recorded
 class Augmented(nn.Module):
     """A generator whose images are augmented in training mode, by numbers of the engine's stream.
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from energan.engine.optimizers import Moments, Optimizer
+from energan.utils.specification import named
 
 Weights = dict[str, Tensor]
 
@@ -185,6 +186,7 @@ class Move(NamedTuple):
         return {f"{whose}/{k}": v for k, v in logs.items()}
 
 
+@named
 class SamplerSettings(NamedTuple):
     """The settings of a chain over codes, `samplers.mala_approx`. CHAIN_MEANINGS says what each one means.
 
@@ -246,7 +248,21 @@ class LatentSpace(NamedTuple):
     bounds: Readout | None = None
 
 
-class Game(NamedTuple):
+class _Game(NamedTuple):
+    players: dict[str, Player]
+    turns: dict[str, tuple[Move, ...]]
+    order: Callable[[int], Sequence[str]] | None = None
+    noise: Mapping[str, Noise] = {}
+    hyperparameters: Mapping[str, float] = {}
+    sample: Readout | None = None
+    energy: Readout | None = None
+    logits: Readout | None = None
+    codes: LatentSpace | None = None
+    meanings: Mapping[str, str] = {}
+
+
+@final
+class Game(_Game):  # has a __dict__, for the call that made it: `_replace` gives one without
     """A whole system.
 
     Attributes:
@@ -270,16 +286,11 @@ class Game(NamedTuple):
     ('D',)
     """
 
-    players: dict[str, Player]
-    turns: dict[str, tuple[Move, ...]]
-    order: Callable[[int], Sequence[str]] | None = None
-    noise: Mapping[str, Noise] = {}
-    hyperparameters: Mapping[str, float] = {}
-    sample: Readout | None = None
-    energy: Readout | None = None
-    logits: Readout | None = None
-    codes: LatentSpace | None = None
-    meanings: Mapping[str, str] = {}
+    @property
+    def readouts(self) -> list[str]:
+        """What the trained game can be asked: the names of its fields sample, energy, ... that are not None."""
+        optional = [name for name, default in self._field_defaults.items() if default is None and name != "order"]
+        return [name for name in optional if getattr(self, name) is not None]
 
     def turns_at(self, t: int) -> Sequence[str]:
         """The turns of step t, one after another."""

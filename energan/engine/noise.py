@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 
 from energan.engine.game import Noise
+from energan.utils.specification import recorded
 
 
+@recorded
 def normal(*shape: int) -> Noise:
     """z ~ N(0, I).
 
@@ -28,6 +30,7 @@ def normal(*shape: int) -> Noise:
     return lambda generator, n: torch.randn(n, *shape, generator=generator, device=generator.device)
 
 
+@recorded
 def uniform(*shape: int, low: float = -1.0, high: float = 1.0) -> Noise:
     """z ~ U(low, high).
 
@@ -47,6 +50,7 @@ def uniform(*shape: int, low: float = -1.0, high: float = 1.0) -> Noise:
     )
 
 
+@recorded
 def one_hot(classes: int) -> Noise:
     """c ~ uniform over the classes, one-hot.
 

@@ -10,7 +10,10 @@ from math import tau
 import torch
 from torch import Tensor
 
+from energan.utils.specification import inside, named
 
+
+@named
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Seeds torch's global generator inside the block (weights are initialised from it); restores it after.
@@ -22,7 +25,7 @@ def seeded(seed: int) -> Iterator[None]:
     >>> torch.equal(first, again)
     True
     """
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), inside(seeded, seed=seed):
         torch.manual_seed(seed)
         yield
 

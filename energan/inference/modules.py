@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from energan.engine.game import Batch, Game, Players, Readout
 from energan.utils.errors import UserError
+from energan.utils.specification import recorded
 
 Part = Literal["generator", "energy", "classifier", "latent space"]
 
@@ -69,3 +70,9 @@ class ClassifierModule(ReadoutModule):
         require(game, "classifier")
         assert game.logits is not None
         super().__init__(game.logits, "x", nets)
+
+
+@recorded
+def classifier_module(game: Game) -> ClassifierModule:
+    """The game's `logits` as a module of its players' networks, in eval mode. UserError where it does not classify."""
+    return ClassifierModule(game, {name: player.net for name, player in game.players.items()}).eval()

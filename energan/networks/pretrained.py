@@ -11,6 +11,7 @@ from energan.networks.layers import FeatureExtractor
 from energan.utils.errors import UserError
 from energan.utils.files import read_weights
 from energan.utils.imports import import_attribute
+from energan.utils.specification import call_of, recorded, remember
 
 ENCODERS: dict[str, Callable[[int], nn.Module]] = {  # classes -> the house's own, not trained
     "thesis": latent_discriminators.Encoder,
@@ -50,7 +51,21 @@ def import_network(module: str) -> nn.Module:
         ) from error
     if not isinstance(net, nn.Module):
         raise UserError(f"`module` {module} gives a {type(net).__name__}, not a torch.nn.Module")
+    if call_of(net) is None:
+        remember(net, module, {})
     return net
+
+
+@recorded
+def frozen(net: nn.Module) -> nn.Module:
+    """The net itself, in eval mode, without gradients of its weights."""
+    return net.eval().requires_grad_(False)
+
+
+@recorded
+def submodule(net: nn.Module, name: str) -> nn.Module:
+    """The part of the net that is called so, as a player of its own."""
+    return net.get_submodule(name)
 
 
 def load_network_weights(net: nn.Module, path: Path) -> None:

@@ -14,6 +14,7 @@ from energan.experiment import Experiment
 from energan.utils.checks import at_least, fraction, not_negative, positive, share, usable_seed
 from energan.utils.errors import UserError
 from energan.utils.hardware import Precision
+from energan.utils.specification import named
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -187,6 +188,7 @@ class DcganPair:
             return G, wgan_gp.Critic(channels=channels, width=width_d)
 
 
+@named
 def padded_digits(source: str, split: str, channels: int = 1) -> "ImageSet":
     """28 x 28 images, grey by default, zero-padded to 32 x 32 as in the paper's grid search (appendix D)."""
     from energan.data import load, pad
@@ -194,6 +196,7 @@ def padded_digits(source: str, split: str, channels: int = 1) -> "ImageSet":
     return pad(load(source, split, size=28, channels=channels), 32)
 
 
+@named
 def _resized(source: str, split: str, size: int, channels: int, centre: int, only: tuple[str, ...]) -> "ImageSet":
     from energan.data import load
 

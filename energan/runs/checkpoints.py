@@ -7,6 +7,7 @@ from torch import Tensor
 from energan.engine import State, Trainer, leaves, tree
 from energan.inference.model import Model
 from energan.inference.snapshot import batch_norm_statistics
+from energan.runs.record import FORMAT
 from energan.utils.errors import UserError
 from energan.utils.files import read_weights, write_weights
 
@@ -15,7 +16,7 @@ def write_checkpoint(path: Path, trainer: Trainer, model: Model) -> Path:
     """Writes the trainer's state and the model's batch-norm statistics. Returns the path."""
     state = {f"state/{k}": v for k, v in leaves(trainer.state())}
     statistics = {f"standing/{k}": v for k, v in batch_norm_statistics(model).items()}
-    return write_weights(path, state | statistics, {"format": "1", "step": str(trainer.t)})
+    return write_weights(path, state | statistics, {"format": str(FORMAT), "step": str(trainer.t)})
 
 
 def read_checkpoint(path: Path) -> tuple[State, dict[str, Tensor]]:

@@ -9,7 +9,6 @@ uncertain.png, predictions.csv  of a classifier
 """
 
 import fcntl
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,17 +19,17 @@ from typing import Any, final
 
 from energan.data import ImageSet
 from energan.engine import Trainer
-from energan.experiment import Experiment
+from energan.experiment import SETTINGS, Experiment
 from energan.inference.model import Model
 from energan.runs.checkpoints import write_checkpoint
+from energan.runs.record import FORMAT, read_run_json
 from energan.utils.errors import UserError
 from energan.utils.files import unwritable, write_json
 from energan.utils.hardware import environment
 from energan.utils.version import __version__
 
-FORMAT = 1
 KEPT = 3  # newest checkpoints
-NEEDED = ("recipe", "arguments", "steps", "precision", "device", "data", "status")  # of run.json, to go on or sample
+NEEDED = ("recipe", "arguments", *SETTINGS, "classes", "experiment", "data", "game", "status")  # of run.json
 
 
 @final
@@ -47,24 +46,9 @@ class RunFolder:
     @cached_property
     def record(self) -> dict[str, Any]:
         """run.json. UserError for a folder that is none, is damaged, or is newer than this Energan."""
-        path = self.path / "run.json"
-        try:
-            record = json.loads(path.read_text())
-        except (FileNotFoundError, NotADirectoryError):
-            raise UserError(f"{self.path} is not a run folder: it has no run.json") from None
-        except OSError as error:
-            raise UserError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
-        except ValueError as error:
-            raise UserError(f"{path} is damaged: it is no JSON ({error})") from error
-        number = record.get("format") if isinstance(record, dict) else None
-        if not isinstance(number, int):
-            raise UserError(f"{path} is damaged: it has no format number")
-        if number > FORMAT:
-            raise UserError(
-                f"{self.path} has run folder format {number}, this Energan reads up to {FORMAT}: upgrade energan"
-            )
+        record = read_run_json(self.path)
         if lacking := [key for key in NEEDED if key not in record]:
-            raise UserError(f"{path} is damaged: it lacks {', '.join(lacking)}")
+            raise UserError(f"{self.path / 'run.json'} is damaged: it lacks {', '.join(lacking)}")
         return record
 
     def create(

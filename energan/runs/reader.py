@@ -11,9 +11,8 @@ from math import isfinite
 from pathlib import Path
 from typing import NamedTuple
 
-from energan.utils.errors import UserError
-
-FORMAT = 1  # the newest layout of run.json that is read here
+from energan.runs.record import read_run_json
+from energan.utils.files import read_json_lines
 
 Json = dict[str, object]
 
@@ -69,7 +68,7 @@ class RunFiles:
 
 def read(run: Path) -> RunFiles:
     """The run folder's contents. UserError when it is not a run folder, or one from a newer Energan."""
-    return RunFiles(run, _config(run), _lines(run / "log.jsonl"))
+    return RunFiles(run, read_run_json(run), _lines(run / "log.jsonl"))
 
 
 def without(logged: list[Logged], names: Collection[str]) -> list[Logged]:
@@ -95,38 +94,6 @@ def number(value: object) -> float | None:
     return value
 
 
-def _config(run: Path) -> Json:
-    path = run / "run.json"
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(
-            f"{run} is not a run folder: its run.json cannot be read ({(error.strerror or str(error)).lower()}); "
-            "name a folder that `energan train` wrote"
-        ) from error
-    except ValueError as error:
-        raise UserError(f"{path} is damaged: it is not JSON in UTF-8 ({error})") from error
-    layout = number(mapping(config).get("format"))
-    if layout is None:
-        raise UserError(f"{run} is not a run folder: its run.json has no format number")
-    if layout > FORMAT:
-        raise UserError(f"{run}: run folder is format {layout}, this Energan reads up to {FORMAT}: upgrade energan")
-    return mapping(config)
-
-
 def _lines(path: Path) -> list[tuple[int, Json]]:
     """(step, line) of every whole line that has a step, in the order of steps; of equal steps, as written."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return []
-    lines = []
-    for line in text.splitlines():
-        try:
-            value = mapping(json.loads(line))
-        except ValueError:  # the half line of a killed run
-            continue
-        step = number(value.get("step"))
-        if step is not None:
-            lines.append((int(step), value))
-    return sorted(lines, key=lambda pair: pair[0])
+    return sorted(((line["step"], line) for line in read_json_lines(path)), key=lambda pair: pair[0])

@@ -38,7 +38,7 @@ class Watcher:
         self.experiment, self.folder, self.trainer = experiment, folder, trainer
         with ExitStack() as stack:
             stack.enter_context(folder.locked())
-            if folder.checkpoints():
+            if begun := bool(folder.checkpoints()):
                 _continue(trainer, folder)
             self.images = experiment.shown(data).images
             save_sheet(self.images[fixed_subset(len(self.images), SHEET)], folder.path / "real.png")
@@ -48,6 +48,8 @@ class Watcher:
             ]
             self._best = all(each.best for each, _ in self._capabilities)
             self.log = Log(folder, experiment, trainer.t, quiet)
+            if experiment.initialise and not begun:  # whoever resumes the folder elsewhere may not be able to do that
+                self._save()
             self._stack = stack.pop_all()
 
     def __enter__(self) -> "Watcher":

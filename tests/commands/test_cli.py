@@ -26,8 +26,8 @@ from energan.cli import main
 from energan.commands import info, train
 from energan.commands.catalog import COMMANDS
 from energan.recipes.catalog import RECIPES
-from energan.recipes.load import rebuild
 from energan.runs.folder import RunFolder
+from energan.runs.rebuild import rebuild
 from energan.utils import hardware
 
 SMALL = ["--data", "digits", "--steps", "6", "--save-every", "3", "--width", "4", "--z", "8", "--batch", "8"]

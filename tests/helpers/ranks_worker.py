@@ -19,8 +19,8 @@ from energan.games.energy.ebgan import ebgan, ebgan_pt
 from energan.games.gan.gan import gan
 from energan.games.gan.wgan_gp import wgan_gp
 from energan.networks.layers import BatchNorm, Dropout, MinibatchDiscrimination
-from energan.recipes.load import rebuild
 from energan.runs.folder import RunFolder
+from energan.runs.rebuild import rebuild
 from energan.training.loop import train
 from energan.utils.errors import UserError
 

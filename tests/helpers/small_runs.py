@@ -13,8 +13,8 @@ from energan.data import ImageSet
 from energan.experiment import Experiment
 from energan.recipes.build import build
 from energan.recipes.catalog import RECIPES
-from energan.recipes.load import rebuild
 from energan.runs.folder import RunFolder
+from energan.runs.rebuild import rebuild
 from energan.training.loop import train
 from energan.utils.arguments import parameters
 from energan.utils.files import read_weights
@@ -27,7 +27,14 @@ SMALL: dict[str, dict[str, Any]] = {
     "ebgan-pt-64": {"data": "pictures", "width": 4, "ema": 0.9},
     "dcgan-64": {"data": "pictures", "width": 4, "ema": 0.9},
     "ebgan-pt-128": {"data": "pictures", "width": 1, "batch": 4, "steps": 4, "ema": 0.9, "pt": 0.0},
-    "ebgan-pt-256": {"data": "pictures", "width": 1, "batch": 2, "steps": 4, "checkpoint_activations": True, "ema": 0.9},
+    "ebgan-pt-256": {
+        "data": "pictures",
+        "width": 1,
+        "batch": 2,
+        "steps": 4,
+        "checkpoint_activations": True,
+        "ema": 0.9,
+    },
     "maxout-gan-mnist": {"data": "digits", "z": 8, "size_g": 16, "size_d": 8},
     "energy-losses-mnist": {"data": "digits", "width": 4, "z": 8, "ema": 0.9},
     "began-mnist": {"data": "digits", "width": 4, "z": 8},

@@ -226,7 +226,7 @@ def test_what_is_no_run_folder_is_refused(tmp_path: Path):
 
 
 def test_a_newer_format_asks_for_an_upgrade(tmp_path: Path):
-    with pytest.raises(UserError, match="run folder is format 2, this Energan reads up to 1: upgrade energan"):
+    with pytest.raises(UserError, match="has run folder format 2, this Energan reads up to 1: upgrade energan"):
         write_report(bare(tmp_path / "run", {"format": 2}))
 
 

@@ -18,9 +18,9 @@ from small_runs import SMALL, arguments, fingerprint, leftovers, start, trained
 import energan
 from energan.cli import main
 from energan.recipes.catalog import RECIPES
-from energan.recipes.load import rebuild
 from energan.runs.checkpoints import read_checkpoint
 from energan.runs.folder import RunFolder
+from energan.runs.rebuild import rebuild
 from energan.utils.errors import UserError
 from energan.utils.files import read_weights, write, write_json, write_weights
 from energan.utils.image_files import save_images, save_sheet
@@ -107,6 +107,16 @@ def edited(**changes: Any) -> Callable[[Path], None]:
     return edit
 
 
+def described(old: str, new: str) -> Callable[[Path], object]:
+    """The run's description with other words in it."""
+
+    def edit(folder: Path) -> None:
+        record = json.loads((folder / "run.json").read_text())
+        edited(experiment=json.loads(json.dumps(record["experiment"]).replace(old, new)))(folder)
+
+    return edit
+
+
 def text(content: bytes) -> Callable[[Path], object]:
     return lambda folder: (folder / "run.json").write_bytes(content)
 
@@ -120,8 +130,10 @@ DAMAGED: dict[str, tuple[Callable[[Path], object], str]] = {
     "half": (text(b'{"format": 1, "recipe": "ebg'), "damaged: it is no JSON"),
     "empty": (text(b""), "damaged: it is no JSON"),
     "bytes": (text(bytes(range(128, 256))), "damaged: it is no JSON"),
-    "another recipe": (edited(recipe="ebgan-2031"), "recipe 'ebgan-2031' is not one that this Energan has"),
-    "other arguments": (edited(arguments={"warp": 9}), "arguments are not those of this Energan's ebgan-pt-mnist"),
+    "another network": (described("Generator", "Transformer"), "which this Energan does not make runs of"),
+    "other arguments": (described('"width"', '"warp"'), "Generator takes no warp"),
+    "steps in words": (edited(steps="eight"), "run.json is damaged: steps is 'eight'"),
+    "no description": (edited(experiment=None), "description is damaged"),
     "none": (lambda folder: (folder / "run.json").unlink(), "is not a run folder: it has no run.json"),
     "a folder": (lambda folder: ((folder / "run.json").unlink(), (folder / "run.json").mkdir()), "cannot read"),
 }

@@ -17,14 +17,13 @@ from energan.inference.guided import CHAINS, LatentMaps, latent_maps, latent_spa
 from energan.inference.model import CHUNK, Model
 from energan.networks.layers import FeatureExtractor
 from energan.networks.pretrained import extract_features
-from energan.recipes.load import rebuild
-from energan.recipes.plug_and_play.encoder import open_classifier
+from energan.recipes.plug_and_play.encoder import known_classes, open_classifier
 from energan.runs.folder import RunFolder
 from energan.samplers.chains import Map, Trace
 from energan.samplers.inpainting import Context
 from energan.utils.checks import at_least
+from energan.utils.console import counted
 from energan.utils.errors import UserError
-from energan.utils.progress import counted
 
 NAMES = 20  # classes that an error message names
 
@@ -111,23 +110,10 @@ def open_guided_run(
 
 
 def _classifier_classes(guidance: Guidance, record: dict[str, Any]) -> tuple[str, ...]:
-    """The names of the classifier's classes, where they are known: it is a run, or learned from the run's images."""
-    classifier, module = guidance.classifier, guidance.module
-    if not (classifier or module):
-        classifier, module = (record["arguments"].get(name, "") for name in ("encoder", "module"))
-    if module:
-        return ()
-    if classifier:
-        return tuple(RunFolder(classifier).record["data"].get("classes", ()))
-    return training_classes(record)
-
-
-def training_classes(record: dict[str, Any]) -> tuple[str, ...]:
-    """The class names of a run's training images; () if they have none, or are no longer there."""
-    try:
-        return rebuild(record, device="cpu").training_set().classes
-    except UserError:
-        return ()
+    """The names of the classifier's classes, where they are known: another run's, or those in run.json."""
+    if guidance.classifier or guidance.module:
+        return known_classes(guidance.classifier, guidance.module) or ()
+    return tuple(map(str, record["classes"]))
 
 
 def class_names(names: Sequence[str], count: int) -> tuple[str, ...]:

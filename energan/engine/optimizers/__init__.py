@@ -11,6 +11,7 @@ from energan.engine.optimizers.standard import (
     Tree,
     linear_decay,
     linear_decay_last,
+    step_at,
 )
 from energan.engine.optimizers.wrappers import HistoricalAveraging, PauseOnZeroGradient, Wrapper
 
@@ -28,4 +29,5 @@ __all__ = [
     "Wrapper",
     "linear_decay",
     "linear_decay_last",
+    "step_at",
 ]

@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 
 from energan.engine.optimizers.standard import Moments, Schedule, Tree, _counts, _lists, _zeros
+from energan.utils.specification import named
 
 
+@named
 class AnnealedSGD(NamedTuple):
     """Momentum SGD as the first GAN was trained (Goodfellow et al. 2014, arXiv:1406.2661, the authors' code).
 

@@ -14,6 +14,8 @@ from torch.optim.adam import adam
 from torch.optim.rmsprop import rmsprop
 from torch.optim.sgd import sgd
 
+from energan.utils.specification import named, recorded
+
 Tree = dict[str, Tensor]
 
 Moments = dict[str, Tree]
@@ -54,6 +56,7 @@ def _lists(*trees: Mapping[str, Tensor]) -> list[list[Tensor]]:
     return [list(tree.values()) for tree in trees]
 
 
+@named
 class Adam(NamedTuple):
     """Kingma & Ba 2014, arXiv:1412.6980.
 
@@ -101,6 +104,7 @@ class Adam(NamedTuple):
         return new, {"m": m, "v": v, "count": count}
 
 
+@named
 class SGD(NamedTuple):
     """Stochastic gradient descent with (heavy-ball) momentum.
 
@@ -133,6 +137,7 @@ class SGD(NamedTuple):
         return {k: w - self.lr * rate * m[k] for k, w in weights.items()}, {"m": m}
 
 
+@named
 class RMSProp(NamedTuple):
     """Tieleman & Hinton 2012. alpha: as in torch (theirs is 0.9; WGAN used torch's 0.99).
 
@@ -166,6 +171,7 @@ class RMSProp(NamedTuple):
         return new, {"v": v, "count": {k: c + 1 for k, c in moments["count"].items()}}
 
 
+@recorded
 def linear_decay(start: int, stop: int) -> Schedule:
     """Returns the schedule that is 1 until step `start`, then falls linearly to 0 at step `stop`.
 
@@ -175,10 +181,25 @@ def linear_decay(start: int, stop: int) -> Schedule:
     return lambda t: min(1.0, max(0.0, (stop - t) / (stop - start)))
 
 
-def linear_decay_last(share: float, steps: int) -> Schedule:
+@recorded
+def linear_decay_last(share: float, total_steps: int) -> Schedule:
     """Returns the schedule that is 1, then falls linearly to 0 over the last `share` of the steps, one at least.
 
     >>> linear_decay_last(0.5, 20)(15)
     0.5
     """
-    return linear_decay(min(int(steps * (1 - share)), steps - 1), steps)
+    return linear_decay(min(int(total_steps * (1 - share)), total_steps - 1), total_steps)
+
+
+class Step(int):
+    """The number of a step, which remembers what it was worked out from."""
+
+
+@recorded
+def step_at(share: float, total_steps: int) -> Step:
+    """The step that this share of all steps precedes; where a run goes on for longer, that of the new total.
+
+    >>> step_at(0.5, 20)
+    10
+    """
+    return Step(round(share * total_steps))

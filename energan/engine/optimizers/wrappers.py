@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from energan.engine.optimizers.standard import Moments, Optimizer, Schedule, Tree, _counts, _zeros
+from energan.utils.specification import named
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Wrapper:
         return replace(self, optimizer=self.optimizer.with_settings(**settings))
 
 
+@named
 @final
 @dataclass(frozen=True)
 class HistoricalAveraging(Wrapper):
@@ -80,6 +82,7 @@ class HistoricalAveraging(Wrapper):
         return HistoricalAveraging(self.optimizer.with_settings(**settings), weight)
 
 
+@named
 @final
 @dataclass(frozen=True)
 class PauseOnZeroGradient(Wrapper):

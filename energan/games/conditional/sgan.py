@@ -34,6 +34,7 @@ from energan.engine.optimizers import Adam, Optimizer
 from energan.engine.precision import wide
 from energan.losses.adversarial import discriminator, non_saturating, probability
 from energan.networks.conv.sgan import Judged
+from energan.utils.specification import recorded
 
 MEANINGS = {
     "adversarial": "weight of the discriminators' verdicts in the losses",
@@ -90,6 +91,7 @@ def image_generator_loss(p: Players, b: Batch, joint: bool) -> tuple[Tensor, Log
     return generated(p.D_0(x), mse_loss(wide(p.E_0(x)), wide(h)), b.z_0, b)
 
 
+@recorded
 def sgan(
     E_0: nn.Module,
     E_1: nn.Module,

@@ -15,6 +15,7 @@ from energan.engine.game import Batch, Game, Logs, Move, Noise, Player, Players
 from energan.engine.noise import as_noise, normal
 from energan.engine.optimizers import Adam, Optimizer
 from energan.losses import matching
+from energan.utils.specification import recorded
 
 MEANINGS = {
     "energy distance": (
@@ -28,6 +29,7 @@ def generator_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
     return loss, {"energy distance": loss}
 
 
+@recorded
 def energy_distance(G: nn.Module, z: int | Noise, *, optimizer_G: Optimizer = Adam(1e-3)) -> Game:
     """A game of one player, against a distance between batches. z: dimensions of N(0, I), or a Noise."""
     return Game(

@@ -17,6 +17,7 @@ from energan.engine.game import Batch, Game, Logs, Move, Noise, Player, Players
 from energan.engine.noise import as_noise, uniform
 from energan.engine.optimizers import Adam, Optimizer
 from energan.losses.matching import kernel_mmd
+from energan.utils.specification import recorded
 
 MEANINGS = {
     "MMD": (
@@ -32,6 +33,7 @@ def generator_loss(p: Players, b: Batch, widths: tuple[float, ...]) -> tuple[Ten
     return loss, {"MMD": loss}
 
 
+@recorded
 def gmmn(
     G: nn.Module,
     z: int | Noise,

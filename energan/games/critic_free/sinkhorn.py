@@ -17,6 +17,7 @@ from energan.engine.game import Batch, Game, Logs, Move, Noise, Player, Players
 from energan.engine.noise import as_noise, normal
 from energan.engine.optimizers import Adam, Optimizer
 from energan.losses import matching
+from energan.utils.specification import recorded
 
 MEANINGS = {
     "epsilon": "weight of the transport's entropy, in units of its cost",
@@ -29,6 +30,7 @@ def generator_loss(p: Players, b: Batch, iterations: int) -> tuple[Tensor, Logs]
     return loss, {"Sinkhorn divergence": loss}
 
 
+@recorded
 def sinkhorn(
     G: nn.Module,
     z: int | Noise,

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from energan.engine.game import Batch, Game, Logs, Move, Player, Players
 from energan.engine.optimizers import Adam, Optimizer
 from energan.losses.energy import Kind, energy
+from energan.utils.specification import recorded
 
 MEANINGS = {
     "E(x)": (
@@ -27,6 +28,7 @@ def reconstruction_loss(p: Players, b: Batch, kind: Kind) -> tuple[Tensor, Logs]
     return real_energy, {"E(x)": real_energy}
 
 
+@recorded
 def autoencoder(D: nn.Module, *, kind: Kind = "l2", optimizer_D: Optimizer = Adam(1e-3)) -> Game:
     """The auto-encoder game of one player; its samples are its reconstructions of b.x."""
     return Game(

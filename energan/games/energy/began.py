@@ -20,6 +20,7 @@ from energan.engine.noise import as_noise, uniform
 from energan.engine.optimizers import SGD, Adam, Optimizer
 from energan.losses.energy import absolute
 from energan.networks.layers import Scalar
+from energan.utils.specification import recorded
 
 MEANINGS = {
     "gamma": "the ratio L(G(z)) / L(x) that k keeps: the lower, the sharper and the more alike samples are",
@@ -44,6 +45,7 @@ def generator_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
     return absolute(fake, p.D(fake)[0]).mean(), {}
 
 
+@recorded
 def began(
     G: nn.Module,
     D: nn.Module,

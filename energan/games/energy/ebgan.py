@@ -22,6 +22,7 @@ from energan.engine.game import Batch, Game, Logs, Move, Noise, Player, Players
 from energan.engine.noise import as_noise, normal
 from energan.engine.optimizers import Adam, Optimizer
 from energan.losses.energy import Kind, energy, hinge, pulling_away
+from energan.utils.specification import recorded
 
 MEANINGS = {
     "margin": "m: the energy up to which generated images are pushed",
@@ -61,6 +62,7 @@ def generator_loss_pt(p: Players, b: Batch, kind: Kind) -> tuple[Tensor, Logs]:
     return fake_energy + b.pt * pt, {"E(G(z))": fake_energy, "PT": pt}
 
 
+@recorded
 def ebgan(
     G: nn.Module,
     D: nn.Module,
@@ -86,6 +88,7 @@ def ebgan(
     )
 
 
+@recorded
 def ebgan_pt(
     G: nn.Module,
     D: nn.Module,

@@ -19,6 +19,7 @@ from energan.engine.optimizers import Adam, Optimizer
 from energan.games.energy.ebgan import ebgan
 from energan.losses.contrastive_energy import LOSSES
 from energan.losses.energy import Kind, energy
+from energan.utils.specification import recorded
 
 MEANINGS = {
     "margin": "m: the energy up to which, or the gap by which, generated images are pushed, in losses that have one",
@@ -36,6 +37,7 @@ def discriminator_loss(p: Players, b: Batch, loss: str, kind: Kind) -> tuple[Ten
     return value, {"loss": value, "E(x)": real_energy.mean(), "E(G(z))": fake_energy.mean()}
 
 
+@recorded
 def energy_losses(
     G: nn.Module,
     D: nn.Module,

@@ -21,6 +21,7 @@ from energan.engine.game import Batch, Game, Logs, Move, Noise, Player, Players
 from energan.engine.noise import as_noise, normal
 from energan.engine.optimizers import Adam, Optimizer
 from energan.losses.f_divergence import DIVERGENCES, divergence_trick, variational
+from energan.utils.specification import recorded
 
 MEANINGS = {
     "F": "a lower bound of the divergence between images and samples; V raises it towards the divergence, G lowers it",
@@ -38,6 +39,7 @@ def trick(p: Players, b: Batch, divergence: str) -> tuple[Tensor, Logs]:
     return value, {"T(G(z))": value}
 
 
+@recorded
 def fgan(
     G: nn.Module,
     V: nn.Module,

@@ -23,6 +23,7 @@ from energan.engine.game import Batch, Game, Logs, Move, Noise, Player, Players
 from energan.engine.noise import as_noise, normal
 from energan.engine.optimizers import Adam, Optimizer
 from energan.losses import adversarial
+from energan.utils.specification import recorded
 
 GENERATOR_LOSSES = {"minimax": adversarial.minimax, "non-saturating": adversarial.non_saturating}
 
@@ -47,6 +48,7 @@ def generator_loss(p: Players, b: Batch, loss: Literal["minimax", "non-saturatin
     return value, {"loss": value}
 
 
+@recorded
 def gan(
     G: nn.Module,
     D: nn.Module,

@@ -17,6 +17,7 @@ from energan.engine.game import Batch, Game, Logs, Move, Noise, Player, Players
 from energan.engine.noise import as_noise, normal
 from energan.engine.optimizers import Adam, Optimizer
 from energan.losses.adversarial import critic_generator, hinge_discriminator
+from energan.utils.specification import recorded
 
 MEANINGS = {
     "loss": (
@@ -36,6 +37,7 @@ def generator_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
     return loss, {"loss": loss}
 
 
+@recorded
 def hinge(
     G: nn.Module,
     D: nn.Module,

@@ -15,6 +15,7 @@ from energan.engine.game import Batch, Game, Logs, Move, Noise, Player, Players
 from energan.engine.noise import as_noise, normal
 from energan.engine.optimizers import Adam, Optimizer
 from energan.losses.adversarial import least_squares_discriminator, least_squares_generator
+from energan.utils.specification import recorded
 
 MEANINGS = {
     "loss": (
@@ -34,6 +35,7 @@ def generator_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
     return loss, {"loss": loss}
 
 
+@recorded
 def lsgan(
     G: nn.Module,
     D: nn.Module,

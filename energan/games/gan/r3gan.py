@@ -20,6 +20,7 @@ from energan.engine.noise import as_noise, normal
 from energan.engine.optimizers import Adam, Optimizer
 from energan.losses.adversarial import relativistic
 from energan.losses.gradient_penalty import value_and_grad_norm
+from energan.utils.specification import recorded
 
 MEANINGS = {
     "gamma": "weight of the gradient penalties in D's loss",
@@ -44,6 +45,7 @@ def generator_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
     return loss, {"loss": loss}
 
 
+@recorded
 def r3gan(
     G: nn.Module,
     D: nn.Module,

@@ -21,6 +21,7 @@ from energan.engine.game import Batch, Game, Logs, Move, Noise, Player, Players,
 from energan.engine.noise import as_noise, normal
 from energan.engine.optimizers import Adam, Optimizer
 from energan.losses import adversarial
+from energan.utils.specification import recorded
 
 MEANINGS = {
     "loss": "what D minimises, −f(G, D); 2 log 2 where it cannot tell samples from images",
@@ -52,6 +53,7 @@ def generator_loss(p: Players, b: Batch, steps: int) -> tuple[Tensor, Logs]:
     return value, {"f_K": value}
 
 
+@recorded
 def unrolled(
     G: nn.Module,
     D: nn.Module,

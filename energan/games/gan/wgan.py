@@ -18,6 +18,7 @@ from energan.engine.game import Batch, Clip, Game, Logs, Move, Noise, Player, Pl
 from energan.engine.noise import as_noise, normal
 from energan.engine.optimizers import Optimizer, RMSProp
 from energan.losses.adversarial import critic_generator, wasserstein
+from energan.utils.specification import recorded
 
 MEANINGS = {
     "W": (
@@ -58,6 +59,7 @@ def is_warm(t: int) -> bool:
     return t < 25 or t % 500 == 0
 
 
+@recorded
 def wgan(
     G: nn.Module,
     f: nn.Module,

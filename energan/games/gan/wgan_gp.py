@@ -18,6 +18,7 @@ from energan.engine.optimizers import Adam, Optimizer
 from energan.games.gan.wgan import generator_loss
 from energan.losses import gradient_penalty
 from energan.losses.adversarial import wasserstein
+from energan.utils.specification import recorded
 
 MEANINGS = {
     "penalty": "weight of the gradient penalty in f's loss",
@@ -37,6 +38,7 @@ def critic_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
     return distance + b.penalty * steep, {"W": -distance, "gradient penalty": steep}
 
 
+@recorded
 def wgan_gp(
     G: nn.Module,
     f: nn.Module,

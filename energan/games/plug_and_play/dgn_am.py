@@ -34,6 +34,8 @@ from energan.losses import adversarial
 from energan.losses.inversion import half_square, pause_rule
 from energan.networks.conv.ppgn import GREY
 from energan.networks.layers import Scalar
+from energan.utils.errors import UserError
+from energan.utils.specification import named, recorded
 
 MEANINGS = {
     "image": "weight of half the squared difference between an image and its reconstruction, pixels from −1 to 1",
@@ -59,6 +61,7 @@ MEANINGS = {
 }
 
 
+@named
 class DeePSiM(NamedTuple):
     """The losses' weights, w_x in the authors' unit, and the ratios at which D and G rest."""
 
@@ -70,6 +73,7 @@ class DeePSiM(NamedTuple):
     pause_G: float = 10.0
 
 
+@named
 class Wiring(NamedTuple):
     """Layers of E for the code and the features; whether D sees codes; where G gets its codes, if not from the data."""
 
@@ -116,6 +120,7 @@ CHAIN = SamplerSettings(
 )
 
 
+@recorded
 def dgn_am(
     E: nn.Module, G: nn.Module, D: nn.Module, h: int | Noise, *, wiring: Wiring = WIRING, weights: DeePSiM = WEIGHTS,
     bounds: nn.Module | None = None, optimizer_G: Optimizer = ADAM_G, optimizer_D: Optimizer = ADAM_D,
@@ -148,3 +153,11 @@ def dgn_am(
         ),
         meanings={k: v for k, v in MEANINGS.items() if k != "bounds" or bounds},
     )
+
+
+@recorded
+def with_chain_steps(game: Game, steps: int) -> Game:
+    """The game, its chains of so many steps. UserError for a game that does not draw by chains."""
+    if game.codes is None:
+        raise UserError("this system does not draw by chains")
+    return game._replace(codes=game.codes._replace(chain=game.codes.chain._replace(steps=steps)))

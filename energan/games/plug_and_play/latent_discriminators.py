@@ -32,6 +32,7 @@ from energan.engine.precision import wide
 from energan.games.gan.wgan import critic_schedule, is_warm
 from energan.losses import gradient_penalty
 from energan.losses.adversarial import critic_generator, wasserstein
+from energan.utils.specification import recorded
 
 MEANINGS = {
     "adversarial": "weight of the critics' scores in G's loss",
@@ -94,6 +95,7 @@ def generator_loss(
     return total, {"loss": total, **logs}
 
 
+@recorded
 def latent_discriminators(
     E: nn.Module,
     G: nn.Module,

@@ -25,6 +25,7 @@ from energan.engine.game import Batch, Game, LatentSpace, Logs, Move, Noise, Pla
 from energan.engine.optimizers import Adam, Optimizer
 from energan.games.plug_and_play.dgn_am import ADAM_D, ADAM_G, WEIGHTS, WIRING, DeePSiM, Wiring, dgn_am
 from energan.losses.inversion import half_square
+from energan.utils.specification import recorded
 
 CHAIN = SamplerSettings(eps1=1e-5, eps2=1.0, eps3=1e-17, normalise=True, clip=(0.0, 30.0), gradient="logit")
 
@@ -59,6 +60,7 @@ def corrupted(p: Players, b: Batch, wiring: Wiring) -> Tensor:
     return read.layers[wiring.code] + b.sigma_h * b.n_h
 
 
+@recorded
 def ppgn_x(
     E: nn.Module, R: nn.Module, x: Noise, *, sigma_x: float = 0.5, chain: SamplerSettings = PIXELS,
     optimizer_R: Optimizer = Adam(),
@@ -81,6 +83,7 @@ def ppgn_x(
     )
 
 
+@recorded
 def ppgn_h(
     E: nn.Module, G: nn.Module, D: nn.Module, R: nn.Module, h: int | Noise, *, wiring: Wiring = WIRING,
     weights: DeePSiM = WEIGHTS, sigma_h: float = 0.1, chain: SamplerSettings = CHAIN, optimizer_G: Optimizer = ADAM_G,
@@ -99,6 +102,7 @@ def ppgn_h(
     )
 
 
+@recorded
 def noiseless_joint_ppgn_h(
     E: nn.Module, G: nn.Module, D: nn.Module, h: int | Noise, *, wiring: Wiring = WIRING,
     weights: DeePSiM = WEIGHTS, chain: SamplerSettings = CHAIN, optimizer_G: Optimizer = ADAM_G,
@@ -111,6 +115,7 @@ def noiseless_joint_ppgn_h(
     return game._replace(codes=game.codes._replace(prior=prior, chain=chain))
 
 
+@recorded
 def joint_ppgn_h(
     E: nn.Module, G: nn.Module, D: nn.Module, h: int | Noise, x: Noise, h1: Noise, *,
     wiring: Wiring = WIRING, weights: DeePSiM = WEIGHTS, code: float = 0.01, sigma_x: float = 0.1,

@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 from energan.engine.game import Batch, Game, Logs, Move, Player, Players
 from energan.engine.optimizers import SGD, Optimizer
 from energan.engine.precision import wide
+from energan.utils.specification import recorded
 
 MEANINGS = {
     "CE": "cross-entropy of the labels, in nats",
@@ -22,6 +23,7 @@ def loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
     return ce, {"CE": ce}
 
 
+@recorded
 def classifier(E: nn.Module, *, optimizer_E: Optimizer = SGD(1e-2, momentum=0.5)) -> Game:
     """Cross-entropy. The optimizer is that of the thesis (hesampakdaman/ppgn-disc): batches of 64, 5 epochs."""
     return Game(

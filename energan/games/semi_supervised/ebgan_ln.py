@@ -34,6 +34,7 @@ from energan.engine.precision import wide
 from energan.games.semi_supervised import ladder
 from energan.losses.energy import hinge
 from energan.networks.dense.ladder import Ladder
+from energan.utils.specification import recorded
 
 MEANINGS = {
     "margin": "m: the energy up to which generated images are pushed; it falls to 0, which ends the contest",
@@ -77,6 +78,7 @@ def ladder_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
     return ce + b.weight * real, {"CE": ce, "E(u)": real}
 
 
+@recorded
 def ebgan_ln(
     G: nn.Module,
     D: Ladder,

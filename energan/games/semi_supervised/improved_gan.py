@@ -33,6 +33,7 @@ from energan.engine.precision import wide
 from energan.losses import adversarial
 from energan.losses.matching import feature_matching
 from energan.utils.errors import UserError
+from energan.utils.specification import recorded
 
 Variant = Literal["feature-matching", "minibatch"]
 
@@ -79,6 +80,7 @@ def minimax_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
     return loss, {"loss": loss}
 
 
+@recorded
 def improved_gan_ssl(
     G: nn.Module,
     D: nn.Module,

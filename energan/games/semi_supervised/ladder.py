@@ -26,6 +26,7 @@ from energan.engine.optimizers import Adam, Optimizer
 from energan.engine.precision import wide
 from energan.networks.dense.ladder import Denoised, Ladder, denoising
 from energan.utils.errors import UserError
+from energan.utils.specification import recorded
 
 MEANINGS = {
     "sigma": "standard deviation of the noise on every layer above the pixels",
@@ -80,6 +81,7 @@ def weights(costs: str | Sequence[float], layers: int) -> tuple[float, ...]:
     return (named + named[-1:] * layers)[:layers]
 
 
+@recorded
 def ladder(
     D: Ladder,
     *,

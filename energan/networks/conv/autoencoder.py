@@ -18,8 +18,10 @@ from torch import Tensor, nn
 
 from energan.networks.layers import BatchNorm, initialise
 from energan.networks.layers.activation_checkpointing import in_segments
+from energan.utils.specification import recorded
 
 
+@recorded
 class Autoencoder(nn.Module):
     """code: "pre" gives the last encoder layer before its activation, "post" after it.
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from energan.networks.layers.initialisation import fill
 from energan.utils.errors import UserError
+from energan.utils.specification import recorded
 
 
 def _levels(size: int) -> int:
@@ -35,6 +36,7 @@ def _conv(a: int, b: int, stride: int = 1) -> list[nn.Module]:
     return [nn.Conv2d(a, b, 3, stride, 1), nn.ELU()]
 
 
+@recorded
 class Generator(nn.Module):
     """z (n, z) -> (n, channels, size, size), linear; the decoder of D has this architecture too."""
 
@@ -51,6 +53,7 @@ class Generator(nn.Module):
         return self.net(z)
 
 
+@recorded
 class Autoencoder(nn.Module):
     """x (n, channels, size, size) -> (reconstruction (n, channels, size, size), code (n, code))."""
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from energan.networks.layers import BatchNorm, initialise
 from energan.utils.errors import UserError
+from energan.utils.specification import recorded
 
 
 def _levels(size: int) -> int:
@@ -24,6 +25,7 @@ def _levels(size: int) -> int:
     return levels
 
 
+@recorded
 class Generator(nn.Module):
     """z (n, z) -> (n, channels, size, size) in [-1, 1]."""
 
@@ -40,6 +42,7 @@ class Generator(nn.Module):
         return self.net(z[:, :, None, None])
 
 
+@recorded
 class Discriminator(nn.Module):
     """x (n, channels, size, size) -> logits (n,)."""
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from energan.networks.layers import BatchNorm, initialise
 from energan.networks.layers.activation_checkpointing import recomputed
 from energan.utils.errors import UserError
+from energan.utils.specification import recorded
 
 
 class Setting(NamedTuple):
@@ -36,6 +37,7 @@ PUBLISHED = {
 }
 
 
+@recorded
 class Generator(nn.Module):
     """z (n, self.z) -> (n, channels, size, size) in [-1, 1], size = 4 * 2^(len(maps) - 1).
 

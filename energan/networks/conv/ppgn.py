@@ -31,12 +31,14 @@ from energan.networks.dense.perceptron import Perceptron
 from energan.networks.layers import Dropout
 from energan.networks.layers.initialisation import fill
 from energan.utils.errors import UserError
+from energan.utils.specification import recorded
 
 SIZES = (4096, 2048, 1024, 500, 1024, 2048, 4096)
 
 GREY = 127.5  # half of 255
 
 
+@recorded
 def denoiser(sizes: Sequence[int] = SIZES) -> Perceptron:
     """R: h + noise (n, sizes[0]) -> h (n, sizes[0]). UserError unless it ends with as many numbers as it starts."""
     if len(sizes) < 2 or sizes[0] != sizes[-1]:
@@ -44,6 +46,7 @@ def denoiser(sizes: Sequence[int] = SIZES) -> Perceptron:
     return Perceptron(sizes)
 
 
+@recorded
 class Generator(nn.Module):
     """h (n, h) -> images (n, channels, size, size), linear: in [-1, 1] once trained, but not clamped there.
 
@@ -72,6 +75,7 @@ class Generator(nn.Module):
         return self.net(h)[:, :, inner, inner] / GREY
 
 
+@recorded
 class Discriminator(nn.Module):
     """x (n, channels, size, size) in [-1, 1], with h its code h (n, h) -> logits (n,), of being real.
 
@@ -103,6 +107,7 @@ class Discriminator(nn.Module):
         return self.top(features).squeeze(1)
 
 
+@recorded
 class Bounds(nn.Module):
     """The lowest and the highest code of each unit, (2, *shape): 0 and, once `measure`d, mean + 3 standard deviations.
 

@@ -21,6 +21,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from energan.networks.layers import BatchNorm, initialise
+from energan.utils.specification import recorded
 
 
 class Judged(NamedTuple):
@@ -28,6 +29,7 @@ class Judged(NamedTuple):
     z: Float[Tensor, "n z"]  # Q's estimate of the noise, in (0, 1)
 
 
+@recorded
 class Encoder(nn.Module):
     """x (n, 1, 28, 28) in [-1, 1] -> logits (n, classes): E_1(E_0(x)); the two are players of their own too."""
 
@@ -48,6 +50,7 @@ class Encoder(nn.Module):
         return self.E_1(self.E_0(x))
 
 
+@recorded
 class FeatureGenerator(nn.Module):
     """G_1: y (n, classes) one-hot, z_1 (n, z) -> h_1 (n, h), >= 0."""
 
@@ -61,6 +64,7 @@ class FeatureGenerator(nn.Module):
         return self.net(torch.cat([z, y], 1))
 
 
+@recorded
 class ImageGenerator(nn.Module):
     """G_0: h_1 (n, h), z_0 (n, z) -> images (n, 1, 28, 28) in [-1, 1]. width: 32 in the paper, of 4 width maps."""
 
@@ -94,12 +98,14 @@ class Discriminator(nn.Module):
         return Judged(self.real(shared).squeeze(1), self.noise(shared).sigmoid())
 
 
+@recorded
 def feature_discriminator(*, h: int = 256, z: int = 50, hidden: int = 256) -> Discriminator:
     """D_1 and Q_1, of h_1 (n, h)."""
     layers = [nn.Linear(h, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, hidden), nn.LeakyReLU(0.2)]
     return Discriminator(nn.Sequential(*layers), hidden, z)
 
 
+@recorded
 def image_discriminator(*, z: int = 50, width: int = 32, hidden: int = 256) -> Discriminator:
     """D_0 and Q_0, of x (n, 1, 28, 28) in [-1, 1]. width: maps of the first layer."""
     layers: list[nn.Module] = [_Unit()]

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from energan.networks.dense.perceptron import Perceptron
 from energan.networks.layers import BatchNorm
 from energan.networks.layers.initialisation import fill
+from energan.utils.specification import recorded
 
 
 def _uniform(weight: Tensor) -> None:
@@ -35,6 +36,7 @@ def _norm(features: int, norm: bool) -> list[nn.Module]:
     return [BatchNorm(features)] if norm else []
 
 
+@recorded
 class Generator(nn.Module):
     """z (n, z) -> (n, channels, 28, 28) in [-1, 1]."""
 
@@ -55,6 +57,7 @@ class Generator(nn.Module):
         return 2 * self.rest(self.first(z)[:, :, :7, :7]) - 1
 
 
+@recorded
 class Critic(nn.Module):
     """x (n, channels, 28, 28) -> f(x) (n,), any real number."""
 
@@ -70,6 +73,7 @@ class Critic(nn.Module):
         return self.net(x).squeeze(1)
 
 
+@recorded
 def mlp_generator(z: int, shape: tuple[int, ...], *, layers: int = 4, size: int = 512) -> nn.Sequential:
     """z (n, z) -> (n, *shape) in [-1, 1]: `layers` weight layers, ReLU, no batch norm; torch's initial weights.
 

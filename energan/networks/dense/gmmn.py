@@ -2,9 +2,9 @@
 
 from torch import nn
 
-from energan.networks.dense.perceptron import Perceptron
+from energan.networks.dense.perceptron import Perceptron, with_tanh
 
 
 def generator(z: int) -> nn.Sequential:
     """Noise (n, z) to digits (n, 1, 28, 28) in [-1, 1]."""
-    return nn.Sequential(Perceptron((z, 64, 256, 256, 1024, 784), shape=(1, 28, 28)), nn.Tanh())
+    return with_tanh(Perceptron((z, 64, 256, 256, 1024, 784), shape=(1, 28, 28)))

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from energan.networks.layers import BatchNorm, GaussianNoise, MinibatchDiscrimination, WeightNorm
 from energan.networks.layers.initialisation import fill, initialise_by_data
 from energan.utils.errors import UserError
+from energan.utils.specification import recorded
 
 SIZES = (784, 1000, 500, 250, 250, 250, 10)  # of the input, every hidden layer, the classes
 
@@ -33,6 +34,7 @@ class Read(NamedTuple):
     features: Float[Tensor, "n units"]  # of the last hidden layer, before its noise
 
 
+@recorded
 class Generator(nn.Module):
     """z (n, z) -> (n, *shape) in [-1, 1]; hidden: units of each hidden layer."""
 
@@ -55,6 +57,7 @@ class Generator(nn.Module):
         return 2 * self.net(z).view(len(z), *self.shape) - 1
 
 
+@recorded
 class Discriminator(nn.Module):
     """Images or rows of sizes[0] numbers in [-1, 1] -> (logits (n, sizes[-1]), features (n, sizes[-2])).
 

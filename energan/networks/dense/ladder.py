@@ -25,6 +25,7 @@ from energan.networks.layers import BatchNorm
 from energan.networks.layers.initialisation import fill
 from energan.networks.layers.ladder_combinators import COMBINATORS, Combination
 from energan.utils.errors import UserError
+from energan.utils.specification import recorded
 
 EPSILON = 1e-10
 
@@ -38,6 +39,7 @@ class Denoised(NamedTuple):
     costs: tuple[Float[Tensor, " unlabelled"], ...]  # C_0 (pixels) upwards, of each row; () without unlabelled rows
 
 
+@recorded
 class Ladder(nn.Module):
     """Images or rows of sizes[0] numbers in [-1, 1], flattened here and taken to [0, 1] -> logits of sizes[-1] classes.
 
@@ -95,9 +97,9 @@ class Ladder(nn.Module):
         return Denoised(logits[:labelled], tuple((z - e).square().mean(1) for z, e in zip(clean, normal, strict=True)))
 
     def predict(self, x: Tensor) -> Float[Tensor, "n classes"]:
-        """Logits of the clean path, for use: in `eval()` by the statistics that `standing_statistics` measured.
+        """Logits of the clean path, for use: in `eval()` by the statistics that `measure_batch_norm` measured.
 
-        The authors measure on the labelled images: standing_statistics([ladder], lambda: ladder(images), 1).
+        The authors measure on the labelled images: measure_batch_norm([ladder], lambda: ladder(images), 1).
         A departure: here BatchNorm adds 1e-5 to variances, not 1e-10.
         """
         z = h = _pixels(x)

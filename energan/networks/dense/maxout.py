@@ -11,11 +11,13 @@ its input to [0, 1].
 from functools import partial
 from math import prod
 
+import torch
 from torch import Tensor, nn
 
 from energan.networks.layers import Dropout
 from energan.networks.layers.initialisation import fill
 from energan.utils.errors import UserError
+from energan.utils.specification import recorded
 
 
 class Maxout(nn.Module):
@@ -30,21 +32,29 @@ class Maxout(nn.Module):
         return self.linear(x).view(len(x), self.units, self.pieces).amax(2)
 
 
+@recorded
 class Generator(nn.Module):
     """z (n, z) -> (n, *shape) in [-1, 1].
 
-    mean, (*shape) in [-1, 1], is the training images' mean: the output's bias starts at its logit (clipped 1e-7 from
-    black and white, as theirs), else at 0, grey. UserError for a mean of another shape.
+    mean, (*shape) or one number in [-1, 1], is the training images' mean: the output's bias starts at its logit
+    (clipped 1e-7 from black and white, as theirs), else at 0, grey. UserError for a mean of another shape.
     """
 
     def __init__(
-        self, z: int = 100, shape: tuple[int, ...] = (1, 28, 28), *, size: int = 1200, mean: Tensor | None = None
+        self,
+        z: int = 100,
+        shape: tuple[int, ...] = (1, 28, 28),
+        *,
+        size: int = 1200,
+        mean: Tensor | float | None = None,
     ) -> None:
         super().__init__()
         self.shape = shape
         last = nn.Linear(size, prod(shape))
         self.net = nn.Sequential(nn.Linear(z, size), nn.ReLU(), nn.Linear(size, size), nn.ReLU(), last, nn.Sigmoid())
         fill(self, partial(nn.init.uniform_, a=-0.05, b=0.05))
+        if isinstance(mean, float):
+            mean = torch.full(shape, mean)
         if mean is not None:
             if mean.shape != shape:
                 raise UserError(f"the mean of images of {shape} cannot be {tuple(mean.shape)}")
@@ -54,6 +64,7 @@ class Generator(nn.Module):
         return 2 * self.net(z).view(len(z), *self.shape) - 1
 
 
+@recorded
 class Discriminator(nn.Module):
     """x (n, *shape) in [-1, 1] -> logits (n,)."""
 

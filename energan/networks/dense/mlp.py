@@ -18,6 +18,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from energan.networks.layers import BatchNorm, Dropout, initialise
+from energan.utils.specification import recorded
 
 
 def _hidden(sizes: list[int], norm_first: bool, dropout: float = 0.0) -> list[nn.Module]:
@@ -34,6 +35,7 @@ def _hidden(sizes: list[int], norm_first: bool, dropout: float = 0.0) -> list[nn
     return layers
 
 
+@recorded
 class Generator(nn.Module):
     """z (n, z) -> (n, *shape) in [-1, 1]; `layers` weight layers of `size` units (nLayerG, sizeG)."""
 
@@ -48,6 +50,7 @@ class Generator(nn.Module):
         return self.net(z).view(len(z), *self.shape)
 
 
+@recorded
 class Autoencoder(nn.Module):
     """x (n, *shape) -> (reconstruction (n, *shape), code (n, size)); `layers` counts Enc and Dec (nLayerD, sizeD).
 
@@ -77,6 +80,7 @@ class Autoencoder(nn.Module):
         return self.decoder(post).view(x.shape), pre if self.code == "pre" else post
 
 
+@recorded
 class Discriminator(nn.Module):
     """x (n, *shape) -> logits (n,); `layers` weight layers of `size` units."""
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from energan.networks.layers import BatchNorm
 from energan.networks.layers.initialisation import fill
 from energan.utils.errors import UserError
+from energan.utils.specification import recorded
 
 Activation = Literal["relu", "tanh", "elu", "leaky"]
 
@@ -33,6 +34,7 @@ def _activation(name: str) -> nn.Module:
     return ACTIVATIONS[name]()
 
 
+@recorded
 class Perceptron(nn.Module):
     """x (n, ...) of sizes[0] numbers -> (n, sizes[-1]), linear; sizes[1:-1] are the hidden layers.
 
@@ -71,6 +73,13 @@ class Perceptron(nn.Module):
         return self.net(self.scale * x.flatten(1)).view(len(x), *self.shape)
 
 
+@recorded
+def with_tanh(net: nn.Module) -> nn.Sequential:
+    """The net, and tanh behind it: images in [-1, 1]."""
+    return nn.Sequential(net, nn.Tanh())
+
+
+@recorded
 class Autoencoder(nn.Module):
     """The D of EBGAN and BEGAN for points: x (n, ...) -> (reconstruction in the shape of x, code (n, sizes[-1])).
 

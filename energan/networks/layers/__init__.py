@@ -4,7 +4,7 @@ from energan.networks.layers.batch_norm import BatchNorm, measure_batch_norm
 from energan.networks.layers.feature_extractor import FeatureExtractor, Features
 from energan.networks.layers.initialisation import initialise, initialise_by_data
 from energan.networks.layers.minibatch_discrimination import MinibatchDiscrimination
-from energan.networks.layers.normalisation import SpectralNorm, Virtual, VirtualBatchNorm, WeightNorm
+from energan.networks.layers.normalisation import SpectralNorm, Virtual, VirtualBatchNorm, WeightNorm, spectral_norm
 from energan.networks.layers.scalar import Scalar
 from energan.networks.layers.stochastic import Dropout, GaussianNoise
 
@@ -23,4 +23,5 @@ __all__ = [
     "initialise",
     "initialise_by_data",
     "measure_batch_norm",
+    "spectral_norm",
 ]

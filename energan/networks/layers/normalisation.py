@@ -6,6 +6,7 @@ from torch.nn.functional import conv2d, linear
 
 from energan.engine.precision import wide
 from energan.utils.errors import UserError
+from energan.utils.specification import recorded
 
 
 class WeightNorm(nn.Module):
@@ -76,6 +77,15 @@ class SpectralNorm(nn.Module):
         if isinstance(layer, nn.Linear):
             return linear(x, weight, layer.bias)
         return conv2d(x, weight, layer.bias, layer.stride, layer.padding, layer.dilation, layer.groups)
+
+
+@recorded
+def spectral_norm(net: nn.Module) -> nn.Module:
+    """The net itself, each of its linear and convolutional layers now under a SpectralNorm."""
+    for path, layer in list(net.named_modules()):
+        if isinstance(layer, nn.Linear | nn.Conv2d):
+            net.set_submodule(path, SpectralNorm(layer))
+    return net
 
 
 def _unit(x: Tensor) -> Tensor:

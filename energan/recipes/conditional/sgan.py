@@ -40,8 +40,10 @@ def sgan_mnist(
         z: Dimensions of each generator's noise.
         width: Feature maps at half resolution (32 in the authors' code); less is faster.
     """
+    from energan.engine.optimizers import step_at
     from energan.games.conditional.sgan import sgan
     from energan.networks.conv import sgan as networks
+    from energan.networks.pretrained import submodule
     from energan.recipes.plug_and_play.encoder import initialiser, open_classifier
 
     at_least(2, classes=classes)
@@ -54,8 +56,8 @@ def sgan_mnist(
         D_1, D_0 = networks.feature_discriminator(z=z), networks.image_discriminator(z=z, width=width)
     if not isinstance(E, networks.Encoder):
         raise UserError(f"`encoder` {encoder} is no run of encoder-mnist with `net` sgan")
-    opt, start = adam.optimizer(training.steps), round(joint_from * training.steps)
-    players = (E.E_0, E.E_1, G_1, G_0, D_1, D_0)
+    opt, start = adam.optimizer(training.steps), step_at(joint_from, training.steps)
+    players = (submodule(E, "E_0"), submodule(E, "E_1"), G_1, G_0, D_1, D_0)
     game = sgan(
         *players, z, classes, condition=condition, entropy=entropy, joint_from=start, optimizer_G=opt, optimizer_D=opt
     )

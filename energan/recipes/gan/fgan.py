@@ -17,13 +17,11 @@ Divergence = Literal[
 
 def _dense_pair(z: int, training: GeneratorTraining) -> "tuple[nn.Module, nn.Module]":
     """f-GAN's G and V on 28 x 28 images."""
-    from torch import nn
-
-    from energan.networks.dense.perceptron import Perceptron
+    from energan.networks.dense.perceptron import Perceptron, with_tanh
 
     positive(z=z)
     with training.seeded():
-        G = nn.Sequential(Perceptron((z, 1200, 1200, 784), norm=True, shape=(1, 28, 28)), nn.Tanh())
+        G = with_tanh(Perceptron((z, 1200, 1200, 784), norm=True, shape=(1, 28, 28)))
         return G, Perceptron((784, 240, 240, 1), activation="elu", shape=())
 
 

@@ -83,8 +83,6 @@ def maxout_gan_mnist(
         size_d: Maxout units of the discriminator's two hidden layers, of five pieces each.
         lr: SGD's learning rate of G; D's is half of it, for the authors halve its loss.
     """
-    import torch
-
     from energan.engine.noise import uniform
     from energan.engine.optimizers import AnnealedSGD
     from energan.games.gan.gan import gan
@@ -94,7 +92,7 @@ def maxout_gan_mnist(
     if not 0 <= mean <= 1:
         raise UserError(f"`mean` is a brightness, 0 to 1, got {mean}")
     with training.seeded():
-        G = maxout.Generator(z, size=size_g, mean=torch.full((1, 28, 28), 2 * mean - 1))
+        G = maxout.Generator(z, size=size_g, mean=2.0 * mean - 1)
         D = maxout.Discriminator(units=size_d)
     sgd = AnnealedSGD(lr)
     half = sgd.with_settings(lr=lr / 2, floor=sgd.floor / 2)

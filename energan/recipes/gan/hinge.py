@@ -6,19 +6,7 @@ from energan.experiment import Experiment
 from energan.recipes.common import AdamOptions, Data, DcganPair, GeneratorTraining, experiment, padded_digits
 
 if TYPE_CHECKING:
-    from torch import nn
-
-
-def _spectral(net: "nn.Module") -> "nn.Module":
-    """The net, each of its linear and convolutional layers under a spectral norm."""
-    from torch import nn
-
-    from energan.networks.layers import SpectralNorm
-
-    for path, layer in list(net.named_modules()):
-        if isinstance(layer, nn.Linear | nn.Conv2d):
-            net.set_submodule(path, SpectralNorm(layer))
-    return net
+    pass
 
 
 def hinge_mnist(
@@ -30,8 +18,9 @@ def hinge_mnist(
 ) -> Experiment:
     """Hinge GAN with spectral norm on the discriminator's layers (arXiv:1802.05957): a yardstick."""
     from energan.games.gan.hinge import hinge
+    from energan.networks.layers import spectral_norm
 
     G, D = networks.build(training, norm=False)
     optimizer = adam.optimizer(training.steps)
-    game = hinge(G, _spectral(D), networks.z, optimizer_G=optimizer, optimizer_D=optimizer)
+    game = hinge(G, spectral_norm(D), networks.z, optimizer_G=optimizer, optimizer_D=optimizer)
     return experiment(game, "hinge", data, padded_digits, training)

@@ -14,6 +14,7 @@ from energan.experiment import Experiment
 from energan.recipes.common import GeneratorTraining
 from energan.utils.checks import at_least, not_negative, positive
 from energan.utils.errors import UserError
+from energan.utils.specification import named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +45,12 @@ class Inverted:
         from energan.recipes.plug_and_play.encoder import open_classifier
 
         return open_classifier(self.encoder, self.module, classes)
+
+    def class_names(self) -> tuple[str, ...] | None:
+        """The names of the classes that it knows; () of anyone's net, None of one for the images' own."""
+        from energan.recipes.plug_and_play.encoder import known_classes
+
+        return known_classes(self.encoder, self.module)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,28 +146,29 @@ def vector_code(code: str, shapes: dict[str, tuple[int, ...]]) -> int:
 def with_chains(
     run: Experiment,
     E: "FeatureExtractor",
-    chain_steps: int,
+    classifier: Inverted,
     code: str,
     load: "Callable[[Tensor], None] | None",
     bounds: "Bounds | None" = None,
 ) -> Experiment:
-    """The run with chains of so many steps, which starts with the encoder's weights (`load`).
+    """The run with the classifier's chains, which starts with the encoder's weights (`load`).
 
     code: the layer of E whose output is one more key of the batches, "" for none; bounds: measured before the first
     step.
     """
+    from energan.games.plug_and_play.dgn_am import with_chain_steps
     from energan.recipes.plug_and_play.encoder import encode_images
 
-    at_least(1, chain_steps=chain_steps)
-    assert run.game.codes is not None
-    chain = run.game.codes.chain._replace(steps=chain_steps)
+    at_least(1, chain_steps=classifier.chain_steps)
     return run._replace(
-        game=run.game._replace(codes=run.game.codes._replace(chain=chain)),
+        game=with_chain_steps(run.game, classifier.chain_steps),
         initialise=partial(_measure, load, E, code, bounds) if bounds else load,
         coded=("h", partial(encode_images, E=E, layer=code, precision=run.precision)) if code else None,
+        classes=classifier.class_names(),
     )
 
 
+@named
 def _measure(
     load: "Callable[[Tensor], None] | None", E: "FeatureExtractor", code: str, bounds: "Bounds", images: "Tensor"
 ) -> None:

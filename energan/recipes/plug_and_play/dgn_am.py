@@ -24,4 +24,4 @@ def dgn_am_mnist(
     )
     run = experiment(game, "dgn-am", data, resized(28, 1), training, network(data))
     load = classifier.initialiser(p.E, data)
-    return with_chains(run, p.E, classifier.chain_steps, inversion.code, load, bounds)
+    return with_chains(run, p.E, classifier, inversion.code, load, bounds)

@@ -7,6 +7,7 @@ which the recipe `encoder-mnist` trains once for each set of images; the run is 
 import hashlib
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -18,20 +19,24 @@ from energan.data.pixels import to_unit
 from energan.engine.precision import autocast
 from energan.engine.rng import seeded
 from energan.inference.model import CHUNK
+from energan.inference.modules import classifier_module
 from energan.networks.layers import FeatureExtractor
-from energan.networks.pretrained import ENCODERS, import_network, load_network_weights
-from energan.recipes.load import load as load_model
+from energan.networks.pretrained import ENCODERS, frozen, import_network, load_network_weights
+from energan.recipes.semi_supervised.classifier import encoder_mnist
+from energan.runs.folder import RunFolder
+from energan.runs.rebuild import load as load_model
+from energan.training import loop
 from energan.utils.arguments import call
-from energan.utils.console import warn
+from energan.utils.console import counted, warn
 from energan.utils.errors import UserError
 from energan.utils.files import cache_dir, read_weights, write_weights
-from energan.utils.progress import counted
+from energan.utils.specification import named
 
 
 def open_classifier(source: str, module: str, classes: int, net: str = "thesis") -> nn.Module:
     """The net of a run's folder, or of `module` with the weights of a .safetensors file, frozen and in eval mode.
 
-    With neither, one of NETS, not trained: `trained` has its weights. UserError for what cannot be used.
+    With neither, one of ENCODERS, not trained: `trained_classifier` has its weights. UserError for what cannot be used.
     """
     if module:
         with seeded(0):  # without weights, at least the same ones each time
@@ -42,7 +47,7 @@ def open_classifier(source: str, module: str, classes: int, net: str = "thesis")
         E = of_run(Path(source))
     else:
         E = ENCODERS[net](classes)
-    return E.eval().requires_grad_(False)
+    return frozen(E)
 
 
 def of_run(folder: Path) -> nn.Module:
@@ -52,19 +57,21 @@ def of_run(folder: Path) -> nn.Module:
     if folder.is_file():
         raise UserError(f"{folder} holds weights; `module` my.module:Net says what they are the weights of")
     model = load_model(folder)
-    if model.game.codes is None:
-        reader: nn.Module = model.classifier
-    else:
+    if model.game.codes is not None:
         raise UserError(f"{folder} generates images; name the run of a classifier, such as encoder-mnist")
+    reader = classifier_module(model.game)
     return next(iter(model.nets.values())) if len(model.nets) == 1 else reader
 
 
-def trained_classifier(data: str, classes: int, net: str = "thesis") -> nn.Module:
-    """One of NETS with its weights, trained now where the cache has none. UserError where that is stopped."""
-    from energan.recipes.semi_supervised.classifier import encoder_mnist
-    from energan.runs.folder import RunFolder
-    from energan.training.loop import train
+def known_classes(source: str, module: str) -> tuple[str, ...] | None:
+    """Names of the classes that a classifier knows: a run's; () of anyone's net; None of one for the images' own."""
+    if module:
+        return ()
+    return tuple(RunFolder(source).record["data"].get("classes", ())) if source else None
 
+
+def trained_classifier(data: str, classes: int, net: str = "thesis") -> nn.Module:
+    """One of ENCODERS with its weights, trained now where the cache has none. UserError where that is stopped."""
     arguments = {"data": data, "classes": classes, "net": net, "device": "cpu"}
     run = call(encoder_mnist, **arguments)
     images = run.training_set()
@@ -74,7 +81,7 @@ def trained_classifier(data: str, classes: int, net: str = "thesis") -> nn.Modul
         RunFolder(folder).create(run, images, "encoder-mnist", arguments, command)
     if RunFolder(folder).record["status"]["state"] != "finished":
         warn(f"training the encoder of {images.name} first, once and for all (kept in {folder})")
-        if train(run, RunFolder(folder), images) == "stopped":
+        if loop.train(run, RunFolder(folder), images) == "stopped":
             raise UserError("its encoder is stopped and saved; `energan resume` of this run goes on with it")
     return of_run(folder)
 
@@ -82,12 +89,31 @@ def trained_classifier(data: str, classes: int, net: str = "thesis") -> nn.Modul
 def initialiser(
     E: nn.Module, source: str, module: str, data: str, classes: int, net: str = "thesis"
 ) -> Callable[[Tensor], None] | None:
-    """What brings the trained weights into E before a run's first step; None where `build` has done so already."""
-    if source or module:
-        return None
-    return lambda images: E.load_state_dict(trained_classifier(data, classes, net).state_dict()) and None
+    """What brings the trained weights into E before a run's first step; None where the net is all that there is.
+
+    A run that is rebuilt has E as it was made. Its checkpoints have the weights: without one, they come from here.
+    """
+    if source:
+        return partial(_weights_of_file if module else _weights_of_run, E, source)
+    return None if module else partial(_trained_weights, E, data, classes, net)
 
 
+@named
+def _weights_of_file(E: nn.Module, path: str, images: Tensor) -> None:
+    load_network_weights(E, Path(path))
+
+
+@named
+def _weights_of_run(E: nn.Module, folder: str, images: Tensor) -> None:
+    E.load_state_dict(of_run(Path(folder)).state_dict())
+
+
+@named
+def _trained_weights(E: nn.Module, data: str, classes: int, net: str, images: Tensor) -> None:
+    E.load_state_dict(trained_classifier(data, classes, net).state_dict())
+
+
+@named
 @torch.no_grad()
 def encode_images(data: ImageSet, E: FeatureExtractor, layer: str, precision: str) -> Float[Tensor, " n *d"]:
     """What a layer of E says of each image, as it says it of generated ones in that precision; kept in the cache."""

@@ -113,4 +113,5 @@ def latent_discriminators_mnist(
     return run._replace(
         initialise=classifier.initialiser(E, data),
         coded=("h", partial(encode_images, E=E, layer=code, precision=run.precision)),
+        classes=classifier.class_names(),
     )

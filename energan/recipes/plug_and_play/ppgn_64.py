@@ -8,8 +8,11 @@ from energan.recipes.common import GeneratorTraining, experiment, resized
 from energan.recipes.plug_and_play.common import TRAINING, Inversion, Inverted, with_chains
 from energan.recipes.plug_and_play.ppgn import noiseless
 from energan.utils.checks import at_least
+from energan.utils.specification import named
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     from energan.networks.conv.mobilenet_v2 import MobileNetClassifier
@@ -32,16 +35,22 @@ def noiseless_ppgn_h_64(
         side: Pixels that MobileNetV2 sees; ImageNet's 224 take three times as long as 128.
     """
     from energan.networks.conv.mobilenet_v2 import MobileNetClassifier
+    from energan.networks.pretrained import frozen
+    from energan.recipes.plug_and_play.encoder import initialiser
 
     at_least(32, side=side)
     own = classifier.encoder or classifier.module
-    net = classifier.open(0) if own else MobileNetClassifier(side).eval().requires_grad_(False)
+    net = classifier.open(0) if own else frozen(MobileNetClassifier(side))
     p = inversion.parts(net, (3, 64, 64), training)
     run = experiment(noiseless(p), "noiseless-joint-ppgn-h", data, resized(64, 3), training, "mobilenetv2")
-    load = partial(_published, net) if isinstance(net, MobileNetClassifier) else None
-    return with_chains(run, p.E, classifier.chain_steps, inversion.code, load)
+    if isinstance(net, MobileNetClassifier):
+        load: Callable[[Tensor], None] | None = partial(_published, net)
+    else:
+        load = initialiser(net, classifier.encoder, classifier.module, data, 0)
+    return with_chains(run, p.E, classifier, inversion.code, load)
 
 
+@named
 def _published(net: "MobileNetClassifier", images: "Tensor") -> None:
     """ImageNet's weights."""
     from energan.networks.conv.mobilenet_v2 import mobilenet_v2

@@ -8,6 +8,7 @@ from energan.recipes.common import Data, Training, experiment
 from energan.recipes.semi_supervised.labelled_data import labelled_images
 from energan.utils.checks import at_least, fraction, positive
 from energan.utils.errors import UserError
+from energan.utils.specification import named
 
 if TYPE_CHECKING:
     from energan.data import ImageSet
@@ -66,6 +67,7 @@ def _groups(merge: str) -> dict[str, tuple[str, ...]]:
     return groups
 
 
+@named
 def labelled(
     source: str, split: str, *, classes: int, labels_csv: str = "", groups: "dict[str, tuple[str, ...]] | None" = None
 ) -> "ImageSet":

@@ -45,6 +45,7 @@ def ebgan_ln_mnist(
         size_g: Units of the two hidden layers of G (the paper does not describe G).
         lr_d: Adam's learning rate of D.
     """
+    from energan.engine.optimizers import step_at
     from energan.games.semi_supervised.ebgan_ln import ebgan_ln
     from energan.networks.dense import mlp
     from energan.networks.dense.ladder import Ladder
@@ -64,7 +65,7 @@ def ebgan_ln_mnist(
         D,
         z,
         margin=margin,
-        switch=round(switch * steps),
+        switch=step_at(switch, steps),
         weight=weight / d,
         sigma=sigma,
         scaled=scaled,

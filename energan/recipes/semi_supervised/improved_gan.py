@@ -7,6 +7,7 @@ from energan.experiment import Experiment
 from energan.recipes.common import Data, Training, experiment
 from energan.recipes.semi_supervised.labelled_data import HIDDEN, FewLabels, usable_layers
 from energan.utils.checks import fraction, not_negative, positive
+from energan.utils.specification import named
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,6 +63,7 @@ def improved_gan_mnist(
     return run._replace(test=labelled.test, ema=averages, initialise=partial(_by_data, D, training.seed))
 
 
+@named
 def _by_data(D: "Discriminator", seed: int, images: "Tensor") -> None:
     """Initialises D by some of the training images; its noise, and which they are, by the seed."""
     from energan.data.batches import random_images

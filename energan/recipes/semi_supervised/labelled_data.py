@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from energan.utils.checks import at_least, not_negative, positive, usable_seed
 from energan.utils.errors import UserError
+from energan.utils.specification import named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 HIDDEN = (1000, 500, 250, 250, 250)  # networks.dense.ladder.HIDDEN, which needs torch
 
 
+@named
 @dataclass(frozen=True, kw_only=True)
 class FewLabels:
     """Images, of whose labels some are kept."""
@@ -56,6 +58,7 @@ class FewLabels:
         return network(data, self.size, self.channels)
 
 
+@named
 def _few_labels(source: str, split: str, options: FewLabels) -> "ImageSet":
     from energan.data.few_labels import balanced_subset
 
