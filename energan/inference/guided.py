@@ -132,7 +132,7 @@ def reconstruct(model: Model, images: UInt8[Tensor, "n c h w"]) -> UInt8[Tensor,
 
 
 def start_codes(model: Model, n: int, seed: int) -> Float[Tensor, " n *d"]:
-    """n random codes that chains start from; a larger n starts with the same codes. UserError without a latent space."""
+    """n random start codes; a larger n starts with the same codes. UserError without a latent space."""
     generator = torch.Generator(model.device).manual_seed(seed + SAMPLING_SEED_OFFSET)
     return torch.cat([latent_space(model).start(generator, CHUNK) for _ in range(0, n, CHUNK)])[:n]
 
