@@ -17,8 +17,8 @@ from typing import Any
 from energan.commands.bench import bench_command
 from energan.commands.catalog import COMMANDS
 from energan.commands.lab import lab_command
+from energan.commands.open_run import with_trust
 from energan.commands.train import train_command
-from energan.commands.trust import with_trust
 from energan.engine.distributed import rank_from_env
 from energan.recipes.catalog import RECIPES
 from energan.utils.console import COMMAND_LINE, STOPPED, first_line, say

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from energan.data import ImageSet
     from energan.engine.game import Game, Move, Source
 
-READOUTS = ("sample", "energy", "logits", "codes")  # fields of Game: what a trained game can be asked
 SHOWN = 20_000  # crops that are kept in memory
 
 SETTINGS: dict[str, type] = {  # fields that run.json has as they are
@@ -34,7 +33,7 @@ class Experiment(NamedTuple):
 
     system    its name in GAMES
     source    what --data named; prepare(source, split) loads it in the shape that the nets take
-    every     steps between sample sheets, metrics during training and checkpoints
+    save_every  steps between sample sheets, metrics during training and checkpoints
     network   feature network of the metrics during training (metrics.NETWORKS); "" for none
     test      labelled images to measure a classifier with, where the source has none of its own
     initialise  what is done with the training images before the first step: nets that start from data
@@ -155,7 +154,7 @@ class Experiment(NamedTuple):
                 "hyperparameters": numbers,
                 "players": players,
                 "turns": turns,
-                "readouts": [name for name in READOUTS if getattr(self.game, name) is not None],
+                "readouts": self.game.readouts,
                 "meanings": dict(self.game.meanings),
                 **(
                     {"codes": self.game.codes.chain._asdict(), "chain_meanings": CHAIN_MEANINGS}

@@ -2,7 +2,7 @@
 
     python -m reproductions.parzen --steps 20000 --seeds 1 --out runs/parzen
 
-Nets, dropout, optimizers and data as theirs (games/gan.py, nets/maxout.py, momentum.py): trained on the first 50,000
+Nets, dropout, optimizers and data as theirs (the recipe maxout-gan-mnist): trained on the first 50,000
 images; every `--save-every` steps 10,000 samples, the window's width chosen on 1,000 validation images, the mean
 log-likelihood of the 10,000 test images in nats (metrics/neighbours.py, `parzen`). The authors trained for hundreds of
 epochs and took the best of several runs; the budget here is what --steps says. Finished cells are kept in

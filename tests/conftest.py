@@ -57,6 +57,16 @@ def warnings_are_news() -> Iterator[None]:
     yield
 
 
+COMPILERS = {"compile_cheaply", "trace_only", "compile_truly"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks as `compiles` what asks for one of the fixtures that compile."""
+    for item in items:
+        if COMPILERS & {*getattr(item, "fixturenames", ())}:
+            item.add_marker("compiles")
+
+
 @pytest.fixture
 def generator() -> torch.Generator:
     """A generator of the test's own, seed 0."""

@@ -1,7 +1,7 @@
 """`energan bench`: a recipe's step on this machine, beside the least time that the machine's ceilings allow it.
 
 1. The step at the middle of the run is timed, and each of its turns.
-2. Its operations are counted (counting.py), each timed by itself; the floor is worked out (roofline.py).
+2. Its operations are counted (operations.py), each timed by itself; the floor is worked out (roofline.py).
 3. Other settings are tried, in turns with the recipe's own, so that a slow moment of the machine hits both.
 """
 

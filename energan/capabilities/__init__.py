@@ -13,6 +13,7 @@ from energan.capabilities import classification, drawing, energies, inversion
 from energan.capabilities.capability import Capability, Measurement, Preview, Section, Sheets
 from energan.engine.game import Game
 from energan.runs.reader import RunFiles
+from energan.utils.errors import UserError
 
 CAPABILITIES: dict[str, Capability] = {  # in the order in which they are measured and shown
     "classification": classification.CAPABILITY,
@@ -21,7 +22,7 @@ CAPABILITIES: dict[str, Capability] = {  # in the order in which they are measur
     "energies": energies.CAPABILITY,
 }
 
-__all__ = ["CAPABILITIES", "Capability", "Measurement", "Preview", "Section", "Sheets", "of", "of_run"]
+__all__ = ["CAPABILITIES", "Capability", "Measurement", "Preview", "Section", "Sheets", "of", "of_run", "require"]
 
 
 def of(game: Game) -> list[Capability]:
@@ -32,3 +33,16 @@ def of(game: Game) -> list[Capability]:
 def of_run(run: RunFiles) -> list[Capability]:
     """The capabilities that a run's game has."""
     return [capability for capability in CAPABILITIES.values() if capability.of_run(run)]
+
+
+def require(game: Game, command: str) -> None:
+    """Checks that the game has a capability that serves the command.
+
+    Raises:
+        UserError: It has none; the sentence says what the command needs and what the game can do.
+    """
+    had = of(game)
+    if not any(command in each.serves for each in had):
+        needed = " or ".join(each.verb for each in CAPABILITIES.values() if command in each.serves)
+        can = " and ".join(each.verb for each in had) or "nothing that commands ask for"
+        raise UserError(f"`energan {command}` needs a system that can {needed}; this run's can {can}")

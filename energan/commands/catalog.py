@@ -15,9 +15,9 @@ from energan.commands.explore.walk import walk
 from energan.commands.export import export
 from energan.commands.info import doctor, recipes
 from energan.commands.margin import margin
+from energan.commands.open_run import with_trust
 from energan.commands.score import predict, score
 from energan.commands.train import resume
-from energan.commands.trust import with_trust
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "classify": classify,

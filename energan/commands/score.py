@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from energan.commands.open_run import open_model
 from energan.utils.console import say
 from energan.utils.errors import UserError
 
@@ -26,19 +27,18 @@ def score(images: str, /, *, run: str, out: str = "scores.csv", checkpoint: str 
     """
     import torch
 
-    from energan.commands.user_images import load_images, skipped_note
+    from energan.commands.open_run import load_images, skipped_note
     from energan.data import held_out_split
     from energan.evaluation import DEVICE
     from energan.runs.folder import RunFolder
-    from energan.runs.rebuild import load, rebuild
+    from energan.runs.rebuild import rebuild
     from energan.utils.tables import write_table
 
     table = Path(out)
     if table.suffix not in (".csv", ".parquet"):
         raise UserError(f"`out` {table}: scores go to a .csv or a .parquet")
-    model, record = load(run, checkpoint=checkpoint or None), RunFolder(run).record
+    model, record = open_model(run, "score", checkpoint), RunFolder(run).record
     experiment = rebuild(record, device=DEVICE)
-    model.require("energy")
     if experiment.game.logits is not None:
         data = load_images(images, split, record)
     else:
@@ -98,16 +98,14 @@ def predict(images: str, /, *, run: str, out: str = "predictions.csv", checkpoin
         split: train or test; by default test of a named set, and all of a folder or file that has no splits.
     """
     from energan.capabilities.classification.predictions import prediction_columns
-    from energan.commands.user_images import load_images, skipped_note
+    from energan.commands.open_run import load_images, skipped_note
     from energan.runs.folder import RunFolder
-    from energan.runs.rebuild import load
     from energan.utils.tables import write_table
 
     table = Path(out)
     if table.suffix != ".csv":
         raise UserError(f"`out` {table}: predictions go to a .csv")
-    model, record = load(run, checkpoint=checkpoint or None), RunFolder(run).record
-    model.require("classifier")
+    model, record = open_model(run, "predict", checkpoint), RunFolder(run).record
     data = load_images(images, split, record)
     write_table(table, prediction_columns(data, model.probabilities(data.images), record["data"]["classes"]))
     say(f"{len(data.images)} predictions in {table}{skipped_note(data)}")

@@ -286,6 +286,12 @@ class Game(_Game):  # has a __dict__, for the call that made it: `_replace` give
     ('D',)
     """
 
+    @property
+    def readouts(self) -> list[str]:
+        """What the trained game can be asked: the names of its fields sample, energy, ... that are not None."""
+        optional = [name for name, default in self._field_defaults.items() if default is None and name != "order"]
+        return [name for name in optional if getattr(self, name) is not None]
+
     def turns_at(self, t: int) -> Sequence[str]:
         """The turns of step t, one after another."""
         return self.order(t) if self.order else tuple(self.turns)

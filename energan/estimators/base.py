@@ -21,8 +21,8 @@ from energan.estimators.arrays import Frame, flattened, learn_frame, to_pixels
 from energan.inference.model import CHUNK, Model
 from energan.inference.snapshot import snapshot
 from energan.utils.checks import at_least, positive
+from energan.utils.console import counted
 from energan.utils.hardware import pick_device, pick_precision
-from energan.utils.progress import counted
 
 
 class TrainingData(NamedTuple):

@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
+from energan.utils.console import progress_bar
 from energan.utils.errors import UserError
 from energan.utils.files import read_weights, write, write_json, write_weights
 from energan.utils.hardware import environment
-from energan.utils.progress import progress_bar
 from energan.utils.signals import stopping
 
 if TYPE_CHECKING:

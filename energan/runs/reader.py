@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from energan.runs.record import read_run_json
-from energan.utils.json_lines import read_json_lines
+from energan.utils.files import read_json_lines
 
 Json = dict[str, object]
 

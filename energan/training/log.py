@@ -15,9 +15,8 @@ from energan.engine.game import Logs
 from energan.experiment import Experiment
 from energan.runs.folder import RunFolder
 from energan.utils.errors import UserError
-from energan.utils.files import unwritable, write
+from energan.utils.files import read_json_lines, unwritable, write
 from energan.utils.hardware import peak_memory
-from energan.utils.json_lines import read_json_lines
 
 EXPLODED = 1e4  # times what a quantity was at the session's first step that had it
 

@@ -11,7 +11,7 @@ from energan.data import Batches, ImageSet
 from energan.engine import Trainer
 from energan.engine.optimizers import Adam
 from energan.games.energy.autoencoder import autoencoder
-from energan.utils.progress import counted
+from energan.utils.console import counted
 
 WINDOW = 100  # steps that an energy is averaged over
 

@@ -132,3 +132,16 @@ def refuse_full_disk(error: OSError, folder: Path) -> None:
             f"the disk that holds the cache folder {folder} is full; free some space, "
             "or set ENERGAN_CACHE to a folder on another disk"
         ) from error
+
+
+def read_json_lines(path: Path) -> list[dict[str, Any]]:
+    """The complete lines of a log; a killed run may have left half a line, or bytes that are no text."""
+    lines = []
+    for text in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []:
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(line, dict) and isinstance(line.get("step"), int):
+            lines.append(line)
+    return lines

@@ -499,9 +499,18 @@ def test_what_a_run_does_not_have_is_said_in_a_sentence(
 ) -> None:
     run, gan = str(classified / "run"), str(trained(tmp_path / "gan", "gan-mnist", steps=1))
     for command, expected in (
-        (["sample", run, "--out", str(tmp_path / "s.png")], "this run's system has no generator to draw images with"),
-        (["score", "digits", "--run", run], "this run's system has no energy to score images with"),
-        (["predict", "digits", "--run", gan, "--out", str(tmp_path / "p.csv")], "this run's system has no classifier"),
+        (
+            ["sample", run, "--out", str(tmp_path / "s.png")],
+            "`energan sample` needs a system that can draw",
+        ),
+        (
+            ["score", "digits", "--run", run],
+            "`energan score` needs a system that can score",
+        ),
+        (
+            ["predict", "digits", "--run", gan, "--out", str(tmp_path / "p.csv")],
+            "`energan predict` needs a system that can tell the class of an image; this run's can draw",
+        ),
         (["predict", "digits", "--run", run, "--out", "p.parquet"], "--out p.parquet: predictions go to a .csv"),
         (["predict", "nowhere", "--run", run], "there is no nowhere"),
         (["predict", "digits", "--run", run, "--checkpoint", "best"], "there is no checkpoint best"),

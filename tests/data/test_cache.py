@@ -17,8 +17,8 @@ from PIL import Image
 from energan.data import load
 from energan.data.decoding import cache, decode, resumable
 from energan.data.decoding.memory_map import map_file
+from energan.utils.console import counted
 from energan.utils.errors import UserError
-from energan.utils.progress import counted
 
 N = 240  # images; every 40th file is broken
 MODES = ("RGB", "L", "RGBA", "P", "CMYK", "I;16", "LA", "1")

@@ -71,7 +71,7 @@ def again(value: Any) -> Any:
         {"a": (1,), "b": {"object": 0}}, Adam(3e-4, beta1=0.5), SamplerSettings(clip=(0.0, 30.0)),
         PauseOnZeroGradient(Adam(1e-3)), padded_digits,
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )  # fmt: skip
 def test_values_come_back_of_the_same_type(value: Any) -> None:
     found = again(value)

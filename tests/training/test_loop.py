@@ -71,7 +71,7 @@ def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(
     assert resumed(cut) == "finished"
     assert fingerprint(RunFolder(cut).checkpoint()) == fingerprint(RunFolder(whole).checkpoint())
     names = read_weights(RunFolder(whole).checkpoint())[0]
-    assert any(name.startswith("state/average/G") for name in names) == ("ema" in SMALL[recipe])
+    assert any(name.startswith("state/ema/G") for name in names) == ("ema" in SMALL[recipe])
     for line, expected in zip(log(cut), log(whole), strict=True):
         assert {k: line.get(k) for k in ("step", "logs", "energies")} == {
             k: expected.get(k) for k in ("step", "logs", "energies")

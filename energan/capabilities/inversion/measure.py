@@ -23,9 +23,9 @@ from energan.metrics.features.catalog import Description, describe
 from energan.metrics.features.mnist_classifier import mnist_classifier
 from energan.runs.reader import Json
 from energan.samplers.chains import Trace
+from energan.utils.console import counted
 from energan.utils.files import write_json
 from energan.utils.image_files import save_sheet
-from energan.utils.progress import counted
 
 EACH = 10  # chains towards each class
 MOST = 20  # classes that chains are guided to: ImageNet's thousand would take hours

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from tyro.conf import OmitArgPrefixes
 
 from energan.commands.explore.flag_types import Guidance
+from energan.commands.open_run import open_model
 from energan.utils.checks import at_least, fraction, positive, usable_seed
 from energan.utils.console import say
 from energan.utils.errors import UserError
@@ -57,7 +58,7 @@ def excite(
     from energan.data.pixels import to_unit
     from energan.inference.guided import CHAINS, final_images, start_codes
     from energan.inference.model import CHUNK
-    from energan.runs.rebuild import load, rebuild
+    from energan.runs.rebuild import rebuild
     from energan.samplers.activation_maximisation import activation_maximisation
     from energan.utils.image_files import save_sheet, usable
 
@@ -67,7 +68,7 @@ def excite(
         fraction(decay=decay)
     usable_seed(seed)
     folder, sheet = Path(run), usable(Path(out), (".png",))
-    s = open_guided_run(load(folder, checkpoint=checkpoint or None), folder, guidance)
+    s = open_guided_run(open_model(folder, "excite", checkpoint), folder, guidance)
     layer, units = _parse_unit(unit)
     read = _activations(s, layer)
     training = rebuild(s.record, device="cpu").training_set().images

@@ -22,8 +22,8 @@ from energan.runs.folder import RunFolder
 from energan.samplers.chains import Map, Trace
 from energan.samplers.inpainting import Context
 from energan.utils.checks import at_least
+from energan.utils.console import counted
 from energan.utils.errors import UserError
-from energan.utils.progress import counted
 
 NAMES = 20  # classes that an error message names
 

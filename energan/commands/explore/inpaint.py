@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from tyro.conf import OmitArgPrefixes
 
 from energan.commands.explore.flag_types import ChainFactors, Class, Guidance
+from energan.commands.open_run import open_model
 from energan.utils.checks import at_least, usable_seed
 from energan.utils.console import say
 from energan.utils.errors import UserError
@@ -58,17 +59,16 @@ def inpaint(
     import torch
 
     from energan.commands.explore.guided_run import open_guided_run, parse_classes
-    from energan.commands.user_images import load_images
+    from energan.commands.open_run import load_images
     from energan.data.pixels import to_unit
     from energan.inference.guided import final_images, start_codes
-    from energan.runs.rebuild import load
     from energan.samplers.inpainting import Context
     from energan.utils.image_files import save_sheet, usable
 
     at_least(1, n=n, fills=fills)
     usable_seed(seed)
     folder, sheet = Path(run), usable(Path(out), (".png",))
-    s = open_guided_run(load(folder, checkpoint=checkpoint or None), folder, guidance, chain.settings())
+    s = open_guided_run(open_model(folder, "inpaint", checkpoint), folder, guidance, chain.settings())
     missing = _missing_pixels(mask, box, tuple(s.record["data"]["shape"][1:]))
     classes = parse_classes(class_, s.classes) if class_ else None
     if classes and len(classes) > 1:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from energan.commands.open_run import open_model
 from energan.utils.checks import at_least
 from energan.utils.console import say
 from energan.utils.errors import UserError
@@ -33,10 +34,9 @@ def invert(
     """
     import torch
 
-    from energan.commands.user_images import load_images, skipped_note
+    from energan.commands.open_run import load_images, skipped_note
     from energan.inference.guided import reconstruct
     from energan.runs.folder import RunFolder
-    from energan.runs.rebuild import load
     from energan.utils.image_files import save_sheet, usable
     from energan.utils.tables import write_table
 
@@ -44,8 +44,7 @@ def invert(
     sheet, table = usable(Path(out), (".png",)), Path(csv) if csv else None
     if table and table.suffix not in (".csv", ".parquet"):
         raise UserError(f"`csv` {table}: errors go to a .csv or a .parquet")
-    model = load(run, checkpoint=checkpoint or None)
-    model.require("latent space")
+    model = open_model(run, "invert", checkpoint)
     data = load_images(images, split, RunFolder(run).record)
     reconstructions = reconstruct(model, data.images)
     errors = ((reconstructions.float() - data.images.float()) / 255).square().flatten(1).mean(1)

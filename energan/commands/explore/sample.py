@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from tyro.conf import OmitArgPrefixes
 
 from energan.commands.explore.flag_types import ChainFlags, Class, Guidance
+from energan.commands.open_run import open_model
 from energan.utils.checks import at_least, usable_seed
 from energan.utils.console import say
 from energan.utils.errors import UserError
@@ -44,14 +45,13 @@ def sample(
         chain: Settings of the chains; by default the system's own.
     """
     from energan.commands.explore.guided_run import open_guided_run
-    from energan.runs.rebuild import load
     from energan.utils.image_files import save_images, usable
 
     at_least(1, n=n)
     usable_seed(seed)
     folder, target = Path(run), usable(Path(out))
     sheet = usable(Path(path), (".png",)) if path else None
-    model = load(folder, checkpoint=checkpoint or None)
+    model = open_model(folder, "sample", checkpoint)
     if model.game.codes is not None:
         guided = open_guided_run(model, folder, guidance, chain.settings())
         images, rows, note = _sample_by_chains(guided, class_, n, seed, sheet)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from tyro.conf import OmitArgPrefixes
 
 from energan.commands.explore.flag_types import ChainLength, Guidance
+from energan.commands.open_run import open_model
 from energan.utils.checks import usable_seed
 from energan.utils.console import say
 from energan.utils.errors import UserError
@@ -45,12 +46,11 @@ def walk(
 
     from energan.commands.explore.guided_run import open_guided_run, parse_classes
     from energan.inference.guided import final_images
-    from energan.runs.rebuild import load
     from energan.utils.image_files import save_sheet, usable, write_gif
 
     usable_seed(seed)
     folder, sheet = Path(run), usable(Path(out), (".png",))
-    s = open_guided_run(load(folder, checkpoint=checkpoint or None), folder, guidance, chain.settings())
+    s = open_guided_run(open_model(folder, "walk", checkpoint), folder, guidance, chain.settings())
     stops = parse_classes(classes, s.classes)
     if len(stops) < 2 or frames < 2:
         raise UserError("a walk needs two classes or more, with commas between, and two frames or more of each leg")

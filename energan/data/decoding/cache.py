@@ -29,10 +29,9 @@ from energan.data.decoding.memory_map import map_file
 from energan.data.decoding.parallel import in_order
 from energan.data.decoding.resumable import Partial, forget, in_turn
 from energan.data.image_set import ImageSet
-from energan.utils.console import warn
+from energan.utils.console import counted, warn
 from energan.utils.errors import UserError
 from energan.utils.files import cache_dir, refuse_full_disk, replacing
-from energan.utils.progress import counted
 
 FORMAT = 3  # raise it when decoding changes: what older versions cached is then decoded again
 

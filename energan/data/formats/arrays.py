@@ -22,8 +22,8 @@ from energan.data.decoding.parallel import in_order
 from energan.data.formats.folders import printable
 from energan.data.formats.parquet import classes_of
 from energan.data.image_set import ImageSet
+from energan.utils.console import counted
 from energan.utils.errors import UserError
-from energan.utils.progress import counted
 
 IMAGES, LABELS = ("images", "x"), ("labels", "y")  # the arrays' names in an .npz, in order of preference
 

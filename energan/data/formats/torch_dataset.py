@@ -14,8 +14,8 @@ from torch.utils.data import Dataset, IterableDataset
 from energan.data.decoding.decode import fit, is_grey
 from energan.data.formats.arrays import fit_all, label_numbers, to_nchw
 from energan.data.image_set import ImageSet
+from energan.utils.console import counted
 from energan.utils.errors import UserError
-from energan.utils.progress import counted
 
 IMAGE_KEYS, LABEL_KEYS = ("image", "x", "img", "pixel_values"), ("label", "y", "labels")
 

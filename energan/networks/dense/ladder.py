@@ -97,9 +97,9 @@ class Ladder(nn.Module):
         return Denoised(logits[:labelled], tuple((z - e).square().mean(1) for z, e in zip(clean, normal, strict=True)))
 
     def predict(self, x: Tensor) -> Float[Tensor, "n classes"]:
-        """Logits of the clean path, for use: in `eval()` by the statistics that `standing_statistics` measured.
+        """Logits of the clean path, for use: in `eval()` by the statistics that `measure_batch_norm` measured.
 
-        The authors measure on the labelled images: standing_statistics([ladder], lambda: ladder(images), 1).
+        The authors measure on the labelled images: measure_batch_norm([ladder], lambda: ladder(images), 1).
         A departure: here BatchNorm adds 1e-5 to variances, not 1e-10.
         """
         z = h = _pixels(x)

@@ -16,7 +16,7 @@ class BatchNorm(nn.Module):
 
     While training it normalises by the batch and writes nothing, so that a training step is a pure function; by that
     of all ranks, where they synchronise.
-    For use (`eval()`), it normalises by `mean` and `var`, which `standing_statistics` measured once: then one
+    For use (`eval()`), it normalises by `mean` and `var`, which `measure_batch_norm` measured once: then one
     sample never depends on its neighbours.
     """
 

@@ -22,7 +22,7 @@ class Features(NamedTuple):
 
 @final
 class _Record:
-    """What was read so far; None while no pass of its Tapped is under way, so that other calls keep nothing alive."""
+    """The features of the pass that is under way; None outside, so that other calls keep nothing alive."""
 
     def __init__(self) -> None:
         self.read: dict[str, Tensor] | None = None
@@ -39,7 +39,7 @@ class FeatureExtractor(nn.Module):
     Pretrained and frozen modules stay as they are: weights, mode and output are the module's own. Gradients flow
     through every layer read, to the input and from it to the output. A layer is read as it gave its output, even where
     the next one writes into it (in-place ReLUs); one that runs several times, as it did last. The hooks on the module
-    do nothing outside passes of this Tapped, and `release` takes them away.
+    do nothing outside passes of this extractor, and `release` takes them away.
 
     UserError for a name that there is not or that is given twice, and, in a pass, for a layer that did not run, whose
     output is no tensor, or that is to be added to but not read.
@@ -76,7 +76,7 @@ class FeatureExtractor(nn.Module):
         return Features({name: read[name] for name in self.layers}, output)
 
     def release(self) -> nn.Module:
-        """The module without the hooks. The Tapped is of no more use."""
+        """The module without the hooks. The extractor is of no more use."""
         for hook in self._hooks:
             hook.remove()
         return self.module

@@ -27,17 +27,16 @@ from energan.runs.folder import RunFolder
 from energan.runs.rebuild import load as load_model
 from energan.training import loop
 from energan.utils.arguments import call
-from energan.utils.console import warn
+from energan.utils.console import counted, warn
 from energan.utils.errors import UserError
 from energan.utils.files import cache_dir, read_weights, write_weights
-from energan.utils.progress import counted
 from energan.utils.specification import named
 
 
 def open_classifier(source: str, module: str, classes: int, net: str = "thesis") -> nn.Module:
     """The net of a run's folder, or of `module` with the weights of a .safetensors file, frozen and in eval mode.
 
-    With neither, one of NETS, not trained: `trained` has its weights. UserError for what cannot be used.
+    With neither, one of ENCODERS, not trained: `trained_classifier` has its weights. UserError for what cannot be used.
     """
     if module:
         with seeded(0):  # without weights, at least the same ones each time
@@ -72,7 +71,7 @@ def known_classes(source: str, module: str) -> tuple[str, ...] | None:
 
 
 def trained_classifier(data: str, classes: int, net: str = "thesis") -> nn.Module:
-    """One of NETS with its weights, trained now where the cache has none. UserError where that is stopped."""
+    """One of ENCODERS with its weights, trained now where the cache has none. UserError where that is stopped."""
     arguments = {"data": data, "classes": classes, "net": net, "device": "cpu"}
     run = call(encoder_mnist, **arguments)
     images = run.training_set()

@@ -1,0 +1,68 @@
+"""What commands that open a run share: the run's model, the user's images in its shape, and the flag --trust."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from tyro.conf import arg
+
+from energan.utils.specification import trusting
+
+if TYPE_CHECKING:
+    from energan.data import ImageSet
+    from energan.inference.model import Model
+
+Trust = Annotated[
+    tuple[str, ...], arg(help="Your own modules that a run names, of a net or a recipe of your own: their code is run.")
+]
+
+
+def with_trust(command: Callable[..., int]) -> Callable[..., int]:
+    """The command, with one flag more."""
+
+    @functools.wraps(command)
+    def trusted(*args: Any, trust: tuple[str, ...] = (), **kwargs: Any) -> int:
+        with trusting(*trust):
+            return command(*args, **kwargs)
+
+    own = inspect.Parameter("trust", inspect.Parameter.KEYWORD_ONLY, default=(), annotation=Trust)
+    signature = inspect.signature(command)
+    parameters = [*signature.parameters.values(), own]
+    trusted.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    trusted.__annotations__ = {**command.__annotations__, "trust": own.annotation}
+    del trusted.__wrapped__  # whose signature readers would take
+    return trusted
+
+
+def open_model(run: str | Path, command: str, checkpoint: str = "") -> "Model":
+    """The run's trained model.
+
+    Args:
+        run: The run's folder.
+        command: The command's name; the run's system must have a capability that serves it.
+        checkpoint: "best", a step, or a path; "" for the newest.
+
+    Raises:
+        UserError: The folder is no sound run, or its system cannot do what the command is for.
+    """
+    from energan import capabilities
+    from energan.runs.rebuild import load
+
+    model = load(run, checkpoint=checkpoint or None)
+    capabilities.require(model.game, command)
+    return model
+
+
+def load_images(source: str, split: str, record: dict[str, Any]) -> "ImageSet":
+    """The images in the size and channels of a run's. They need no labels, even if the run learned from labels."""
+    from energan.data import held_out_split, load
+
+    channels, size, _ = record["data"]["shape"]
+    return load(source, split or held_out_split(source), size=size, channels=channels)
+
+
+def skipped_note(data: "ImageSet") -> str:
+    """The end of a sentence that says how many files were left out, or ""."""
+    return f"; {len(data.skipped)} unreadable files were left out" if data.skipped else ""
