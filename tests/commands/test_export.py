@@ -95,7 +95,7 @@ def test_a_run_with_codes_gives_generator_encoder_and_classifier(
     data = made.training_set()
     RunFolder(Path("run")).create(made, data, "latent-discriminators-mnist", arguments, "a test")
     loop.train(made, RunFolder(Path("run")), data, quiet=True)
-    assert main(["export", "run", "--out", "out", "--onnx"]) == 0
+    assert main(["export", "run", "--out", "out", "--onnx", "--trust", "net_of_codes"]) == 0
     parts = json.loads(Path("out/model.json").read_text())["parts"]
     assert list(parts) == ["generator", "encoder", "classifier"] and parts["classifier"]["classes"] == ["0", "1", "2"]
     maps = latent_maps(energan.load("run"))
