@@ -267,6 +267,7 @@ def test_a_saved_state_of_many_continues_identically(name):
 
 
 @every_game
+@pytest.mark.compiles
 def test_compiles_without_a_graph_break_and_equals_eager(name, request):
     """Each system is traced and differentiated; its variants, which have the same terms, are traced."""
     request.getfixturevalue("compile_cheaply" if name in GAMES else "trace_only")

@@ -5,7 +5,7 @@ from small_games import POINTS, Small, on_points
 
 from energan.games.critic_free.sinkhorn import sinkhorn
 
-SMALL = {"sinkhorn": Small(on_points(sinkhorn, None, epsilon=0.5, iterations=300), POINTS, images=False)}
+SMALL = {"sinkhorn": Small(on_points(sinkhorn, None, epsilon=2.0, iterations=40), POINTS, images=False)}
 
 
 def by_hand(G, x, z, epsilon, **_):
@@ -13,7 +13,7 @@ def by_hand(G, x, z, epsilon, **_):
         cost = ((a[:, None] - b) ** 2).sum(2) / 2
         kernel = (-cost.detach() / epsilon).exp()
         u = torch.ones(len(a), dtype=a.dtype)
-        for _ in range(3000):
+        for _ in range(300):
             v = 1 / (kernel.T @ u)
             u = 1 / (kernel @ v)
         plan = u[:, None] * kernel * v / len(a)  # the rows and columns sum to 1/n
