@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test slow lint types docs bench lock clean
+.PHONY: demo test test-fast slow lint types docs bench lock clean
 
 .venv/made: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -18,8 +18,16 @@ demo: venv
 	$(BIN)/energan train ebgan-pt-mnist --out demo
 	@echo "open demo/report.html in a browser"
 
+TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
 test: venv
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+	$(TEST) -m "not slow"
+
+# The mathematics alone, in about a minute: no runs, no commands, nothing compiled, no processes of several ranks.
+LIBRARY := $(addprefix tests/,engine games losses networks samplers metrics data)
+
+test-fast: venv
+	$(TEST) -m "not slow and not compiles" $(LIBRARY) --ignore tests/engine/test_distributed.py
 
 slow: venv
 	$(BIN)/python -m pytest -m slow

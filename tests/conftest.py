@@ -42,6 +42,17 @@ def encoders_at_once() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def small_previews() -> Iterator[None]:
+    """Runs show 4 images while they train: encoding 64 noisy ones of 256 pixels takes longer than the training."""
+    modules = ("capabilities.drawing.preview", "capabilities.inversion.preview", "training.watcher")
+    with pytest.MonkeyPatch.context() as patch:
+        for module in modules:
+            patch.setattr(f"energan.{module}.SHEET", 4)
+        patch.setattr("energan.capabilities.energies.preview.IMAGES", 16)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def trusted_helpers() -> Iterator[None]:
     """Runs that have a net of tests/helpers are opened as if by somebody who trusts it."""
     with trusting("tiny_encoder"):

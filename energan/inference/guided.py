@@ -132,7 +132,7 @@ def reconstruct(model: Model, images: UInt8[Tensor, "n c h w"]) -> UInt8[Tensor,
 
 
 def start_codes(model: Model, n: int, seed: int) -> Float[Tensor, " n *d"]:
-    """n random codes that chains start from; a larger n continues them. UserError without a latent space."""
+    """n random start codes; a larger n starts with the same codes. UserError without a latent space."""
     generator = torch.Generator(model.device).manual_seed(seed + SAMPLING_SEED_OFFSET)
     return torch.cat([latent_space(model).start(generator, CHUNK) for _ in range(0, n, CHUNK)])[:n]
 
@@ -159,7 +159,7 @@ def sample_guided(
         classifier: Guides the chains: images (n, c, h, w) in [-1, 1] -> logits (n, classes); the system's by default.
         start: Start codes (n, *d); by default the system's, drawn with the seed.
         context: Inpainting: the prior and the classifier see the image with its known part pasted in.
-        seed: Seed of the start codes and of each chain's noise; a larger n continues them.
+        seed: Seed of the start codes and of each chain's noise; a larger n starts with the same chains.
         keep: Keeps each keep-th code and the last; None: the last alone.
         precision: "bf16" computes the nets by autocast, with codes in float32.
         progress: Wraps the list of slices of chains that run together, to show progress.

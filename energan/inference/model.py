@@ -93,7 +93,7 @@ class Model:
 
     @torch.no_grad()
     def sample(self, n: int, seed: int = 0, class_index: int | None = None) -> UInt8[Tensor, "n c h w"]:
-        """Draws images; the same seed gives the same images, and a larger n continues them.
+        """Draws images; the same seed gives the same images, and a larger n starts with the same images.
 
         Args:
             n: How many.

@@ -36,13 +36,13 @@ class Training:
     """The options that all recipes have."""
 
     steps: int
-    """Training steps: each one turn of D and one of G, where nothing else is said."""
+    """Number of steps. A step is one turn of D and one of G, unless the recipe says otherwise."""
     batch: int | Literal["auto"]
     """Images a turn; of `train` also auto, the fastest that memory allows."""
     save_every: int
-    """Steps between sample sheets, checkpoints and energy histograms."""
+    """Steps between checkpoints, sample sheets and energy histograms; metrics are measured every fourth time."""
     seed: int = 0
-    """Of the weights, the noise and the order of the data."""
+    """Seed of the weights, the noise and the order of the data."""
     precision: Precision = "auto"
     """bf16 (autocast), fp32, or auto (bf16 where the processor has units for it)."""
     device: str = "auto"

@@ -43,7 +43,7 @@ class Trace(NamedTuple):
 
 
 def row_seeds(seed: int, n: int) -> list[int]:
-    """A seed for each of n chains. A larger n continues them, so that chains can run in parts."""
+    """A seed for each of n chains. A larger n starts with the same seeds, so that chains can run in parts."""
     return torch.randint(2**63 - 1, (n,), generator=torch.Generator().manual_seed(seed)).tolist()
 
 

@@ -161,7 +161,7 @@ class RankWatcher:
 
 
 def saves_at(t: int, experiment: Experiment) -> bool:
-    """Whether a checkpoint is written after step t - 1."""
+    """Whether a checkpoint is due when t steps are done."""
     return t % experiment.save_every == 0 or t == experiment.steps
 
 

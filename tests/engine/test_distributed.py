@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import ranks_worker as worker
 import torch
+from close import assert_close_to_scale
 from safetensors.torch import load_file, save_file
 from small_runs import flags, log, resumed, trained
 from torch import Tensor
@@ -64,13 +65,13 @@ def test_two_synchronised_ranks_are_one_process_with_the_whole_batch(ends: Path,
     two, one = load_file(ends / f"{name}-0.safetensors"), worker.played(worker.made(name))
     if name == "began":  # its M is |gap| of a batch, and a log is the ranks' mean
         two, one = state(two), state(one)
-    assert apart(two, one) < EXACT
+    assert_close_to_scale(two, one, EXACT)
 
 
 @pytest.mark.parametrize("name", ["dropout-apart", "dropout-parts"])
 def test_games_that_read_each_row_by_itself_need_not_be_synchronised(ends: Path, name: str) -> None:
     """Dropout's masks too are those of one process; and so they are in two parts on each rank."""
-    assert apart(load_file(ends / f"{name}-0.safetensors"), worker.played(worker.made("dropout"))) < EXACT
+    assert_close_to_scale(load_file(ends / f"{name}-0.safetensors"), worker.played(worker.made("dropout")), EXACT)
 
 
 def test_statistics_are_each_ranks_own_unless_synchronised(ends: Path) -> None:
@@ -87,10 +88,10 @@ def test_all_ranks_hold_the_same_state_to_the_last_bit(ends: Path) -> None:
 def test_a_state_goes_from_one_process_to_two_ranks_and_back(ends: Path) -> None:
     two = load_file(ends / "resumed-0.safetensors")
     one = worker.made("ebgan-pt")
-    assert apart(state(two), state(worker.played(one, 2 * worker.STEPS))) < EXACT
+    assert_close_to_scale(state(two), state(worker.played(one, 2 * worker.STEPS)), EXACT)
     back = worker.made("ebgan-pt")
     back.load(worker.tree(state(two)))
-    assert apart(state(worker.played(back)), state(worker.played(one))) < EXACT
+    assert_close_to_scale(state(worker.played(back)), state(worker.played(one)), EXACT)
 
 
 def test_a_run_goes_from_one_process_to_two_ranks_and_back(ends: Path, tmp_path: Path) -> None:
@@ -120,8 +121,9 @@ def test_what_ranks_agree_on(ends: Path) -> None:
 @pytest.mark.parametrize("name", worker.ROWWISE)
 def test_a_batch_in_parts_has_the_gradient_of_the_whole(name: str) -> None:
     parts, whole = worker.played(worker.made(name, microbatches=4)), worker.played(worker.made(name))
-    assert apart(state(parts), state(whole)) < EXACT
-    assert name == "began" or apart(parts, whole) < EXACT  # its |gap| is each part's
+    assert_close_to_scale(state(parts), state(whole), EXACT)
+    if name != "began":  # its |gap| is each part's
+        assert_close_to_scale(parts, whole, EXACT)
 
 
 def test_statistics_are_of_each_part() -> None:

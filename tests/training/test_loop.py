@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import torch
-from small_runs import SMALL, fingerprint, flags, leftovers, log, resumed, sentence, start, steady, trained
+from small_runs import COMMON, SMALL, fingerprint, flags, leftovers, log, resumed, sentence, start, steady, trained
 
 import energan
 from energan.cli import main
@@ -31,7 +31,6 @@ from energan.utils.files import read_weights
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No metrics; one thread, since sums over more of them may round differently."""
     monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
-    monkeypatch.setattr("energan.capabilities.energies.preview.IMAGES", 64)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -52,7 +51,7 @@ def after_step(monkeypatch: pytest.MonkeyPatch, t: int, act: Callable[[Trainer],
 
 
 def interrupted(folder: Path, monkeypatch: pytest.MonkeyPatch, t: int, number: int, **more: Any) -> None:
-    """A run of 8 steps that gets a signal during step t."""
+    """A run that gets a signal during step t."""
     with monkeypatch.context() as patch:
         after_step(patch, t, lambda one: signal.raise_signal(number))
         run, data = start(folder, **more)
@@ -64,10 +63,10 @@ def interrupted(folder: Path, monkeypatch: pytest.MonkeyPatch, t: int, number: i
 def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str, precision: str
 ) -> None:
-    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    whole, cut, half = tmp_path / "whole", tmp_path / "cut", {**COMMON, **SMALL[recipe]}["steps"] // 2
     trained(whole, recipe, precision=precision)
-    interrupted(cut, monkeypatch, 4, signal.SIGTERM, recipe=recipe, precision=precision)
-    assert RunFolder(cut).checkpoint().stem == "000004"
+    interrupted(cut, monkeypatch, half, signal.SIGTERM, recipe=recipe, precision=precision)
+    assert int(RunFolder(cut).checkpoint().stem) == half
     assert resumed(cut) == "finished"
     assert fingerprint(RunFolder(cut).checkpoint()) == fingerprint(RunFolder(whole).checkpoint())
     names = read_weights(RunFolder(whole).checkpoint())[0]
@@ -100,9 +99,9 @@ def test_stopping_twice_and_at_a_checkpoint_changes_nothing(tmp_path: Path, monk
 @pytest.mark.parametrize("recipe", SMALL)
 def test_more_steps_extend_a_run(tmp_path: Path, recipe: str) -> None:
     """Where the learning rate falls over the last steps, it does so over those of the longer run."""
-    whole = trained(tmp_path / "whole", recipe, steps=6, **steady(recipe))
-    folder = trained(tmp_path / "run", recipe, steps=4, **steady(recipe))
-    assert resumed(folder, steps=6) == "finished"
+    whole = trained(tmp_path / "whole", recipe, steps=5, **steady(recipe))
+    folder = trained(tmp_path / "run", recipe, steps=3, **steady(recipe))
+    assert resumed(folder, steps=5) == "finished"
     assert fingerprint(RunFolder(folder).checkpoint()) == fingerprint(RunFolder(whole).checkpoint())
 
 

@@ -24,7 +24,10 @@ METRICS = {
         "",
         "median distance from a sample to its nearest training image; copies have far less than real images",
     ),
-    "train distance of real": ("", "the same for real images that were not trained on: what no copying looks like"),
+    "train distance of real": (
+        "",
+        "the same for real images that were not trained on: a model that does not copy has about this distance",
+    ),
     "Parzen": ("higher", "log-likelihood of real images under a kernel density of the samples"),
 }
 

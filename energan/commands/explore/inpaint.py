@@ -46,7 +46,7 @@ def inpaint(
         run: The run's folder.
         mask: An image of the size of the run's, white where there is something to fill in.
         box: Instead of a mask, what to fill in: top,left,height,width in pixels.
-        class_: The class to fill in, by name or number; empty: what the classifier makes of each image at the start.
+        class_: The class to fill in, by name or number; empty: the one that the classifier predicts at the start.
         out: A .png with a row for each image.
         n: How many images at most.
         fills: Fills of each image.

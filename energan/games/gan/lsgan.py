@@ -19,8 +19,8 @@ from energan.utils.specification import recorded
 
 MEANINGS = {
     "loss": (
-        "what each player minimises; they pull against each other, so neither has to fall. D's is 1/4 where it "
-        "says 1/2 of everything"
+        "what each player minimises; they pull against each other, so neither has to fall. D's is 1/4 if D(x) is "
+        "1/2 for every image"
     ),
 }
 

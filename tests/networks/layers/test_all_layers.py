@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from close import assert_close_to_scale
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
@@ -84,15 +85,15 @@ def test_many_at_once_do_as_each_alone(make):
         with stream(torch.tensor(i)):
             net(x[i]).sin().sum().backward()
         for k, w in net.named_parameters():
-            torch.testing.assert_close(slopes[k][i], w.grad, rtol=0, atol=1e-9, msg=f"{k} of model {i}")
+            assert_close_to_scale(slopes[k][i], w.grad, rtol=1e-9)
 
 
 @every_layer
 def test_in_use_a_sample_is_independent_of_its_neighbours(make):
     net = make(0).double().eval()
     x = points()
-    torch.testing.assert_close(net(x)[1:2], net(x[1:2]), rtol=0, atol=1e-12)
-    torch.testing.assert_close(net(x)[1], net(torch.cat([x[1:2], 100 * x]))[0], rtol=0, atol=1e-12)
+    assert_close_to_scale(net(x)[1:2], net(x[1:2]), rtol=1e-12)
+    assert_close_to_scale(net(x)[1], net(torch.cat([x[1:2], 100 * x]))[0], rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", [k for k in LAYERS if "spectral" not in k])  # whose singular vectors are held still
@@ -126,7 +127,7 @@ def test_gradient_penalties_batch_as_they_differentiate_twice(make):
         (slope,) = torch.autograd.grad(net(x).sin().sum(), x, create_graph=True)
     slope.square().sum().backward()
     for k, w in net.named_parameters():
-        torch.testing.assert_close(slopes[k][0], w.grad, rtol=0, atol=1e-9, msg=k)
+        assert_close_to_scale(slopes[k][0], w.grad, rtol=1e-9)
 
 
 @every_layer
@@ -212,7 +213,7 @@ def test_sigmas_gradient_is_the_outer_product_of_its_singular_vectors():
     layer.layer.weight.data *= torch.tensor([[3.0], [1.0], [0.5]])  # a wide gap: u and v are exact
     u, _, vt = torch.linalg.svd(layer.layer.weight.detach())
     layer.sigma().backward()
-    torch.testing.assert_close(layer.layer.weight.grad, torch.outer(u[:, 0], vt[0]), rtol=0, atol=1e-9)
+    assert_close_to_scale(layer.layer.weight.grad, torch.outer(u[:, 0], vt[0]), rtol=1e-9)
 
 
 def test_sigmas_singular_vectors_are_held_still_before_they_have_converged():
@@ -287,7 +288,7 @@ def test_virtual_batch_norm_against_a_loop():
             mean = x[i, c].mean() / 7 + 6 / 7 * reference[:, c].mean()
             square = x[i, c].square().mean() / 7 + 6 / 7 * reference[:, c].square().mean()
             expected = (x[i, c] - mean) / (square - mean**2 + 1e-5).sqrt() * layer.weight[c] + layer.bias[c]
-            torch.testing.assert_close(y[i, c], expected, rtol=0, atol=1e-10)
+            assert_close_to_scale(y[i, c], expected, rtol=1e-10)
 
 
 def test_virtual_batch_norm_normalises_the_reference_by_itself():
