@@ -1,6 +1,7 @@
 """The study `theorems`: its exact values, its claims as data, its folder."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,9 @@ def test_a_study_and_its_folder(tmp_path, monkeypatch):
             self._caught.append("SIGINT")
         return plain(self, name, build, watch, steps=steps, looks=looks)
 
+    for module, draw in (("line", "save"), ("atoms", "save"), ("atoms", "animate")):  # the pictures above are enough
+        drawing = sys.modules[f"energan.lab.theorems.{module}"]
+        monkeypatch.setattr(drawing, draw, lambda *arguments, **settings: None)
     monkeypatch.setattr(Study, "trial", interrupted)
     with pytest.raises(Stopped):
         study_of(tmp_path / "b")

@@ -1,6 +1,7 @@
 """The study `vanishing`: its gradients against known ones, its folder."""
 
 import json
+import sys
 from math import exp
 from pathlib import Path
 
@@ -105,6 +106,9 @@ def test_a_study_and_its_folder(tmp_path, monkeypatch):
             self._caught.append("SIGINT")
         return plain(self, name, build, watch, steps=steps, looks=looks)
 
+    drawing = sys.modules["energan.lab.vanishing.vanishing"]
+    for draw in ("save", "animate"):  # the pictures above are enough
+        monkeypatch.setattr(drawing, draw, lambda *arguments, **settings: None)
     monkeypatch.setattr(Study, "trial", interrupted)
     with pytest.raises(Stopped):
         study_of(tmp_path / "b")
