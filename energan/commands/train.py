@@ -11,7 +11,7 @@ from tyro.conf import arg
 from energan.engine.distributed import Ranks, joined, rank_from_env
 from energan.recipes.build import build, find_recipe
 from energan.utils.arguments import flattened, recorder
-from energan.utils.checks import at_least
+from energan.utils.checks import at_least, positive
 from energan.utils.console import COMMAND_LINE, STOPPED, say
 from energan.utils.errors import UserError
 from energan.utils.specification import foreign_modules, trusting
@@ -89,6 +89,8 @@ def resume(
     from energan.runs.rebuild import rebuild
     from energan.training.loop import train
 
+    if steps:
+        positive(steps=steps)
     folder = RunFolder(Path(run))
     with joined() as ranks:
         record = ranks.on_rank_zero(lambda: folder.record)

@@ -4,7 +4,7 @@ SETTINGS = {  # of run.json, in the order shown
     "steps": "",
     "batch": "images in a step; for a classifier, labelled ones and as many unlabelled",
     "seed": "",
-    "save_every": "steps between checkpoints, sample sheets and histograms; metrics are measured every fourth time",
+    "save_every": "steps between checkpoints, pictures and histograms; metrics are measured every fourth time",
     "precision": "",
     "device": "",
     "ema": "decay per step of the averaged weights",

@@ -169,7 +169,7 @@ def test_of_many_classes_some_are_asked_for(model: Model, tmp_path: Path, monkey
 def test_a_run_is_evaluated(folder: Path) -> None:
     result = evaluation.evaluate(folder, n=40)
     summary = result.pop("summary")
-    assert summary == ["reconstructions of digits, 40 images (held out), and 100 images drawn by chains"]
+    assert summary == ["reconstructions of digits, 40 images (held out) and 100 images drawn by chains"]
     assert result == json.loads((folder / "evaluation.json").read_text())
     assert result["samples"] == 100 and result["reference"] == "digits, 40 images (held out)"
     assert result["network"] == "mnist" and {"reconstruction MSE", "conditional accuracy"} <= set(result["metrics"])
