@@ -170,7 +170,7 @@ def test_a_whole_gan_is_counted_exactly() -> None:
         assert moved == 4 * sum(7 * w.numel() + 1 for w in weights)
 
 
-def test_what_differentiates_inside_is_counted_too() -> None:
+def test_gradients_inside_a_loss_are_counted() -> None:
     """Unrolled by two: D's steps inside G's objective, which torch.func differentiates, are products of G's turn."""
     flops = []
     for unroll in (1, 2, 3):

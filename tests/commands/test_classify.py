@@ -140,7 +140,7 @@ def test_a_csv_that_cannot_be_used_is_refused(
     assert expected in sentence(capsys) and not (tmp_path / "run").exists()
 
 
-def test_what_is_no_csv_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_no_csv_is_refused(tmp_path: Path) -> None:
     data = load(flat(tmp_path / "flat"))
     for name, content in (
         ("bytes.csv", b"file,label\n\xff\xfe,\x00\n"),

@@ -366,7 +366,7 @@ def test_maps_at_their_middle_and_a_classifier_s_own_output(capsys: pytest.Captu
         ("excite plain --unit h:1", "`energan excite` needs a system that can reconstruct"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_used_is_one_sentence_and_nothing_is_written(
+def test_bad_input_is_one_sentence_and_writes_nothing(
     told: str, expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("torn.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0{torn")

@@ -154,7 +154,7 @@ def test_the_next_batch_is_made_by_one_thread_while_the_last_is_used():
     assert int(ahead(4)["x"]) == 4 and made.count(4) == 1
 
 
-def test_what_a_source_raises_is_raised_for_that_batch():
+def test_an_error_of_the_source_is_raised_for_its_batch():
     def source(k):
         if k == 2:
             raise UserError("batch 2 is gone")

@@ -93,7 +93,7 @@ def test_random_access_gives_what_sequential_drawing_gives(keep, labelled, unlab
         assert torch.equal(value, other(k)[key])
 
 
-def test_what_a_batch_holds():
+def test_a_batch_holds_labelled_and_unlabelled_images():
     batch = source()(3)
     assert list(batch) == ["x", "y", "u"]  # the engine counts rows of noise by the first
     assert batch["x"].shape == (4, 1, 2, 2) and batch["u"].shape == (5, 1, 2, 2)

@@ -172,7 +172,7 @@ def test_a_game_plays_with_a_toy():
     assert all(bool(value.isfinite()) for value in one.step().values())
 
 
-def test_what_is_no_distribution_is_refused():
+def test_values_that_are_no_distribution_are_refused():
     with pytest.raises(UserError, match="needs finite means"):
         ring(modes=0)
     with pytest.raises(UserError, match="needs finite means"):

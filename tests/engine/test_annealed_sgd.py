@@ -170,7 +170,7 @@ def test_historical_averaging_ends_what_simultaneous_play_cycles_in():
     assert distance(0.5) < 0.3
 
 
-def test_historical_shows_both_sets_of_numbers_and_the_inner_schedule():
+def test_historical_averaging_shows_both_sets_of_settings_and_the_inner_schedule():
     decay = linear_decay(1, 2)
     optimizer = HistoricalAveraging(Adam(0.1, schedule=decay), 0.5)
     assert optimizer.schedule is decay
@@ -187,7 +187,7 @@ def _loss(p: Players, b: Batch) -> tuple[Tensor, dict[str, Tensor]]:
     return loss, {"loss": loss}
 
 
-def test_many_models_with_their_own_numbers_do_as_each_alone():
+def test_an_ensemble_with_settings_of_its_own_does_as_each_alone():
     def game(i: int) -> Game:
         torch.manual_seed(i)
         net = nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 1))

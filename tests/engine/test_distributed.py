@@ -106,7 +106,7 @@ def test_a_run_goes_from_one_process_to_two_ranks_and_back(ends: Path, tmp_path:
     assert numbers[0] == pytest.approx(numbers[1], rel=1e-3, abs=1e-3)
 
 
-def test_what_ranks_agree_on(ends: Path) -> None:
+def test_errors_and_flags_are_the_same_on_all_ranks(ends: Path) -> None:
     said = [(ends / f"said-{rank}").read_text().splitlines() for rank in (0, 1)]
     for lines in said:
         assert lines[0].startswith("a batch of 8 cannot be divided by 3")
@@ -154,7 +154,7 @@ def test_rows_are_divided_evenly_or_not_at_all() -> None:
 # ---- one process pays nothing ----
 
 
-def test_a_process_by_itself_is_alone() -> None:
+def test_a_process_without_torchrun_is_the_only_rank() -> None:
     x = torch.rand(4, 2)
     assert rank_from_env() == (0, 1, 0) and among() is ALONE
     assert ALONE.rows(x) is x and gathered(x) is x and ALONE.any(True) and not ALONE.any(False)
@@ -174,7 +174,7 @@ def one_run(tmp_path: Path, *more: str) -> list[str]:
     return ["-m", "energan", "train", "ebgan-mnist", *given, "--out", str(tmp_path / "run"), *more]
 
 
-def test_what_cannot_be_used_is_said_once(tmp_path: Path) -> None:
+def test_bad_input_on_all_ranks_is_one_sentence(tmp_path: Path) -> None:
     process = torchrun(*one_run(tmp_path, "--batch", "9"))
     said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode and said.count("--batch 9 cannot be shared by 2 ranks") == 1, said

@@ -119,7 +119,7 @@ def test_channels_last_weights_stay_so_and_step_the_same(optimizer, reference):
 
 
 @pairs
-def test_numbers_may_differ_between_models(optimizer, reference):
+def test_settings_may_differ_between_models(optimizer, reference):
     """Under vmap, with a learning rate per model: each does what it would do alone."""
     many = {k: torch.stack([v, v * 2]) for k, v in weights().items()}
     lr = torch.tensor([0.01, 0.03], dtype=torch.float64)

@@ -285,7 +285,7 @@ def test_it_stands_in_pipelines_and_searches(tiny: Any) -> None:
 
 
 @EACH
-def test_what_is_interrupted_leaves_the_estimator_as_it_was(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_fit_leaves_the_estimator_as_it_was(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     X, y = images(20, 5, 6), labels(20)
     fresh, fitted = clone(tiny), clone(tiny).fit(X, y)
     before, attributes = fitted.predict_proba(X), set(vars(fitted))

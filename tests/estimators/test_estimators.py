@@ -300,7 +300,7 @@ def test_arrays_that_cannot_be_written_to_and_torch_tensors(tmp_path: Path) -> N
 
 
 @BOTH
-def test_what_is_interrupted_leaves_the_estimator_as_it_was(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_fit_leaves_the_estimator_as_it_was(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     fresh, fitted = clone(tiny), clone(tiny).fit(images(20, 8, 8))
     before = fitted.sample(3)
     step = Trainer.step

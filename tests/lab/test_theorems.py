@@ -125,6 +125,6 @@ def test_learning_confirms_the_theory(tmp_path):
 
 
 @pytest.mark.parametrize("wrong", [{"seeds": 1}, {"steps": 0}, {"rounds": 0}, {"seed": -1}])
-def test_what_cannot_be_is_said(wrong, tmp_path):
+def test_settings_out_of_range_are_refused(wrong, tmp_path):
     with pytest.raises(UserError, match=f"^{next(iter(wrong))} must be "):
         study_of(tmp_path / "x", **wrong)

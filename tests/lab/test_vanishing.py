@@ -117,6 +117,6 @@ def test_a_study_and_its_folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("wrong", [{"seeds": 1}, {"steps": 1}, {"batch": 1}, {"seed": -1}])
-def test_what_cannot_be_is_said(wrong, tmp_path):
+def test_settings_out_of_range_are_refused(wrong, tmp_path):
     with pytest.raises(UserError, match=f"^{next(iter(wrong))} must be "):
         study_of(tmp_path / "x", **wrong)

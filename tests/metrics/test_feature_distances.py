@@ -179,7 +179,7 @@ def test_precision_and_recall_swap_with_the_sets(seed, k):
         (torch.zeros(9), "floating"),
     ],
 )
-def test_what_are_no_features_is_refused(distance, bad, words):
+def test_arrays_that_are_no_features_are_refused(distance, bad, words):
     good = normal(0, 9, 3)
     with pytest.raises(UserError, match=words):
         distance(good, bad)

@@ -115,7 +115,7 @@ def test_reverse_kl_takes_the_heavier_of_two_distant_modes():
     assert best == pytest.approx((6, 0.5, -math.log(0.6)), abs=1e-4)
 
 
-def test_what_has_no_integral_is_refused():
+def test_densities_without_an_integral_are_refused():
     p = gaussian(0, 1)
     with pytest.raises(UserError, match="no divergence 'kll': choose one of kl, "):
         divergence(p, p, "kll")

@@ -126,7 +126,7 @@ def test_scores_ignore_the_order_of_samples_and_of_classes(p, random):
         (torch.ones(4, 10, dtype=torch.int64), "floating"),
     ],
 )
-def test_what_is_no_table_of_probabilities_is_refused(score, table, words):
+def test_a_table_that_holds_no_probabilities_is_refused(score, table, words):
     with pytest.raises(UserError, match=words):
         score(table)
 

@@ -81,7 +81,7 @@ def test_compiles_without_graph_breaks(name, trace_only):
         assert first(torch.compile(net.train(), fullgraph=True)(x)).shape == (3, *gives)
 
 
-def test_nets_of_plug_and_play_compile(trace_only):
+def test_networks_of_plug_and_play_compile_without_graph_breaks(trace_only):
     z, y, h = torch.rand(3, 2), torch.eye(3), torch.rand(3, 6)
     G = ppgn.Generator(6, channels=1, size=28, width=2)
     D = ppgn.Discriminator(6, channels=1, size=28, width=2).eval()

@@ -212,7 +212,7 @@ def test_a_gan_shows_probabilities_and_losses(tmp_path: Path):
     assert 'id="energy"' not in page
 
 
-def test_what_is_no_run_folder_is_refused(tmp_path: Path):
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path):
     with pytest.raises(UserError, match="is not a run folder"):
         write_report(tmp_path / "nowhere")
     for damaged in ("{", "[]", "3", "{}", '{"format": "x"}'):

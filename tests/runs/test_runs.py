@@ -66,7 +66,7 @@ def test_a_run_is_rebuilt_from_its_json(tmp_path: Path, recipe: str) -> None:
             assert torch.equal(other.net.state_dict()[k], w), k
 
 
-def test_what_run_json_says(run: Path) -> None:
+def test_run_json_describes_the_run(run: Path) -> None:
     record = RunFolder(run).record
     assert record["format"] == 1 and record["recipe"] == "ebgan-pt-mnist"
     assert record["data"]["shape"] == [1, 32, 32] and record["data"]["n"] == 1541

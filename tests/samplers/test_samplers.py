@@ -444,7 +444,7 @@ def test_what_cannot_be_used(name: str, G: nn.Module, E: nn.Module, C: nn.Module
         mala_approx(**{**arguments, **changes})
 
 
-def test_what_langevin_and_activation_maximisation_cannot_use(G: nn.Module, C: nn.Module) -> None:
+def test_settings_that_no_chain_can_use_are_refused(G: nn.Module, C: nn.Module) -> None:
     square = lambda x: x.square().sum(1)  # noqa: E731
     for rate, temperature in ((0.0, 1.0), (-1.0, 1.0), (0.1, -1.0), (NAN, 1.0), (0.1, INF)):
         with pytest.raises(UserError, match=r"Langevin needs|finite number"):

@@ -68,7 +68,7 @@ def test_what_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert float(others[2]) == pytest.approx(m**2 / 64, rel=0.01)
 
 
-def test_few_steps_are_told_as_few(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_measurement_names_its_number_of_steps(capsys: pytest.CaptureFixture[str]) -> None:
     assert margin(data="digits", size=8, channels=1, steps=5, batch=16, seed=0) == 0
     assert "E(x) by 5 steps: " in capsys.readouterr().out
     assert torch.initial_seed() == 0  # torch's own random numbers are left alone

@@ -149,7 +149,7 @@ def test_training_is_independent_and_then_joint():
 
 
 @pytest.mark.parametrize("joint", [False, True])
-def test_what_g_0_is_given_and_held_to(joint: bool):
+def test_g_0_reads_the_code_and_must_give_it_back(joint: bool):
     made = game(adversarial=0.0, entropy=0.0)
     b, nets = batch(made), {k: p.net.train() for k, p in made.players.items()}
     (move,) = (m for m in made.turns["G" if joint else "G_alone"] if m.min == ("G_0",))

@@ -56,7 +56,7 @@ def authors(r: float, train_D: bool, train_G: bool) -> tuple[bool, bool]:
     return train_D, train_G
 
 
-def test_the_rule_is_the_authors():
+def test_the_pause_rule_is_the_authors():
     ratios = (0.01, 0.3, 1.0, 20.0)
     for walk in itertools.product(ratios, repeat=5):
         theirs, ours, seen = (True, True), torch.ones(2), []
@@ -67,7 +67,7 @@ def test_the_rule_is_the_authors():
         assert (False, False) not in seen
 
 
-def test_the_gate_lands_on_the_rule_and_stays_in_0_and_1():
+def test_the_gate_follows_the_pause_rule():
     """r is near 2 at first: G is to rest above 1.5, D below 5."""
     for weights, after in (({"pause_G": 1.5}, [1, 0]), ({"pause_D": 5.0, "resume_D": 50.0}, [0, 1]), ({}, [1, 1])):
         one = Trainer(game(**weights), source)
@@ -81,7 +81,7 @@ def test_the_gate_lands_on_the_rule_and_stays_in_0_and_1():
     [({"pause_G": 1.5}, "G", "D"), ({"pause_D": 5.0, "resume_D": 50.0}, "D", "G")],
     ids=["G", "D"],
 )
-def test_who_rests_is_bit_still_with_its_moments(weights, rests, learns):
+def test_a_paused_player_keeps_its_weights_and_moments(weights, rests, learns):
     """Also by decay; and it goes on from where it was, by the moments it had."""
     one = Trainer(game(**weights), source)
     many = Ensemble([game(**weights), game(pause_G=1e9)], [source, source], seeds=[0, 1])

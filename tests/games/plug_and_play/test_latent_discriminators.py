@@ -125,7 +125,7 @@ def test_the_codes_schedule() -> None:
         assert game(critics=(), **settings).turns_at(0) == game(critics=(), **settings).turns_at(30) == ("G",)
 
 
-def test_coins_are_thrown_for_each_turn_of_a_critic_and_g_follows_the_last() -> None:
+def test_each_turn_draws_a_critic_and_g_descends_the_last_one() -> None:
     order = game(random=True, seed=3).turns_at
     assert order(0) == (*["D"] * 100, "G") and order(500) == (*["D"] * 100, "G")
     thrown = [order(t) for t in range(25, 425)]
@@ -137,7 +137,7 @@ def test_coins_are_thrown_for_each_turn_of_a_critic_and_g_follows_the_last() -> 
     assert [game(random=True, seed=4).turns_at(t) for t in range(25, 425)] != thrown
 
 
-def test_a_critic_that_is_not_chosen_rests() -> None:
+def test_a_critic_that_is_not_drawn_stays_as_it_is() -> None:
     made = game(random=True, warm_steps=0, critic_steps=1)
     g = torch.Generator().manual_seed(0)
     one = Trainer(made, lambda k: {"x": torch.rand(5, *SHAPE, generator=g), "h": torch.rand(5, 4, generator=g)})
@@ -184,7 +184,7 @@ def test_losses_count_in_the_units_of_standardised_pixels() -> None:
     torch.testing.assert_close(players.S(torch.tensor([-1.0, 1.0])), (torch.tensor([0.0, 1.0]) - MEAN) / STD)
 
 
-def test_the_weights_are_the_thesis_s_code_s() -> None:
+def test_the_default_weights_are_those_of_the_thesis_code() -> None:
     """ppgn-disc: adversarial 1, images 2, codes .1, penalty 10."""
     assert game().hyperparameters == {"adversarial": 1.0, "penalty": 10.0, "mu_x": 2.0, "mu_layers": 0.1}
     adam = game().players["G"].optimizer
@@ -193,7 +193,7 @@ def test_the_weights_are_the_thesis_s_code_s() -> None:
     assert set(logs) == {"loss", "L(x)", "L(layers)"}
 
 
-def test_the_encoder_is_asked_for_what_is_not_known_already() -> None:
+def test_the_encoder_reads_no_real_image_whose_code_is_in_the_data() -> None:
     """Real codes come with the data: E reads the fakes alone, and nobody where only pixels count."""
     calls: list[int] = []
     values = {"x": torch.rand(5, *SHAPE), "h": torch.rand(5, 4), "eps_x": torch.rand(5), "eps_layers": torch.rand(5)}

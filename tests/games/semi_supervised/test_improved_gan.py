@@ -146,7 +146,7 @@ def test_minibatch_discrimination_sees_kinds_of_rows_apart():
     torch.testing.assert_close(value, (1 / (1 + Z_of_fakes)).log().mean())
 
 
-def test_held_gains_stay_while_everything_else_learns():
+def test_fixed_gains_stay_while_everything_else_learns():
     made = game()
     one = Trainer(made, source(), ema={"D": 0.9})
     before = gains(one.nets["D"].state_dict())
@@ -160,7 +160,7 @@ def test_held_gains_stay_while_everything_else_learns():
 
 
 @pytest.mark.parametrize("settings", [{}, {"kernels": 3, "variant": "minibatch"}])
-def test_many_models_have_gains_of_their_own(settings):
+def test_each_model_of_an_ensemble_has_its_own_gains(settings):
     alone = [Trainer(game(i, **settings), source(i), seed=i, precision="fp64") for i in range(2)]
     many = Ensemble(
         [game(i, **settings) for i in range(2)], [source(i) for i in range(2)], seeds=[0, 1], precision="fp64"
@@ -188,14 +188,14 @@ def test_in_use_it_reads_images_without_noise():
 
 
 @pytest.mark.usefixtures("trace_only")
-def test_noise_and_held_gains_compile_without_a_graph_break():
+def test_noise_and_fixed_gains_compile_without_a_graph_break():
     eager, compiled = (Trainer(game(), source(), precision="fp64", compile=c) for c in (False, True))
     for _ in range(2):
         a, b = eager.step(), compiled.step()
     assert_close_to_scale(a, b, rtol=1e-12)
 
 
-def test_few_labels_teach_it():
+def test_it_learns_from_few_labels():
     """Three kinds of 4 x 4 images, bright in one of three rows, two labels each."""
     g = torch.Generator().manual_seed(0)
     kinds = torch.arange(240) % 3

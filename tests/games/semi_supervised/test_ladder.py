@@ -93,7 +93,7 @@ def test_bottom_costs_are_their_own_objective():
     assert set(logs) == {"CE", "C_0"}
 
 
-def test_few_labels_teach_it():
+def test_it_learns_from_few_labels():
     """Two blobs of 4 x 4 images, three labels each: the ladder tells all of them apart."""
     g = torch.Generator().manual_seed(0)
     kinds = torch.arange(200) % 2

@@ -34,7 +34,7 @@ def test_began_sizes(size):
 
 
 @pytest.mark.parametrize("size", [0, 4, 12, 28, 48])
-def test_began_sizes_that_cannot_be(size):
+def test_sizes_that_began_cannot_have_are_refused(size):
     for build in (began.Generator, began.Autoencoder):
         with pytest.raises(UserError, match=f"got {size}"):
             build(size=size)

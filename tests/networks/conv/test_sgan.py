@@ -71,7 +71,7 @@ def test_sgan_noise_and_condition_both_count_and_q_shares_the_trunk():
     assert all(w.grad is not None for w in D.trunk.parameters()) and D.real.weight.grad is None
 
 
-def test_sgan_is_in_use_what_its_neighbours_are_not():
+def test_sgans_samples_do_not_depend_on_their_neighbours():
     G_1, G_0 = sgan.FeatureGenerator(), sgan.ImageGenerator(width=1)
     h, z, y = torch.rand(6, 256), torch.rand(6, 50), torch.eye(10)[:6]
     measure_batch_norm([G_1, G_0], lambda: G_0(G_1(y, z), z), 2)

@@ -136,7 +136,7 @@ def test_features_are_those_before_their_noise(kernels):
     assert torch.equal(a.logits, b.logits) == (kernels > 0)
 
 
-def test_a_held_gain_has_no_slope_and_another_has():
+def test_a_fixed_gain_has_no_gradient_and_another_has():
     for fixed in (True, False):
         net = Discriminator(SMALL, fixed_gains=fixed)
         net(images()).logits.square().sum().backward()

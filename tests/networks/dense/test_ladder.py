@@ -413,7 +413,7 @@ def test_denoising_by_hand():
     assert denoising(costs, (0, torch.tensor(2.0), 0)).item() == 10
 
 
-def test_what_has_no_weight_costs_no_gradient():
+def test_a_term_of_weight_0_costs_no_gradient():
     """The bottom cost alone still trains the whole decoder; the top one none of it below."""
     x, noise, _ = rows()
     for lambdas, reached in (((1.0, 0, 0), True), ((0, 0, 1.0), False)):

@@ -83,7 +83,7 @@ def test_auto_encoder_of_points_mirrors_its_sizes_and_reconstructs_unscaled_poin
         ({"sizes": (3, 4, 1), "activation": "gelu"}, "relu, tanh, elu, leaky"),
     ],
 )
-def test_perceptrons_that_cannot_be(arguments, said):
+def test_sizes_that_no_perceptron_has_are_refused(arguments, said):
     with pytest.raises(UserError, match=said):
         perceptron.Perceptron(**arguments)
 

@@ -200,7 +200,7 @@ def test_spectral_norm_divides_the_weight_and_not_the_bias():
     assert number(torch.linalg.matrix_norm(normalised, ord=2)) == pytest.approx(1, abs=0.01)
 
 
-def test_sigma_is_found_in_float32_under_autocast():
+def test_sigma_is_computed_in_float32_under_autocast():
     layer = SpectralNorm(nn.Linear(9, 7))
     expected = layer.sigma()
     with torch.autocast("cpu", torch.bfloat16):
@@ -216,7 +216,7 @@ def test_sigmas_gradient_is_the_outer_product_of_its_singular_vectors():
     assert_close_to_scale(layer.layer.weight.grad, torch.outer(u[:, 0], vt[0]), rtol=1e-9)
 
 
-def test_sigmas_singular_vectors_are_held_still_before_they_have_converged():
+def test_sigmas_gradient_treats_unconverged_singular_vectors_as_constants():
     layer = SpectralNorm(nn.Linear(9, 7), doublings=0)
     layer.sigma().backward()
     singular = torch.linalg.svdvals(layer.layer.weight.grad)

@@ -96,7 +96,7 @@ def test_a_pass_may_add_to_layers_by_hand():
         assert taps(x, n).layers["fc1"].dtype == torch.bfloat16
 
 
-def test_what_is_added_batches_differentiates_and_compiles(compile_cheaply):
+def test_additions_to_layers_batch_differentiate_and_compile(compile_cheaply):
     net = FeatureExtractor(users(), ["fc1"])
     x, n = images(6, 6).view(3, 2, 1, 6, 6), torch.randn(3, 2, 4)
 
@@ -133,7 +133,7 @@ def test_a_tapped_can_be_copied():
     assert tapped.module.fc1._forward_hooks and not other.module.fc1._forward_hooks
 
 
-def test_what_cannot_be_tapped():
+def test_layers_that_cannot_be_read_are_refused():
     with pytest.raises(UserError, match=r"'fc3'; it has fc[12], fc[12]"):
         FeatureExtractor(users(), ["fc3"])
     with pytest.raises(UserError, match="no layer ''"):
