@@ -78,7 +78,7 @@ class Measurement:
         return self._samples[:n]
 
     @property
-    def drawn(self) -> int:
+    def sample_count(self) -> int:
         """How many samples there are already."""
         return 0 if self._samples is None else len(self._samples)
 

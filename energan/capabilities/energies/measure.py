@@ -23,6 +23,6 @@ def measure(run: Measurement) -> dict[str, Any]:
     """The three means; of samples only where a game draws some."""
     sets = {"E(x) train": run.training.images, "E(x) reference": run.experiment.test_set().images}
     if run.model.game.sample is not None:
-        sets["E(G(z))"] = run.samples(max(SHOWN, run.drawn))
+        sets["E(G(z))"] = run.samples(max(SHOWN, run.sample_count))
     means = {name: float(run.model.score(x[fixed_subset(len(x), IMAGES)]).mean()) for name, x in sets.items()}
     return {"metrics": means}

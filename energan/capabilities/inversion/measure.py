@@ -80,8 +80,8 @@ def measure(run: Measurement) -> dict[str, Any]:
 def summary(result: Json) -> str:
     """What was measured, as far as it is known."""
     of = f"reconstructions of {plain(result['reference'])}" if result.get("reference") else ""
-    drawn = f"{figure(result['samples'])} images drawn by chains" if result.get("samples") else ""
-    return " and ".join(filter(None, (of, drawn)))
+    chains = f"{figure(result['samples'])} images drawn by chains" if result.get("samples") else ""
+    return " and ".join(filter(None, (of, chains)))
 
 
 def reconstruction(
