@@ -11,7 +11,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
-from energan.data.decoding.decode import fit, is_grey
+from energan.data.decoding.decode import fit
+from energan.data.decoding.deep import has_colours
 from energan.data.formats.arrays import fit_all, label_numbers, to_nchw
 from energan.data.image_set import ImageSet
 from energan.utils.console import counted
@@ -93,7 +94,7 @@ def _parts(item: Any, name: str) -> tuple[Any, Any]:
 
 def _pixels(image: Any, size: int | None, channels: int | None, name: str) -> Array[Any, Any]:
     if isinstance(image, Image.Image):
-        return fit(image, size, channels or (1 if is_grey(image) else 3))
+        return fit(image, size, channels or (3 if has_colours(image) else 1))
     if isinstance(image, Tensor):
         image = image.detach().cpu()
         return (image.float() if image.dtype == torch.bfloat16 else image).numpy()
