@@ -13,6 +13,7 @@ from energan.data.batches import Batches
 from energan.data.class_filter import only_files, only_images
 from energan.data.decoding.cache import Files, load_files
 from energan.data.decoding.decode import EXTENSIONS
+from energan.data.decoding.values import checked_range
 from energan.data.formats.arrays import fit_all, load_arrays
 from energan.data.formats.celeba import celeba_files, is_celeba
 from energan.data.formats.cifar import is_cifar, load_cifar
@@ -40,6 +41,7 @@ def load(
     centre: int | None = None,
     only: Sequence[str] = (),
     label: str = "",
+    value_range: tuple[float, float] | None = None,
     progress: bool = True,
 ) -> ImageSet:
     """Loads images, by the name of a built-in set or from the user's files.
@@ -56,13 +58,16 @@ def load(
         centre: of image files, crops the centred square of so many pixels first (CelebA's papers: 108, 160).
         only: classes by name, or "first..last" in the classes' order; other images are left out (class_filter.py).
         label: the attribute of CelebA that is the label, such as "Smiling".
+        value_range: the values that are black and white, of images of more than eight bits; without it the smallest
+            usual range that holds those of all (values.py). `.source` and `.value_range` say which it was.
         progress: shows a bar on stderr while decoding.
 
     Returns:
         The images as bytes (n, c, h, w), their labels and where they came from.
 
     Raises:
-        UserError: if there is nothing to load, if nothing of it can be read, or if the disk is full.
+        UserError: if there is nothing to load, if more than a tenth of it (and more than three files) cannot be read,
+            if more than one value in a thousand lies outside a given `value_range`, or if the disk is full.
 
     Example:
         >>> digits = load("digits", split="test", size=32)
@@ -77,7 +82,8 @@ def load(
         at_least(2, centre=centre)
     if not str(source):
         raise UserError(f"no images were named: give a folder or file, or one of {', '.join(NAMED)}")
-    whole = _whole(source, split, size, channels, progress)
+    value_range = checked_range(value_range)
+    whole = _whole(source, split, size, channels, value_range, progress)
     if whole is not None:
         if centre or label:
             raise UserError(f"{whole.name} has no {'attributes' if label else 'image files to cut a centre out of'}")
@@ -86,10 +92,17 @@ def load(
         files = hub_files(source.removeprefix("hf:"), split)
     else:
         files = _files(Path(source).expanduser(), split, label)
-    return load_files(only_files(files, only) if only else files, size, channels, progress, centre)
+    return load_files(only_files(files, only) if only else files, size, channels, progress, centre, value_range)
 
 
-def _whole(source: str | Path, split: str, size: int | None, channels: int | None, progress: bool) -> ImageSet | None:
+def _whole(
+    source: str | Path,
+    split: str,
+    size: int | None,
+    channels: int | None,
+    value_range: tuple[float, float] | None,
+    progress: bool,
+) -> ImageSet | None:
     """The images of a source that is read whole: named sets, arrays, CIFAR-10. None for image files."""
     if isinstance(source, str) and source in NAMED:
         data = load_named(source, split)
@@ -100,7 +113,7 @@ def _whole(source: str | Path, split: str, size: int | None, channels: int | Non
     if path.suffix.lower() in (".npz", ".npy") and path.is_file():
         if split != "train":
             raise UserError(f"{printable(path)} has no split {split!r}: name the file that holds it")
-        return load_arrays(path, size, channels, progress)
+        return load_arrays(path, size, channels, progress, value_range)
     return load_cifar(path, split, size, channels, progress) if is_cifar(path) else None
 
 

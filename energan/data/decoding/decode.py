@@ -20,7 +20,7 @@ from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 
 from energan.data.decoding import bounds
 from energan.data.decoding.bounds import LARGEST_FILE
-from energan.data.decoding.deep import Deep, has_colours, is_deep, maxval, netpbm, rawmode, read_deep, upright
+from energan.data.decoding.deep import Deep, codestream, has_colours, is_deep, maxval, netpbm, rawmode, read_deep, upright
 from energan.data.decoding.failures import UNREADABLE, reason
 from energan.data.decoding.values import Extent, Range, common_range, to_eight_bits
 
@@ -210,12 +210,8 @@ def _reduce(image: Image.Image, size: int) -> None:
 
 def _levels(image: Jpeg2KImageFile) -> int:
     """How often a JPEG 2000 file can be halved: its decomposition levels, which the first COD marker says."""
-    assert image.fp is not None
-    position = image.fp.tell()
-    image.fp.seek(0)
-    head = image.fp.read(2**16)
-    image.fp.seek(position)
-    start = head.find(b"\xff\x52", head.find(b"\xff\x4f\xff\x51") + 4)
+    head = codestream(image)
+    start = head.find(b"\xff\x52", 4)
     return head[start + 9] if 0 < start < len(head) - 9 else 0
 
 

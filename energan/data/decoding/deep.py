@@ -116,6 +116,7 @@ def read_deep(image: Image.Image, again: Callable[[], Image.Image]) -> Deep:
         return _sixteen_bit_colours(image, again())
     stored = rawmode(image)
     bits = tags.get(BITS, (16,))[0] if image.format == "TIFF" else 16
+    head = codestream(image) if image.format == "JPEG2000" else b""
     upright(image)
     values = np.asarray(image)
     if stored == "I;32N" and tags.get(SAMPLE_FORMAT, (UNSIGNED,))[0] == UNSIGNED:
@@ -125,8 +126,8 @@ def read_deep(image: Image.Image, again: Callable[[], Image.Image]) -> Deep:
     transparent = image.info.get("transparency") if image.format == "PNG" else None
     shown = None if transparent is None else values != transparent
     stated = None
-    if image.format == "JPEG2000":
-        stated = (0.0, float(SIXTEEN_BITS))  # Pillow scales them by the depth that the file states
+    if image.format == "JPEG2000" and (depth := jpeg_2000_depth(head)) < 16:
+        values, stated = values >> (16 - depth), (0.0, 2.0**depth - 1)  # Pillow shifts them to sixteen bits
     elif bits == 12:
         stated = (0.0, 4095.0)
     return Deep(values[..., None], shown, white_is_zero, stated)
@@ -182,6 +183,21 @@ def netpbm(image: Image.Image) -> Num[Array, "h w c"]:
     if values.max() > white:
         raise ValueError(f"it has a value of {values.max()}, above the {white} that it states as white")
     return values.reshape(h, w, c).astype(np.uint16)
+
+
+def codestream(image: Image.Image) -> bytes:
+    """The start of a JPEG 2000 file from its codestream's own start on."""
+    assert image.fp is not None
+    position = image.fp.tell()
+    image.fp.seek(0)
+    head = image.fp.read(2**16)
+    image.fp.seek(position)
+    return head[max(0, head.find(b"\xff\x4f\xff\x51")) :]
+
+
+def jpeg_2000_depth(head: bytes) -> int:
+    """Bits a sample of the first component, which a codestream's second marker (SIZ) says."""
+    return (head[42] & 0x7F) + 1 if len(head) > 42 else 16
 
 
 def upright(image: Image.Image) -> None:

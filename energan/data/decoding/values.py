@@ -21,7 +21,9 @@ INTEGERS: tuple[Range, ...] = tuple((0.0, 2.0**bits - 1) for bits in (8, 10, 12,
 
 FLOATS: tuple[Range, ...] = ((0.0, 1.0), (-1.0, 1.0), *INTEGERS)
 
-SLACK = 1e-4  # share of the range by which floats may leave it, as a network's output or a resized image does
+UNIT = FLOATS[:2]  # the ranges of floats that are computed, and may therefore leave it by a little
+
+SLACK = 1e-4  # by how much they may, as a network's output or a resized image does
 
 CLIPPED = 1e-3  # share of a set's values that may lie outside a range that was given; they are clipped, and counted
 
@@ -48,14 +50,17 @@ def holding(low: float, high: float, *, floats: bool) -> Range:
 
     Raises ValueError where that is one value only.
     """
-    slack = SLACK if floats else 0.0
     for bottom, top in FLOATS if floats else INTEGERS:
-        allowed = slack * (top - bottom)
+        allowed = _slack((bottom, top))
         if bottom - allowed <= low and high <= top + allowed:
             return bottom, top
     if low == high:
         raise ValueError(f"all values are {low:g}, of which nobody can say how bright it is")
     return low, high
+
+
+def _slack(value_range: Range) -> float:
+    return SLACK if value_range in UNIT else 0.0
 
 
 def common_range(extents: Iterable[tuple[str, Extent]], words: str) -> Range:
@@ -112,7 +117,7 @@ def checked_range(value_range: tuple[float, float] | None) -> Range | None:
 def outside(values: Num[Array, "..."], value_range: Range) -> int:
     """How many values lie outside the range, by more than floats may."""
     low, high = value_range
-    allowed = SLACK * (high - low) if values.dtype.kind == "f" else 0.0
+    allowed = _slack(value_range)
     return int(np.count_nonzero((values < low - allowed) | (values > high + allowed)))
 
 
