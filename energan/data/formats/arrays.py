@@ -1,7 +1,6 @@
 """Arrays of images, from .npy and .npz files or made by a program. Nothing in a file is unpickled."""
 
 import math
-import pickle
 import zipfile
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -220,18 +219,3 @@ def label_numbers(values: Array[Any, Any] | None, n: int, where: str) -> Labelle
         values = values.astype(np.int64)
     numbers, classes = classes_of(values.tolist(), ())
     return (torch.tensor(numbers, dtype=torch.int64), classes) if numbers else (None, ())
-
-
-class ArraysOnly(pickle.Unpickler):
-    """Unpickles NumPy arrays and nothing else: any other class or function in the file is refused."""
-
-    allowed: dict[tuple[str, str], object] = {  # noqa: RUF012  (read-only)
-        ("numpy.core.multiarray", "_reconstruct"): np._core.multiarray._reconstruct,  # type: ignore[attr-defined]
-        ("numpy", "ndarray"): np.ndarray,
-        ("numpy", "dtype"): np.dtype,
-    }
-
-    def find_class(self, module: str, name: str) -> object:
-        if (module, name) not in self.allowed:
-            raise UserError(f"the archive wants to load {module}.{name}, which is not an array: refused")
-        return self.allowed[module, name]
