@@ -27,6 +27,12 @@ class ImageSet(NamedTuple):
     sha256: str  # of the set's bytes as published (named sets), of the cache key (files), of the bytes (datasets)
     skipped: tuple[str, ...]  # "file: reason" of each file that could not be read
     files: tuple[str, ...] = ()  # the file that each image came from, where images come from files
+    place: str = ""  # the part of the source that this is, for people: "ds/train", "digits, test"
+
+    @property
+    def counted(self) -> str:
+        """Where the images are from, and how many there are: "ds/train (500)"."""
+        return f"{self.place or self.name} ({len(self.images)})"
 
 
 def pad(data: ImageSet, size: int) -> ImageSet:

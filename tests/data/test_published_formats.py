@@ -177,7 +177,7 @@ def test_broken_celeba(tmp_path):
     attributes, partition = folder / "list_attr_celeba.txt", folder / "list_eval_partition.txt"
     with pytest.raises(UserError, match="no attribute 'smiling': did you mean 'Smiling'"):
         load(folder, label="smiling")
-    with pytest.raises(UserError, match="no split 'holdout', only train, val and test"):
+    with pytest.raises(UserError, match="no split 'holdout', only train, validation and test"):
         load(folder, "holdout")
     whole = attributes.read_text()
     attributes.write_text(whole[: whole.index("000004")])
@@ -439,7 +439,7 @@ def test_broken_binary_cifar(tmp_path, content, said):
     (folder / "data_batch_3.bin").unlink()
     with pytest.raises(UserError, match=r"has no data_batch_3 \(nor data_batch_3.bin\)"):
         load(folder, progress=False)
-    with pytest.raises(UserError, match="no split 'val', only train and test"):
+    with pytest.raises(UserError, match="no split 'validation', only train and test"):
         load(folder, "val")
 
 

@@ -4,9 +4,9 @@ import math
 import os
 import pickle
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -16,16 +16,16 @@ from numpy.lib import format as npy
 from PIL import Image
 from torch import Tensor
 
+from energan.data.classes import classes_of, joined, numbered_as
 from energan.data.decoding.cache import fingerprint, stamp
 from energan.data.decoding.decode import fit, reason
 from energan.data.decoding.parallel import in_order
 from energan.data.formats.folders import printable
-from energan.data.formats.parquet import classes_of
 from energan.data.image_set import ImageSet
+from energan.data.splits import ALL, TRAIN
+from energan.data.splits.arrays import Shape, array_splits, pairs
 from energan.utils.console import counted
 from energan.utils.errors import UserError
-
-IMAGES, LABELS = ("images", "x"), ("labels", "y")  # the arrays' names in an .npz, in order of preference
 
 SLACK = 1e-4  # by which floats may leave their range, as a network's output or a resized image does
 
@@ -33,34 +33,99 @@ MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 CHUNK = 256  # images
 
+Result = TypeVar("Result")
+
 Labelled = tuple[Int64[Tensor, " n"] | None, tuple[str, ...]]  # and the classes' names
 
 
-def load_arrays(path: Path, size: int | None, channels: int | None, progress: bool) -> ImageSet:
+def load_arrays(path: Path, split: str, size: int | None, channels: int | None, progress: bool) -> ImageSet:
     """The images of an .npy or .npz file: (n, h, w), (n, h, w, c) or (n, c, h, w), integers or floats.
 
-    Raises UserError if the file cannot be read, holds Python objects, or arrays that are not images.
+    The names of an .npz's arrays say which are of the split ("x_test", "y_test"); an .npy is all one.
+    Raises UserError if the file cannot be read, holds Python objects, arrays that are not images, or several that may
+    be, and for a split that is not there.
     """
     where = printable(path)
+    if path.suffix.lower() == ".npz":
+        read = _read_npz(path, split, where)
+    elif split in (TRAIN, ALL):
+        read = [_Read(_checked(where, lambda: _read_npy(path)), None, (), "")]
+    else:
+        raise UserError(f"{where} has no split {split!r}: name the file that holds it")
+
+    def image_set(part: _Read) -> ImageSet:
+        of = f", array {printable(part.words)}" if part.words else ""
+        content, words = to_nchw(part.images, where)
+        content = fit_all(content, size, channels, where, progress)
+        labels, classes = label_numbers(part.labels, len(content), where, part.trained)
+        key = stamp(path.resolve(), *fingerprint(path), size, channels, part.words)
+        name, source = printable(path.stem), f"{where}{of}, {words}"
+        return ImageSet(content, labels, name, classes, source, key, (), place=printable(path.name) + of)
+
+    return joined([image_set(part) for part in read])
+
+
+def npz_splits(path: Path) -> tuple[str, ...]:
+    """The splits that an .npz's arrays are of; () where their names do not say. Raises UserError as `load_arrays`."""
+
+    def splits() -> tuple[str, ...]:
+        with zipfile.ZipFile(path) as archive:
+            return array_splits(_shapes(archive))
+
+    return _checked(printable(path), splits)
+
+
+class _Read(NamedTuple):
+    images: Num[Array, "..."]
+    labels: Array[Any, Any] | None
+    trained: tuple[str, ...]  # the classes of the training images, if these are others
+    words: str  # which arrays they are
+
+
+def _checked(where: str, read: Callable[[], Result]) -> Result:
     try:
-        images, labels = _read_npz(path) if path.suffix.lower() == ".npz" else (_read_npy(path), None)
+        return read()
+    except UserError:
+        raise
     except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
         raise UserError(f"{where} cannot be read: {reason(error)}") from error
-    content, words = to_nchw(images, where)
-    content = fit_all(content, size, channels, where, progress)
-    numbers, classes = label_numbers(labels, len(content), where)
-    key = stamp(path.resolve(), *fingerprint(path), size, channels)
-    return ImageSet(content, numbers, printable(path.stem), classes, f"{where}, {words}", key, ())
 
 
-def _read_npz(path: Path) -> tuple[Num[Array, "..."], Array[Any, Any] | None]:
-    with zipfile.ZipFile(path) as archive:
-        names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
-        if not names:
-            raise ValueError("it holds no arrays")
-        images = next((name for name in IMAGES if name in names), names[0])
-        labels = next((name for name in LABELS if name in names and name != images), None)
-        return _read_member(archive, images), _read_member(archive, labels) if labels else None
+def _read_npz(path: Path, split: str, where: str) -> list[_Read]:
+    """The arrays of a split; of "all", those of every split."""
+
+    def read() -> list[_Read]:
+        with zipfile.ZipFile(path) as archive:
+            shapes = _shapes(archive)
+            trained: tuple[str, ...] = ()
+            if split not in (TRAIN, ALL) and TRAIN in array_splits(shapes):
+                (train,) = pairs(shapes, TRAIN, where)
+                if train.labels:
+                    values = _read_member(archive, train.labels)
+                    trained = label_numbers(values, len(values), where)[1]
+            return [
+                _Read(
+                    _read_member(archive, pair.images),
+                    _read_member(archive, pair.labels) if pair.labels else None,
+                    trained,
+                    pair.words,
+                )
+                for pair in pairs(shapes, split, where)
+            ]
+
+    return _checked(where, read)
+
+
+def _shapes(archive: zipfile.ZipFile) -> dict[str, Shape]:
+    """The shape of each array, by its name; its values are not read."""
+    names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+    if not names:
+        raise ValueError("it holds no arrays")
+    shapes = {}
+    for name in names:
+        with archive.open(f"{name}.npy") as file:
+            shapes[name] = _header(file, name)[0]
+    return shapes
 
 
 def _read_npy(path: Path) -> Array[Any, Any]:
@@ -80,12 +145,18 @@ def _read_member(archive: zipfile.ZipFile, name: str) -> Array[Any, Any]:
         return npy.read_array(file, allow_pickle=False)
 
 
-def _check_header(file: IO[bytes], available: int, name: str) -> None:
-    """Raise ValueError for Python objects and for an array that claims more than the `available` bytes."""
+def _header(file: IO[bytes], name: str) -> tuple[Shape, np.dtype[Any]]:
+    """The shape and type that an array is said to have."""
     read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(npy.read_magic(file))
     if read is None:
         raise ValueError(f"{name} is of a newer format than NumPy arrays of numbers have")
     shape, _, dtype = read(file)
+    return shape, dtype
+
+
+def _check_header(file: IO[bytes], available: int, name: str) -> None:
+    """Raise ValueError for Python objects and for an array that claims more than the `available` bytes."""
+    shape, dtype = _header(file, name)
     if dtype.hasobject:
         raise ValueError(f"{name} holds Python objects, which are not loaded because they could run code")
     if math.prod(shape) * dtype.itemsize > available:
@@ -173,15 +244,20 @@ def fit_all(
     return torch.from_numpy(np.concatenate(done))
 
 
-def label_numbers(values: Array[Any, Any] | None, n: int, where: str) -> Labelled:
-    """Labels and classes out of an array of integers or text, one per image."""
+def label_numbers(
+    values: Array[Any, Any] | Sequence[Any] | None, n: int, where: str, trained: tuple[str, ...] = ()
+) -> Labelled:
+    """Labels and classes out of integers, text or truth values, one per image; numbered as `trained` where they fit.
+
+    UserError for another number of labels than of images.
+    """
     if values is None:
         return None, ()
-    if values.shape != (n,):
-        raise UserError(f"{where} holds labels of shape {tuple(values.shape)} for {n} images: one each is needed")
-    if values.dtype.kind == "f" and (values == np.floor(values)).all():
-        values = values.astype(np.int64)
-    numbers, classes = classes_of(values.tolist(), ())
+    if isinstance(values, np.ndarray):
+        values = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values  # MedMNIST's: (n, 1)
+        if values.shape != (n,):
+            raise UserError(f"{where} holds labels of shape {tuple(values.shape)} for {n} images: one each is needed")
+    numbers, classes = numbered_as(trained, *classes_of(list(values), (), where))
     return (torch.tensor(numbers, dtype=torch.int64), classes) if numbers else (None, ())
 
 

@@ -66,8 +66,9 @@ def load_cifar(path: Path, split: str, size: int | None, channels: int | None, p
     key.update(labels.data)
     fitted = "" if content.shape[1:] == SHAPE else f", as {' x '.join(map(str, content.shape[1:]))}"
     return ImageSet(
-        content, torch.from_numpy(labels), "cifar-10", CLASSES, f"{where}, {split}{fitted}", key.hexdigest(), ()
-    )
+        content, torch.from_numpy(labels), "cifar-10", CLASSES, f"{where}, {split}{fitted}", key.hexdigest(), (),
+        place=f"cifar-10, {split}",
+    )  # fmt: skip
 
 
 def _root(folder: Path) -> Path | None:

@@ -66,7 +66,7 @@ def from_dataset(
         raise UserError(f"the images of {name} have different shapes ({shapes}): make them one size first")
     content, words = to_nchw(np.stack(images), name)
     content = fit_all(content, size, channels, name, progress)
-    numbers, classes = label_numbers(None if None in labels else np.array(labels), len(images), name)
+    numbers, classes = label_numbers(labels, len(images), name)
     key = hashlib.sha256(content.numpy().data).hexdigest()
     return ImageSet(content, numbers, name, classes, f"{name}, {words}", key, ())
 
