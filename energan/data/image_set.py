@@ -32,7 +32,13 @@ class ImageSet(NamedTuple):
     sha256: str  # of the content: `content_hash`; of named sets, of the bytes as published
     skipped: tuple[str, ...]  # "file: reason" of each file that could not be read
     files: tuple[str, ...] = ()  # the file that each image came from, where images come from files
-    value_range: tuple[float, float] | None = None  # the values that became 0 and 255, where there were more than 8 bits
+    place: str = ""  # the part of the source that this is, for people: "ds/train", "digits, test"
+    value_range: tuple[float, float] | None = None  # what became 0 and 255, where values had over 8 bits
+
+    @property
+    def counted(self) -> str:
+        """Where the images are from, and how many there are: "ds/train (500)"."""
+        return f"{self.place or self.name} ({len(self.images)})"
 
 
 def content_hash(
@@ -57,7 +63,11 @@ def content_hash(
 
 
 def finished_hash(
-    pixels: "hashlib._Hash", shape: Sequence[int], labels: Sequence[int] | None, classes: Sequence[str], files: Sequence[str]
+    pixels: "hashlib._Hash",
+    shape: Sequence[int],
+    labels: Sequence[int] | None,
+    classes: Sequence[str],
+    files: Sequence[str],
 ) -> str:
     """`content_hash` of images whose bytes are hashed already."""
     known = [list(shape), None if labels is None else list(labels), list(classes), list(files)]

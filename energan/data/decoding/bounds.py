@@ -53,7 +53,7 @@ def check_inflation(words: str, decoded: int, stored: int, copies: float = 1.0) 
     words: what has them.
     """
     if decoded > RATIO_FROM and decoded > RATIO * max(1, stored):
-        raise ValueError(f"{words} would grow from {stored} bytes to {decoded}, {decoded // max(1, stored)} times as much")
+        raise ValueError(f"{words} would grow from {stored} bytes to {decoded}: no images are packed so much")
     if decoded * copies > MEMORY * available_memory():
         raise ValueError(f"{words} would take {decoded} bytes, more than half of the memory")
 
@@ -61,4 +61,4 @@ def check_inflation(words: str, decoded: int, stored: int, copies: float = 1.0) 
 def check_memory(words: str, needed: int) -> None:
     """UserError unless `needed` bytes of images that are held in memory are free."""
     if needed > MEMORY * available_memory():
-        raise UserError(f"{words} would take {needed} bytes of memory, more than half of what is free: use a smaller `size`")
+        raise UserError(f"{words} would take {needed} bytes of memory, more than half of what is free: lower `size`")

@@ -62,7 +62,7 @@ def load_files(
     classes = () if labels is None else files.classes
     return ImageSet(
         content.view(decoded.shape), labels, files.name, classes, _source(files, decoded), decoded.sha256,
-        tuple(decoded.skipped), tuple(decoded.files), decoded.value_range,
+        tuple(decoded.skipped), tuple(decoded.files), value_range=decoded.value_range,
     )  # fmt: skip
 
 

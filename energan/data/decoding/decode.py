@@ -20,7 +20,28 @@ from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 
 from energan.data.decoding import bounds
 from energan.data.decoding.bounds import LARGEST_FILE
-from energan.data.decoding.deep import Deep, codestream, has_colours, is_deep, maxval, netpbm, rawmode, read_deep, upright
+from energan.data.decoding.deep import (
+    Deep,
+    Opened,
+    codestream,
+    has_colours,
+    is_deep,
+    maxval,
+    netpbm,
+    rawmode,
+    read_deep,
+    upright,
+)
+    Deep,
+    codestream,
+    has_colours,
+    is_deep,
+    maxval,
+    netpbm,
+    rawmode,
+    read_deep,
+    upright,
+)
 from energan.data.decoding.failures import UNREADABLE, reason
 from energan.data.decoding.values import Extent, Range, common_range, to_eight_bits
 
@@ -48,7 +69,7 @@ REDUCED, MASK, SUBFILE_TYPE = 1, 4, 254  # TIFF's pages that are thumbnails or m
 LOW_BITS = {"L;2": 85, "L;4": 17}  # Pillow scales such greys by this, but not the one that is transparent
 
 
-class OtherSize(Exception):  # noqa: N818  (no error of the file)
+class OtherSize(Exception):
     """An image is not of the size that all others have; its width and height."""
 
     def __init__(self, w: int, h: int) -> None:
@@ -72,7 +93,7 @@ class Page(NamedTuple):
     outside: int = 0  # how many of them lay outside the range
 
 
-def open_image(file: Path | bytes) -> Image.Image:
+def open_image(file: Path | bytes) -> Opened:
     """The image with its header read, its pixels not yet. Raises one of UNREADABLE."""
     Image.init()  # always: it is idempotent, and a thread that asks whether another did it finds it half done
     wanted = (*FORMATS, HEIF) if reads_heif() else FORMATS
@@ -86,7 +107,7 @@ def open_image(file: Path | bytes) -> Image.Image:
     return image
 
 
-def check_size(image: Image.Image) -> None:
+def check_size(image: Opened) -> None:
     """ValueError for an image of too few or too many pixels."""
     w, h = image.size
     if min(w, h) < 2:
@@ -107,12 +128,12 @@ def reads_heif() -> bool:
     return HEIF in Image.OPEN
 
 
-def is_grey(image: Image.Image) -> bool:
+def is_grey(image: Opened) -> bool:
     """Whether an image, not yet loaded, has no colours; of a TIFF's pages, whether none has."""
     return not any(has_colours(page) for page in _pages(image))
 
 
-def _pages(image: Image.Image) -> Iterator[Image.Image]:
+def _pages(image: Opened) -> Iterator[Opened]:
     """The image, or each page of a TIFF, one after another in the same object; no thumbnails and no masks."""
     yield image
     if image.format != "TIFF" or not getattr(image, "is_animated", False):
@@ -122,7 +143,7 @@ def _pages(image: Image.Image) -> Iterator[Image.Image]:
             image.seek(number)
         except EOFError:
             return
-        if not image.tag_v2.get(SUBFILE_TYPE, 0) & (REDUCED | MASK):  # type: ignore[attr-defined]
+        if not image.tag_v2.get(SUBFILE_TYPE, 0) & (REDUCED | MASK):
             check_size(image)
             yield image
     raise ValueError(f"it has more than {MOST_PAGES} pages")
@@ -130,7 +151,7 @@ def _pages(image: Image.Image) -> Iterator[Image.Image]:
 
 def extents(file: Path | bytes) -> list[Extent]:
     """The extents of a file's images of more than eight bits. Raises one of UNREADABLE."""
-    with _Opened(file) as opened:
+    with _Reader(file) as opened:
         return [opened.deep(page).extent() for page in opened.pages() if is_deep(page)]
 
 
@@ -144,7 +165,7 @@ def decode_pages(
     before an image is decoded in vain.
     """
     size, channels, centre = fit_to
-    with _Opened(file) as opened:
+    with _Reader(file) as opened:
         for page in opened.pages():
             if shape and not size and not centre and sorted(page.size) != sorted(shape[1:]):
                 raise OtherSize(*page.size)
@@ -170,29 +191,29 @@ def decode(file: Path | bytes, size: int | None, channels: int, centre: int | No
 
 
 @final
-class _Opened:
+class _Reader:
     """An image file, opened; a second time only where its samples take two passes."""
 
     def __init__(self, file: Path | bytes) -> None:
         self._file, self._image, self._again = file, open_image(file), ExitStack()
-        self._second: Image.Image | None = None
+        self._second: Opened | None = None
 
-    def __enter__(self) -> "_Opened":
+    def __enter__(self) -> "_Reader":
         return self
 
     def __exit__(self, *_: object) -> None:
         self._image.close()
         self._again.close()
 
-    def pages(self) -> Iterator[Image.Image]:
+    def pages(self) -> Iterator[Opened]:
         return _pages(self._image)
 
-    def deep(self, page: Image.Image) -> Deep:
+    def deep(self, page: Opened) -> Deep:
         """The samples of the page that the file stands at."""
         with bounds.pixels.taken(_pixels(page)):
             return read_deep(page, self._once_more)
 
-    def _once_more(self) -> Image.Image:
+    def _once_more(self) -> Opened:
         if self._second is None:
             self._second = self._again.enter_context(open_image(self._file))
         if self._image.format == "TIFF":
@@ -200,7 +221,7 @@ class _Opened:
         return self._second
 
 
-def _reduce(image: Image.Image, size: int) -> None:
+def _reduce(image: Opened, size: int) -> None:
     """Has a JPEG or JPEG 2000 decoded at a half, quarter, ...: enough if twice the side that is wanted remains."""
     image.draft(None, (2 * size, 2 * size))
     if isinstance(image, Jpeg2KImageFile):
@@ -215,11 +236,11 @@ def _levels(image: Jpeg2KImageFile) -> int:
     return head[start + 9] if 0 < start < len(head) - 9 else 0
 
 
-def _pixels(image: Image.Image) -> int:
+def _pixels(image: Opened) -> int:
     return image.size[0] * image.size[1]
 
 
-def _loaded(image: Image.Image) -> Image.Image:
+def _loaded(image: Opened) -> Image.Image:
     """An image of eight bits a sample, decoded and turned upright."""
     if (white := maxval(image)) is not None:  # Pillow takes a minute for a large one
         values = to_eight_bits(netpbm(image), (0.0, float(white)))

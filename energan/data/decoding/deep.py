@@ -1,18 +1,18 @@
 """Images of more than eight bits a sample, as they are stored: 16-bit and 32-bit integers, signed ones, and floats.
 
-Pillow's modes for these are incomplete. Of 16-bit colours it keeps the upper byte: both are read here, each in a pass of
-its own. What a file says of its values is kept: that its white is 0 (TIFF), what its white is (PGM, JPEG 2000), and
+Pillow's modes for these are incomplete. Of 16-bit colours it keeps the upper byte: both are read here, each in a pass
+of its own. What a file says of its values is kept: that its white is 0 (TIFF), what its white is (PGM, JPEG 2000), and
 which colour is transparent (PNG).
 """
 
 import re
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Num
 from numpy import ndarray as Array
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 from energan.data.decoding.failures import UNREADABLE
 from energan.data.decoding.values import Extent, Range, extent, outside, to_eight_bits
@@ -24,6 +24,8 @@ UNSIGNED, SIGNED = 1, 2  # TIFF's sample formats
 WHITE_IS_ZERO, APART = 0, 2  # TIFF's photometric interpretation, and its planes
 
 SIXTEEN_BITS = 65535
+
+Opened = ImageFile.ImageFile  # an image whose header is read, and its pixels are not
 
 SWAPPED = {"B": "L", "L": "B", "N": "B"}  # the rawmode of a sample's other byte; libtiff's N is little-endian here
 
@@ -67,15 +69,14 @@ class Deep(NamedTuple):
 
 def rawmode(image: Image.Image) -> str:
     """How the file stores a pixel, in Pillow's words; "" where Pillow does not say."""
-    tile = image.tile[0] if getattr(image, "tile", None) else None
-    arguments = tile.args if tile else ""
+    arguments = image.tile[0].args if isinstance(image, ImageFile.ImageFile) and image.tile else ""
     first = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
     return first if isinstance(first, str) else ""
 
 
 def maxval(image: Image.Image) -> int | None:
     """The white that a PPM or PGM file states, other than 255; None where Pillow reads it as it is, and of others."""
-    if image.format != "PPM" or not image.tile:
+    if image.format != "PPM" or not isinstance(image, ImageFile.ImageFile) or not image.tile:
         return None
     tile = image.tile[0]
     if isinstance(tile.args, tuple) and tile.codec_name in ("ppm", "ppm_plain") and isinstance(tile.args[-1], int):
@@ -105,7 +106,7 @@ def has_colours(image: Image.Image) -> bool:
     return not (image.mode in ("1", "L", "LA", "La", "I", "F") or image.mode.startswith("I;16"))
 
 
-def read_deep(image: Image.Image, again: Callable[[], Image.Image]) -> Deep:
+def read_deep(image: Opened, again: Callable[[], Opened]) -> Deep:
     """The samples of an image that is not yet loaded; `again` opens it once more. Raises one of UNREADABLE."""
     tags = _tags(image)
     white_is_zero = image.format == "TIFF" and tags.get(PHOTOMETRIC, WHITE_IS_ZERO) == WHITE_IS_ZERO
@@ -133,27 +134,27 @@ def read_deep(image: Image.Image, again: Callable[[], Image.Image]) -> Deep:
     return Deep(values[..., None], shown, white_is_zero, stated)
 
 
-def _sixteen_bit_colours(image: Image.Image, other: Image.Image) -> Deep:
+def _sixteen_bit_colours(image: Opened, other: Opened) -> Deep:
     """Both bytes of each sample: Pillow unpacks one of them, so that the other takes a second pass."""
     stored = rawmode(image)
     if image.format == "TIFF" and _tags(image).get(PLANES, 1) == APART:
         raise ValueError("16-bit colours in planes apart are not read")
     if stored == "LA;16B":  # both bytes of both samples are four samples of a byte
-        other._mode = "RGBA"  # type: ignore[attr-defined]
+        other._mode = "RGBA"
         other.tile = [tile._replace(args="RGBA") for tile in other.tile]
         upright(other)
         bytes_ = np.asarray(other)
-        grey, opacity = (_joined(bytes_[..., i], bytes_[..., i + 1]) for i in (0, 2))
-        return Deep(grey[..., None], opacity, False, None)
+        grey, shown = (_joined(bytes_[..., i], bytes_[..., i + 1]) for i in (0, 2))
+        return Deep(grey[..., None], shown, False, None)
     swapped = stored[:-1] + SWAPPED[stored[-1]]
     other.tile = [
-        tile._replace(args=swapped if isinstance(tile.args, str) else (swapped, *tile.args[1:]))  # type: ignore[index]
+        tile._replace(args=swapped if isinstance(tile.args, str) else (swapped, *(tile.args or ())[1:]))
         for tile in other.tile
     ]
     upright(image)
     upright(other)
     values = _joined(np.asarray(image), np.asarray(other))
-    opacity = values[..., 3] if image.mode == "RGBA" else None
+    opacity: Num[Array, "h w"] | None = values[..., 3] if image.mode == "RGBA" else None
     transparent = image.info.get("transparency")
     if image.format == "PNG" and isinstance(transparent, tuple):
         opacity = (values != np.array(transparent)).any(-1)
@@ -164,20 +165,21 @@ def _joined(upper: Num[Array, "..."], lower: Num[Array, "..."]) -> Num[Array, ".
     return upper.astype(np.uint16) << 8 | lower
 
 
-def netpbm(image: Image.Image) -> Num[Array, "h w c"]:
+def netpbm(image: Opened) -> Num[Array, "h w c"]:
     """The samples of a PGM or PPM file: Pillow scales them by their maxval, one at a time in Python."""
     (w, h), c = image.size, 1 if image.mode in ("L", "I") else 3
     tile, white = image.tile[0], maxval(image)
-    kind = np.dtype(">u2" if (white or 0) > 255 else "u1")
-    assert image.fp is not None and white is not None
-    image.fp.seek(tile.offset)
+    kind: np.dtype[Any] = np.dtype(">u2" if (white or 0) > 255 else "u1")
+    file = stream(image)
+    assert white is not None
+    file.seek(tile.offset)
     if tile.codec_name == "ppm_plain":
-        text = re.sub(rb"#[^\r\n]*", b"", image.fp.read())
+        text = re.sub(rb"#[^\r\n]*", b"", file.read())
         if re.search(rb"[^0-9\s]", text):
             raise ValueError("it holds something else than numbers")
         values = np.fromstring(text.decode("ascii"), np.int64, count=h * w * c, sep=" ")
     else:
-        values = np.frombuffer(image.fp.read(h * w * c * kind.itemsize), kind)
+        values = np.frombuffer(file.read(h * w * c * kind.itemsize), kind)
     if len(values) < h * w * c:
         raise EOFError(f"truncated: {len(values)} of {h * w * c} values are there")
     if values.max() > white:
@@ -185,14 +187,20 @@ def netpbm(image: Image.Image) -> Num[Array, "h w c"]:
     return values.reshape(h, w, c).astype(np.uint16)
 
 
-def codestream(image: Image.Image) -> bytes:
+def codestream(image: Opened) -> bytes:
     """The start of a JPEG 2000 file from its codestream's own start on."""
-    assert image.fp is not None
-    position = image.fp.tell()
-    image.fp.seek(0)
-    head = image.fp.read(2**16)
-    image.fp.seek(position)
+    file = stream(image)
+    position = file.tell()
+    file.seek(0)
+    head = file.read(2**16)
+    file.seek(position)
     return head[max(0, head.find(b"\xff\x4f\xff\x51")) :]
+
+
+def stream(image: Opened) -> IO[bytes]:
+    """The file that an image, not yet loaded, is read from."""
+    assert image.fp is not None
+    return image.fp
 
 
 def jpeg_2000_depth(head: bytes) -> int:
@@ -200,7 +208,7 @@ def jpeg_2000_depth(head: bytes) -> int:
     return (head[42] & 0x7F) + 1 if len(head) > 42 else 16
 
 
-def upright(image: Image.Image) -> None:
+def upright(image: Opened) -> None:
     """Loads the image and turns it as its EXIF data say."""
     image.load()
     try:

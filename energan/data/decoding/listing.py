@@ -26,6 +26,8 @@ class Files(NamedTuple):
     total: int
     items: Callable[[], Iterator[Item]]
     skipped: tuple[str, ...]  # what was found unreadable while listing
+    place: str = ""  # the source and the part of it that these are: "ds/train"
+    notes: tuple[str, ...] = ()  # what is left out because it is of no split, a phrase each
 
 
 def stamp(*parts: object) -> str:

@@ -7,7 +7,7 @@ from its least to its greatest value.
 
 import math
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Num, UInt8
@@ -126,8 +126,9 @@ def to_eight_bits(values: Num[Array, "*shape"], value_range: Range) -> UInt8[Arr
     low, high = value_range
     if (low, high) == (0.0, 255.0) and values.dtype == np.uint8:
         return values
-    kind = np.float32 if values.dtype.itemsize <= 2 or values.dtype == np.float32 else np.float64
-    scaled = (values.astype(kind) - kind(low)) * kind(255 / (high - low))
+    narrow = values.dtype.itemsize <= 2 or values.dtype == np.float32
+    scaled: Array[Any, Any] = values.astype(np.float32 if narrow else np.float64)
+    scaled = (scaled - low) * (255 / (high - low))
     return np.clip(np.round(scaled), 0, 255).astype(np.uint8)
 
 

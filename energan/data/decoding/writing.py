@@ -147,7 +147,9 @@ def _check_lost(files: Files, part: Partial) -> None:
             f"({examples}): {again}"
         )
     if part.position == LOOKED_AT and not part.files:
-        raise UserError(f"none of the first {LOOKED_AT} of {files.total} files of {files.words} can be read: {examples}")
+        raise UserError(
+            f"none of the first {LOOKED_AT} of {files.total} files of {files.words} is readable: {examples}"
+        )
 
 
 def _different_sizes(files: Files, part: Partial, item: Item, w: int, h: int) -> UserError:

@@ -2,6 +2,7 @@
 
 import math
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -13,18 +14,27 @@ from numpy.lib import format as npy
 from PIL import Image
 from torch import Tensor
 
+from energan.data.classes import classes_of, joined, numbered_as
 from energan.data.decoding.bounds import check_inflation, check_memory
 from energan.data.decoding.decode import fit
 from energan.data.decoding.failures import told
 from energan.data.decoding.parallel import in_order
-from energan.data.decoding.values import UNIT, Range, check_outside, holding, outside, to_eight_bits
+from energan.data.decoding.values import (
+    UNIT,
+    Range,
+    check_outside,
+    common_range,
+    extent,
+    holding,
+    outside,
+    to_eight_bits,
+)
 from energan.data.formats.folders import printable
-from energan.data.formats.parquet import classes_of
 from energan.data.image_set import ImageSet, content_hash
+from energan.data.splits import ALL, TRAIN
+from energan.data.splits.arrays import Shape, array_splits, pairs
 from energan.utils.console import counted, warn
 from energan.utils.errors import UserError
-
-IMAGES, LABELS = ("images", "x"), ("labels", "y")  # the arrays' names in an .npz, in order of preference
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
@@ -36,31 +46,82 @@ Labelled = tuple[Int64[Tensor, " n"] | None, tuple[str, ...]]  # and the classes
 
 
 def load_arrays(
-    path: Path, size: int | None, channels: int | None, progress: bool, value_range: Range | None = None
+    path: Path, split: str, size: int | None, channels: int | None, progress: bool, value_range: Range | None = None
 ) -> ImageSet:
     """The images of an .npy or .npz file: (n, h, w), (n, h, w, c) or (n, c, h, w), or one of (h, w, c); any numbers.
 
-    Raises UserError if the file cannot be read, holds Python objects, or arrays that are not images.
+    The names of an .npz's arrays say which are of the split ("x_test", "y_test"); an .npy is all one.
+    Raises UserError if the file cannot be read, holds Python objects, arrays that are not images, or several that may
+    be, and for a split that is not there.
     """
     where = printable(path)
     with told(where):
-        images, labels = _read_npz(path) if path.suffix.lower() == ".npz" else (_read_npy(path), None)
-    converted = to_nchw(images, where, value_range, labelled=labels is not None)
-    content = fit_all(converted.images, size, channels, where, progress)
-    numbers, classes = label_numbers(labels, len(content), where)
-    key = content_hash(content.numpy(), None if numbers is None else numbers.tolist(), classes)
-    source = f"{where}, {converted.words}"
-    return ImageSet(content, numbers, printable(path.stem), classes, source, key, (), (), converted.value_range)
+        if path.suffix.lower() == ".npz":
+            read = _read_npz(path, split, where)
+        elif split in (TRAIN, ALL):
+            read = [_Read(_read_npy(path), None, (), "")]
+        else:
+            raise UserError(f"{where} has no split {split!r}: name the file that holds it")
+    if len(read) > 1 and value_range is None:
+        value_range = shared_range([part.images for part in read], where)
+
+    def image_set(part: _Read) -> ImageSet:
+        of = f", array {printable(part.words)}" if part.words else ""
+        content, words, used = to_nchw(part.images, where, value_range, labelled=part.labels is not None)
+        content = fit_all(content, size, channels, where, progress)
+        labels, classes = label_numbers(part.labels, len(content), where, part.trained)
+        key = content_hash(content.numpy(), None if labels is None else labels.tolist(), classes)
+        name, source = printable(path.stem), f"{where}{of}, {words}"
+        place = printable(path.name) + of
+        return ImageSet(content, labels, name, classes, source, key, (), place=place, value_range=used)
+
+    return joined([image_set(part) for part in read])
 
 
-def _read_npz(path: Path) -> tuple[Num[Array, "..."], Array[Any, Any] | None]:
+def npz_splits(path: Path) -> tuple[str, ...]:
+    """The splits that an .npz's arrays are of; () where their names do not say. Raises UserError as `load_arrays`."""
+    with told(printable(path)), zipfile.ZipFile(path) as archive:
+        return array_splits(_shapes(archive))
+
+
+class _Read(NamedTuple):
+    images: Num[Array, "..."]
+    labels: Array[Any, Any] | None
+    trained: tuple[str, ...]  # the classes of the training images, if these are others
+    words: str  # which arrays they are
+
+
+def _read_npz(path: Path, split: str, where: str) -> list[_Read]:
+    """The arrays of a split; of "all", those of every split."""
     with zipfile.ZipFile(path) as archive:
-        names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
-        if not names:
-            raise ValueError("it holds no arrays")
-        images = next((name for name in IMAGES if name in names), names[0])
-        labels = next((name for name in LABELS if name in names and name != images), None)
-        return _read_member(archive, images), _read_member(archive, labels) if labels else None
+        shapes = _shapes(archive)
+        trained: tuple[str, ...] = ()
+        if split not in (TRAIN, ALL) and TRAIN in array_splits(shapes):
+            (train,) = pairs(shapes, TRAIN, where)
+            if train.labels:
+                values = _read_member(archive, train.labels)
+                trained = label_numbers(values, len(values), where)[1]
+        return [
+            _Read(
+                _read_member(archive, pair.images),
+                _read_member(archive, pair.labels) if pair.labels else None,
+                trained,
+                pair.words,
+            )
+            for pair in pairs(shapes, split, where)
+        ]
+
+
+def _shapes(archive: zipfile.ZipFile) -> dict[str, Shape]:
+    """The shape of each array, by its name; its values are not read."""
+    names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+    if not names:
+        raise ValueError("it holds no arrays")
+    shapes = {}
+    for name in names:
+        with archive.open(f"{name}.npy") as file:
+            shapes[name] = _header(file, name)[0]
+    return shapes
 
 
 def _read_npy(path: Path) -> Array[Any, Any]:
@@ -79,18 +140,31 @@ def _read_member(archive: zipfile.ZipFile, name: str) -> Array[Any, Any]:
         return npy.read_array(file, allow_pickle=False)
 
 
-def _check_header(file: IO[bytes], available: int, name: str) -> None:
-    """Raise ValueError for Python objects and for an array that claims more than the `available` bytes."""
+def _header(file: IO[bytes], name: str) -> tuple[Shape, np.dtype[Any]]:
+    """The shape and type that an array is said to have."""
     read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(npy.read_magic(file))
     if read is None:
         raise ValueError(f"{name} is of a newer format than NumPy arrays of numbers have")
     shape, _, dtype = read(file)
+    return shape, dtype
+
+
+def _check_header(file: IO[bytes], available: int, name: str) -> None:
+    """Raise ValueError for Python objects and for an array that claims more than the `available` bytes."""
+    shape, dtype = _header(file, name)
     if dtype.hasobject:
         raise ValueError(f"{name} holds Python objects, which are not loaded because they could run code")
     if any(type(length) is not int or length < 0 for length in shape):
         raise ValueError(f"{name} has the shape {shape}, which is none")
     if math.prod(shape) * dtype.itemsize > available:
         raise ValueError(f"{name} is shorter than its header says")
+
+
+def shared_range(arrays: Sequence[Num[Array, "..."]], where: str) -> Range | None:
+    """One range for several arrays of a file; None for bytes. UserError as `common_range`."""
+    ranged = [array for array in arrays if array.dtype.kind in "uif" and array.dtype != np.uint8]
+    with told(where):
+        return common_range(((where, extent(array)) for array in ranged), where) if ranged else None
 
 
 class Converted(NamedTuple):
@@ -209,13 +283,18 @@ def fit_all(
     return torch.from_numpy(np.concatenate(done))
 
 
-def label_numbers(values: Array[Any, Any] | None, n: int, where: str) -> Labelled:
-    """Labels and classes out of an array of integers or text, one per image."""
+def label_numbers(
+    values: Array[Any, Any] | Sequence[Any] | None, n: int, where: str, trained: tuple[str, ...] = ()
+) -> Labelled:
+    """Labels and classes out of integers, text or truth values, one per image; numbered as `trained` where they fit.
+
+    UserError for another number of labels than of images.
+    """
     if values is None:
         return None, ()
-    if values.shape != (n,):
-        raise UserError(f"{where} holds labels of shape {tuple(values.shape)} for {n} images: one each is needed")
-    if values.dtype.kind == "f" and (values == np.floor(values)).all():
-        values = values.astype(np.int64)
-    numbers, classes = classes_of(values.tolist(), ())
+    if isinstance(values, np.ndarray):
+        values = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values  # MedMNIST's: (n, 1)
+        if values.shape != (n,):
+            raise UserError(f"{where} holds labels of shape {tuple(values.shape)} for {n} images: one each is needed")
+    numbers, classes = numbered_as(trained, *classes_of(list(values), (), where))
     return (torch.tensor(numbers, dtype=torch.int64), classes) if numbers else (None, ())

@@ -62,8 +62,9 @@ def load_cifar(path: Path, split: str, size: int | None, channels: int | None, p
     key = content_hash(content.numpy(), labels.tolist(), CLASSES)
     fitted = "" if content.shape[1:] == SHAPE else f", as {' x '.join(map(str, content.shape[1:]))}"
     return ImageSet(
-        content, torch.from_numpy(labels), "cifar-10", CLASSES, f"{where}, {split}{fitted}", key, ()
-    )
+        content, torch.from_numpy(labels), "cifar-10", CLASSES, f"{where}, {split}{fitted}", key, (),
+        place=f"cifar-10, {split}",
+    )  # fmt: skip
 
 
 def _root(folder: Path) -> Path | None:

@@ -14,6 +14,7 @@ from typing import Any, final
 import numpy as np
 from numpy import ndarray as Array
 
+from energan.data.formats.folders import printable
 from energan.utils.errors import UserError
 
 RECONSTRUCT = {("numpy.core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "_reconstruct")}
@@ -48,7 +49,8 @@ class _Name:
 
     def __init__(self, module: str, name: str) -> None:
         if (module, name) not in KNOWN:
-            raise UserError(f"the archive wants to load {module!r}.{name!r}, which is not an array: refused")
+            wanted = printable(f"{module}.{name}")
+            raise UserError(f"the archive wants to load {wanted}, which is not an array: refused")
         self.path = (module, name)
 
 

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset, IterableDataset
 
 from energan.data.decoding.decode import fit
 from energan.data.decoding.deep import has_colours, is_deep
+from energan.data.decoding.failures import told
 from energan.data.decoding.values import Range, common_range, extent, to_eight_bits, worded
 from energan.data.formats.arrays import fit_all, label_numbers, to_nchw
 from energan.data.image_set import ImageSet, content_hash
@@ -54,27 +55,28 @@ def from_dataset(
         >>> tuple(data.images.shape), data.labels.tolist(), data.source
         ((4, 3, 8, 8), [0, 1, 1, 0], 'dataset, floats in [0, 1], (n, c, h, w)')
     """
-    images, labels = [], []
+    given: list[Array[Any, Any] | Image.Image] = []
+    labels = []
     total = len(dataset) if isinstance(dataset, Sized) else 0
     for item in counted(_items(dataset), total, f"reading {name}", show=progress):
         image, label = _parts(item, name)
-        images.append(_pixels(image, size, channels, name))
+        given.append(_pixels(image, size, channels, name))
         labels.append(label.item() if isinstance(label, Tensor | np.generic) else label)
-    if not images:
+    if not given:
         raise UserError(f"{name} holds no images")
-    images, found = _same_range(images, size, name)
+    images, found = _same_range(given, size, name)
     if len({image.shape for image in images}) > 1:
         shapes = " and ".join(map(str, sorted({image.shape for image in images})[:2]))
         raise UserError(f"the images of {name} have different shapes ({shapes}): make them one size first")
     if len(kinds := {image.dtype.kind for image in images}) > 1:
-        raise UserError(f"{name} mixes images of {len(kinds)} kinds of numbers, such as bytes and floats: make them one")
+        raise UserError(f"{name} mixes images of {len(kinds)} kinds of numbers, as bytes and floats: make them one")
     content, words, value_range = to_nchw(np.stack(images), name, labelled=True)
     value_range = found or value_range
     words = f"{worded(found)}, {words}" if found else words
     content = fit_all(content, size, channels, name, progress)
-    numbers, classes = label_numbers(None if None in labels else np.array(labels), len(images), name)
+    numbers, classes = label_numbers(labels, len(images), name)
     key = content_hash(content.numpy(), None if numbers is None else numbers.tolist(), classes)
-    return ImageSet(content, numbers, name, classes, f"{name}, {words}", key, (), (), value_range)
+    return ImageSet(content, numbers, name, classes, f"{name}, {words}", key, (), value_range=value_range)
 
 
 def _same_range(
@@ -82,19 +84,15 @@ def _same_range(
 ) -> tuple[list[Array[Any, Any]], Range | None]:
     """The images as arrays: PIL's of more than eight bits as bytes, by one range for all, which is returned."""
     deep = [np.asarray(image) for image in images if isinstance(image, Image.Image)]
-    if not deep:
-        return images, None
-    try:
+    with told(name):
         used = common_range(((name, extent(values)) for values in deep), name)
-    except ValueError as error:
-        raise UserError(f"{name} cannot be read: {error}") from error
 
     def made(image: Array[Any, Any] | Image.Image) -> Array[Any, Any]:
         if not isinstance(image, Image.Image):
             return image
         return fit(Image.fromarray(to_eight_bits(np.asarray(image), used)), size, 1)
 
-    return [made(image) for image in images], used
+    return [made(image) for image in images], used if deep else None
 
 
 def _items(dataset: Dataset[Any]) -> Iterator[Any]:
