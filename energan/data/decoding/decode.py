@@ -32,16 +32,6 @@ from energan.data.decoding.deep import (
     read_deep,
     upright,
 )
-    Deep,
-    codestream,
-    has_colours,
-    is_deep,
-    maxval,
-    netpbm,
-    rawmode,
-    read_deep,
-    upright,
-)
 from energan.data.decoding.failures import UNREADABLE, reason
 from energan.data.decoding.values import Extent, Range, common_range, to_eight_bits
 
