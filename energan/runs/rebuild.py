@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from energan.engine.game import Game
-from energan.experiment import DESCRIBED, SETTINGS, Experiment
+from energan.experiment import DESCRIBED, SETTINGS, Experiment, recorded_range
 from energan.inference.model import Model
 from energan.runs.checkpoints import read_checkpoint
 from energan.runs.folder import RunFolder
@@ -29,7 +29,7 @@ def rebuild(record: Mapping[str, Any], *, trust: tuple[str, ...] = (), **changes
     if not isinstance(parts, dict) or set(parts) != set(DESCRIBED) or not isinstance(parts["game"], Game):
         raise UserError("this run's run.json is damaged: its experiment is none")
     settings["device"] = pick_device(settings["device"])
-    return Experiment(system=record["game"]["name"], **settings, **parts)
+    return Experiment(system=record["game"]["name"], value_range=recorded_range(record), **settings, **parts)
 
 
 def load(
