@@ -108,9 +108,7 @@ def numbered(y: Shaped[Array, " n"]) -> tuple[Int64[Tensor, " n"], Shaped[Array,
     values: list[Any] = y.tolist()
     kinds = {str if isinstance(value, str) else type(value) for value in values if value not in (NONE, str(NONE))}
     if y.dtype.kind == "O" and (type(None) in kinds or (str in kinds and len(kinds) > 1)):
-        raise UserError(
-            "labels are all whole numbers or all text, and -1 where there is none; these are of several kinds"
-        )
+        raise UserError("labels are whole numbers or text, -1 where there is none, and these are of several kinds")
     labelled = np.array([value not in (NONE, str(NONE)) for value in values], bool)
     if not labelled.any():
         raise UserError("no image has a label: every one is -1")
