@@ -15,7 +15,7 @@ HEIF = (".heic", ".heif", ".hif")
 
 DRAWINGS = (".svg", ".svgz")
 
-OTHERS = (".psd", ".ico", ".tga", ".exr", ".hdr", ".dcm", ".jxl", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".eps", ".pdf")
+OTHERS = (".psd", ".ico", ".tga", ".exr", ".hdr", ".dcm", ".jxl", ".cr2", ".nef", ".arw", ".dng", ".eps", ".pdf")
 
 CLUTTER = frozenset(  # folders and files that systems and storage devices put beside images; some hold thumbnails
     {"@eadir", "@synoresource", "#recycle", "$recycle.bin", "__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini",

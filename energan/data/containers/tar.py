@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, final
 
-from energan.data.decoding.bounds import LARGEST_FILE, RATIO, RATIO_FROM
+from energan.data.decoding.bounds import LARGEST_FILE, check_ratio
 
 ENDINGS = (".tar.gz", ".tgz", ".tar")
 
@@ -71,10 +71,23 @@ def regular_members(archive: tarfile.TarFile, stored: int) -> Iterator[tarfile.T
         archive.members.clear()  # type: ignore[attr-defined]  # or it keeps all
         number += 1
         end = member.offset_data + member.size
-        if number > MOST_MEMBERS or (end > RATIO_FROM and end > RATIO * stored):
-            raise ValueError(f"it would grow from {stored} bytes to {end} and more: no images are packed so much")
+        if number > MOST_MEMBERS:
+            raise ValueError(f"it has more than {MOST_MEMBERS} entries")
+        check_ratio("it", end, stored)
         if member.isreg() and not member.issparse():
             yield member
+    _check_end(archive)
+
+
+def _check_end(archive: tarfile.TarFile) -> None:
+    """Raise EOFError or ValueError where tarfile stopped at something else than the archive's end, a block of zeros."""
+    assert archive.fileobj is not None
+    archive.fileobj.seek(archive.offset)
+    block = archive.fileobj.read(tarfile.BLOCKSIZE)
+    if len(block) < tarfile.BLOCKSIZE:
+        raise EOFError("its end is missing: it is cut off")
+    if block.strip(b"\0"):
+        raise ValueError(f"it is damaged at byte {archive.offset} of its content")
 
 
 def read_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

@@ -20,10 +20,12 @@ def tar_files(path: Path, split: str) -> Files:
     label_of = dict(zip(arranged.paths, arranged.labels, strict=True))
 
     def items() -> Iterator[Item]:
+        seen = set[Parts]()
         with told(where), opened(path) as archive:
             for member in regular_members(archive, path.stat().st_size):
                 parts = archived(member.name)
-                if parts in label_of:
+                if parts in label_of and parts not in seen:
+                    seen.add(parts)
                     yield Item(printable(parts), _read(archive, member), label_of[parts])
 
     marks = stamp(path.resolve(), split, *fingerprint(path), *arranged.classes)
