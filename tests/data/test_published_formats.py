@@ -491,7 +491,7 @@ def test_broken_archives_of_cifar(tmp_path, cifar):
             load(path, progress=False)
     with tarfile.open(path, "w:gz") as archive:
         archive.add(next(cifar.iterdir()), "other")
-    with pytest.raises(UserError, match="holds no images .*1 file without an ending"):
+    with pytest.raises(UserError, match=r"holds no images .*1 file without an ending"):
         load(path, progress=False)
 
 
