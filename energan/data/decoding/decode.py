@@ -255,8 +255,9 @@ def fit(image: Image.Image, size: int | None, channels: int, centre: int | None 
     image = image.convert("L") if image.mode == "1" and not image.has_transparency_data else image
     if image.has_transparency_data:
         image = _on_white(image)
-    image = image.convert("RGB") if image.mode not in ("L", "RGB") else image
-    image = image.convert("L" if channels == 1 else "RGB")
+    image = image if image.mode in ("L", "RGB") else image.convert("RGB")
+    wanted = "L" if channels == 1 else "RGB"
+    image = image if image.mode == wanted else image.convert(wanted)
     if size and image.size != (size, size):
         w, h = image.size
         side = min(w, h)
