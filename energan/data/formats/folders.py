@@ -131,7 +131,7 @@ def files_of(folder: Path, arranged: Arranged, where: str, skipped: Parts = (), 
     above = f"{printable(folder.resolve().parent.name)}/" if canonical(folder.resolve().name) in SPLITS else ""
     return Files(
         name, where + place, stamp(*stamps), arranged.classes, total, items, skipped, above + name + place,
-        arranged.notes,
+        arranged.notes, arranged.left_out,
     )  # fmt: skip
 
 

@@ -173,8 +173,9 @@ def test_labels_that_refer_to_one_another(tmp_path):
     labels = b"]q\x00(" + number(1) + number(1) + b"e"
     for k in range(1, 30):
         before = b"h" + bytes([k - 1])
-        labels += b"0]q" + bytes([k]) + b"(" + before + before + b"e"
-    content = b"\x80\x02" + labels + b"0}(" + text("data") + text("x") + text("labels") + b"h\x1du."
+        labels += b"]q" + bytes([k]) + b"(" + before + before + b"e"
+    all_lists = text("lists") + b"(" + labels + b"l"
+    content = b"\x80\x02}(" + all_lists + text("data") + text("x") + text("labels") + b"h\x1du."
     for k in range(1, 6):
         (tmp_path / f"data_batch_{k}").write_bytes(content)
     with pytest.raises(UserError, match="holds no images of 3 x 32 x 32"):
