@@ -26,7 +26,7 @@ def isolated(*, gradients: bool = True) -> Iterator[None]:
     """
     if (dtype := torch.get_default_dtype()) != torch.float32:
         raise UserError(
-            f"torch's default dtype is {str(dtype).removeprefix('torch.')}, in which Energan's numbers would be others: "
+            f"torch's default dtype is {str(dtype).removeprefix('torch.')}, with which numbers would be others: "
             "call torch.set_default_dtype(torch.float32) first"
         )
     with ExitStack() as around:

@@ -36,7 +36,7 @@ def autocast(precision: str, device: torch.device) -> Iterator[None]:
 
 
 def exact(device: torch.device) -> AbstractContextManager[Any]:
-    """Inside the block, nothing is computed by autocast. Where it is off, nothing is entered: leaving would clear it."""
+    """Inside the block, autocast is off. Where it is off already, nothing is entered: leaving would clear its cache."""
     if not torch.is_autocast_enabled(device.type):
         return nullcontext()
     return torch.autocast(device.type, enabled=False)

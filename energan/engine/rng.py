@@ -1,7 +1,7 @@
 """Random numbers of weights and of layers, which no other thread can change.
 
-Layers, such as dropout, draw from a counter-based RNG, as Salmon et al. 2011: a pure function of one key a turn, so they
-can be drawn for hundreds of models at once under vmap.
+Layers, such as dropout, draw from a counter-based RNG, as Salmon et al. 2011: a pure function of one key a turn, so
+they can be drawn for hundreds of models at once under vmap.
 """
 
 import threading

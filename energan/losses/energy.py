@@ -8,7 +8,6 @@ Energies are computed in float32 or wider, whatever the networks ran in.
 
 from typing import Literal
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 

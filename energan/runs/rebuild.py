@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from energan.engine.game import Game
+from energan.engine.isolation import isolated
 from energan.experiment import DESCRIBED, SETTINGS, Experiment
 from energan.inference.model import Model
 from energan.runs.checkpoints import read_checkpoint
@@ -32,6 +33,7 @@ def rebuild(record: Mapping[str, Any], *, trust: tuple[str, ...] = (), **changes
     return Experiment(system=record["game"]["name"], **settings, **parts)
 
 
+@isolated()
 def load(
     folder: str | Path, *, checkpoint: str | int | Path | None = None, device: str = "cpu", trust: tuple[str, ...] = ()
 ) -> Model:
@@ -60,4 +62,6 @@ def load(
             net.load_state_dict({**state["weights"].get(name, {}), **averaged, **standing_})  # none: without tensors
     except (KeyError, RuntimeError) as error:
         raise UserError(f"{path} does not fit this run's networks: {str(error).splitlines()[0]}") from error
-    return Model(run.game, nets, run.device)
+    channels, height, width = run_folder.record["data"]["shape"]
+    shape = (channels, run.crop or height, run.crop or width)
+    return Model(run.game, nets, run.device, shape)

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from energan.engine.isolation import isolated
 from energan.metrics.features.mnist_classifier import mnist_classifier
 from energan.networks.conv.mobilenet_v2 import mobilenet_v2
 from energan.utils.errors import UserError
@@ -59,7 +60,7 @@ def network_named(name: str) -> Network:
     return NETWORKS[name]
 
 
-@torch.no_grad()
+@isolated(gradients=False)
 def describe(images: UInt8[Tensor, "n c h w"], network: str = "mnist") -> Description:
     """Features (n, d) and, where the classes are the data's own, logits (n, k), in float32 on the CPU.
 
