@@ -12,7 +12,7 @@ from energan.engine.distributed import Ranks, joined, rank_from_env
 from energan.recipes.build import build, find_recipe
 from energan.utils.arguments import flattened, recorder
 from energan.utils.checks import at_least, positive
-from energan.utils.console import COMMAND_LINE, STOPPED, say
+from energan.utils.console import COMMAND_LINE, STOPPED, progress_shown, say
 from energan.utils.errors import UserError
 from energan.utils.specification import foreign_modules, trusting
 
@@ -57,7 +57,7 @@ def start(recipe: str, arguments: Mapping[str, Any], options: TrainOptions) -> i
     from energan.training.loop import train
 
     arguments = _with_absolute_paths(arguments)
-    with joined() as ranks:
+    with progress_shown(not options.quiet), joined() as ranks:
         if arguments.get("batch") == "auto":
             arguments["batch"] = _fastest_batch(recipe, arguments, options.microbatches, ranks)
         run = ranks.rank_zero_first(lambda: build(recipe, **arguments))
@@ -92,7 +92,7 @@ def resume(
     if steps:
         positive(steps=steps)
     folder = RunFolder(Path(run))
-    with joined() as ranks:
+    with progress_shown(not quiet), joined() as ranks:
         record = ranks.on_rank_zero(lambda: folder.record)
         microbatches = microbatches or record["microbatches"]
         sync_batch_stats = sync_batch_stats or record["sync_batch_stats"]

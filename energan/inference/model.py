@@ -17,6 +17,7 @@ from energan.engine.game import Game
 from energan.engine.isolation import isolated
 from energan.inference.images import as_pixels
 from energan.inference.modules import ClassifierModule, EnergyModule, GeneratorModule, Part, require
+from energan.utils.console import counted
 from energan.utils.errors import UserError
 
 CHUNK = 250  # images at a time
@@ -119,7 +120,7 @@ class Model:
         if class_index is not None and not 0 <= class_index < self.classes:
             raise UserError(f"there is no class {class_index}: this run's system draws {self.classes or 'no'} classes")
         chunks = []
-        for _ in range(0, n, CHUNK):
+        for _ in counted(range(0, n, CHUNK), n, "drawing images", each=CHUNK):
             noise = self.noise(CHUNK, generator)
             if class_index is not None:
                 c = noise[names.index("c")]
@@ -154,8 +155,8 @@ class Model:
     @isolated(gradients=False)
     def score_pixels(self, pixels: Num[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
         """`score` of numbers on the scale 0..255 that are in order, and may lie outside."""
-        read = self.energy
-        chunks = pixels.split(_chunk_size(pixels.shape[2:].numel()))
+        read, size = self.energy, _chunk_size(pixels.shape[2:].numel())
+        chunks = counted(pixels.split(size), len(pixels), "scoring images", each=size)
         with _fitting(pixels):
             return torch.cat([read(to_unit(chunk.to(self.device))).float().cpu() for chunk in chunks])
 

@@ -39,8 +39,6 @@ def train(
             while trainer.t < experiment.steps and not ranks.any(bool(caught)):
                 watcher.step(trainer.step())
             return watcher.end(caught)
-    except BrokenPipeError:
-        raise  # of the terminal, not of the folder
     except OSError as error:  # TensorBoard's files are not ours to write
         raise unwritable(folder.path, error) from error
 
