@@ -1,6 +1,7 @@
 """A run folder, measured: every capability of its game measures what it can do."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,13 @@ DEVICE = "cpu"  # a run that was trained on a GPU is measured where there is non
 
 
 def evaluate(
-    folder: Path, *, n: int | None = None, seed: int = 0, checkpoint: str | None = None, finish: bool = False
+    folder: Path,
+    *,
+    n: int | None = None,
+    seed: int = 0,
+    checkpoint: str | None = None,
+    finish: bool = False,
+    told: Callable[[str], object] | None = None,
 ) -> dict[str, Any]:
     """Measures a run: what each of its capabilities measures, in one dictionary.
 
@@ -28,6 +35,7 @@ def evaluate(
         seed: Of the noise.
         checkpoint: "best", a step, or a path; the newest by default.
         finish: Whether to write what a run ends with, too, such as a classifier's predictions.
+        told: Called first, with a line that says which images are trained on and which are held out.
 
     Returns:
         The content of evaluation.json, and "summary": lines of text for people.
@@ -40,7 +48,10 @@ def evaluate(
     run = RunFolder(folder)
     model = load_model(folder, checkpoint=checkpoint)
     experiment = rebuild(run.record, device=DEVICE)
-    training = experiment.shown(experiment.training_set())
+    training_set = experiment.training_set()
+    if told:
+        told(experiment.origin(training_set))
+    training = experiment.shown(training_set)
     n = n or NETWORKS[experiment.network or "mnist"].samples
     measurement = Measurement(folder, experiment, model, training, n, seed)
     step = step_of(run.checkpoint(checkpoint))

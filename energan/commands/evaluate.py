@@ -1,5 +1,7 @@
 """The commands `evaluate` and `report`."""
 
+import sys
+from functools import partial
 from pathlib import Path
 
 from energan.utils.console import say
@@ -19,7 +21,8 @@ def evaluate(run: str, /, *, n: int | None = None, seed: int = 0, checkpoint: st
     from energan.utils.checks import usable_seed
 
     usable_seed(seed)
-    result = evaluation.evaluate(Path(run), n=n, seed=seed, checkpoint=checkpoint or None)
+    told = partial(print, file=sys.stderr) if json else say  # what is printed as JSON is nothing else
+    result = evaluation.evaluate(Path(run), n=n, seed=seed, checkpoint=checkpoint or None, told=told)
     say(evaluation.as_json(result) if json else evaluation.as_table(result))
     return 0
 
