@@ -29,7 +29,8 @@ from energan.data.formats.torch_dataset import from_dataset
 from energan.data.image_set import ImageSet, pad
 from energan.data.named.catalog import NAMED, load_named
 from energan.data.pixels import to_bytes, to_unit
-from energan.data.splits import ALL, SPLITS, TRAIN, canonical, held_out
+from energan.data.splits import ALL, TRAIN, canonical, held_out
+from energan.data.splits.words import in_order
 from energan.utils.checks import at_least
 from energan.utils.console import warn
 from energan.utils.errors import UserError
@@ -94,7 +95,7 @@ def load(
     value_range = checked_range(value_range)
     split = canonical(split)
     if isinstance(source, str) and source in NAMED and Path(source).exists():
-        warn(f"{source} is the built-in set, not the one here of that name: ./{source} names that")
+        warn(f"{source} is taken as the built-in set of that name; ./{source} is what lies here")
     if split == ALL and (parts := _parts(source)):
         given: dict[str, Any] = {"size": size, "channels": channels, "centre": centre, "only": only, "label": label}
         given |= {"value_range": value_range, "progress": progress}
@@ -128,7 +129,7 @@ def splits_of(source: str | Path) -> tuple[str, ...]:
         ('train', 'test')
     """
     if isinstance(source, str) and source in NAMED:
-        return tuple(split for split in SPLITS if split in NAMED[source].sha256)
+        return in_order(NAMED[source].sha256)
     if isinstance(source, str) and source.startswith("hf:"):
         return hub_splits(source.removeprefix("hf:"))
     return path_splits(Path(source).expanduser())

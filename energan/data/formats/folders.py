@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from energan.data.decoding.cache import Files, Item, fingerprint, stamp
 from energan.data.decoding.decode import EXTENSIONS, LARGEST_FILE, reason
-from energan.data.splits import ALL, TRAIN
+from energan.data.splits import ALL, SPLITS, TRAIN, canonical
 from energan.data.splits.trees import Parts, part, tree
 from energan.utils.errors import UserError
 
@@ -96,9 +96,11 @@ def files_of(folder: Path, arranged: Arranged, where: str, skipped: Parts = (), 
             stamps += ["/".join(path), "broken"]
     total, name = len(arranged.paths) + len(skipped), printable(folder.resolve().name)
     place = f"/{arranged.place}" if arranged.place else ""
+    above = f"{printable(folder.resolve().parent.name)}/" if canonical(folder.resolve().name) in SPLITS else ""
     return Files(
-        name, where + place, stamp(*stamps), arranged.classes, total, items, skipped, name + place, arranged.notes
-    )
+        name, where + place, stamp(*stamps), arranged.classes, total, items, skipped, above + name + place,
+        arranged.notes,
+    )  # fmt: skip
 
 
 def walk(folder: Path, skipped: list[str]) -> Iterator[Parts]:

@@ -17,6 +17,7 @@ from energan.data.download import hub_reachable
 from energan.data.formats.folders import printable
 from energan.data.formats.parquet import LABELS, content_of
 from energan.data.splits import ALL, TRAIN, canonical
+from energan.data.splits.words import in_order
 from energan.utils.errors import UserError
 
 
@@ -33,7 +34,7 @@ def hub_files(source: str, split: str) -> Files:
 
 def hub_splits(source: str) -> tuple[str, ...]:
     """The splits that a dataset on the hub has. Raises UserError as `hub_files`."""
-    return tuple(dict.fromkeys(map(canonical, _split_names(source))))
+    return in_order([canonical(name) for name in _split_names(source)])
 
 
 @cache

@@ -21,7 +21,7 @@ from energan.data.decoding.decode import UNREADABLE, decode, reason
 from energan.data.formats.folders import printable
 from energan.data.image_set import NONE
 from energan.data.splits import ALL, TRAIN
-from energan.data.splits.words import file_splits
+from energan.data.splits.words import file_splits, in_order
 from energan.utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def parquet_folder(folder: Path, split: str) -> Files:
     Without such words all are "train"; "all" is every file. Raises UserError if a file cannot be read or has no column
     of images, if there is no such split, and for files of which some have such a word.
     """
-    where, name = f"the parquet files of {printable(folder)}", printable(folder.resolve().name)
+    where, name = f"the folder {printable(folder)} of parquet files", printable(folder.resolve().name)
     paths = _tables(folder)
     if split == ALL:
         return _files(paths, folder, where, name, name)
@@ -70,7 +70,7 @@ def parquet_folder(folder: Path, split: str) -> Files:
 
 def parquet_splits(folder: Path) -> tuple[str, ...]:
     """The splits that a folder's parquet files have; () where they are all one. Raises UserError as above."""
-    return tuple(sorted(set(_splits(folder, _tables(folder)).values())))
+    return in_order(_splits(folder, _tables(folder)).values())
 
 
 def _tables(folder: Path) -> list[Path]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from energan.data.splits.words import ALL, DEV, TRAIN, VALIDATION, WORDS, canonical, words
+from energan.data.splits.words import ALL, DEV, TRAIN, VALIDATION, WORDS, canonical, in_order, words
 from energan.utils.errors import UserError
 
 IMAGES = ("images", "x", "image", "img", "imgs", "data", "pixels")  # in order of preference
@@ -39,7 +39,7 @@ class _Array(NamedTuple):
 def array_splits(shapes: Mapping[str, Shape]) -> tuple[str, ...]:
     """The splits whose images there are; () where no name says so."""
     arrays = _read(shapes)
-    return tuple(dict.fromkeys(a.split for a in arrays if a.split and a.kind not in LABELS and a.pictures))
+    return in_order([a.split for a in arrays if a.split and a.kind not in LABELS and a.pictures])
 
 
 def pairs(shapes: Mapping[str, Shape], split: str, where: str) -> list[Pair]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from energan.data.classes import class_order
-from energan.data.splits.words import ALL, TRAIN, folder_splits, normal, refuse_two_spellings
+from energan.data.splits.words import ALL, TRAIN, folder_splits, in_order, normal, refuse_two_spellings
 from energan.utils.errors import UserError
 
 Parts = tuple[str, ...]  # a path inside the folder or archive
@@ -52,7 +52,7 @@ class _Found(NamedTuple):
 def tree(paths: Sequence[Parts], where: str) -> Tree:
     """What splits the images at `paths` have. UserError for what can be read in two ways."""
     found, notes = _find(sorted(paths), where)
-    return Tree(tuple(found.of) if found else (), notes)
+    return Tree(in_order(found.of) if found else (), notes)
 
 
 def part(paths: Sequence[Parts], split: str, where: str) -> tuple[Part, Tree]:
@@ -83,7 +83,7 @@ def part(paths: Sequence[Parts], split: str, where: str) -> tuple[Part, Tree]:
     of_split, more = _of(found, split, where)
     if split != TRAIN and TRAIN in found.of:
         of_split = _numbered_as(_of(found, TRAIN, where)[0].classes, of_split, found)
-    return of_split, Tree(tuple(found.of), notes + more)
+    return of_split, Tree(in_order(found.of), notes + more)
 
 
 def _of(found: _Found, split: str, where: str) -> tuple[Part, tuple[str, ...]]:
@@ -97,11 +97,17 @@ def _of(found: _Found, split: str, where: str) -> tuple[Part, tuple[str, ...]]:
 def _numbered_as(classes: tuple[str, ...], of_split: Part, found: _Found) -> Part:
     """The split with train's classes, if they are all of its own: a label means the same in both."""
     depth = found.depth if found.class_depth is None else found.class_depth
-    names = [normal(path[depth]) if len(path) > depth + 1 else "" for path in of_split.paths]
-    if not classes or not set(names) <= set(classes):
-        return of_split
+    while set(names := _names(of_split.paths, depth)) - set(classes):
+        if "" in names or len(set(names)) > 1:
+            return of_split
+        depth += 1
     number = {name: index for index, name in enumerate(classes)}
     return of_split._replace(labels=[number[name] for name in names], classes=classes)
+
+
+def _names(paths: Iterable[Parts], depth: int) -> list[str]:
+    """The folder at a depth that each image lies in; "" for an image in none."""
+    return [normal(path[depth]) if len(path) > depth + 1 else "" for path in paths]
 
 
 def _labelled(place: str, paths: list[Parts], depth: int) -> Part:
@@ -115,7 +121,7 @@ def _labelled(place: str, paths: list[Parts], depth: int) -> Part:
 
 
 def _labelled_at(place: str, paths: list[Parts], depth: int) -> Part:
-    names = [normal(path[depth]) for path in paths]
+    names = _names(paths, depth)
     classes = class_order(names)
     number = {name: index for index, name in enumerate(classes)}
     return Part(place, paths, [number[name] for name in names], classes)

@@ -50,6 +50,11 @@ def held_out(splits: Collection[str]) -> str | None:
     return next((split for split in (TEST, VALIDATION) if split in splits), None)
 
 
+def in_order(splits: Collection[str]) -> tuple[str, ...]:
+    """Those of the splits that have a usual name, each once, train first."""
+    return tuple(split for split in SPLITS if split in splits)
+
+
 def words(name: str) -> list[str]:
     """The words of a name, folded.
 
@@ -57,7 +62,16 @@ def words(name: str) -> list[str]:
         >>> words("xTrain_00000-of-2"), words("y_VAL")
         (['x', 'train', 'of'], ['y', 'val'])
     """
-    return [word.casefold() for word in WORD.findall(HUMP.sub(" ", normal(name)))]
+    return [word.casefold() for word in WORD.findall(_spaced(name))]
+
+
+def _spaced(name: str) -> str:
+    """The name with a space at each hump; not inside a word for a split, whatever its case ("vaL")."""
+
+    def cut(run: re.Match[str]) -> str:
+        return run[0] if run[0].casefold() in {*WORDS, DEV} else HUMP.sub(" ", run[0])
+
+    return WORD.sub(cut, normal(name))
 
 
 def folder_splits(names: Iterable[str]) -> dict[str, str]:
@@ -80,7 +94,7 @@ def _alike(folded: Mapping[str, str]) -> dict[str, str]:
     """The split of names that differ from each other by nothing else; a name with two splits has none."""
     of_stem: dict[str, dict[str, str]] = defaultdict(dict)
     for name in folded:
-        parts = re.split(r"([^\W\d_]+)", HUMP.sub(" ", normal(name)))
+        parts = re.split(rf"({WORD.pattern})", _spaced(name))
         splits = [(i, WORDS[part.casefold()]) for i, part in enumerate(parts) if part.casefold() in WORDS]
         if len(splits) == 1:
             (place, split), = splits  # fmt: skip
