@@ -58,7 +58,14 @@ def evaluate(
     training = experiment.shown(data)
     n = n or NETWORKS[experiment.network or "mnist"].samples
     measurement = Measurement(folder, experiment, model, training, n, seed)
-    result: dict[str, Any] = {"step": saved.step, "seed": seed, "samples": 0, "reference": "", "network": "", "metrics": {}}
+    result: dict[str, Any] = {
+        "step": saved.step,
+        "seed": seed,
+        "samples": 0,
+        "reference": "",
+        "network": "",
+        "metrics": {},
+    }
     summary = []
     for capability in capabilities.of(experiment.game):
         if capability.measure:

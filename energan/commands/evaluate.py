@@ -37,9 +37,7 @@ def evaluate(
 
     usable_seed(seed)
     named = Sources(data, test, labels_csv)
-    result = evaluation.evaluate(
-        Path(run), n=n, seed=seed, checkpoint=checkpoint or None, named=named, device=device
-    )
+    result = evaluation.evaluate(Path(run), n=n, seed=seed, checkpoint=checkpoint or None, named=named, device=device)
     say(evaluation.as_json(result) if json else evaluation.as_table(result))
     return 0
 

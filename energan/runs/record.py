@@ -54,7 +54,9 @@ def refuse_links(folder: Path) -> None:
         for entry in entries:
             plain = entry.is_file() or entry.is_dir() or not (entry.exists() or entry.is_symlink())
             if not plain or (entry.is_symlink() and not _leads_into(home, entry)):
-                raise UserError(f"{entry} is no file of the run but a link out of it, or a pipe: put a copy in its place")
+                raise UserError(
+                    f"{entry} is no file of the run but a link out of it, or a pipe: put a copy in its place"
+                )
 
 
 def _leads_into(home: Path, link: Path) -> bool:
@@ -92,7 +94,10 @@ def _mapping(value: object) -> bool:
 
 def _shape(value: object) -> bool:
     return (
-        isinstance(value, list) and len(value) == 3 and value[0] in (1, 3) and all(_whole(side, 1, 2**16) for side in value)
+        isinstance(value, list)
+        and len(value) == 3
+        and value[0] in (1, 3)
+        and all(_whole(side, 1, 2**16) for side in value)
     )
 
 

@@ -182,6 +182,8 @@ def _with_sources(record: dict[str, Any], now: Sources) -> dict[str, Any]:
                 return [*map(changed, items)]
         return value
 
+    if not _parts(record):
+        raise UserError("this run's run.json is damaged: its experiment is none")
     try:
         experiment = changed(record["experiment"])
     except RecursionError as error:

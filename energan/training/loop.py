@@ -48,9 +48,7 @@ def train(
         experiment.initialise(data.images)
     trainer = trainer_of(experiment, data, ranks)
     try:
-        with stopping() as caught, RankWatcher(
-            experiment, folder, data, trainer, quiet, ranks, changes
-        ) as watcher:
+        with stopping() as caught, RankWatcher(experiment, folder, data, trainer, quiet, ranks, changes) as watcher:
             while trainer.t < experiment.steps and not ranks.any(bool(caught)):
                 watcher.step(trainer.step())
             return watcher.end(caught)

@@ -17,7 +17,9 @@ KEY = "_recorded_call"  # where an object keeps its Call, among its attributes
 
 NAMES: dict[str, Callable[..., Any]] = {}  # all that carries a decorator
 
-MAKERS: set[str] = set()  # those of them that `build` calls: they make an object of their arguments, and do nothing else
+MAKERS: set[str] = (
+    set()
+)  # those of them that `build` calls: they make an object of their arguments, and do nothing else
 
 _contexts: list["Call"] = []  # that are open; the last one is the innermost
 
