@@ -1,7 +1,7 @@
 """The commands `score` (energies) and `predict` (classes) of any images."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from energan.commands.open_run import open_model
 from energan.utils.console import say
@@ -9,8 +9,6 @@ from energan.utils.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from energan.experiment import Experiment
 
 TRAINING_IMAGES = 2000  # in the histogram
 
@@ -23,7 +21,7 @@ def score(images: str, /, *, run: str, out: str = "scores.csv", checkpoint: str 
         run: The run's folder.
         out: scores.csv or scores.parquet; the histogram is the .png beside it.
         checkpoint: "best", a step, or a path; the newest by default.
-        split: train or test; by default test of a named set, and all of a folder or file that has no splits.
+        split: train, test, validation or all; by default the images held out (test, else validation), else all.
     """
     import torch
 
@@ -42,13 +40,14 @@ def score(images: str, /, *, run: str, out: str = "scores.csv", checkpoint: str 
     if experiment.game.logits is not None:
         data = load_images(images, split, record)
     else:
-        data = experiment.given(images, split or held_out_split(images))
+        data = experiment.given(images, split or held_out_split(images) or "train")
+    say(f"images: {data.counted}")
     energies = model.score(data.images)
     n = len(energies)
     labels = [""] * n if data.labels is None else [[*data.classes, ""][i] for i in data.labels.tolist()]
     files = list(data.files) or [""] * n
     write_table(table, {"index": list(range(n)), "file": files, "energy": energies.numpy(), "label": labels})
-    training = _training_images(experiment)
+    training = _training_images(Path(run), record)
     reference = [] if training is None else [("the training images", model.score(training))]
     _draw_histogram(table.with_suffix(".png"), [*reference, (data.name, energies)])
     low, middle, high = energies.quantile(torch.tensor([0.05, 0.5, 0.95])).tolist()
@@ -57,13 +56,18 @@ def score(images: str, /, *, run: str, out: str = "scores.csv", checkpoint: str 
     return 0
 
 
-def _training_images(experiment: "Experiment") -> "Tensor | None":
-    """2,000 training images, always the same, or None where they are no longer there (said on stderr)."""
+def _training_images(run: Path, record: dict[str, Any]) -> "Tensor | None":
+    """2,000 training images, always the same, or None where they cannot be read (said on stderr)."""
     from energan.data.image_set import fixed_subset
+    from energan.evaluation import DEVICE
+    from energan.runs.rebuild import rebuild
+    from energan.runs.sources import settled, training_images
     from energan.utils.console import warn
 
     try:
-        images = experiment.shown(experiment.training_set()).images
+        record = settled(record, run)
+        experiment = rebuild(record, device=DEVICE)
+        images = experiment.shown(training_images(experiment, record, run)).images
     except UserError as error:
         warn(f"the histogram lacks the training images: {error}")
         return None
@@ -102,7 +106,7 @@ def predict(images: str, /, *, run: str, out: str = "predictions.csv", checkpoin
         run: The run's folder.
         out: A .csv with a row an image: file, label, probability, and a column a class.
         checkpoint: "best", a step, or a path; the newest by default.
-        split: train or test; by default test of a named set, and all of a folder or file that has no splits.
+        split: train, test, validation or all; by default the images held out (test, else validation), else all.
     """
     from energan.capabilities.classification.predictions import prediction_columns
     from energan.commands.open_run import load_images, skipped_note
@@ -114,6 +118,7 @@ def predict(images: str, /, *, run: str, out: str = "predictions.csv", checkpoin
         raise UserError(f"`out` {table}: predictions go to a .csv")
     model, record = open_model(run, "predict", checkpoint), RunFolder(run).record
     data = load_images(images, split, record)
+    say(f"images: {data.counted}")
     write_table(table, prediction_columns(data, model.probabilities(data.images), record["data"]["classes"]))
     say(f"{len(data.images)} predictions in {table}{skipped_note(data)}")
     return 0

@@ -132,7 +132,7 @@ class Model:
     def _draw_chunk(self, draw: GeneratorModule, noise: list[Tensor]) -> list[Tensor]:
         """A chunk's images, in slices that take no more memory than images of 64 x 64 do."""
         pixels = draw(*(z[:1] for z in noise)).shape[2:].numel()
-        n = _chunk_size(pixels)
+        n = chunk_size(pixels)
         return [to_bytes(draw(*(z[i : i + n] for z in noise))).cpu() for i in range(0, CHUNK, n)]
 
     def score(self, images: Any, *, value_range: tuple[float, float] | None = None) -> Float[Tensor, " n"]:
@@ -155,7 +155,7 @@ class Model:
     @isolated(gradients=False)
     def score_pixels(self, pixels: Num[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
         """`score` of numbers on the scale 0..255 that are in order, and may lie outside."""
-        read, size = self.energy, _chunk_size(pixels.shape[2:].numel())
+        read, size = self.energy, chunk_size(pixels.shape[2:].numel())
         chunks = counted(pixels.split(size), len(pixels), "scoring images", each=size)
         with _fitting(pixels):
             return torch.cat([read(to_unit(chunk.to(self.device))).float().cpu() for chunk in chunks])
@@ -196,6 +196,6 @@ def _fitting(pixels: Tensor) -> Iterator[None]:
         raise UserError(f"this model's networks do not take images of {size} ({reason})") from error
 
 
-def _chunk_size(pixels: int) -> int:
+def chunk_size(pixels: int) -> int:
     """How many images of so many pixels go through the nets at a time."""
     return max(1, min(CHUNK, CHUNK * 64**2 // pixels))
