@@ -68,6 +68,14 @@ def warnings_are_news() -> Iterator[None]:
     yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def a_key_of_the_tests_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Run folders are signed by a key that is not the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ENERGAN_STATE", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 COMPILERS = {"compile_cheaply", "trace_only", "compile_truly"}
 
 

@@ -8,12 +8,14 @@ batches(0)["x"]                         # float32 (64, 1, 28, 28) in [-1, 1]
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from energan.data.batches import Batches
 from energan.data.class_filter import only_files, only_images
 from energan.data.classes import joined
 from energan.data.decoding.cache import Files, load_files
 from energan.data.decoding.decode import EXTENSIONS
+from energan.data.decoding.values import checked_range
 from energan.data.formats.arrays import fit_all, load_arrays
 from energan.data.formats.celeba import celeba_files, is_celeba
 from energan.data.formats.cifar import is_cifar, load_cifar
@@ -47,6 +49,7 @@ def load(
     centre: int | None = None,
     only: Sequence[str] = (),
     label: str = "",
+    value_range: tuple[float, float] | None = None,
     progress: bool = True,
 ) -> ImageSet:
     """Loads images, by the name of a built-in set or from the user's files.
@@ -64,14 +67,17 @@ def load(
         centre: of image files, crops the centred square of so many pixels first (CelebA's papers: 108, 160).
         only: classes by name, or "first..last" in the classes' order; other images are left out (class_filter.py).
         label: the attribute of CelebA that is the label, such as "Smiling".
+        value_range: the values that are black and white, of images of more than eight bits; without it the smallest
+            usual range that holds those of all (values.py). `.source` and `.value_range` say which it was.
         progress: shows a bar on stderr while decoding.
 
     Returns:
         The images as bytes (n, c, h, w), their labels and where they came from.
 
     Raises:
-        UserError: if there is nothing to load, if nothing of it can be read, if it can be read in two ways, or if the
-            disk is full.
+        UserError: if there is nothing to load, if it can be read in two ways, if more than a tenth of it (and more than
+            three files) cannot be read, if more than one value in a thousand lies outside a given `value_range`, or if
+            the disk is full.
 
     Example:
         >>> digits = load("digits", split="test", size=32)
@@ -86,13 +92,15 @@ def load(
         at_least(2, centre=centre)
     if not str(source):
         raise UserError(f"no images were named: give a folder or file, or one of {', '.join(NAMED)}")
+    value_range = checked_range(value_range)
     split = canonical(split)
     if isinstance(source, str) and source in NAMED and Path(source).exists():
         warn(f"{source} is taken as the built-in set of that name; ./{source} is what lies here")
     if split == ALL and (parts := _parts(source)):
-        given = {"size": size, "channels": channels, "centre": centre, "only": only, "label": label}
-        return joined([load(source, each, progress=progress, **given) for each in parts])  # type: ignore[arg-type]
-    whole = _whole(source, split, size, channels, progress)
+        given: dict[str, Any] = {"size": size, "channels": channels, "centre": centre, "only": only, "label": label}
+        given |= {"value_range": value_range, "progress": progress}
+        return joined([load(source, each, **given) for each in parts])
+    whole = _whole(source, split, size, channels, value_range, progress)
     if whole is not None:
         if centre or label:
             raise UserError(f"{whole.name} has no {'attributes' if label else 'image files to cut a centre out of'}")
@@ -102,7 +110,7 @@ def load(
     else:
         files = _files(Path(source).expanduser(), split, label)
     chosen = only_files(files, only) if only else files
-    data = load_files(chosen, size, channels, progress, centre)
+    data = load_files(chosen, size, channels, progress, centre, value_range)
     _warn_of_empty_classes(data)
     for note in files.notes:
         warn(f"of no split of {files.name}, and left out: {note}")
@@ -152,7 +160,14 @@ def _warn_of_empty_classes(data: ImageSet) -> None:
             warn(f"no image of the class {', '.join(lost[:5])}{', ...' * (len(lost) > 5)} of {data.name} can be read")
 
 
-def _whole(source: str | Path, split: str, size: int | None, channels: int | None, progress: bool) -> ImageSet | None:
+def _whole(
+    source: str | Path,
+    split: str,
+    size: int | None,
+    channels: int | None,
+    value_range: tuple[float, float] | None,
+    progress: bool,
+) -> ImageSet | None:
     """The images of a source that is read whole: named sets, arrays, CIFAR-10. None for image files."""
     if isinstance(source, str) and source in NAMED:
         data = load_named(source, split)
@@ -161,7 +176,7 @@ def _whole(source: str | Path, split: str, size: int | None, channels: int | Non
         return data._replace(images=images, source=data.source + changes, place=f"{source}, {split}")
     path = Path(source).expanduser()
     if path.suffix.lower() in (".npz", ".npy") and path.is_file():
-        return load_arrays(path, split, size, channels, progress)
+        return load_arrays(path, split, size, channels, progress, value_range)
     return load_cifar(path, split, size, channels, progress) if is_cifar(path) else None
 
 

@@ -97,13 +97,17 @@ def numbered_as(
 def joined(parts: Sequence[ImageSet]) -> ImageSet:
     """The images of several sets, in their order, with the classes of all: `labels` is None where none has any.
 
-    UserError for images of different sizes or channels.
+    UserError for images of different sizes, channels or ranges of values.
     """
     if len(parts) == 1:
         return parts[0]
     if len({part.images.shape[1:] for part in parts}) > 1:
         shapes = " and ".join(sorted({" x ".join(map(str, part.images.shape[1:])) for part in parts}))
         raise UserError(f"the images of {parts[0].name} have different shapes ({shapes}): choose `size` and `channels`")
+    if len({part.value_range for part in parts}) > 1:
+        raise UserError(
+            f"the parts of {parts[0].name} have values of different ranges: give `value_range`, what is black and white"
+        )
     first = next((part.classes for part in parts if part.classes), ())
     same = all(set(part.classes) <= set(first) for part in parts)
     classes = first if same else class_order(name for part in parts for name in part.classes)

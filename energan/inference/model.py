@@ -123,7 +123,7 @@ class Model:
     def _draw_chunk(self, draw: GeneratorModule, noise: list[Tensor]) -> list[Tensor]:
         """A chunk's images, in slices that take no more memory than images of 64 x 64 do."""
         pixels = draw(*(z[:1] for z in noise)).shape[2:].numel()
-        n = _chunk_size(pixels)
+        n = chunk_size(pixels)
         return [to_bytes(draw(*(z[i : i + n] for z in noise))).cpu() for i in range(0, CHUNK, n)]
 
     @torch.no_grad()
@@ -140,7 +140,7 @@ class Model:
             UserError: The system has no energy.
         """
         read = self.energy
-        chunks = images.split(_chunk_size(images.shape[2:].numel()))
+        chunks = images.split(chunk_size(images.shape[2:].numel()))
         return torch.cat([read(to_unit(chunk.to(self.device))).float().cpu() for chunk in chunks])
 
     @torch.no_grad()
@@ -161,6 +161,6 @@ class Model:
         return torch.cat(chunks)
 
 
-def _chunk_size(pixels: int) -> int:
+def chunk_size(pixels: int) -> int:
     """How many images of so many pixels go through the nets at a time."""
     return max(1, min(CHUNK, CHUNK * 64**2 // pixels))

@@ -14,6 +14,7 @@ from energan.engine import Trainer
 from energan.engine.game import Logs
 from energan.experiment import Experiment
 from energan.runs.folder import RunFolder
+from energan.runs.reader import number
 from energan.utils.errors import UserError
 from energan.utils.files import read_json_lines, unwritable, write
 from energan.utils.hardware import peak_memory
@@ -55,8 +56,9 @@ class Log:
         """Keeps the lines up to the step; gives the best Fréchet distance among them."""
         lines = [line for line in read_json_lines(self._path) if line["step"] <= self.step]
         write(self._path, lambda p: p.write_text("".join(json.dumps(line) + "\n" for line in lines)))
-        distances = [v for line in lines for k, v in line.get("metrics", {}).items() if "FID" in k]
-        return min(distances, default=math.inf)
+        measured = [entries for line in lines if isinstance(entries := line.get("metrics"), dict)]
+        distances = [number(v) for entries in measured for k, v in entries.items() if "FID" in k]
+        return min((v for v in distances if v is not None), default=math.inf)
 
     def __enter__(self) -> "Log":
         from torch.utils.tensorboard.writer import SummaryWriter

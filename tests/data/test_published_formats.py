@@ -16,7 +16,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from energan.data import load
-from energan.data.decoding import cache
+from energan.data.decoding import writing
 from energan.utils.errors import UserError
 
 
@@ -76,7 +76,7 @@ def test_lsuns_test_images_are_the_folder_beside(bedrooms, split):
 
 def test_lsun_from_the_cache_opens_no_image(bedrooms, monkeypatch):
     whole = load(bedrooms, size=16, progress=False)
-    monkeypatch.setattr(cache, "decode", None)
+    monkeypatch.setattr(writing, "decode_pages", None)
     assert torch.equal(load(bedrooms, size=16, progress=False).images, whole.images)
 
 

@@ -86,13 +86,13 @@ def files_of(folder: Path, arranged: Arranged, where: str, skipped: Parts = (), 
 
     def items() -> Iterator[Item]:
         for path, label in zip(arranged.paths, arranged.labels, strict=True):
-            yield Item(printable(path), partial(_regular, folder.joinpath(*path)), label)
+            yield Item(printable(path), partial(regular, folder.joinpath(*path)), label)
 
     stamps = [str(folder.resolve()), *marks, *arranged.classes]
     for path in arranged.paths:
         try:
             stamps += ["/".join(path), *map(str, fingerprint(folder.joinpath(*path)))]
-        except OSError:  # a broken link: `_regular` will say so
+        except OSError:  # a broken link: `regular` will say so
             stamps += ["/".join(path), "broken"]
     total, name = len(arranged.paths) + len(skipped), printable(folder.resolve().name)
     place = f"/{arranged.place}" if arranged.place else ""
@@ -126,15 +126,16 @@ def one_file(path: Path, split: str) -> Files:
     if split not in (TRAIN, ALL):
         raise UserError(f"{printable(path)} has no split {split!r}: it is one image")
     marks = stamp(path.resolve(), *fingerprint(path))
-    item = Item(printable(path.name), partial(_regular, path), None)
+    item = Item(printable(path.name), partial(regular, path), None)
     return Files(printable(path.stem), f"the image {printable(path)}", marks, (), 1, lambda: iter([item]), ())
 
 
-def _regular(path: Path) -> Path:
+def regular(path: Path, largest: int = LARGEST_FILE) -> Path:
+    """The path. ValueError unless it is a regular file of at most so many bytes."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise ValueError("not a regular file")  # opening a pipe would wait for ever
-    if status.st_size > LARGEST_FILE:
+    if status.st_size > largest:
         raise ValueError(f"{status.st_size} bytes are too many for an image")
     return path
 

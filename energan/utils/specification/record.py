@@ -17,6 +17,10 @@ KEY = "_recorded_call"  # where an object keeps its Call, among its attributes
 
 NAMES: dict[str, Callable[..., Any]] = {}  # all that carries a decorator
 
+MAKERS: set[str] = (
+    set()
+)  # those of them that `build` calls: they make an object of their arguments, and do nothing else
+
 _contexts: list["Call"] = []  # that are open; the last one is the innermost
 
 _numbers = itertools.count()
@@ -49,8 +53,13 @@ def remember(value: Any, name: str, arguments: Mapping[str, Any]) -> None:
 
 
 def named(make: Make) -> Make:
-    """The class or function itself, which descriptions may name from now on."""
+    """The class or function itself, which descriptions may name from now on.
+
+    They may have a class called. A function may act, as a loader of images does: `build` gives it, and does not call it.
+    """
     NAMES[name_of(make)] = make
+    if isinstance(make, type):
+        MAKERS.add(name_of(make))
     return make
 
 
@@ -85,6 +94,7 @@ def recorded(make: Make) -> Make:
         note(value, before, *args, **kwargs)
         return value
 
+    MAKERS.add(name_of(make))
     return named(call)  # type: ignore[return-value]
 
 
