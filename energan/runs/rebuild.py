@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from energan.engine.game import Batch, Game, Players
+from energan.engine.optimizers import Optimizer
 from energan.experiment import DESCRIBED, SETTINGS, Experiment
 from energan.inference.model import Model, chunk_size
 from energan.runs.bounds import bounded_memory
@@ -111,6 +113,10 @@ def _check(parts: Mapping[str, Any], ema: Mapping[str, float]) -> None:
     }
     if wrong := [name for name, right in kinds.items() if not right]:
         raise UserError(f"{DAMAGED}: {wrong[0]} of its experiment is no such thing")
+    for name, player in game.players.items():
+        sound = isinstance(player.net, nn.Module) and isinstance(player.optimizer, Optimizer | None)
+        if not sound:
+            raise UserError(f"{DAMAGED}: its player {name!r} is none")
     if strange := [name for name in ema if name not in game.players]:
         raise UserError(f"{DAMAGED}: ema names {strange[0]!r}, which is no player")
 
