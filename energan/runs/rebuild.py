@@ -61,13 +61,13 @@ def load(
     run_folder = RunFolder(folder)
     run = rebuild(run_folder.record, trust=trust, device=device)
     path = run_folder.checkpoint(checkpoint)
-    return restored(run, read_checkpoint(path), path, tuple(run_folder.record["data"]["shape"]))
+    return restored(run, run_folder.record, read_checkpoint(path), path)
 
 
-def restored(run: Experiment, saved: Checkpoint, path: Path, shape: tuple[int, ...]) -> Model:
-    """The experiment's networks with a checkpoint's weights in them.
+def restored(run: Experiment, record: Mapping[str, Any], saved: Checkpoint, path: Path) -> Model:
+    """The networks of an experiment, which `rebuild` made of the record, with a checkpoint's weights in them.
 
-    path: of the checkpoint; shape: of one training image. UserError where they do not fit each other.
+    path: of the checkpoint. UserError where weights, networks and the shape of the images do not fit each other.
     """
     nets = {name: player.net for name, player in run.game.players.items()}
     try:
@@ -78,7 +78,8 @@ def restored(run: Experiment, saved: Checkpoint, path: Path, shape: tuple[int, .
     except (AttributeError, KeyError, RuntimeError, TypeError) as error:
         raise UserError(f"{path} does not fit this run's networks: {str(error).splitlines()[0][:200]}") from error
     model = Model(run.game, nets, run.device)
-    _check_readouts(model, shape)
+    channels, *sides = record["data"]["shape"]
+    _check_readouts(model, (channels, *(sides if run.crop is None else (run.crop, run.crop))))
     return model
 
 
