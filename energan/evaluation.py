@@ -1,6 +1,7 @@
 """A run folder, measured: every capability of its game measures what it can do."""
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ def evaluate(
     seed: int = 0,
     checkpoint: str | None = None,
     finish: bool = False,
+    told: Callable[[str], object] | None = None,
     named: Sources = Sources(),
     device: str = DEVICE,
 ) -> dict[str, Any]:
@@ -37,6 +39,7 @@ def evaluate(
         seed: Of the noise.
         checkpoint: "best", a step, or a path; the newest by default.
         finish: Whether to write what a run ends with, too, such as a classifier's predictions.
+        told: Called first, with a line that says which images are trained on and which are held out.
         named: Where the run's images are now, as far as they are not where run.json says: it will say so from now on.
         device: "cpu", "cuda", "cuda:1" or "auto".
 
@@ -55,6 +58,8 @@ def evaluate(
     saved = read_checkpoint(path)
     model = restored(experiment, record, saved, path)
     data = training_images(experiment, record, folder)
+    if told:
+        told(experiment.origin(data))
     training = experiment.shown(data)
     n = n or NETWORKS[experiment.network or "mnist"].samples
     measurement = Measurement(folder, experiment, model, training, n, seed)

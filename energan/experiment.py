@@ -87,19 +87,36 @@ class Experiment(NamedTuple):
         return data if self.crop is None else patches(data, self.crop)
 
     def test_set(self) -> "ImageSet":
-        """Real images to measure against: the test split where the source has one, else the training images."""
+        """Real images to measure against: those held out, where the source has such, else the training images."""
         from energan.data import held_out_split
 
-        return self.shown(self.prepare(self.source, held_out_split(self.source)))
+        return self.shown(self.prepare(self.source, held_out_split(self.source) or "train"))
 
     def held_out(self, classes: tuple[str, ...]) -> "ImageSet | None":
-        """Test images with labels, numbered as `classes`; None where neither the set nor the user has any."""
-        from energan.data import NAMED
+        """Test images with labels, numbered as `classes`: those of `test`, else those that the source holds out.
+
+        `test` is its own held-out split, else all of it. None where there are none, or where the source's have no
+        labels. UserError for images of `test` without labels, and for a class that is not among `classes`.
+        """
+        from energan.data import held_out_split
         from energan.data.labels import in_classes
 
-        if not self.test and self.source not in NAMED:
-            return None
-        return in_classes(self.prepare(self.test or self.source, "test"), classes)
+        if self.test:
+            return in_classes(self.prepare(self.test, held_out_split(self.test) or "all"), classes)
+        split = held_out_split(self.source)
+        data = None if split is None else self.prepare(self.source, split)
+        return None if data is None or data.labels is None else in_classes(data, classes)
+
+    def origin(self, training: "ImageSet") -> str:
+        """One line: which images are trained on, and which are held out to measure on, with their numbers."""
+        from energan.data import held_out_split
+
+        measured = None
+        if self.game.logits is not None:
+            measured = self.held_out(training.classes)
+        elif (split := held_out_split(self.source)) is not None:
+            measured = self.prepare(self.source, split)
+        return f"training images: {training.counted}, held out: {measured.counted if measured else 'none'}"
 
     def batches(self, data: "ImageSet") -> "Source":
         """What the game is fed: images; or labelled ones and as many unlabelled. UserError if no batch can be drawn."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from energan import metrics
-from energan.data import NAMED, ImageSet
+from energan.data import ImageSet, held_out_split
 from energan.data.image_set import fixed_subset
 from energan.experiment import Experiment
 from energan.metrics.features.catalog import Description, describe
@@ -46,7 +46,8 @@ def reference_features(experiment: Experiment, training: ImageSet) -> Descriptio
 
 def named(experiment: Experiment, data: ImageSet, n: int) -> str:
     """What n images of `data` are called beside a number: whether the run was trained on them is said."""
-    return f"{data.name}, {n} images ({'held out' if experiment.source in NAMED else 'training images'})"
+    held_out = held_out_split(experiment.source) is not None
+    return f"{data.name}, {n} images ({'held out' if held_out else 'training images'})"
 
 
 def write_nearest(folder: Path, images: Tensor, training: Tensor, network: str) -> None:

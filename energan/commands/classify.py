@@ -28,7 +28,7 @@ def classify(
     Args:
         data: A folder with one sub-folder per class and one called unlabelled; any folder with --labels; another set.
         labels: A CSV with columns file and label (empty: none), or how many labels to use; by default all there are.
-        test: Labelled images to measure the error on: one sub-folder per class. A named set has its own.
+        test: Labelled images to measure the error on: one sub-folder per class. By default those that --data holds out.
         system: What learns: a ladder network, EBGAN-LN, or the improved GAN's classifier.
         steps: Training steps.
         batch: Labelled images a step, and unlabelled ones; less where there are fewer images.

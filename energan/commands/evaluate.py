@@ -1,5 +1,7 @@
 """The commands `evaluate` and `report`."""
 
+import sys
+from functools import partial
 from pathlib import Path
 
 from energan.utils.console import say
@@ -36,8 +38,11 @@ def evaluate(
     from energan.utils.checks import usable_seed
 
     usable_seed(seed)
+    told = partial(print, file=sys.stderr) if json else say  # what is printed as JSON is nothing else
     named = Sources(data, test, labels_csv)
-    result = evaluation.evaluate(Path(run), n=n, seed=seed, checkpoint=checkpoint or None, named=named, device=device)
+    result = evaluation.evaluate(
+        Path(run), n=n, seed=seed, checkpoint=checkpoint or None, named=named, device=device, told=told
+    )
     say(evaluation.as_json(result) if json else evaluation.as_table(result))
     return 0
 

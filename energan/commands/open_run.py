@@ -56,11 +56,14 @@ def open_model(run: str | Path, command: str, checkpoint: str = "") -> "Model":
 
 
 def load_images(source: str, split: str, record: dict[str, Any]) -> "ImageSet":
-    """The images in the size and channels of a run's. They need no labels, even if the run learned from labels."""
+    """The images in the size and channels of a run's. They need no labels, even if the run learned from labels.
+
+    split: "" is the one that the source holds out, else all of it.
+    """
     from energan.data import held_out_split, load
 
     channels, size, _ = record["data"]["shape"]
-    return load(source, split or held_out_split(source), size=size, channels=channels)
+    return load(source, split or held_out_split(source) or "train", size=size, channels=channels)
 
 
 def skipped_note(data: "ImageSet") -> str:

@@ -21,7 +21,7 @@ def score(images: str, /, *, run: str, out: str = "scores.csv", checkpoint: str 
         run: The run's folder.
         out: scores.csv or scores.parquet; the histogram is the .png beside it.
         checkpoint: "best", a step, or a path; the newest by default.
-        split: train or test; by default test of a named set, and all of a folder or file that has no splits.
+        split: train, test, validation or all; by default the images held out (test, else validation), else all.
     """
     import torch
 
@@ -40,7 +40,8 @@ def score(images: str, /, *, run: str, out: str = "scores.csv", checkpoint: str 
     if experiment.game.logits is not None:
         data = load_images(images, split, record)
     else:
-        data = experiment.given(images, split or held_out_split(images))
+        data = experiment.given(images, split or held_out_split(images) or "train")
+    say(f"images: {data.counted}")
     energies = model.score(data.images)
     n = len(energies)
     labels = [""] * n if data.labels is None else [[*data.classes, ""][i] for i in data.labels.tolist()]
@@ -98,7 +99,7 @@ def predict(images: str, /, *, run: str, out: str = "predictions.csv", checkpoin
         run: The run's folder.
         out: A .csv with a row an image: file, label, probability, and a column a class.
         checkpoint: "best", a step, or a path; the newest by default.
-        split: train or test; by default test of a named set, and all of a folder or file that has no splits.
+        split: train, test, validation or all; by default the images held out (test, else validation), else all.
     """
     from energan.capabilities.classification.predictions import prediction_columns
     from energan.commands.open_run import load_images, skipped_note
@@ -110,6 +111,7 @@ def predict(images: str, /, *, run: str, out: str = "predictions.csv", checkpoin
         raise UserError(f"`out` {table}: predictions go to a .csv")
     model, record = open_model(run, "predict", checkpoint), RunFolder(run).record
     data = load_images(images, split, record)
+    say(f"images: {data.counted}")
     write_table(table, prediction_columns(data, model.probabilities(data.images), record["data"]["classes"]))
     say(f"{len(data.images)} predictions in {table}{skipped_note(data)}")
     return 0

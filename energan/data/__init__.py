@@ -8,27 +8,36 @@ batches(0)["x"]                         # float32 (64, 1, 28, 28) in [-1, 1]
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from energan.data.batches import Batches
 from energan.data.class_filter import only_files, only_images
+from energan.data.classes import joined
 from energan.data.decoding.cache import Files, load_files
 from energan.data.decoding.decode import EXTENSIONS
+from energan.data.decoding.values import checked_range
 from energan.data.formats.arrays import fit_all, load_arrays
 from energan.data.formats.celeba import celeba_files, is_celeba
 from energan.data.formats.cifar import is_cifar, load_cifar
 from energan.data.formats.folders import folder_files, one_file, printable, zip_files
-from energan.data.formats.huggingface import hub_files
+from energan.data.formats.huggingface import hub_files, hub_splits
 from energan.data.formats.imagenet import imagenet_files, is_imagenet
+from energan.data.formats.listing import one_at_a_time, path_splits
 from energan.data.formats.lsun import DATA, lsun_files
-from energan.data.formats.parquet import parquet_files
+from energan.data.formats.parquet import is_parquet, parquet_file, parquet_folder
 from energan.data.formats.torch_dataset import from_dataset
 from energan.data.image_set import ImageSet, pad
-from energan.data.named.catalog import NAMED, held_out_split, load_named
+from energan.data.named.catalog import NAMED, load_named
 from energan.data.pixels import to_bytes, to_unit
+from energan.data.splits import ALL, TRAIN, canonical, held_out
+from energan.data.splits.words import in_order
 from energan.utils.checks import at_least
+from energan.utils.console import warn
 from energan.utils.errors import UserError
 
-__all__ = ["NAMED", "Batches", "ImageSet", "from_dataset", "held_out_split", "load", "pad", "to_bytes", "to_unit"]
+__all__ = [
+    "NAMED", "Batches", "ImageSet", "from_dataset", "held_out_split", "load", "pad", "splits_of", "to_bytes", "to_unit",
+]  # fmt: skip
 
 
 def load(
@@ -40,6 +49,7 @@ def load(
     centre: int | None = None,
     only: Sequence[str] = (),
     label: str = "",
+    value_range: tuple[float, float] | None = None,
     progress: bool = True,
 ) -> ImageSet:
     """Loads images, by the name of a built-in set or from the user's files.
@@ -50,19 +60,24 @@ def load(
     Args:
         source: a name of NAMED; an image, a folder, .zip, .npz, .npy or .parquet file; the folders of LSUN, CelebA,
             ImageNet and CIFAR-10, and CIFAR-10's .tar.gz; "hf:owner/name" on the Hugging Face hub.
-        split: "train" or "test"; files have a "test" only if they say so (sub-folders train/ and test/).
+        split: "train", "test" or "validation", by any usual name (splits/words.py); a source has others than "train"
+            only if it says so. "all": every image, where no folder is a split.
         size: resizes the largest centred square, antialiased, to size x size; without it images keep their size.
         channels: 1 (luminance) or 3 (RGB); without it 1 if no image has colours.
         centre: of image files, crops the centred square of so many pixels first (CelebA's papers: 108, 160).
         only: classes by name, or "first..last" in the classes' order; other images are left out (class_filter.py).
         label: the attribute of CelebA that is the label, such as "Smiling".
+        value_range: the values that are black and white, of images of more than eight bits; without it the smallest
+            usual range that holds those of all (values.py). `.source` and `.value_range` say which it was.
         progress: shows a bar on stderr while decoding.
 
     Returns:
         The images as bytes (n, c, h, w), their labels and where they came from.
 
     Raises:
-        UserError: if there is nothing to load, if nothing of it can be read, or if the disk is full.
+        UserError: if there is nothing to load, if it can be read in two ways, if more than a tenth of it (and more than
+            three files) cannot be read, if more than one value in a thousand lies outside a given `value_range`, or if
+            the disk is full.
 
     Example:
         >>> digits = load("digits", split="test", size=32)
@@ -77,7 +92,15 @@ def load(
         at_least(2, centre=centre)
     if not str(source):
         raise UserError(f"no images were named: give a folder or file, or one of {', '.join(NAMED)}")
-    whole = _whole(source, split, size, channels, progress)
+    value_range = checked_range(value_range)
+    split = canonical(split)
+    if isinstance(source, str) and source in NAMED and Path(source).exists():
+        warn(f"{source} is taken as the built-in set of that name; ./{source} is what lies here")
+    if split == ALL and (parts := _parts(source)):
+        given: dict[str, Any] = {"size": size, "channels": channels, "centre": centre, "only": only, "label": label}
+        given |= {"value_range": value_range, "progress": progress}
+        return joined([load(source, each, **given) for each in parts])
+    whole = _whole(source, split, size, channels, value_range, progress)
     if whole is not None:
         if centre or label:
             raise UserError(f"{whole.name} has no {'attributes' if label else 'image files to cut a centre out of'}")
@@ -86,21 +109,74 @@ def load(
         files = hub_files(source.removeprefix("hf:"), split)
     else:
         files = _files(Path(source).expanduser(), split, label)
-    return load_files(only_files(files, only) if only else files, size, channels, progress, centre)
+    chosen = only_files(files, only) if only else files
+    data = load_files(chosen, size, channels, progress, centre, value_range)
+    _warn_of_empty_classes(data)
+    for note in files.notes:
+        warn(f"of no split of {files.name}, and left out: {note}")
+    left_out = f"; left out: {'; '.join(files.notes)}" if files.notes else ""
+    return data._replace(source=data.source + left_out, place=files.place)
 
 
-def _whole(source: str | Path, split: str, size: int | None, channels: int | None, progress: bool) -> ImageSet | None:
+def splits_of(source: str | Path) -> tuple[str, ...]:
+    """The splits that a source has, by their usual names; () where it is all one.
+
+    Raises:
+        UserError: if there is no such source, or if it can be read in two ways.
+
+    Example:
+        >>> splits_of("digits")
+        ('train', 'test')
+    """
+    if isinstance(source, str) and source in NAMED:
+        return in_order(NAMED[source].sha256)
+    if isinstance(source, str) and source.startswith("hf:"):
+        return hub_splits(source.removeprefix("hf:"))
+    return path_splits(Path(source).expanduser())
+
+
+def held_out_split(source: str | Path) -> str | None:
+    """The split to measure a model on: a source's "test", else its "validation", else None. UserError as `splits_of`.
+
+    Example:
+        >>> held_out_split("digits")
+        'test'
+    """
+    return held_out(splits_of(source))
+
+
+def _parts(source: str | Path) -> tuple[str, ...]:
+    """The splits that "all" stands for, of a source whose splits are read one at a time; () for others."""
+    path = Path(source).expanduser()
+    named = isinstance(source, str) and source in NAMED
+    return splits_of(source) if named or one_at_a_time(path) else ()
+
+
+def _warn_of_empty_classes(data: ImageSet) -> None:
+    """Says which classes have lost all their images, where files could not be read."""
+    if data.skipped and data.labels is not None:
+        present = set(data.labels.unique().tolist())
+        if lost := [name for index, name in enumerate(data.classes) if index not in present]:
+            warn(f"no image of the class {', '.join(lost[:5])}{', ...' * (len(lost) > 5)} of {data.name} can be read")
+
+
+def _whole(
+    source: str | Path,
+    split: str,
+    size: int | None,
+    channels: int | None,
+    value_range: tuple[float, float] | None,
+    progress: bool,
+) -> ImageSet | None:
     """The images of a source that is read whole: named sets, arrays, CIFAR-10. None for image files."""
     if isinstance(source, str) and source in NAMED:
         data = load_named(source, split)
         images = fit_all(data.images, size, channels, source, progress)
         changes = "" if images is data.images else f", as {' x '.join(map(str, images.shape[1:]))}"
-        return data._replace(images=images, source=data.source + changes)
+        return data._replace(images=images, source=data.source + changes, place=f"{source}, {split}")
     path = Path(source).expanduser()
     if path.suffix.lower() in (".npz", ".npy") and path.is_file():
-        if split != "train":
-            raise UserError(f"{printable(path)} has no split {split!r}: name the file that holds it")
-        return load_arrays(path, size, channels, progress)
+        return load_arrays(path, split, size, channels, progress, value_range)
     return load_cifar(path, split, size, channels, progress) if is_cifar(path) else None
 
 
@@ -112,7 +188,7 @@ def _files(path: Path, split: str, label: str) -> Files:
     if path.is_dir():
         return _folder(path, split)
     if path.suffix.lower() == ".parquet" and path.is_file():
-        return parquet_files([path], split, path.stem)
+        return parquet_file(path, split)
     if path.suffix.lower() == ".zip" and path.is_file():
         return zip_files(path, split)
     if path.suffix.lower() in EXTENSIONS and path.is_file():
@@ -129,8 +205,7 @@ def _files(path: Path, split: str, label: str) -> Files:
 
 def _folder(path: Path, split: str) -> Files:
     if (path / DATA).is_file():
-        return lsun_files(path, split)
+        return lsun_files(path, TRAIN if split == ALL else split)
     if is_imagenet(path):
         return imagenet_files(path, split)
-    tables = sorted(path.rglob("*.parquet"))
-    return parquet_files(tables, split, path.resolve().name) if tables else folder_files(path, split)
+    return parquet_folder(path, split) if is_parquet(path) else folder_files(path, split)

@@ -13,6 +13,7 @@ import torch
 
 from energan.data.decoding.cache import Files, Item, stamp
 from energan.data.image_set import ImageSet
+from energan.data.splits.words import normal
 from energan.utils.errors import UserError
 
 SYNSET = re.compile(r"n\d{8}\b")  # at a class name's start: "n02085620 Chihuahua"
@@ -58,7 +59,7 @@ def class_indices(classes: Sequence[str], only: Sequence[str], where: str) -> li
         if synset := SYNSET.match(name):
             place[synset[0]] = index
     indices: set[int] = set()
-    for name in only:
+    for name in map(normal, only):
         first, dots, last = (name, "", name) if name in place else name.partition("..")
         for end in (first, last if dots else first):
             if end not in place:

@@ -98,7 +98,7 @@ def numbered(y: Shaped[Array, " n"]) -> tuple[Int64[Tensor, " n"], Shaped[Array,
     """Labels 0..k-1, or -1, and the k classes in their order, of an array of integers or text.
 
     scikit-learn's convention: -1 stands for no label (-1 or "-1" among text). UserError for an array of other
-    dimensions, for fractions, and without a label.
+    dimensions, for fractions, for text beside numbers, for None, and without a label.
     """
     y = np.asarray(y)
     if y.ndim != 1:
@@ -106,6 +106,9 @@ def numbered(y: Shaped[Array, " n"]) -> tuple[Int64[Tensor, " n"], Shaped[Array,
     if y.dtype.kind == "f" and not (y == np.floor(y)).all():
         raise UserError("labels are whole numbers or text, and these have fractions or are NaN")
     values: list[Any] = y.tolist()
+    kinds = {str if isinstance(value, str) else type(value) for value in values if value not in (NONE, str(NONE))}
+    if y.dtype.kind == "O" and (type(None) in kinds or (str in kinds and len(kinds) > 1)):
+        raise UserError("labels are whole numbers or text, -1 where there is none, and these are of several kinds")
     labelled = np.array([value not in (NONE, str(NONE)) for value in values], bool)
     if not labelled.any():
         raise UserError("no image has a label: every one is -1")

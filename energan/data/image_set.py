@@ -1,9 +1,14 @@
 """A set of images in memory: pixels, labels and provenance."""
 
+import hashlib
+import json
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Int64, UInt8
+from numpy import ndarray as Array
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -24,9 +29,50 @@ class ImageSet(NamedTuple):
     name: str  # "mnist", or the name of the folder or file
     classes: tuple[str, ...]  # () when there are no labels
     source: str  # where it came from, in words
-    sha256: str  # of the set's bytes as published (named sets), of the cache key (files), of the bytes (datasets)
+    sha256: str  # of the content: `content_hash`; of named sets, of the bytes as published
     skipped: tuple[str, ...]  # "file: reason" of each file that could not be read
     files: tuple[str, ...] = ()  # the file that each image came from, where images come from files
+    place: str = ""  # the part of the source that this is, for people: "ds/train", "digits, test"
+    value_range: tuple[float, float] | None = None  # what became 0 and 255, where values had over 8 bits
+
+    @property
+    def counted(self) -> str:
+        """Where the images are from, and how many there are: "ds/train (500)"."""
+        return f"{self.place or self.name} ({len(self.images)})"
+
+
+def content_hash(
+    images: UInt8[Array, "n c h w"],
+    labels: Sequence[int] | None = None,
+    classes: Sequence[str] = (),
+    files: Sequence[str] = (),
+) -> str:
+    """The identity of a set: what its images, labels, classes' names and files' names (inside the set) are.
+
+    It stays when a set is copied, moved or touched. Hexadecimal SHA-256.
+
+    Example:
+        >>> images = torch.zeros(1, 1, 2, 2, dtype=torch.uint8).numpy()
+        >>> content_hash(images, [0], ("cat",)) == content_hash(images.copy(), [0], ("cat",))
+        True
+        >>> content_hash(images, [0], ("cat",)) == content_hash(images, [0], ("dog",))
+        False
+    """
+    digest = hashlib.sha256(np.ascontiguousarray(images).data)
+    return finished_hash(digest, images.shape, labels, classes, files)
+
+
+def finished_hash(
+    pixels: "hashlib._Hash",
+    shape: Sequence[int],
+    labels: Sequence[int] | None,
+    classes: Sequence[str],
+    files: Sequence[str],
+) -> str:
+    """`content_hash` of images whose bytes are hashed already."""
+    known = [list(shape), None if labels is None else list(labels), list(classes), list(files)]
+    pixels.update(json.dumps(known).encode())
+    return pixels.hexdigest()
 
 
 def pad(data: ImageSet, size: int) -> ImageSet:

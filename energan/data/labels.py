@@ -5,26 +5,43 @@ cats/01.png,cat         the file as `.files` has it: relative to the folder
 02.png,                 no label, as -1 and a file that is not named: an image without one
 """
 
+import codecs
 import csv
 import hashlib
-from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
-from typing import TextIO
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import torch
+from jaxtyping import UInt8
+from torch import Tensor
 
+from energan.data.classes import classes_of, plain_label
 from energan.data.decoding.decode import reason
-from energan.data.formats.folders import printable
+from energan.data.formats.folders import printable, zip_names
 from energan.data.image_set import NONE, ImageSet
+from energan.data.splits.words import normal
+from energan.utils.console import warn
 from energan.utils.errors import UserError
 
 COLUMNS = ("file", "label")
 
-UNKNOWN = ("", str(NONE))  # labels that are none
+DELIMITERS = ",;\t|"  # tried in this order
+
+MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+WHOLE = re.compile(r"(-?[0-9]+)(?:\.0*)?")
+
+WINDOWS = re.compile(r"[A-Za-z]:[\\/]")  # the start of a path in full
 
 
 def labelled_by(data: ImageSet, path: Path, folder: Path) -> ImageSet:
     """The images of `folder` with the labels of a CSV: -1 where it has none; its classes in their order.
+
+    Files are named relative to the folder, or in full; with / or Windows' separators. Columns are separated by commas,
+    semicolons, tabs or bars; the text is UTF-8 or UTF-16. Empty, -1 and nan are no label; 1.0 is 1 where all labels are
+    whole numbers.
 
     `sha256` becomes one of images and labels. UserError for a CSV that cannot be read, lacks a column or has no label,
     for files named in it that the folder lacks, and for two labels of one file.
@@ -34,52 +51,116 @@ def labelled_by(data: ImageSet, path: Path, folder: Path) -> ImageSet:
         raise UserError(f"{where} names files, and {data.name} has none: labels files are for folders and .zip")
     try:
         content = path.read_bytes()
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            label_of = _read(file, where)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        rows = _rows(content, where)
+        known = _Known(data, folder)
+        label_of = _labels(rows, known, where)
+    except (OSError, UnicodeError, csv.Error) as error:
         raise UserError(f"{where} cannot be read: {reason(error)}") from error
-    loaded = set(data.files)
-    known = loaded.union(text.rpartition(": ")[0] for text in data.skipped)
-    lacking = [name for name in label_of if name not in known and not _elsewhere(folder, name)]
-    if lacking:
-        more = f" (and {len(lacking) - 1} more)" if len(lacking) > 1 else ""
+    if known.lacking:
+        more = f" (and {len(known.lacking) - 1} more)" if len(known.lacking) > 1 else ""
         raise UserError(
-            f"{where} names {lacking[0]}{more}, which is no image of {data.name}: name files as in the folder"
+            f"{where} names {printable(known.lacking[0])}{more}, which is no image of {data.name}: "
+            "name files as in the folder"
         )
-    classes = sorted({label for name, label in label_of.items() if label not in UNKNOWN and name in loaded})
-    if not classes:
+    values = [label_of.get(normal(name), "") for name in data.files]
+    numbers, classes = classes_of(_whole(values), (), where)
+    if not numbers:
         raise UserError(f"{where} has no label for any image of {data.name}")
-    number = {name: index for index, name in enumerate(classes)} | dict.fromkeys(UNKNOWN, NONE)
-    labels = torch.tensor([number[label_of.get(name, "")] for name in data.files])
     key = hashlib.sha256(data.sha256.encode() + content).hexdigest()
     words = f"{data.source}, labelled by {printable(path)}"
-    return data._replace(labels=labels, classes=tuple(map(printable, classes)), source=words, sha256=key)
+    shown = tuple(map(printable, classes))
+    return data._replace(labels=torch.tensor(numbers), classes=shown, source=words, sha256=key)
 
 
-def _read(file: TextIO, where: str) -> dict[str, str]:
-    """label of file, both as text. UserError for a missing column, and for a file with two labels."""
-    rows = csv.reader(file)
-    header = [name.strip().lower() for name in next(rows, [])]
-    for column in COLUMNS:
-        if column not in header:
-            columns = ", ".join(map(printable, header)) or "nothing"
-            raise UserError(f"{where} has no column {column!r} in its first line, only {columns}")
+def _rows(content: bytes, where: str) -> Iterator[tuple[int, str, str]]:
+    """Line, file and label of each row. UserError for a missing column."""
+    encoding = next((name for mark, name in MARKS if content.startswith(mark)), "utf-8")
+    if encoding == "utf-8" and b"\0" in content[:2]:  # UTF-16 that does not say so: its first letter is ASCII
+        encoding = "utf-16-be" if content[:1] == b"\0" else "utf-16-le"
+    lines = content.decode(encoding).splitlines(keepends=True)
+    if lines and lines[0].lower().startswith("sep="):  # Excel's own line
+        lines = lines[1:]
+    for delimiter in DELIMITERS:
+        rows = csv.reader(lines, delimiter=delimiter)
+        header = [name.strip().lower() for name in next(rows, [])]
+        if set(COLUMNS) <= set(header):
+            break
+    else:
+        header = [name.strip().lower() for name in next(csv.reader(lines), [])]
+        lacking = next(column for column in COLUMNS if column not in header)
+        columns = ", ".join(map(printable, header)) or "nothing"
+        raise UserError(f"{where} has no column {lacking!r} in its first line, only {columns}")
     f, y = (header.index(column) for column in COLUMNS)
-    label_of: dict[str, str] = {}
     for row in rows:
-        if len(row) <= f or not row[f].strip():
+        if len(row) > f and row[f].strip():
+            yield rows.line_num, row[f].strip(), row[y].strip() if len(row) > y else ""
+
+
+def _labels(rows: Iterable[tuple[int, str, str]], known: "_Known", where: str) -> dict[str, str]:
+    """The label of each file, both as text. UserError for a file with two labels."""
+    label_of: dict[str, str] = {}
+    for line, file, label in rows:
+        name = known.find(file, where)
+        if name is None:
             continue
-        name = printable(PurePosixPath(row[f].strip()).as_posix())
-        label = row[y].strip() if len(row) > y else ""
         if label_of.setdefault(name, label) != label:
             both = f"{printable(label_of[name]) or 'none'} and {printable(label) or 'none'}"
-            raise UserError(f"{where} gives {name} two labels, {both} (line {rows.line_num}): keep one")
+            raise UserError(f"{where} gives {name} two labels, {both} (line {line}): keep one")
     return label_of
 
 
-def _elsewhere(folder: Path, name: str) -> bool:
-    """Whether the file is there, but of another split."""
-    return ".." not in PurePosixPath(name).parts and (folder / name).is_file()
+def _whole(values: list[str]) -> list[str]:
+    """The labels, with 1.0 as 1 where all are whole numbers: so tables are written in which one label is missing."""
+    numbers = [WHOLE.fullmatch(value) for value in values if plain_label(value) != NONE]
+    if not all(numbers):
+        return values
+    return [match[1] if (match := WHOLE.fullmatch(value)) else value for value in values]
+
+
+class _Known:
+    """The files that a CSV may name; `lacking` collects those that it names and that are not there."""
+
+    def __init__(self, data: ImageSet, folder: Path) -> None:
+        self._loaded = {normal(name) for name in data.files}
+        self._unreadable = {normal(text.rpartition(": ")[0]) for text in data.skipped}
+        self._folder, self._roots = folder, tuple({folder.absolute(), folder.resolve()})
+        self._zipped = {normal(name) for name in zip_names(folder)} if folder.is_file() else set()
+        self.lacking: list[str] = []
+
+    def find(self, file: str, where: str) -> str | None:
+        """The file's name as `.files` has it, composed; None where it is not among them.
+
+        UserError for one outside the folder.
+        """
+        written = normal(printable(file))
+        if written in self._loaded:
+            return written
+        inside = self._inside(file if WINDOWS.match(file) else file.replace("\\", "/"), where)
+        name = normal(printable(inside))
+        if name in self._loaded:
+            return name
+        if name not in self._unreadable | self._zipped and not self._elsewhere(inside):
+            self.lacking.append(file)
+        return None
+
+    def _inside(self, file: str, where: str) -> str:
+        """The path relative to the folder. UserError for one that leads out of it."""
+        path = Path(os.path.normpath(file))
+        if path.is_absolute():
+            root = next((root for root in self._roots if path.is_relative_to(root)), None)
+            inside = None if root is None else path.relative_to(root)
+        else:
+            inside = None if ".." in path.parts else path
+        if inside is None or WINDOWS.match(file):
+            raise UserError(f"{where} names {printable(file)}, which is not in {printable(self._folder)}")
+        return inside.as_posix()
+
+    def _elsewhere(self, inside: str) -> bool:
+        """Whether the file is there, but of another split."""
+        try:
+            return (self._folder / inside).is_file()
+        except OSError:  # a name that no file can have
+            return False
 
 
 def in_classes(data: ImageSet, classes: tuple[str, ...]) -> ImageSet:
@@ -91,7 +172,8 @@ def in_classes(data: ImageSet, classes: tuple[str, ...]) -> ImageSet:
         raise UserError(f"{data.name} has no labels: put its images into one sub-folder per class")
     if strange := [name for name in data.classes if name not in classes]:
         raise UserError(
-            f"{data.name} has a class {strange[0]!r}, which is none of those trained on: {', '.join(classes)}"
+            f"{data.name} has a class {strange[0]!r}, which is none of those trained on: "
+            f"{', '.join(classes[:10])}{', ...' * (len(classes) > 10)}"
         )
     kept = (data.labels != NONE).nonzero().squeeze(1)
     numbers = torch.tensor([classes.index(name) for name in data.classes])
@@ -116,3 +198,23 @@ def merged(data: ImageSet, groups: Mapping[str, Sequence[str]]) -> ImageSet:
     key = hashlib.sha256(f"{data.sha256} {text}".encode()).hexdigest()
     words = f"{data.source}, merged ({text})"
     return data._replace(labels=numbers[data.labels.long()], classes=tuple(groups), source=words, sha256=key)
+
+
+def refuse_trained(test: ImageSet, training: ImageSet) -> None:
+    """UserError where all test images are labelled training images; a warning where some are: the error is too low."""
+    assert training.labels is not None
+    if test.images.shape[1:] != training.images.shape[1:]:
+        return
+    known = set(_digests(training.images, (training.labels != NONE).nonzero().flatten().tolist()))
+    same = sum(digest in known for digest in _digests(test.images, range(len(test.images))))
+    if same == len(test.images):
+        raise UserError(
+            f"the test images {test.counted} are images that the classifier learns with their labels "
+            f"({training.counted}): name others with `test`, or leave it out"
+        )
+    if same:
+        warn(f"{same} of the {len(test.images)} test images are also training images: the error will be too low")
+
+
+def _digests(images: UInt8[Tensor, "n c h w"], rows: Iterable[int]) -> Iterator[bytes]:
+    return (hashlib.sha256(images[row].contiguous().numpy().data).digest() for row in rows)

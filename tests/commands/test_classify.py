@@ -121,7 +121,11 @@ def test_a_csv_may_name_unreadable_files_and_those_of_another_split(tmp_path: Pa
     ("rows", "header", "expected"),
     [
         (["9.png,cat"], "file,label", "names 9.png, which is no image of flat"),
-        (["9.png,cat", "0.png,dog", "../x.png,cat"], "file,label", "names 9.png (and 1 more), which is"),
+        (["9.png,cat", "0.png,dog", "8.png,cat"], "file,label", "names 9.png (and 1 more), which is"),
+        (["0.png,cat", "../x.png,dog"], "file,label", "names ../x.png, which is not in "),
+        (["0.png,cat", "/tmp/x.png,dog"], "file,label", "names /tmp/x.png, which is not in "),
+        (["0.png,cat", "C:\\flat\\1.png,dog"], "file,label", "names C:\\flat\\1.png, which is not in "),
+        (["0.png,cat", f"{'x' * 300}.png,dog"], "file,label", "which is no image of flat"),
         (["0.png,cat"], "file,class", "has no column 'label' in its first line, only file, class"),
         (["0.png,cat"], "image,label", "has no column 'file'"),
         ([], "", "has no column 'file' in its first line, only nothing"),
@@ -475,7 +479,7 @@ def test_predict_tells_the_classes_of_new_images(
     folder = flat(tmp_path / "new", 4)
     (folder / "torn.png").write_bytes((folder / "0.png").read_bytes()[:100])
     assert main(["predict", str(folder), "--run", run, "--out", str(out)]) == 0
-    assert capsys.readouterr().out == f"4 predictions in {out}; 1 unreadable files were left out\n"
+    assert capsys.readouterr().out == (f"images: new (4)\n4 predictions in {out}; 1 unreadable files were left out\n")
     rows = table(out)
     expected = energan.load(run).probabilities(load(folder, size=8, channels=1).images)
     assert [row["file"] for row in rows] == [f"{i}.png" for i in range(4)]
@@ -520,7 +524,8 @@ def test_what_a_run_does_not_have_is_said_in_a_sentence(
         assert expected in sentence(capsys)
     assert not list(tmp_path.glob("*.csv"))
     assert main(["evaluate", run]) == 0
-    assert capsys.readouterr().out.startswith("step 60: test error ")
+    said = capsys.readouterr().out
+    assert said.startswith("training images: pets (14), held out: held (6)\nstep 60: test error ")
 
 
 @pytest.mark.parametrize("recipe", CLASSIFIERS)

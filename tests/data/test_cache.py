@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from energan.data import load
-from energan.data.decoding import cache, decode, resumable
+from energan.data.decoding import cache, decode, resumable, writing
 from energan.data.decoding.memory_map import map_file
 from energan.utils.console import counted
 from energan.utils.errors import UserError
@@ -72,13 +72,13 @@ def same(a, b):
 
 def counting(monkeypatch) -> list[int]:
     """How many files are decoded from here on."""
-    decoded, original = [], decode.decode
+    decoded, original = [], decode.decode_pages
 
     def counted(*arguments):
         decoded.append(1)
         return original(*arguments)
 
-    monkeypatch.setattr(cache, "decode", counted)
+    monkeypatch.setattr(writing, "decode_pages", counted)
     return decoded
 
 
@@ -115,7 +115,7 @@ def test_mixed_images_are_all_there(photos, whole):
 
 def test_a_later_start_opens_no_image(photos, monkeypatch):
     first = load(photos, size=16, progress=False)
-    monkeypatch.setattr(cache, "decode", None)
+    monkeypatch.setattr(writing, "decode_pages", None)
     monkeypatch.setattr(cache, "open_image", None)
     assert same(load(photos, size=16, progress=False), first)
 
@@ -232,8 +232,9 @@ def test_a_line_says_what_was_done(tmp_path):
     with (tmp_path / "p").open("w+b") as pixels, (tmp_path / "d").open("w+b") as log:
         part = resumable.Partial(pixels, log)
         part.add("a.png", 0, np.ones((1, 2, 2), np.uint8))
-        part.skip("b.png: empty")
+        part.skip("b.png: empty", passing=True)
         part.flush()
     assert json.loads((tmp_path / "d").read_text()) == {
         "position": 2, "shape": [1, 2, 2], "labels": [0], "files": ["a.png"], "skipped": ["b.png: empty"],
+        "unread": [1], "value_range": None, "values": 0, "outside": 0, "several": 0,
     }  # fmt: skip

@@ -205,8 +205,9 @@ def test_arrays_follow_the_convention_of_minus_one(y, labels, classes):
 @pytest.mark.parametrize(
     ("y", "said"),
     [([[0, 1]], "one number each"), ([0.5, 1.0], "whole numbers"), ([float("nan"), 1.0], "whole numbers"),
-     ([-1, -1], "every one"), ([], "every one")],
+     ([-1, -1], "every one"), ([], "every one"), ([1, None, 2], "several kinds"),
+     ([1, "cat", None], "several kinds")],
 )  # fmt: skip
 def test_arrays_that_are_no_labels(y, said):
     with pytest.raises(UserError, match=said):
-        numbered(np.array(y))
+        numbered(np.array(y, dtype=object if None in y else None))

@@ -16,7 +16,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from energan.data import load
-from energan.data.decoding import cache
+from energan.data.decoding import writing
 from energan.utils.errors import UserError
 
 
@@ -76,7 +76,7 @@ def test_lsuns_test_images_are_the_folder_beside(bedrooms, split):
 
 def test_lsun_from_the_cache_opens_no_image(bedrooms, monkeypatch):
     whole = load(bedrooms, size=16, progress=False)
-    monkeypatch.setattr(cache, "decode", None)
+    monkeypatch.setattr(writing, "decode_pages", None)
     assert torch.equal(load(bedrooms, size=16, progress=False).images, whole.images)
 
 
@@ -177,7 +177,7 @@ def test_broken_celeba(tmp_path):
     attributes, partition = folder / "list_attr_celeba.txt", folder / "list_eval_partition.txt"
     with pytest.raises(UserError, match="no attribute 'smiling': did you mean 'Smiling'"):
         load(folder, label="smiling")
-    with pytest.raises(UserError, match="no split 'holdout', only train, val and test"):
+    with pytest.raises(UserError, match="no split 'holdout', only train, validation and test"):
         load(folder, "holdout")
     whole = attributes.read_text()
     attributes.write_text(whole[: whole.index("000004")])
@@ -439,7 +439,7 @@ def test_broken_binary_cifar(tmp_path, content, said):
     (folder / "data_batch_3.bin").unlink()
     with pytest.raises(UserError, match=r"has no data_batch_3 \(nor data_batch_3.bin\)"):
         load(folder, progress=False)
-    with pytest.raises(UserError, match="no split 'val', only train and test"):
+    with pytest.raises(UserError, match="no split 'validation', only train and test"):
         load(folder, "val")
 
 

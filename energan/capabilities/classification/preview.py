@@ -3,6 +3,7 @@
 from energan.capabilities.capability import Preview
 from energan.data import ImageSet
 from energan.data.image_set import fixed_subset
+from energan.data.labels import refuse_trained
 from energan.experiment import Experiment
 from energan.inference.model import Model
 
@@ -14,8 +15,10 @@ METRICS = {
 
 
 def validate(experiment: Experiment, training: ImageSet) -> None:
-    """UserError for test images whose classes are not those of the training images."""
-    experiment.held_out(training.classes)
+    """UserError for test images of other classes than the training images', and for those that are training images."""
+    test = experiment.held_out(training.classes)
+    if test is not None and experiment.test:
+        refuse_trained(test, training)
 
 
 def labelled_test_images(experiment: Experiment, training: ImageSet) -> ImageSet | None:

@@ -1,106 +1,260 @@
 """One image file to bytes: every mode, any size, the right way up, without trusting the file.
 
-Grey (1, L, 16-bit, integer and float modes) or RGB; palettes are looked up; CMYK and YCbCr become RGB; what
-is transparent shows white behind it; of an animation the first frame is taken; EXIF rotation is applied.
+Grey (1, L, 16-bit, integer and float modes) or RGB; palettes are looked up; CMYK and YCbCr become RGB; what is
+transparent shows white behind it; of an animation the first frame is taken, of a TIFF every page; EXIF rotation is
+applied. Samples of more than eight bits are scaled by a range that is the same for all of a set (values.py).
 """
 
-import struct
-import zipfile
-import zlib
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple, final
 
 import numpy as np
-from jaxtyping import Num, UInt8
+from jaxtyping import UInt8
 from numpy import ndarray as Array
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
+from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
+
+from energan.data.decoding import bounds
+from energan.data.decoding.bounds import LARGEST_FILE
+from energan.data.decoding.deep import (
+    Deep,
+    Opened,
+    codestream,
+    has_colours,
+    is_deep,
+    maxval,
+    netpbm,
+    rawmode,
+    read_deep,
+    upright,
+)
+from energan.data.decoding.failures import UNREADABLE, reason
+from energan.data.decoding.values import Extent, Range, common_range, to_eight_bits
+
+__all__ = ["EXTENSIONS", "LARGEST_FILE", "UNREADABLE", "decode", "reason"]
 
 EXTENSIONS = tuple(
     f".{ending}"
     for ending in (
         *("png", "jpg", "jpeg", "jpe", "jfif", "gif", "webp", "bmp", "dib", "tif", "tiff"),
-        *("ppm", "pgm", "pbm", "pnm", "avif", "jp2", "qoi"),
+        *("ppm", "pgm", "pbm", "pnm", "pfm", "avif", "jp2", "j2k", "qoi"),
     )
 )
 
 # Pillow reads more, but some of it (EPS) starts other programs, and much of it has no reliable signature.
 FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "WEBP", "TIFF", "PPM", "AVIF", "JPEG2000", "QOI")
 
-LARGEST_FILE = 512 * 2**20  # bytes: more than any image within Pillow's limit on pixels takes uncompressed
+HEIF = "HEIF"  # read with the extra `heic`
 
-# What Pillow's decoders and zipfile were seen to raise for damaged or hostile files.
-UNREADABLE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    ArithmeticError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    RuntimeError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-    zipfile.BadZipFile,
-    Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
-)
+MOST_PAGES = 10_000  # of a TIFF
+
+STRIP = 2**20  # pixels whose transparency is resolved at a time
+
+REDUCED, MASK, SUBFILE_TYPE = 1, 4, 254  # TIFF's pages that are thumbnails or masks, and the tag that says so
+
+LOW_BITS = {"L;2": 85, "L;4": 17}  # Pillow scales such greys by this, but not the one that is transparent
 
 
-def reason(error: BaseException) -> str:
-    """Why a file could not be read, in a few words."""
-    if isinstance(error, UnidentifiedImageError):
-        return "not an image of a known format"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+class OtherSize(Exception):
+    """An image is not of the size that all others have; its width and height."""
+
+    def __init__(self, w: int, h: int) -> None:
+        super().__init__(w, h)
+        self.size = w, h
 
 
-def open_image(file: Path | bytes) -> Image.Image:
+class Fit(NamedTuple):
+    """How images are brought to one shape: see `fit`."""
+
+    size: int | None
+    channels: int
+    centre: int | None = None
+
+
+class Page(NamedTuple):
+    """An image of a file."""
+
+    pixels: UInt8[Array, "c h w"]
+    values: int = 0  # how many values of more than eight bits it had
+    outside: int = 0  # how many of them lay outside the range
+
+
+def open_image(file: Path | bytes) -> Opened:
     """The image with its header read, its pixels not yet. Raises one of UNREADABLE."""
     Image.init()  # always: it is idempotent, and a thread that asks whether another did it finds it half done
-    known = [name for name in FORMATS if name in Image.OPEN]  # Pillow may be built without some
+    wanted = (*FORMATS, HEIF) if reads_heif() else FORMATS
+    known = [name for name in wanted if name in Image.OPEN]  # Pillow may be built without some
     image = Image.open(BytesIO(file) if isinstance(file, bytes) else file, formats=known)
+    try:
+        check_size(image)
+    except ValueError:
+        image.close()
+        raise
+    return image
+
+
+def check_size(image: Opened) -> None:
+    """ValueError for an image of too few or too many pixels."""
     w, h = image.size
     if min(w, h) < 2:
         raise ValueError(f"only {w} x {h} pixels")
     if Image.MAX_IMAGE_PIXELS and w * h > Image.MAX_IMAGE_PIXELS:
         raise ValueError(f"{w} x {h} pixels are more than the {Image.MAX_IMAGE_PIXELS} that are safe to decode")
-    return image
 
 
-def is_grey(image: Image.Image) -> bool:
-    """Whether the file's mode has no colours."""
-    return image.mode in ("1", "L", "LA", "La", "I", "F") or image.mode.startswith("I;16")
+def reads_heif() -> bool:
+    """Whether HEIC files can be read; registers their reader with Pillow."""
+    if HEIF in Image.OPEN:
+        return True
+    if find_spec("pillow_heif") is None:
+        return False
+    from importlib import import_module
+
+    import_module("pillow_heif").register_heif_opener()
+    return HEIF in Image.OPEN
+
+
+def is_grey(image: Opened) -> bool:
+    """Whether an image, not yet loaded, has no colours; of a TIFF's pages, whether none has."""
+    return not any(has_colours(page) for page in _pages(image))
+
+
+def _pages(image: Opened) -> Iterator[Opened]:
+    """The image, or each page of a TIFF, one after another in the same object; no thumbnails and no masks."""
+    yield image
+    if image.format != "TIFF" or not getattr(image, "is_animated", False):
+        return
+    for number in range(1, MOST_PAGES):
+        try:
+            image.seek(number)
+        except EOFError:
+            return
+        if not image.tag_v2.get(SUBFILE_TYPE, 0) & (REDUCED | MASK):
+            check_size(image)
+            yield image
+    raise ValueError(f"it has more than {MOST_PAGES} pages")
+
+
+def extents(file: Path | bytes) -> list[Extent]:
+    """The extents of a file's images of more than eight bits. Raises one of UNREADABLE."""
+    with _Reader(file) as opened:
+        return [opened.deep(page).extent() for page in opened.pages() if is_deep(page)]
+
+
+def decode_pages(
+    file: Path | bytes, fit_to: Fit, value_range: Callable[[], Range] | None = None, shape: tuple[int, ...] = ()
+) -> Iterator[Page]:
+    """The file's images as `fit` makes them: one, or one for each page of a TIFF.
+
+    value_range: finds out what is black and white in images of more than eight bits, once it is needed; None: each
+    file's own. shape: (c, h, w) of the images so far, which all others have. Raises one of UNREADABLE, and OtherSize
+    before an image is decoded in vain.
+    """
+    size, channels, centre = fit_to
+    with _Reader(file) as opened:
+        for page in opened.pages():
+            if shape and not size and not centre and sorted(page.size) != sorted(shape[1:]):
+                raise OtherSize(*page.size)
+            if is_deep(page):
+                given = value_range() if value_range else None
+                deep = opened.deep(page)
+                found = deep.extent()
+                given = given or common_range([("it", found)], "the image")
+                with bounds.pixels.taken(_pixels(page)):
+                    pixels = fit(deep.image(given), size, channels, centre)
+                yield Page(pixels, deep.values.size, deep.outside(given))
+                continue
+            if size and not centre:
+                _reduce(page, size)
+            with bounds.pixels.taken(_pixels(page)):
+                pixels = fit(_loaded(page), size, channels, centre)
+            yield Page(pixels)
 
 
 def decode(file: Path | bytes, size: int | None, channels: int, centre: int | None = None) -> UInt8[Array, "c h w"]:
-    """The file's image as `fit` makes it. Raises one of UNREADABLE."""
-    with open_image(file) as image:
-        if (
-            size and not centre
-        ):  # a JPEG can be decoded at a half, quarter or eighth: enough if twice what is wanted remains
-            image.draft(None, (2 * size, 2 * size))
-        image.load()
-        with suppress(*UNREADABLE):  # damaged EXIF data: the picture itself is fine
-            ImageOps.exif_transpose(image, in_place=True)
-        return fit(image, size, channels, centre)
+    """The file's image, its first page, as `fit` makes it. Raises one of UNREADABLE."""
+    return next(decode_pages(file, Fit(size, channels, centre))).pixels
+
+
+@final
+class _Reader:
+    """An image file, opened; a second time only where its samples take two passes."""
+
+    def __init__(self, file: Path | bytes) -> None:
+        self._file, self._image, self._again = file, open_image(file), ExitStack()
+        self._second: Opened | None = None
+
+    def __enter__(self) -> "_Reader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._image.close()
+        self._again.close()
+
+    def pages(self) -> Iterator[Opened]:
+        return _pages(self._image)
+
+    def deep(self, page: Opened) -> Deep:
+        """The samples of the page that the file stands at."""
+        with bounds.pixels.taken(_pixels(page)):
+            return read_deep(page, self._once_more)
+
+    def _once_more(self) -> Opened:
+        if self._second is None:
+            self._second = self._again.enter_context(open_image(self._file))
+        if self._image.format == "TIFF":
+            self._second.seek(self._image.tell())
+        return self._second
+
+
+def _reduce(image: Opened, size: int) -> None:
+    """Has a JPEG or JPEG 2000 decoded at a half, quarter, ...: enough if twice the side that is wanted remains."""
+    image.draft(None, (2 * size, 2 * size))
+    if isinstance(image, Jpeg2KImageFile):
+        halvings = (min(image.size) // (2 * size)).bit_length() - 1
+        image.reduce = max(0, min(halvings, _levels(image)))
+
+
+def _levels(image: Jpeg2KImageFile) -> int:
+    """How often a JPEG 2000 file can be halved: its decomposition levels, which the first COD marker says."""
+    head = codestream(image)
+    start = head.find(b"\xff\x52", 4)
+    return head[start + 9] if 0 < start < len(head) - 9 else 0
+
+
+def _pixels(image: Opened) -> int:
+    return image.size[0] * image.size[1]
+
+
+def _loaded(image: Opened) -> Image.Image:
+    """An image of eight bits a sample, decoded and turned upright."""
+    if (white := maxval(image)) is not None:  # Pillow takes a minute for a large one
+        values = to_eight_bits(netpbm(image), (0.0, float(white)))
+        return Image.fromarray(values[..., 0] if values.shape[2] == 1 else values)
+    scale = LOW_BITS.get(rawmode(image)) if image.format == "PNG" else None
+    upright(image)
+    transparent = image.info.get("transparency")
+    if scale and isinstance(transparent, int):
+        image.info["transparency"] = transparent * scale
+    return image
 
 
 def fit(image: Image.Image, size: int | None, channels: int, centre: int | None = None) -> UInt8[Array, "c h w"]:
     """`channels` 1 (luminance) or 3; the largest centred square resized, antialiased, to `size` x `size`.
 
+    image   of eight bits a sample
     centre  pixels a side: this centred square is cut out first; ValueError for an image that is smaller
     Without `size` what there is keeps its own.
     """
     if centre:
         image = _cut(image, centre)
-    image = eight_bits(image)
+    image = image.convert("L") if image.mode == "1" and not image.has_transparency_data else image
     if image.has_transparency_data:
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image.convert("RGBA"))
+        image = _on_white(image)
     image = image.convert("RGB") if image.mode not in ("L", "RGB") else image
     image = image.convert("L" if channels == 1 else "RGB")
     if size and image.size != (size, size):
@@ -113,6 +267,18 @@ def fit(image: Image.Image, size: int | None, channels: int, centre: int | None 
     return pixels[None] if channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
+def _on_white(image: Image.Image) -> Image.Image:
+    """The image over white, in strips: copies of the whole would take four times its memory."""
+    w, h = image.size
+    opaque = Image.new("RGB", image.size)
+    height = max(1, STRIP // w)
+    for top in range(0, h, height):
+        strip = image.crop((0, top, w, min(h, top + height))).convert("RGBA")
+        white = Image.new("RGBA", strip.size, "white")
+        opaque.paste(Image.alpha_composite(white, strip).convert("RGB"), (0, top))
+    return opaque
+
+
 def _cut(image: Image.Image, side: int) -> Image.Image:
     """The centred square. Where the margin is odd, the extra row or column is left out at the end."""
     w, h = image.size
@@ -120,25 +286,3 @@ def _cut(image: Image.Image, side: int) -> Image.Image:
         raise ValueError(f"{w} x {h} pixels have no centre of {side} x {side}")
     left, top = (w - side) // 2, (h - side) // 2
     return image.crop((left, top, left + side, top + side))
-
-
-def eight_bits(image: Image.Image) -> Image.Image:
-    """16-bit, 32-bit and float grey as 8-bit grey, scaled and not clipped as Pillow would; others
-    unchanged."""
-    if image.mode.startswith("I;16"):
-        return Image.fromarray(np.round(np.asarray(image) / 257).astype(np.uint8))
-    if image.mode in ("I", "F"):
-        return Image.fromarray(_scaled(np.asarray(image)))
-    return image.convert("L") if image.mode == "1" else image
-
-
-def _scaled(values: Num[Array, "h w"]) -> UInt8[Array, "h w"]:
-    """Grey values whose format does not say their range: 0..1 (floats only), else 0..255, else 0..65535."""
-    low, high = values.min(), values.max()
-    if not (np.isfinite(low) and np.isfinite(high)):
-        raise ValueError("NaN or infinite pixels")
-    if low < 0 or high > 65535:
-        raise ValueError(f"pixels from {low:g} to {high:g}, where 0..1, 0..255 or 0..65535 is expected")
-    if values.dtype.kind == "f" and high <= 1:
-        return np.round(values * 255).astype(np.uint8)
-    return np.round(values if high <= 255 else values / 257).astype(np.uint8)

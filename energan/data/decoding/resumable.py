@@ -8,6 +8,7 @@ run, be it SIGKILL or a loss of power. What comes after the last whole line is c
 """
 
 import fcntl
+import hashlib
 import json
 import math
 import os
@@ -28,7 +29,13 @@ ABANDONED = 7 * 24 * 3600  # seconds after which nobody is expected to go on wit
 
 @final
 class Partial:
-    """The images decoded so far: of the first `position` files, `files` were read and `skipped` were not."""
+    """The images decoded so far: of the first `position` files, `files` were read and `skipped` were not.
+
+    unread       the positions of those skipped files that may be read another time
+    value_range  what is black and white in images of more than eight bits; None as long as there was none
+    values       how many values these have, of which `outside` lie outside the range
+    several      files of several pages
+    """
 
     def __init__(self, pixels: IO[bytes], log: IO[bytes] | None = None) -> None:
         """pixels, log: open for reading and writing; without a log, nothing is remembered and nothing taken up."""
@@ -38,6 +45,9 @@ class Partial:
         self.labels: list[int | None] = []
         self.files: list[str] = []
         self.skipped: list[str] = []
+        self.unread: list[int] = []
+        self.value_range: tuple[float, float] | None = None
+        self.values = self.outside = self.several = 0
         self._logged_at = time.monotonic()
         self._logged = [0, 0]  # images and skipped files that the log has
         if log is not None:
@@ -52,11 +62,15 @@ class Partial:
                 shape = tuple(record["shape"])
                 more = [list(record[name]) for name in ("labels", "files", "skipped")]
                 position = int(record["position"])
+                unread, value_range = list(record["unread"]), record["value_range"]
+                values, outside, several = (int(record[name]) for name in ("values", "outside", "several"))
             except (ValueError, KeyError, TypeError):
                 break
             if not line.endswith(b"\n") or (len(self.files) + len(more[1])) * math.prod(shape) > size:
                 break
-            self.position, self.shape = position, shape
+            self.position, self.shape, self.unread = position, shape, unread
+            self.value_range = tuple(value_range) if value_range else None
+            self.values, self.outside, self.several = values, outside, several
             self.labels += more[0]
             self.files += more[1]
             self.skipped += more[2]
@@ -67,20 +81,32 @@ class Partial:
         self._pixels.seek(0, os.SEEK_END)
         self._logged = [len(self.files), len(self.skipped)]
 
-    def add(self, name: str, label: int | None, image: UInt8[Array, "c h w"]) -> None:
-        """Appends an image; all have one shape."""
+    def add(self, name: str, label: int | None, *images: UInt8[Array, "c h w"]) -> None:
+        """Appends a file's images; all have one shape."""
+        for number, image in enumerate(images):
+            self.shape = image.shape
+            self._pixels.write(image.data)
+            self.labels.append(label)
+            self.files.append(name if len(images) == 1 else f"{name} page {number}")
+        self.several += len(images) > 1
         self.position += 1
-        self.shape = image.shape
-        self._pixels.write(image.data)
-        self.labels.append(label)
-        self.files.append(name)
         self._flush_if_due()
 
-    def skip(self, why: str) -> None:
-        """Notes a file that could not be read."""
-        self.position += 1
+    def skip(self, why: str, *, passing: bool = False) -> None:
+        """Notes a file that could not be read; passing: it may be, another time."""
+        if passing:
+            self.unread.append(self.position)
         self.skipped.append(why)
+        self.position += 1
         self._flush_if_due()
+
+    def sha256(self) -> "hashlib._Hash":
+        """A hash object of all images' bytes so far."""
+        self._pixels.flush()
+        self._pixels.seek(0)
+        digest = hashlib.file_digest(self._pixels, "sha256")  # type: ignore[arg-type]
+        self._pixels.seek(0, os.SEEK_END)
+        return digest
 
     def _flush_if_due(self) -> None:
         if time.monotonic() - self._logged_at >= EVERY:
@@ -98,6 +124,11 @@ class Partial:
                 "labels": self.labels[images:],
                 "files": self.files[images:],
                 "skipped": self.skipped[skipped:],
+                "unread": self.unread,
+                "value_range": self.value_range,
+                "values": self.values,
+                "outside": self.outside,
+                "several": self.several,
             }
             self._log.write(json.dumps(line).encode() + b"\n")
             self._log.flush()

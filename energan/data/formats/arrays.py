@@ -1,12 +1,10 @@
 """Arrays of images, from .npy and .npz files or made by a program. Nothing in a file is unpickled."""
 
 import math
-import os
-import pickle
 import zipfile
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,51 +14,114 @@ from numpy.lib import format as npy
 from PIL import Image
 from torch import Tensor
 
-from energan.data.decoding.cache import fingerprint, stamp
-from energan.data.decoding.decode import fit, reason
+from energan.data.classes import classes_of, joined, numbered_as
+from energan.data.decoding.bounds import check_inflation, check_memory
+from energan.data.decoding.decode import fit
+from energan.data.decoding.failures import told
 from energan.data.decoding.parallel import in_order
+from energan.data.decoding.values import (
+    UNIT,
+    Range,
+    check_outside,
+    common_range,
+    extent,
+    holding,
+    outside,
+    to_eight_bits,
+)
 from energan.data.formats.folders import printable
-from energan.data.formats.parquet import classes_of
-from energan.data.image_set import ImageSet
-from energan.utils.console import counted
+from energan.data.image_set import ImageSet, content_hash
+from energan.data.splits import ALL, TRAIN
+from energan.data.splits.arrays import Shape, array_splits, pairs
+from energan.utils.console import counted, warn
 from energan.utils.errors import UserError
-
-IMAGES, LABELS = ("images", "x"), ("labels", "y")  # the arrays' names in an .npz, in order of preference
-
-SLACK = 1e-4  # by which floats may leave their range, as a network's output or a resized image does
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 CHUNK = 256  # images
 
+COPIES = 2.0  # of an array that lies in an archive: as it is stored, and as bytes
+
 Labelled = tuple[Int64[Tensor, " n"] | None, tuple[str, ...]]  # and the classes' names
 
 
-def load_arrays(path: Path, size: int | None, channels: int | None, progress: bool) -> ImageSet:
-    """The images of an .npy or .npz file: (n, h, w), (n, h, w, c) or (n, c, h, w), integers or floats.
+def load_arrays(
+    path: Path, split: str, size: int | None, channels: int | None, progress: bool, value_range: Range | None = None
+) -> ImageSet:
+    """The images of an .npy or .npz file: (n, h, w), (n, h, w, c) or (n, c, h, w), or one of (h, w, c); any numbers.
 
-    Raises UserError if the file cannot be read, holds Python objects, or arrays that are not images.
+    The names of an .npz's arrays say which are of the split ("x_test", "y_test"); an .npy is all one.
+    Raises UserError if the file cannot be read, holds Python objects, arrays that are not images, or several that may
+    be, and for a split that is not there.
     """
     where = printable(path)
-    try:
-        images, labels = _read_npz(path) if path.suffix.lower() == ".npz" else (_read_npy(path), None)
-    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
-        raise UserError(f"{where} cannot be read: {reason(error)}") from error
-    content, words = to_nchw(images, where)
-    content = fit_all(content, size, channels, where, progress)
-    numbers, classes = label_numbers(labels, len(content), where)
-    key = stamp(path.resolve(), *fingerprint(path), size, channels)
-    return ImageSet(content, numbers, printable(path.stem), classes, f"{where}, {words}", key, ())
+    with told(where):
+        if path.suffix.lower() == ".npz":
+            read = _read_npz(path, split, where)
+        elif split in (TRAIN, ALL):
+            read = [_Read(_read_npy(path), None, (), "")]
+        else:
+            raise UserError(f"{where} has no split {split!r}: name the file that holds it")
+    if len(read) > 1 and value_range is None:
+        value_range = shared_range([part.images for part in read], where)
+
+    def image_set(part: _Read) -> ImageSet:
+        of = f", array {printable(part.words)}" if part.words else ""
+        content, words, used = to_nchw(part.images, where, value_range, labelled=part.labels is not None)
+        content = fit_all(content, size, channels, where, progress)
+        labels, classes = label_numbers(part.labels, len(content), where, part.trained)
+        key = content_hash(content.numpy(), None if labels is None else labels.tolist(), classes)
+        name, source = printable(path.stem), f"{where}{of}, {words}"
+        place = printable(path.name) + of
+        return ImageSet(content, labels, name, classes, source, key, (), place=place, value_range=used)
+
+    return joined([image_set(part) for part in read])
 
 
-def _read_npz(path: Path) -> tuple[Num[Array, "..."], Array[Any, Any] | None]:
+def npz_splits(path: Path) -> tuple[str, ...]:
+    """The splits that an .npz's arrays are of; () where their names do not say. Raises UserError as `load_arrays`."""
+    with told(printable(path)), zipfile.ZipFile(path) as archive:
+        return array_splits(_shapes(archive))
+
+
+class _Read(NamedTuple):
+    images: Num[Array, "..."]
+    labels: Array[Any, Any] | None
+    trained: tuple[str, ...]  # the classes of the training images, if these are others
+    words: str  # which arrays they are
+
+
+def _read_npz(path: Path, split: str, where: str) -> list[_Read]:
+    """The arrays of a split; of "all", those of every split."""
     with zipfile.ZipFile(path) as archive:
-        names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
-        if not names:
-            raise ValueError("it holds no arrays")
-        images = next((name for name in IMAGES if name in names), names[0])
-        labels = next((name for name in LABELS if name in names and name != images), None)
-        return _read_member(archive, images), _read_member(archive, labels) if labels else None
+        shapes = _shapes(archive)
+        trained: tuple[str, ...] = ()
+        if split not in (TRAIN, ALL) and TRAIN in array_splits(shapes):
+            (train,) = pairs(shapes, TRAIN, where)
+            if train.labels:
+                values = _read_member(archive, train.labels)
+                trained = label_numbers(values, len(values), where)[1]
+        return [
+            _Read(
+                _read_member(archive, pair.images),
+                _read_member(archive, pair.labels) if pair.labels else None,
+                trained,
+                pair.words,
+            )
+            for pair in pairs(shapes, split, where)
+        ]
+
+
+def _shapes(archive: zipfile.ZipFile) -> dict[str, Shape]:
+    """The shape of each array, by its name; its values are not read."""
+    names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+    if not names:
+        raise ValueError("it holds no arrays")
+    shapes = {}
+    for name in names:
+        with archive.open(f"{name}.npy") as file:
+            shapes[name] = _header(file, name)[0]
+    return shapes
 
 
 def _read_npy(path: Path) -> Array[Any, Any]:
@@ -71,42 +132,98 @@ def _read_npy(path: Path) -> Array[Any, Any]:
 
 def _read_member(archive: zipfile.ZipFile, name: str) -> Array[Any, Any]:
     """An array of an .npz that fits in memory."""
-    declared = archive.getinfo(f"{name}.npy").file_size
-    if declared > os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2:
-        raise ValueError(f"array {name} would take {declared} bytes, more than half of the memory")
-    with archive.open(f"{name}.npy") as file:
-        _check_header(file, declared, name)
-    with archive.open(f"{name}.npy") as file:
+    member = archive.getinfo(f"{name}.npy")
+    check_inflation(f"array {printable(name)}", member.file_size, member.compress_size, COPIES)
+    with archive.open(member) as file:
+        _check_header(file, member.file_size, printable(name))
+    with archive.open(member) as file:
         return npy.read_array(file, allow_pickle=False)
 
 
-def _check_header(file: IO[bytes], available: int, name: str) -> None:
-    """Raise ValueError for Python objects and for an array that claims more than the `available` bytes."""
+def _header(file: IO[bytes], name: str) -> tuple[Shape, np.dtype[Any]]:
+    """The shape and type that an array is said to have."""
     read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(npy.read_magic(file))
     if read is None:
         raise ValueError(f"{name} is of a newer format than NumPy arrays of numbers have")
     shape, _, dtype = read(file)
+    return shape, dtype
+
+
+def _check_header(file: IO[bytes], available: int, name: str) -> None:
+    """Raise ValueError for Python objects and for an array that claims more than the `available` bytes."""
+    shape, dtype = _header(file, name)
     if dtype.hasobject:
         raise ValueError(f"{name} holds Python objects, which are not loaded because they could run code")
+    if any(type(length) is not int or length < 0 for length in shape):
+        raise ValueError(f"{name} has the shape {shape}, which is none")
     if math.prod(shape) * dtype.itemsize > available:
         raise ValueError(f"{name} is shorter than its header says")
 
 
-def to_nchw(images: Num[Array, "..."], where: str) -> tuple[UInt8[Tensor, "n c h w"], str]:
-    """Images as bytes, and how they were stored. Raises UserError for other shapes, types and ranges."""
+def shared_range(arrays: Sequence[Num[Array, "..."]], where: str) -> Range | None:
+    """One range for several arrays of a file; None for bytes. UserError as `common_range`."""
+    ranged = [array for array in arrays if array.dtype.kind in "uif" and array.dtype != np.uint8]
+    with told(where):
+        return common_range(((where, extent(array)) for array in ranged), where) if ranged else None
+
+
+class Converted(NamedTuple):
+    """Images as bytes, and how they were stored."""
+
+    images: UInt8[Tensor, "n c h w"]
+    words: str
+    value_range: Range | None  # what became 0 and 255, of other values than bytes
+
+
+def to_nchw(
+    images: Num[Array, "..."], where: str, value_range: Range | None = None, *, labelled: bool = False
+) -> Converted:
+    """Images as bytes. UserError for other shapes and types, and for values that are no numbers or out of the range.
+
+    value_range  what is black and white, where the values are no bytes; None: the smallest usual range that holds them
+    labelled     there is a label for each of the first axis, which therefore counts images
+    """
     layout = _layout(images.shape)
+    if layout == "n h w" and not labelled and _is_one_image(images.shape):
+        layout, images = "h w c", images[None]
     if layout is None or min(images.shape) < 1:
         raise UserError(
             f"{where} holds an array of shape {tuple(images.shape)}, which are no images: "
             "(n, h, w), (n, h, w, c) or (n, c, h, w) with c from 1 to 4 is expected"
         )
-    convert, words = _range(images, where)
-    content = np.concatenate([convert(images[i : i + CHUNK]) for i in range(0, len(images), CHUNK)])
-    if layout == "n h w":
-        content = content[:, None]
-    elif layout == "n h w c":
-        content = content.transpose(0, 3, 1, 2)
-    return torch.from_numpy(np.ascontiguousarray(content)), f"{words}, ({layout.replace(' ', ', ')})"
+    used, words = _range(images, where, value_range)
+    channels_last = layout in ("n h w c", "h w c")
+    check_memory(where, images.size)
+    content = np.empty(_nchw(images.shape, channels_last), np.uint8)
+    clipped = 0
+    for start in range(0, len(images), CHUNK):
+        part = images[start : start + CHUNK]
+        if used is not None:
+            clipped += outside(part, used)
+            part = to_eight_bits(part, used)
+        elif part.dtype.kind == "b":
+            part = part.astype(np.uint8) * np.uint8(255)
+        if part.ndim == 3:
+            part = part[:, None]
+        content[start : start + CHUNK] = part.transpose(0, 3, 1, 2) if channels_last else part
+    if used is not None and (said := check_outside(clipped, images.size, used, where)):
+        warn(said)
+    one = "one image, " if layout == "h w c" else ""
+    return Converted(torch.from_numpy(content), f"{words}, {one}({layout.replace(' ', ', ')})", used)
+
+
+def _nchw(shape: tuple[int, ...], channels_last: bool) -> tuple[int, int, int, int]:
+    if len(shape) == 3:
+        return shape[0], 1, shape[1], shape[2]
+    n, *rest = shape
+    c, h, w = (rest[2], rest[0], rest[1]) if channels_last else rest
+    return n, c, h, w
+
+
+def _is_one_image(shape: tuple[int, ...]) -> bool:
+    """Whether three axes are likelier one image's (h, w, c) than n images of a width of 4 or less."""
+    n, h, w = shape
+    return w in MODES and h != w and min(n, h) >= 2
 
 
 def _layout(shape: tuple[int, ...]) -> str | None:
@@ -125,33 +242,26 @@ def _layout(shape: tuple[int, ...]) -> str | None:
     return min(candidates)[1] if candidates else None
 
 
-def _range(images: Num[Array, "..."], where: str) -> tuple[Callable[[Any], UInt8[Array, "..."]], str]:
-    """The conversion of the values to bytes, and its description."""
+def _range(images: Num[Array, "..."], where: str, given: Range | None) -> tuple[Range | None, str]:
+    """What is black and white, None for bytes and for true and false; and how that is said."""
     kind = images.dtype.kind
     if kind not in "buif":
         raise UserError(f"{where} holds values of type {images.dtype}, where integers or floats are expected")
     if images.dtype == np.uint8:
-        return np.asarray, "bytes"
+        return None, "bytes"
     if kind == "b":
-        return lambda x: x.astype(np.uint8) * np.uint8(255), "true and false"
+        return None, "true and false"
     low, high = float(images.min()), float(images.max())
     if not (math.isfinite(low) and math.isfinite(high)):
         bad = sum(int((~np.isfinite(images[i : i + CHUNK])).sum()) for i in range(0, len(images), CHUNK))
         raise UserError(f"{where} holds {bad} NaN or infinite values: remove or replace them")
-    if kind == "f" and low >= -SLACK and high <= 1 + SLACK:
-        return lambda x: _rounded(x.astype(np.float32) * 255), "floats in [0, 1]"
-    if kind == "f" and low >= -1 - SLACK and high <= 1 + SLACK:
-        return lambda x: _rounded((x.astype(np.float32) + 1) * 127.5), "floats in [-1, 1]"
-    if low >= 0 and high <= 255:
-        return lambda x: _rounded(x.astype(np.float32)), f"numbers from {low:g} to {high:g}, taken as 0..255"
-    raise UserError(
-        f"{where} holds values from {low:g} to {high:g}, where 0..255 or floats in [0, 1] or [-1, 1] are "
-        "expected: scale them first"
-    )
-
-
-def _rounded(values: Num[Array, "..."]) -> UInt8[Array, "..."]:
-    return np.clip(np.round(values), 0, 255).astype(np.uint8)
+    try:
+        used = given or holding(low, high, floats=kind == "f")
+    except ValueError as error:
+        raise UserError(f"{where}: {error}; give `value_range`, the values that are black and white") from error
+    if kind == "f" and used in UNIT:
+        return used, f"floats in [{used[0]:g}, {used[1]:g}]"
+    return used, f"numbers from {low:g} to {high:g}, taken as {used[0]:g}..{used[1]:g}"
 
 
 def fit_all(
@@ -168,33 +278,23 @@ def fit_all(
         chunk = squeezed[start : start + CHUNK]
         return np.stack([fit(Image.fromarray(np.ascontiguousarray(x), MODES[c]), size, channels) for x in chunk])
 
-    starts = in_order(work, range(0, n, CHUNK))
+    starts = in_order(work, range(0, n, CHUNK), lambda chunk: chunk.nbytes)
     done = list(counted(starts, n, f"resizing {words}", each=CHUNK, show=progress))
     return torch.from_numpy(np.concatenate(done))
 
 
-def label_numbers(values: Array[Any, Any] | None, n: int, where: str) -> Labelled:
-    """Labels and classes out of an array of integers or text, one per image."""
+def label_numbers(
+    values: Array[Any, Any] | Sequence[Any] | None, n: int, where: str, trained: tuple[str, ...] = ()
+) -> Labelled:
+    """Labels and classes out of integers, text or truth values, one per image; numbered as `trained` where they fit.
+
+    UserError for another number of labels than of images.
+    """
     if values is None:
         return None, ()
-    if values.shape != (n,):
-        raise UserError(f"{where} holds labels of shape {tuple(values.shape)} for {n} images: one each is needed")
-    if values.dtype.kind == "f" and (values == np.floor(values)).all():
-        values = values.astype(np.int64)
-    numbers, classes = classes_of(values.tolist(), ())
+    if isinstance(values, np.ndarray):
+        values = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values  # MedMNIST's: (n, 1)
+        if values.shape != (n,):
+            raise UserError(f"{where} holds labels of shape {tuple(values.shape)} for {n} images: one each is needed")
+    numbers, classes = numbered_as(trained, *classes_of(list(values), (), where))
     return (torch.tensor(numbers, dtype=torch.int64), classes) if numbers else (None, ())
-
-
-class ArraysOnly(pickle.Unpickler):
-    """Unpickles NumPy arrays and nothing else: any other class or function in the file is refused."""
-
-    allowed: dict[tuple[str, str], object] = {  # noqa: RUF012  (read-only)
-        ("numpy.core.multiarray", "_reconstruct"): np._core.multiarray._reconstruct,  # type: ignore[attr-defined]
-        ("numpy", "ndarray"): np.ndarray,
-        ("numpy", "dtype"): np.dtype,
-    }
-
-    def find_class(self, module: str, name: str) -> object:
-        if (module, name) not in self.allowed:
-            raise UserError(f"the archive wants to load {module}.{name}, which is not an array: refused")
-        return self.allowed[module, name]

@@ -11,14 +11,16 @@ from pathlib import Path
 
 from energan.data.decoding.cache import Files, fingerprint
 from energan.data.decoding.decode import reason
-from energan.data.formats.folders import Arranged, Parts, arrange, files_of, printable, walk
+from energan.data.formats.folders import Arranged, arrange, files_of, printable, walk
+from energan.data.splits import ALL, TEST, TRAIN, VALIDATION
+from energan.data.splits.trees import Parts
 from energan.utils.errors import UserError
 
 IMAGES = "img_align_celeba"
 
 ATTRIBUTES, PARTITION = "list_attr_celeba", "list_eval_partition"
 
-SPLITS = {"train": "0", "val": "1", "valid": "1", "validation": "1", "test": "2"}
+SPLITS = {TRAIN: "0", VALIDATION: "1", TEST: "2"}
 
 
 def is_celeba(folder: Path) -> bool:
@@ -28,36 +30,51 @@ def is_celeba(folder: Path) -> bool:
 def celeba_files(folder: Path, split: str, label: str = "") -> Files:
     """The faces of a split; labelled by one attribute, its classes are ("not Smiling", "Smiling").
 
-    Without the partition file all are "train". Raises UserError for another split than it has or without the file, for
-    an attribute that is not there or without that file, and for a file that is damaged or does not know an image.
+    Without the partition file all are "train"; "all" is every image. Raises UserError for another split than it has or
+    without the file, for an attribute that is not there or without that file, and for a file that is damaged or does
+    not know an image.
     """
     where = f"CelebA in {printable(folder)}"
-    if split not in SPLITS:
-        raise UserError(f"{where} has no split {split!r}, only train, val and test")
+    if split not in (*SPLITS, ALL):
+        raise UserError(f"{where} has no split {split!r}, only train, validation and test")
     images = folder
     while (images / IMAGES).is_dir():  # Kaggle's has one inside the other
         images /= IMAGES
     skipped: list[str] = []
-    paths = arrange(list(walk(images, skipped)), "train", where).paths
+    paths = arrange(list(walk(images, skipped)), ALL, where).paths
     marks: list[str] = []
     partition = _table(folder, PARTITION)
-    if partition is not None:
+    place = split if partition is not None and split != ALL else ""
+    if place and partition is not None:
         parts = _known(partition, dict(_rows(partition, 1)), paths)
         paths = [path for path in paths if parts[path[-1]] == [SPLITS[split]]]
         marks.append(split)
         if not paths:
             raise UserError(f"{where} has no images of the split {split!r} that {partition.name} names")
-    elif split != "train":
+    elif split not in (TRAIN, ALL):
         raise UserError(f"{where} has no split {split!r}: {PARTITION}.txt is not there")
     if not label:
-        return files_of(images, Arranged(paths, [None] * len(paths), ()), where, tuple(skipped), tuple(marks))
+        unlabelled = Arranged(paths, [None] * len(paths), ())
+        return _placed(files_of(images, unlabelled, where, tuple(skipped), tuple(marks)), folder, place)
     table = _table(folder, ATTRIBUTES)
     if table is None:
         raise UserError(f"{where} has no attribute {label!r}: {ATTRIBUTES}.txt is not there")
     labels = _labels(table, label, paths)
     marks += [label, *map(str, fingerprint(table))]
     arranged = Arranged(paths, labels, (f"not {label}", label))
-    return files_of(images, arranged, f"{where}, labelled by {label}", tuple(skipped), tuple(marks))
+    files = files_of(images, arranged, f"{where}, labelled by {label}", tuple(skipped), tuple(marks))
+    return _placed(files, folder, place)
+
+
+def celeba_splits(folder: Path) -> tuple[str, ...]:
+    """The splits that the partition file has; () without it."""
+    return tuple(SPLITS) if _table(folder, PARTITION) else ()
+
+
+def _placed(files: Files, folder: Path, split: str) -> Files:
+    """The files as those of a split, "" for all."""
+    of = f", {split}" if split else ""
+    return files._replace(words=files.words + of, place=printable(folder.resolve().name) + of)
 
 
 def _labels(table: Path, label: str, paths: list[Parts]) -> list[int | None]:

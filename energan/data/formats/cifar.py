@@ -1,15 +1,10 @@
 """CIFAR-10 as it is published: the binary or the Python version, as a folder or as the original .tar.gz.
 
 Krizhevsky 2009. A record of the binary version is a byte for the label and 3 x 32 x 32 for the image: red, green, blue.
-The Python version's pickles are read by an unpickler that knows arrays and nothing else.
+The Python version's pickles are read without unpickling (pickled.py).
 """
 
-import hashlib
-import pickle
-import tarfile
-import zlib
 from collections.abc import Mapping
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +13,12 @@ import torch
 from jaxtyping import Int64, UInt8
 from numpy import ndarray as Array
 
-from energan.data.decoding.decode import reason
-from energan.data.formats.arrays import ArraysOnly, fit_all
-from energan.data.formats.folders import printable
-from energan.data.image_set import ImageSet
+from energan.data.decoding.failures import told
+from energan.data.formats.arrays import fit_all
+from energan.data.formats.folders import printable, regular
+from energan.data.formats.pickled import read_pickle
+from energan.data.formats.tar import opened, read_member, regular_members
+from energan.data.image_set import ImageSet, content_hash
 from energan.utils.errors import UserError
 
 SHAPE, RECORD = (3, 32, 32), 1 + 3 * 32 * 32  # bytes
@@ -62,12 +59,12 @@ def load_cifar(path: Path, split: str, size: int | None, channels: int | None, p
              else _pickled(files[stem], f"{where}, {stem}") for stem in STEMS[split]]  # fmt: skip
     images, labels = (np.concatenate(column) for column in zip(*parts, strict=True))
     content = fit_all(torch.from_numpy(images), size, channels, where, progress)
-    key = hashlib.sha256(images.data)
-    key.update(labels.data)
+    key = content_hash(content.numpy(), labels.tolist(), CLASSES)
     fitted = "" if content.shape[1:] == SHAPE else f", as {' x '.join(map(str, content.shape[1:]))}"
     return ImageSet(
-        content, torch.from_numpy(labels), "cifar-10", CLASSES, f"{where}, {split}{fitted}", key.hexdigest(), ()
-    )
+        content, torch.from_numpy(labels), "cifar-10", CLASSES, f"{where}, {split}{fitted}", key, (),
+        place=f"cifar-10, {split}",
+    )  # fmt: skip
 
 
 def _root(folder: Path) -> Path | None:
@@ -79,26 +76,19 @@ def _root(folder: Path) -> Path | None:
 def _foldered(folder: Path, split: str, where: str) -> Mapping[str, bytes]:
     root = _root(folder)
     paths = [root / (stem + ending) for stem in STEMS[split] for ending in (".bin", "")] if root else []
-    try:
-        return {path.name: path.read_bytes() for path in paths if path.is_file()}
-    except OSError as error:
-        raise UserError(f"{where} cannot be read: {reason(error)}") from error
+    with told(where):
+        return {path.name: regular(path, LARGEST).read_bytes() for path in paths if path.is_file()}
 
 
 def _archived(path: Path, split: str, where: str) -> Mapping[str, bytes]:
-    """The files of a split out of a tar archive, which is never unpacked to disk."""
+    """The files of a split out of a tar archive, which is never unpacked to disk; links in it are left alone."""
     wanted = {stem + ending for stem in STEMS[split] for ending in (".bin", "")}
     files: dict[str, bytes] = {}
-    try:
-        with tarfile.open(path) as archive:
-            for member in archive:
-                name = member.name.rpartition("/")[2]
-                if name in wanted and member.size <= LARGEST and (file := archive.extractfile(member)):
-                    files[name] = file.read()
-                    if len(files[name]) != member.size:
-                        raise EOFError(f"{name} is cut off")
-    except (tarfile.TarError, OSError, EOFError, zlib.error, ValueError) as error:
-        raise UserError(f"{where} cannot be read: {reason(error)}") from error
+    with told(where), opened(path) as archive:
+        for member in regular_members(archive):
+            name = member.name.rpartition("/")[2]
+            if name in wanted and member.size <= LARGEST:
+                files[name] = read_member(archive, member)
     return files
 
 
@@ -113,13 +103,18 @@ def _binary(content: bytes, where: str) -> Batch:
 
 def _pickled(content: bytes, where: str) -> Batch:
     try:
-        archive: Any = ArraysOnly(BytesIO(content), encoding="latin1").load()
-        return _checked(np.asarray(archive["data"]), np.asarray(archive["labels"]), where)
+        with told(where):
+            archive = read_pickle(content)
+            images, labels = archive["data"], archive["labels"]
     except UserError as error:
-        raise UserError(f"{where} is not what it seems: {error}") from error
-    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError,
-            MemoryError, RuntimeError) as error:  # fmt: skip
-        raise UserError(f"{where} cannot be read: {reason(error)}") from error
+        if error.__cause__ is None:  # not damaged, but none of CIFAR-10's
+            raise UserError(f"{where} is not what it seems: {error}") from error
+        raise
+    if isinstance(labels, list) and all(type(label) is int and abs(label) < 2**31 for label in labels):
+        labels = np.array(labels, np.int64)
+    if not isinstance(images, np.ndarray) or not isinstance(labels, np.ndarray):
+        raise UserError(f"{where} holds no images of 3 x 32 x 32 bytes with a label each")
+    return _checked(images, labels, where)
 
 
 def _checked(images: Array[Any, Any], labels: Array[Any, Any], where: str) -> Batch:

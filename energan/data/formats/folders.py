@@ -1,6 +1,7 @@
 """Folders and zip files of images: which files, in which classes, of which split."""
 
 import os
+import re
 import stat
 import zipfile
 from collections.abc import Iterator
@@ -10,17 +11,19 @@ from typing import NamedTuple
 
 from energan.data.decoding.cache import Files, Item, fingerprint, stamp
 from energan.data.decoding.decode import EXTENSIONS, LARGEST_FILE, reason
+from energan.data.splits import ALL, SPLITS, TRAIN, canonical
+from energan.data.splits.trees import Parts, part, tree
 from energan.utils.errors import UserError
 
-SPLITS = frozenset({"train", "test", "val", "valid", "validation"})
-
-Parts = tuple[str, ...]  # a path inside the folder or zip
+DRIVE = re.compile(r"[A-Za-z]:")  # of Windows, at the start of a path in a zip
 
 
 class Arranged(NamedTuple):
     paths: list[Parts]
     labels: list[int | None]
     classes: tuple[str, ...]
+    place: str = ""  # inside the source: "train"; "" for all of it
+    notes: tuple[str, ...] = ()  # what is left out because it is of no split
 
 
 def printable(path: Parts | Path | str) -> str:
@@ -30,47 +33,39 @@ def printable(path: Parts | Path | str) -> str:
 
 
 def arrange(paths: list[Parts], split: str, where: str) -> Arranged:
-    """The image files of a split, sorted, and the classes if every one lies in one of several class folders.
+    """The image files of a split, sorted, and their classes, by the rule for all sources (energan.data.splits).
 
-    Top folders called train, test, val, ... (and nothing else) are splits; without them all is "train".
-    Hidden files are left out. Raises UserError if there are no images or no such split.
+    Hidden files are left out. Raises UserError if there are no images, if there is no such split, and for folders that
+    can be read in two ways.
     """
-    paths = sorted(
+    of_split, found = part(_images(paths, where), split, where)
+    classes, notes = map(printable, of_split.classes), map(printable, found.notes)
+    return Arranged(of_split.paths, of_split.labels, tuple(classes), printable(of_split.place), tuple(notes))
+
+
+def _images(paths: list[Parts], where: str) -> list[Parts]:
+    """The paths of image files that are not hidden. UserError without any."""
+    images = [
         path
         for path in paths
         if Path(path[-1]).suffix.lower() in EXTENSIONS
-        and not any(part == "__MACOSX" or part.startswith(".") for part in path if part != "..")
-    )
-    if not paths:
+        and not any(name == "__MACOSX" or name.startswith(".") for name in path)
+    ]
+    if not images:
         raise UserError(f"{where} holds no images (files ending in {' '.join(EXTENSIONS)})")
-    depth, tops = _unwrap(paths, 0)
-    if tops <= SPLITS:
-        if split not in tops:
-            raise UserError(f"{where} has no split {split!r}, only {', '.join(sorted(tops))}")
-        paths = [path for path in paths if path[depth] == split]
-        depth, tops = _unwrap(paths, depth + 1)
-    elif split != "train":
-        raise UserError(
-            f"{where} has no split {split!r}: put its images into sub-folders called train and {split}, "
-            "or name the folder to use"
-        )
-    if "" in tops:
-        return Arranged(paths, [None] * len(paths), ())
-    classes = sorted(tops)
-    number = {name: index for index, name in enumerate(classes)}
-    return Arranged(paths, [number[path[depth]] for path in paths], tuple(printable(name) for name in classes))
+    return images
 
 
-def _unwrap(paths: list[Parts], depth: int) -> tuple[int, set[str]]:
-    """The depth below lone folders (one around everything is no class), and the folders' names there.
+def folder_splits(folder: Path) -> tuple[str, ...]:
+    """The splits that a folder has, by their usual names; () where it is all one. Raises UserError as `arrange`."""
+    where = f"the folder {printable(folder)}"
+    return tree(_images(list(walk(folder, [])), where), where).splits
 
-    "" stands for images that lie in none.
-    """
-    while True:
-        tops = {path[depth] if len(path) > depth + 1 else "" for path in paths}
-        if len(tops) > 1 or tops <= SPLITS | {""}:
-            return depth, tops
-        depth += 1
+
+def zip_splits(path: Path) -> tuple[str, ...]:
+    """The splits that a zip file has. Raises UserError as `zip_files`."""
+    where = f"the zip file {printable(path)}"
+    return tree(_images(list(_members(_opened(path, where))[0]), where), where).splits
 
 
 def folder_files(folder: Path, split: str) -> Files:
@@ -91,16 +86,21 @@ def files_of(folder: Path, arranged: Arranged, where: str, skipped: Parts = (), 
 
     def items() -> Iterator[Item]:
         for path, label in zip(arranged.paths, arranged.labels, strict=True):
-            yield Item(printable(path), partial(_regular, folder.joinpath(*path)), label)
+            yield Item(printable(path), partial(regular, folder.joinpath(*path)), label)
 
-    stamps = [str(folder.resolve()), *marks]
+    stamps = [str(folder.resolve()), *marks, *arranged.classes]
     for path in arranged.paths:
         try:
             stamps += ["/".join(path), *map(str, fingerprint(folder.joinpath(*path)))]
-        except OSError:  # a broken link: `_regular` will say so
+        except OSError:  # a broken link: `regular` will say so
             stamps += ["/".join(path), "broken"]
-    total = len(arranged.paths) + len(skipped)
-    return Files(printable(folder.resolve().name), where, stamp(*stamps), arranged.classes, total, items, skipped)
+    total, name = len(arranged.paths) + len(skipped), printable(folder.resolve().name)
+    place = f"/{arranged.place}" if arranged.place else ""
+    above = f"{printable(folder.resolve().parent.name)}/" if canonical(folder.resolve().name) in SPLITS else ""
+    return Files(
+        name, where + place, stamp(*stamps), arranged.classes, total, items, skipped, above + name + place,
+        arranged.notes,
+    )  # fmt: skip
 
 
 def walk(folder: Path, skipped: list[str]) -> Iterator[Parts]:
@@ -122,19 +122,20 @@ def walk(folder: Path, skipped: list[str]) -> Iterator[Parts]:
 
 
 def one_file(path: Path, split: str) -> Files:
-    """An image by itself. Raises UserError for a split other than "train"."""
-    if split != "train":
+    """An image by itself. Raises UserError for a split other than "train" and "all"."""
+    if split not in (TRAIN, ALL):
         raise UserError(f"{printable(path)} has no split {split!r}: it is one image")
     marks = stamp(path.resolve(), *fingerprint(path))
-    item = Item(printable(path.name), partial(_regular, path), None)
+    item = Item(printable(path.name), partial(regular, path), None)
     return Files(printable(path.stem), f"the image {printable(path)}", marks, (), 1, lambda: iter([item]), ())
 
 
-def _regular(path: Path) -> Path:
+def regular(path: Path, largest: int = LARGEST_FILE) -> Path:
+    """The path. ValueError unless it is a regular file of at most so many bytes."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise ValueError("not a regular file")  # opening a pipe would wait for ever
-    if status.st_size > LARGEST_FILE:
+    if status.st_size > largest:
         raise ValueError(f"{status.st_size} bytes are too many for an image")
     return path
 
@@ -143,19 +144,59 @@ def zip_files(path: Path, split: str) -> Files:
     """The images in a zip file, which is never unpacked to disk. Raises UserError as `arrange`, or if
     corrupt."""
     where = f"the zip file {printable(path)}"
-    try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
-        raise UserError(f"{where} cannot be read: {reason(error)}") from error
-    members = {tuple(info.filename.split("/")): info for info in archive.infolist() if not info.is_dir()}
+    archive = _opened(path, where)
+    members, skipped = _members(archive)
     arranged = arrange(list(members), split, where)
 
     def items() -> Iterator[Item]:
         for inside, label in zip(arranged.paths, arranged.labels, strict=True):
             yield Item(printable(inside), partial(_member, archive, members[inside]), label)
 
-    marks = stamp(path.resolve(), split, *fingerprint(path))
-    return Files(printable(path.stem), where, marks, arranged.classes, len(arranged.paths), items, ())
+    marks = stamp(path.resolve(), split, *fingerprint(path), *arranged.classes)
+    place = f"/{arranged.place}" if arranged.place else ""
+    return Files(
+        printable(path.stem), where + place, marks, arranged.classes, len(arranged.paths) + len(skipped), items,
+        skipped, printable(path.name) + place, arranged.notes,
+    )  # fmt: skip
+
+
+def zip_names(path: Path) -> set[str]:
+    """The names of all files in a zip, as `.files` has them. Raises UserError as `zip_files`."""
+    return {printable(parts) for parts in _members(_opened(path, f"the zip file {printable(path)}"))[0]}
+
+
+def _opened(path: Path, where: str) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
+        raise UserError(f"{where} cannot be read: {reason(error)}") from error
+
+
+def _members(archive: zipfile.ZipFile) -> tuple[dict[Parts, zipfile.ZipInfo], tuple[str, ...]]:
+    """The files by their paths, however these are written, and what is left out: images that lie outside, or twice."""
+    members: dict[Parts, zipfile.ZipInfo] = {}
+    skipped = []
+    for info in archive.infolist():
+        parts = archived(info.filename)
+        if info.is_dir() or not parts:
+            continue
+        why = "lies outside the archive" if ".." in parts else "a later entry has its name" if parts in members else ""
+        if why and Path(parts[-1]).suffix.lower() in EXTENSIONS:
+            skipped.append(f"{printable(info.filename)}: {why}")
+        if ".." not in parts:
+            members[parts] = info  # of two entries of one name the last counts, as when unpacking
+    return members, tuple(skipped)
+
+
+def archived(name: str) -> Parts:
+    r"""A member's path: Windows' separators, drives, a leading / and ./ are those of the program that packed it.
+
+    Example:
+        >>> archived(r"cat\0.png") == archived("/cat/0.png") == archived("./cat//0.png") == ("cat", "0.png")
+        True
+    """
+    parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
+    return tuple(parts[1:] if parts and DRIVE.fullmatch(parts[0]) else parts)
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import chain
@@ -10,26 +10,51 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from energan.data.classes import classes_of
 from energan.data.decoding.cache import Files, Item, fingerprint, stamp
 from energan.data.decoding.decode import reason
 from energan.data.download import hub_reachable
 from energan.data.formats.folders import printable
-from energan.data.formats.parquet import LABELS, classes_of, content_of
+from energan.data.formats.parquet import LABELS, content_of
+from energan.data.splits import ALL, TRAIN, canonical
+from energan.data.splits.words import in_order
 from energan.utils.errors import UserError
 
 
 def hub_files(source: str, split: str) -> Files:
-    """ "owner/name" on the Hugging Face hub. Raises UserError if it or the extra `hub` is not there."""
+    """ "owner/name" on the Hugging Face hub. Raises UserError if it or the extra `hub` is not there.
+
+    The split may have another of its usual names there: "validation" is "val" or "dev", too.
+    """
+    named = {} if split in (TRAIN, ALL) else {canonical(name): name for name in _split_names(source)}
+    with _asked(source, split) as datasets:
+        table = datasets.load_dataset(source, split=named.get(split, split))
+    return dataset_files(table, source, f"hf:{source}, {split}")
+
+
+def hub_splits(source: str) -> tuple[str, ...]:
+    """The splits that a dataset on the hub has. Raises UserError as `hub_files`."""
+    return in_order([canonical(name) for name in _split_names(source)])
+
+
+@cache
+def _split_names(source: str) -> tuple[str, ...]:
+    with _asked(source, "its splits") as datasets:
+        return tuple(datasets.get_dataset_split_names(source))
+
+
+@contextmanager
+def _asked(source: str, what: str) -> Iterator[Any]:
+    """The package `datasets`, inside; its errors are UserErrors, and without a network it reads its cache alone."""
     if find_spec("datasets") is None:
         raise UserError(f"hf:{source} needs the package datasets: pip install 'energan[hub]'")
     datasets = import_module("datasets")
     offline = not hub_reachable()
     try:
         with _offline(datasets) if offline else nullcontext():
-            table = datasets.load_dataset(source, split=split)
+            yield datasets
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
-        raise UserError(f"hf:{source} ({split}) could not be had: {reason(error)}") from error
-    return dataset_files(table, source, f"hf:{source}, {split}")
+        raise UserError(f"hf:{source} ({what}) could not be had: {reason(error)}") from error
 
 
 @contextmanager
@@ -59,7 +84,7 @@ def dataset_files(table: Any, name: str, where: str) -> Files:
     label = next((key for key in LABELS if key in table.features), None)
     kind = table.features[label] if label else None
     names = tuple(kind.names) if isinstance(kind, datasets.ClassLabel) else ()
-    labels, classes = classes_of(list(table[label]) if label else [], names)
+    labels, classes = classes_of(list(table[label]) if label else [], names, where)
     undecoded = table.cast_column(column, datasets.Image(decode=False))
 
     def items() -> Iterator[Item]:
@@ -68,4 +93,4 @@ def dataset_files(table: Any, name: str, where: str) -> Files:
 
     origin = [Path(file["filename"]) for file in table.cache_files]
     marks = stamp(where, len(table), *chain.from_iterable((path, *fingerprint(path)) for path in origin))
-    return Files(printable(name.rsplit("/", 1)[-1]), where, marks, classes, len(table), items, ())
+    return Files(printable(name.rsplit("/", 1)[-1]), where, marks, classes, len(table), items, (), where)

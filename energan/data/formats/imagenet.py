@@ -11,7 +11,9 @@ from pathlib import Path
 
 from energan.data.decoding.cache import Files, fingerprint
 from energan.data.decoding.decode import UNREADABLE, reason
-from energan.data.formats.folders import Arranged, Parts, arrange, files_of, printable, walk
+from energan.data.formats.folders import Arranged, arrange, files_of, printable, walk
+from energan.data.splits import ALL, TEST, TRAIN, VALIDATION
+from energan.data.splits.trees import Parts
 from energan.utils.errors import UserError
 
 INSIDE = ("", "ILSVRC/Data/CLS-LOC", "Data/CLS-LOC")  # where Kaggle's archive has train and val
@@ -24,7 +26,7 @@ WORDS = ("LOC_synset_mapping.txt", "synset_words.txt", "words.txt")
 
 KAGGLE, TRUTH, META = "LOC_val_solution.csv", "ILSVRC2012_validation_ground_truth.txt", "meta.mat"
 
-SPLITS = {"train": "train", **dict.fromkeys(("test", "val", "valid", "validation"), "val")}  # test/ has no labels
+SPLITS = {TRAIN: "train", TEST: "val", VALIDATION: "val"}  # the folder of each; test/ has no labels
 
 
 def is_imagenet(folder: Path) -> bool:
@@ -43,7 +45,7 @@ def imagenet_files(folder: Path, split: str) -> Files:
     synsets = sorted(entry.name for entry in (root / "train").iterdir() if SYNSET.fullmatch(entry.name))
     number = {name: index for index, name in enumerate(synsets)}
     images, skipped = root / SPLITS[split], list[str]()
-    paths = arrange(list(walk(images, skipped)), "train", where).paths
+    paths = arrange(list(walk(images, skipped)), ALL, where).paths
     flat = all(len(path) == 1 for path in paths)
     names, marks = _truth(folder, root, paths, where) if flat else ([path[0] for path in paths], ())
     if strange := set(names) - set(synsets):
@@ -51,7 +53,15 @@ def imagenet_files(folder: Path, split: str) -> Files:
     words = _words(folder, root)
     classes = tuple(f"{name} {words[name]}" if name in words else name for name in synsets)
     arranged = Arranged(paths, [number[name] for name in names], classes)
-    return files_of(images, arranged, where, tuple(skipped), marks)._replace(name=printable(folder.resolve().name))
+    name = printable(folder.resolve().name)
+    files = files_of(images, arranged, f"{where}, {SPLITS[split]}", tuple(skipped), marks)
+    return files._replace(name=name, place=f"{name}/{SPLITS[split]}")
+
+
+def imagenet_splits(folder: Path) -> tuple[str, ...]:
+    """train, and validation where there is val/."""
+    root = _root(folder)
+    return (TRAIN, VALIDATION) if root is not None and (root / SPLITS[VALIDATION]).is_dir() else (TRAIN,)
 
 
 def _root(folder: Path) -> Path | None:

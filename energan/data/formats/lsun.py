@@ -13,11 +13,12 @@ from typing import Any
 from energan.data.decoding.cache import Files, Item, fingerprint, stamp
 from energan.data.decoding.decode import reason
 from energan.data.formats.folders import printable
+from energan.data.splits import TEST, TRAIN, VALIDATION
 from energan.utils.errors import UserError
 
 DATA = "data.mdb"
 
-ENDINGS = {"train": "_train_lmdb", "test": "_val_lmdb"}  # LSUN's own test images have no scene
+ENDINGS = {TRAIN: "_train_lmdb", VALIDATION: "_val_lmdb"}  # LSUN's own test images have no scene
 
 
 def lsun_files(folder: Path, split: str) -> Files:
@@ -50,10 +51,18 @@ def lsun_files(folder: Path, split: str) -> Files:
         except lmdb.Error as error:
             raise UserError(f"{where} is damaged: {reason(error)}") from error
 
-    scene = folder.name
+    scene, marks = folder.name, stamp(folder, *fingerprint(folder / DATA))
     for ending in ENDINGS.values():
         scene = scene.removesuffix(ending)
-    return Files(printable(scene), where, stamp(folder, *fingerprint(folder / DATA)), (), entries, items, ())
+    return Files(printable(scene), where, marks, (), entries, items, (), printable(folder.name))
+
+
+def lsun_splits(folder: Path) -> tuple[str, ...]:
+    """The splits that the folder and those beside it are; () where its name does not say which it is."""
+    folder = folder.resolve()
+    scene = next((folder.name.removesuffix(end) for end in ENDINGS.values() if folder.name.endswith(end)), None)
+    beside = {split: folder.with_name(f"{scene}{ending}") for split, ending in ENDINGS.items()}
+    return () if scene is None else tuple(split for split, path in beside.items() if (path / DATA).is_file())
 
 
 _databases: dict[Path, tuple[tuple[int, int], Any]] = {}  # LMDB opens a file once in a process
@@ -71,8 +80,8 @@ def _open(folder: Path) -> Any:
 
 
 def _of_split(folder: Path, split: str) -> Path:
-    ours = next((name for name, ending in ENDINGS.items() if folder.name.endswith(ending)), "train")
-    wanted = "test" if split in ("val", "valid", "validation") else split
+    ours = next((name for name, ending in ENDINGS.items() if folder.name.endswith(ending)), TRAIN)
+    wanted = VALIDATION if split == TEST else split
     if ours == wanted:
         return folder
     beside = folder.with_name(folder.name.removesuffix(ENDINGS[ours]) + ENDINGS.get(wanted, f"_{split}_lmdb"))

@@ -15,10 +15,13 @@ import numpy as np
 from jaxtyping import Int, UInt8
 from numpy import ndarray as Array
 
+from energan.data.classes import classes_of
 from energan.data.decoding.cache import Files, Item, fingerprint, stamp
 from energan.data.decoding.decode import UNREADABLE, decode, reason
 from energan.data.formats.folders import printable
 from energan.data.image_set import NONE
+from energan.data.splits import ALL, TRAIN
+from energan.data.splits.words import file_splits, in_order
 from energan.utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,26 +30,95 @@ if TYPE_CHECKING:
 
 LABELS = ("label", "labels", "fine_label", "y")
 
-UNKNOWN = (NONE, str(NONE))  # values that are no class
+
+def is_parquet(folder: Path) -> bool:
+    """Whether a folder holds parquet files, perhaps in sub-folders."""
+    return any(not _hidden(path.relative_to(folder)) for path in folder.rglob("*.parquet"))
 
 
-def parquet_files(paths: list[Path], split: str, name: str) -> Files:
-    """The images in parquet files. With several, those whose name starts with `split` (as train-00000-...).
+def parquet_file(path: Path, split: str) -> Files:
+    """The images in one parquet file, which is all one split. Raises UserError as `parquet_folder`."""
+    where = f"the parquet file {printable(path)}"
+    if split not in (TRAIN, ALL):
+        raise UserError(f"{where} has no split {split!r}: name the file that holds it, or a folder of such files")
+    return _files([path], path.parent, where, printable(path.stem), path.name)
 
-    Raises UserError if a file cannot be read or has no column of images, or if there is no such split.
+
+def parquet_folder(folder: Path, split: str) -> Files:
+    """The images of a split in a folder's parquet files: those that a word of their path says are (train-00000-...).
+
+    Without such words all are "train"; "all" is every file. Raises UserError if a file cannot be read or has no column
+    of images, if there is no such split, and for files of which some have such a word.
     """
-    where = f"the parquet file{'s' * (len(paths) > 1)} {printable(paths[0])}{' ...' * (len(paths) > 1)}"
-    ours = [path for path in paths if path.name.startswith(split)] or (paths if split == "train" else [])
-    if not ours:
-        raise UserError(f"{where} has no split {split!r}: no file's name starts with it")
-    tables = [_open(path) for path in ours]
-    column, label = _columns(ours[0], tables[0].schema_arrow)
+    where, name = f"the folder {printable(folder)} of parquet files", printable(folder.resolve().name)
+    paths = _tables(folder)
+    if split == ALL:
+        return _files(paths, folder, where, name, name)
+    split_of = _splits(folder, paths)
+    if not split_of and split != TRAIN:
+        raise UserError(f"{where} has no split {split!r}: no file's name says it")
+    if split_of and split not in split_of.values():
+        raise UserError(f"{where} has no split {split!r}, only {', '.join(sorted(set(split_of.values())))}")
+    if not split_of:
+        return _files(paths, folder, where, name, name)
+    files = _files(
+        [path for path in paths if split_of[path] == split], folder, f"{where}, {split}", name, f"{name}, {split}"
+    )
+    trained = [path for path in paths if split_of[path] == TRAIN]
+    return _numbered_as(trained, files, where) if split != TRAIN and trained else files
+
+
+def parquet_splits(folder: Path) -> tuple[str, ...]:
+    """The splits that a folder's parquet files have; () where they are all one. Raises UserError as above."""
+    return in_order(_splits(folder, _tables(folder)).values())
+
+
+def _tables(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*.parquet") if not _hidden(path.relative_to(folder)))
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _splits(folder: Path, paths: list[Path]) -> dict[Path, str]:
+    """The split of each file; {} without any."""
+    names = {path: printable(path.relative_to(folder).with_suffix("")) for path in paths}
+    split_of = file_splits(names.values(), f"the folder {printable(folder)}")
+    return {path: split_of[name] for path, name in names.items()} if split_of else {}
+
+
+def _numbered_as(trained: list[Path], files: Files, where: str) -> Files:
+    """The files with the labels of the training images' classes, if these are all of theirs."""
+    _, classes = _labels(trained, where)
+    if not set(files.classes) <= set(classes):
+        return files
+
+    def items() -> Iterator[Item]:
+        for item in files.items():
+            label = item.label
+            yield item if label in (None, NONE) else item._replace(label=classes.index(files.classes[label]))
+
+    return files._replace(classes=classes, items=items, stamp=stamp(files.stamp, *classes))
+
+
+def _labels(paths: list[Path], where: str) -> tuple[list[int], tuple[str, ...]]:
+    """The label of each row, and the classes; both empty without labels."""
+    tables = [_open(path) for path in paths]
+    schema = tables[0].schema_arrow
+    label = next((name for name in LABELS if name in schema.names), None)
     try:
         values = list(chain.from_iterable(_column(table, label) for table in tables)) if label else []
-        total = sum(table.metadata.num_rows for table in tables)
     except (OSError, ValueError) as error:  # pyarrow's errors are these
         raise UserError(f"{where} cannot be read: {reason(error)}") from error
-    labels, classes = classes_of(values, _class_names(tables[0].schema_arrow, label))
+    return classes_of(values, _class_names(schema, label), where)
+
+
+def _files(ours: list[Path], folder: Path, where: str, name: str, place: str) -> Files:
+    tables = [_open(path) for path in ours]
+    column = _images(ours[0], tables[0].schema_arrow)
+    labels, classes = _labels(ours, where)
+    total = sum(table.metadata.num_rows for table in tables)
 
     def items() -> Iterator[Item]:
         rows = chain.from_iterable(
@@ -55,13 +127,13 @@ def parquet_files(paths: list[Path], split: str, name: str) -> Files:
         )
         for index, (path, row, value) in enumerate(rows):
             yield Item(
-                f"{printable(path.name)} row {row}",
+                f"{printable(path.relative_to(folder))} row {row}",
                 partial(content_of, value, path.parent),
                 labels[index] if labels else None,
             )
 
     marks = stamp(*chain.from_iterable((path.resolve(), *fingerprint(path)) for path in ours))
-    return Files(printable(name), where, marks, classes, total, items, ())
+    return Files(name, where, marks, classes, total, items, (), place)
 
 
 def _open(path: Path) -> "ParquetFile":
@@ -73,8 +145,8 @@ def _open(path: Path) -> "ParquetFile":
         raise UserError(f"the parquet file {printable(path)} cannot be read: {reason(error)}") from error
 
 
-def _columns(path: Path, schema: "Schema") -> tuple[str, str | None]:
-    """The names of the column of images and of the column of classes."""
+def _images(path: Path, schema: "Schema") -> str:
+    """The name of the column of images."""
     import pyarrow.types as kinds
 
     def fits(kind: Any) -> bool:
@@ -88,8 +160,7 @@ def _columns(path: Path, schema: "Schema") -> tuple[str, str | None]:
             f"the parquet file {printable(path)} has no column of images (binary, or a struct with bytes), "
             f"only {', '.join(schema.names)}"
         )
-    column = "image" if "image" in pictures else pictures[0]
-    return column, next((name for name in LABELS if name in schema.names), None)
+    return "image" if "image" in pictures else pictures[0]
 
 
 def _column(table: "ParquetFile", column: str) -> Iterator[Any]:
@@ -107,23 +178,6 @@ def _class_names(schema: "Schema", label: str | None) -> tuple[str, ...]:
         return ()
 
 
-def classes_of(values: list[Any], names: tuple[str, ...]) -> tuple[list[int], tuple[str, ...]]:
-    """Labels 0..k-1, or -1 for none, and the names of the k classes; neither if no image has a class.
-
-    Values that no names are known for are numbered in their order: 3, 5, 7 become classes 0, 1, 2 called so; -1 (and,
-    among text, "-1") is none. Values that are no classes (fractions, other negative numbers) give neither.
-    """
-    known = [value for value in values if value not in UNKNOWN]
-    numbers = all(isinstance(value, int) and value >= NONE for value in values)
-    if not known or not (numbers or all(isinstance(value, str) for value in values)):
-        return [], ()
-    if names and numbers and max(known) < len(names):
-        return list(map(int, values)), names
-    distinct = sorted(set(known))
-    number = {value: index for index, value in enumerate(distinct)} | dict.fromkeys(UNKNOWN, NONE)
-    return [number[value] for value in values], tuple(printable(str(value)) for value in distinct)
-
-
 def content_of(value: Any, folder: Path) -> Path | bytes:
     """The image file in a cell: bytes, or {"bytes": ..., "path": ...} of which one may be missing."""
     inner, path = (value.get("bytes"), value.get("path")) if isinstance(value, dict) else (value, None)
@@ -139,7 +193,7 @@ def read_images(path: Path) -> tuple[UInt8[Array, "n c h w"], Int[Array, " n"]]:
 
     Raises UserError if an image cannot be read.
     """
-    files = parquet_files([path], "train", path.stem)
+    files = parquet_file(path, TRAIN)
     try:
         images = [decode(item.read(), None, 1) for item in files.items()]
         return np.stack(images), np.array([item.label for item in files.items()], dtype=np.int64)

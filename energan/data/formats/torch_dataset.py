@@ -1,6 +1,5 @@
 """Any torch.utils.data.Dataset as Images."""
 
-import hashlib
 from collections.abc import Iterator, Sized
 from typing import Any
 
@@ -11,9 +10,12 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
-from energan.data.decoding.decode import fit, is_grey
+from energan.data.decoding.decode import fit
+from energan.data.decoding.deep import has_colours, is_deep
+from energan.data.decoding.failures import told
+from energan.data.decoding.values import Range, common_range, extent, to_eight_bits, worded
 from energan.data.formats.arrays import fit_all, label_numbers, to_nchw
-from energan.data.image_set import ImageSet
+from energan.data.image_set import ImageSet, content_hash
 from energan.utils.console import counted
 from energan.utils.errors import UserError
 
@@ -31,8 +33,8 @@ def from_dataset(
     """Reads all images of a torch dataset, each item once.
 
     An item is an image, a pair (image, label), or a dict with `image` (or x, img, pixel_values) and perhaps `label` (or
-    y, labels). An image is a PIL image, or a tensor or array of (h, w), (c, h, w) or (h, w, c) with bytes or floats in
-    [0, 1] or [-1, 1].
+    y, labels). An image is a PIL image, or a tensor or array of (h, w), (c, h, w) or (h, w, c) with any numbers:
+    bytes as they are, others by the range that holds all of the set (values.py).
 
     Args:
         dataset: anything of torch.utils.data with items or an iterator.
@@ -42,7 +44,7 @@ def from_dataset(
         progress: shows a bar on stderr.
 
     Returns:
-        The images; their `sha256` is of the images' bytes.
+        The images, with labels where every item has one.
 
     Raises:
         UserError: for items that are no images, and for images of different sizes.
@@ -53,22 +55,44 @@ def from_dataset(
         >>> tuple(data.images.shape), data.labels.tolist(), data.source
         ((4, 3, 8, 8), [0, 1, 1, 0], 'dataset, floats in [0, 1], (n, c, h, w)')
     """
-    images, labels = [], []
+    given: list[Array[Any, Any] | Image.Image] = []
+    labels = []
     total = len(dataset) if isinstance(dataset, Sized) else 0
     for item in counted(_items(dataset), total, f"reading {name}", show=progress):
         image, label = _parts(item, name)
-        images.append(_pixels(image, size, channels, name))
+        given.append(_pixels(image, size, channels, name))
         labels.append(label.item() if isinstance(label, Tensor | np.generic) else label)
-    if not images:
+    if not given:
         raise UserError(f"{name} holds no images")
+    images, found = _same_range(given, size, name)
     if len({image.shape for image in images}) > 1:
         shapes = " and ".join(map(str, sorted({image.shape for image in images})[:2]))
         raise UserError(f"the images of {name} have different shapes ({shapes}): make them one size first")
-    content, words = to_nchw(np.stack(images), name)
+    if len(kinds := {image.dtype.kind for image in images}) > 1:
+        raise UserError(f"{name} mixes images of {len(kinds)} kinds of numbers, as bytes and floats: make them one")
+    content, words, value_range = to_nchw(np.stack(images), name, labelled=True)
+    value_range = found or value_range
+    words = f"{worded(found)}, {words}" if found else words
     content = fit_all(content, size, channels, name, progress)
-    numbers, classes = label_numbers(None if None in labels else np.array(labels), len(images), name)
-    key = hashlib.sha256(content.numpy().data).hexdigest()
-    return ImageSet(content, numbers, name, classes, f"{name}, {words}", key, ())
+    numbers, classes = label_numbers(labels, len(images), name)
+    key = content_hash(content.numpy(), None if numbers is None else numbers.tolist(), classes)
+    return ImageSet(content, numbers, name, classes, f"{name}, {words}", key, (), value_range=value_range)
+
+
+def _same_range(
+    images: list[Array[Any, Any] | Image.Image], size: int | None, name: str
+) -> tuple[list[Array[Any, Any]], Range | None]:
+    """The images as arrays: PIL's of more than eight bits as bytes, by one range for all, which is returned."""
+    deep = [np.asarray(image) for image in images if isinstance(image, Image.Image)]
+    with told(name):
+        used = common_range(((name, extent(values)) for values in deep), name)
+
+    def made(image: Array[Any, Any] | Image.Image) -> Array[Any, Any]:
+        if not isinstance(image, Image.Image):
+            return image
+        return fit(Image.fromarray(to_eight_bits(np.asarray(image), used)), size, 1)
+
+    return [made(image) for image in images], used if deep else None
 
 
 def _items(dataset: Dataset[Any]) -> Iterator[Any]:
@@ -91,9 +115,11 @@ def _parts(item: Any, name: str) -> tuple[Any, Any]:
     return item, None
 
 
-def _pixels(image: Any, size: int | None, channels: int | None, name: str) -> Array[Any, Any]:
+def _pixels(image: Any, size: int | None, channels: int | None, name: str) -> Array[Any, Any] | Image.Image:
+    if isinstance(image, Image.Image) and is_deep(image):
+        return image
     if isinstance(image, Image.Image):
-        return fit(image, size, channels or (1 if is_grey(image) else 3))
+        return fit(image, size, channels or (3 if has_colours(image) else 1))
     if isinstance(image, Tensor):
         image = image.detach().cpu()
         return (image.float() if image.dtype == torch.bfloat16 else image).numpy()

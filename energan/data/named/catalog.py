@@ -114,16 +114,6 @@ NAMED: dict[str, Named] = {
 }
 
 
-def held_out_split(source: str | Path) -> str:
-    """The split to measure a model on: "test" of a named set; "train" of others, which may have no other.
-
-    Example:
-        >>> held_out_split("digits"), held_out_split("my/folder")
-        ('test', 'train')
-    """
-    return "test" if source in NAMED else "train"
-
-
 def load_named(name: str, split: str) -> ImageSet:
     """A named set from the cache, else from the first source whose content has the right hashes.
 

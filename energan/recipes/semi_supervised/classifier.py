@@ -35,7 +35,7 @@ def encoder_mnist(
         net: The thesis' net, of 7 x 7 kernels, or that of stacked GANs, of 5 x 5.
         merge: Classes that are put together, such as odd=1+3+5+7+9,even=0+2+4+6+8; empty for the images' own.
         labels_csv: A CSV with columns file and label, for a folder without class sub-folders.
-        test: Labelled images to measure the error on, where --data is no named set; one sub-folder per class.
+        test: Labelled images to measure the error on, one sub-folder per class; by default those that --data holds out.
         classes: Classes of the images, before --merge.
         lr: SGD's learning rate.
         momentum: SGD's momentum.
@@ -80,7 +80,7 @@ def labelled(
     data = labelled_images(source, split, labels_csv=labels_csv, size=28, channels=1)
     if split == "train" and len(data.classes) != classes:
         raise UserError(f"{data.name} has {len(data.classes)} classes: set `classes` to {len(data.classes)}")
-    if not groups:
+    if not groups or data.labels is None:
         return data
     known = set(data.classes) if split != "train" else set().union(*groups.values())
     return merged(data, {name: [c for c in members if c in known] for name, members in groups.items()})

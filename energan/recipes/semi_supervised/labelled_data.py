@@ -5,6 +5,7 @@ Any images will do: --data names a folder with one sub-folder per class and one 
 labels. Which labels are drawn explains most of the spread between runs: their seed is one of its own.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -34,7 +35,7 @@ class FewLabels:
     labels_csv: str = ""
     """A CSV with columns file and label, for a folder without class sub-folders."""
     test: str = ""
-    """Labelled images to measure the error on, where --data is no named set; one sub-folder per class."""
+    """Labelled images to measure the error on, one sub-folder per class; by default those that --data holds out."""
     classes: int = 10
     """Classes of the images."""
     size: int = 28
@@ -77,18 +78,25 @@ def _few_labels(source: str, split: str, options: FewLabels) -> "ImageSet":
 def labelled_images(source: str, split: str, *, labels_csv: str, size: int, channels: int) -> "ImageSet":
     """Images with labels, -1 where they have none: a named set, a folder of class folders, or one with a CSV.
 
-    split "test" is that of a named set; of a folder it is all, without the CSV. UserError for fewer than two classes.
+    The labels of a split other than "train" are its own, else the CSV's if this knows its files, else None.
+    UserError for training images without labels or with fewer than two classes.
     """
-    from energan.data import NAMED, load
+    from energan.data import load
     from energan.data.few_labels import unlabelled_class
+    from energan.data.image_set import NONE
     from energan.data.labels import labelled_by
 
-    data = load(source, split if source in NAMED else "train", size=size, channels=channels)
+    data = load(source, split, size=size, channels=channels)
     if split != "train":
-        return unlabelled_class(data)
+        if data.labels is None and labels_csv:
+            with suppress(UserError):  # a CSV of other images says nothing of these
+                return labelled_by(data, Path(labels_csv), Path(source))
+        return data if data.labels is None else unlabelled_class(data)
     data = labelled_by(data, Path(labels_csv), Path(source)) if labels_csv else unlabelled_class(data)
-    if len(data.classes) < 2:
-        raise UserError(f"{data.name} has one class only ({data.classes[0]}): a classifier needs two or more")
+    assert data.labels is not None
+    present = [data.classes[index] for index in data.labels[data.labels != NONE].unique().tolist()]
+    if len(present) < 2:
+        raise UserError(f"{data.name} has one class only ({', '.join(present)}): a classifier needs two or more")
     return data
 
 

@@ -1,0 +1,254 @@
+"""Which images of a folder are of which split and class, by their paths alone.
+
+ds/train/cat, ds/test/cat        splits beside each other, with or without classes in them
+ds/cat/train, ds/cat/test, ...   splits in every class
+ds/train, ds/ground_truth        annotations beside splits are left out, and that is said
+ds/train, ds/extra               refused: train may be a split or a class
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from energan.data.classes import class_order
+from energan.data.splits.words import ALL, TRAIN, folder_splits, in_order, normal, refuse_two_spellings
+from energan.utils.errors import UserError
+
+Parts = tuple[str, ...]  # a path inside the folder or archive
+
+# folders of masks and the like, without signs and in any case
+ANNOTATIONS = frozenset({
+    "annotation", "annotations", "groundtruth", "groundtruths", "gt", "gts", "label", "labels", "mask", "masks",
+    "segmentation", "segmentations", "segmentationmasks", "segmentationclass", "segmentationobject",
+    "trimap", "trimaps",
+})  # fmt: skip
+
+PICTURES = frozenset({"image", "images", "img", "imgs", "jpegimages"})
+
+
+class Part(NamedTuple):
+    """The images of one split."""
+
+    place: str  # inside the folder: "train", "*/train"; "" for all of it
+    paths: list[Parts]  # sorted
+    labels: list[int | None]
+    classes: tuple[str, ...]
+
+
+class Tree(NamedTuple):
+    splits: tuple[str, ...]  # that there are; () where nothing says so
+    notes: tuple[str, ...]  # what is left out, a sentence each
+
+
+class _Found(NamedTuple):
+    """Where the splits are: the images of each, and the depth of the folders in it."""
+
+    of: dict[str, list[Parts]]
+    place: dict[str, str]
+    depth: int
+    class_depth: int | None  # where the classes' folders are above the splits'
+
+
+def tree(paths: Sequence[Parts], where: str) -> Tree:
+    """What splits the images at `paths` have. UserError for what can be read in two ways."""
+    found, notes = _find(sorted(paths), where)
+    return Tree(in_order(found.of) if found else (), notes)
+
+
+def part(paths: Sequence[Parts], split: str, where: str) -> tuple[Part, Tree]:
+    """The images of a split, and what splits there are.
+
+    "all" is every image, and no folder a split; without splits, "train" is, too. Classes are the folders' names, where
+    every image of the split lies in one of several; of a split other than train, they are train's, where those have
+    them all.
+
+    Raises:
+        UserError: for what can be read in two ways, and for a split that is not there.
+    """
+    paths = sorted(paths)
+    if split == ALL:
+        return _labelled("", paths, 0), Tree((), ())
+    found, notes = _find(paths, where)
+    if found is None:
+        if split != TRAIN:
+            raise UserError(
+                f"{where} has no split {split!r}: put its images into sub-folders called train and {split}, "
+                "or name the folder to use"
+            )
+        kept, annotations = _without_annotations(paths, 0)
+        _refuse_deeper(kept, 0, where)
+        return _labelled("", kept, 0), Tree((), notes + annotations)
+    if split not in found.of:
+        raise UserError(f"{where} has no split {split!r}, only {', '.join(sorted(found.of))}")
+    of_split, more = _of(found, split, where)
+    if split != TRAIN and TRAIN in found.of:
+        of_split = _numbered_as(_of(found, TRAIN, where)[0].classes, of_split, found)
+    return of_split, Tree(in_order(found.of), notes + more)
+
+
+def _of(found: _Found, split: str, where: str) -> tuple[Part, tuple[str, ...]]:
+    if found.class_depth is not None:
+        return _labelled_at(found.place[split], found.of[split], found.class_depth), ()
+    kept, notes = _without_annotations(found.of[split], found.depth)
+    _refuse_deeper(kept, found.depth, where)
+    return _labelled(found.place[split], kept, found.depth), notes
+
+
+def _numbered_as(classes: tuple[str, ...], of_split: Part, found: _Found) -> Part:
+    """The split with train's classes, if they are all of its own: a label means the same in both."""
+    depth = found.depth if found.class_depth is None else found.class_depth
+    while set(names := _names(of_split.paths, depth)) - set(classes):
+        if "" in names or len(set(names)) > 1:
+            return of_split
+        depth += 1
+    number = {name: index for index, name in enumerate(classes)}
+    return of_split._replace(labels=[number[name] for name in names], classes=classes)
+
+
+def _names(paths: Iterable[Parts], depth: int) -> list[str]:
+    """The folder at a depth that each image lies in; "" for an image in none."""
+    return [normal(path[depth]) if len(path) > depth + 1 else "" for path in paths]
+
+
+def _labelled(place: str, paths: list[Parts], depth: int) -> Part:
+    """The images with the classes that the folders below lone ones (one around everything is no class) are."""
+    while True:
+        tops = _tops(paths, depth)
+        if len(tops) != 1 or "" in tops:
+            break
+        depth += 1
+    return Part(place, paths, [None] * len(paths), ()) if "" in tops else _labelled_at(place, paths, depth)
+
+
+def _labelled_at(place: str, paths: list[Parts], depth: int) -> Part:
+    names = _names(paths, depth)
+    classes = class_order(names)
+    number = {name: index for index, name in enumerate(classes)}
+    return Part(place, paths, [number[name] for name in names], classes)
+
+
+def _tops(paths: Iterable[Parts], depth: int) -> dict[str, list[Parts]]:
+    """The images below each folder at a depth; below "" those in none."""
+    tops: dict[str, list[Parts]] = defaultdict(list)
+    for path in paths:
+        tops[path[depth] if len(path) > depth + 1 else ""].append(path)
+    return dict(tops)
+
+
+def _find(paths: list[Parts], where: str) -> tuple[_Found | None, tuple[str, ...]]:
+    """The splits, looked for below lone folders too; None where there are none."""
+    depth = 0
+    while True:
+        tops = _tops(paths, depth)
+        strays = tops.pop("", [])
+        if splits := folder_splits(tops):
+            return _beside(tops, splits, strays, depth, where)
+        below = _in_each(tops, strays, depth, where)
+        if below is not None:
+            return below
+        if len(tops) != 1 or strays:
+            return None, ()
+        depth += 1
+
+
+def _beside(
+    tops: dict[str, list[Parts]], splits: Mapping[str, str], strays: list[Parts], depth: int, where: str
+) -> tuple[_Found, tuple[str, ...]]:
+    """Splits beside each other, at a depth."""
+    above = "/".join(next(iter(tops.values()))[0][:depth])
+    others = sorted(name for name in tops if name not in splits and not _is_annotation(name))
+    named = ", ".join(f"{name}/" for name in sorted(splits))
+    if others:
+        example = "/".join(filter(None, (above, min(splits, key=lambda name: splits[name] != TRAIN))))
+        raise UserError(
+            f"{where} has {named} beside {', '.join(f'{name}/' for name in others[:3])}{', ...' * (len(others) > 3)}: "
+            f"a split beside something else, or classes called so? Name {example}/ to use it alone, move the others "
+            "away, or load split 'all', where each folder is a class"
+        )
+    refuse_two_spellings(splits, where)
+    notes = [f"{name}/ ({_images(tops[name])}) beside {named}" for name in sorted(tops) if name not in splits]
+    if strays:
+        notes.append(f"{strays[0][-1]}{_more(len(strays) - 1)} beside {named}")
+    prefix = f"{above}/" if above else ""
+    found = {split: (name, tops[name]) for name, split in sorted(splits.items(), key=lambda each: each[1])}
+    place = {split: prefix + name for split, (name, _) in found.items()}
+    return _Found({split: kept for split, (_, kept) in found.items()}, place, depth + 1, None), tuple(notes)
+
+
+def _in_each(
+    tops: dict[str, list[Parts]], strays: list[Parts], depth: int, where: str
+) -> tuple[_Found, tuple[str, ...]] | None:
+    """Splits in every one of several folders, which are the classes. None where not every one has splits."""
+    notes, of, spelled = list[str](), defaultdict[str, list[Parts]](list), dict[str, str]()
+    annotations = [name for name in tops if _is_annotation(name)]
+    classes = [name for name in tops if name not in annotations]
+    if len(classes) < 2 - bool(annotations):
+        return None
+    for name in classes:
+        below = _tops(tops[name], depth + 1)
+        outside = below.pop("", [])
+        splits = folder_splits(below)
+        if not splits or any(other not in splits and not _is_annotation(other) for other in below):
+            return None
+        refuse_two_spellings(splits, f"{where}, in {name}/,")
+        for inside, images in below.items():
+            if inside in splits:
+                of[splits[inside]] += images
+                spelled.setdefault(splits[inside], inside)
+            else:
+                notes.append(f"{name}/{inside}/ ({_images(images)}) beside splits")
+        if outside:
+            notes.append(f"{name}/{outside[0][-1]}{_more(len(outside) - 1)} beside splits")
+    notes += [f"{name}/ ({_images(tops[name])}) beside {classes[0]}/" for name in annotations]
+    if strays:
+        notes.append(f"{strays[0][-1]}{_more(len(strays) - 1)} beside folders of splits")
+    lone = len(classes) == 1  # images/train beside annotations/train
+    above = classes[0] if lone else "*"
+    place = {split: f"{above}/{name}" for split, name in spelled.items()}
+    ordered = {split: sorted(of[split]) for split in sorted(of)}
+    return _Found(ordered, place, depth + 2, None if lone else depth), tuple(notes)
+
+
+def _without_annotations(paths: list[Parts], depth: int) -> tuple[list[Parts], tuple[str, ...]]:
+    """The images without masks beside a folder called images, and what was left out."""
+    tops = _tops(paths, depth)
+    if not any(_plain(name) in PICTURES for name in tops):
+        return paths, ()
+    left = [name for name in tops if name and _is_annotation(name)]
+    if any(name and name not in left and _plain(name) not in PICTURES for name in tops):
+        return paths, ()  # "masks" beside other classes may be one
+    kept = [path for path in paths if len(path) <= depth + 1 or path[depth] not in left]
+    places = {name: "/".join(tops[name][0][: depth + 1]) for name in left}
+    return kept, tuple(f"{place}/ ({_images(tops[name])}) beside images" for name, place in places.items())
+
+
+def _refuse_deeper(paths: list[Parts], depth: int, where: str) -> None:
+    """UserError for a folder further down that holds two splits: they would all be trained on."""
+    children: dict[Parts, set[str]] = defaultdict(set)
+    for path in paths:
+        for at in range(depth, len(path) - 1):
+            children[path[:at]].add(path[at])
+    for folder, names in children.items():
+        splits = folder_splits(names)
+        if len(set(splits.values())) > 1:
+            inside, named = "/".join(folder) or ".", " and ".join(f"{name}/" for name in sorted(splits))
+            raise UserError(
+                f"{where} has {named} in {inside}/ only, not in every folder beside it: name {inside}/ or "
+                "another folder to use it alone, or load split 'all', where no folder is a split"
+            )
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in normal(name).casefold() if letter.isalnum())
+
+
+def _is_annotation(name: str) -> bool:
+    return _plain(name) in ANNOTATIONS
+
+
+def _images(paths: Sequence[Parts]) -> str:
+    return "1 image" if len(paths) == 1 else f"{len(paths)} images"
+
+
+def _more(count: int) -> str:
+    return f" (and {count} more)" if count else ""
