@@ -192,7 +192,7 @@ def _create(
     for capability in capabilities.of(run.game):
         if capability.validate:
             capability.validate(run, data)  # refused before anything is written
-    origin = run.origin(data)
+    origin = run.reading_as(data).origin(data)
     RunFolder(folder).create(run, data, recipe, arguments, shlex.join(COMMAND_LINE.get()))
     on = f", {ranks} ranks" if ranks > 1 else ""
     where = f"{data.name} in {folder} ({run.precision}, {run.device}{on})"

@@ -11,7 +11,7 @@ from torch import nn
 from energan.engine.game import Batch, Game, Players
 from energan.engine.isolation import isolated
 from energan.engine.optimizers import Optimizer
-from energan.experiment import DESCRIBED, SETTINGS, Experiment
+from energan.experiment import DESCRIBED, SETTINGS, Experiment, recorded_range
 from energan.inference.model import Model, chunk_size
 from energan.runs.bounds import bounded_memory
 from energan.runs.checkpoints import Checkpoint, read_checkpoint
@@ -40,7 +40,7 @@ def rebuild(record: Mapping[str, Any], *, trust: tuple[str, ...] = (), **changes
         if not isinstance(parts, dict) or set(parts) != set(DESCRIBED):
             raise UserError(f"{DAMAGED}: its experiment is none")
         _check(parts, settings["ema"])
-    return Experiment(system=record["game"]["name"], **settings, **parts)
+    return Experiment(system=record["game"]["name"], value_range=recorded_range(record), **settings, **parts)
 
 
 @isolated()
