@@ -2,17 +2,19 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from energan import capabilities
 from energan.capabilities import Measurement
 from energan.metrics.features.catalog import NETWORKS
-from energan.runs.checkpoints import step_of
+from energan.runs.checkpoints import read_checkpoint
 from energan.runs.folder import RunFolder
-from energan.runs.rebuild import load as load_model
-from energan.runs.rebuild import rebuild
+from energan.runs.rebuild import rebuild, restored
+from energan.runs.sources import Sources, remembered, settled, training_images
 from energan.utils.checks import at_least
+from energan.utils.errors import UserError
 from energan.utils.files import write_json
 
 DEVICE = "cpu"  # a run that was trained on a GPU is measured where there is none, too
@@ -26,6 +28,8 @@ def evaluate(
     checkpoint: str | None = None,
     finish: bool = False,
     told: Callable[[str], object] | None = None,
+    named: Sources = Sources(),
+    device: str = DEVICE,
 ) -> dict[str, Any]:
     """Measures a run: what each of its capabilities measures, in one dictionary.
 
@@ -36,26 +40,37 @@ def evaluate(
         checkpoint: "best", a step, or a path; the newest by default.
         finish: Whether to write what a run ends with, too, such as a classifier's predictions.
         told: Called first, with a line that says which images are trained on and which are held out.
+        named: Where the run's images are now, as far as they are not where run.json says: it will say so from now on.
+        device: "cpu", "cuda", "cuda:1" or "auto".
 
     Returns:
         The content of evaluation.json, and "summary": lines of text for people.
 
     Raises:
-        UserError: n is below 1, or the folder is no sound run.
+        UserError: n is below 1, the folder is no sound run, or its images are not those that it was trained on.
     """
     if n is not None:
         at_least(1, n=n)
     run = RunFolder(folder)
-    model = load_model(folder, checkpoint=checkpoint)
-    experiment = rebuild(run.record, device=DEVICE)
-    training_set = experiment.training_set()
+    record = settled(run.record, folder, named)
+    experiment = rebuild(record, device=device)
+    path = run.checkpoint(checkpoint)
+    saved = read_checkpoint(path)
+    model = restored(experiment, record, saved, path)
+    data = training_images(experiment, record, folder)
     if told:
-        told(experiment.origin(training_set))
-    training = experiment.shown(training_set)
+        told(experiment.origin(data))
+    training = experiment.shown(data)
     n = n or NETWORKS[experiment.network or "mnist"].samples
     measurement = Measurement(folder, experiment, model, training, n, seed)
-    step = step_of(run.checkpoint(checkpoint))
-    result: dict[str, Any] = {"step": step, "seed": seed, "samples": 0, "reference": "", "network": "", "metrics": {}}
+    result: dict[str, Any] = {
+        "step": saved.step,
+        "seed": seed,
+        "samples": 0,
+        "reference": "",
+        "network": "",
+        "metrics": {},
+    }
     summary = []
     for capability in capabilities.of(experiment.game):
         if capability.measure:
@@ -64,6 +79,9 @@ def evaluate(
             summary += [capability.summary(result)] if capability.summary else []
         summary += [capability.finish(measurement)] if capability.finish and finish else []
     write_json(folder / "evaluation.json", result)
+    if any(named) and (changes := remembered(record, data, run.record)):
+        with suppress(UserError), run.locked():  # a run that trains at this moment has run.json for itself
+            run.update(**changes)
     return result | {"summary": summary}
 
 

@@ -122,12 +122,11 @@ class Experiment(NamedTuple):
         """One line: which images are trained on, and which are held out to measure on, with their numbers."""
         from energan.data import held_out_split
 
-        measured = None
-        if self.game.logits is not None:
-            measured = self.held_out(training.classes)
-        elif (split := held_out_split(self.source)) is not None:
-            measured = self._prepared(self.source, split)
-        return f"training images: {training.counted}, held out: {measured.counted if measured else 'none'}"
+        split = held_out_split(self.source)
+        data = None if split is None or self.test else self._prepared(self.source, split)
+        measured = data if self.game.logits is None else self.held_out(training.classes)
+        unlabelled = f" ({data.place} has no labels)" if data is not None and measured is None else ""
+        return f"training images: {training.counted}, held out: {measured.counted if measured else 'none'}{unlabelled}"
 
     def batches(self, data: "ImageSet") -> "Source":
         """What the game is fed: images; or labelled ones and as many unlabelled. UserError if no batch can be drawn."""

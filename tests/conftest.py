@@ -22,7 +22,8 @@ settings.load_profile("energan")
 @pytest.fixture(autouse=True)
 def same_random_numbers() -> Iterator[None]:
     """Each test starts from torch's seed 0, whatever ran before it."""
-    with seeded(0):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
         yield
 
 
@@ -66,6 +67,14 @@ def warnings_are_news() -> Iterator[None]:
 
     _warned.clear()
     yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def a_key_of_the_tests_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Run folders are signed by a key that is not the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ENERGAN_STATE", str(tmp_path_factory.mktemp("state")))
+        yield
 
 
 COMPILERS = {"compile_cheaply", "trace_only", "compile_truly"}

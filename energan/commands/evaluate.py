@@ -7,7 +7,19 @@ from pathlib import Path
 from energan.utils.console import say
 
 
-def evaluate(run: str, /, *, n: int | None = None, seed: int = 0, checkpoint: str = "", json: bool = False) -> int:
+def evaluate(
+    run: str,
+    /,
+    *,
+    n: int | None = None,
+    seed: int = 0,
+    checkpoint: str = "",
+    data: str = "",
+    test: str = "",
+    labels_csv: str = "",
+    device: str = "cpu",
+    json: bool = False,
+) -> int:
     """Measure a run's samples against real images; every number names its feature network.
 
     Args:
@@ -15,14 +27,22 @@ def evaluate(run: str, /, *, n: int | None = None, seed: int = 0, checkpoint: st
         n: How many samples, and real images at most; by default as many as the feature network is quick enough for.
         seed: Of the noise.
         checkpoint: "best", a step, or a path; the newest by default.
+        data: Where the training images are now; by default where they were.
+        test: Where a classifier's labelled test images are now.
+        labels_csv: Where the images' labels are now.
+        device: cpu, cuda, cuda:1, or auto.
         json: Print JSON instead of a table.
     """
     from energan import evaluation
+    from energan.runs.sources import Sources
     from energan.utils.checks import usable_seed
 
     usable_seed(seed)
     told = partial(print, file=sys.stderr) if json else say  # what is printed as JSON is nothing else
-    result = evaluation.evaluate(Path(run), n=n, seed=seed, checkpoint=checkpoint or None, told=told)
+    named = Sources(data, test, labels_csv)
+    result = evaluation.evaluate(
+        Path(run), n=n, seed=seed, checkpoint=checkpoint or None, named=named, device=device, told=told
+    )
     say(evaluation.as_json(result) if json else evaluation.as_table(result))
     return 0
 

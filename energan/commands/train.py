@@ -12,7 +12,7 @@ from energan.engine.distributed import Ranks, joined, rank_from_env
 from energan.recipes.build import build, find_recipe
 from energan.utils.arguments import flattened, recorder
 from energan.utils.checks import at_least, positive
-from energan.utils.console import COMMAND_LINE, STOPPED, say
+from energan.utils.console import COMMAND_LINE, STOPPED, progress_shown, say
 from energan.utils.errors import UserError
 from energan.utils.specification import foreign_modules, trusting
 
@@ -57,7 +57,7 @@ def start(recipe: str, arguments: Mapping[str, Any], options: TrainOptions) -> i
     from energan.training.loop import train
 
     arguments = _with_absolute_paths(arguments)
-    with joined() as ranks:
+    with progress_shown(not options.quiet), joined() as ranks:
         if arguments.get("batch") == "auto":
             arguments["batch"] = _fastest_batch(recipe, arguments, options.microbatches, ranks)
         run = ranks.rank_zero_first(lambda: build(recipe, **arguments))
@@ -74,44 +74,62 @@ def start(recipe: str, arguments: Mapping[str, Any], options: TrainOptions) -> i
 
 
 def resume(
-    run: str, /, *, steps: int = 0, quiet: bool = False, microbatches: int = 0, sync_batch_stats: bool = False
+    run: str,
+    /,
+    *,
+    steps: int = 0,
+    data: str = "",
+    test: str = "",
+    labels_csv: str = "",
+    device: str = "",
+    quiet: bool = False,
+    microbatches: int = 0,
+    sync_batch_stats: bool = False,
 ) -> int:
     """Continue a run exactly where its newest checkpoint stands.
 
     Args:
         run: The run's folder.
         steps: Train up to this step in all; 0 for what the run was started with.
+        data: Where the training images are now, if they were moved; they must be the same ones.
+        test: Where a classifier's labelled test images are now.
+        labels_csv: Where the images' labels are now.
+        device: cpu, cuda, cuda:1, or auto; by default what the run was started with. Another one draws other noise.
         quiet: No progress bar.
         microbatches: Equal microbatches in which a batch is played; 0 for what the run was started with.
         sync_batch_stats: As of `train`; on if the run was started with it.
     """
     from energan.runs.folder import RunFolder
     from energan.runs.rebuild import rebuild
+    from energan.runs.signature import is_signed
+    from energan.runs.sources import Sources, encoder_of, remembered, settled, training_images
     from energan.training.loop import train
 
     if steps:
         positive(steps=steps)
-    folder = RunFolder(Path(run))
-    with joined() as ranks:
-        record = ranks.on_rank_zero(lambda: folder.record)
-        microbatches = microbatches or record["microbatches"]
-        sync_batch_stats = sync_batch_stats or record["sync_batch_stats"]
-        spec = ranks.rank_zero_first(lambda: rebuild(record, steps=steps or record["steps"]))
-        spec = _divided(spec, microbatches, sync_batch_stats, ranks)
-        done = ranks.on_rank_zero(lambda: int(folder.checkpoint().stem) if folder.checkpoints() else 0)
-        if spec.steps < done:
-            raise UserError(f"{run} is at step {done} already: `steps` {spec.steps} must be above that to train on")
-        data = ranks.rank_zero_first(spec.training_set)
-        changes = {"microbatches": microbatches, "sync_batch_stats": sync_batch_stats}
-        with ranks.errors_on_all_ranks():
-            if data.sha256 != record["data"]["sha256"]:
-                raise UserError(
-                    f"the images or labels of {spec.source} are not those that {run} was trained on; start a new run"
-                )
-            if ranks.rank == 0:
-                arguments = {**record["arguments"], "steps": spec.steps}
-                folder.update(steps=spec.steps, arguments=arguments, **changes)
-        state = train(spec, folder, data, quiet=quiet, ranks=ranks)
+    folder, named = RunFolder(Path(run)), Sources(data, test, labels_csv)
+    with progress_shown(not quiet), joined() as ranks:
+        before = ranks.on_rank_zero(lambda: folder.record)
+        record = ranks.on_rank_zero(lambda: settled(before, folder.path, named))
+        settings = {
+            "steps": steps or record["steps"],
+            "device": device or record["device"],
+            "microbatches": microbatches or record["microbatches"],
+            "sync_batch_stats": sync_batch_stats or record["sync_batch_stats"],
+        }
+        spec = ranks.rank_zero_first(lambda: rebuild(record, steps=settings["steps"], device=settings["device"]))
+        settings["device"] = spec.device
+        spec = _divided(spec, settings["microbatches"], settings["sync_batch_stats"], ranks)
+        begun = ranks.on_rank_zero(lambda: bool(folder.checkpoints()))
+        if not begun and (encoder := encoder_of(record)) and not ranks.on_rank_zero(lambda: is_signed(before)):
+            raise UserError(
+                f"{run} has no signature of yours, and no checkpoint yet: it would start with the weights of {encoder}, "
+                f"which its run.json names; start a run of your own"
+            )
+        images = ranks.rank_zero_first(lambda: training_images(spec, record, folder.path))
+        arguments = {k: settings.get(k, v) for k, v in record["arguments"].items()} | {"steps": spec.steps}
+        changes = settings | remembered(record, images, before) | {"arguments": arguments}
+        state = train(spec, folder, images, quiet=quiet, ranks=ranks, changes=changes)
     return _finish(Path(run), state)
 
 
@@ -190,6 +208,8 @@ def _create(
 def _finish(folder: Path, state: str) -> int:
     """After training: measure, draw the neighbours or predict, write the report; rank 0 does."""
     from energan import evaluation, report
+    from energan.runs.folder import RunFolder
+    from energan.runs.sources import recorded
 
     if rank_from_env()[0]:
         return STOPPED if state == "stopped" else 0
@@ -199,7 +219,8 @@ def _finish(folder: Path, state: str) -> int:
         return STOPPED
     try:
         say("measuring")
-        say("\n".join(evaluation.evaluate(folder, finish=True)["summary"]))
+        named = recorded(RunFolder(folder).record)  # by whoever started this process
+        say("\n".join(evaluation.evaluate(folder, finish=True, named=named)["summary"]))
         say(f"report: {report.write_report(folder)}")
     except KeyboardInterrupt:
         say(f"trained to the end; measuring was stopped, `energan evaluate {here}` and `energan report {here}` do it")

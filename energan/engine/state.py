@@ -81,15 +81,22 @@ def copy(tree: Tree) -> Tree:
 
 def copy_into(mine: Any, other: Any) -> None:
     """Copies one tree's leaves into another's. KeyError or RuntimeError unless both have the same leaves."""
+    if not isinstance(other, Mapping):
+        raise KeyError(f"a tensor stands in the place of {', '.join(map(str, mine))}")
     keys, others = ({k for k, v in tree.items() if isinstance(v, Tensor) or v} for tree in (mine, other))
     if keys != others:  # but for empty trees, of which a file keeps nothing
         raise KeyError(", ".join(sorted(keys ^ others)))
     for key in keys:
         value = mine[key]
         if isinstance(value, Tensor):
-            if value.shape != other[key].shape:
-                raise RuntimeError(f"{key} has shape {tuple(other[key].shape)} instead of {tuple(value.shape)}")
-            value.copy_(other[key])
+            given = other[key]
+            if not isinstance(given, Tensor):
+                raise RuntimeError(f"{key} is no tensor")
+            if (given.shape, given.dtype) != (value.shape, value.dtype):
+                raise RuntimeError(
+                    f"{key} is {given.dtype} {tuple(given.shape)} instead of {value.dtype} {tuple(value.shape)}"
+                )
+            value.copy_(given)
         else:
             copy_into(value, other[key])
 
@@ -104,7 +111,7 @@ def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Ten
 
 
 def tree(flat: Mapping[str, Tensor]) -> State:
-    """Returns the state that has these leaves: the inverse of `leaves`."""
+    """Returns the state that has these leaves: the inverse of `leaves`. KeyError where one is below another."""
     # these may be empty, and then have no leaves
     state: State = {"weights": {}, "moments": {}, "ema": {}, "hyperparameters": {}}
     for key, tensor in flat.items():
@@ -112,5 +119,9 @@ def tree(flat: Mapping[str, Tensor]) -> State:
         node = state
         for branch in branches:
             node = node.setdefault(branch, {})
+            if isinstance(node, Tensor):
+                raise KeyError(f"{key} is below a tensor")
+        if node.get(leaf):  # what is empty was named in advance
+            raise KeyError(f"tensors are below {key}")
         node[leaf] = tensor
     return state

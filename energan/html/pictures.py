@@ -6,6 +6,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from energan.utils.files import read_file
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -13,6 +15,8 @@ FRAMES = 20  # sample sheets in one page, at most
 FRAMES_BYTES = 220_000  # of all of them together
 STRIPS_BYTES = 100_000  # of all strips that are cut out of one sheet
 LARGEST = 80_000  # bytes of any other picture
+READ = 2**26  # bytes of a file that is read, at most
+FORMATS = ("PNG", "JPEG", "WEBP")  # Pillow has others that start programs, such as Ghostscript
 SIDE = 1600  # pixels of the longer side, of a picture that had to be made smaller
 
 
@@ -33,19 +37,24 @@ class Sheet(NamedTuple):
 
 
 def picture(path: Path, most: int = LARGEST) -> Picture | None:
-    """The image file as a data: URI; one of more than `most` bytes as WebP. None where there is no readable image."""
+    """The image file as a data: URI; one of more than `most` bytes as WebP.
+
+    None where there is no readable image, and for a link: a run from elsewhere could show a file of its reader.
+    """
     from PIL import Image
 
+    if path.is_symlink() or path.parent.is_symlink():
+        return None
     try:
-        data = path.read_bytes()
+        data = read_file(path, READ)
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(BytesIO(data))
+            image = Image.open(BytesIO(data), formats=FORMATS)
             image.load()  # a truncated file fails here
             kind, size = f"image/{(image.format or '').lower()}", image.size
             if len(data) > most:
                 data, kind = _smaller(image, most), "image/webp"
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+    except Exception:  # of damaged bytes, Pillow raises anything
         return None
     return Picture(_uri(data, kind), *size)
 
@@ -66,7 +75,7 @@ def groups(path: Path, columns: int, images: int, count: int) -> list[Picture]:
     wide, high, in_row = (whole.width + 1) // columns * images, (whole.height + 1) // rows, columns // images
     strips = []
     most = STRIPS_BYTES // count
-    with Image.open(path) as sheet:
+    with Image.open(BytesIO(read_file(path, READ)), formats=FORMATS) as sheet:
         for row, column in (divmod(i, in_row) for i in range(count)):
             out = BytesIO()
             corner = (column * wide, row * high)

@@ -1,33 +1,58 @@
 """Checkpoints: safetensors of all that the next step depends on, and of the batch-norm statistics of a Model."""
 
 from pathlib import Path
+from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from energan.engine import State, Trainer, leaves, tree
 from energan.inference.model import Model
 from energan.inference.snapshot import batch_norm_statistics
-from energan.runs.record import FORMAT
 from energan.utils.errors import UserError
-from energan.utils.files import read_weights, write_weights
+from energan.utils.files import LARGEST_STEP, read_weights, write_weights
+
+
+class Checkpoint(NamedTuple):
+    """What a checkpoint holds: the state of a Trainer, the statistics as "G/net.1.mean" -> tensor, and its step."""
+
+    state: State
+    statistics: dict[str, Tensor]
+    step: int
 
 
 def write_checkpoint(path: Path, trainer: Trainer, model: Model) -> Path:
     """Writes the trainer's state and the model's batch-norm statistics. Returns the path."""
     state = {f"state/{k}": v for k, v in leaves(trainer.state())}
     statistics = {f"standing/{k}": v for k, v in batch_norm_statistics(model).items()}
-    return write_weights(path, state | statistics, {"format": str(FORMAT), "step": str(trainer.t)})
+    return write_weights(path, state | statistics, {"step": str(trainer.t)})
 
 
-def read_checkpoint(path: Path) -> tuple[State, dict[str, Tensor]]:
-    """The state and the batch-norm statistics. UserError for a file that is damaged, pickled, or no checkpoint."""
+def read_checkpoint(path: Path) -> Checkpoint:
+    """A checkpoint's content. UserError for a file that is damaged, pickled, or no checkpoint."""
     flat, _ = read_weights(path)
-    if not any(k.startswith("state/") for k in flat):
+    parts = {k.removeprefix("state/"): v for k, v in flat.items() if k.startswith("state/")}
+    if not parts:
         raise UserError(f"{path} holds weights but is no checkpoint of a run")
-    state = tree({k.removeprefix("state/"): v for k, v in flat.items() if k.startswith("state/")})
-    return state, {k.removeprefix("standing/"): v for k, v in flat.items() if k.startswith("standing/")}
+    try:
+        state = tree(parts)
+        counts = [_count(state[name]) for name in ("t", "draws")]
+        if not all(isinstance(state[name], dict) for name in ("weights", "moments", "ema", "hyperparameters")):
+            raise ValueError("a tensor stands where others should be named")
+        if not isinstance(state["generator"], Tensor) or state["generator"].dtype != torch.uint8:
+            raise ValueError("the state of the random numbers is none")
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:  # a tensor taken for a tree, too
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path} does not fit this run ({reason}); delete it to go on from an older one") from error
+    return Checkpoint(
+        state, {k.removeprefix("standing/"): v for k, v in flat.items() if k.startswith("standing/")}, counts[0]
+    )
 
 
-def step_of(path: Path) -> int:
-    """The step that a checkpoint was written at."""
-    return int(read_weights(path)[1]["step"])
+def _count(value: object) -> int:
+    """A number of steps, () int64. ValueError for anything else."""
+    if not isinstance(value, Tensor) or value.shape != () or value.is_floating_point() or value.is_complex():
+        raise ValueError("a number of steps is none")
+    if not 0 <= int(value) < LARGEST_STEP:
+        raise ValueError(f"a number of steps is {int(value)}")
+    return int(value)

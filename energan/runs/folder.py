@@ -9,6 +9,7 @@ uncertain.png, predictions.csv  of a classifier
 """
 
 import fcntl
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -19,17 +20,17 @@ from typing import Any, final
 
 from energan.data import ImageSet
 from energan.engine import Trainer
-from energan.experiment import SETTINGS, Experiment
+from energan.experiment import Experiment
 from energan.inference.model import Model
 from energan.runs.checkpoints import write_checkpoint
-from energan.runs.record import FORMAT, read_run_json
+from energan.runs.record import FORMAT, checked, read_run_json, refuse_links
+from energan.runs.signature import sign
 from energan.utils.errors import UserError
 from energan.utils.files import unwritable, write_json
 from energan.utils.hardware import environment
 from energan.utils.version import __version__
 
 KEPT = 3  # newest checkpoints
-NEEDED = ("recipe", "arguments", *SETTINGS, "classes", "experiment", "data", "game", "status")  # of run.json
 
 
 @final
@@ -45,11 +46,10 @@ class RunFolder:
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """run.json. UserError for a folder that is none, is damaged, or is newer than this Energan."""
+        """run.json. UserError for a folder that is none, is damaged, is newer than this Energan, or leads out of itself."""
         record = read_run_json(self.path)
-        if lacking := [key for key in NEEDED if key not in record]:
-            raise UserError(f"{self.path / 'run.json'} is damaged: it lacks {', '.join(lacking)}")
-        return record
+        refuse_links(self.path)
+        return checked(record, self.path / "run.json")
 
     def create(
         self, experiment: Experiment, data: ImageSet, recipe: str, arguments: Mapping[str, Any], command: str
@@ -66,6 +66,7 @@ class RunFolder:
             raise UserError(
                 f"{self.path} is there already and not empty; choose another `out`, or `energan resume {self.path}`"
             )
+        described = experiment.described(data)
         record = {
             "format": FORMAT,
             "energan": __version__,
@@ -73,7 +74,8 @@ class RunFolder:
             "command": command,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "arguments": dict(arguments),
-            **experiment.described(data),
+            **described,
+            "signature": sign(json.loads(json.dumps(described["experiment"]))),
             "environment": environment(),
             "status": {"state": "running", "step": 0, "seconds": 0.0, "message": ""},
         }
@@ -89,7 +91,10 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """The folder, made if need be, for this process alone. UserError where another one trains in it."""
+        """The folder, made if need be, for this process alone. UserError where another one trains in it.
+
+        run.json is read again afterwards: who had the folder before may have changed it.
+        """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             handle = os.open(self.path, os.O_RDONLY)
@@ -102,6 +107,7 @@ class RunFolder:
                 except BlockingIOError:
                     message = f"another process trains in {self.path} at this moment; choose another `out`"
                     raise UserError(message) from None
+            self.__dict__.pop("record", None)
             yield
         finally:
             os.close(handle)  # and the lock is gone
@@ -126,7 +132,8 @@ class RunFolder:
             raise UserError(f"{self.path} has no checkpoint yet; train for longer or lower `save_every`")
         stem = str(name).zfill(6) if str(name).isdecimal() else name
         for path in (self.path / "checkpoints" / f"{stem}.safetensors", Path(str(name))):
-            if path.is_file():
-                return path
+            with suppress(OSError, ValueError):  # of a name that no file can have
+                if path.is_file():
+                    return path
         names = ", ".join(p.stem for p in sorted((self.path / "checkpoints").glob("*.safetensors")))
         raise UserError(f"there is no checkpoint {name}; {self.path} has {names or 'none'}")

@@ -5,14 +5,16 @@ of an unexpected type reads as absent (`{}`, `None` or an empty list).
 """
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import NamedTuple
 
-from energan.runs.record import read_run_json
-from energan.utils.files import read_json_lines
+from energan.runs.record import LARGEST, read_run_json
+from energan.utils.files import read_file, read_json_lines
+
+NAMES = 200  # quantities under one key of the log that are read: each has its chart
 
 Json = dict[str, object]
 
@@ -26,7 +28,10 @@ class Logged(NamedTuple):
 
 @dataclass(frozen=True)
 class RunFiles:
-    """What a run folder holds. `path` is the folder, `config` its run.json, `lines` (step, line) of its log.jsonl."""
+    """What a run folder holds: `config` its run.json, `lines` (step, line) of its log.jsonl.
+
+    `path` is the folder itself, no link to it: what below it is reached by a link may be another's, and is not read.
+    """
 
     path: Path
     config: Json
@@ -40,19 +45,29 @@ class RunFiles:
     def logged(self, key: str) -> list[Logged]:
         """The numbers under a key of the log's lines, by step.
 
-        A resumed run writes again the steps after its checkpoint; the last writing counts.
+        A resumed run writes again the steps after its checkpoint; the last writing counts. Of more than 200 names, the
+        first 200 are read: `unread` says how many others there are.
         """
         values: dict[int, Json] = {}
+        known = set(self._names(key)[:NAMES])
         for step, line in self.lines:
             if key in line:
-                values[step] = values.get(step, {}) | mapping(line[key])
+                values[step] = values.get(step, {}) | {k: v for k, v in mapping(line[key]).items() if k in known}
         return [Logged(step, {str(k): number(v) for k, v in logs.items()}) for step, logs in values.items()]
+
+    def unread(self, key: str) -> int:
+        """How many of the names under a key of the log's lines `logged` leaves out."""
+        return max(0, len(self._names(key)) - NAMES)
+
+    def _names(self, key: str) -> Sequence[str]:
+        return list(dict.fromkeys(name for _, line in self.lines for name in mapping(line.get(key))))
 
     def json(self, name: str) -> Json:
         """A JSON file of the folder; {} where it is missing or damaged."""
+        path = self.path / name
         try:
-            return mapping(json.loads((self.path / name).read_text(encoding="utf-8")))
-        except (OSError, ValueError):
+            return {} if path.is_symlink() else mapping(json.loads(read_file(path, LARGEST)))
+        except (OSError, ValueError, RecursionError):
             return {}
 
     @property
@@ -68,7 +83,8 @@ class RunFiles:
 
 def read(run: Path) -> RunFiles:
     """The run folder's contents. UserError when it is not a run folder, or one from a newer Energan."""
-    return RunFiles(run, read_run_json(run), _lines(run / "log.jsonl"))
+    config, log = read_run_json(run), run / "log.jsonl"
+    return RunFiles(run.resolve(), config, [] if log.is_symlink() else _lines(log))
 
 
 def without(logged: list[Logged], names: Collection[str]) -> list[Logged]:
@@ -89,9 +105,12 @@ def sequence(value: object) -> list[object]:
 
 def number(value: object) -> float | None:
     """The value if it is a finite number, else None."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return value
+    try:
+        return value if isfinite(value) else None
+    except OverflowError:  # a whole number of 400 digits
+        return None
 
 
 def _lines(path: Path) -> list[tuple[int, Json]]:

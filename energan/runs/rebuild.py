@@ -1,37 +1,49 @@
 """A run folder back into an Experiment or a Model. All that it takes is in the folder: no recipe, no other run."""
 
+import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from energan.engine.game import Game
+import torch
+from torch import nn
+
+from energan.engine.game import Batch, Game, Players
+from energan.engine.isolation import isolated
+from energan.engine.optimizers import Optimizer
 from energan.experiment import DESCRIBED, SETTINGS, Experiment, recorded_range
-from energan.inference.model import Model
-from energan.runs.checkpoints import read_checkpoint
+from energan.inference.model import Model, chunk_size
+from energan.runs.bounds import bounded_memory
+from energan.runs.checkpoints import Checkpoint, read_checkpoint
 from energan.runs.folder import RunFolder
 from energan.utils.errors import UserError
 from energan.utils.hardware import pick_device
 from energan.utils.specification import build, trusting
+
+DAMAGED = "this run's run.json is damaged"
 
 
 def rebuild(record: Mapping[str, Any], *, trust: tuple[str, ...] = (), **changes: Any) -> Experiment:
     """The Experiment that run.json describes, by calls of Energan's own functions.
 
     changes: settings that are not to be the record's, such as steps (on which schedules depend) or device.
-    trust: modules of the user's own whose names the description may have. UserError for other names.
+    trust: modules of the user's own whose names the description may have. UserError for other names, for networks that
+    do not fit into memory, and for what is no experiment.
     """
     settings = {name: record[name] for name in SETTINGS} | changes
     for name, kind in SETTINGS.items():
         if not isinstance(settings[name], kind) or (kind is int and isinstance(settings[name], bool)):
-            raise UserError(f"this run's run.json is damaged: {name} is {settings[name]!r}")
-    with trusting(*trust):
+            raise UserError(f"{DAMAGED}: {name} is {settings[name]!r}")
+    settings["device"] = _usable(pick_device(settings["device"]))
+    with trusting(*trust), bounded_memory("this run's networks"):
         parts = build(record["experiment"], total_steps=settings["steps"])
-    if not isinstance(parts, dict) or set(parts) != set(DESCRIBED) or not isinstance(parts["game"], Game):
-        raise UserError("this run's run.json is damaged: its experiment is none")
-    settings["device"] = pick_device(settings["device"])
+        if not isinstance(parts, dict) or set(parts) != set(DESCRIBED):
+            raise UserError(f"{DAMAGED}: its experiment is none")
+        _check(parts, settings["ema"])
     return Experiment(system=record["game"]["name"], value_range=recorded_range(record), **settings, **parts)
 
 
+@isolated()
 def load(
     folder: str | Path, *, checkpoint: str | int | Path | None = None, device: str = "cpu", trust: tuple[str, ...] = ()
 ) -> Model:
@@ -51,13 +63,113 @@ def load(
     run_folder = RunFolder(folder)
     run = rebuild(run_folder.record, trust=trust, device=device)
     path = run_folder.checkpoint(checkpoint)
-    state, statistics = read_checkpoint(path)
+    return restored(run, run_folder.record, read_checkpoint(path), path)
+
+
+def restored(run: Experiment, record: Mapping[str, Any], saved: Checkpoint, path: Path) -> Model:
+    """The networks of an experiment, which `rebuild` made of the record, with a checkpoint's weights in them.
+
+    path: of the checkpoint. UserError where weights, networks and the shape of the images do not fit each other.
+    """
     nets = {name: player.net for name, player in run.game.players.items()}
     try:
         for name, net in nets.items():
-            averaged = state["ema"].get(name, {})
-            standing_ = {k.split("/", 1)[1]: v for k, v in statistics.items() if k.startswith(f"{name}/")}
-            net.load_state_dict({**state["weights"].get(name, {}), **averaged, **standing_})  # none: without tensors
-    except (KeyError, RuntimeError) as error:
-        raise UserError(f"{path} does not fit this run's networks: {str(error).splitlines()[0]}") from error
-    return Model(run.game, nets, run.device)
+            averaged = saved.state["ema"].get(name, {})
+            standing_ = {k.split("/", 1)[1]: v for k, v in saved.statistics.items() if k.startswith(f"{name}/")}
+            net.load_state_dict({**saved.state["weights"].get(name, {}), **averaged, **standing_})  # none: no tensors
+    except (AttributeError, KeyError, RuntimeError, TypeError) as error:
+        raise UserError(f"{path} does not fit this run's networks: {str(error).splitlines()[0][:200]}") from error
+    channels, height, width = record["data"]["shape"]
+    shape = (channels, run.crop or height, run.crop or width)  # of what the networks see
+    model = Model(run.game, nets, run.device, shape)
+    _check_readouts(model, shape)
+    return model
+
+
+def _usable(device: str) -> str:
+    """The device. UserError for one that torch does not know, or that is not there."""
+    try:
+        torch.empty(0, device=device)
+    except (AssertionError, RuntimeError) as error:
+        reason = str(error).splitlines()[0][:200]
+        raise UserError(f"`device` {device} cannot be used: {reason}; choose cpu, cuda or auto") from error
+    return device
+
+
+# ------------------------------------------------------------- what a description from a stranger must be, to be played
+
+
+def _check(parts: Mapping[str, Any], ema: Mapping[str, float]) -> None:
+    """UserError unless every part of an experiment is of its kind."""
+    coded, classes, game = parts["coded"], parts["classes"], parts["game"]
+    kinds = {
+        "game": isinstance(game, Game),
+        "source": isinstance(parts["source"], str),
+        "test": isinstance(parts["test"], str),
+        "prepare": _takes(parts["prepare"], "source", "split"),
+        "prepare_any": parts["prepare_any"] is None or _takes(parts["prepare_any"], "source", "split"),
+        "initialise": parts["initialise"] is None or _takes(parts["initialise"], "images"),
+        "coded": coded is None or (_pair(coded) and isinstance(coded[0], str) and _takes(coded[1], "data")),
+        "crop": parts["crop"] is None or (type(parts["crop"]) is int and parts["crop"] > 1),
+        "flip": isinstance(parts["flip"], bool),
+        "augment": _texts(parts["augment"]),
+        "classes": classes is None or _texts(classes),
+    }
+    if wrong := [name for name, right in kinds.items() if not right]:
+        raise UserError(f"{DAMAGED}: {wrong[0]} of its experiment is no such thing")
+    for name, player in game.players.items():
+        sound = isinstance(player.net, nn.Module) and isinstance(player.optimizer, Optimizer | None)
+        if not sound:
+            raise UserError(f"{DAMAGED}: its player {name!r} is none")
+    if strange := [name for name in ema if name not in game.players]:
+        raise UserError(f"{DAMAGED}: ema names {strange[0]!r}, which is no player")
+
+
+def _takes(value: Any, *names: str) -> bool:
+    """Whether the function, or the partial of one, can be called with arguments of these names, in this order."""
+    if not callable(value):
+        return False
+    try:
+        signature = inspect.signature(value)
+        signature.bind(*names)
+    except (TypeError, ValueError):
+        return False
+    unbound = [p.name for p in signature.parameters.values() if p.kind is not inspect.Parameter.KEYWORD_ONLY]
+    return tuple(unbound[: len(names)]) == names
+
+
+def _pair(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 2
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(text, str) for text in value)
+
+
+@isolated(gradients=False)
+def _check_readouts(model: Model, shape: tuple[int, ...]) -> None:
+    """UserError unless the networks take and give images of that shape: one pass of each, of one image."""
+    game, players = model.game, Players(model.nets)
+    x, generator = torch.zeros(1, *shape, device=model.device), torch.Generator(model.device).manual_seed(0)
+    try:
+        with bounded_memory("a pass through this run's networks", chunk_size(x.shape[2:].numel())):
+            if game.sample is not None:
+                _expect("generator", model.generator(*model.noise(1, generator)).shape, (1, *shape))
+            if game.energy is not None:
+                _expect("energy", game.energy(players, Batch({"x": x})).shape, (1,))
+            if game.logits is not None:
+                _expect("classifier", game.logits(players, Batch({"x": x})).shape[:1], (1,))
+            if (space := game.codes) is not None:
+                code = space.encode(players, Batch({"x": x}))
+                _expect("decoder", space.decode(players, Batch({"h": code})).shape, (1, *shape))
+                _expect("start of the chains", space.start(generator, 1).shape, tuple(code.shape))
+    except UserError:
+        raise
+    except Exception as error:  # networks of a stranger's description may raise anything
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{DAMAGED}: its networks do not take images of {shape}: {reason}") from error
+
+
+def _expect(what: str, shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    if tuple(shape) != expected:
+        raise UserError(f"{DAMAGED}: its {what} gives {tuple(shape[1:])} where its images are {expected[1:]}")

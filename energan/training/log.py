@@ -14,9 +14,13 @@ from energan.engine import Trainer
 from energan.engine.game import Logs
 from energan.experiment import Experiment
 from energan.runs.folder import RunFolder
+from energan.runs.reader import number
+from energan.utils.console import progress_bar
 from energan.utils.errors import UserError
 from energan.utils.files import read_json_lines, unwritable, write
 from energan.utils.hardware import peak_memory
+
+SHOWN_SECONDS = 1.0  # between two steps that the progress shows
 
 EXPLODED = 1e4  # times what a quantity was at the session's first step that had it
 
@@ -34,7 +38,7 @@ class Log:
     """
 
     def __init__(self, folder: RunFolder, run: Experiment, step: int, quiet: bool) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
         from rich.table import Column
 
         self.folder, self.run, self.step = folder, run, step
@@ -44,19 +48,22 @@ class Log:
         self._first: Logs = {}
         self._before, self.best = 0.0, math.inf
         whole, rest = Column(no_wrap=True, min_width=len(f"{run.steps}") * 2 + 6), Column(no_wrap=True, ratio=1)
-        self._progress = Progress(  # what does not fit in the terminal's width is cut from the quantities
+        columns = (  # what does not fit in the terminal's width is cut from the quantities
             TextColumn("step {task.completed:.0f}/{task.total:.0f}", table_column=whole), BarColumn(bar_width=10),
             TextColumn("{task.fields[rate]}", table_column=Column(no_wrap=True, min_width=24)), TimeRemainingColumn(),
-            TextColumn("{task.fields[logs]}", table_column=rest), disable=quiet, expand=True,
+            TextColumn("{task.fields[logs]}", table_column=rest),
         )  # fmt: skip
-        self._task = self._progress.add_task("train", total=run.steps, completed=step, rate="", logs="")
+        self._progress = progress_bar("steps", show=not quiet, columns=columns)
+        self._progress.expand = True
+        self._task = self._progress.add_task("training", total=run.steps, completed=step, rate="", logs="")
 
     def _reopen(self) -> float:
         """Keeps the lines up to the step; gives the best Fréchet distance among them."""
         lines = [line for line in read_json_lines(self._path) if line["step"] <= self.step]
         write(self._path, lambda p: p.write_text("".join(json.dumps(line) + "\n" for line in lines)))
-        distances = [v for line in lines for k, v in line.get("metrics", {}).items() if "FID" in k]
-        return min(distances, default=math.inf)
+        measured = [entries for line in lines if isinstance(entries := line.get("metrics"), dict)]
+        distances = [number(v) for entries in measured for k, v in entries.items() if "FID" in k]
+        return min((v for v in distances if v is not None), default=math.inf)
 
     def __enter__(self) -> "Log":
         from torch.utils.tensorboard.writer import SummaryWriter
@@ -67,7 +74,7 @@ class Log:
         self._hook, threading.excepthook = threading.excepthook, self._unhandled
         self._board = SummaryWriter(str(self.folder.path / "tensorboard"), purge_step=self.step)
         self._progress.start()
-        self._started = self._since = time.monotonic()
+        self._started = self._since = self._shown = time.monotonic()
         self._since_step = self.step
         return self
 
@@ -96,6 +103,9 @@ class Log:
             self._counts[k] = self._counts.get(k, 0) + 1
             self._first.setdefault(k, v)  # a step, not an interval, which may have exploded already
         self.step += 1
+        if (now := time.monotonic()) - self._shown > SHOWN_SECONDS:  # else a line of the log may be minutes away
+            self._shown = now
+            self._progress.update(self._task, completed=self.step)
 
     def flush(self) -> None:
         """Ends an interval, if it has a step: writes its means and rates.

@@ -1,5 +1,8 @@
 """The training loop. It knows no game, no capability and, but for `ranks.any`, no other process."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from energan.data import ImageSet
 from energan.data.prefetch import Prefetch
 from energan.engine import Trainer
@@ -10,9 +13,17 @@ from energan.training.watcher import RankWatcher
 from energan.utils.files import unwritable
 from energan.utils.signals import stopping
 
+NOTHING: Mapping[str, Any] = {}
+
 
 def train(
-    experiment: Experiment, folder: RunFolder, data: ImageSet, *, quiet: bool = False, ranks: Ranks = ALONE
+    experiment: Experiment,
+    folder: RunFolder,
+    data: ImageSet,
+    *,
+    quiet: bool = False,
+    ranks: Ranks = ALONE,
+    changes: Mapping[str, Any] = NOTHING,
 ) -> str:
     """Trains in `folder` (where run.json is) from its newest checkpoint, or from the start, up to experiment.steps.
 
@@ -22,6 +33,8 @@ def train(
         data: The training images.
         quiet: No progress bar.
         ranks: The processes that train together; all end alike.
+        changes: Entries of run.json that are new, such as more steps. They are written once this process has the folder
+            for itself and the newest checkpoint has been loaded: a run that is refused stays as it was.
 
     Returns:
         "finished", or "stopped" after Ctrl-C or SIGTERM: then all is saved, and training again continues exactly.
@@ -36,12 +49,10 @@ def train(
         experiment.initialise(data.images)
     trainer = trainer_of(experiment, data, ranks)
     try:
-        with stopping() as caught, RankWatcher(experiment, folder, data, trainer, quiet, ranks) as watcher:
+        with stopping() as caught, RankWatcher(experiment, folder, data, trainer, quiet, ranks, changes) as watcher:
             while trainer.t < experiment.steps and not ranks.any(bool(caught)):
                 watcher.step(trainer.step())
             return watcher.end(caught)
-    except BrokenPipeError:
-        raise  # of the terminal, not of the folder
     except OSError as error:  # TensorBoard's files are not ours to write
         raise unwritable(folder.path, error) from error
 

@@ -1,9 +1,11 @@
 """What is shown and kept of a run while it trains: its log, its checkpoints, a preview of each of its capabilities."""
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, final
 
+import torch
 from torch import Tensor
 
 from energan import capabilities
@@ -14,10 +16,12 @@ from energan.engine import Trainer
 from energan.engine.distributed import Ranks
 from energan.engine.game import Logs
 from energan.experiment import Experiment
+from energan.inference.model import Model
 from energan.inference.snapshot import snapshot
 from energan.runs.checkpoints import read_checkpoint
 from energan.runs.folder import RunFolder
 from energan.training.log import Log, log_every
+from energan.utils.console import progress_shown, warn
 from energan.utils.errors import UserError
 from energan.utils.image_files import save_sheet
 
@@ -29,17 +33,28 @@ METRICS_EVERY = 4  # looks between two measurements of the metrics
 class Watcher:
     """Watches a trainer on rank 0: locks the folder, loads the newest checkpoint, logs, previews and saves.
 
+    A checkpoint is the last thing that is written of a step. So whatever moment a run is killed at, the steps after its
+    newest checkpoint are played and written again, and those up to it lack nothing.
+
     A context. UserError where the newest checkpoint cannot be continued from, and where training diverges.
     """
 
     def __init__(
-        self, experiment: Experiment, folder: RunFolder, data: ImageSet, trainer: Trainer, quiet: bool
+        self,
+        experiment: Experiment,
+        folder: RunFolder,
+        data: ImageSet,
+        trainer: Trainer,
+        quiet: bool,
+        changes: Mapping[str, Any],
     ) -> None:
         self.experiment, self.folder, self.trainer = experiment, folder, trainer
         with ExitStack() as stack:
             stack.enter_context(folder.locked())
             if begun := bool(folder.checkpoints()):
-                _continue(trainer, folder)
+                _continue(trainer, folder, experiment)
+            if changes:
+                folder.update(**changes)
             self.images = experiment.shown(data).images
             save_sheet(self.images[fixed_subset(len(self.images), SHEET)], folder.path / "real.png")
             self._capabilities = [
@@ -49,7 +64,7 @@ class Watcher:
             self._best = all(each.best for each, _ in self._capabilities)
             self.log = Log(folder, experiment, trainer.t, quiet)
             if experiment.initialise and not begun:  # whoever resumes the folder elsewhere may not be able to do that
-                self._save()
+                folder.save(trainer, self._snapshot())
             self._stack = stack.pop_all()
 
     def __enter__(self) -> "Watcher":
@@ -70,25 +85,26 @@ class Watcher:
         self.log.add(logs)
 
     def look(self) -> None:
-        """Writes a line of the log; every `save_every` steps, and at the end, also a checkpoint and previews."""
+        """Writes a line of the log; every `save_every` steps, and at the end, also previews and then a checkpoint."""
         self.log.flush()  # before a checkpoint too: no exploded state is kept as the last good one
         if saves_at(self.trainer.t, self.experiment):
-            self._preview(self._save())
+            model = self._snapshot()
+            self._preview(model)
+            self.folder.save(self.trainer, model)
 
     def end(self, state: str, reason: str) -> None:
         """Saves a run that was stopped between two looks, and writes how the run stands."""
         if self.trainer.t % self.experiment.save_every and self.trainer.t < self.experiment.steps:
             self.log.flush()
-            self._save()
+            self.folder.save(self.trainer, self._snapshot())
         self.log.status(state, reason)
 
-    def _save(self) -> Any:
+    def _snapshot(self) -> Model:
+        """The model as it is now. UserError where its weights are not finite."""
         self.log.check_finite(self.trainer)
-        model = snapshot(self.trainer, self.images, self.experiment.batch // self.experiment.microbatches)
-        self.folder.save(self.trainer, model)
-        return model
+        return snapshot(self.trainer, self.images, self.experiment.batch // self.experiment.microbatches)
 
-    def _preview(self, model: Any) -> None:
+    def _preview(self, model: Model) -> None:
         t, experiment = self.trainer.t, self.experiment
 
         def show(images: Tensor) -> None:
@@ -110,9 +126,10 @@ class Watcher:
             write=lambda line: self.log.write({"step": t, **line}),
             save_best=save_best,
         )
-        for capability, prepared in self._capabilities:
-            if capability.preview:
-                capability.preview(preview, prepared)
+        with progress_shown(False):  # the training's own is shown
+            for capability, prepared in self._capabilities:
+                if capability.preview:
+                    capability.preview(preview, prepared)
 
 
 @final
@@ -120,13 +137,20 @@ class RankWatcher:
     """The Watcher of rank 0, as all ranks see it: what it raises is raised on every rank. A context."""
 
     def __init__(
-        self, experiment: Experiment, folder: RunFolder, data: ImageSet, trainer: Trainer, quiet: bool, ranks: Ranks
+        self,
+        experiment: Experiment,
+        folder: RunFolder,
+        data: ImageSet,
+        trainer: Trainer,
+        quiet: bool,
+        ranks: Ranks,
+        changes: Mapping[str, Any],
     ) -> None:
         self._experiment, self._ranks, self._trainer = experiment, ranks, trainer
         self._watcher: Watcher | None = None
         with ranks.errors_on_all_ranks():
             if ranks.rank == 0:
-                self._watcher = Watcher(experiment, folder, data, trainer, quiet)
+                self._watcher = Watcher(experiment, folder, data, trainer, quiet, changes)
         trainer.broadcast()
 
     def __enter__(self) -> "RankWatcher":
@@ -165,10 +189,21 @@ def saves_at(t: int, experiment: Experiment) -> bool:
     return t % experiment.save_every == 0 or t == experiment.steps
 
 
-def _continue(trainer: Trainer, folder: RunFolder) -> None:
+def _continue(trainer: Trainer, folder: RunFolder, experiment: Experiment) -> None:
+    """The trainer takes the newest checkpoint's state. UserError where it cannot, or is beyond the experiment's steps."""
     path = folder.checkpoint()
+    saved = read_checkpoint(path)
+    if saved.step > experiment.steps:
+        raise UserError(
+            f"{folder.path} is at step {saved.step} already: `steps` {experiment.steps} must be above that to train on"
+        )
+    device, before = trainer.device.type, folder.record["device"].partition(":")[0]
+    if device != before:  # whose random numbers are drawn otherwise
+        warn(f"{folder.path} was trained on {before}: on {device} it goes on with other random numbers")
+        generator = torch.Generator(trainer.device).manual_seed((experiment.seed + saved.step) % 2**63)
+        saved.state["generator"] = generator.get_state()
     try:
-        trainer.load(read_checkpoint(path)[0])
-    except (KeyError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        trainer.load(saved.state)
+    except (AttributeError, KeyError, RuntimeError, TypeError) as error:
+        reason = str(error).splitlines()[0][:200]
         raise UserError(f"{path} does not fit this run ({reason}); delete it to go on from an older one") from error

@@ -1,9 +1,11 @@
-"""Atomic file writes, and safetensors without pickles."""
+"""Atomic file writes, bounded reads, and safetensors without pickles, whose content is checked."""
 
 import errno
+import hashlib
 import json
 import os
 import re
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +19,14 @@ from energan.utils.console import warn
 from energan.utils.errors import UserError
 
 STALE_SECONDS = 3600  # a temporary file that nobody wrote to for so long was left by a killed run
+
+WEIGHTS_FORMAT = "2"  # of files of weights: 2 has a digest of the content; 1, and files of others, need not have one
+
+DIGEST = "sha256"  # its name in the metadata
+
+LARGEST_LOG = 2**28  # bytes of a log that are read
+LARGEST_LINE = 2**20  # bytes of one line of it
+LARGEST_STEP = 2**53  # beyond it, a number of JSON is no step
 
 
 @contextmanager
@@ -71,16 +81,46 @@ def write_json(path: Path, value: object) -> Path:
     return write(path, lambda p: p.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n"))
 
 
+def read_file(path: Path, most: int) -> bytes:
+    """The bytes of a file. OSError for one of more than `most` bytes, and for a folder, a pipe or a device.
+
+    None of them is waited for, as opening a pipe would.
+    """
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        if status.st_size > most:
+            raise OSError(errno.EFBIG, f"it has more than {most:,} bytes")
+        return file.read(most)
+
+
+def digest_of(tensors: Mapping[str, Any], metadata: Mapping[str, str]) -> str:
+    """sha256 over the metadata (but for the digest itself) and every tensor's name, type, shape and bytes."""
+    import torch
+
+    digest = hashlib.sha256(json.dumps({k: v for k, v in sorted(metadata.items()) if k != DIGEST}).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
 def write_weights(path: Path, tensors: Mapping[str, Any], metadata: Mapping[str, str]) -> Path:
-    """Safetensors; tensors of any memory layout are stored contiguously."""
+    """Safetensors; tensors of any memory layout are stored contiguously.
+
+    The metadata get the format's number and a digest of the content, which `read_weights` checks.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     flat = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+    about = {"format": WEIGHTS_FORMAT, **metadata}
+    about[DIGEST] = digest_of(flat, about)
 
     def fill(p: Path) -> None:
         try:
-            save_file(flat, p, metadata=dict(metadata))
+            save_file(flat, p, metadata=about)
         except SafetensorError as error:  # its own kind of "no space left on device"
             number = re.search(r"os error (\d+)", str(error))
             raise OSError(*((int(number[1]), os.strerror(int(number[1]))) if number else (None, str(error)))) from error
@@ -89,12 +129,17 @@ def write_weights(path: Path, tensors: Mapping[str, Any], metadata: Mapping[str,
 
 
 def read_weights(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """(tensors, metadata) of a safetensors file. UserError for anything else: pickles are refused unread."""
+    """(tensors, metadata) of a safetensors file, whose content is what was written.
+
+    Files of other programs, and those of format 1, have no digest: their content is taken as it is.
+
+    Raises:
+        UserError: Anything else. Pickles are refused unread.
+    """
     from safetensors import SafetensorError, safe_open
 
     try:
-        with path.open("rb") as file:
-            head = file.read(9)
+        head = _head(path)
     except OSError as error:
         raise UserError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
     # A safetensors file starts with its header's length, which may look like a pickle's first bytes, and then a brace.
@@ -102,9 +147,22 @@ def read_weights(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
         raise UserError(f"{path} is a pickled file, which could run code when opened; Energan reads only .safetensors")
     try:
         with safe_open(path, framework="pt") as f:
-            return {k: f.get_tensor(k) for k in f.keys()}, f.metadata() or {}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{path} is damaged or no safetensors file ({error}); delete it or name another") from error
+            tensors, about = {k: f.get_tensor(k) for k in f.keys()}, f.metadata() or {}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, RuntimeError, AttributeError) as error:  # of types torch lacks, too
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path} is damaged or no safetensors file ({reason}); delete it or name another") from error
+    needed = "format" in about and about["format"] != "1" and DIGEST not in about
+    if needed or (DIGEST in about and about[DIGEST] != digest_of(tensors, about)):
+        raise UserError(f"{path} is damaged: its content is not what was written; delete it or name another")
+    return tensors, about
+
+
+def _head(path: Path) -> bytes:
+    """The first 9 bytes of a regular file; OSError for anything else."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        return file.read(9)
 
 
 def cache_dir() -> Path:
@@ -135,13 +193,30 @@ def refuse_full_disk(error: OSError, folder: Path) -> None:
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
-    """The complete lines of a log; a killed run may have left half a line, or bytes that are no text."""
+    """The complete lines of a log that have a step, a whole number from 0.
+
+    A killed run may have left half a line, or bytes that are no text; such lines, those of more than 1 MiB, and what
+    comes after 256 MiB, are left out. A file that cannot be read has no lines.
+    """
     lines = []
-    for text in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []:
-        try:
-            line = json.loads(text)
-        except ValueError:
-            continue
-        if isinstance(line, dict) and isinstance(line.get("step"), int):
-            lines.append(line)
-    return lines
+    try:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return []
+            left = LARGEST_LOG
+            while left > 0 and (text := file.readline(LARGEST_LINE)):
+                left -= len(text)
+                lines.append(text)
+    except OSError:
+        return []
+    return [line for text in lines if (line := _json_line(text)) is not None]
+
+
+def _json_line(text: bytes) -> dict[str, Any] | None:
+    try:
+        line = json.loads(text)  # of a part of a line too long, no part is an object
+    except (ValueError, RecursionError):
+        return None
+    step = line.get("step") if isinstance(line, dict) else None
+    usable = isinstance(step, int) and not isinstance(step, bool) and 0 <= step < LARGEST_STEP
+    return line if usable else None

@@ -153,7 +153,7 @@ def test_large_images_are_drawn_and_scored_in_slices(tmp_path, monkeypatch):
     folder = trained(tmp_path / "run", "ebgan-pt-128", width=1, steps=2, save_every=2)
     drawn = energan.load(folder).sample(3, seed=0)
     scores = energan.load(folder).score(drawn)
-    monkeypatch.setattr(model, "_chunk_size", lambda pixels: 250)
+    monkeypatch.setattr(model, "chunk_size", lambda pixels: 250)
     again = energan.load(folder)
     assert (again.sample(3, seed=0).int() - drawn.int()).abs().max() <= 1  # other kernels may round otherwise
     assert torch.allclose(again.score(drawn), scores, rtol=1e-4)
@@ -161,9 +161,9 @@ def test_large_images_are_drawn_and_scored_in_slices(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("pixels", "n"), [(28 * 28, 250), (64 * 64, 250), (128 * 128, 62), (256 * 256, 15)])
 def test_how_many_go_at_once(pixels, n):
-    from energan.inference.model import _chunk_size
+    from energan.inference.model import chunk_size
 
-    assert _chunk_size(pixels) == n
+    assert chunk_size(pixels) == n
 
 
 @pytest.mark.parametrize("recipe", ["ebgan-pt-64", "ebgan-pt-128", "ebgan-pt-256"])

@@ -22,7 +22,7 @@ from energan.runs.checkpoints import read_checkpoint
 from energan.runs.folder import RunFolder
 from energan.runs.rebuild import rebuild
 from energan.utils.errors import UserError
-from energan.utils.files import read_weights, write, write_json, write_weights
+from energan.utils.files import digest_of, read_weights, write, write_json, write_weights
 from energan.utils.image_files import save_images, save_sheet
 
 
@@ -68,7 +68,7 @@ def test_a_run_is_rebuilt_from_its_json(tmp_path: Path, recipe: str) -> None:
 
 def test_run_json_describes_the_run(run: Path) -> None:
     record = RunFolder(run).record
-    assert record["format"] == 1 and record["recipe"] == "ebgan-pt-mnist"
+    assert record["format"] == 2 and record["recipe"] == "ebgan-pt-mnist"
     assert record["data"]["shape"] == [1, 32, 32] and record["data"]["n"] == 1541
     assert len(record["data"]["sha256"]) == 64 and record["data"]["skipped"] == []
     assert record["game"]["turns"] == {"D": ["min D: discriminator_loss"], "G": ["min G: generator_loss_pt"]}
@@ -122,7 +122,7 @@ def text(content: bytes) -> Callable[[Path], object]:
 
 
 DAMAGED: dict[str, tuple[Callable[[Path], object], str]] = {
-    "newer": (edited(format=2), "has run folder format 2, this Energan reads up to 1: upgrade energan"),
+    "newer": (edited(format=3), "has run folder format 3, this Energan reads up to 2: upgrade energan"),
     "no format": (edited(format=...), "damaged: it has no format number"),
     "format in words": (edited(format="one"), "damaged: it has no format number"),
     "lacks keys": (edited(recipe=..., data=...), "damaged: it lacks recipe, data"),
@@ -133,7 +133,7 @@ DAMAGED: dict[str, tuple[Callable[[Path], object], str]] = {
     "another network": (described("Generator", "Transformer"), "which this Energan does not make runs of"),
     "other arguments": (described('"width"', '"warp"'), "Generator takes no warp"),
     "steps in words": (edited(steps="eight"), "run.json is damaged: steps is 'eight'"),
-    "no description": (edited(experiment=None), "description is damaged"),
+    "no description": (edited(experiment=None), "experiment is None, not an object"),
     "none": (lambda folder: (folder / "run.json").unlink(), "is not a run folder: it has no run.json"),
     "a folder": (lambda folder: ((folder / "run.json").unlink(), (folder / "run.json").mkdir()), "cannot read"),
 }
@@ -251,10 +251,10 @@ def test_truncated_and_scrambled_checkpoints_never_end_in_a_traceback(copy: Path
 
 def test_a_checkpoint_is_the_state_and_the_standing_statistics(run: Path) -> None:
     tensors, about = read_weights(RunFolder(run).checkpoint())
-    assert about == {"format": "1", "step": "8"}
+    assert about.pop("sha256") == digest_of(tensors, about) and about == {"format": "2", "step": "8"}
     assert {name.split("/")[0] for name in tensors} == {"state", "standing"}
-    state, statistics = read_checkpoint(RunFolder(run).checkpoint())
-    assert set(state) == {"weights", "moments", "ema", "hyperparameters", "generator", "t", "draws"}
+    state, statistics, step = read_checkpoint(RunFolder(run).checkpoint())
+    assert step == 8 and set(state) == {"weights", "moments", "ema", "hyperparameters", "generator", "t", "draws"}
     assert int(state["t"]) == 8 and int(state["draws"]) == 16 and set(state["weights"]) == {"G", "D"}
     assert any(name.startswith("G/") for name in statistics)
     one = fingerprint(RunFolder(run).checkpoint())
@@ -298,7 +298,7 @@ def test_nothing_depends_on_its_neighbours(
 
 
 def test_the_averaged_generator_is_what_samples(run: Path) -> None:
-    state, _ = read_checkpoint(RunFolder(run).checkpoint())
+    state = read_checkpoint(RunFolder(run).checkpoint()).state
     weights = energan.load(run).nets["G"].state_dict()
     for name, averaged in state["ema"]["G"].items():
         assert torch.equal(weights[name], averaged)
@@ -337,7 +337,7 @@ def test_weights_come_back_in_any_memory_layout(tmp_path: Path) -> None:
     x = torch.arange(24.0).view(1, 2, 3, 4).to(memory_format=torch.channels_last)
     write_weights(tmp_path / "w.safetensors", {"x": x, "view": x[:, 0], "same": x}, {"a": "b"})
     tensors, about = read_weights(tmp_path / "w.safetensors")
-    assert about == {"a": "b"}
+    assert about["a"] == "b"
     assert torch.equal(tensors["x"], x) and torch.equal(tensors["view"], x[:, 0]) and torch.equal(tensors["same"], x)
 
 

@@ -1,6 +1,7 @@
 """Training: a resumed run is the uninterrupted one, signals save, divergence and full disks are told in a sentence."""
 
 import json
+import os
 import resource
 import shutil
 import signal
@@ -118,7 +119,8 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[Path, in
     """Real processes that a signal ended, by signal: folder, exit code, stdout, stderr."""
     parent = tmp_path_factory.mktemp("killed")
     command = [sys.executable, "-m", "energan", "train", "ebgan-pt-mnist", "--quiet"]
-    environment = {"OMP_NUM_THREADS": "1", "PATH": "", "HOME": str(Path.home())}
+    kept = {"HOME": str(Path.home()), "ENERGAN_STATE": os.environ["ENERGAN_STATE"]}
+    environment = {"OMP_NUM_THREADS": "1", "PATH": "", **kept}
     processes = {}
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
         out = parent / number.name

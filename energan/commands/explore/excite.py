@@ -35,6 +35,7 @@ def excite(
     chain_steps: int = 200,
     rate: float = 8.0,
     decay: float = 0.99,
+    data: str = "",
     guidance: OmitArgPrefixes[Guidance] = Guidance(),
 ) -> int:
     """Draw what units of a classifier look for: activation maximisation, as DGN-AM does it.
@@ -49,6 +50,7 @@ def excite(
         chain_steps: Steps of each chain.
         rate: Mean size of the first step; it falls linearly to 0.
         decay: What each step's code is multiplied by.
+        data: Where the training images are now, if they were moved.
         guidance: Another classifier, whose units are excited.
     """
     import torch
@@ -59,6 +61,7 @@ def excite(
     from energan.inference.guided import CHAINS, final_images, start_codes
     from energan.inference.model import CHUNK
     from energan.runs.rebuild import rebuild
+    from energan.runs.sources import Sources, settled, training_images
     from energan.samplers.activation_maximisation import activation_maximisation
     from energan.utils.image_files import save_sheet, usable
 
@@ -71,7 +74,8 @@ def excite(
     s = open_guided_run(open_model(folder, "excite", checkpoint), folder, guidance)
     layer, units = _parse_unit(unit)
     read = _activations(s, layer)
-    training = rebuild(s.record, device="cpu").training_set().images
+    record = settled(s.record, folder, Sources(data))
+    training = training_images(rebuild(record, device="cpu"), record, folder).images
     real = training[fixed_subset(len(training), REAL_IMAGES)]
     with torch.no_grad():
         known = torch.cat([read(to_unit(chunk)) for chunk in real.split(CHUNK)])

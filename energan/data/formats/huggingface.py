@@ -18,6 +18,7 @@ from energan.data.formats.folders import printable
 from energan.data.formats.parquet import LABELS, content_of
 from energan.data.splits import ALL, TRAIN, canonical
 from energan.data.splits.words import in_order
+from energan.utils.console import warn
 from energan.utils.errors import UserError
 
 
@@ -33,8 +34,12 @@ def hub_files(source: str, split: str) -> Files:
 
 
 def hub_splits(source: str) -> tuple[str, ...]:
-    """The splits that a dataset on the hub has. Raises UserError as `hub_files`."""
-    return in_order([canonical(name) for name in _split_names(source)])
+    """The splits that a dataset on the hub has; () where they cannot be had, with a warning."""
+    try:
+        return in_order([canonical(name) for name in _split_names(source)])
+    except UserError as error:
+        warn(f"no split is taken as held out: {error}")
+        return ()
 
 
 @cache

@@ -11,7 +11,8 @@ from typing import Any, final
 
 from energan.utils.errors import UserError
 from energan.utils.imports import import_attribute
-from energan.utils.specification.record import NAMES, remember
+from energan.utils.specification.hints import unfitting
+from energan.utils.specification.record import MAKERS, NAMES, remember
 
 NAME = re.compile(r"[^\W\d_]\w*(\.[^\W\d_]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")  # module:name; no __main__, which acts
 
@@ -38,8 +39,8 @@ def build(description: Any, **replaced: Any) -> Any:
     except UserError:
         raise
     except Exception as error:  # a stranger's file may have anything in any place, and numbers of any size
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"the run's description is damaged: {type(error).__name__} {reason}") from error
+        reason = "" if isinstance(error, RecursionError) else " ".join(str(error).split())[:200]
+        raise UserError(f"the run's description is damaged: {type(error).__name__} {reason}".rstrip()) from error
 
 
 @final
@@ -70,7 +71,7 @@ class _Builder:
             chain.insert(0, i := outer)
         self.leave(chain)
         for i in chain[len(self.open) :]:
-            context = self.call(self.calls[i])
+            context = self.call(self.calls[i], context=True)
             if not isinstance(context, AbstractContextManager):
                 raise TypeError(f"{self.calls[i]['call']} is no context")
             self.open.append((i, ExitStack()))
@@ -80,12 +81,16 @@ class _Builder:
         while self.open and [i for i, _ in self.open] != chain[: len(self.open)]:
             self.open.pop()[1].close()
 
-    def call(self, entry: dict[str, Any]) -> Any:
+    def call(self, entry: dict[str, Any], *, context: bool = False) -> Any:
         make, arguments = resolve(entry["call"]), {k: self.read(v) for k, v in entry["arguments"].items()}
+        if entry["call"] in NAMES and entry["call"] not in MAKERS and not (context and _opens(make)):
+            raise TypeError(f"{entry['call']} makes no part of a run")
         arguments |= {k: v for k, v in self.replaced.items() if k in arguments}
         signature = inspect.signature(make)
         if unknown := [k for k in arguments if k not in signature.parameters]:
             raise TypeError(f"{entry['call']} takes no {unknown[0]}")
+        if unfit := unfitting(make, arguments):
+            raise TypeError(f"{entry['call']} cannot have {unfit} {arguments[unfit]!r:.80}")
         ordered = {k: arguments[k] for k in signature.parameters if k in arguments}
         bound = inspect.BoundArguments(signature, ordered)
         value = make(*bound.args, **bound.kwargs)
@@ -110,11 +115,18 @@ class _Builder:
             case {"function": str(name)}:
                 return resolve(name)
             case {"partial": str(name), "positional": list(args), "keywords": dict(keywords)}:
-                values = {k: self.read(a) for k, a in keywords.items()}
-                return functools.partial(resolve(name), *map(self.read, args), **values)
+                make, values = resolve(name), {k: self.read(a) for k, a in keywords.items()}
+                if unfit := unfitting(make, values):
+                    raise TypeError(f"{name} cannot have {unfit} {values[unfit]!r:.80}")
+                return functools.partial(make, *map(self.read, args), **values)
             case {"call": str(), "arguments": dict()}:
                 return self.call(v)
         raise KeyError(f"{str(v)[:80]} is nothing that a description has")
+
+
+def _opens(make: Callable[..., Any]) -> bool:
+    """Whether a call gives a context and runs nothing yet, as of what `contextmanager` made."""
+    return inspect.isgeneratorfunction(inspect.unwrap(make))
 
 
 def resolve(name: str) -> Callable[..., Any]:

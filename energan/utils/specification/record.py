@@ -7,6 +7,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar, final
 
 from energan.utils.errors import UserError
@@ -17,7 +18,10 @@ KEY = "_recorded_call"  # where an object keeps its Call, among its attributes
 
 NAMES: dict[str, Callable[..., Any]] = {}  # all that carries a decorator
 
-_contexts: list["Call"] = []  # that are open; the last one is the innermost
+# those of them that `build` calls: they make an object of their arguments, and do nothing else
+MAKERS: set[str] = set()
+
+_contexts: ContextVar[tuple["Call", ...]] = ContextVar("contexts", default=())  # this thread's; the last is innermost
 
 _numbers = itertools.count()
 
@@ -28,7 +32,7 @@ class Call:
 
     def __init__(self, name: str, arguments: Mapping[str, Any]) -> None:
         self.name, self.arguments, self.number = name, dict(arguments), next(_numbers)
-        self.within = _contexts[-1] if _contexts else None
+        self.within = next(reversed(_contexts.get()), None)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(None), ()
@@ -49,8 +53,13 @@ def remember(value: Any, name: str, arguments: Mapping[str, Any]) -> None:
 
 
 def named(make: Make) -> Make:
-    """The class or function itself, which descriptions may name from now on."""
+    """The class or function itself, which descriptions may name from now on.
+
+    They may have a class called. A function may act, as a loader of images does: `build` gives it, and does not call it.
+    """
     NAMES[name_of(make)] = make
+    if isinstance(make, type):
+        MAKERS.add(name_of(make))
     return make
 
 
@@ -85,17 +94,18 @@ def recorded(make: Make) -> Make:
         note(value, before, *args, **kwargs)
         return value
 
+    MAKERS.add(name_of(make))
     return named(call)  # type: ignore[return-value]
 
 
 @contextmanager
 def inside(make: Callable[..., Any], **arguments: Any) -> Iterator[None]:
     """What is made in this block is made in the context `make(**arguments)`, and will be so when it is built again."""
-    _contexts.append(Call(name_of(make), arguments))
+    token = _contexts.set((*_contexts.get(), Call(name_of(make), arguments)))
     try:
         yield
     finally:
-        _contexts.pop()
+        _contexts.reset(token)
 
 
 def describe(value: Any) -> dict[str, Any]:

@@ -1,0 +1,60 @@
+"""How much memory a stranger's run may take: what is beyond it is refused before it is taken."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, final
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map_only
+
+from energan.utils.errors import UserError
+from energan.utils.hardware import available_memory
+
+TENSORS = 200_000  # made at most: a network of a billion small layers would never be ready
+
+
+@contextmanager
+def bounded_memory(what: str, rows: int = 0) -> Iterator[None]:
+    """In this block, UserError instead of tensors that are together larger than half of the memory that is free.
+
+    rows: 0 while networks are made. Where they are tried on one image, as many as will be given to them at once: no
+    layer's output may then be larger than that memory.
+    """
+    with _Budget(what, available_memory() // 2, rows):
+        yield
+
+
+@final
+class _Budget(TorchDispatchMode):
+    """Looks at the shape of each tensor before it is made: of a copy without memory, on torch's device "meta"."""
+
+    def __init__(self, what: str, most: int, rows: int) -> None:
+        super().__init__()
+        self.what, self.most, self.rows, self.bytes, self.tensors = what, most, rows, 0, 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        makes = not any(isinstance(leaf, torch.Tensor) for leaf in tree_leaves((args, kwargs)))
+        if makes or self.rows:
+            size = _bytes(func, args, kwargs)
+            self.bytes, self.tensors = self.bytes + size * makes, self.tensors + makes
+            self.refuse(max(self.bytes, size * max(1, self.rows)))
+        return func(*args, **kwargs)
+
+    def refuse(self, size: int) -> None:
+        if size > self.most or self.tensors > TENSORS:
+            told = f"{size / 2**30:,.1f} GiB" if size > self.most else f"more than {TENSORS:,} tensors"
+            raise UserError(f"{self.what} would take {told}, more than this machine has to spare for them")
+
+
+def _bytes(func: Any, args: Any, kwargs: Mapping[str, Any]) -> int:
+    """Of all tensors that the function would give; 0 where that cannot be known without calling it."""
+    args, kwargs = tree_map_only(torch.Tensor, lambda x: x.detach().to("meta"), (args, dict(kwargs)))
+    try:
+        given = func(*args, **{**kwargs, "device": torch.device("meta")} if "device" in kwargs else kwargs)
+    except Exception:  # what depends on values, and what torch refuses anyway when it is called
+        return 0
+    return sum(x.numel() * x.element_size() for x in tree_leaves(given) if isinstance(x, torch.Tensor))
