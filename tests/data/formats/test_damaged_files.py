@@ -8,6 +8,7 @@ import struct
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from energan.data import load
+from energan.data.formats import huggingface
 from energan.utils.errors import UserError
 
 SECONDS = 20  # after which a file is taken to hang
@@ -266,6 +268,22 @@ def test_a_table_reads_no_file_outside_its_folder(tmp_path):
     data = load(tmp_path / "set", progress=False)
     assert len(data.images) == 100 and len(data.skipped) == len(strange)
     assert all(line.isprintable() for line in data.skipped)
+
+
+def test_a_dataset_of_the_hub_reads_its_cache_and_nothing_else(tmp_path):
+    for name in ("cache", "elsewhere"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.png").write_bytes(image("PNG"))
+    content = partial(huggingface._content, caches=[tmp_path / "cache"])
+    assert content({"bytes": None, "path": str(tmp_path / "cache" / "a.png")}) == tmp_path / "cache" / "a.png"
+    assert content({"bytes": b"x", "path": "/any.png"}) == b"x"
+    for path in (
+        str(tmp_path / "elsewhere" / "a.png"),
+        str(tmp_path / "cache" / ".." / "elsewhere" / "a.png"),
+        "a.png",
+    ):
+        with pytest.raises((ValueError, OSError)):
+            content({"bytes": None, "path": path})
 
 
 def test_names_of_columns_are_printed_harmlessly(tmp_path):
