@@ -196,9 +196,8 @@ def _column(table: "ParquetFile", column: str) -> Iterator[Any]:
 
 def _batches(table: "ParquetFile", column: str) -> Iterator["RecordBatch"]:
     """A column's values, a few rows at a time: a value that is stored once may stand in every row."""
-    groups = (table.metadata.row_group(i) for i in range(table.metadata.num_row_groups))
-    columns = (group.column(i) for group in groups for i in range(group.num_columns))
-    sizes = [c.total_uncompressed_size for c in columns if c.path_in_schema.split(".")[0] == column]
+    # of all columns together: asking for one column's of a damaged file would end the process
+    sizes = [table.metadata.row_group(i).total_byte_size for i in range(table.metadata.num_row_groups)]
     rows = min(ROWS, max(1, AT_ONCE // max([1, *sizes])))
     yield from table.iter_batches(batch_size=rows, columns=[column])
 
