@@ -19,6 +19,7 @@ from torch import Tensor
 
 from energan.data.classes import classes_of, plain_label
 from energan.data.decoding.decode import reason
+from energan.data.decoding.listing import stamp
 from energan.data.formats.folders import printable, zip_names
 from energan.data.image_set import NONE, ImageSet
 from energan.data.splits.words import normal
@@ -50,8 +51,7 @@ def labelled_by(data: ImageSet, path: Path, folder: Path) -> ImageSet:
     if not data.files:
         raise UserError(f"{where} names files, and {data.name} has none: labels files are for folders and .zip")
     try:
-        content = path.read_bytes()
-        rows = _rows(content, where)
+        rows = _rows(path.read_bytes(), where)
         known = _Known(data, folder)
         label_of = _labels(rows, known, where)
     except (OSError, UnicodeError, csv.Error) as error:
@@ -66,9 +66,8 @@ def labelled_by(data: ImageSet, path: Path, folder: Path) -> ImageSet:
     numbers, classes = classes_of(_whole(values), (), where)
     if not numbers:
         raise UserError(f"{where} has no label for any image of {data.name}")
-    key = hashlib.sha256(data.sha256.encode() + content).hexdigest()
-    words = f"{data.source}, labelled by {printable(path)}"
-    shown = tuple(map(printable, classes))
+    words, shown = f"{data.source}, labelled by {printable(path)}", tuple(map(printable, classes))
+    key = stamp(data.sha256, *numbers, *shown)  # the same for a table that says the same in other words
     return data._replace(labels=torch.tensor(numbers), classes=shown, source=words, sha256=key)
 
 

@@ -622,7 +622,7 @@ def test_a_csv_labels_the_images_held_out_too(tmp_path: Path) -> None:
 
 
 def test_one_class_that_can_be_read_is_too_few(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = pets(tmp_path / "pets")
+    folder = pets(tmp_path / "pets", labelled=3)
     for path in (folder / "dog").iterdir():
         path.write_bytes(b"no image")
     assert main(["classify", "--data", str(folder), *SMALL, "--out", str(tmp_path / "run")]) == 2
