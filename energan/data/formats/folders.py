@@ -96,7 +96,11 @@ def files_of(folder: Path, arranged: Arranged, where: str, skipped: Parts = (), 
             stamps += ["/".join(path), "broken"]
     total, name = len(arranged.paths) + len(skipped), printable(folder.resolve().name)
     place = f"/{arranged.place}" if arranged.place else ""
-    above = f"{printable(folder.resolve().parent.name)}/" if canonical(folder.resolve().name) in SPLITS else ""
+    above = (
+        f"{printable(folder.resolve().parent.name)}/"
+        if not place and canonical(folder.resolve().name) in SPLITS
+        else ""
+    )
     return Files(
         name, where + place, stamp(*stamps), arranged.classes, total, items, skipped, above + name + place,
         arranged.notes,
