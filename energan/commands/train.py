@@ -12,7 +12,7 @@ from energan.engine.distributed import Ranks, joined, rank_from_env
 from energan.recipes.build import build, find_recipe
 from energan.utils.arguments import flattened, recorder
 from energan.utils.checks import at_least, positive
-from energan.utils.console import COMMAND_LINE, STOPPED, say
+from energan.utils.console import COMMAND_LINE, STOPPED, progress_shown, say
 from energan.utils.errors import UserError
 from energan.utils.specification import foreign_modules, trusting
 
@@ -57,7 +57,7 @@ def start(recipe: str, arguments: Mapping[str, Any], options: TrainOptions) -> i
     from energan.training.loop import train
 
     arguments = _with_absolute_paths(arguments)
-    with joined() as ranks:
+    with progress_shown(not options.quiet), joined() as ranks:
         if arguments.get("batch") == "auto":
             arguments["batch"] = _fastest_batch(recipe, arguments, options.microbatches, ranks)
         run = ranks.rank_zero_first(lambda: build(recipe, **arguments))
@@ -108,7 +108,7 @@ def resume(
     if steps:
         positive(steps=steps)
     folder, named = RunFolder(Path(run)), Sources(data, test, labels_csv)
-    with joined() as ranks:
+    with progress_shown(not quiet), joined() as ranks:
         before = ranks.on_rank_zero(lambda: folder.record)
         record = ranks.on_rank_zero(lambda: settled(before, folder.path, named))
         settings = {
@@ -192,7 +192,7 @@ def _create(
     for capability in capabilities.of(run.game):
         if capability.validate:
             capability.validate(run, data)  # refused before anything is written
-    origin = run.origin(data)
+    origin = run.reading_as(data).origin(data)
     RunFolder(folder).create(run, data, recipe, arguments, shlex.join(COMMAND_LINE.get()))
     on = f", {ranks} ranks" if ranks > 1 else ""
     where = f"{data.name} in {folder} ({run.precision}, {run.device}{on})"

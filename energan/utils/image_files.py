@@ -9,7 +9,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from energan.utils.errors import UserError
+from energan.utils.errors import UserError, printable
 from energan.utils.files import write
 
 if TYPE_CHECKING:
@@ -29,6 +29,16 @@ def save_sheet(images: UInt8[Tensor, "n c h w"], path: Path, columns: int | None
     sheet = tiles.view(rows, columns, c, h + 1, w + 1).permute(0, 3, 1, 4, 2).reshape(rows * (h + 1), -1, c)
     pixels = sheet[:-1, :-1].numpy()
     return write(path, lambda p: Image.fromarray(pixels[..., 0] if c == 1 else pixels).save(p, format="PNG"))
+
+
+def figure_text(text: str, most: int = 60) -> str:
+    """Anyone's text for a figure: as it is, cut to `most` characters. matplotlib would read $...$ as mathematics.
+
+    >>> figure_text("u_$5_and_$9")
+    'u_\\\\$5_and_\\\\$9'
+    """
+    shown = printable(text)
+    return (shown if len(shown) <= most else f"{shown[: most - 3]}...").replace("$", r"\$")
 
 
 def usable(path: Path, endings: tuple[str, ...] = (".png", ".npz", "")) -> Path:
