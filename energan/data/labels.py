@@ -20,7 +20,8 @@ from torch import Tensor
 from energan.data.classes import classes_of, plain_label
 from energan.data.decoding.decode import reason
 from energan.data.decoding.listing import stamp
-from energan.data.formats.folders import printable, zip_names
+from energan.data.formats.archives import names_in
+from energan.data.formats.folders import printable
 from energan.data.image_set import NONE, ImageSet
 from energan.data.splits.words import normal
 from energan.utils.console import warn
@@ -123,7 +124,7 @@ class _Known:
         self._loaded = {normal(name) for name in data.files}
         self._unreadable = {normal(text.rpartition(": ")[0]) for text in data.skipped}
         self._folder, self._roots = folder, tuple({folder.absolute(), folder.resolve()})
-        self._zipped = {normal(name) for name in zip_names(folder)} if folder.is_file() else set()
+        self._packed = {normal(name) for name in names_in(folder)}
         self.lacking: list[str] = []
 
     def find(self, file: str, where: str) -> str | None:
@@ -138,7 +139,7 @@ class _Known:
         name = normal(printable(inside))
         if name in self._loaded:
             return name
-        if name not in self._unreadable | self._zipped and not self._elsewhere(inside):
+        if name not in self._unreadable | self._packed and not self._elsewhere(inside):
             self.lacking.append(file)
         return None
 

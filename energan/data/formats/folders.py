@@ -23,6 +23,8 @@ DRIVE = re.compile(r"[A-Za-z]:")  # of Windows, at the start of a path in a zip
 
 Head = Callable[[Parts], bytes]  # a file's first bytes
 
+OUTSIDE = "lies outside the archive"
+
 
 class Arranged(NamedTuple):
     paths: list[Parts]
@@ -234,7 +236,7 @@ def _members(archive: zipfile.ZipFile) -> tuple[dict[Parts, zipfile.ZipInfo], tu
         parts = archived(info.filename)
         if info.is_dir() or not parts:
             continue
-        why = "lies outside the archive" if ".." in parts else "a later entry has its name" if parts in members else ""
+        why = OUTSIDE if ".." in parts else "a later entry has its name" if parts in members else ""
         if why and Path(parts[-1]).suffix.lower() in EXTENSIONS:
             skipped.append(f"{printable(info.filename)}: {why}")
         if ".." not in parts:
