@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from energan.data.containers.kinds import EXTENSIONS, HEAD, Parts
+from energan.data.containers.kinds import HEAD, Parts
 from energan.data.containers.tar import is_tar, opened, read_member, regular_members, stem
 from energan.data.decoding.cache import Files, Item, fingerprint, stamp
 from energan.data.decoding.decode import EXTENSIONS
