@@ -56,7 +56,7 @@ def start(recipe: str, arguments: Mapping[str, Any], options: TrainOptions) -> i
     from energan.runs.folder import RunFolder
     from energan.training.loop import train
 
-    arguments = _with_absolute_paths(arguments)
+    arguments = with_absolute_paths(arguments)
     with progress_shown(not options.quiet), joined() as ranks:
         if arguments.get("batch") == "auto":
             arguments["batch"] = _fastest_batch(recipe, arguments, options.microbatches, ranks)
@@ -133,7 +133,7 @@ def resume(
     return _finish(Path(run), state)
 
 
-def _with_absolute_paths(arguments: Mapping[str, Any]) -> dict[str, Any]:
+def with_absolute_paths(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments with files and folders named in full, so that `resume` works from any folder."""
     from energan.data import NAMED
 
