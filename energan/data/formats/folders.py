@@ -137,7 +137,7 @@ def files_of(folder: Path, arranged: Arranged, where: str, skipped: Parts = (), 
     )
     return Files(
         name, where + place, stamp(*stamps), arranged.classes, total, items, skipped, above + name + place,
-        arranged.notes,
+        arranged.notes, arranged.left_out,
     )  # fmt: skip
 
 
