@@ -123,9 +123,10 @@ def remembered(record: Mapping[str, Any], data: ImageSet, before: Mapping[str, A
     record: as `settled` gave it; before: as it was read. What the user named, this user signs, unless the description
     has anything else to read that nobody named.
     """
-    if record["experiment"] == before["experiment"] and record["format"] == FORMAT:
+    ours = is_signed(dict(before))
+    if ours and record["experiment"] == before["experiment"] and record["format"] == FORMAT:
         return {}
-    trusted = is_signed(dict(before)) or not encoder_of(record)
+    trusted = ours or not encoder_of(record)
     return {
         "format": FORMAT,
         "experiment": record["experiment"],
