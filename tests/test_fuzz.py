@@ -164,7 +164,9 @@ def test_labels_of_odd_tables(content: bytes | list[list[str]], comma: str) -> N
 
 @fuzz
 @given(
-    st.sampled_from((np.uint8, np.uint16, np.int8, np.int64, np.float16, np.float32, np.float64, np.bool_, np.complex64)),
+    st.sampled_from(
+        (np.uint8, np.uint16, np.int8, np.int64, np.float16, np.float32, np.float64, np.bool_, np.complex64)
+    ),
     st.lists(st.sampled_from((0, 1, 2, 3, 4, 8, 9)), min_size=0, max_size=5),
     st.sampled_from((0, 1, -1, 255, 4095, 65535, 0.5, float("nan"), float("inf"))),
     st.sampled_from(("O", "S3", "U3", "M8[s]", "V4", "")),
@@ -307,8 +309,17 @@ def anything() -> st.SearchStrategy[Any]:
     shapes = st.lists(st.sampled_from((0, 1, 3, 4, 8)), max_size=5)
     kinds = st.sampled_from((np.uint8, np.int64, np.float32, np.float64, np.bool_))
     made = st.builds(lambda shape, kind, value: np.full(shape, value).astype(kind), shapes, kinds, st.integers(0, 2))
-    pictures = st.builds(lambda mode, w: Image.new(mode, (w, 8)), st.sampled_from("1 L P RGB RGBA I F".split()), shapes.map(len))
-    return made | made.map(torch.from_numpy) | made.map(lambda a: a.tolist()) | st.lists(pictures, max_size=3) | pictures | json_values()
+    pictures = st.builds(
+        lambda mode, w: Image.new(mode, (w, 8)), st.sampled_from("1 L P RGB RGBA I F".split()), shapes.map(len)
+    )
+    return (
+        made
+        | made.map(torch.from_numpy)
+        | made.map(lambda a: a.tolist())
+        | st.lists(pictures, max_size=3)
+        | pictures
+        | json_values()
+    )
 
 
 def test_scores_of_anything(run: Path) -> None:
@@ -329,7 +340,9 @@ SMALL = ["--data", "digits", "--width", "4", "--steps", "2", "--save-every", "2"
 def test_commands_of_any_words(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     @fuzz
     @given(
-        st.sampled_from(("data", "steps", "batch", "seed", "precision", "device", "size", "save-every", "lr", "margin")),
+        st.sampled_from(
+            ("data", "steps", "batch", "seed", "precision", "device", "size", "save-every", "lr", "margin")
+        ),
         texts() | st.integers(-2, 3).map(str),
     )
     def check(flag: str, value: str) -> None:

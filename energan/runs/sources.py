@@ -35,6 +35,9 @@ class Sources(NamedTuple):
         return Sources(*(str(Path(s).expanduser().resolve()) if _is_path(s) else s for s in self))
 
 
+AS_RECORDED = Sources()  # nothing is named anew
+
+
 def _is_path(source: str) -> bool:
     return bool(source) and source not in NAMED and not source.startswith("hf:")
 
@@ -47,7 +50,7 @@ def recorded(record: Mapping[str, Any]) -> Sources:
     return Sources(data, test, next(filter(None, labels), ""))
 
 
-def settled(record: dict[str, Any], folder: Path, named: Sources = Sources()) -> dict[str, Any]:
+def settled(record: dict[str, Any], folder: Path, named: Sources = AS_RECORDED) -> dict[str, Any]:
     """The record of the run in `folder`, whose sources may be read: those of `named`, which the user gave now, and its
     own as far as they may be.
 

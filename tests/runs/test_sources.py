@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from small_runs import flags, fingerprint, sentence, trained
+from small_runs import fingerprint, flags, sentence, trained
 
 from energan.cli import main
 from energan.evaluation import evaluate
