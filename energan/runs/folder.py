@@ -46,7 +46,7 @@ class RunFolder:
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """run.json. UserError for a folder that is none, is damaged or newer than this Energan, or has links out of it."""
+        """run.json. UserError for a folder that is none, is damaged, of a newer Energan, or has links out of it."""
         record = read_run_json(self.path)
         refuse_links(self.path)
         return checked(record, self.path / "run.json")
