@@ -111,23 +111,19 @@ def resume(
     with progress_shown(not quiet), joined() as ranks:
         before = ranks.on_rank_zero(lambda: folder.record)
         record = ranks.on_rank_zero(lambda: settled(before, folder.path, named))
-        settings = {
-            "steps": steps or record["steps"],
-            "device": device or record["device"],
-            "microbatches": microbatches or record["microbatches"],
-            "sync_batch_stats": sync_batch_stats or record["sync_batch_stats"],
-        }
-        spec = ranks.rank_zero_first(lambda: rebuild(record, steps=settings["steps"], device=settings["device"]))
-        settings["device"] = spec.device
-        spec = _divided(spec, settings["microbatches"], settings["sync_batch_stats"], ranks)
+        end, where = steps or record["steps"], device or record["device"]
+        spec = ranks.rank_zero_first(lambda: rebuild(record, steps=end, device=where))
+        microbatches = microbatches or record["microbatches"]
+        spec = _divided(spec, microbatches, sync_batch_stats or record["sync_batch_stats"], ranks)
         begun = ranks.on_rank_zero(lambda: bool(folder.checkpoints()))
         if not begun and (encoder := encoder_of(record)) and not ranks.on_rank_zero(lambda: is_signed(before)):
             raise UserError(
-                f"{run} has no signature of yours, and no checkpoint yet: it would start with the weights of {encoder}, "
-                f"which its run.json names; start a run of your own"
+                f"{run} has no signature of yours, and no checkpoint yet: it would start with the weights of "
+                f"{encoder}, which its run.json names; start a run of your own"
             )
         images = ranks.rank_zero_first(lambda: training_images(spec, record, folder.path))
-        arguments = {k: settings.get(k, v) for k, v in record["arguments"].items()} | {"steps": spec.steps}
+        settings = {k: getattr(spec, k) for k in ("steps", "device", "microbatches", "sync_batch_stats")}
+        arguments = {**record["arguments"], "steps": spec.steps, **({"device": spec.device} if device else {})}
         changes = settings | remembered(record, images, before) | {"arguments": arguments}
         state = train(spec, folder, images, quiet=quiet, ranks=ranks, changes=changes)
     return _finish(Path(run), state)

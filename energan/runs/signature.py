@@ -23,7 +23,7 @@ BYTES = 32  # of the key
 
 
 def state_dir() -> Path:
-    """The folder of what Energan keeps for this user: the environment's ENERGAN_STATE, else the user's data folder's."""
+    """The folder of what Energan keeps for this user: the environment's ENERGAN_STATE, else one in the user's data."""
     return Path(os.environ.get("ENERGAN_STATE") or platformdirs.user_data_dir("energan", appauthor=False))
 
 
