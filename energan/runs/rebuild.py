@@ -61,15 +61,13 @@ def load(
     run_folder = RunFolder(folder)
     run = rebuild(run_folder.record, trust=trust, device=device)
     path = run_folder.checkpoint(checkpoint)
-    channels, height, width = run_folder.record["data"]["shape"]
-    shape = (channels, run.crop or height, run.crop or width)  # of what the networks see
-    return restored(run, read_checkpoint(path), path, shape)
+    return restored(run, read_checkpoint(path), path, tuple(run_folder.record["data"]["shape"]))
 
 
-def restored(run: Experiment, saved: Checkpoint, path: Path, shape: tuple[int, int, int]) -> Model:
+def restored(run: Experiment, saved: Checkpoint, path: Path, shape: tuple[int, ...]) -> Model:
     """The experiment's networks with a checkpoint's weights in them.
 
-    path: of the checkpoint; shape: of one image as the networks see it. UserError where they do not fit each other.
+    path: of the checkpoint; shape: of one training image. UserError where they do not fit each other.
     """
     nets = {name: player.net for name, player in run.game.players.items()}
     try:
@@ -79,8 +77,10 @@ def restored(run: Experiment, saved: Checkpoint, path: Path, shape: tuple[int, i
             net.load_state_dict({**saved.state["weights"].get(name, {}), **averaged, **standing_})  # none: no tensors
     except (AttributeError, KeyError, RuntimeError, TypeError) as error:
         raise UserError(f"{path} does not fit this run's networks: {str(error).splitlines()[0][:200]}") from error
-    model = Model(run.game, nets, run.device, shape)
-    _check_readouts(model, shape)
+    channels, height, width = shape
+    seen = (channels, run.crop or height, run.crop or width)
+    model = Model(run.game, nets, run.device, seen)
+    _check_readouts(model, seen)
     return model
 
 
