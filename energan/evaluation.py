@@ -56,7 +56,7 @@ def evaluate(
     experiment = rebuild(record, device=device)
     path = run.checkpoint(checkpoint)
     saved = read_checkpoint(path)
-    model = restored(experiment, saved, path, tuple(record["data"]["shape"]))
+    model = restored(experiment, record, saved, path)
     data = training_images(experiment, record, folder)
     if told:
         told(experiment.origin(data))

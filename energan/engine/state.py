@@ -111,7 +111,7 @@ def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Ten
 
 
 def tree(flat: Mapping[str, Tensor]) -> State:
-    """Returns the state that has these leaves: the inverse of `leaves`."""
+    """Returns the state that has these leaves: the inverse of `leaves`. KeyError where one is below another."""
     # these may be empty, and then have no leaves
     state: State = {"weights": {}, "moments": {}, "ema": {}, "hyperparameters": {}}
     for key, tensor in flat.items():
@@ -119,5 +119,9 @@ def tree(flat: Mapping[str, Tensor]) -> State:
         node = state
         for branch in branches:
             node = node.setdefault(branch, {})
+            if isinstance(node, Tensor):
+                raise KeyError(f"{key} is below a tensor")
+        if node.get(leaf):  # what is empty was named in advance
+            raise KeyError(f"tensors are below {key}")
         node[leaf] = tensor
     return state

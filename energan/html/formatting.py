@@ -47,14 +47,23 @@ def size(count: object) -> str:
     return f"{n:.0f} bytes"
 
 
-def plain(value: object) -> str:
-    """Any JSON value on one line, as a person would write it; numbers stay exact."""
+DEEPEST = 20  # lists in lists that are written
+
+
+def plain(value: object, depth: int = 0) -> str:
+    """Any JSON value on one line, as a person would write it; numbers stay exact. Deeper than 20 lists, it is "...".
+
+    >>> plain({"G": [1, True]})
+    'G 1, yes'
+    """
     if value is None:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list | dict) and depth > DEEPEST:
+        return "..."
     if isinstance(value, list):
-        return ", ".join(map(plain, value)) or "none"
+        return ", ".join(plain(v, depth + 1) for v in value) or "none"
     if isinstance(value, dict):
-        return ", ".join(f"{k} {plain(v)}" for k, v in value.items()) or "none"
+        return ", ".join(f"{k} {plain(v, depth + 1)}" for k, v in value.items()) or "none"
     return f"{value:,}" if isinstance(value, int) and abs(value) >= 10000 else str(value)

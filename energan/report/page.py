@@ -106,7 +106,8 @@ def _pieces(folder: RunFiles) -> dict[str, object]:
         "curves": charts.curves(logs, numbers, meanings),
         "rate": _rate(folder.rates),
         "metrics": _metrics(metrics),
-        "checkpoints": [(p.name, p.stat().st_size) for p in sorted((run / "checkpoints").glob("*.safetensors"))],
+        "checkpoints": [(p.name, p.lstat().st_size) for p in sorted((run / "checkpoints").glob("*.safetensors"))],
+        "unread_names": folder.unread("logs") + folder.unread("metrics"),
         "last_step": logs[-1].step if logs else None,
     }
 

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from energan.engine.game import Batch, Game, Players
 from energan.engine.isolation import isolated
-from energan.experiment import DESCRIBED, SETTINGS, Experiment
+from energan.engine.optimizers import Optimizer
+from energan.experiment import DESCRIBED, SETTINGS, Experiment, recorded_range
 from energan.inference.model import Model, chunk_size
 from energan.runs.bounds import bounded_memory
 from energan.runs.checkpoints import Checkpoint, read_checkpoint
@@ -38,7 +40,7 @@ def rebuild(record: Mapping[str, Any], *, trust: tuple[str, ...] = (), **changes
         if not isinstance(parts, dict) or set(parts) != set(DESCRIBED):
             raise UserError(f"{DAMAGED}: its experiment is none")
         _check(parts, settings["ema"])
-    return Experiment(system=record["game"]["name"], **settings, **parts)
+    return Experiment(system=record["game"]["name"], value_range=recorded_range(record), **settings, **parts)
 
 
 @isolated()
@@ -61,13 +63,13 @@ def load(
     run_folder = RunFolder(folder)
     run = rebuild(run_folder.record, trust=trust, device=device)
     path = run_folder.checkpoint(checkpoint)
-    return restored(run, read_checkpoint(path), path, tuple(run_folder.record["data"]["shape"]))
+    return restored(run, run_folder.record, read_checkpoint(path), path)
 
 
-def restored(run: Experiment, saved: Checkpoint, path: Path, shape: tuple[int, ...]) -> Model:
-    """The experiment's networks with a checkpoint's weights in them.
+def restored(run: Experiment, record: Mapping[str, Any], saved: Checkpoint, path: Path) -> Model:
+    """The networks of an experiment, which `rebuild` made of the record, with a checkpoint's weights in them.
 
-    path: of the checkpoint; shape: of one training image. UserError where they do not fit each other.
+    path: of the checkpoint. UserError where weights, networks and the shape of the images do not fit each other.
     """
     nets = {name: player.net for name, player in run.game.players.items()}
     try:
@@ -77,10 +79,10 @@ def restored(run: Experiment, saved: Checkpoint, path: Path, shape: tuple[int, .
             net.load_state_dict({**saved.state["weights"].get(name, {}), **averaged, **standing_})  # none: no tensors
     except (AttributeError, KeyError, RuntimeError, TypeError) as error:
         raise UserError(f"{path} does not fit this run's networks: {str(error).splitlines()[0][:200]}") from error
-    channels, height, width = shape
-    seen = (channels, run.crop or height, run.crop or width)
-    model = Model(run.game, nets, run.device, seen)
-    _check_readouts(model, seen)
+    channels, height, width = record["data"]["shape"]
+    shape = (channels, run.crop or height, run.crop or width)  # of what the networks see
+    model = Model(run.game, nets, run.device, shape)
+    _check_readouts(model, shape)
     return model
 
 
@@ -115,6 +117,10 @@ def _check(parts: Mapping[str, Any], ema: Mapping[str, float]) -> None:
     }
     if wrong := [name for name, right in kinds.items() if not right]:
         raise UserError(f"{DAMAGED}: {wrong[0]} of its experiment is no such thing")
+    for name, player in game.players.items():
+        sound = isinstance(player.net, nn.Module) and isinstance(player.optimizer, Optimizer | None)
+        if not sound:
+            raise UserError(f"{DAMAGED}: its player {name!r} is none")
     if strange := [name for name in ema if name not in game.players]:
         raise UserError(f"{DAMAGED}: ema names {strange[0]!r}, which is no player")
 

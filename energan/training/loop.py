@@ -43,6 +43,7 @@ def train(
         UserError: Training diverges (the last good checkpoint is kept), the newest checkpoint cannot be continued
             from, or the folder cannot be written.
     """
+    experiment = experiment.reading_as(data)
     begun = ranks.on_rank_zero(lambda: bool(folder.checkpoints()))
     if experiment.initialise and not begun:
         experiment.initialise(data.images)

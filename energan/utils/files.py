@@ -7,6 +7,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import stat
 import tempfile
 import time
@@ -106,6 +107,35 @@ def write(path: Path, fill: Callable[[Path], object]) -> Path:
     except OSError as error:
         raise unwritable(path, error) from error
     return path
+
+
+def check_free(folder: Path, parameter: str = "out") -> None:
+    """UserError unless a new folder can take this name: nothing of an older one must be taken for a part of it."""
+    try:
+        taken = os.path.lexists(folder) and (not folder.is_dir() or any(folder.iterdir()))
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    if taken:
+        what = "not empty" if folder.is_dir() else "no folder"
+        raise UserError(f"`{parameter}` {folder} is there already and {what}: choose another, or delete it")
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A hidden folder, which takes the name of `folder` with all that is in it when the block ends, and only then.
+
+    UserError if `folder` holds something already, or cannot be written.
+    """
+    check_free(folder)
+    hidden = folder.with_name(f".{folder.name[:40]}-{secrets.token_hex(4)}.tmp")
+    try:
+        hidden.mkdir(parents=True)
+        yield hidden
+        hidden.replace(folder)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
 
 
 def unwritable(path: Path, error: OSError) -> UserError:

@@ -1,7 +1,7 @@
 """Commands that are killed at a chosen moment: in a forked process, which has everything imported already.
 
-A moment is a number of seconds, or a number of the process's calls that open, rename, remove or make a file or folder:
-between two of these nothing changes on disk, but for what is appended to the log.
+A moment is a number of seconds, or a number of the process's calls that open, rename, remove or make a file or folder
+in a folder of the test's: between two of these nothing changes there, but for what is appended to the log.
 """
 
 import json
@@ -38,9 +38,11 @@ def run(command: Sequence[str], *, after: float = 0.0, at_event: int = 0) -> int
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def events(command: Sequence[str]) -> int:
-    """How many such calls the command makes, run to its end; in this process, which then has imported what it needs."""
-    counting.count = 0
+def events(command: Sequence[str], folder: Path) -> int:
+    """How many such calls in the folder the command makes, run to its end; in this process, which then has imported
+    what it needs. From now on, it is this folder's calls that are counted.
+    """
+    counting.folder, counting.count = str(folder), 0
     assert main([*command]) == 0
     return counting.count
 
@@ -48,10 +50,10 @@ def events(command: Sequence[str]) -> int:
 class Counting:
     """Hears of every call. At the one of a number, it kills its process."""
 
-    count, end = 0, 0
+    folder, count, end = "", 0, 0
 
-    def __call__(self, event: str, _: Any) -> None:
-        if event in EVENTS:
+    def __call__(self, event: str, given: tuple[Any, ...]) -> None:
+        if event in EVENTS and str(given[0]).startswith(self.folder):
             self.count += 1
             if self.count == self.end:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -88,7 +90,7 @@ def outcome(folder: Path) -> dict[str, Any]:
         "log": log,
         "pictures": {str(p.relative_to(folder)): p.read_bytes() for p in pictures if p.name[0] != "."},
         **{name: json.loads((folder / name).read_text()) for name in written},
-        "data": record["data"],
+        "data": {k: v for k, v in record["data"].items() if k != "source"},  # a named set may come from the cache now
         "status": {k: record["status"][k] for k in ("state", "step", "message")},
         "report": (folder / "report.html").is_file(),
     }

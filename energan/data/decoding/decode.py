@@ -133,7 +133,7 @@ def _pages(image: Opened) -> Iterator[Opened]:
             image.seek(number)
         except EOFError:
             return
-        if not image.tag_v2.get(SUBFILE_TYPE, 0) & (REDUCED | MASK):
+        if not image.tag_v2.get(SUBFILE_TYPE, 0) & (REDUCED | MASK):  # type: ignore[attr-defined]
             check_size(image)
             yield image
     raise ValueError(f"it has more than {MOST_PAGES} pages")

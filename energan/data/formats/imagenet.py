@@ -11,7 +11,7 @@ from pathlib import Path
 
 from energan.data.decoding.cache import Files, fingerprint
 from energan.data.decoding.decode import UNREADABLE, reason
-from energan.data.formats.folders import Arranged, arrange, files_of, printable, walk
+from energan.data.formats.folders import Arranged, arrange, files_of, no_head, printable, walk
 from energan.data.splits import ALL, TEST, TRAIN, VALIDATION
 from energan.data.splits.trees import Parts
 from energan.utils.errors import UserError
@@ -45,7 +45,7 @@ def imagenet_files(folder: Path, split: str) -> Files:
     synsets = sorted(entry.name for entry in (root / "train").iterdir() if SYNSET.fullmatch(entry.name))
     number = {name: index for index, name in enumerate(synsets)}
     images, skipped = root / SPLITS[split], list[str]()
-    paths = arrange(list(walk(images, skipped)), ALL, where).paths
+    paths = arrange(list(walk(images, skipped)), ALL, where, no_head).paths
     flat = all(len(path) == 1 for path in paths)
     names, marks = _truth(folder, root, paths, where) if flat else ([path[0] for path in paths], ())
     if strange := set(names) - set(synsets):

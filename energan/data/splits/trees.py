@@ -18,7 +18,8 @@ Parts = tuple[str, ...]  # a path inside the folder or archive
 
 # folders of masks and the like, without signs and in any case
 ANNOTATIONS = frozenset({
-    "annotation", "annotations", "groundtruth", "groundtruths", "gt", "gts", "label", "labels", "mask", "masks",
+    "annotation", "annotations", "groundtruth", "groundtruths", "gt", "gtcoarse", "gtfine", "gts", "label", "labels",
+    "mask", "masks",
     "segmentation", "segmentations", "segmentationmasks", "segmentationclass", "segmentationobject",
     "trimap", "trimaps",
 })  # fmt: skip
@@ -79,7 +80,9 @@ def part(paths: Sequence[Parts], split: str, where: str) -> tuple[Part, Tree]:
         _refuse_deeper(kept, 0, where)
         return _labelled("", kept, 0), Tree((), notes + annotations)
     if split not in found.of:
-        raise UserError(f"{where} has no split {split!r}, only {', '.join(sorted(found.of))}")
+        raise UserError(
+            f"{where} has no split {split!r}, only {', '.join(sorted(found.of))}: name a folder to use it alone"
+        )
     of_split, more = _of(found, split, where)
     if split != TRAIN and TRAIN in found.of:
         of_split = _numbered_as(_of(found, TRAIN, where)[0].classes, of_split, found)
@@ -87,10 +90,14 @@ def part(paths: Sequence[Parts], split: str, where: str) -> tuple[Part, Tree]:
 
 
 def _of(found: _Found, split: str, where: str) -> tuple[Part, tuple[str, ...]]:
-    if found.class_depth is not None:
-        return _labelled_at(found.place[split], found.of[split], found.class_depth), ()
-    kept, notes = _without_annotations(found.of[split], found.depth)
+    groups: dict[Parts, list[Parts]] = defaultdict(list)  # in every folder of the split there may be masks
+    for path in found.of[split]:
+        groups[path[: found.depth]].append(path)
+    each = [_without_annotations(group, found.depth) for group in groups.values()]
+    kept, notes = sorted(path for group, _ in each for path in group), tuple(note for _, more in each for note in more)
     _refuse_deeper(kept, found.depth, where)
+    if found.class_depth is not None:
+        return _labelled_at(found.place[split], kept, found.class_depth), notes
     return _labelled(found.place[split], kept, found.depth), notes
 
 
@@ -210,9 +217,9 @@ def _in_each(
 
 
 def _without_annotations(paths: list[Parts], depth: int) -> tuple[list[Parts], tuple[str, ...]]:
-    """The images without masks beside a folder called images, and what was left out."""
+    """The images without masks beside images or a folder called so, and what was left out."""
     tops = _tops(paths, depth)
-    if not any(_plain(name) in PICTURES for name in tops):
+    if "" not in tops and not any(_plain(name) in PICTURES for name in tops):
         return paths, ()
     left = [name for name in tops if name and _is_annotation(name)]
     if any(name and name not in left and _plain(name) not in PICTURES for name in tops):

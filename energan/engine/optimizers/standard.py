@@ -6,7 +6,7 @@ rate. Settings that are floats may differ between an Ensemble's models; they bec
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -23,6 +23,7 @@ Moments = dict[str, Tree]
 Schedule = Callable[[int], float]
 
 
+@runtime_checkable
 class Optimizer(Protocol):
     """What the engine asks of an optimizer; its settings that are floats may differ between an Ensemble's models.
 

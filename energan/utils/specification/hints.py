@@ -6,6 +6,8 @@ import types
 from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+LARGEST = 2**63  # what torch takes for a whole number
+
 
 def unfitting(make: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
     """The first of the arguments that is of another type than its annotation says; "" if there is none.
@@ -44,7 +46,8 @@ def fits(value: Any, hint: Any) -> bool:  # noqa: PLR0911  # a table
     if hint is None:
         return value is None
     if hint in (int, float):
-        return isinstance(value, int if hint is int else int | float) and not isinstance(value, bool)
+        number = isinstance(value, int if hint is int else int | float) and not isinstance(value, bool)
+        return number and not (isinstance(value, int) and abs(value) >= LARGEST)
     if origin is tuple:
         if not isinstance(value, tuple):
             return False
