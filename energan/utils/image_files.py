@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from energan.utils.errors import UserError, printable
-from energan.utils.files import write
+from energan.utils.files import check_free, new_folder, write
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -42,10 +42,12 @@ def figure_text(text: str, most: int = 60) -> str:
 
 
 def usable(path: Path, endings: tuple[str, ...] = (".png", ".npz", "")) -> Path:
-    """Returns the path. UserError unless images can be written to a file of its ending."""
+    """Returns the path. UserError unless images can be written to a file of its ending, or a folder that is new."""
     words = {".png": "a .png (one sheet)", ".npz": "an .npz", "": "a folder (a name without a dot)"}
     if path.suffix not in endings:
         raise UserError(f"`out` {path}: images go to {', '.join(words[ending] for ending in endings)}")
+    if not path.suffix:
+        check_free(path)
     return path
 
 
@@ -58,9 +60,9 @@ def save_images(images: UInt8[Tensor, "n c h w"], path: Path, columns: int | Non
         return save_sheet(images, path, columns)
     if path.suffix == ".npz":
         return write(path, lambda p: np.savez_compressed(p, images=images.numpy()))
-    for i, image in enumerate(images.permute(0, 2, 3, 1).numpy()):
-        one = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
-        write(path / f"{i:05d}.png", lambda p, one=one: one.save(p, format="PNG"))  # type: ignore[misc]
+    with new_folder(path) as folder:
+        for i, image in enumerate(images.permute(0, 2, 3, 1).numpy()):
+            Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(folder / f"{i:05d}.png")
     return path
 
 
