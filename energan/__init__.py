@@ -18,10 +18,8 @@ energan.utils.errors.UserError: ...
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
-from energan.utils.version import __version__ as __version__
-
+TYPE_CHECKING = False  # typing's takes milliseconds, in which Ctrl-C would show a traceback
 if TYPE_CHECKING:
     from energan.estimators.classifiers import EBGANLadderClassifier as EBGANLadderClassifier
     from energan.estimators.classifiers import ImprovedGANClassifier as ImprovedGANClassifier
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
     from energan.runs.rebuild import load as load
     from energan.utils.errors import UserError as UserError
     from energan.utils.specification import recorded as recorded
+    from energan.utils.version import __version__ as __version__
 
 _HOME = {
     "EBGAN": "energan.estimators.ebgan",
@@ -41,6 +40,7 @@ _HOME = {
     "load": "energan.runs.rebuild",
     "UserError": "energan.utils.errors",
     "recorded": "energan.utils.specification",
+    "__version__": "energan.utils.version",
 }
 
 

@@ -21,7 +21,15 @@ from energan.commands.open_run import with_trust
 from energan.commands.train import train_command
 from energan.engine.distributed import rank_from_env
 from energan.recipes.catalog import RECIPES
-from energan.utils.console import COMMAND_LINE, STOPPED, first_line, say
+from energan.utils.console import (
+    COMMAND_LINE,
+    STOPPED,
+    complain,
+    first_line,
+    lasting_streams,
+    progress_shown,
+    say,
+)
 from energan.utils.errors import UserError
 from energan.utils.signals import interruptible
 from energan.utils.version import __version__
@@ -99,19 +107,33 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     typed = COMMAND_LINE.set(["energan", *arguments])
     try:
+        with lasting_streams() as streams, progress_shown(True):
+            try:
+                code = _told(arguments)
+            except SystemExit as leaving:  # tyro's, after a command's help or for wrong flags
+                if leaving.code or not any(stream.lost for stream in streams):
+                    raise
+                code = 0
+            lost = next((stream.lost for stream in streams if stream.lost), None)
+            if lost and not code:
+                complain(f"energan: what was to be printed is lost: {(lost.strerror or str(lost)).lower()}")
+                code = 2
+            return code
+    finally:
+        COMMAND_LINE.reset(typed)
+
+
+def _told(arguments: list[str]) -> int:
+    """The exit code of a command, whose errors are one sentence on stderr."""
+    try:
         with interruptible():
             return _dispatch(arguments)
     except UserError as error:
-        print(f"energan: {error.with_flags()}", file=sys.stderr)
+        complain(f"energan: {error.with_flags()}")
         return 2
-    except BrokenPipeError:  # as in `energan list | head -1`: nobody reads on, so what is left goes nowhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except KeyboardInterrupt:
-        print("energan: interrupted", file=sys.stderr)
+        complain("energan: interrupted")
         return STOPPED
-    finally:
-        COMMAND_LINE.reset(typed)
 
 
 TOLD = timedelta(seconds=10)  # how long a rank that fails waits for the first to say why
@@ -138,12 +160,12 @@ def one_voice(program: Callable[[], int]) -> int:
             code = int(leaving.code or 0)
         finally:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun's, to ranks that end a moment after the first
-            if code and not _told(rank) and rank:
+            if code and not _heard(rank) and rank:
                 sys.stderr.write(f"rank {rank}: {heard.getvalue()}")
     return code
 
 
-def _told(rank: int) -> bool:
+def _heard(rank: int) -> bool:
     """Rank 0 lets the others know that it has spoken; another waits to hear that it has."""
     from torch.distributed import TCPStore  # type: ignore[attr-defined]
 

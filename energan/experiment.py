@@ -3,7 +3,7 @@
 Nothing heavy is imported before it is used: the help of the command line reads the recipes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -41,6 +41,8 @@ class Experiment(NamedTuple):
     microbatches, sync_batch_stats  how a batch is divided, here and among ranks: engine.Trainer
     prepare_any  as prepare, for images of others: whatever their classes; None: prepare
     classes   names of those that the game's frozen classifier knows, () for none; None: the images' own
+    value_range  what is black and white in the training images, where they have more than eight bits; all others are
+        read by it, too: with one, prepare(source, split, value_range=...)
     crop, flip, augment  how batches show the images: data.Batches; with a crop, images are loaded larger than the nets
     """
 
@@ -67,10 +69,19 @@ class Experiment(NamedTuple):
     flip: bool = False
     augment: tuple[str, ...] = ()
     classes: tuple[str, ...] | None = None
+    value_range: tuple[float, float] | None = None
+
+    def reading_as(self, training: "ImageSet") -> "Experiment":
+        """The experiment, with all other images read by the range of values of the training images."""
+        return self._replace(value_range=training.value_range)
+
+    def _prepared(self, source: str, split: str, prepare: "Callable[..., ImageSet] | None" = None) -> "ImageSet":
+        load: Callable[..., ImageSet] = prepare or self.prepare
+        return load(source, split, value_range=self.value_range) if self.value_range else load(source, split)
 
     def training_set(self) -> "ImageSet":
         """The images that batches are drawn from."""
-        return self.prepare(self.source, "train")
+        return self._prepared(self.source, "train")
 
     def shown(self, data: "ImageSet") -> "ImageSet":
         """What the nets see, to look at and to measure by: of images that batches crop, a crop each, 20,000 at most."""
@@ -83,14 +94,14 @@ class Experiment(NamedTuple):
         """Anyone's images as the nets see them."""
         from energan.data.batches import patches
 
-        data = (self.prepare_any or self.prepare)(source, split)
+        data = self._prepared(source, split, self.prepare_any)
         return data if self.crop is None else patches(data, self.crop)
 
     def test_set(self) -> "ImageSet":
         """Real images to measure against: those held out, where the source has such, else the training images."""
         from energan.data import held_out_split
 
-        return self.shown(self.prepare(self.source, held_out_split(self.source) or "train"))
+        return self.shown(self._prepared(self.source, held_out_split(self.source) or "train"))
 
     def held_out(self, classes: tuple[str, ...]) -> "ImageSet | None":
         """Test images with labels, numbered as `classes`: those of `test`, else those that the source holds out.
@@ -102,21 +113,20 @@ class Experiment(NamedTuple):
         from energan.data.labels import in_classes
 
         if self.test:
-            return in_classes(self.prepare(self.test, held_out_split(self.test) or "all"), classes)
+            return in_classes(self._prepared(self.test, held_out_split(self.test) or "all"), classes)
         split = held_out_split(self.source)
-        data = None if split is None else self.prepare(self.source, split)
+        data = None if split is None else self._prepared(self.source, split)
         return None if data is None or data.labels is None else in_classes(data, classes)
 
     def origin(self, training: "ImageSet") -> str:
         """One line: which images are trained on, and which are held out to measure on, with their numbers."""
         from energan.data import held_out_split
 
-        measured = None
-        if self.game.logits is not None:
-            measured = self.held_out(training.classes)
-        elif (split := held_out_split(self.source)) is not None:
-            measured = self.prepare(self.source, split)
-        return f"training images: {training.counted}, held out: {measured.counted if measured else 'none'}"
+        split = held_out_split(self.source)
+        data = None if split is None or self.test else self._prepared(self.source, split)
+        measured = data if self.game.logits is None else self.held_out(training.classes)
+        unlabelled = f" ({data.place} has no labels)" if data is not None and measured is None else ""
+        return f"training images: {training.counted}, held out: {measured.counted if measured else 'none'}{unlabelled}"
 
     def batches(self, data: "ImageSet") -> "Source":
         """What the game is fed: images; or labelled ones and as many unlabelled. UserError if no batch can be drawn."""
@@ -163,6 +173,7 @@ class Experiment(NamedTuple):
                 "shape": list(data.images.shape[1:]),
                 "source": data.source,
                 "sha256": data.sha256,
+                "value_range": None if data.value_range is None else list(data.value_range),
                 "skipped": list(data.skipped),
                 **(_labels(data) if self.game.logits else {}),
             },
@@ -180,6 +191,14 @@ class Experiment(NamedTuple):
                 ),
             },
         }
+
+
+def recorded_range(record: Mapping[str, Any]) -> tuple[float, float] | None:
+    """What run.json says of the training images' range of values. UserError for what is none."""
+    from energan.data.decoding.values import checked_range
+
+    data = record.get("data")
+    return checked_range(data.get("value_range") if isinstance(data, dict) else None)
 
 
 def _told(move: "Move") -> str:

@@ -22,7 +22,8 @@ settings.load_profile("energan")
 @pytest.fixture(autouse=True)
 def same_random_numbers() -> Iterator[None]:
     """Each test starts from torch's seed 0, whatever ran before it."""
-    with seeded(0):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
         yield
 
 

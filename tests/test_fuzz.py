@@ -1,4 +1,4 @@
-"""Anything that strangers may send: each input works, or is refused in one printable sentence, soon and in little memory.
+"""Whatever strangers send works, or is refused in one printable sentence, soon and in little memory.
 
 ENERGAN_FUZZ=400 pytest tests/test_fuzz.py --hypothesis-seed=1     400 inputs a test instead of 4
 
@@ -73,7 +73,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def tried(call: Callable[[], T]) -> T | None:
-    """What the call returns; None where it refuses in a printable sentence. Anything else that it raises is a defect."""
+    """What the call returns; None where it refuses in a printable sentence. What else it raises is a defect."""
     heard = io.StringIO()
     _warned.clear()
     with bounded(), redirect_stderr(heard):
@@ -91,10 +91,15 @@ def tried(call: Callable[[], T]) -> T | None:
 def is_sound(data: ImageSet) -> None:
     """What is loaded is images, with a label of a class each, or none."""
     n, c, h, w = data.images.shape
-    assert data.images.dtype == torch.uint8 and n > 0 and c in (1, 3) and min(h, w) > 1
+    assert data.images.dtype == torch.uint8
+    assert n > 0
+    assert c in {1, 3}
+    assert min(h, w) > 1
     assert all(name.isprintable() for name in (*data.classes, *data.files, *data.skipped, data.name, data.source))
     if data.labels is not None:
-        assert data.labels.shape == (n,) and -1 <= data.labels.min() and data.labels.max() < len(data.classes)
+        assert data.labels.shape == (n,)
+        assert data.labels.min() >= -1
+        assert data.labels.max() < len(data.classes)
     assert not data.files or len(data.files) == n
 
 
@@ -310,7 +315,9 @@ def anything() -> st.SearchStrategy[Any]:
     kinds = st.sampled_from((np.uint8, np.int64, np.float32, np.float64, np.bool_))
     made = st.builds(lambda shape, kind, value: np.full(shape, value).astype(kind), shapes, kinds, st.integers(0, 2))
     pictures = st.builds(
-        lambda mode, w: Image.new(mode, (w, 8)), st.sampled_from("1 L P RGB RGBA I F".split()), shapes.map(len)
+        lambda mode, w: Image.new(mode, (w, 8)),
+        st.sampled_from(("1", "L", "P", "RGB", "RGBA", "I", "F")),
+        shapes.map(len),
     )
     return (
         made

@@ -16,7 +16,7 @@ def export(run: str, /, *, out: str = "export", checkpoint: str = "", onnx: bool
 
     Args:
         run: The run's folder.
-        out: The folder to write to.
+        out: The folder to write to, a new one.
         checkpoint: "best", a step, or a path; the newest by default.
         onnx: Also write each part as .onnx, and compare its output (extra `export`).
     """
@@ -24,25 +24,27 @@ def export(run: str, /, *, out: str = "export", checkpoint: str = "", onnx: bool
     from energan.inference.onnx import run_and_list_nets, write_onnx
     from energan.runs.folder import RunFolder
     from energan.runs.rebuild import load
-    from energan.utils.files import write_json, write_weights
+    from energan.utils.files import check_free, new_folder, write_json, write_weights
 
-    source, folder = Path(run), Path(out)
+    source, target = Path(run), Path(out)
+    check_free(target)
     model, record = load(source, checkpoint=checkpoint or None), RunFolder(source).record
-    descriptions: dict[str, dict[str, Any]] = {}
-    for name, (module, inputs) in _parts(model, tuple(record["data"]["shape"])).items():
-        output, used = run_and_list_nets(module, model.nets, inputs)
-        weights = {k: w for k, w in module.state_dict().items() if k.split(".")[1] in used}  # "nets.G.net.0.weight"
-        write_weights(folder / f"{name}.safetensors", weights, {"format": "1", "part": name})
-        descriptions[name] = {"inputs": [list(x.shape[1:]) for x in inputs], "output": list(output.shape[1:])}
-        if onnx:
-            descriptions[name]["largest difference"] = [write_onnx(module, inputs, folder / f"{name}.onnx")]
-    if "classifier" in descriptions:
-        by_chains = model.game.codes is not None
-        classes = open_guided_run(model, source).classes if by_chains else record["data"]["classes"]
-        descriptions["classifier"]["classes"] = list(classes)
-    about = {"recipe": record["recipe"], "arguments": record["arguments"], "parts": descriptions}
-    write_json(folder / "model.json", about)
-    say(f"{', '.join(sorted(p.name for p in folder.iterdir() if not p.name.startswith('.')))} in {folder}")
+    with new_folder(target) as folder:
+        descriptions: dict[str, dict[str, Any]] = {}
+        for name, (module, inputs) in _parts(model, model.shape or record["data"]["shape"]).items():
+            output, used = run_and_list_nets(module, model.nets, inputs)
+            weights = {k: w for k, w in module.state_dict().items() if k.split(".")[1] in used}  # "nets.G.net.0.weight"
+            write_weights(folder / f"{name}.safetensors", weights, {"format": "1", "part": name})
+            descriptions[name] = {"inputs": [list(x.shape[1:]) for x in inputs], "output": list(output.shape[1:])}
+            if onnx:
+                descriptions[name]["largest difference"] = [write_onnx(module, inputs, folder / f"{name}.onnx")]
+        if "classifier" in descriptions:
+            by_chains = model.game.codes is not None
+            classes = open_guided_run(model, source).classes if by_chains else record["data"]["classes"]
+            descriptions["classifier"]["classes"] = list(classes)
+        about = {"recipe": record["recipe"], "arguments": record["arguments"], "parts": descriptions}
+        write_json(folder / "model.json", about)
+    say(f"{', '.join(sorted(p.name for p in target.iterdir()))} in {target}")
     return 0
 
 

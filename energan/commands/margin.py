@@ -1,7 +1,5 @@
 """The command `margin`: proposes where to start the search for the margin."""
 
-import sys
-
 from energan.utils.console import say
 from energan.utils.errors import UserError
 
@@ -58,7 +56,6 @@ def margin(
         batch=batch,
         seed=seed,
         precision=pick_precision("auto", "cpu"),
-        progress=sys.stderr.isatty(),
         crop=size if patches else None,
     )
     say(f"the auto-encoder alone on {len(images.images)} images of {images.name}, {channels} x {size} x {size}:")

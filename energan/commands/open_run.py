@@ -56,14 +56,16 @@ def open_model(run: str | Path, command: str, checkpoint: str = "") -> "Model":
 
 
 def load_images(source: str, split: str, record: dict[str, Any]) -> "ImageSet":
-    """The images in the size and channels of a run's. They need no labels, even if the run learned from labels.
+    """The images in the size, channels and range of values of a run's; even of a classifier's they need no labels.
 
     split: "" is the one that the source holds out, else all of it.
     """
     from energan.data import held_out_split, load
+    from energan.experiment import recorded_range
 
     channels, size, _ = record["data"]["shape"]
-    return load(source, split or held_out_split(source) or "train", size=size, channels=channels)
+    split = split or held_out_split(source) or "train"
+    return load(source, split, size=size, channels=channels, value_range=recorded_range(record))
 
 
 def skipped_note(data: "ImageSet") -> str:

@@ -48,8 +48,8 @@ def score(images: str, /, *, run: str, out: str = "scores.csv", checkpoint: str 
     files = list(data.files) or [""] * n
     write_table(table, {"index": list(range(n)), "file": files, "energy": energies.numpy(), "label": labels})
     training = _training_images(Path(run), record)
-    reference = {} if training is None else {"training images": model.score(training)}
-    _draw_histogram(table.with_suffix(".png"), {**reference, data.name: energies})
+    reference = [] if training is None else [("the training images", model.score(training))]
+    _draw_histogram(table.with_suffix(".png"), [*reference, (data.name, energies)])
     low, middle, high = energies.quantile(torch.tensor([0.05, 0.5, 0.95])).tolist()
     quantiles = f"5 %: {low:.3g}, median {middle:.3g}, 95 %: {high:.3g}"
     say(f"{n} energies in {table} ({quantiles}){skipped_note(data)}")
@@ -74,21 +74,28 @@ def _training_images(run: Path, record: dict[str, Any]) -> "Tensor | None":
     return images[fixed_subset(len(images), TRAINING_IMAGES)]
 
 
-def _draw_histogram(path: Path, energies: "dict[str, Tensor]") -> None:
+def _draw_histogram(path: Path, energies: "list[tuple[str, Tensor]]") -> None:
+    import warnings
+
     import torch
     from matplotlib.figure import Figure
 
     from energan.utils.files import write
+    from energan.utils.image_files import figure_text
 
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
-    together = torch.cat(list(energies.values()))
+    together = torch.cat([values for _, values in energies])
     edges = torch.linspace(float(together.min()), float(together.max()) + 1e-6, 60).tolist()
-    for name, values in energies.items():
-        axes.hist(values.tolist(), bins=edges, density=True, alpha=0.55, label=f"{name} ({len(values)})")
+    for name, values in energies:
+        # a label that starts with _, as a name may, would not be shown
+        label = figure_text(f"{len(values)} of {name}")
+        axes.hist(values.tolist(), bins=edges, density=True, alpha=0.55, label=label)
     axes.set(xlabel="energy", ylabel="density")
     axes.legend(frameon=False)
-    write(path, lambda p: figure.savefig(p, format="png", dpi=120))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # letters that the font lacks are drawn as boxes
+        write(path, lambda p: figure.savefig(p, format="png", dpi=120))
 
 
 def predict(images: str, /, *, run: str, out: str = "predictions.csv", checkpoint: str = "", split: str = "") -> int:

@@ -1,7 +1,11 @@
 """The commands `train RECIPE` and `resume`, which end by measuring the run and writing its report."""
 
+import errno
+import itertools
+import os
 import shlex
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,8 +16,9 @@ from energan.engine.distributed import Ranks, joined, rank_from_env
 from energan.recipes.build import build, find_recipe
 from energan.utils.arguments import flattened, recorder
 from energan.utils.checks import at_least, positive
-from energan.utils.console import COMMAND_LINE, STOPPED, say
+from energan.utils.console import COMMAND_LINE, STOPPED, progress_shown, say
 from energan.utils.errors import UserError
+from energan.utils.files import unwritable
 from energan.utils.specification import foreign_modules, trusting
 
 if TYPE_CHECKING:
@@ -56,21 +61,18 @@ def start(recipe: str, arguments: Mapping[str, Any], options: TrainOptions) -> i
     from energan.runs.folder import RunFolder
     from energan.training.loop import train
 
-    arguments = _with_absolute_paths(arguments)
-    with joined() as ranks:
+    arguments = with_absolute_paths(arguments)
+    with progress_shown(not options.quiet), joined() as ranks:
         if arguments.get("batch") == "auto":
             arguments["batch"] = _fastest_batch(recipe, arguments, options.microbatches, ranks)
         run = ranks.rank_zero_first(lambda: build(recipe, **arguments))
         run = _divided(run, options.microbatches, options.sync_batch_stats, ranks)
-        folder = ranks.on_rank_zero(lambda: Path(options.out) if options.out else _free_folder(recipe))
         data = ranks.rank_zero_first(run.training_set)
         ranks.agree(data.sha256, "the training images")
-        with ranks.errors_on_all_ranks():
-            if ranks.rank == 0:
-                _create(folder, run, data, recipe, arguments, ranks.count)
+        folder = ranks.on_rank_zero(lambda: _create(options.out, run, data, recipe, arguments, ranks.count))
         state = train(run, RunFolder(folder), data, quiet=options.quiet, ranks=ranks)
     with trusting(*foreign_modules(RunFolder(folder).record["experiment"])):  # which made the run in this process
-        return _finish(folder, state)
+        return _finish(folder, state, options.quiet)
 
 
 def resume(
@@ -108,7 +110,7 @@ def resume(
     if steps:
         positive(steps=steps)
     folder, named = RunFolder(Path(run)), Sources(data, test, labels_csv)
-    with joined() as ranks:
+    with progress_shown(not quiet), joined() as ranks:
         before = ranks.on_rank_zero(lambda: folder.record)
         record = ranks.on_rank_zero(lambda: settled(before, folder.path, named))
         end, where = steps or record["steps"], device or record["device"]
@@ -126,10 +128,10 @@ def resume(
         arguments = {**record["arguments"], "steps": spec.steps, **({"device": spec.device} if device else {})}
         changes = settings | remembered(record, images, before) | {"arguments": arguments}
         state = train(spec, folder, images, quiet=quiet, ranks=ranks, changes=changes)
-    return _finish(Path(run), state)
+    return _finish(Path(run), state, quiet)
 
 
-def _with_absolute_paths(arguments: Mapping[str, Any]) -> dict[str, Any]:
+def with_absolute_paths(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments with files and folders named in full, so that `resume` works from any folder."""
     from energan.data import NAMED
 
@@ -170,26 +172,42 @@ def _divided(run: "Experiment", microbatches: int, sync_batch_stats: bool, ranks
     return run._replace(microbatches=microbatches, sync_batch_stats=sync_batch_stats)
 
 
-def _free_folder(recipe: str) -> Path:
-    """runs/RECIPE, or the first of RECIPE-2, RECIPE-3, ... that is not there yet."""
-    name, number = recipe.rpartition(":")[2], 1
-    while (folder := Path("runs") / (name if number == 1 else f"{name}-{number}")).exists():
-        number += 1
-    return folder
+def _new_folder(recipe: str) -> Path:
+    """A folder made now, so that it is this process' own: runs/RECIPE, or the first of RECIPE-2, RECIPE-3, ..."""
+    name = recipe.rpartition(":")[2]
+    for number in itertools.count(1):
+        folder = Path("runs") / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            if folder.parent.is_dir():  # else `runs` is a file
+                continue
+            raise unwritable(folder, NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))) from None
+        except OSError as error:
+            raise unwritable(folder, error) from error
+        return folder
+    raise AssertionError("numbers do not end")
 
 
 def _create(
-    folder: Path, run: "Experiment", data: "ImageSet", recipe: str, arguments: Mapping[str, Any], ranks: int
-) -> None:
-    """Writes the run's folder, and says what is trained on what."""
+    out: str, run: "Experiment", data: "ImageSet", recipe: str, arguments: Mapping[str, Any], ranks: int
+) -> Path:
+    """The run's folder, written; says what is trained on what. UserError leaves no new folder behind."""
     from energan import capabilities
     from energan.runs.folder import RunFolder
 
     for capability in capabilities.of(run.game):
         if capability.validate:
             capability.validate(run, data)  # refused before anything is written
-    origin = run.origin(data)
-    RunFolder(folder).create(run, data, recipe, arguments, shlex.join(COMMAND_LINE.get()))
+    origin = run.reading_as(data).origin(data)
+    folder = Path(out) if out else _new_folder(recipe)
+    try:
+        RunFolder(folder).create(run, data, recipe, arguments, shlex.join(COMMAND_LINE.get()))
+    except BaseException:
+        if not out:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
     on = f", {ranks} ranks" if ranks > 1 else ""
     where = f"{data.name} in {folder} ({run.precision}, {run.device}{on})"
     say(origin)
@@ -199,9 +217,10 @@ def _create(
         counts = zip(described["classes"], described["labels"], strict=True)
         numbers = ", ".join(f"{name} {n}" for name, n in counts)
         say(f"labels: {numbers}; without one: {len(data.images) - sum(described['labels'])}")
+    return folder
 
 
-def _finish(folder: Path, state: str) -> int:
+def _finish(folder: Path, state: str, quiet: bool) -> int:
     """After training: measure, draw the neighbours or predict, write the report; rank 0 does."""
     from energan import evaluation, report
     from energan.runs.folder import RunFolder
@@ -216,7 +235,8 @@ def _finish(folder: Path, state: str) -> int:
     try:
         say("measuring")
         named = recorded(RunFolder(folder).record)  # by whoever started this process
-        say("\n".join(evaluation.evaluate(folder, finish=True, named=named)["summary"]))
+        with progress_shown(not quiet):
+            say("\n".join(evaluation.evaluate(folder, finish=True, named=named)["summary"]))
         say(f"report: {report.write_report(folder)}")
     except KeyboardInterrupt:
         say(f"trained to the end; measuring was stopped, `energan evaluate {here}` and `energan report {here}` do it")

@@ -13,9 +13,10 @@ from typing import Any
 from energan.data.batches import Batches
 from energan.data.class_filter import only_files, only_images
 from energan.data.classes import joined
+from energan.data.containers.tar import is_tar
 from energan.data.decoding.cache import Files, load_files
-from energan.data.decoding.decode import EXTENSIONS
 from energan.data.decoding.values import checked_range
+from energan.data.formats.archives import tar_files
 from energan.data.formats.arrays import fit_all, load_arrays
 from energan.data.formats.celeba import celeba_files, is_celeba
 from energan.data.formats.cifar import is_cifar, load_cifar
@@ -58,8 +59,8 @@ def load(
     stderr.
 
     Args:
-        source: a name of NAMED; an image, a folder, .zip, .npz, .npy or .parquet file; the folders of LSUN, CelebA,
-            ImageNet and CIFAR-10, and CIFAR-10's .tar.gz; "hf:owner/name" on the Hugging Face hub.
+        source: a name of NAMED; an image, a folder, .zip, .tar, .tar.gz, .npz, .npy or .parquet file; the folders of
+            LSUN, CelebA, ImageNet and CIFAR-10, and CIFAR-10's .tar.gz; "hf:owner/name" on the Hugging Face hub.
         split: "train", "test" or "validation", by any usual name (splits/words.py); a source has others than "train"
             only if it says so. "all": every image, where no folder is a split.
         size: resizes the largest centred square, antialiased, to size x size; without it images keep their size.
@@ -114,7 +115,10 @@ def load(
     _warn_of_empty_classes(data)
     for note in files.notes:
         warn(f"of no split of {files.name}, and left out: {note}")
-    left_out = f"; left out: {'; '.join(files.notes)}" if files.notes else ""
+    if files.left_out:
+        warn(f"left out of {files.name}: {', '.join(files.left_out)}")
+    said = (*files.notes, *files.left_out)
+    left_out = f"; left out: {'; '.join(said)}" if said else ""
     return data._replace(source=data.source + left_out, place=files.place)
 
 
@@ -191,13 +195,10 @@ def _files(path: Path, split: str, label: str) -> Files:
         return parquet_file(path, split)
     if path.suffix.lower() == ".zip" and path.is_file():
         return zip_files(path, split)
-    if path.suffix.lower() in EXTENSIONS and path.is_file():
-        return one_file(path, split)
+    if is_tar(path):
+        return tar_files(path, split)
     if path.is_file():
-        raise UserError(
-            f"{printable(path)} is none of what can be loaded: "
-            "an image, a folder or .zip of images, .npz, .npy or .parquet"
-        )
+        return one_file(path, split)
     near = difflib.get_close_matches(str(path), NAMED, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"give a folder or file, or one of {', '.join(NAMED)}"
     raise UserError(f"there is no {printable(path)}: {hint}")

@@ -28,6 +28,8 @@ def only_files(files: Files, only: Sequence[str]) -> Files:
 
     classes = tuple(files.classes[i] for i in kept)
     total = sum(1 for _ in items())
+    if not total:
+        raise UserError(f"{files.words} has no image of {', '.join(only)}")
     return files._replace(stamp=stamp(files.stamp, *only), classes=classes, total=total, items=items)
 
 
@@ -39,6 +41,8 @@ def only_images(data: ImageSet, only: Sequence[str]) -> ImageSet:
     number[kept] = torch.arange(len(kept))
     labels = number[data.labels]
     rows = (labels >= 0).nonzero().squeeze(1)
+    if not len(rows):
+        raise UserError(f"{data.source} has no image of {', '.join(only)}")
     return data._replace(
         images=data.images[rows],
         labels=labels[rows],

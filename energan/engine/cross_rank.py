@@ -4,9 +4,10 @@ The objective of each rank may then depend on every rank's rows. All ranks minim
 so the gradient of a sum over ranks is the sum of the ranks' gradients.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, final
 
 import torch
 from jaxtyping import Float
@@ -15,7 +16,16 @@ from torch import Tensor
 from energan.engine.distributed import ALONE, Ranks
 from energan.engine.precision import wide
 
-_open: list[Ranks] = []  # the last one counts
+
+@final
+class _Synchronised(threading.local):
+    """A thread's open blocks; the last one counts."""
+
+    def __init__(self) -> None:
+        self.open: list[Ranks] = []
+
+
+_blocks = _Synchronised()
 
 
 @contextmanager
@@ -24,16 +34,16 @@ def synchronised(ranks: Ranks) -> Iterator[None]:
     if ranks.count == 1:
         yield
         return
-    _open.append(ranks)
+    _blocks.open.append(ranks)
     try:
         yield
     finally:
-        _open.pop()
+        _blocks.open.pop()
 
 
 def among() -> Ranks:
     """Returns the ranks over which layers and losses take statistics of the batch."""
-    return _open[-1] if _open else ALONE
+    return _blocks.open[-1] if _blocks.open else ALONE
 
 
 def gathered(x: Float[Tensor, " n *d"]) -> Float[Tensor, " all *d"]:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.func import grad_and_value, vmap
 
 from energan.engine.game import Batch, Game, Learner, Logs, Move, Objective, Player, Players, Source
+from energan.engine.isolation import isolated
 from energan.engine.optimizers import Moments, Optimizer, Tree
 from energan.engine.rng import stream
 from energan.engine.state import DTYPES, State, check, copy_into, draw, parameters
@@ -42,6 +43,7 @@ class Ensemble:
     torch.Size([2])
     """
 
+    @isolated()
     def __init__(
         self,
         games: Sequence[Game],
@@ -90,6 +92,7 @@ class Ensemble:
     def __len__(self) -> int:
         return len(self._generators)
 
+    @isolated()
     def step(self) -> Logs:
         """Plays the turns of step t in all models. Returns their logs, (N,) each, by "turn/name"."""
         logs: Logs = {}

@@ -10,6 +10,7 @@ from torch import nn
 from energan.engine.cross_rank import synchronised
 from energan.engine.distributed import ALONE, Ranks
 from energan.engine.game import Batch, Game, Learner, Logs, Move, Objective, Player, Players, Source
+from energan.engine.isolation import isolated
 from energan.engine.optimizers import Optimizer, Tree
 from energan.engine.precision import autocast
 from energan.engine.rng import stream
@@ -62,6 +63,7 @@ class Trainer:
     True
     """
 
+    @isolated()
     def __init__(
         self,
         game: Game,
@@ -105,6 +107,7 @@ class Trainer:
         net = player.net.to(self.device, self._dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return net.train(player.optimizer is not None)  # a frozen net neither drops nor normalises by the batch
 
+    @isolated()
     def step(self) -> Logs:
         """Plays the turns of step t. Returns their logs, () each, on the device and not waited for, by "turn/name"."""
         logs: Logs = {}

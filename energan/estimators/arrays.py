@@ -66,6 +66,17 @@ def learn_frame(X: Num[Array, "n ..."]) -> Frame:
     return Frame(X.shape[1:], layout, dtype, np.asarray(low, wide), np.asarray(high, wide))
 
 
+def check_units(X: Num[Array, "n ..."], frame: Frame) -> None:
+    """ValueError for images that are plainly in other units than those of `fit`: all would be outliers."""
+    if frame.layout == "n d" or not X.size:
+        return
+    seen = f"images in [{frame.low:g}, {frame.high:g}]"
+    if frame.dtype == np.uint8 and X.dtype.kind == "f" and X.min() >= -1 and 0 < X.max() <= 1:
+        raise ValueError(f"fit saw bytes from 0 to 255, but all of these floats are in [-1, 1]: scale X to {seen}")
+    if X.dtype == np.uint8 and (float(frame.low), float(frame.high)) in RANGES and X.max() > 1:
+        raise ValueError(f"fit saw {seen}, but these are bytes up to {X.max()}: scale X as it was for fit")
+
+
 def flattened(frame: Frame) -> Frame:
     """The frame of the same images, each a row of numbers on the images' own scale: what fully connected nets see."""
     return frame._replace(shape=(prod(frame.shape),), layout="n d")

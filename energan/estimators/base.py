@@ -17,7 +17,8 @@ from torch import Tensor
 from energan.data import Batches
 from energan.engine import Trainer
 from energan.engine.game import Game, Source
-from energan.estimators.arrays import Frame, flattened, learn_frame, to_pixels
+from energan.engine.isolation import isolated
+from energan.estimators.arrays import Frame, check_units, flattened, learn_frame, to_pixels
 from energan.inference.model import CHUNK, Model
 from energan.inference.snapshot import snapshot
 from energan.utils.checks import at_least, positive
@@ -54,6 +55,7 @@ def check_training(estimator: Any) -> None:
         raise ValueError(f"precision must be 'auto', 'bf16' or 'fp32', got {estimator.precision!r}")
 
 
+@isolated()
 def play(game: Game, source: Source, data: TrainingData, ema: Mapping[str, float], estimator: Any) -> Model:
     """Plays the game on the source for the estimator's steps. Returns its model; ValueError if it diverges."""
     one = Trainer(game, source, seed=data.seed, precision=data.precision, device=data.device, ema=ema)
@@ -82,7 +84,7 @@ def as_fitted(estimator: Any) -> Any:
     return type(estimator)(**estimator.trained_with_)
 
 
-@torch.no_grad()
+@isolated(gradients=False)
 def generate(estimator: Any, n: int, random_state: Any) -> Float[Tensor, "n c h w"]:
     """n of a fitted estimator's samples in [-1, 1]; random_state: None is the fit's."""
     check_is_fitted(estimator)
@@ -95,11 +97,12 @@ def generate(estimator: Any, n: int, random_state: Any) -> Float[Tensor, "n c h 
 
 
 def checked(estimator: Any, X: Any) -> Num[Array, "n ..."]:
-    """X for a fitted estimator: numbers, finite, with the features that it was fitted on. ValueError if not."""
+    """X for a fitted estimator: finite numbers, with the features and in the units of `fit`. ValueError if not."""
     check_is_fitted(estimator)
     X = validate_data(estimator, X, reset=False, allow_nd=True)
     if X.shape[1:] != estimator.frame_.shape:
         raise ValueError(f"X has rows of shape {X.shape[1:]}, but fit saw {estimator.frame_.shape}")
+    check_units(X, estimator.frame_)
     return X
 
 

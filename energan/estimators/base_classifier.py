@@ -17,6 +17,7 @@ from energan.data.few_labels import LabelledBatches, numbered
 from energan.data.image_set import NONE
 from energan.data.pixels import to_unit
 from energan.engine.game import Game
+from energan.engine.isolation import isolated
 from energan.engine.rng import seeded
 from energan.estimators.arrays import flattened, to_pixels, to_rows
 from energan.estimators.base import (
@@ -113,7 +114,7 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ig
         return tags
 
 
-@torch.no_grad()
+@isolated(gradients=False)
 def probabilities(model: Model, images: Num[Tensor, "n c h w"]) -> Float[Array, "n classes"]:
     """In float64: rounding would make a row's depend on how many rows it stands among."""
     read = copy.deepcopy(model.classifier).double()

@@ -166,7 +166,7 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
             networks = self._networks(data.frame)
         margin = self._advised(copy.deepcopy(networks["D"]), data) if self.margin == "auto" else self.margin
         model = train(self, self._game(data.frame, networks, margin, self.kind), data)
-        scores = -model.score(data.images).double().numpy()
+        scores = -model.score_pixels(data.images).double().numpy()
         remember(self, X, data.frame, model)
         self.margin_, self.kind_, self.offset_ = (
             margin,
@@ -210,7 +210,7 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
             ValueError: X is not finite, or has another shape than the rows of `fit`.
         """
         pixels = to_pixels(checked(self, X), self.frame_)
-        return self._model().score(pixels).double().numpy()
+        return self._model().score_pixels(pixels).double().numpy()
 
     def score_samples(self, X: Num[Array, "n ..."]) -> Float[Array, " n"]:
         """Minus the energy of each row, as scikit-learn has scores; Args and Raises as `energy`.

@@ -14,7 +14,9 @@ from torch import Tensor, nn
 
 from energan.data.pixels import to_bytes, to_unit
 from energan.engine.game import Batch, LatentSpace, Players, Readout, SamplerSettings
+from energan.engine.isolation import isolated
 from energan.engine.precision import autocast
+from energan.inference.images import as_pixels
 from energan.inference.model import CHUNK, SAMPLING_SEED_OFFSET, Model
 from energan.samplers.chains import Bounds, Map, Trace, row_seeds
 from energan.samplers.inpainting import Context
@@ -102,19 +104,22 @@ def latent_maps(model: Model) -> LatentMaps:
     )
 
 
-@torch.no_grad()
-def reconstruct(model: Model, images: UInt8[Tensor, "n c h w"]) -> UInt8[Tensor, "n c h w"]:
+@isolated(gradients=False)
+def reconstruct(
+    model: Model, images: Any, *, value_range: tuple[float, float] | None = None
+) -> UInt8[Tensor, "n c h w"]:
     """Gives each image's reconstruction, the decoded code of the image.
 
     Args:
         model: A model whose system has a latent space.
-        images: (n, c, h, w), bytes from 0 to 255.
+        images: As those of `Model.score`: bytes from 0 to 255; other numbers with `value_range`.
+        value_range: The values that are black and white, such as (0, 1) or (-1, 1).
 
     Returns:
-        The reconstructions, of the same shape and range.
+        The reconstructions (n, c, h, w), bytes from 0 to 255.
 
     Raises:
-        UserError: The system has no latent space.
+        UserError: The system has no latent space, or the images cannot be read as this model's.
 
     Example:
         >>> from energan.games.plug_and_play.latent_discriminators import latent_discriminators
@@ -126,8 +131,8 @@ def reconstruct(model: Model, images: UInt8[Tensor, "n c h w"]) -> UInt8[Tensor,
         >>> reconstruct(model, torch.zeros(2, 1, 4, 4, dtype=torch.uint8)).shape
         torch.Size([2, 1, 4, 4])
     """
-    maps = latent_maps(model)
-    chunks = [maps.decode(maps.encode(to_unit(chunk.to(model.device)))) for chunk in images.split(CHUNK)]
+    maps, pixels = latent_maps(model), as_pixels(images, model.shape, value_range)
+    chunks = [maps.decode(maps.encode(to_unit(chunk.to(model.device)))) for chunk in pixels.split(CHUNK)]
     return torch.cat([to_bytes(chunk).cpu() for chunk in chunks])
 
 
@@ -137,6 +142,7 @@ def start_codes(model: Model, n: int, seed: int) -> Float[Tensor, " n *d"]:
     return torch.cat([latent_space(model).start(generator, CHUNK) for _ in range(0, n, CHUNK)])[:n]
 
 
+@isolated()
 def sample_guided(
     model: Model,
     classes: Int[Tensor, " n"],

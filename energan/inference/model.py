@@ -3,16 +3,21 @@
 Its modules are ordinary ones: a sample or score never depends on its neighbours in a batch.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
-from typing import final
+from typing import Any, final
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Num, UInt8
 from torch import Tensor, nn
 
 from energan.data.pixels import to_bytes, to_unit
 from energan.engine.game import Game
+from energan.engine.isolation import isolated
+from energan.inference.images import as_pixels
 from energan.inference.modules import ClassifierModule, EnergyModule, GeneratorModule, Part, require
+from energan.utils.console import counted
 from energan.utils.errors import UserError
 
 CHUNK = 250  # images at a time
@@ -28,6 +33,7 @@ class Model:
         game: The system, with its readouts.
         nets: The trained networks by player. They are moved to the device, in float32 and eval mode.
         device: Where the networks compute.
+        shape: Channels, height and width of the images that it was trained on; None: not known, so not checked.
 
     Example:
         >>> from energan.games.gan.lsgan import lsgan
@@ -41,8 +47,11 @@ class Model:
         True
     """
 
-    def __init__(self, game: Game, nets: dict[str, nn.Module], device: str = "cpu") -> None:
-        self.game, self.nets, self.device = game, nets, torch.device(device)
+    @isolated()
+    def __init__(
+        self, game: Game, nets: dict[str, nn.Module], device: str = "cpu", shape: tuple[int, int, int] | None = None
+    ) -> None:
+        self.game, self.nets, self.device, self.shape = game, nets, torch.device(device), shape
         for net in nets.values():
             net.to(self.device, torch.float32).eval().requires_grad_(False)
 
@@ -91,7 +100,7 @@ class Model:
         """n rows of each noise that the generator takes, in its order."""
         return [noise(generator, n) for noise in self.game.noise.values()]
 
-    @torch.no_grad()
+    @isolated(gradients=False)
     def sample(self, n: int, seed: int = 0, class_index: int | None = None) -> UInt8[Tensor, "n c h w"]:
         """Draws images; the same seed gives the same images, and a larger n starts with the same images.
 
@@ -111,7 +120,7 @@ class Model:
         if class_index is not None and not 0 <= class_index < self.classes:
             raise UserError(f"there is no class {class_index}: this run's system draws {self.classes or 'no'} classes")
         chunks = []
-        for _ in range(0, n, CHUNK):
+        for _ in counted(range(0, n, CHUNK), n, "drawing images", each=CHUNK):
             noise = self.noise(CHUNK, generator)
             if class_index is not None:
                 c = noise[names.index("c")]
@@ -126,39 +135,65 @@ class Model:
         n = chunk_size(pixels)
         return [to_bytes(draw(*(z[i : i + n] for z in noise))).cpu() for i in range(0, CHUNK, n)]
 
-    @torch.no_grad()
-    def score(self, images: UInt8[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
+    def score(self, images: Any, *, value_range: tuple[float, float] | None = None) -> Float[Tensor, " n"]:
         """Gives each image its energy, high where it is unlike the training data.
 
         Args:
-            images: (n, c, h, w), bytes from 0 to 255, of the size and channels of the training images.
+            images: Of the size and channels of the training images: a tensor or array, a Pillow image, or a list of
+                these. Bytes from 0 to 255; other numbers with `value_range`.
+            value_range: The values that are black and white, such as (0, 1) or (-1, 1).
 
         Returns:
             n energies, in the units that the game was trained in.
 
         Raises:
-            UserError: The system has no energy.
+            UserError: The system has no energy, or the images cannot be read as this model's.
         """
-        read = self.energy
-        chunks = images.split(chunk_size(images.shape[2:].numel()))
-        return torch.cat([read(to_unit(chunk.to(self.device))).float().cpu() for chunk in chunks])
+        self.require("energy")
+        return self.score_pixels(as_pixels(images, self.shape, value_range))
 
-    @torch.no_grad()
-    def probabilities(self, images: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
+    @isolated(gradients=False)
+    def score_pixels(self, pixels: Num[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
+        """`score` of numbers on the scale 0..255 that are in order, and may lie outside."""
+        read, size = self.energy, chunk_size(pixels.shape[2:].numel())
+        chunks = counted(pixels.split(size), len(pixels), "scoring images", each=size)
+        with _fitting(pixels):
+            return torch.cat([read(to_unit(chunk.to(self.device))).float().cpu() for chunk in chunks])
+
+    @isolated(gradients=False)
+    def probabilities(
+        self, images: Any, *, value_range: tuple[float, float] | None = None
+    ) -> Float[Tensor, "n classes"]:
         """Gives each image the probability of each class.
 
         Args:
-            images: (n, c, h, w), bytes from 0 to 255, of the size and channels of the training images.
+            images: As those of `score`.
+            value_range: The values that are black and white, such as (0, 1) or (-1, 1).
 
         Returns:
             (n, classes), in [0, 1]; each row sums to 1.
 
         Raises:
-            UserError: The system does not classify.
+            UserError: The system does not classify, or the images cannot be read as this model's.
         """
         read = self.classifier
-        chunks = [read(to_unit(chunk.to(self.device))).float().softmax(1).cpu() for chunk in images.split(CHUNK)]
+        pixels = as_pixels(images, self.shape, value_range)
+        with _fitting(pixels):
+            chunks = [read(to_unit(chunk.to(self.device))).float().softmax(1).cpu() for chunk in pixels.split(CHUNK)]
         return torch.cat(chunks)
+
+
+@contextmanager
+def _fitting(pixels: Tensor) -> Iterator[None]:
+    """Turns torch's error of a size that the networks do not take into a UserError."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        size = " x ".join(map(str, pixels.shape[1:]))
+        reason = str(error).strip().splitlines()[0][:150]
+        raise UserError(f"this model's networks do not take images of {size} ({reason})") from error
 
 
 def chunk_size(pixels: int) -> int:

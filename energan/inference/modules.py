@@ -51,6 +51,9 @@ class ReadoutModule(nn.Module):
         self._read, self._letter = read, letter
 
     def forward(self, values: Tensor) -> Tensor:
+        if not values.is_floating_point():
+            kind = str(values.dtype).removeprefix("torch.")
+            raise UserError(f"modules take floats from -1 to 1, not {kind}: energan.data.to_unit makes them of bytes")
         return self._read(Players(dict(self.nets)), Batch({self._letter: values}))
 
 

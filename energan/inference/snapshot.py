@@ -9,12 +9,14 @@ from torch import Tensor
 from energan.data.pixels import to_unit
 from energan.engine import Trainer
 from energan.engine.game import Batch, Players
+from energan.engine.isolation import isolated
 from energan.inference.model import SAMPLING_SEED_OFFSET, Model
 from energan.networks.layers import BatchNorm, measure_batch_norm
 
 BATCHES = 16  # that batch-norm statistics are measured over
 
 
+@isolated()
 def snapshot(trainer: Trainer, images: UInt8[Tensor, "n c h w"], batch: int, seed: int = 0) -> Model:
     """Gives the model as it is now: a copy with averaged weights, its batch-norm statistics measured.
 
@@ -46,7 +48,8 @@ def snapshot(trainer: Trainer, images: UInt8[Tensor, "n c h w"], batch: int, see
     nets = {name: copy.deepcopy(net) for name, net in trainer.nets.items()}
     for name, weights in trainer.averaged().items():
         nets[name].load_state_dict(weights, strict=False)
-    model = Model(game, nets, str(trainer.device))
+    c, h, w = images.shape[1:]
+    model = Model(game, nets, str(trainer.device), (c, h, w))
     generator = torch.Generator(trainer.device).manual_seed(seed + SAMPLING_SEED_OFFSET)
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[: BATCHES * batch]
     whole = [i for i in order.split(batch) if len(i) == min(batch, len(images))]  # a single row has no statistics

@@ -8,12 +8,11 @@ Energies are computed in float32 or wider, whatever the networks ran in.
 
 from typing import Literal
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from energan.engine.cross_rank import gathered
-from energan.engine.precision import wide
+from energan.engine.precision import exact, wide
 
 Kind = Literal["l2", "ssq", "mse"]
 
@@ -127,7 +126,7 @@ def pulling_away(code: Float[Tensor, " n *d"]) -> Float[Tensor, ""]:
     if n < 2:
         raise ValueError("pulling_away needs at least 2 codes: its sum runs over pairs")
     s = s / (s.square().sum(1, keepdim=True) + 1e-24).sqrt()
-    with torch.autocast(s.device.type, enabled=False):
+    with exact(s.device):
         gram = s @ s.T if n <= s.shape[1] else s.T @ s
     diagonal = s.square().sum(1).square().sum()  # n, unless a code is zero
     return (gram.square().sum() - diagonal) / (n * (n - 1))

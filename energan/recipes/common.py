@@ -189,18 +189,28 @@ class DcganPair:
 
 
 @named
-def padded_digits(source: str, split: str, channels: int = 1) -> "ImageSet":
+def padded_digits(
+    source: str, split: str, channels: int = 1, value_range: tuple[float, float] | None = None
+) -> "ImageSet":
     """28 x 28 images, grey by default, zero-padded to 32 x 32 as in the paper's grid search (appendix D)."""
     from energan.data import load, pad
 
-    return pad(load(source, split, size=28, channels=channels), 32)
+    return pad(load(source, split, size=28, channels=channels, value_range=value_range), 32)
 
 
 @named
-def _resized(source: str, split: str, size: int, channels: int, centre: int, only: tuple[str, ...]) -> "ImageSet":
+def _resized(
+    source: str,
+    split: str,
+    size: int,
+    channels: int,
+    centre: int,
+    only: tuple[str, ...],
+    value_range: tuple[float, float] | None = None,
+) -> "ImageSet":
     from energan.data import load
 
-    return load(source, split, size=size, channels=channels, centre=centre or None, only=only)
+    return load(source, split, size=size, channels=channels, centre=centre or None, only=only, value_range=value_range)
 
 
 def resized(size: int, channels: int, centre: int = 0, only: tuple[str, ...] = ()) -> "Callable[[str, str], ImageSet]":

@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from energan.engine.game import Batch, Game, Players
+from energan.engine.isolation import isolated
 from energan.engine.optimizers import Optimizer
-from energan.experiment import DESCRIBED, SETTINGS, Experiment
+from energan.experiment import DESCRIBED, SETTINGS, Experiment, recorded_range
 from energan.inference.model import Model, chunk_size
 from energan.runs.bounds import bounded_memory
 from energan.runs.checkpoints import Checkpoint, read_checkpoint
@@ -39,9 +40,10 @@ def rebuild(record: Mapping[str, Any], *, trust: tuple[str, ...] = (), **changes
         if not isinstance(parts, dict) or set(parts) != set(DESCRIBED):
             raise UserError(f"{DAMAGED}: its experiment is none")
         _check(parts, settings["ema"])
-    return Experiment(system=record["game"]["name"], **settings, **parts)
+    return Experiment(system=record["game"]["name"], value_range=recorded_range(record), **settings, **parts)
 
 
+@isolated()
 def load(
     folder: str | Path, *, checkpoint: str | int | Path | None = None, device: str = "cpu", trust: tuple[str, ...] = ()
 ) -> Model:
@@ -77,9 +79,10 @@ def restored(run: Experiment, record: Mapping[str, Any], saved: Checkpoint, path
             net.load_state_dict({**saved.state["weights"].get(name, {}), **averaged, **standing_})  # none: no tensors
     except (AttributeError, KeyError, RuntimeError, TypeError) as error:
         raise UserError(f"{path} does not fit this run's networks: {str(error).splitlines()[0][:200]}") from error
-    model = Model(run.game, nets, run.device)
-    channels, *sides = record["data"]["shape"]
-    _check_readouts(model, (channels, *(sides if run.crop is None else (run.crop, run.crop))))
+    channels, height, width = record["data"]["shape"]
+    shape = (channels, run.crop or height, run.crop or width)  # of what the networks see
+    model = Model(run.game, nets, run.device, shape)
+    _check_readouts(model, shape)
     return model
 
 
@@ -143,7 +146,7 @@ def _texts(value: Any) -> bool:
     return isinstance(value, tuple) and all(isinstance(text, str) for text in value)
 
 
-@torch.no_grad()
+@isolated(gradients=False)
 def _check_readouts(model: Model, shape: tuple[int, ...]) -> None:
     """UserError unless the networks take and give images of that shape: one pass of each, of one image."""
     game, players = model.game, Players(model.nets)

@@ -17,14 +17,14 @@ from typing import Any
 import platformdirs
 
 from energan.utils.console import warn
-from energan.utils.files import read_file
+from energan.utils.files import read_file, user_folder
 
 BYTES = 32  # of the key
 
 
 def state_dir() -> Path:
     """The folder of what Energan keeps for this user: the environment's ENERGAN_STATE, else one in the user's data."""
-    return Path(os.environ.get("ENERGAN_STATE") or platformdirs.user_data_dir("energan", appauthor=False))
+    return user_folder("ENERGAN_STATE", platformdirs.user_data_dir)
 
 
 def sign(experiment: Any) -> str:

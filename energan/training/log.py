@@ -15,9 +15,12 @@ from energan.engine.game import Logs
 from energan.experiment import Experiment
 from energan.runs.folder import RunFolder
 from energan.runs.reader import number
+from energan.utils.console import progress_bar
 from energan.utils.errors import UserError
 from energan.utils.files import read_json_lines, unwritable, write
 from energan.utils.hardware import peak_memory
+
+SHOWN_SECONDS = 1.0  # between two steps that the progress shows
 
 EXPLODED = 1e4  # times what a quantity was at the session's first step that had it
 
@@ -35,7 +38,7 @@ class Log:
     """
 
     def __init__(self, folder: RunFolder, run: Experiment, step: int, quiet: bool) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
         from rich.table import Column
 
         self.folder, self.run, self.step = folder, run, step
@@ -45,12 +48,14 @@ class Log:
         self._first: Logs = {}
         self._before, self.best = 0.0, math.inf
         whole, rest = Column(no_wrap=True, min_width=len(f"{run.steps}") * 2 + 6), Column(no_wrap=True, ratio=1)
-        self._progress = Progress(  # what does not fit in the terminal's width is cut from the quantities
+        columns = (  # what does not fit in the terminal's width is cut from the quantities
             TextColumn("step {task.completed:.0f}/{task.total:.0f}", table_column=whole), BarColumn(bar_width=10),
             TextColumn("{task.fields[rate]}", table_column=Column(no_wrap=True, min_width=24)), TimeRemainingColumn(),
-            TextColumn("{task.fields[logs]}", table_column=rest), disable=quiet, expand=True,
+            TextColumn("{task.fields[logs]}", table_column=rest),
         )  # fmt: skip
-        self._task = self._progress.add_task("train", total=run.steps, completed=step, rate="", logs="")
+        self._progress = progress_bar("steps", show=not quiet, columns=columns)
+        self._progress.expand = True
+        self._task = self._progress.add_task("training", total=run.steps, completed=step, rate="", logs="")
 
     def _reopen(self) -> float:
         """Keeps the lines up to the step; gives the best Fréchet distance among them."""
@@ -69,7 +74,7 @@ class Log:
         self._hook, threading.excepthook = threading.excepthook, self._unhandled
         self._board = SummaryWriter(str(self.folder.path / "tensorboard"), purge_step=self.step)
         self._progress.start()
-        self._started = self._since = time.monotonic()
+        self._started = self._since = self._shown = time.monotonic()
         self._since_step = self.step
         return self
 
@@ -98,6 +103,9 @@ class Log:
             self._counts[k] = self._counts.get(k, 0) + 1
             self._first.setdefault(k, v)  # a step, not an interval, which may have exploded already
         self.step += 1
+        if (now := time.monotonic()) - self._shown > SHOWN_SECONDS:  # else a line of the log may be minutes away
+            self._shown = now
+            self._progress.update(self._task, completed=self.step)
 
     def flush(self) -> None:
         """Ends an interval, if it has a step: writes its means and rates.

@@ -43,6 +43,7 @@ def train(
         UserError: Training diverges (the last good checkpoint is kept), the newest checkpoint cannot be continued
             from, or the folder cannot be written.
     """
+    experiment = experiment.reading_as(data)
     begun = ranks.on_rank_zero(lambda: bool(folder.checkpoints()))
     if experiment.initialise and not begun:
         experiment.initialise(data.images)
@@ -52,8 +53,6 @@ def train(
             while trainer.t < experiment.steps and not ranks.any(bool(caught)):
                 watcher.step(trainer.step())
             return watcher.end(caught)
-    except BrokenPipeError:
-        raise  # of the terminal, not of the folder
     except OSError as error:  # TensorBoard's files are not ours to write
         raise unwritable(folder.path, error) from error
 

@@ -29,7 +29,7 @@ def converged_energy(
     seed: int,
     lr: float = 1e-3,
     precision: str = "fp32",
-    progress: bool = False,
+    progress: bool | None = None,
     crop: int | None = None,
 ) -> list[float]:
     """Trains `net` to reconstruct the images, `steps` steps at most.

@@ -21,7 +21,7 @@ from energan.inference.snapshot import snapshot
 from energan.runs.checkpoints import read_checkpoint
 from energan.runs.folder import RunFolder
 from energan.training.log import Log, log_every
-from energan.utils.console import warn
+from energan.utils.console import progress_shown, warn
 from energan.utils.errors import UserError
 from energan.utils.image_files import save_sheet
 
@@ -127,9 +127,10 @@ class Watcher:
             write=lambda line: self.log.write({"step": t, **line}),
             save_best=save_best,
         )
-        for capability, prepared in self._capabilities:
-            if capability.preview:
-                capability.preview(preview, prepared)
+        with progress_shown(False):  # the training's own is shown
+            for capability, prepared in self._capabilities:
+                if capability.preview:
+                    capability.preview(preview, prepared)
 
 
 @final

@@ -1,13 +1,23 @@
-"""What people see in a terminal: output, warnings, progress bars; and the exit code after a stop."""
+"""What people see in a terminal: output, warnings, progress; and the exit code after a stop.
 
+Whatever is printed is printable: names of files, columns and classes are a stranger's, and cannot move the cursor.
+"""
+
+import errno
 import json
+import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from importlib.util import find_spec
+from typing import Any, TextIO, TypeVar, final
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColumn, TimeRemainingColumn
+
+from energan.utils.errors import printable
 
 COMMAND_LINE: ContextVar[Sequence[str]] = ContextVar("COMMAND_LINE", default=("energan",))  # as it was typed
 
@@ -15,9 +25,23 @@ Item = TypeVar("Item")
 
 STOPPED = 130  # the exit code after Ctrl-C or SIGTERM: saved, and to be resumed
 
+LINE_SECONDS = 60.0  # between two lines of progress, where there is no terminal
+
+GONE = (
+    errno.EPIPE,
+    errno.EIO,
+    errno.EBADF,
+    errno.ENXIO,
+)  # of a terminal or a pipe that somebody closed
+
 
 def say(text: str) -> None:
-    print(text, flush=True)
+    print(printable(text, keep="\n\t"), flush=True)
+
+
+def complain(text: str) -> None:
+    """A line on stderr."""
+    print(printable(text), file=sys.stderr, flush=True)
 
 
 def as_text(value: object) -> str:
@@ -25,7 +49,8 @@ def as_text(value: object) -> str:
 
 
 def first_line(f: Callable[..., Any]) -> str:
-    return (f.__doc__ or "").strip().splitlines()[0]
+    """The first line of a docstring, "" where Python dropped it (`python -OO`)."""
+    return next(iter((f.__doc__ or "").strip().splitlines()), "")
 
 
 _warned: set[str] = set()
@@ -37,27 +62,172 @@ def warn(message: str) -> None:
         return
     _warned.add(message)
     console = Console(stderr=True)
-    console.print(f"warning: {message}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"warning: {printable(message)}", style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
-def progress_bar(unit: str, *, show: bool) -> Progress:
-    """A bar on stderr whose tasks are counted in `unit`; a task has the field `rate`, units a second as text."""
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn(f"{{task.completed}}/{{task.total}} {unit}, {{task.fields[rate]}} {unit}/s, left:"),
-        TimeRemainingColumn(),
-    )
-    return Progress(*columns, console=Console(stderr=True), disable=not show)
+@final
+class LastingStream:
+    """stdout or stderr, writing to which never ends a command: what cannot be written is dropped.
+
+    `lost` is why, where somebody should know: a full disk. A terminal that was closed, or a reader that had enough
+    (`energan list | head -1`), is none.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.lost: OSError | None = None
+        with suppress(AttributeError, OSError, ValueError):  # a name may have letters that the encoding lacks
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]
+
+    def write(self, text: str) -> int:
+        with self._kept():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with self._kept():
+            self._stream.flush()
+
+    @contextmanager
+    def _kept(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in GONE:
+                self.lost = self.lost or error
+            with suppress(OSError, ValueError):  # else what is left would be tried again, and at exit once more
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def lasting_streams() -> Iterator[list[LastingStream]]:
+    """Inside, stdout and stderr are LastingStreams."""
+    before = sys.stdout, sys.stderr
+    streams = [LastingStream(stream) for stream in before if stream is not None]  # None: closed from the start
+    if before[0] is not None:
+        sys.stdout = streams[0]
+    if before[1] is not None:
+        sys.stderr = streams[-1]
+    try:
+        yield streams
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+_progress: ContextVar[bool | None] = ContextVar("progress", default=None)
+
+
+@contextmanager
+def progress_shown(on: bool) -> Iterator[None]:
+    """Inside, progress is shown unless its caller says no (the command line), or not at all (--quiet)."""
+    token = _progress.set(on)
+    try:
+        yield
+    finally:
+        _progress.reset(token)
+
+
+def progress_bar(unit: str, *, show: bool | None = None, columns: Sequence[ProgressColumn] = ()) -> Progress:
+    """Progress on stderr of tasks counted in `unit`: a bar in a terminal or a notebook, elsewhere a line a minute.
+
+    Args:
+        unit: What is counted, a plural.
+        show: None: only where a command runs.
+        columns: Of the bar; by default the units done, a task's field `rate` (units/s, as text) and the time left.
+    """
+    shown = _is_shown(show)
+    console = Console(stderr=True)
+    notebook = console.is_jupyter
+    if not shown or (notebook and find_spec("ipywidgets") is not None) or (console.is_terminal and not notebook):
+        columns = columns or (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn(f"{{task.completed}}/{{task.total}} {unit}, {{task.fields[rate]}} {unit}/s, left:"),
+            TimeRemainingColumn(),
+        )
+        return Progress(*columns, console=console, disable=not shown)
+    return _Lines(unit, rewritten=notebook)
+
+
+def _is_shown(show: bool | None) -> bool:
+    asked = _progress.get()
+    return show is not False and asked is not False and bool(show or asked)
+
+
+@final
+class _Lines(Progress):
+    """Progress as text: a line a minute; or, in a notebook, one line that is written again each second."""
+
+    def __init__(self, unit: str, rewritten: bool) -> None:
+        super().__init__(disable=True)
+        self._unit, self._rewritten = unit, rewritten
+        self._seconds = 1.0 if rewritten else LINE_SECONDS
+        self._told = time.monotonic()
+        self._begun: dict[TaskID, tuple[float, float]] = {}  # when, and how much had been done
+
+    def add_task(self, *args: Any, **options: Any) -> TaskID:
+        task = super().add_task(*args, **options)
+        self._begun[task] = time.monotonic(), self._tasks[task].completed
+        return task
+
+    def update(self, task_id: TaskID, **changes: Any) -> None:
+        super().update(task_id, **changes)
+        now, task = time.monotonic(), self._tasks[task_id]
+        if now - self._told < self._seconds:
+            return
+        started, before = self._begun[task_id]
+        self._told = now
+        rate = (task.completed - before) / (now - started) if now > started else 0.0
+        total = task.total or 0.0
+        left = duration((total - task.completed) / rate) if rate > 0 else "unknown time"
+        done = f"{task.completed:.0f}/{total:.0f} {self._unit}, {rate:.3g} {self._unit}/s, {left} left"
+        words = f"{printable(task.description)}: {done}"
+        with suppress(OSError, ValueError):
+            if self._rewritten:
+                filled = int(20 * task.completed / total) if total else 0
+                sys.stderr.write(f"\r[{'#' * filled}{'.' * (20 - filled)}] {words}   ")
+            else:
+                sys.stderr.write(f"{words}\n")
+            sys.stderr.flush()
+
+    def stop(self) -> None:
+        super().stop()
+        if self._rewritten and self._begun:
+            sys.stderr.write("\n")
+
+
+def duration(seconds: float) -> str:
+    """Hours, minutes and seconds.
+
+    >>> duration(75), duration(3 * 3600 + 61)
+    ('1:15', '3:01:01')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def counted(
-    items: Iterable[Item], total: int, words: str, *, each: int = 1, unit: str = "images", done: int = 0, show: bool
+    items: Iterable[Item],
+    total: int,
+    words: str,
+    *,
+    each: int = 1,
+    unit: str = "images",
+    done: int = 0,
+    show: bool | None = None,
 ) -> Iterator[Item]:
-    """The items, with a progress bar on stderr: images/s and the time left. An item stands for `each` images (units).
+    """The items, with progress on stderr: images/s and the time left. An item stands for `each` images (units).
 
     done  how many of the `total` were done before, and are not among the items
+    show  as of `progress_bar`
     """
+    if not _is_shown(show) or total <= each:
+        yield from items
+        return
     with progress_bar(unit, show=show) as progress:
         task = progress.add_task(words, total=total, completed=done, rate="-")
         start, before = time.monotonic(), done

@@ -5,6 +5,21 @@ import re
 PARAMETER = re.compile(r"`([a-z]\w*)`")  # a name alone: `energan resume run` is a command and stays as it is
 
 
+def printable(text: object, keep: str = "") -> str:
+    """The text with what no terminal should get (control characters, such as colours; half characters) as escapes.
+
+    Names of files, columns and classes are a stranger's. Everything that is printed goes through here.
+
+    Args:
+        text: What is to be shown.
+        keep: Characters that stay as they are, such as line breaks.
+
+    >>> printable("a\x1b[2Jb")
+    'a\\x1b[2Jb'
+    """
+    return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in str(text))
+
+
 class UserError(ValueError):
     """Bad input, in one clear sentence: what was wrong, where, and what to do.
 
@@ -34,10 +49,10 @@ class UserError(ValueError):
 
     def with_flags(self) -> str:
         """The message for the command line: each parameter is its flag."""
-        return PARAMETER.sub(lambda match: flag(match[1]), self.message)
+        return printable(PARAMETER.sub(lambda match: flag(match[1]), self.message))
 
     def __str__(self) -> str:
-        return PARAMETER.sub(r"\1", self.message)
+        return printable(PARAMETER.sub(r"\1", self.message))
 
 
 def flag(parameter: str) -> str:

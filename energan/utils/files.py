@@ -1,10 +1,13 @@
 """Atomic file writes, bounded reads, and safetensors without pickles, whose content is checked."""
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
 import re
+import secrets
+import shutil
 import stat
 import tempfile
 import time
@@ -18,7 +21,9 @@ import platformdirs
 from energan.utils.console import warn
 from energan.utils.errors import UserError
 
-STALE_SECONDS = 3600  # a temporary file that nobody wrote to for so long was left by a killed run
+STALE_SECONDS = 3600  # where there are no locks, a temporary file that nobody wrote to for so long was left behind
+
+TEMPORARY = re.compile(r"\..*-[0-9a-z_]{8}\.tmp(\..*)?", re.DOTALL)  # the names of ours
 
 WEIGHTS_FORMAT = "2"  # of files of weights: 2 has a digest of the content; 1, and files of others, need not have one
 
@@ -36,19 +41,59 @@ def replacing(path: Path) -> Iterator[Path]:
     If the block fails, the temporary file is removed. Raises OSError if the folder cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(".*.tmp*"):
-        with suppress(OSError):  # gone already, or another user's
-            if time.time() - left.stat().st_mtime > STALE_SECONDS:
-                left.unlink()
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:40]}-", suffix=f".tmp{path.suffix}")
-    os.close(handle)
-    temporary = Path(name)
+    _sweep(path.parent)
+    temporary, lock = _locked_beside(path)
     try:
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     finally:  # after Ctrl-C too
         temporary.unlink(missing_ok=True)
+        os.close(lock)
+
+
+def _locked_beside(path: Path) -> tuple[Path, int]:
+    """A new, empty, hidden file beside `path`, and the lock on it, which shows that somebody writes it."""
+    while True:
+        temporary = path.with_name(f".{path.stem[:40]}-{secrets.token_hex(4)}.tmp{path.suffix}")
+        try:
+            lock = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o666)
+        except FileExistsError:
+            continue
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(lock).st_nlink:
+            return temporary, lock
+        os.close(lock)  # somebody swept it before it was locked
+
+
+_swept: set[Path] = set()
+
+
+def _sweep(folder: Path) -> None:
+    """Removes the temporary files that killed processes left in the folder; once in a process.
+
+    A file that is being written is locked by its writer, and a lock ends with its process.
+    """
+    if folder in _swept:
+        return
+    _swept.add(folder)
+    try:
+        ours = [left for left in folder.iterdir() if TEMPORARY.fullmatch(left.name)]
+    except OSError:  # it may be written to, but not listed
+        return
+    for left in ours:
+        with suppress(OSError):  # gone already, another user's, no file
+            handle = os.open(left, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                left.unlink()
+            except BlockingIOError:
+                pass
+            except OSError:
+                if time.time() - os.fstat(handle).st_mtime > STALE_SECONDS:
+                    left.unlink()
+            finally:
+                os.close(handle)
 
 
 def write(path: Path, fill: Callable[[Path], object]) -> Path:
@@ -64,10 +109,33 @@ def write(path: Path, fill: Callable[[Path], object]) -> Path:
     return path
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def check_free(folder: Path, parameter: str = "out") -> None:
+    """UserError unless a new folder can take this name: nothing of an older one must be taken for a part of it."""
+    try:
+        taken = os.path.lexists(folder) and (not folder.is_dir() or any(folder.iterdir()))
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    if taken:
+        what = "not empty" if folder.is_dir() else "no folder"
+        raise UserError(f"`{parameter}` {folder} is there already and {what}: choose another, or delete it")
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A hidden folder, which takes the name of `folder` with all that is in it when the block ends, and only then.
+
+    UserError if `folder` holds something already, or cannot be written.
+    """
+    check_free(folder)
+    hidden = folder.with_name(f".{folder.name[:40]}-{secrets.token_hex(4)}.tmp")
+    try:
+        hidden.mkdir(parents=True)
+        yield hidden
+        hidden.replace(folder)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
 
 
 def unwritable(path: Path, error: OSError) -> UserError:
@@ -167,7 +235,26 @@ def _head(path: Path) -> bytes:
 
 def cache_dir() -> Path:
     """The cache folder: the environment's ENERGAN_CACHE, else the user's cache folder's `energan`."""
-    return Path(os.environ.get("ENERGAN_CACHE") or platformdirs.user_cache_dir("energan", appauthor=False))
+    return user_folder("ENERGAN_CACHE", platformdirs.user_cache_dir)
+
+
+def user_folder(variable: str, find: Callable[..., str]) -> Path:
+    """The folder that an environment variable names, else the user's own, as platformdirs' function `find` has it.
+
+    A user without a home, as in a container that runs under any number, has one for each number under the temporary
+    folder. UserError where that is somebody else's.
+    """
+    if named := os.environ.get(variable):
+        return Path(named)
+    try:
+        return Path(find("energan", appauthor=False))
+    except (RuntimeError, KeyError):  # no HOME, and no user of this number
+        folder = Path(tempfile.gettempdir()) / f"energan-{os.getuid()}"
+        with suppress(OSError):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        if not folder.is_dir() or folder.is_symlink() or folder.stat().st_uid != os.getuid():
+            raise UserError(f"this user has no home folder, and {folder} cannot be used: set {variable}") from None
+        return folder
 
 
 def keep(path: Path, content: bytes) -> None:

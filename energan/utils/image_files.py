@@ -9,8 +9,8 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from energan.utils.errors import UserError
-from energan.utils.files import write
+from energan.utils.errors import UserError, printable
+from energan.utils.files import check_free, new_folder, write
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -31,11 +31,23 @@ def save_sheet(images: UInt8[Tensor, "n c h w"], path: Path, columns: int | None
     return write(path, lambda p: Image.fromarray(pixels[..., 0] if c == 1 else pixels).save(p, format="PNG"))
 
 
+def figure_text(text: str, most: int = 60) -> str:
+    """Anyone's text for a figure: as it is, cut to `most` characters. matplotlib would read $...$ as mathematics.
+
+    >>> figure_text("u_$5_and_$9")
+    'u_\\\\$5_and_\\\\$9'
+    """
+    shown = printable(text)
+    return (shown if len(shown) <= most else f"{shown[: most - 3]}...").replace("$", r"\$")
+
+
 def usable(path: Path, endings: tuple[str, ...] = (".png", ".npz", "")) -> Path:
-    """Returns the path. UserError unless images can be written to a file of its ending."""
+    """Returns the path. UserError unless images can be written to a file of its ending, or a folder that is new."""
     words = {".png": "a .png (one sheet)", ".npz": "an .npz", "": "a folder (a name without a dot)"}
     if path.suffix not in endings:
         raise UserError(f"`out` {path}: images go to {', '.join(words[ending] for ending in endings)}")
+    if not path.suffix:
+        check_free(path)
     return path
 
 
@@ -48,9 +60,9 @@ def save_images(images: UInt8[Tensor, "n c h w"], path: Path, columns: int | Non
         return save_sheet(images, path, columns)
     if path.suffix == ".npz":
         return write(path, lambda p: np.savez_compressed(p, images=images.numpy()))
-    for i, image in enumerate(images.permute(0, 2, 3, 1).numpy()):
-        one = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
-        write(path / f"{i:05d}.png", lambda p, one=one: one.save(p, format="PNG"))  # type: ignore[misc]
+    with new_folder(path) as folder:
+        for i, image in enumerate(images.permute(0, 2, 3, 1).numpy()):
+            Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(folder / f"{i:05d}.png")
     return path
 
 

@@ -547,3 +547,96 @@ def test_the_exported_classifier_is_the_model_s(tmp_path: Path, recipe: str) -> 
 
     session = onnxruntime.InferenceSession(str(out / "classifier.onnx"))
     np.testing.assert_allclose(session.run(None, {"input0": x.numpy()})[0], expected, rtol=1e-3, atol=1e-4)
+
+
+# ------------------------------------------------------------------------------------------- what is held out
+
+
+@pytest.fixture
+def swapped(tmp_path: Path) -> Path:
+    """Dark cats and bright dogs in train/; in test/ it is the other way round, so that the true error is 100 %."""
+    random = np.random.default_rng(0)
+    for i in range(12):
+        draw(tmp_path / "ds" / "train" / "cat" / f"{i}.png", True, random)
+        draw(tmp_path / "ds" / "train" / "dog" / f"{i}.png", False, random)
+    for i in range(3):
+        draw(tmp_path / "ds" / "test" / "cat" / f"{i}.png", False, random)
+        draw(tmp_path / "ds" / "test" / "dog" / f"{i}.png", True, random)
+    return tmp_path / "ds"
+
+
+def test_the_error_is_measured_on_what_is_held_out(
+    swapped: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(swapped.parent)
+    for split in ("train", "test"):
+        (swapped / split / "cat" / "torn.png").write_bytes(b"no image")
+    assert main(["classify", "--data", "ds", "--test", "ds", *SMALL[:1], "40", *SMALL[2:], "--out", "run"]) == 0
+    said, warned = capsys.readouterr()
+    assert warned.count("train/cat/torn.png: not an image") == warned.count("test/cat/torn.png: not an image") == 1
+    assert said.count("training images: ds/train (24), held out: ds/test (6)\n") == 1
+    assert "test error 100.00 % of 6 images" in said
+    assert main(["evaluate", "run", "--json"]) == 0
+    said = capsys.readouterr()
+    assert "held out: ds/test (6)" in said.err and json.loads(said.out)["classification"]["error"] == 100
+
+
+@pytest.mark.parametrize("named", [("ds", ""), ("ds", "ds"), ("ds", "ds/test"), ("ds/train", "ds/test")])
+def test_ways_to_name_what_is_held_out(swapped: Path, monkeypatch: pytest.MonkeyPatch, named: tuple[str, str]) -> None:
+    monkeypatch.chdir(swapped.parent)
+    run = build("ladder-mnist", data=named[0], test=named[1], labels=0, classes=2, size=8)
+    training = run.training_set()
+    assert run.origin(training) == "training images: ds/train (24), held out: ds/test (6)"
+    test = run.held_out(training.classes)
+    assert test is not None and torch.equal(test.images, load("ds/test", size=8, channels=1).images)
+
+
+@pytest.mark.parametrize(("data", "test"), [("ds", "ds/train"), ("ds/train", "ds/train"), ("ds/test", "ds")])
+def test_images_that_are_trained_on_are_no_test_images(
+    swapped: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], data: str, test: str
+) -> None:
+    monkeypatch.chdir(swapped.parent)
+    assert main(["classify", "--data", data, "--test", test, *SMALL, "--out", "run"]) == 2
+    assert "are images that the classifier learns with their labels" in sentence(capsys) and not Path("run").exists()
+
+
+def test_held_out_images_without_labels_give_no_error(swapped: Path) -> None:
+    shutil.rmtree(swapped / "test" / "dog")
+    (swapped / "test" / "cat").rename(swapped / "unsorted")
+    (swapped / "test").rmdir()
+    (swapped / "unsorted").rename(swapped / "test")
+    run = build("ladder-mnist", data=str(swapped), labels=0, classes=2, size=8)
+    training = run.training_set()
+    assert run.held_out(training.classes) is None
+    assert run.origin(training) == "training images: ds/train (24), held out: none (ds/test has no labels)"
+
+
+def test_a_csv_labels_the_images_held_out_too(tmp_path: Path) -> None:
+    flat(tmp_path / "ds" / "train", 6), flat(tmp_path / "ds" / "val", 4)
+    names = [f"train/{i}.png" for i in range(6)] + [f"val/{i}.png" for i in range(4)]
+    path = labels_file(
+        tmp_path / "l.csv", *(f"{name},{'dark' if int(name[-5]) % 2 == 0 else 'bright'}" for name in names)
+    )
+    run = build("ladder-mnist", data=str(tmp_path / "ds"), labels_csv=str(path), labels=0, classes=2, size=8)
+    training = run.training_set()
+    test = run.held_out(training.classes)
+    assert run.origin(training) == "training images: ds/train (6), held out: ds/val (4)"
+    assert test is not None and test.labels is not None and test.labels.tolist() == [1, 0, 1, 0]
+
+
+def test_one_class_that_can_be_read_is_too_few(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = pets(tmp_path / "pets", labelled=3)
+    for path in (folder / "dog").iterdir():
+        path.write_bytes(b"no image")
+    assert main(["classify", "--data", str(folder), *SMALL, "--out", str(tmp_path / "run")]) == 2
+    said = capsys.readouterr().err
+    assert "pets has one class only (cat)" in said and said.count("no image of the class dog of pets can be read") == 1
+
+
+def test_predict_takes_the_images_held_out_and_says_so(
+    classified: Path, swapped: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, out = str(classified / "run"), str(swapped.parent / "p.csv")
+    for split, said, n in (([], "ds/test", 6), (["--split", "train"], "ds/train", 24), (["--split", "all"], "ds", 30)):
+        assert main(["predict", str(swapped), "--run", run, "--out", out, *split]) == 0
+        assert capsys.readouterr().out.startswith(f"images: {said} ({n})\n") and len(table(Path(out))) == n

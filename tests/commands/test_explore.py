@@ -216,7 +216,9 @@ def test_the_bar_counts_what_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_pairs_and_an_error_for_every_image(capsys: pytest.CaptureFixture[str]) -> None:
     said = done("invert digits --run run --n 3 --csv e.csv", capsys)
-    assert said.startswith("3 pairs in inverted.png, 256 errors in e.csv; mean square error 0.")
+    assert said.startswith(
+        "images: digits, test (256)\n3 pairs in inverted.png, 256 errors in e.csv; mean square error 0."
+    )
     images = load("digits", "test", size=28, channels=1).images
     made_ = reconstruct(energan.load("run"), images)
     with Path("e.csv").open(newline="") as file:
@@ -230,8 +232,8 @@ def test_pairs_and_an_error_for_every_image(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_images_of_any_size_and_one_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    assert done("invert mine --run run", capsys).startswith("3 pairs in inverted.png; ")
-    assert done("invert mine/00.png --run run --out one.png", capsys).startswith("1 pairs in one.png; ")
+    assert done("invert mine --run run", capsys).startswith("images: mine (3)\n3 pairs in inverted.png; ")
+    assert done("invert mine/00.png --run run --out one.png", capsys).startswith("images: 00 (1)\n1 pairs in one.png; ")
     with Image.open("inverted.png") as all_, Image.open("one.png") as one:
         assert np.array_equal(np.asarray(one)[:, :28], np.asarray(all_)[:, :28])
 

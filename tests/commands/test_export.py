@@ -141,10 +141,18 @@ def test_an_onnx_file_that_is_off_is_refused(run: Path, tmp_path: Path, monkeypa
     monkeypatch.setattr("energan.inference.onnx.TOLERANCE", -1.0)
     with pytest.raises(UserError, match=r"differs from the model by .*: do not use it"):
         export(str(run), out=str(tmp_path / "off"), onnx=True)
+    assert not [*tmp_path.iterdir()]  # half a folder is none
 
 
 def test_a_folder_that_cannot_be_written(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("in the way")
     assert main(["export", str(run), "--out", str(tmp_path / "file")]) == 2
+    assert "is there already and no folder" in sentence(capsys)
+    (tmp_path / "older").mkdir()
+    (tmp_path / "older" / "energy.safetensors").write_text("of another run")
+    assert main(["export", str(run), "--out", str(tmp_path / "older")]) == 2
+    assert "is there already and not empty: choose another, or delete it" in sentence(capsys)
+    assert [path.name for path in (tmp_path / "older").iterdir()] == ["energy.safetensors"]
+    assert main(["export", str(run), "--out", str(tmp_path / "file" / "below")]) == 2
     assert "cannot write" in sentence(capsys)
     assert RunFolder(run).record["status"]["state"] == "finished"

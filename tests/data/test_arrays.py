@@ -311,6 +311,18 @@ def test_datasets_of_dicts_and_streams():
     assert torch.equal(from_dataset(Stream()).images, NCHW)
 
 
+def test_labels_of_a_dataset_of_which_some_are_missing():
+    def labelled(*labels: object) -> list[tuple[np.ndarray, object]]:
+        return [(np.full((4, 4), i, np.uint8), label) for i, label in enumerate(labels)]
+
+    data = from_dataset(labelled("b", None, "a", float("nan")), progress=False)
+    assert (data.labels.tolist(), data.classes) == ([1, -1, 0, -1], ("a", "b"))
+    data = from_dataset(labelled(torch.tensor(4), np.array([9]), None), progress=False)
+    assert (data.labels.tolist(), data.classes) == ([0, 1, -1], ("4", "9"))
+    with pytest.raises(UserError, match="labels of two kinds, 1 and '1'"):
+        from_dataset(labelled(1, "1"), progress=False)
+
+
 def test_datasets_that_are_no_images():
     with pytest.raises(UserError, match="different shapes"):
         from_dataset(Dicts(), progress=False)

@@ -4,7 +4,6 @@ import errno
 import os
 import shutil
 import struct
-import tempfile
 import zipfile
 import zlib
 from io import BytesIO
@@ -421,18 +420,6 @@ def test_a_run_stopped_while_caching_leaves_nothing_that_looks_whole(folder, own
     assert {path.suffix for path in (own_cache / "images").iterdir()} == {".u8", ".json"}
 
 
-def test_left_overs_of_killed_runs_are_removed(folder, own_cache):
-    (own_cache / "images").mkdir(parents=True)
-    old, fresh = (own_cache / "images" / f".{name}.tmp" for name in ("old", "fresh"))
-    for path in (old, fresh):
-        path.write_text("half")
-    os.utime(old, (1, 1))
-    picture().save(folder / "a.png")
-    read(folder)
-    assert not old.exists()
-    assert fresh.exists()  # perhaps another run is writing it
-
-
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk(folder, own_cache, monkeypatch, code):
     picture().save(folder / "a.png")
@@ -446,7 +433,7 @@ def test_a_full_disk(folder, own_cache, monkeypatch, code):
             read(folder)
     assert list((own_cache / "images").iterdir()) == []
     with monkeypatch.context() as patch:
-        patch.setattr(tempfile, "mkstemp", full)
+        patch.setattr("energan.utils.files._locked_beside", full)
         with pytest.raises(UserError, match="full"):
             keep(own_cache / "x" / "y", b"content")
     assert list((own_cache / "x").iterdir()) == []
@@ -461,11 +448,13 @@ def test_a_read_only_cache_costs_a_warning(folder, tmp_path, monkeypatch, capsys
     assert capsys.readouterr().err.count("cannot be written") == 1  # nobody needs to read it twice
 
 
-def test_a_progress_bar_on_request(folder, capsys):
-    picture("L").save(folder / "a.png")
+def test_progress_on_request(folder, capsys, monkeypatch):
+    monkeypatch.setattr("energan.utils.console.LINE_SECONDS", 0.0)
+    for name in "ab":
+        picture("L").save(folder / f"{name}.png")
     load(folder)
     shown = capsys.readouterr()
-    assert "1/1 images" in shown.err
+    assert "2/2 images" in shown.err
     assert "images/s" in shown.err
     assert shown.out == ""
 

@@ -487,11 +487,11 @@ def test_broken_archives_of_cifar(tmp_path, cifar):
     whole = path.read_bytes()
     for content in (whole[: len(whole) // 2], b"text", b""):
         path.write_bytes(content)
-        with pytest.raises(UserError, match=r"CIFAR-10 in .*tar.gz (cannot be read|has no data_batch)"):
+        with pytest.raises(UserError, match=r"(CIFAR-10 in|the archive) .*tar.gz cannot be read"):
             load(path, progress=False)
     with tarfile.open(path, "w:gz") as archive:
         archive.add(next(cifar.iterdir()), "other")
-    with pytest.raises(UserError, match="has no data_batch_1"):
+    with pytest.raises(UserError, match=r"holds no images .*1 file without an ending"):
         load(path, progress=False)
 
 

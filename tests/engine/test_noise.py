@@ -1,13 +1,19 @@
 """Randomness: a function of the generator or of the stream's key, and nothing else."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from close import assert_close_to_scale
+from torch import nn
 from torch.func import vmap
 
 from energan.engine.noise import normal, uniform
 from energan.engine.rng import seeded, stream, stream_normal, stream_uniform
+from energan.networks.dense.perceptron import Perceptron
 from energan.networks.layers import Dropout, GaussianNoise
+from energan.utils.specification import describe
 
 
 def key(i: int) -> torch.Tensor:
@@ -42,6 +48,60 @@ def test_seeded_repeats_and_leaves_the_global_generator_alone():
         c = torch.randn(3)
     assert torch.equal(a, b) and not torch.equal(a, c)
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_seeded_gives_what_manual_seed_gives():
+    def draws():
+        layer = nn.Conv2d(3, 4, 3)
+        like = torch.zeros(2, 3, 4, 4).to(memory_format=torch.channels_last)
+        return [
+            layer.weight.detach(), torch.randn(3), torch.rand(2, 2), torch.randperm(7), torch.randint(5, (9,)),
+            torch.randint(2, 9, (9,)), torch.rand_like(like), torch.randn_like(like), torch.normal(0.0, 2.0, (3,)),
+            torch.bernoulli(torch.full((20,), 0.5)), nn.functional.dropout(torch.ones(20)),
+            torch.multinomial(torch.ones(5), 3), nn.init.orthogonal_(torch.empty(3, 3)),
+            nn.init.trunc_normal_(torch.empty(5)), torch.randn(3, generator=torch.Generator().manual_seed(1)),
+        ]  # fmt: skip
+
+    torch.manual_seed(11)
+    expected = draws()
+    with seeded(11):
+        torch.manual_seed(3)  # of the global generator, which the block does not draw from
+        drawn = draws()
+    assert all(torch.equal(a, b) for a, b in zip(expected, drawn, strict=True))
+
+
+def test_other_threads_change_neither_weights_nor_streams():
+    """Each thread waits for the others inside its blocks, so that all of them are open at once."""
+    barrier = threading.Barrier(4)
+
+    def draws(seed, wait=lambda: None):
+        with seeded(seed), stream(key(seed)):
+            wait()
+            first = torch.randn(3), stream_uniform(torch.zeros(3))
+            wait()
+            return torch.cat([*first, nn.Linear(2, 2).weight.detach().flatten(), stream_normal(torch.zeros(3))])
+
+    def disturbing(seed):
+        torch.manual_seed(99)
+        return draws(seed, barrier.wait)
+
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(disturbing, range(4)))
+    assert all(torch.equal(draws(i), together[i]) for i in range(4))
+
+
+def test_contexts_of_descriptions_are_the_thread_s():
+    inside = threading.Barrier(2)
+
+    def made(seed):
+        with seeded(seed):
+            inside.wait()
+            net = Perceptron((2, 3))
+            inside.wait()
+        return describe(net)["calls"][0]["arguments"]
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(made, (4, 5))) == [{"seed": 4}, {"seed": 5}]
 
 
 def test_stream_counts_through_the_numbers_of_its_key():

@@ -382,7 +382,10 @@ def test_divergence_is_said(tiny: Any) -> None:
 
 
 @EACH
-def test_progress_is_shown_only_if_asked_for(tiny: Any, capfd: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_shown_only_if_asked_for(
+    tiny: Any, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("energan.utils.console.LINE_SECONDS", 0.0)
     clone(tiny).fit(images(20, 4), labels(20))
     assert capfd.readouterr() == ("", "")
     clone(tiny).set_params(verbose=1).fit(images(20, 4), labels(20))

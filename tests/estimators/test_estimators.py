@@ -2,7 +2,9 @@
 
 import copy
 import pickle
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +208,45 @@ def test_it_draws_a_circle_and_knows_what_is_off_it(ring: tuple[EBGAN, Array]) -
     assert detector.energy(X).mean() < detector.energy(around[off]).mean()
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_fits_in_threads_are_the_fits_alone(precision: str) -> None:
+    """Bit for bit, though another thread seeds torch's global generator and draws from it."""
+    X, stop = images(32, 8, 8), threading.Event()
+
+    def weights(seed: int) -> list[torch.Tensor]:
+        kind = (DCGAN, EBGAN)[seed % 2]
+        fitted = kind(**{**TINY, "steps": 4, "random_state": seed, "precision": precision}).fit(X)
+        return [w for net in fitted.networks_.values() for w in net.state_dict().values()]
+
+    def disturb() -> None:
+        while not stop.is_set():
+            torch.manual_seed(3)
+            torch.randn(50)
+
+    alone = [weights(seed) for seed in range(8)]
+    other = threading.Thread(target=disturb)
+    other.start()
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            together = list(pool.map(weights, range(8)))
+    finally:
+        stop.set()
+        other.join()
+    for one, two in zip(alone, together, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+def test_images_in_other_units_than_those_of_fit_are_refused() -> None:
+    X = images(16, 8, 8)
+    of_bytes, of_floats = (EBGAN(**TINY, margin=1.0).fit(x) for x in (X, X / 255))
+    assert np.allclose(of_bytes.energy(X.astype(np.float32)), of_bytes.energy(X), rtol=1e-4)
+    with pytest.raises(ValueError, match="fit saw bytes from 0 to 255"):
+        of_bytes.energy(X / 255)
+    with pytest.raises(ValueError, match=r"fit saw images in \[0, 1\], but these are bytes"):
+        of_floats.predict(X)
+    assert of_floats.energy(X / 255 * 3).shape == (16,)  # far from the training data, and no other unit
+
+
 def test_the_advised_margin_is_thrice_the_converged_energy_in_the_units_of_the_energy() -> None:
     X = images(64, 8, 8)
     norm, mean = (EBGAN(**TINY, kind=kind).fit(X).margin_ for kind in ("l2", "mse"))
@@ -390,7 +431,10 @@ def test_divergence_is_said(tiny: Any) -> None:
 
 
 @BOTH
-def test_progress_is_shown_only_if_asked_for(tiny: Any, capfd: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_shown_only_if_asked_for(
+    tiny: Any, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("energan.utils.console.LINE_SECONDS", 0.0)
     clone(tiny).fit(images(20, 8, 8))
     assert capfd.readouterr() == ("", "")
     clone(tiny).set_params(verbose=1).fit(images(20, 8, 8))

@@ -44,7 +44,7 @@ def animation(ending: str) -> bytes:
 def deep(ending: str, dtype: type, **options: Any) -> bytes:
     """A grey image file of more than eight bits."""
     out = io.BytesIO()
-    Image.fromarray((COLOURS[0, ..., 0].astype(dtype) * 16)).save(out, ending, **options)
+    Image.fromarray(COLOURS[0, ..., 0].astype(dtype) * 16).save(out, ending, **options)
     return out.getvalue()
 
 

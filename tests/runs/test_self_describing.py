@@ -36,7 +36,6 @@ from energan.training import loop
 from energan.utils.errors import UserError
 from energan.utils.specification import build as built
 from energan.utils.specification import call_of, describe, recorded
-from energan.utils.specification import record as record_module
 from energan.utils.specification.build import _trusted
 
 TINY = "tiny_encoder:Net"
@@ -44,9 +43,8 @@ TINY = "tiny_encoder:Net"
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No metrics, and no seed around the test, which descriptions would have too."""
+    """No metrics."""
     monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
-    monkeypatch.setattr(record_module, "_contexts", [])
 
 
 @pytest.fixture

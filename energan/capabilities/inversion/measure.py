@@ -1,7 +1,6 @@
 """How well a system inverts its encoder, and how well chains draw the class that they are guided to."""
 
 import math
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +115,14 @@ def diversity(images: UInt8[Tensor, "n c h w"], classes: Int[Tensor, " n"]) -> f
 
 
 def chains(
-    model: Model, classes: Int[Tensor, " k"], each: int, *, seed: int, precision: str, show: bool, frames: int = FRAMES
+    model: Model,
+    classes: Int[Tensor, " k"],
+    each: int,
+    *,
+    seed: int,
+    precision: str,
+    show: bool | None = None,
+    frames: int = FRAMES,
 ) -> tuple[Int[Tensor, " n"], Trace]:
     """The class that each chain goes to, and the chains: `each` towards each class, one class after another."""
     targets = classes.repeat_interleave(each)
@@ -148,9 +154,7 @@ def _chains(run: Measurement, test: ImageSet, network: str) -> tuple[UInt8[Tenso
     model = run.model
     count = latent_maps(model).logits(to_unit(test.images[:1].to(model.device))).shape[1]
     classes = torch.linspace(0, count - 1, min(count, MOST)).round().long()
-    targets, trace = chains(
-        model, classes, EACH, seed=run.seed, precision=run.experiment.precision, show=sys.stderr.isatty()
-    )
+    targets, trace = chains(model, classes, EACH, seed=run.seed, precision=run.experiment.precision)
     images = final_images(trace)
     values = accuracies(model, images, targets, network if count == 10 else "")
     values["diversity in a class"] = diversity(images, targets)

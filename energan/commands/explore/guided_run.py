@@ -1,6 +1,5 @@
 """A run that draws by chains, and the classifier that guides them: its own or another."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from math import ceil
 from pathlib import Path
@@ -73,7 +72,7 @@ class GuidedRun(NamedTuple):
 
 def with_progress(f: Map, steps: int) -> Map:
     """f, with a progress bar on stderr that counts its calls."""
-    bar = counted(range(steps), steps, "chains", unit="steps", show=sys.stderr.isatty())
+    bar = counted(range(steps), steps, "chains", unit="steps")
     next(bar)
 
     def count_and_call(x: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ def invert(
         csv: A .csv or .parquet with the mean square error of every image.
         n: How many pairs at most.
         checkpoint: "best", a step, or a path; the newest by default.
-        split: train or test; by default test of a named set, and all of a folder or file that has no splits.
+        split: train, test, validation or all; by default the images held out (test, else validation), else all.
     """
     import torch
 
@@ -46,6 +46,7 @@ def invert(
         raise UserError(f"`csv` {table}: errors go to a .csv or a .parquet")
     model = open_model(run, "invert", checkpoint)
     data = load_images(images, split, RunFolder(run).record)
+    say(f"images: {data.counted}")
     reconstructions = reconstruct(model, data.images)
     errors = ((reconstructions.float() - data.images.float()) / 255).square().flatten(1).mean(1)
     pairs = torch.stack([data.images[:n], reconstructions[:n]], 1).flatten(0, 1)

@@ -47,13 +47,18 @@ pixels = Budget(PIXELS_AT_ONCE)
 members = Budget(1)
 
 
+def check_ratio(words: str, decoded: int, stored: int) -> None:
+    """ValueError where `stored` bytes would grow to `decoded`, and by more than images do. words: what grows."""
+    if decoded > RATIO_FROM and decoded > RATIO * max(1, stored):
+        raise ValueError(f"{words} would grow from {stored} bytes to {decoded}: no images are packed so much")
+
+
 def check_inflation(words: str, decoded: int, stored: int, copies: float = 1.0) -> None:
     """ValueError unless `decoded` bytes, of which `copies` are made, fit in memory and are no bomb.
 
     words: what has them.
     """
-    if decoded > RATIO_FROM and decoded > RATIO * max(1, stored):
-        raise ValueError(f"{words} would grow from {stored} bytes to {decoded}: no images are packed so much")
+    check_ratio(words, decoded, stored)
     if decoded * copies > MEMORY * available_memory():
         raise ValueError(f"{words} would take {decoded} bytes, more than half of the memory")
 

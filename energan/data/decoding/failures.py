@@ -49,7 +49,12 @@ def reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     text = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)[:LONGEST]
+    return printable(text)[:LONGEST]
+
+
+def printable(text: str) -> str:
+    """Text that can be printed: control characters and bytes that are no text as escapes."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def is_passing(error: BaseException) -> bool:

@@ -28,6 +28,7 @@ class Files(NamedTuple):
     skipped: tuple[str, ...]  # what was found unreadable while listing
     place: str = ""  # the source and the part of it that these are: "ds/train"
     notes: tuple[str, ...] = ()  # what is left out because it is of no split, a phrase each
+    left_out: tuple[str, ...] = ()  # what else is there and cannot be read or is no image, a phrase for each kind
 
 
 def stamp(*parts: object) -> str:

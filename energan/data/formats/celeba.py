@@ -11,7 +11,7 @@ from pathlib import Path
 
 from energan.data.decoding.cache import Files, fingerprint
 from energan.data.decoding.decode import reason
-from energan.data.formats.folders import Arranged, arrange, files_of, printable, walk
+from energan.data.formats.folders import Arranged, arrange, files_of, no_head, printable, walk
 from energan.data.splits import ALL, TEST, TRAIN, VALIDATION
 from energan.data.splits.trees import Parts
 from energan.utils.errors import UserError
@@ -41,7 +41,7 @@ def celeba_files(folder: Path, split: str, label: str = "") -> Files:
     while (images / IMAGES).is_dir():  # Kaggle's has one inside the other
         images /= IMAGES
     skipped: list[str] = []
-    paths = arrange(list(walk(images, skipped)), ALL, where).paths
+    paths = arrange(list(walk(images, skipped)), ALL, where, no_head).paths
     marks: list[str] = []
     partition = _table(folder, PARTITION)
     place = split if partition is not None and split != ALL else ""

@@ -5,6 +5,7 @@ The Python version's pickles are read without unpickling (pickled.py).
 """
 
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ import torch
 from jaxtyping import Int64, UInt8
 from numpy import ndarray as Array
 
-from energan.data.decoding.failures import told
+from energan.data.containers.pickled import read_pickle
+from energan.data.containers.tar import is_tar, opened, read_member, regular_members
+from energan.data.decoding.failures import UNREADABLE, told
 from energan.data.formats.arrays import fit_all
 from energan.data.formats.folders import printable, regular
-from energan.data.formats.pickled import read_pickle
-from energan.data.formats.tar import opened, read_member, regular_members
 from energan.data.image_set import ImageSet, content_hash
 from energan.utils.errors import UserError
 
@@ -31,16 +32,25 @@ FOLDERS = ("", "cifar-10-batches-bin", "cifar-10-batches-py")
 
 LARGEST = 100 * 2**20  # bytes of a member: the published ones have a third
 
-ARCHIVES = (".tar.gz", ".tgz", ".tar")
+NAMES = frozenset(stem + ending for stems in STEMS.values() for stem in stems for ending in ("", ".bin"))
+
+FIRST = 20  # files of an archive: the published ones have eight
 
 Batch = tuple[UInt8[Array, "n 3 32 32"], Int64[Array, " n"]]
 
 
 def is_cifar(path: Path) -> bool:
-    """Whether a folder holds a file of CIFAR-10's, or a file is a tar archive."""
-    if path.is_file():
-        return path.name.lower().endswith(ARCHIVES)
-    return _root(path) is not None
+    """Whether a folder, or a tar archive among its first files, holds one of CIFAR-10's."""
+    return _holds_cifar(path) if is_tar(path) else _root(path) is not None
+
+
+def _holds_cifar(path: Path) -> bool:
+    try:
+        with opened(path) as archive:
+            members = islice(regular_members(archive, path.stat().st_size), FIRST)
+            return any(member.name.rpartition("/")[2] in NAMES for member in members)
+    except UNREADABLE:
+        return False  # who reads it says so
 
 
 def load_cifar(path: Path, split: str, size: int | None, channels: int | None, progress: bool) -> ImageSet:
@@ -68,9 +78,8 @@ def load_cifar(path: Path, split: str, size: int | None, channels: int | None, p
 
 
 def _root(folder: Path) -> Path | None:
-    names = {stem + ending for stems in STEMS.values() for stem in stems for ending in ("", ".bin")}
     places = (folder / inside for inside in FOLDERS)
-    return next((place for place in places if any((place / name).is_file() for name in names)), None)
+    return next((place for place in places if any((place / name).is_file() for name in NAMES)), None)
 
 
 def _foldered(folder: Path, split: str, where: str) -> Mapping[str, bytes]:
@@ -85,7 +94,7 @@ def _archived(path: Path, split: str, where: str) -> Mapping[str, bytes]:
     wanted = {stem + ending for stem in STEMS[split] for ending in (".bin", "")}
     files: dict[str, bytes] = {}
     with told(where), opened(path) as archive:
-        for member in regular_members(archive):
+        for member in regular_members(archive, path.stat().st_size):
             name = member.name.rpartition("/")[2]
             if name in wanted and member.size <= LARGEST:
                 files[name] = read_member(archive, member)

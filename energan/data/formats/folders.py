@@ -4,18 +4,26 @@ import os
 import re
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from energan.data.containers.kinds import HEAD, HEIF, Told, told_apart
+from energan.data.decoding.bounds import LARGEST_FILE, check_ratio
 from energan.data.decoding.cache import Files, Item, fingerprint, stamp
-from energan.data.decoding.decode import EXTENSIONS, LARGEST_FILE, reason
+from energan.data.decoding.decode import EXTENSIONS
+from energan.data.decoding.failures import UNREADABLE, reason, told
 from energan.data.splits import ALL, SPLITS, TRAIN, canonical
 from energan.data.splits.trees import Parts, part, tree
 from energan.utils.errors import UserError
 
 DRIVE = re.compile(r"[A-Za-z]:")  # of Windows, at the start of a path in a zip
+
+
+Head = Callable[[Parts], bytes]  # a file's first bytes
+
+OUTSIDE = "lies outside the archive"
 
 
 class Arranged(NamedTuple):
@@ -24,6 +32,7 @@ class Arranged(NamedTuple):
     classes: tuple[str, ...]
     place: str = ""  # inside the source: "train"; "" for all of it
     notes: tuple[str, ...] = ()  # what is left out because it is of no split
+    left_out: tuple[str, ...] = ()  # what is no image that can be read, a phrase for each kind
 
 
 def printable(path: Parts | Path | str) -> str:
@@ -32,40 +41,65 @@ def printable(path: Parts | Path | str) -> str:
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
-def arrange(paths: list[Parts], split: str, where: str) -> Arranged:
+def arrange(paths: list[Parts], split: str, where: str, head: Head) -> Arranged:
     """The image files of a split, sorted, and their classes, by the rule for all sources (energan.data.splits).
 
-    Hidden files are left out. Raises UserError if there are no images, if there is no such split, and for folders that
-    can be read in two ways.
+    `head` gives a file's first bytes. Hidden files are left out. Raises UserError if there are no images, if there is
+    no such split, and for folders that can be read in two ways.
     """
-    of_split, found = part(_images(paths, where), split, where)
+    images, left_out = _images(paths, where, head)
+    of_split, found = part(images, split, where)
     classes, notes = map(printable, of_split.classes), map(printable, found.notes)
-    return Arranged(of_split.paths, of_split.labels, tuple(classes), printable(of_split.place), tuple(notes))
+    return Arranged(of_split.paths, of_split.labels, tuple(classes), printable(of_split.place), tuple(notes), left_out)
 
 
-def _images(paths: list[Parts], where: str) -> list[Parts]:
-    """The paths of image files that are not hidden. UserError without any."""
-    images = [
-        path
-        for path in paths
-        if Path(path[-1]).suffix.lower() in EXTENSIONS
-        and not any(name == "__MACOSX" or name.startswith(".") for name in path)
-    ]
-    if not images:
-        raise UserError(f"{where} holds no images (files ending in {' '.join(EXTENSIONS)})")
-    return images
+def _images(paths: list[Parts], where: str, head: Head) -> Told:
+    """The image files, and what is left out. UserError without any."""
+    found = told_apart(paths, head)
+    if not found.images:
+        others = f"; it has {', '.join(found.left_out)}" if found.left_out else ""
+        raise UserError(f"{where} holds no images (files ending in {' '.join(EXTENSIONS)}){others}")
+    return found._replace(left_out=tuple(map(printable, found.left_out)))
+
+
+def splits_among(paths: list[Parts], where: str, head: Head) -> tuple[str, ...]:
+    """The splits that files are of, by their usual names; () where they are all one. Raises UserError as `arrange`."""
+    return tree(_images(paths, where, head).images, where).splits
 
 
 def folder_splits(folder: Path) -> tuple[str, ...]:
-    """The splits that a folder has, by their usual names; () where it is all one. Raises UserError as `arrange`."""
-    where = f"the folder {printable(folder)}"
-    return tree(_images(list(walk(folder, [])), where), where).splits
+    """The splits that a folder has. Raises UserError as `arrange`."""
+    return splits_among(list(walk(folder, [])), f"the folder {printable(folder)}", partial(_head, folder))
 
 
 def zip_splits(path: Path) -> tuple[str, ...]:
     """The splits that a zip file has. Raises UserError as `zip_files`."""
     where = f"the zip file {printable(path)}"
-    return tree(_images(list(_members(_opened(path, where))[0]), where), where).splits
+    archive = _opened(path, where)
+    members = _members(archive)[0]
+    return splits_among(list(members), where, lambda parts: _member_head(archive, members[parts]))
+
+
+def no_head(_: Parts) -> bytes:
+    """For sets whose images all have an ending."""
+    return b""
+
+
+def _head(folder: Path, parts: Parts) -> bytes:
+    """A file's first bytes; none where it cannot be read."""
+    try:
+        with regular(folder.joinpath(*parts)).open("rb") as file:
+            return file.read(HEAD)
+    except (OSError, ValueError):
+        return b""
+
+
+def _member_head(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    try:
+        with archive.open(member) as file:
+            return file.read(HEAD)
+    except UNREADABLE:
+        return b""
 
 
 def folder_files(folder: Path, split: str) -> Files:
@@ -77,7 +111,7 @@ def folder_files(folder: Path, split: str) -> Files:
     except OSError as error:
         raise UserError(f"{where} cannot be listed: {reason(error)}") from error
     skipped: list[str] = []
-    arranged = arrange(list(walk(folder, skipped)), split, where)
+    arranged = arrange(list(walk(folder, skipped)), split, where, partial(_head, folder))
     return files_of(folder, arranged, where, tuple(skipped))
 
 
@@ -96,10 +130,14 @@ def files_of(folder: Path, arranged: Arranged, where: str, skipped: Parts = (), 
             stamps += ["/".join(path), "broken"]
     total, name = len(arranged.paths) + len(skipped), printable(folder.resolve().name)
     place = f"/{arranged.place}" if arranged.place else ""
-    above = f"{printable(folder.resolve().parent.name)}/" if canonical(folder.resolve().name) in SPLITS else ""
+    above = (
+        f"{printable(folder.resolve().parent.name)}/"
+        if not place and canonical(folder.resolve().name) in SPLITS
+        else ""
+    )
     return Files(
         name, where + place, stamp(*stamps), arranged.classes, total, items, skipped, above + name + place,
-        arranged.notes,
+        arranged.notes, arranged.left_out,
     )  # fmt: skip
 
 
@@ -122,12 +160,29 @@ def walk(folder: Path, skipped: list[str]) -> Iterator[Parts]:
 
 
 def one_file(path: Path, split: str) -> Files:
-    """An image by itself. Raises UserError for a split other than "train" and "all"."""
+    """An image by itself. Raises UserError for another file and for a split other than "train" and "all"."""
+    if not told_apart([(path.name,)], lambda _: _head(path.parent, (path.name,))).images:
+        heic = ": pip install 'energan[heic]' makes HEIC readable" if path.suffix.lower() in HEIF else ""
+        raise UserError(
+            f"{printable(path)} is none of what can be loaded: an image, a folder, .zip or .tar of images, .npz, .npy "
+            f"or .parquet{heic}"
+        )
     if split not in (TRAIN, ALL):
         raise UserError(f"{printable(path)} has no split {split!r}: it is one image")
     marks = stamp(path.resolve(), *fingerprint(path))
     item = Item(printable(path.name), partial(regular, path), None)
     return Files(printable(path.stem), f"the image {printable(path)}", marks, (), 1, lambda: iter([item]), ())
+
+
+def inside(folder: Path, name: str) -> Path:
+    """A file that a table beside it names. ValueError unless it is a regular file in the folder, no link out of it."""
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    if not parts or ".." in parts or parts[0] == "/" or "\0" in name:
+        raise ValueError(f"its path {printable(name)!r} is not one inside the folder, so it is not read")
+    path = folder.joinpath(*parts)
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise ValueError(f"its path {printable(name)!r} leads out of the folder, so it is not read")
+    return regular(path)
 
 
 def regular(path: Path, largest: int = LARGEST_FILE) -> Path:
@@ -146,17 +201,17 @@ def zip_files(path: Path, split: str) -> Files:
     where = f"the zip file {printable(path)}"
     archive = _opened(path, where)
     members, skipped = _members(archive)
-    arranged = arrange(list(members), split, where)
+    arranged = arrange(list(members), split, where, lambda parts: _member_head(archive, members[parts]))
 
     def items() -> Iterator[Item]:
         for inside, label in zip(arranged.paths, arranged.labels, strict=True):
-            yield Item(printable(inside), partial(_member, archive, members[inside]), label)
+            yield Item(printable(inside), partial(_member, archive, members[inside]), label, members[inside].file_size)
 
     marks = stamp(path.resolve(), split, *fingerprint(path), *arranged.classes)
     place = f"/{arranged.place}" if arranged.place else ""
     return Files(
         printable(path.stem), where + place, marks, arranged.classes, len(arranged.paths) + len(skipped), items,
-        skipped, printable(path.name) + place, arranged.notes,
+        skipped, printable(path.name) + place, arranged.notes, arranged.left_out,
     )  # fmt: skip
 
 
@@ -166,10 +221,11 @@ def zip_names(path: Path) -> set[str]:
 
 
 def _opened(path: Path, where: str) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
-        raise UserError(f"{where} cannot be read: {reason(error)}") from error
+    """The archive. UserError if it is damaged, or says that it grows more than images do."""
+    with told(where):
+        archive = zipfile.ZipFile(path)
+        check_ratio("it", sum(info.file_size for info in archive.infolist()), path.stat().st_size)
+    return archive
 
 
 def _members(archive: zipfile.ZipFile) -> tuple[dict[Parts, zipfile.ZipInfo], tuple[str, ...]]:
@@ -180,7 +236,7 @@ def _members(archive: zipfile.ZipFile) -> tuple[dict[Parts, zipfile.ZipInfo], tu
         parts = archived(info.filename)
         if info.is_dir() or not parts:
             continue
-        why = "lies outside the archive" if ".." in parts else "a later entry has its name" if parts in members else ""
+        why = OUTSIDE if ".." in parts else "a later entry has its name" if parts in members else ""
         if why and Path(parts[-1]).suffix.lower() in EXTENSIONS:
             skipped.append(f"{printable(info.filename)}: {why}")
         if ".." not in parts:

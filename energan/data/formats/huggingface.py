@@ -18,6 +18,7 @@ from energan.data.formats.folders import printable
 from energan.data.formats.parquet import LABELS, content_of
 from energan.data.splits import ALL, TRAIN, canonical
 from energan.data.splits.words import in_order
+from energan.utils.console import warn
 from energan.utils.errors import UserError
 
 
@@ -33,8 +34,12 @@ def hub_files(source: str, split: str) -> Files:
 
 
 def hub_splits(source: str) -> tuple[str, ...]:
-    """The splits that a dataset on the hub has. Raises UserError as `hub_files`."""
-    return in_order([canonical(name) for name in _split_names(source)])
+    """The splits that a dataset on the hub has; () where they cannot be had, with a warning."""
+    try:
+        return in_order([canonical(name) for name in _split_names(source)])
+    except UserError as error:
+        warn(f"no split is taken as held out: {error}")
+        return ()
 
 
 @cache
@@ -85,12 +90,32 @@ def dataset_files(table: Any, name: str, where: str) -> Files:
     kind = table.features[label] if label else None
     names = tuple(kind.names) if isinstance(kind, datasets.ClassLabel) else ()
     labels, classes = classes_of(list(table[label]) if label else [], names, where)
+    caches = _caches(datasets)
     undecoded = table.cast_column(column, datasets.Image(decode=False))
 
     def items() -> Iterator[Item]:
         for row, value in enumerate(undecoded[column]):
-            yield Item(f"row {row}", partial(content_of, value, Path()), labels[row] if labels else None)
+            yield Item(f"row {row}", partial(_content, value, caches), labels[row] if labels else None)
 
     origin = [Path(file["filename"]) for file in table.cache_files]
     marks = stamp(where, len(table), *chain.from_iterable((path, *fingerprint(path)) for path in origin))
     return Files(printable(name.rsplit("/", 1)[-1]), where, marks, classes, len(table), items, (), where)
+
+
+def _content(value: Any, caches: list[Path]) -> Path | bytes:
+    """The image file in a cell, as `content_of`: its path is one in the packages' caches and nowhere else."""
+    path = value.get("path") if isinstance(value, dict) else None
+    for folder in caches:
+        if isinstance(path, str) and Path(path).is_relative_to(folder):
+            return content_of({**value, "path": str(Path(path).relative_to(folder))}, folder)
+    return content_of(value, Path("/nowhere"))
+
+
+def _caches(datasets: ModuleType) -> list[Path]:
+    """The folders into which the packages download."""
+    constants = import_module("huggingface_hub").constants
+    named = [
+        *(getattr(datasets.config, name, None) for name in ("HF_DATASETS_CACHE", "DOWNLOADED_DATASETS_PATH")),
+        getattr(constants, "HF_HUB_CACHE", None),
+    ]
+    return [Path(folder) for folder in named if folder]

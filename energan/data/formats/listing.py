@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from energan.data.containers.tar import is_tar
+from energan.data.formats.archives import tar_splits
 from energan.data.formats.arrays import npz_splits
 from energan.data.formats.celeba import celeba_splits, is_celeba
 from energan.data.formats.cifar import STEMS, is_cifar
@@ -18,6 +20,7 @@ FORMATS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Splits]], ...] = (
     (lambda path: path.suffix.lower() == ".npz" and path.is_file(), npz_splits),
     (is_cifar, lambda path: tuple(STEMS)),
     (lambda path: path.suffix.lower() == ".zip" and path.is_file(), zip_splits),
+    (is_tar, tar_splits),
     (lambda path: not path.is_dir(), lambda path: ()),
     (is_celeba, celeba_splits),
     (lambda path: (path / DATA).is_file(), lsun_splits),

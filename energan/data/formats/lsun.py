@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from energan.data.decoding.cache import Files, Item, fingerprint, stamp
-from energan.data.decoding.decode import reason
+from energan.data.decoding.failures import told
 from energan.data.formats.folders import printable
 from energan.data.splits import TEST, TRAIN, VALIDATION
 from energan.utils.errors import UserError
@@ -31,25 +31,19 @@ def lsun_files(folder: Path, split: str) -> Files:
     where = f"the LMDB {printable(folder)}"
     if find_spec("lmdb") is None:
         raise UserError(f"{where} needs the package lmdb: pip install 'energan[lmdb]'")
-    lmdb = import_module("lmdb")
-    try:
+    with told(where):
         database = _open(folder)
         size, entries = database.stat()["psize"], database.stat()["entries"]
         needed, length = (database.info()["last_pgno"] + 1) * size, (folder / DATA).stat().st_size
-    except (lmdb.Error, OSError) as error:
-        raise UserError(f"{where} cannot be read: {str(error).rpartition(': ')[2]}") from error
     if length < needed:  # reading beyond the end would end the process
         raise UserError(f"{where} is cut off: it has {length} bytes of {needed}; copy it again")
     if not entries:
         raise UserError(f"{where} holds no images")
 
     def items() -> Iterator[Item]:
-        try:
-            with database.begin() as reading:
-                for key in reading.cursor().iternext(values=False):
-                    yield Item(printable(key.decode("latin1")), partial(_value, database, key), None)
-        except lmdb.Error as error:
-            raise UserError(f"{where} is damaged: {reason(error)}") from error
+        with told(where), database.begin() as reading:
+            for key in reading.cursor().iternext(values=False):
+                yield Item(printable(key.decode("latin1")), partial(_value, database, key), None)
 
     scene, marks = folder.name, stamp(folder, *fingerprint(folder / DATA))
     for ending in ENDINGS.values():

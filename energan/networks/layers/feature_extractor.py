@@ -1,5 +1,6 @@
 """What a network's layers say on the way to its output: the encoder's side of plug and play, for any classifier."""
 
+import threading
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from functools import partial
@@ -21,12 +22,15 @@ class Features(NamedTuple):
 
 
 @final
-class _Record:
-    """The features of the pass that is under way; None outside, so that other calls keep nothing alive."""
+class _Record(threading.local):
+    """The features of this thread's pass that is under way; None outside, so that other calls keep nothing alive."""
 
     def __init__(self) -> None:
         self.read: dict[str, Tensor] | None = None
         self.added = NOTHING
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        return _Record, ()  # a copy of the extractor has no pass under way
 
 
 @recorded

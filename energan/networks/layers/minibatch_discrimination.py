@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from energan.engine.cross_rank import gathered
-from energan.engine.precision import wide
+from energan.engine.precision import exact, wide
 from energan.networks.layers.normalisation import WeightNorm
 
 
@@ -27,7 +27,7 @@ class MinibatchDiscrimination(nn.Module):
     def forward(self, f: Tensor) -> Tensor:
         near = wide(self.bias).expand(len(f), -1)
         if self.training:
-            with torch.autocast(f.device.type, enabled=False):
+            with exact(f.device):
                 m = self.tensor(wide(f)).view(len(f), self.kernels, self.dimensions)
             distances = (m[:, None] - gathered(m)).abs().sum(3)  # (n, n, kernels), or (n, all ranks' n, kernels)
             near = near + (-distances).exp().sum(1) - 1  # less itself, at distance 0

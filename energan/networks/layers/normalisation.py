@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, linear
 
-from energan.engine.precision import wide
+from energan.engine.precision import exact, wide
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
 
@@ -60,7 +60,7 @@ class SpectralNorm(nn.Module):
     def sigma(self) -> Tensor:
         """The largest singular value of the weight, (), in float32 or wider."""
         w = wide(self.layer.weight.flatten(1))
-        with torch.autocast(w.device.type, enabled=False):
+        with exact(w.device):
             if w.shape[0] > w.shape[1]:
                 w = w.T
             fixed = w.detach() / w.detach().abs().amax().clamp(min=1e-30)  # whose squares overflow for no weight

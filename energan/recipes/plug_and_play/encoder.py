@@ -5,7 +5,6 @@ which the recipe `encoder-mnist` trains once for each set of images; the run is 
 """
 
 import hashlib
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -125,7 +124,7 @@ def encode_images(data: ImageSet, E: FeatureExtractor, layer: str, precision: st
         return read_weights(path)[0]["codes"]
     device = next(E.parameters()).device
     chunks, read = data.images.split(CHUNK), []
-    for chunk in counted(chunks, len(data.images), f"encoding {data.name}", each=CHUNK, show=sys.stderr.isatty()):
+    for chunk in counted(chunks, len(data.images), f"encoding {data.name}", each=CHUNK):
         with autocast(precision, device):
             read.append(E(to_unit(chunk.to(device))).layers[layer].float().cpu())
     write_weights(path, {"codes": torch.cat(read)}, {"layer": layer})

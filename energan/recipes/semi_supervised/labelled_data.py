@@ -60,10 +60,19 @@ class FewLabels:
 
 
 @named
-def _few_labels(source: str, split: str, options: FewLabels) -> "ImageSet":
+def _few_labels(
+    source: str, split: str, options: FewLabels, value_range: tuple[float, float] | None = None
+) -> "ImageSet":
     from energan.data.few_labels import balanced_subset
 
-    data = labelled_images(source, split, labels_csv=options.labels_csv, size=options.size, channels=options.channels)
+    data = labelled_images(
+        source,
+        split,
+        labels_csv=options.labels_csv,
+        size=options.size,
+        channels=options.channels,
+        value_range=value_range,
+    )
     if split != "train":
         return data
     if len(data.classes) != options.classes:
@@ -75,7 +84,15 @@ def _few_labels(source: str, split: str, options: FewLabels) -> "ImageSet":
     return data._replace(labels=kept.labels)
 
 
-def labelled_images(source: str, split: str, *, labels_csv: str, size: int, channels: int) -> "ImageSet":
+def labelled_images(
+    source: str,
+    split: str,
+    *,
+    labels_csv: str,
+    size: int,
+    channels: int,
+    value_range: tuple[float, float] | None = None,
+) -> "ImageSet":
     """Images with labels, -1 where they have none: a named set, a folder of class folders, or one with a CSV.
 
     The labels of a split other than "train" are its own, else the CSV's if this knows its files, else None.
@@ -86,7 +103,7 @@ def labelled_images(source: str, split: str, *, labels_csv: str, size: int, chan
     from energan.data.image_set import NONE
     from energan.data.labels import labelled_by
 
-    data = load(source, split, size=size, channels=channels)
+    data = load(source, split, size=size, channels=channels, value_range=value_range)
     if split != "train":
         if data.labels is None and labels_csv:
             with suppress(UserError):  # a CSV of other images says nothing of these

@@ -7,6 +7,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar, final
 
 from energan.utils.errors import UserError
@@ -17,11 +18,10 @@ KEY = "_recorded_call"  # where an object keeps its Call, among its attributes
 
 NAMES: dict[str, Callable[..., Any]] = {}  # all that carries a decorator
 
-MAKERS: set[str] = (
-    set()
-)  # those of them that `build` calls: they make an object of their arguments, and do nothing else
+# those of them that `build` calls: they make an object of their arguments, and do nothing else
+MAKERS: set[str] = set()
 
-_contexts: list["Call"] = []  # that are open; the last one is the innermost
+_contexts: ContextVar[tuple["Call", ...]] = ContextVar("contexts", default=())  # this thread's; the last is innermost
 
 _numbers = itertools.count()
 
@@ -32,7 +32,7 @@ class Call:
 
     def __init__(self, name: str, arguments: Mapping[str, Any]) -> None:
         self.name, self.arguments, self.number = name, dict(arguments), next(_numbers)
-        self.within = _contexts[-1] if _contexts else None
+        self.within = next(reversed(_contexts.get()), None)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(None), ()
@@ -101,11 +101,11 @@ def recorded(make: Make) -> Make:
 @contextmanager
 def inside(make: Callable[..., Any], **arguments: Any) -> Iterator[None]:
     """What is made in this block is made in the context `make(**arguments)`, and will be so when it is built again."""
-    _contexts.append(Call(name_of(make), arguments))
+    token = _contexts.set((*_contexts.get(), Call(name_of(make), arguments)))
     try:
         yield
     finally:
-        _contexts.pop()
+        _contexts.reset(token)
 
 
 def describe(value: Any) -> dict[str, Any]:

@@ -95,6 +95,9 @@ def test_what_is_left_out_is_told() -> None:
         (("images", "masks"), "masks/ (2 images) beside images"),
         (("train/images", "train/labels", "test"), "train/labels/ (2 images) beside images"),
         (("cat/train", "cat/x.png", "dog/train"), "cat/x.png beside splits"),
+        (("x.png", "Masks"), "Masks/ (2 images) beside images"),
+        (("a/Train", "a/Train/Label", "a/Test", "b/Train", "b/Test"), "a/Train/Label/ (2 images) beside images"),
+        (("left/train/x", "gtFine/train/x"), "gtFine/ (2 images) beside left/"),
     ):
         assert part(paths(*folders), "train", "ds")[1].notes == (said,)
     assert part(paths("masks", "faces"), "train", "ds")[0].classes == ("faces", "masks")  # here it is a class

@@ -1,0 +1,1 @@
+"""Files inside files, read where they are: nothing is unpacked to disk, unpickled or followed elsewhere."""

@@ -1,0 +1,74 @@
+"""What the caller has set of torch around a training changes none of its numbers, or is refused."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+import torch
+from torch import nn
+
+from energan.engine import Trainer
+from energan.engine.game import Game, Move, Player
+from energan.engine.isolation import isolated
+from energan.engine.optimizers import SGD
+from energan.engine.rng import seeded
+from energan.utils.errors import UserError
+
+
+def trained() -> torch.Tensor:
+    """The weights after two steps."""
+
+    def loss(p, b):
+        value = (p.D(b.x) - b.x).square().mean()
+        return value, {"loss": value}
+
+    with seeded(0):
+        net = nn.Linear(3, 3)
+    game = Game({"D": Player(net, SGD(0.1))}, {"D": (Move(loss, min=("D",)),)})
+    one = Trainer(game, lambda k: {"x": torch.linspace(-1, 1, 12, device="cpu").view(4, 3)}, seed=0)
+    for _ in range(2):
+        one.step()
+    return net.weight.detach()
+
+
+@contextmanager
+def default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        torch.no_grad(),
+        torch.inference_mode(),
+        torch.autocast("cpu", torch.bfloat16),
+        torch.device("meta"),
+        torch.set_grad_enabled(True),
+    ],
+    ids=["no_grad", "inference_mode", "autocast", "default device", "gradients"],
+)
+def test_what_is_set_around_a_training_changes_nothing(around: AbstractContextManager[None]) -> None:
+    with torch.set_grad_enabled(True):
+        expected = trained()
+    with around:
+        assert torch.equal(trained(), expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_another_default_dtype_is_refused(dtype: torch.dtype) -> None:
+    with default_dtype(dtype), pytest.raises(UserError, match=r"^torch's default dtype is .*set_default_dtype"):
+        trained()
+
+
+def test_isolated_gives_back_what_was_set() -> None:
+    with torch.inference_mode():
+        with isolated():
+            assert torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
+        assert torch.is_inference_mode_enabled()
+    with isolated(gradients=False):
+        assert not torch.is_grad_enabled()
+    assert torch.is_grad_enabled()
