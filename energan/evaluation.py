@@ -12,7 +12,7 @@ from energan.metrics.features.catalog import NETWORKS
 from energan.runs.checkpoints import read_checkpoint
 from energan.runs.folder import RunFolder
 from energan.runs.rebuild import rebuild, restored
-from energan.runs.sources import Sources, remembered, settled, training_images
+from energan.runs.sources import AS_RECORDED, Sources, remembered, settled, training_images
 from energan.utils.checks import at_least
 from energan.utils.errors import UserError
 from energan.utils.files import write_json
@@ -28,7 +28,7 @@ def evaluate(
     checkpoint: str | None = None,
     finish: bool = False,
     told: Callable[[str], object] | None = None,
-    named: Sources = Sources(),
+    named: Sources = AS_RECORDED,
     device: str = DEVICE,
 ) -> dict[str, Any]:
     """Measures a run: what each of its capabilities measures, in one dictionary.

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from energan.commands.train import TrainOptions, start
+from energan.commands.train import TrainOptions, start, with_absolute_paths
 from energan.utils.hardware import Precision
 
 
@@ -44,13 +44,12 @@ def classify(
     from energan.recipes.semi_supervised.labelled_data import labelled_images
 
     count, file = (int(labels), "") if labels.isdecimal() else (0, labels)
-    images = labelled_images(data, "train", labels_csv=file, size=size, channels=channels)
+    named = with_absolute_paths({"data": data, "labels_csv": file, "test": test})  # as the run will name them
+    images = labelled_images(named["data"], "train", labels_csv=named["labels_csv"], size=size, channels=channels)
     arguments = {
-        "data": data,
+        **named,
         "labels": count,
         "label_seed": label_seed,
-        "labels_csv": file,
-        "test": test,
         "classes": len(images.classes),
         "size": size,
         "channels": channels,

@@ -61,7 +61,7 @@ def start(recipe: str, arguments: Mapping[str, Any], options: TrainOptions) -> i
     from energan.runs.folder import RunFolder
     from energan.training.loop import train
 
-    arguments = _with_absolute_paths(arguments)
+    arguments = with_absolute_paths(arguments)
     with progress_shown(not options.quiet), joined() as ranks:
         if arguments.get("batch") == "auto":
             arguments["batch"] = _fastest_batch(recipe, arguments, options.microbatches, ranks)
@@ -71,8 +71,9 @@ def start(recipe: str, arguments: Mapping[str, Any], options: TrainOptions) -> i
         ranks.agree(data.sha256, "the training images")
         folder = ranks.on_rank_zero(lambda: _create(options.out, run, data, recipe, arguments, ranks.count))
         state = train(run, RunFolder(folder), data, quiet=options.quiet, ranks=ranks)
-    with trusting(*foreign_modules(RunFolder(folder).record["experiment"])):  # which made the run in this process
-        return _finish(folder, state, options.quiet)
+    trusted = foreign_modules(RunFolder(folder).record["experiment"])  # which made the run in this process
+    with trusting(*trusted), progress_shown(not options.quiet):
+        return _finish(folder, state)
 
 
 def resume(
@@ -113,29 +114,26 @@ def resume(
     with progress_shown(not quiet), joined() as ranks:
         before = ranks.on_rank_zero(lambda: folder.record)
         record = ranks.on_rank_zero(lambda: settled(before, folder.path, named))
-        settings = {
-            "steps": steps or record["steps"],
-            "device": device or record["device"],
-            "microbatches": microbatches or record["microbatches"],
-            "sync_batch_stats": sync_batch_stats or record["sync_batch_stats"],
-        }
-        spec = ranks.rank_zero_first(lambda: rebuild(record, steps=settings["steps"], device=settings["device"]))
-        settings["device"] = spec.device
-        spec = _divided(spec, settings["microbatches"], settings["sync_batch_stats"], ranks)
+        end, where = steps or record["steps"], device or record["device"]
+        spec = ranks.rank_zero_first(lambda: rebuild(record, steps=end, device=where))
+        microbatches = microbatches or record["microbatches"]
+        spec = _divided(spec, microbatches, sync_batch_stats or record["sync_batch_stats"], ranks)
         begun = ranks.on_rank_zero(lambda: bool(folder.checkpoints()))
         if not begun and (encoder := encoder_of(record)) and not ranks.on_rank_zero(lambda: is_signed(before)):
             raise UserError(
-                f"{run} has no signature of yours, and no checkpoint yet: it would start with the weights of {encoder}, "
-                f"which its run.json names; start a run of your own"
+                f"{run} has no signature of yours, and no checkpoint yet: it would start with the weights of "
+                f"{encoder}, which its run.json names; start a run of your own"
             )
         images = ranks.rank_zero_first(lambda: training_images(spec, record, folder.path))
-        arguments = {k: settings.get(k, v) for k, v in record["arguments"].items()} | {"steps": spec.steps}
+        settings = {k: getattr(spec, k) for k in ("steps", "device", "microbatches", "sync_batch_stats")}
+        arguments = {**record["arguments"], "steps": spec.steps, **({"device": spec.device} if device else {})}
         changes = settings | remembered(record, images, before) | {"arguments": arguments}
         state = train(spec, folder, images, quiet=quiet, ranks=ranks, changes=changes)
-    return _finish(Path(run), state, quiet)
+    with progress_shown(not quiet):
+        return _finish(Path(run), state)
 
 
-def _with_absolute_paths(arguments: Mapping[str, Any]) -> dict[str, Any]:
+def with_absolute_paths(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments with files and folders named in full, so that `resume` works from any folder."""
     from energan.data import NAMED
 
@@ -224,7 +222,7 @@ def _create(
     return folder
 
 
-def _finish(folder: Path, state: str, quiet: bool) -> int:
+def _finish(folder: Path, state: str) -> int:
     """After training: measure, draw the neighbours or predict, write the report; rank 0 does."""
     from energan import evaluation, report
     from energan.runs.folder import RunFolder
@@ -239,8 +237,7 @@ def _finish(folder: Path, state: str, quiet: bool) -> int:
     try:
         say("measuring")
         named = recorded(RunFolder(folder).record)  # by whoever started this process
-        with progress_shown(not quiet):
-            say("\n".join(evaluation.evaluate(folder, finish=True, named=named)["summary"]))
+        say("\n".join(evaluation.evaluate(folder, finish=True, named=named)["summary"]))
         say(f"report: {report.write_report(folder)}")
     except KeyboardInterrupt:
         say(f"trained to the end; measuring was stopped, `energan evaluate {here}` and `energan report {here}` do it")

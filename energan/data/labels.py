@@ -19,7 +19,9 @@ from torch import Tensor
 
 from energan.data.classes import classes_of, plain_label
 from energan.data.decoding.decode import reason
-from energan.data.formats.folders import printable, zip_names
+from energan.data.decoding.listing import stamp
+from energan.data.formats.archives import names_in
+from energan.data.formats.folders import printable
 from energan.data.image_set import NONE, ImageSet
 from energan.data.splits.words import normal
 from energan.utils.console import warn
@@ -50,8 +52,7 @@ def labelled_by(data: ImageSet, path: Path, folder: Path) -> ImageSet:
     if not data.files:
         raise UserError(f"{where} names files, and {data.name} has none: labels files are for folders and .zip")
     try:
-        content = path.read_bytes()
-        rows = _rows(content, where)
+        rows = _rows(path.read_bytes(), where)
         known = _Known(data, folder)
         label_of = _labels(rows, known, where)
     except (OSError, UnicodeError, csv.Error) as error:
@@ -66,9 +67,8 @@ def labelled_by(data: ImageSet, path: Path, folder: Path) -> ImageSet:
     numbers, classes = classes_of(_whole(values), (), where)
     if not numbers:
         raise UserError(f"{where} has no label for any image of {data.name}")
-    key = hashlib.sha256(data.sha256.encode() + content).hexdigest()
-    words = f"{data.source}, labelled by {printable(path)}"
-    shown = tuple(map(printable, classes))
+    words, shown = f"{data.source}, labelled by {printable(path)}", tuple(map(printable, classes))
+    key = stamp(data.sha256, *numbers, *shown)  # the same for a table that says the same in other words
     return data._replace(labels=torch.tensor(numbers), classes=shown, source=words, sha256=key)
 
 
@@ -124,7 +124,7 @@ class _Known:
         self._loaded = {normal(name) for name in data.files}
         self._unreadable = {normal(text.rpartition(": ")[0]) for text in data.skipped}
         self._folder, self._roots = folder, tuple({folder.absolute(), folder.resolve()})
-        self._zipped = {normal(name) for name in zip_names(folder)} if folder.is_file() else set()
+        self._packed = {normal(name) for name in names_in(folder)}
         self.lacking: list[str] = []
 
     def find(self, file: str, where: str) -> str | None:
@@ -139,7 +139,7 @@ class _Known:
         name = normal(printable(inside))
         if name in self._loaded:
             return name
-        if name not in self._unreadable | self._zipped and not self._elsewhere(inside):
+        if name not in self._unreadable | self._packed and not self._elsewhere(inside):
             self.lacking.append(file)
         return None
 

@@ -11,17 +11,19 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from energan.utils.errors import UserError
 from energan.utils.hardware import available_memory
 
+MOST = 2**32  # bytes: a billion weights
+
 TENSORS = 200_000  # made at most: a network of a billion small layers would never be ready
 
 
 @contextmanager
 def bounded_memory(what: str, rows: int = 0) -> Iterator[None]:
-    """In this block, UserError instead of tensors that are together larger than half of the memory that is free.
+    """In this block, UserError instead of tensors that are together larger than 4 GiB, or half of the free memory.
 
     rows: 0 while networks are made. Where they are tried on one image, as many as will be given to them at once: no
     layer's output may then be larger than that memory.
     """
-    with _Budget(what, available_memory() // 2, rows):
+    with _Budget(what, min(MOST, available_memory() // 2), rows):
         yield
 
 
@@ -45,9 +47,11 @@ class _Budget(TorchDispatchMode):
         return func(*args, **kwargs)
 
     def refuse(self, size: int) -> None:
-        if size > self.most or self.tensors > TENSORS:
-            told = f"{size / 2**30:,.1f} GiB" if size > self.most else f"more than {TENSORS:,} tensors"
-            raise UserError(f"{self.what} would take {told}, more than this machine has to spare for them")
+        if self.tensors > TENSORS:
+            raise UserError(f"{self.what} would have more than {TENSORS:,} tensors, which no run has")
+        if size > self.most:
+            told = f"{size / 2**30:,.1f} GiB, more than the {self.most / 2**30:.1f} GiB that a run may take here"
+            raise UserError(f"{self.what} would take {told}")
 
 
 def _bytes(func: Any, args: Any, kwargs: Mapping[str, Any]) -> int:

@@ -46,7 +46,7 @@ class RunFolder:
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """run.json. UserError for a folder that is none, is damaged, is newer than this Energan, or leads out of itself."""
+        """run.json. UserError for a folder that is none, is damaged, of a newer Energan, or has links out of it."""
         record = read_run_json(self.path)
         refuse_links(self.path)
         return checked(record, self.path / "run.json")
@@ -115,9 +115,13 @@ class RunFolder:
     def save(self, trainer: Trainer, model: Model, name: str = "") -> Path:
         """Writes a checkpoint, called by its step or `name`, and drops the oldest. Returns its path."""
         path = write_checkpoint(self.path / "checkpoints" / f"{name or f'{trainer.t:06d}'}.safetensors", trainer, model)
+        self.drop_oldest()
+        return path
+
+    def drop_oldest(self) -> None:
+        """Removes all checkpoints but the newest three, and the best."""
         for old in self.checkpoints()[:-KEPT]:
             old.unlink()
-        return path
 
     def checkpoints(self) -> list[Path]:
         """The checkpoints by step, oldest first."""

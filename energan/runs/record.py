@@ -31,7 +31,7 @@ def read_run_json(folder: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is damaged: it is no JSON ({error})") from error
     number = record.get("format") if isinstance(record, dict) else None
-    if not _whole(number):
+    if not isinstance(number, int) or isinstance(number, bool):
         raise UserError(f"{path} is damaged: it has no format number")
     if number > FORMAT:
         raise UserError(f"{folder} has run folder format {number}, this Energan reads up to {FORMAT}: upgrade energan")
@@ -161,7 +161,7 @@ def checked(record: Mapping[str, Any], path: Path) -> dict[str, Any]:
     for name, (holds, what) in (RULES | OPTIONAL).items():
         value: Any = record
         for key in name.split("."):
-            value = value[key] if key in value else _ABSENT
+            value = value.get(key, _ABSENT)
             if value is _ABSENT:
                 break
         if value is _ABSENT and name in RULES:

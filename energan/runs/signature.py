@@ -23,7 +23,7 @@ BYTES = 32  # of the key
 
 
 def state_dir() -> Path:
-    """The folder of what Energan keeps for this user: the environment's ENERGAN_STATE, else the user's data folder's."""
+    """The folder of what Energan keeps for this user: the environment's ENERGAN_STATE, else one in the user's data."""
     return user_folder("ENERGAN_STATE", platformdirs.user_data_dir)
 
 

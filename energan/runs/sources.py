@@ -35,6 +35,9 @@ class Sources(NamedTuple):
         return Sources(*(str(Path(s).expanduser().resolve()) if _is_path(s) else s for s in self))
 
 
+AS_RECORDED = Sources()  # nothing is named anew
+
+
 def _is_path(source: str) -> bool:
     return bool(source) and source not in NAMED and not source.startswith("hf:")
 
@@ -47,7 +50,7 @@ def recorded(record: Mapping[str, Any]) -> Sources:
     return Sources(data, test, next(filter(None, labels), ""))
 
 
-def settled(record: dict[str, Any], folder: Path, named: Sources = Sources()) -> dict[str, Any]:
+def settled(record: dict[str, Any], folder: Path, named: Sources = AS_RECORDED) -> dict[str, Any]:
     """The record of the run in `folder`, whose sources may be read: those of `named`, which the user gave now, and its
     own as far as they may be.
 
@@ -123,9 +126,10 @@ def remembered(record: Mapping[str, Any], data: ImageSet, before: Mapping[str, A
     record: as `settled` gave it; before: as it was read. What the user named, this user signs, unless the description
     has anything else to read that nobody named.
     """
-    if record["experiment"] == before["experiment"] and record["format"] == FORMAT:
+    ours = is_signed(dict(before))
+    if ours and record["experiment"] == before["experiment"] and record["format"] == FORMAT:
         return {}
-    trusted = is_signed(dict(before)) or not encoder_of(record)
+    trusted = ours or not encoder_of(record)
     return {
         "format": FORMAT,
         "experiment": record["experiment"],

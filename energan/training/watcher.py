@@ -53,6 +53,7 @@ class Watcher:
             stack.enter_context(folder.locked())
             if begun := bool(folder.checkpoints()):
                 _continue(trainer, folder, experiment)
+                folder.drop_oldest()  # a run that was killed just before it did
             if changes:
                 folder.update(**changes)
             self.images = experiment.shown(data).images
@@ -190,7 +191,7 @@ def saves_at(t: int, experiment: Experiment) -> bool:
 
 
 def _continue(trainer: Trainer, folder: RunFolder, experiment: Experiment) -> None:
-    """The trainer takes the newest checkpoint's state. UserError where it cannot, or is beyond the experiment's steps."""
+    """The trainer takes the newest checkpoint's state. UserError where it cannot, or is to end before that."""
     path = folder.checkpoint()
     saved = read_checkpoint(path)
     if saved.step > experiment.steps:

@@ -96,9 +96,9 @@ class LastingStream:
         except OSError as error:
             if error.errno not in GONE:
                 self.lost = self.lost or error
-            with suppress(OSError, ValueError):  # else what is left would be tried again, and at exit once more
-                with Path(os.devnull).open("w") as nowhere:
-                    os.dup2(nowhere.fileno(), self._stream.fileno())
+            # else what is left would be tried again, and at exit once more
+            with suppress(OSError, ValueError), Path(os.devnull).open("w") as nowhere:
+                os.dup2(nowhere.fileno(), self._stream.fileno())
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

@@ -569,8 +569,11 @@ def test_the_error_is_measured_on_what_is_held_out(
     swapped: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(swapped.parent)
+    for split in ("train", "test"):
+        (swapped / split / "cat" / "torn.png").write_bytes(b"no image")
     assert main(["classify", "--data", "ds", "--test", "ds", *SMALL[:1], "40", *SMALL[2:], "--out", "run"]) == 0
-    said = capsys.readouterr().out
+    said, warned = capsys.readouterr()
+    assert warned.count("train/cat/torn.png: not an image") == warned.count("test/cat/torn.png: not an image") == 1
     assert said.count("training images: ds/train (24), held out: ds/test (6)\n") == 1
     assert "test error 100.00 % of 6 images" in said
     assert main(["evaluate", "run", "--json"]) == 0
@@ -622,7 +625,7 @@ def test_a_csv_labels_the_images_held_out_too(tmp_path: Path) -> None:
 
 
 def test_one_class_that_can_be_read_is_too_few(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = pets(tmp_path / "pets")
+    folder = pets(tmp_path / "pets", labelled=3)
     for path in (folder / "dog").iterdir():
         path.write_bytes(b"no image")
     assert main(["classify", "--data", str(folder), *SMALL, "--out", str(tmp_path / "run")]) == 2

@@ -1,5 +1,6 @@
 """Labels of a CSV, however it is written, and test images that are training images."""
 
+import tarfile
 import unicodedata
 import zipfile
 from io import BytesIO
@@ -9,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from energan.data import ImageSet, load
+from energan.data import ImageSet, load, splits_of
 from energan.data.labels import labelled_by, refuse_trained
 from energan.utils.errors import UserError
 
@@ -88,15 +89,25 @@ def test_classes_of_numbers_are_in_their_order(folder: Path) -> None:
     assert labelled_by(load(folder, progress=False), path, folder).classes == ("9", "10")
 
 
-def test_a_zips_files_of_another_split_may_be_named(tmp_path: Path) -> None:
-    content = BytesIO()
+@pytest.mark.parametrize("ending", ["zip", "tar.gz"])
+def test_an_archives_files_of_another_split_may_be_named(tmp_path: Path, ending: str) -> None:
+    content, path = BytesIO(), tmp_path / f"ds.{ending}"
     Image.new("L", (8, 8)).save(content, "PNG")
-    with zipfile.ZipFile(tmp_path / "ds.zip", "w") as archive:
-        for name in ("train\\a.png", "/train/b.png", "./test/c.png"):
-            archive.writestr(zipfile.ZipInfo(name), content.getvalue())
+    names = ("train\\a.png", "/train/b.png", "./test/c.png", "../d.png")
+    if ending == "zip":
+        with zipfile.ZipFile(path, "w") as zipped:
+            for name in names:
+                zipped.writestr(zipfile.ZipInfo(name), content.getvalue())
+    else:
+        with tarfile.open(path, "w:gz") as tar:
+            for name in names:
+                info = tarfile.TarInfo(name)
+                info.size = len(content.getvalue())
+                tar.addfile(info, BytesIO(content.getvalue()))
     (tmp_path / "l.csv").write_text("file,label\ntrain/a.png,x\ntrain/b.png,y\ntest\\c.png,x\n")
-    data = labelled_by(load(tmp_path / "ds.zip", progress=False), tmp_path / "l.csv", tmp_path / "ds.zip")
+    data = labelled_by(load(path, progress=False), tmp_path / "l.csv", path)
     assert data.files == ("train/a.png", "train/b.png") and data.classes == ("x", "y")
+    assert data.skipped == ("../d.png: lies outside the archive",) and splits_of(path) == ("train", "test")
 
 
 def test_test_images_that_are_training_images(capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,7 +23,7 @@ TIMES = ("seconds", "steps_per_second", "images_per_second")  # of a line of the
 
 
 def run(command: Sequence[str], *, after: float = 0.0, at_event: int = 0) -> int:
-    """The exit code of `energan COMMAND`, or minus SIGKILL, which it gets `after` seconds, or at a call, counted from 1."""
+    """The exit code of `energan COMMAND`, or minus SIGKILL: it gets that `after` seconds, or at a call, from 1 on."""
     child = os.fork()
     if child == 0:
         _play(command, at_event)

@@ -7,6 +7,8 @@ applied. Samples of more than eight bits are scaled by a range that is the same 
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -108,14 +110,14 @@ def check_size(image: Opened) -> None:
 
 def reads_heif() -> bool:
     """Whether HEIC files can be read; registers their reader with Pillow."""
-    if HEIF in Image.OPEN:
-        return True
-    if find_spec("pillow_heif") is None:
-        return False
-    from importlib import import_module
-
-    import_module("pillow_heif").register_heif_opener()
+    if HEIF not in Image.OPEN and _installed("pillow_heif"):
+        import_module("pillow_heif").register_heif_opener()
     return HEIF in Image.OPEN
+
+
+@cache
+def _installed(package: str) -> bool:
+    return find_spec(package) is not None
 
 
 def is_grey(image: Opened) -> bool:
@@ -255,8 +257,9 @@ def fit(image: Image.Image, size: int | None, channels: int, centre: int | None 
     image = image.convert("L") if image.mode == "1" and not image.has_transparency_data else image
     if image.has_transparency_data:
         image = _on_white(image)
-    image = image.convert("RGB") if image.mode not in ("L", "RGB") else image
-    image = image.convert("L" if channels == 1 else "RGB")
+    image = image if image.mode in ("L", "RGB") else image.convert("RGB")
+    wanted = "L" if channels == 1 else "RGB"
+    image = image if image.mode == wanted else image.convert(wanted)
     if size and image.size != (size, size):
         w, h = image.size
         side = min(w, h)

@@ -6,16 +6,17 @@ from functools import partial
 from pathlib import Path
 
 from energan.data.containers.kinds import HEAD, Parts
-from energan.data.containers.tar import opened, read_member, regular_members, stem
+from energan.data.containers.tar import is_tar, opened, read_member, regular_members, stem
 from energan.data.decoding.cache import Files, Item, fingerprint, stamp
+from energan.data.decoding.decode import EXTENSIONS
 from energan.data.decoding.failures import UNREADABLE, reason, told
-from energan.data.formats.folders import archived, arrange, printable, splits_among
+from energan.data.formats.folders import OUTSIDE, archived, arrange, printable, splits_among, zip_names
 
 
 def tar_files(path: Path, split: str) -> Files:
     """The images in a tar archive, which is never unpacked to disk. UserError as `arrange`, or if it is damaged."""
     where = f"the archive {printable(path)}"
-    heads = _listed(path, where)
+    heads, skipped = _listed(path, where)
     arranged = arrange(list(heads), split, where, heads.__getitem__)
     label_of = dict(zip(arranged.paths, arranged.labels, strict=True))
 
@@ -31,28 +32,40 @@ def tar_files(path: Path, split: str) -> Files:
     marks = stamp(path.resolve(), split, *fingerprint(path), *arranged.classes)
     place = f"/{arranged.place}" if arranged.place else ""
     return Files(
-        printable(stem(path)), where + place, marks, arranged.classes, len(arranged.paths), items, (),
-        printable(path.name) + place, arranged.notes, arranged.left_out,
+        printable(stem(path)), where + place, marks, arranged.classes, len(arranged.paths) + len(skipped), items,
+        skipped, printable(path.name) + place, arranged.notes, arranged.left_out,
     )  # fmt: skip
 
 
 def tar_splits(path: Path) -> tuple[str, ...]:
     """The splits that a tar archive has. UserError as `tar_files`."""
     where = f"the archive {printable(path)}"
-    heads = _listed(path, where)
+    heads, _ = _listed(path, where)
     return splits_among(list(heads), where, heads.__getitem__)
 
 
-def _listed(path: Path, where: str) -> dict[Parts, bytes]:
-    """The files and the first bytes of those whose name has no ending."""
+def names_in(path: Path) -> set[str]:
+    """The names of all files in a zip or tar archive, as `.files` has them; none of other paths. UserError as above."""
+    if path.suffix.lower() == ".zip" and path.is_file():
+        return zip_names(path)
+    return {printable(parts) for parts in _listed(path, f"the archive {printable(path)}")[0]} if is_tar(path) else set()
+
+
+def _listed(path: Path, where: str) -> tuple[dict[Parts, bytes], tuple[str, ...]]:
+    """The files and the first bytes of those whose name has no ending; and images that lie outside the archive."""
     heads: dict[Parts, bytes] = {}
+    outside = []
     with told(where), opened(path) as archive:
         for member in regular_members(archive, path.stat().st_size):
             parts = archived(member.name)
-            if parts and ".." not in parts and parts not in heads:
+            if ".." in parts:
+                outside += (
+                    [f"{printable(member.name)}: {OUTSIDE}"] if Path(parts[-1]).suffix.lower() in EXTENSIONS else []
+                )
+            elif parts and parts not in heads:
                 file = None if "." in parts[-1] else archive.extractfile(member)
                 heads[parts] = file.read(HEAD) if file else b""
-    return heads
+    return heads, tuple(outside)
 
 
 def _read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> "partial[bytes]":

@@ -193,6 +193,9 @@ def to_nchw(
         )
     used, words = _range(images, where, value_range)
     channels_last = layout in ("n h w c", "h w c")
+    described = f"{words}, {'one image, ' if layout == 'h w c' else ''}({layout.replace(' ', ', ')})"
+    if images.dtype == np.uint8 and images.flags.writeable and images.flags.c_contiguous and not channels_last:
+        return Converted(torch.from_numpy(images.reshape(_nchw(images.shape, channels_last))), described, None)
     check_memory(where, images.size)
     content = np.empty(_nchw(images.shape, channels_last), np.uint8)
     clipped = 0
@@ -208,8 +211,7 @@ def to_nchw(
         content[start : start + CHUNK] = part.transpose(0, 3, 1, 2) if channels_last else part
     if used is not None and (said := check_outside(clipped, images.size, used, where)):
         warn(said)
-    one = "one image, " if layout == "h w c" else ""
-    return Converted(torch.from_numpy(content), f"{words}, {one}({layout.replace(' ', ', ')})", used)
+    return Converted(torch.from_numpy(content), described, used)
 
 
 def _nchw(shape: tuple[int, ...], channels_last: bool) -> tuple[int, int, int, int]:

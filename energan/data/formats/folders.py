@@ -23,6 +23,8 @@ DRIVE = re.compile(r"[A-Za-z]:")  # of Windows, at the start of a path in a zip
 
 Head = Callable[[Parts], bytes]  # a file's first bytes
 
+OUTSIDE = "lies outside the archive"
+
 
 class Arranged(NamedTuple):
     paths: list[Parts]
@@ -128,10 +130,14 @@ def files_of(folder: Path, arranged: Arranged, where: str, skipped: Parts = (), 
             stamps += ["/".join(path), "broken"]
     total, name = len(arranged.paths) + len(skipped), printable(folder.resolve().name)
     place = f"/{arranged.place}" if arranged.place else ""
-    above = f"{printable(folder.resolve().parent.name)}/" if canonical(folder.resolve().name) in SPLITS else ""
+    above = (
+        f"{printable(folder.resolve().parent.name)}/"
+        if not place and canonical(folder.resolve().name) in SPLITS
+        else ""
+    )
     return Files(
         name, where + place, stamp(*stamps), arranged.classes, total, items, skipped, above + name + place,
-        arranged.notes,
+        arranged.notes, arranged.left_out,
     )  # fmt: skip
 
 
@@ -230,7 +236,7 @@ def _members(archive: zipfile.ZipFile) -> tuple[dict[Parts, zipfile.ZipInfo], tu
         parts = archived(info.filename)
         if info.is_dir() or not parts:
             continue
-        why = "lies outside the archive" if ".." in parts else "a later entry has its name" if parts in members else ""
+        why = OUTSIDE if ".." in parts else "a later entry has its name" if parts in members else ""
         if why and Path(parts[-1]).suffix.lower() in EXTENSIONS:
             skipped.append(f"{printable(info.filename)}: {why}")
         if ".." not in parts:

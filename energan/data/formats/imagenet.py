@@ -11,7 +11,7 @@ from pathlib import Path
 
 from energan.data.decoding.cache import Files, fingerprint
 from energan.data.decoding.decode import UNREADABLE, reason
-from energan.data.formats.folders import Arranged, arrange, files_of, no_head, printable, walk
+from energan.data.formats.folders import Arranged, arrange, files_of, no_head, printable, regular, walk
 from energan.data.splits import ALL, TEST, TRAIN, VALIDATION
 from energan.data.splits.trees import Parts
 from energan.utils.errors import UserError
@@ -23,6 +23,8 @@ KIT = "ILSVRC2012_devkit_t12/data"
 SYNSET = re.compile(r"n\d{8}")
 
 WORDS = ("LOC_synset_mapping.txt", "synset_words.txt", "words.txt")
+
+LARGEST_META = 2**20  # bytes: the published one has a tenth; what it grows to when unpacked is a thousand times that
 
 KAGGLE, TRUTH, META = "LOC_val_solution.csv", "ILSVRC2012_validation_ground_truth.txt", "meta.mat"
 
@@ -101,7 +103,7 @@ def _meta(path: Path) -> dict[int, tuple[str, str]]:
     from scipy.io.matlab import MatReadError
 
     try:
-        rows = loadmat(path, squeeze_me=True)["synsets"]
+        rows = loadmat(regular(path, LARGEST_META), squeeze_me=True)["synsets"]
         leaves = [row for row in rows if row["num_children"] == 0]
         return {int(row["ILSVRC2012_ID"]): (str(row["WNID"]), str(row["words"])) for row in leaves}
     except (MatReadError, *UNREADABLE) as error:

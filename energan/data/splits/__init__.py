@@ -3,6 +3,7 @@
 words.py   what names say: "Training", "x-val-0.parquet", "y_test"
 trees.py   folders, by the paths of the images in them
 arrays.py  arrays of an .npz, by their names and shapes
+annotations.py   folders of masks, which are left out
 """
 
 from energan.data.splits.words import ALL, SPLITS, TEST, TRAIN, VALIDATION, canonical, held_out

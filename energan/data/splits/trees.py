@@ -11,20 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from energan.data.classes import class_order
+from energan.data.splits.annotations import Parts, counted, is_annotation, tops_at, without_annotations
 from energan.data.splits.words import ALL, TRAIN, folder_splits, in_order, normal, refuse_two_spellings
 from energan.utils.errors import UserError
 
-Parts = tuple[str, ...]  # a path inside the folder or archive
-
-# folders of masks and the like, without signs and in any case
-ANNOTATIONS = frozenset({
-    "annotation", "annotations", "groundtruth", "groundtruths", "gt", "gtcoarse", "gtfine", "gts", "label", "labels",
-    "mask", "masks",
-    "segmentation", "segmentations", "segmentationmasks", "segmentationclass", "segmentationobject",
-    "trimap", "trimaps",
-})  # fmt: skip
-
-PICTURES = frozenset({"image", "images", "img", "imgs", "jpegimages"})
+__all__ = ["Part", "Parts", "Tree", "part", "tree"]
 
 
 class Part(NamedTuple):
@@ -76,7 +67,7 @@ def part(paths: Sequence[Parts], split: str, where: str) -> tuple[Part, Tree]:
                 f"{where} has no split {split!r}: put its images into sub-folders called train and {split}, "
                 "or name the folder to use"
             )
-        kept, annotations = _without_annotations(paths, 0)
+        kept, annotations = without_annotations(paths, 0)
         _refuse_deeper(kept, 0, where)
         return _labelled("", kept, 0), Tree((), notes + annotations)
     if split not in found.of:
@@ -93,7 +84,7 @@ def _of(found: _Found, split: str, where: str) -> tuple[Part, tuple[str, ...]]:
     groups: dict[Parts, list[Parts]] = defaultdict(list)  # in every folder of the split there may be masks
     for path in found.of[split]:
         groups[path[: found.depth]].append(path)
-    each = [_without_annotations(group, found.depth) for group in groups.values()]
+    each = [without_annotations(group, found.depth) for group in groups.values()]
     kept, notes = sorted(path for group, _ in each for path in group), tuple(note for _, more in each for note in more)
     _refuse_deeper(kept, found.depth, where)
     if found.class_depth is not None:
@@ -120,7 +111,7 @@ def _names(paths: Iterable[Parts], depth: int) -> list[str]:
 def _labelled(place: str, paths: list[Parts], depth: int) -> Part:
     """The images with the classes that the folders below lone ones (one around everything is no class) are."""
     while True:
-        tops = _tops(paths, depth)
+        tops = tops_at(paths, depth)
         if len(tops) != 1 or "" in tops:
             break
         depth += 1
@@ -134,19 +125,11 @@ def _labelled_at(place: str, paths: list[Parts], depth: int) -> Part:
     return Part(place, paths, [number[name] for name in names], classes)
 
 
-def _tops(paths: Iterable[Parts], depth: int) -> dict[str, list[Parts]]:
-    """The images below each folder at a depth; below "" those in none."""
-    tops: dict[str, list[Parts]] = defaultdict(list)
-    for path in paths:
-        tops[path[depth] if len(path) > depth + 1 else ""].append(path)
-    return dict(tops)
-
-
 def _find(paths: list[Parts], where: str) -> tuple[_Found | None, tuple[str, ...]]:
     """The splits, looked for below lone folders too; None where there are none."""
     depth = 0
     while True:
-        tops = _tops(paths, depth)
+        tops = tops_at(paths, depth)
         strays = tops.pop("", [])
         if splits := folder_splits(tops):
             return _beside(tops, splits, strays, depth, where)
@@ -163,7 +146,7 @@ def _beside(
 ) -> tuple[_Found, tuple[str, ...]]:
     """Splits beside each other, at a depth."""
     above = "/".join(next(iter(tops.values()))[0][:depth])
-    others = sorted(name for name in tops if name not in splits and not _is_annotation(name))
+    others = sorted(name for name in tops if name not in splits and not is_annotation(name))
     named = ", ".join(f"{name}/" for name in sorted(splits))
     if others:
         example = "/".join(filter(None, (above, min(splits, key=lambda name: splits[name] != TRAIN))))
@@ -173,7 +156,7 @@ def _beside(
             "away, or load split 'all', where each folder is a class"
         )
     refuse_two_spellings(splits, where)
-    notes = [f"{name}/ ({_images(tops[name])}) beside {named}" for name in sorted(tops) if name not in splits]
+    notes = [f"{name}/ ({counted(tops[name])}) beside {named}" for name in sorted(tops) if name not in splits]
     if strays:
         notes.append(f"{strays[0][-1]}{_more(len(strays) - 1)} beside {named}")
     prefix = f"{above}/" if above else ""
@@ -187,15 +170,15 @@ def _in_each(
 ) -> tuple[_Found, tuple[str, ...]] | None:
     """Splits in every one of several folders, which are the classes. None where not every one has splits."""
     notes, of, spelled = list[str](), defaultdict[str, list[Parts]](list), dict[str, str]()
-    annotations = [name for name in tops if _is_annotation(name)]
+    annotations = [name for name in tops if is_annotation(name)]
     classes = [name for name in tops if name not in annotations]
     if len(classes) < 2 - bool(annotations):
         return None
     for name in classes:
-        below = _tops(tops[name], depth + 1)
+        below = tops_at(tops[name], depth + 1)
         outside = below.pop("", [])
         splits = folder_splits(below)
-        if not splits or any(other not in splits and not _is_annotation(other) for other in below):
+        if not splits or any(other not in splits and not is_annotation(other) for other in below):
             return None
         refuse_two_spellings(splits, f"{where}, in {name}/,")
         for inside, images in below.items():
@@ -203,10 +186,10 @@ def _in_each(
                 of[splits[inside]] += images
                 spelled.setdefault(splits[inside], inside)
             else:
-                notes.append(f"{name}/{inside}/ ({_images(images)}) beside splits")
+                notes.append(f"{name}/{inside}/ ({counted(images)}) beside splits")
         if outside:
             notes.append(f"{name}/{outside[0][-1]}{_more(len(outside) - 1)} beside splits")
-    notes += [f"{name}/ ({_images(tops[name])}) beside {classes[0]}/" for name in annotations]
+    notes += [f"{name}/ ({counted(tops[name])}) beside {classes[0]}/" for name in annotations]
     if strays:
         notes.append(f"{strays[0][-1]}{_more(len(strays) - 1)} beside folders of splits")
     lone = len(classes) == 1  # images/train beside annotations/train
@@ -214,19 +197,6 @@ def _in_each(
     place = {split: f"{above}/{name}" for split, name in spelled.items()}
     ordered = {split: sorted(of[split]) for split in sorted(of)}
     return _Found(ordered, place, depth + 2, None if lone else depth), tuple(notes)
-
-
-def _without_annotations(paths: list[Parts], depth: int) -> tuple[list[Parts], tuple[str, ...]]:
-    """The images without masks beside images or a folder called so, and what was left out."""
-    tops = _tops(paths, depth)
-    if "" not in tops and not any(_plain(name) in PICTURES for name in tops):
-        return paths, ()
-    left = [name for name in tops if name and _is_annotation(name)]
-    if any(name and name not in left and _plain(name) not in PICTURES for name in tops):
-        return paths, ()  # "masks" beside other classes may be one
-    kept = [path for path in paths if len(path) <= depth + 1 or path[depth] not in left]
-    places = {name: "/".join(tops[name][0][: depth + 1]) for name in left}
-    return kept, tuple(f"{place}/ ({_images(tops[name])}) beside images" for name, place in places.items())
 
 
 def _refuse_deeper(paths: list[Parts], depth: int, where: str) -> None:
@@ -243,18 +213,6 @@ def _refuse_deeper(paths: list[Parts], depth: int, where: str) -> None:
                 f"{where} has {named} in {inside}/ only, not in every folder beside it: name {inside}/ or "
                 "another folder to use it alone, or load split 'all', where no folder is a split"
             )
-
-
-def _plain(name: str) -> str:
-    return "".join(letter for letter in normal(name).casefold() if letter.isalnum())
-
-
-def _is_annotation(name: str) -> bool:
-    return _plain(name) in ANNOTATIONS
-
-
-def _images(paths: Sequence[Parts]) -> str:
-    return "1 image" if len(paths) == 1 else f"{len(paths)} images"
 
 
 def _more(count: int) -> str:

@@ -57,7 +57,9 @@ def encoder_mnist(
 
 def _groups(merge: str) -> dict[str, tuple[str, ...]]:
     """ "odd=1+3,even=0+2" -> {"odd": ("1", "3"), "even": ("0", "2")}. UserError for anything else."""
-    pairs = [part.partition("=") for part in merge.split(",")] if merge else []
+    from energan.data.splits.words import normal
+
+    pairs = [part.partition("=") for part in normal(merge).split(",")] if merge else []
     groups = {name.strip(): tuple(filter(None, map(str.strip, members.split("+")))) for name, _, members in pairs}
     of = [member for members in groups.values() for member in members]
     if merge and (len(groups) < 2 or len(groups) < len(pairs) or not all(groups.values()) or not all(groups)):

@@ -55,7 +55,7 @@ def remember(value: Any, name: str, arguments: Mapping[str, Any]) -> None:
 def named(make: Make) -> Make:
     """The class or function itself, which descriptions may name from now on.
 
-    They may have a class called. A function may act, as a loader of images does: `build` gives it, and does not call it.
+    They may have a class called. A function may act, as a loader of images does: `build` gives it uncalled.
     """
     NAMES[name_of(make)] = make
     if isinstance(make, type):

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from energan.commands.open_run import load_images
 from energan.data import from_dataset, load
 from energan.data.decoding.values import FLOATS, INTEGERS, holding, outside, to_eight_bits
 from energan.data.image_set import content_hash
@@ -353,6 +354,16 @@ def test_a_run_reads_other_images_by_the_range_of_its_own(tmp_path):
     assert run.test_set().images.max() == round(200 / 4095 * 255)
     assert run.given(str(tmp_path / "ds"), "test").images.max() == round(200 / 4095 * 255)
     assert load(tmp_path / "ds" / "test", progress=False).images.max() == 200  # by itself
+
+
+def test_a_command_reads_images_by_the_runs_range(folder):
+    (folder / "a.png").write_bytes(png(np.array([[0, 200], [100, 7]])))
+    record = {"data": {"shape": [1, 2, 2], "value_range": [0, 4095]}}
+    assert load_images(str(folder), "", record).images.max() == 12
+    assert load_images(str(folder), "", {"data": {"shape": [1, 2, 2]}}).images.max() == 200  # an older run
+    for wrong in ("x", [1], [1, 0], [0, None], {"a": 1}, 7):
+        with pytest.raises(UserError, match="value_range is two numbers"):
+            load_images(str(folder), "", {"data": {"shape": [1, 2, 2], "value_range": wrong}})
 
 
 # The conversion
