@@ -7,9 +7,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import nullcontext, redirect_stderr, redirect_stdout
 from datetime import timedelta
 from difflib import get_close_matches
+from functools import partial, wraps
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from energan.utils.console import (
     progress_shown,
     say,
 )
-from energan.utils.errors import UserError
+from energan.utils.errors import UserError, printable
 from energan.utils.signals import interruptible
 from energan.utils.version import __version__
 
@@ -94,13 +95,28 @@ def _dispatch(arguments: list[str]) -> int:
         command, name = _member_command(name, member), f"{name} {member}"
     else:
         command = COMMANDS[name]
-    import tyro
-
     from energan.utils.hardware import keep_memory
 
     keep_memory()
-    # options that are grouped in a dataclass are flags like all others: --steps, not --training.steps
-    return tyro.cli(command, prog=f"energan {name}", args=rest, config=(tyro.conf.OmitArgPrefixes,))
+    return _parsed(command, name, rest)()
+
+
+def _parsed(command: Callable[..., int], name: str, arguments: list[str]) -> Callable[[], int]:
+    """The command with its arguments. tyro leaves with 2 for wrong ones, which it repeats: unprintable, as escapes."""
+    import tyro
+
+    @wraps(command)
+    def bound(*args: Any, **kwargs: Any) -> Callable[[], int]:
+        return partial(command, *args, **kwargs)
+
+    heard = StringIO()
+    strange = not all(argument.isprintable() for argument in arguments)
+    try:
+        with redirect_stderr(heard) if strange else nullcontext():  # tyro's colours are for a terminal
+            # options that are grouped in a dataclass are flags like all others: --steps, not --training.steps
+            return tyro.cli(bound, prog=f"energan {name}", args=arguments, config=(tyro.conf.OmitArgPrefixes,))
+    finally:
+        sys.stderr.write(printable(heard.getvalue(), keep="\n"))
 
 
 def main(arguments: list[str] | None = None) -> int:

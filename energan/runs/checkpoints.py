@@ -30,7 +30,7 @@ def write_checkpoint(path: Path, trainer: Trainer, model: Model) -> Path:
 
 def read_checkpoint(path: Path) -> Checkpoint:
     """A checkpoint's content. UserError for a file that is damaged, pickled, or no checkpoint."""
-    flat, _ = read_weights(path)
+    flat, about = read_weights(path)
     parts = {k.removeprefix("state/"): v for k, v in flat.items() if k.startswith("state/")}
     if not parts:
         raise UserError(f"{path} holds weights but is no checkpoint of a run")
@@ -39,6 +39,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
         counts = [_count(state[name]) for name in ("t", "draws")]
         if not all(isinstance(state[name], dict) for name in ("weights", "moments", "ema", "hyperparameters")):
             raise ValueError("a tensor stands where others should be named")
+        if about.get("step") != str(counts[0]):
+            raise ValueError("its metadata do not have its step")
         if not isinstance(state["generator"], Tensor) or state["generator"].dtype != torch.uint8:
             raise ValueError("the state of the random numbers is none")
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:  # a tensor taken for a tree, too

@@ -545,3 +545,12 @@ def test_sigterm_interrupts_what_is_not_training_as_ctrl_c_does(capsys, monkeypa
     assert main(["train", "ebgan-pt-mnist", *told, "--out", str(out), "--quiet"]) == 130
     assert f"`energan evaluate {out}` and `energan report {out}` do it" in capsys.readouterr().out
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_wrong_arguments_are_repeated_as_escapes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as leaving:
+        main(["train", "ebgan-pt-mnist", "--precision", "\x1b[2J\ud800"])
+    assert leaving.value.code == 2
+    told = capsys.readouterr().err
+    assert r"invalid choice '\x1b[2J\ud800'" in told
+    assert told.replace("\n", "").isprintable()
