@@ -24,6 +24,7 @@ from energan.recipes.catalog import RECIPES
 from energan.utils.console import (
     COMMAND_LINE,
     STOPPED,
+    LastingStream,
     complain,
     first_line,
     lasting_streams,
@@ -111,16 +112,22 @@ def main(arguments: list[str] | None = None) -> int:
             try:
                 code = _told(arguments)
             except SystemExit as leaving:  # tyro's, after a command's help or for wrong flags
-                if leaving.code or not any(stream.lost for stream in streams):
+                if leaving.code or not _lost(streams):
                     raise
                 code = 0
-            lost = next((stream.lost for stream in streams if stream.lost), None)
-            if lost and not code:
+            if (lost := _lost(streams)) and not code:
                 complain(f"energan: what was to be printed is lost: {(lost.strerror or str(lost)).lower()}")
                 code = 2
             return code
     finally:
         COMMAND_LINE.reset(typed)
+
+
+def _lost(streams: Sequence[LastingStream]) -> OSError | None:
+    """Why something that was printed went nowhere, though somebody may want it; None where nothing did."""
+    for stream in streams:
+        stream.flush()
+    return next((stream.lost for stream in streams if stream.lost), None)
 
 
 def _told(arguments: list[str]) -> int:

@@ -71,8 +71,9 @@ def start(recipe: str, arguments: Mapping[str, Any], options: TrainOptions) -> i
         ranks.agree(data.sha256, "the training images")
         folder = ranks.on_rank_zero(lambda: _create(options.out, run, data, recipe, arguments, ranks.count))
         state = train(run, RunFolder(folder), data, quiet=options.quiet, ranks=ranks)
-    with trusting(*foreign_modules(RunFolder(folder).record["experiment"])):  # which made the run in this process
-        return _finish(folder, state, options.quiet)
+    trusted = foreign_modules(RunFolder(folder).record["experiment"])  # which made the run in this process
+    with trusting(*trusted), progress_shown(not options.quiet):
+        return _finish(folder, state)
 
 
 def resume(
@@ -128,7 +129,8 @@ def resume(
         arguments = {**record["arguments"], "steps": spec.steps, **({"device": spec.device} if device else {})}
         changes = settings | remembered(record, images, before) | {"arguments": arguments}
         state = train(spec, folder, images, quiet=quiet, ranks=ranks, changes=changes)
-    return _finish(Path(run), state, quiet)
+    with progress_shown(not quiet):
+        return _finish(Path(run), state)
 
 
 def with_absolute_paths(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -220,7 +222,7 @@ def _create(
     return folder
 
 
-def _finish(folder: Path, state: str, quiet: bool) -> int:
+def _finish(folder: Path, state: str) -> int:
     """After training: measure, draw the neighbours or predict, write the report; rank 0 does."""
     from energan import evaluation, report
     from energan.runs.folder import RunFolder
@@ -235,8 +237,7 @@ def _finish(folder: Path, state: str, quiet: bool) -> int:
     try:
         say("measuring")
         named = recorded(RunFolder(folder).record)  # by whoever started this process
-        with progress_shown(not quiet):
-            say("\n".join(evaluation.evaluate(folder, finish=True, named=named)["summary"]))
+        say("\n".join(evaluation.evaluate(folder, finish=True, named=named)["summary"]))
         say(f"report: {report.write_report(folder)}")
     except KeyboardInterrupt:
         say(f"trained to the end; measuring was stopped, `energan evaluate {here}` and `energan report {here}` do it")

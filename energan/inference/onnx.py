@@ -50,5 +50,5 @@ def write_onnx(module: nn.Module, inputs: tuple[Tensor, ...], path: Path) -> flo
     expected = module(*inputs)
     difference = float((torch.from_numpy(result) - expected).abs().max())
     if difference > TOLERANCE * float(expected.abs().max()):
-        raise UserError(f"{path.name} differs from the model by {difference:.2g}: do not use it, and please report this")
+        raise UserError(f"{path.name} differs from the model by {difference:.2g}: do not use it; please report this")
     return difference

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, TextIO, TypeVar, final
 
 from rich.console import Console
@@ -95,8 +96,9 @@ class LastingStream:
         except OSError as error:
             if error.errno not in GONE:
                 self.lost = self.lost or error
-            with suppress(OSError, ValueError):  # else what is left would be tried again, and at exit once more
-                os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            # else what is left would be tried again, and at exit once more
+            with suppress(OSError, ValueError), Path(os.devnull).open("w") as nowhere:
+                os.dup2(nowhere.fileno(), self._stream.fileno())
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

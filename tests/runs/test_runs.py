@@ -374,5 +374,17 @@ def test_images_are_saved_by_the_name_s_ending(tmp_path: Path) -> None:
         save_images(images, tmp_path / "x.jpeg")
 
 
+def test_no_folder_has_images_of_two_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = torch.zeros(3, 1, 8, 8, dtype=torch.uint8)
+    (tmp_path / "empty").mkdir()
+    assert len([*save_images(images, tmp_path / "empty").iterdir()]) == 3
+    with pytest.raises(UserError, match=r"out .*empty is there already and not empty: choose another, or delete it"):
+        save_images(images[:1], tmp_path / "empty")
+    monkeypatch.setattr("PIL.Image.Image.save", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        save_images(images, tmp_path / "stopped")
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+
+
 def test_every_recipe_has_small_arguments_here() -> None:
     assert set(SMALL) == set(RECIPES)

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from small_runs import COMMON, SMALL, fingerprint, flags, leftovers, log, resume
 
 import energan
 from energan.cli import main
+from energan.commands.train import _new_folder
 from energan.engine import Trainer
 from energan.runs.folder import RunFolder
 from energan.training.loop import train
@@ -270,6 +272,41 @@ def test_a_second_ctrl_c_stops_at_once_and_leaves_no_half_file(
     assert not leftovers(folder)
     monkeypatch.undo()
     assert RunFolder(folder).checkpoint().stem == "000003"
+
+
+def test_a_closed_pipe_ends_no_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in `energan train ... | head -1`, and where the terminal is closed under nohup."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    folder = tmp_path / "run"
+    with os.fdopen(writing, "w") as nobody:
+        monkeypatch.setattr(sys, "stdout", nobody)
+        monkeypatch.setattr(sys, "stderr", nobody)
+        assert main(["train", "ebgan-pt-mnist", *flags("ebgan-pt-mnist", folder), "--out", str(folder)]) == 0
+    assert RunFolder(folder).record["status"]["state"] == "finished"
+    assert (folder / "report.html").exists()
+
+
+def test_trainings_that_start_at_once_have_folders_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        folders = list(pool.map(lambda _: _new_folder("my.module:net"), range(8)))
+    names = {"net", *(f"net-{i}" for i in range(2, 9))}
+    assert {folder.name for folder in folders} == names and len({*folders}) == 8
+    assert {path.name for path in (tmp_path / "runs").iterdir()} == names
+
+
+def test_a_training_that_is_refused_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    small = flags("ebgan-pt-mnist", tmp_path / "run", batch=100_000)
+    assert main(["train", "ebgan-pt-mnist", *small, "--quiet"]) == 2
+    assert not [*(tmp_path / "runs").glob("*")]
+    (tmp_path / "runs").rmdir()
+    (tmp_path / "runs").write_text("a file")
+    small = flags("ebgan-pt-mnist", tmp_path / "run")
+    assert main(["train", "ebgan-pt-mnist", *small, "--quiet"]) == 2
 
 
 def test_training_runs_in_a_thread_too(tmp_path: Path) -> None:

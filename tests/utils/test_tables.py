@@ -41,3 +41,13 @@ def test_a_table_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot write"):
         write_table(tmp_path / "file" / "a.csv", PLAIN)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_no_text_of_a_csv_is_a_formula_and_numbers_stay(tmp_path: Path) -> None:
+    formulas = ["=1+2", "+cmd", "-x", "@SUM(A1)", "\tx", "\r=1"]
+    table = {"file": formulas, "=energy": np.full(6, -1.5), "label": ["-1", "+2.5", "a=b", "", "x", "-0"]}
+    read = rows(write_table(tmp_path / "a.csv", table))
+    assert [row["file"] for row in read] == [f"'{text}" for text in formulas]
+    assert [row["label"] for row in read] == table["label"]
+    assert {row["'=energy"] for row in read} == {"-1.5"}
+    assert pyarrow.parquet.read_table(write_table(tmp_path / "a.parquet", table))["file"].to_pylist() == formulas

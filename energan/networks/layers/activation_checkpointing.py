@@ -7,16 +7,32 @@ What remains is the largest segment itself, at full resolution. Layers that draw
 would draw other numbers the second time, and must not be inside.
 """
 
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
+
+from energan.engine.cross_rank import among, synchronised
+from energan.engine.distributed import Ranks
 
 
 def recomputed(layer: nn.Module, x: Tensor, *, on: bool) -> Tensor:
     """layer(x); `on`, and where a gradient is wanted, keeping nothing but x."""
     if not on or not torch.is_grad_enabled():
         return layer(x)
-    return checkpoint(layer, x, use_reentrant=False, preserve_rng_state=False)
+    ranks = among()
+    if ranks.count == 1:
+        return checkpoint(layer, x, use_reentrant=False, preserve_rng_state=False)
+    # on a GPU the backward pass, and the second forward pass in it, are another thread's, which has no open blocks
+    around = partial(_first_and_second, ranks)
+    return checkpoint(layer, x, use_reentrant=False, preserve_rng_state=False, context_fn=around)
+
+
+def _first_and_second(ranks: Ranks) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+    """The contexts of the two passes: the second takes statistics over the same ranks as the first."""
+    return nullcontext(), synchronised(ranks)
 
 
 def in_segments(net: nn.Sequential, x: Tensor, *, on: bool) -> Tensor:
