@@ -234,7 +234,7 @@ def _members(archive: zipfile.ZipFile) -> tuple[dict[Parts, zipfile.ZipInfo], tu
     skipped = []
     for info in archive.infolist():
         parts = archived(info.filename)
-        if info.is_dir() or not parts:
+        if not parts or info.is_dir():  # `is_dir` fails without a name
             continue
         why = OUTSIDE if ".." in parts else "a later entry has its name" if parts in members else ""
         if why and Path(parts[-1]).suffix.lower() in EXTENSIONS:

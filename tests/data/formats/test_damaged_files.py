@@ -251,6 +251,14 @@ def test_zips_that_cannot_be_unpacked(tmp_path, kind, ending):
     assert str(error.value).isprintable()
 
 
+def test_an_entry_without_a_name(tmp_path):
+    content = bytearray(zipped(zipfile.ZIP_STORED))
+    at = content.find(b"PK\1\2")
+    content[at + 28 : at + 32] = struct.pack("<HH", 0, 10)  # the name's ten bytes are called something else
+    (tmp_path / "a.zip").write_bytes(content)
+    outcome(tmp_path / "a.zip")
+
+
 # Tables that name files
 
 
