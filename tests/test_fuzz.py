@@ -301,7 +301,7 @@ def test_a_checkpoint_is_read_whole_or_refused(run: Path) -> None:
             path = Path(folder, "000008.safetensors")
             path.write_bytes(flipped)
             read = tried(lambda: read_checkpoint(path))
-            assert read is None or all(map(same, sound_, read))
+            assert read is None or (read.step == sound_.step and all(map(same, sound_[:2], read[:2])))
 
     check()
 

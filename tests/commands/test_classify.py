@@ -220,7 +220,7 @@ def test_the_improved_gan_s_discriminator_starts_from_the_data(tmp_path: Path) -
     assert all(torch.equal(w, after[k]) for k, w in again.game.players["D"].net.state_dict().items())
     one = Trainer(again.game, again.batches(data), seed=again.seed, precision="fp32")
     one.step()
-    trained_, _ = read_checkpoint(RunFolder(tmp_path / "other").checkpoint())
+    trained_ = read_checkpoint(RunFolder(tmp_path / "other").checkpoint()).state
     assert all(torch.equal(w, trained_["weights"]["D"][k]) for k, w in one.nets["D"].state_dict().items())
 
 

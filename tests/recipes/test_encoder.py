@@ -70,7 +70,7 @@ def digits(n: int = 40, size: int = 28) -> ImageSet:
 def test_a_run_s_classifier_is_its_net_frozen_as_it_was_trained(encoder: Path) -> None:
     E = open_classifier(str(encoder), "", classes=3)  # which are the run's
     assert type(E) is type(ENCODERS["sgan"](10)) and not E.training and not any(w.requires_grad for w in E.parameters())
-    state, _ = read_checkpoint(RunFolder(encoder).checkpoint())
+    state = read_checkpoint(RunFolder(encoder).checkpoint()).state
     assert same(E, state["weights"]["E"]) and not same(E, ENCODERS["sgan"](10))
     x = torch.rand(3, 1, 28, 28)
     torch.testing.assert_close(E(x), energan.load(encoder).classifier(x))
@@ -161,7 +161,7 @@ def test_it_is_trained_once_and_kept(
     first = trained_once("digits", 10, "sgan")
     assert "training the encoder of digits first" in capsys.readouterr().err
     (folder,) = (tmp_path / "cache" / "encoders").iterdir()
-    assert same(first, read_checkpoint(RunFolder(folder).checkpoint())[0]["weights"]["E"])
+    assert same(first, read_checkpoint(RunFolder(folder).checkpoint()).state["weights"]["E"])
     assert RunFolder(folder).record["status"] == {**RunFolder(folder).record["status"], "state": "finished", "step": 6}
     with monkeypatch.context() as patch:
         patch.setattr(loop, "train", lambda *_: pytest.fail("it is there already"))
@@ -245,8 +245,8 @@ def test_codes_of_the_same_images_in_another_size_are_others() -> None:
 def test_the_encoder_of_a_run_is_bit_identical_to_the_run_it_is_of(encoder: Path, tmp_path: Path, variant: str) -> None:
     changes = {"module": "", "encoder": str(encoder), "code": "E_0", "variant": variant, "ema": 0.0}
     folder = trained(tmp_path / "run", "latent-discriminators-mnist", steps=3, critics="x,E_0", **changes)
-    kept, _ = read_checkpoint(RunFolder(folder).checkpoint())
-    before, _ = read_checkpoint(RunFolder(encoder).checkpoint())
+    kept = read_checkpoint(RunFolder(folder).checkpoint()).state
+    before = read_checkpoint(RunFolder(encoder).checkpoint()).state
     assert same({f"module.{k}": w for k, w in before["weights"]["E"].items()}, kept["weights"]["E"])
     assert set(kept["moments"]) == {"G", "D_x", "D_E_0"}  # no optimizer knows E
     assert same(energan.load(folder).nets["E"].module, open_classifier(str(encoder), "", 10))

@@ -226,8 +226,8 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path):
 
 
 def test_a_newer_format_asks_for_an_upgrade(tmp_path: Path):
-    with pytest.raises(UserError, match="has run folder format 2, this Energan reads up to 1: upgrade energan"):
-        write_report(bare(tmp_path / "run", {"format": 2}))
+    with pytest.raises(UserError, match="has run folder format 3, this Energan reads up to 2: upgrade energan"):
+        write_report(bare(tmp_path / "run", {"format": 3}))
 
 
 def test_a_second_report_replaces_the_first_and_leaves_nothing_else(tmp_path: Path):

@@ -34,6 +34,8 @@ LABELS = ("label", "labels", "fine_label", "y")
 
 ROWS, AT_ONCE = 256, 2**28  # rows read at a time, and the bytes that they may have
 
+LABELS_AT_ONCE = 64  # rows, at least: of labels alone, one at a time would take a while
+
 SMALLEST = 100  # bytes of a file for each row, of images; where there are fewer, rows without an image are counted
 
 
@@ -114,7 +116,7 @@ def _labels(paths: list[Path], where: str) -> tuple[list[int], tuple[str, ...]]:
     schema = tables[0].schema_arrow
     label = next((name for name in LABELS if name in schema.names), None)
     with told(where):
-        values = list(chain.from_iterable(_column(table, label) for table in tables)) if label else []
+        values = list(chain.from_iterable(_column(table, label, LABELS_AT_ONCE) for table in tables)) if label else []
     return classes_of(values, _class_names(schema, label), where)
 
 
@@ -187,19 +189,18 @@ def _images(path: Path, schema: "Schema") -> str:
     return "image" if "image" in pictures else pictures[0]
 
 
-def _column(table: "ParquetFile", column: str) -> Iterator[Any]:
-    """A column's values, one after another."""
-    for batch in _batches(table, column):
+def _column(table: "ParquetFile", column: str, least: int = 1) -> Iterator[Any]:
+    """A column's values, one after another; so many rows at least are read at a time."""
+    for batch in _batches(table, column, least):
         for value in batch.column(0):
             yield value.as_py()
 
 
-def _batches(table: "ParquetFile", column: str) -> Iterator["RecordBatch"]:
+def _batches(table: "ParquetFile", column: str, least: int = 1) -> Iterator["RecordBatch"]:
     """A column's values, a few rows at a time: a value that is stored once may stand in every row."""
-    groups = (table.metadata.row_group(i) for i in range(table.metadata.num_row_groups))
-    columns = (group.column(i) for group in groups for i in range(group.num_columns))
-    sizes = [c.total_uncompressed_size for c in columns if c.path_in_schema.split(".")[0] == column]
-    rows = min(ROWS, max(1, AT_ONCE // max([1, *sizes])))
+    # of all columns together: asking for one column's of a damaged file would end the process
+    sizes = [table.metadata.row_group(i).total_byte_size for i in range(table.metadata.num_row_groups)]
+    rows = min(ROWS, max(least, AT_ONCE // max([1, *sizes])))
     yield from table.iter_batches(batch_size=rows, columns=[column])
 
 

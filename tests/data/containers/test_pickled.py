@@ -87,7 +87,7 @@ class Trap:
         Path("x"),
         np.int64(3),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )
 @pytest.mark.parametrize("protocol", [0, 2, 4, 5])
 def test_nothing_else_is_built(tmp_path, monkeypatch, value, protocol):
