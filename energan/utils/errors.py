@@ -14,8 +14,8 @@ def printable(text: object, keep: str = "") -> str:
         text: What is to be shown.
         keep: Characters that stay as they are, such as line breaks.
 
-    >>> printable("a\x1b[2Jb")
-    'a\\x1b[2Jb'
+    >>> print(printable(f"a{chr(27)}[2Jb"))
+    a\\x1b[2Jb
     """
     return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in str(text))
 
