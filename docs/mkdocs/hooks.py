@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[2]
 OUTSIDE = {  # page in the repository -> page of the site
     "README.md": "index.md",
     **{str(page.relative_to(ROOT)): str(page.relative_to(ROOT)) for page in (
-        ROOT / "CHANGELOG.md", ROOT / "SECURITY.md", *sorted(ROOT.glob("benchmarks/*.md")), *sorted(ROOT.glob("reproductions/*.md"))
+        ROOT / "CHANGELOG.md", ROOT / "SECURITY.md",
+        *sorted(ROOT.glob("benchmarks/*.md")), *sorted(ROOT.glob("reproductions/*.md")),
     )},
 }  # fmt: skip
 

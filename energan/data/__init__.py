@@ -14,7 +14,8 @@ from energan.data.batches import Batches
 from energan.data.class_filter import only_files, only_images
 from energan.data.classes import joined
 from energan.data.containers.tar import is_tar
-from energan.data.decoding.cache import Files, load_files
+from energan.data.decoding.cache import load_files
+from energan.data.decoding.listing import Files
 from energan.data.decoding.values import checked_range
 from energan.data.formats.archives import tar_files
 from energan.data.formats.arrays import fit_all, load_arrays
@@ -35,6 +36,7 @@ from energan.data.splits.words import in_order
 from energan.utils.checks import at_least
 from energan.utils.console import warn
 from energan.utils.errors import UserError
+from energan.utils.files import user_path
 
 __all__ = [
     "NAMED", "Batches", "ImageSet", "from_dataset", "held_out_split", "load", "pad", "splits_of", "to_bytes", "to_unit",
@@ -109,7 +111,7 @@ def load(
     if isinstance(source, str) and source.startswith("hf:"):
         files = hub_files(source.removeprefix("hf:"), split)
     else:
-        files = _files(Path(source).expanduser(), split, label)
+        files = _files(user_path(source), split, label)
     chosen = only_files(files, only) if only else files
     data = load_files(chosen, size, channels, progress, centre, value_range)
     _warn_of_empty_classes(data)
@@ -136,7 +138,7 @@ def splits_of(source: str | Path) -> tuple[str, ...]:
         return in_order(NAMED[source].sha256)
     if isinstance(source, str) and source.startswith("hf:"):
         return hub_splits(source.removeprefix("hf:"))
-    return path_splits(Path(source).expanduser())
+    return path_splits(user_path(source))
 
 
 def held_out_split(source: str | Path) -> str | None:
@@ -151,7 +153,7 @@ def held_out_split(source: str | Path) -> str | None:
 
 def _parts(source: str | Path) -> tuple[str, ...]:
     """The splits that "all" stands for, of a source whose splits are read one at a time; () for others."""
-    path = Path(source).expanduser()
+    path = user_path(source)
     named = isinstance(source, str) and source in NAMED
     return splits_of(source) if named or one_at_a_time(path) else ()
 
@@ -178,7 +180,7 @@ def _whole(
         images = fit_all(data.images, size, channels, source, progress)
         changes = "" if images is data.images else f", as {' x '.join(map(str, images.shape[1:]))}"
         return data._replace(images=images, source=data.source + changes, place=f"{source}, {split}")
-    path = Path(source).expanduser()
+    path = user_path(source)
     if path.suffix.lower() in (".npz", ".npy") and path.is_file():
         return load_arrays(path, split, size, channels, progress, value_range)
     return load_cifar(path, split, size, channels, progress) if is_cifar(path) else None

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from energan.data.decoding.cache import Files, Item, stamp
+from energan.data.decoding.listing import Files, Item, stamp
 from energan.data.image_set import ImageSet
 from energan.data.splits.words import normal
 from energan.utils.errors import UserError

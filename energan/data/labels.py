@@ -18,7 +18,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from energan.data.classes import classes_of, plain_label
-from energan.data.decoding.decode import reason
+from energan.data.decoding.failures import reason
 from energan.data.decoding.listing import stamp
 from energan.data.formats.archives import names_in
 from energan.data.formats.folders import printable

@@ -14,6 +14,7 @@ from energan.runs.record import FORMAT
 from energan.runs.signature import is_signed, sign
 from energan.utils.console import warn
 from energan.utils.errors import UserError
+from energan.utils.files import user_path
 
 CONTENT = 2  # format from which on a data set's sha256 is of its content; before, it was of paths and times of files
 
@@ -32,7 +33,7 @@ class Sources(NamedTuple):
 
     def resolved(self) -> "Sources":
         """The same with paths in full, so that they are right from any folder."""
-        return Sources(*(str(Path(s).expanduser().resolve()) if _is_path(s) else s for s in self))
+        return Sources(*(str(user_path(s).resolve()) if _is_path(s) else s for s in self))
 
 
 AS_RECORDED = Sources()  # nothing is named anew

@@ -138,6 +138,14 @@ def new_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(hidden, ignore_errors=True)
 
 
+def user_path(text: str | Path) -> Path:
+    """The path, with ~ and ~name as home folders; as it is where there is no such home."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
+
+
 def unwritable(path: Path, error: OSError) -> UserError:
     """The error for a file or folder that cannot be written."""
     why = (error.strerror or str(error)).lower()

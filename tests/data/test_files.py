@@ -512,3 +512,8 @@ def test_a_corrupted_zip(archive, keep):
     archive.write_bytes(archive.read_bytes()[:keep])
     with pytest.raises(UserError, match=r"zip file .* cannot be read"):
         read(archive)
+
+
+def test_a_home_that_is_nobody_s_is_a_path_like_any_other():
+    with pytest.raises(UserError, match="there is no ~nobody-of-this-name"):
+        load("~nobody-of-this-name", progress=False)

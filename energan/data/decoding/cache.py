@@ -21,7 +21,7 @@ from torch import Tensor
 
 from energan.data.decoding.decode import Fit, is_grey, open_image
 from energan.data.decoding.failures import UNREADABLE, is_passing
-from energan.data.decoding.listing import Files, Item, fingerprint, stamp
+from energan.data.decoding.listing import Files, stamp
 from energan.data.decoding.memory_map import map_file
 from energan.data.decoding.resumable import Partial, forget, in_turn
 from energan.data.decoding.values import Range, check_outside, worded
@@ -30,8 +30,6 @@ from energan.data.image_set import ImageSet
 from energan.utils.console import warn
 from energan.utils.errors import UserError
 from energan.utils.files import cache_dir, refuse_full_disk, replacing
-
-__all__ = ["FORMAT", "Files", "Item", "fingerprint", "load_files", "stamp"]
 
 FORMAT = 4  # raise it when decoding changes: what older versions cached is then decoded again
 

@@ -21,7 +21,6 @@ from PIL import Image
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 
 from energan.data.decoding import bounds
-from energan.data.decoding.bounds import LARGEST_FILE
 from energan.data.decoding.deep import (
     Deep,
     Opened,
@@ -34,10 +33,7 @@ from energan.data.decoding.deep import (
     read_deep,
     upright,
 )
-from energan.data.decoding.failures import UNREADABLE, reason
 from energan.data.decoding.values import Extent, Range, common_range, to_eight_bits
-
-__all__ = ["EXTENSIONS", "LARGEST_FILE", "UNREADABLE", "decode", "reason"]
 
 EXTENSIONS = tuple(
     f".{ending}"

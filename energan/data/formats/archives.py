@@ -7,9 +7,9 @@ from pathlib import Path
 
 from energan.data.containers.kinds import HEAD, Parts
 from energan.data.containers.tar import is_tar, opened, read_member, regular_members, stem
-from energan.data.decoding.cache import Files, Item, fingerprint, stamp
 from energan.data.decoding.decode import EXTENSIONS
 from energan.data.decoding.failures import UNREADABLE, reason, told
+from energan.data.decoding.listing import Files, Item, fingerprint, stamp
 from energan.data.formats.folders import OUTSIDE, archived, arrange, printable, splits_among, zip_names
 
 

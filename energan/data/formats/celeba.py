@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from energan.data.decoding.cache import Files, fingerprint
-from energan.data.decoding.decode import reason
+from energan.data.decoding.failures import reason
+from energan.data.decoding.listing import Files, fingerprint
 from energan.data.formats.folders import Arranged, arrange, files_of, no_head, printable, walk
 from energan.data.splits import ALL, TEST, TRAIN, VALIDATION
 from energan.data.splits.trees import Parts

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from energan.data.containers.kinds import HEAD, HEIF, Told, told_apart
 from energan.data.decoding.bounds import LARGEST_FILE, check_ratio
-from energan.data.decoding.cache import Files, Item, fingerprint, stamp
 from energan.data.decoding.decode import EXTENSIONS
 from energan.data.decoding.failures import UNREADABLE, reason, told
+from energan.data.decoding.listing import Files, Item, fingerprint, stamp
 from energan.data.splits import ALL, SPLITS, TRAIN, canonical
 from energan.data.splits.trees import Parts, part, tree
 from energan.utils.errors import UserError

@@ -11,8 +11,8 @@ from types import ModuleType
 from typing import Any
 
 from energan.data.classes import classes_of
-from energan.data.decoding.cache import Files, Item, fingerprint, stamp
-from energan.data.decoding.decode import reason
+from energan.data.decoding.failures import reason
+from energan.data.decoding.listing import Files, Item, fingerprint, stamp
 from energan.data.download import hub_reachable
 from energan.data.formats.folders import printable
 from energan.data.formats.parquet import LABELS, content_of

@@ -9,8 +9,8 @@ ILSVRC2012_validation_ground_truth.txt and meta.mat. These lie in the folder, ab
 import re
 from pathlib import Path
 
-from energan.data.decoding.cache import Files, fingerprint
-from energan.data.decoding.decode import UNREADABLE, reason
+from energan.data.decoding.failures import UNREADABLE, reason
+from energan.data.decoding.listing import Files, fingerprint
 from energan.data.formats.folders import Arranged, arrange, files_of, no_head, printable, regular, walk
 from energan.data.splits import ALL, TEST, TRAIN, VALIDATION
 from energan.data.splits.trees import Parts

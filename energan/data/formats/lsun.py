@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from energan.data.decoding.cache import Files, Item, fingerprint, stamp
 from energan.data.decoding.failures import told
+from energan.data.decoding.listing import Files, Item, fingerprint, stamp
 from energan.data.formats.folders import printable
 from energan.data.splits import TEST, TRAIN, VALIDATION
 from energan.utils.errors import UserError

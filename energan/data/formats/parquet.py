@@ -16,9 +16,9 @@ from jaxtyping import Int, UInt8
 from numpy import ndarray as Array
 
 from energan.data.classes import classes_of
-from energan.data.decoding.cache import Files, Item, fingerprint, stamp
 from energan.data.decoding.decode import decode
 from energan.data.decoding.failures import told
+from energan.data.decoding.listing import Files, Item, fingerprint, stamp
 from energan.data.decoding.writing import FEW, SHARE
 from energan.data.formats.folders import inside, printable
 from energan.data.image_set import NONE

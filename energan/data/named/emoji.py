@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from energan.data.decoding.decode import UNREADABLE, decode
+from energan.data.decoding.decode import decode
+from energan.data.decoding.failures import UNREADABLE
 from energan.data.download import fetch_npm
 from energan.data.named.readers import Published, Reader
 from energan.utils.errors import UserError
