@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from scipy.io import savemat
 
-from energan.data import load
+from energan.data import held_out_split, load
 from energan.data.decoding import writing
 from energan.utils.errors import UserError
 
@@ -320,7 +320,7 @@ def test_broken_imagenet(tmp_path):
         load(folder, "other")
     other = imagenet(tmp_path / "other", flat=False)
     (other / "train" / "n02113978").rename(other / "elsewhere")
-    with pytest.raises(UserError, match="a class 'n02113978' in val/ that train/ lacks"):
+    with pytest.raises(UserError, match="has 'n02113978' in val/, that train/ lacks"):
         load(other, "test")
 
 
@@ -500,3 +500,27 @@ def test_a_centre_is_of_image_files(cifar):
         load(cifar, centre=16, progress=False)
     with pytest.raises(UserError, match="centre must be 2 or more"):
         load(cifar, centre=1, progress=False)
+
+
+@pytest.mark.parametrize("split", ["test", "validation", "Val"])
+def test_sets_in_imagenets_manner_hold_out_what_they_have(tmp_path, split):
+    """Beside train/ only val/ was known: test/ was not held out."""
+    for part in ("train", split):
+        for synset in ("n01440764", "n02085620"):
+            (tmp_path / part / synset).mkdir(parents=True)
+            (tmp_path / part / synset / "a.jpg").write_bytes(encoded((9, 0, 0), "JPEG"))
+    assert load(tmp_path, held_out_split(tmp_path), progress=False).counted == f"{tmp_path.name}/{split} (2)"
+
+
+def test_imagenets_own_test_images_have_no_labels_and_are_left_alone(tmp_path):
+    folder = imagenet(tmp_path / "imagenet", flat=False)
+    (folder / "test").mkdir()
+    (folder / "test" / "ILSVRC2012_test_1.JPEG").write_bytes(encoded((9, 0, 0), "JPEG"))
+    assert held_out_split(folder) == "validation" and load(folder, "test", progress=False).labels.tolist() == LABELS
+
+
+def test_tables_with_a_mark_of_bytes_order(tmp_path):
+    folder = celeba(tmp_path / "celeba", "kaggle")
+    table = folder / "list_attr_celeba.csv"
+    table.write_bytes(b"\xef\xbb\xbf" + table.read_bytes())
+    assert load(folder, label="Smiling", progress=False).classes == ("not Smiling", "Smiling")

@@ -106,7 +106,7 @@ def _table(folder: Path, stem: str) -> Path | None:
 
 def _lines(path: Path) -> list[list[str]]:
     try:
-        return [re.split(r"[,\s]+", line.strip()) for line in path.read_text().splitlines() if line.strip()]
+        return [re.split(r"[,\s]+", line.strip()) for line in path.read_text("utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{printable(path)} cannot be read: {reason(error)}") from error
 

@@ -14,6 +14,7 @@ from energan.data.decoding.listing import Files, fingerprint
 from energan.data.formats.folders import Arranged, arrange, files_of, no_head, printable, regular, walk
 from energan.data.splits import ALL, TEST, TRAIN, VALIDATION
 from energan.data.splits.trees import Parts
+from energan.data.splits.words import folder_splits
 from energan.utils.errors import UserError
 
 INSIDE = ("", "ILSVRC/Data/CLS-LOC", "Data/CLS-LOC")  # where Kaggle's archive has train and val
@@ -51,7 +52,8 @@ def imagenet_files(folder: Path, split: str) -> Files:
     flat = all(len(path) == 1 for path in paths)
     names, marks = _truth(folder, root, paths, where) if flat else ([path[0] for path in paths], ())
     if strange := set(names) - set(synsets):
-        raise UserError(f"{where} has a class {printable(min(strange))!r} in {SPLITS[split]}/ that train/ lacks")
+        lacks = "which is no synset" if split == TRAIN else "that train/ lacks"
+        raise UserError(f"{where} has {printable(min(strange))!r} in {SPLITS[split]}/, {lacks}")
     words = _words(folder, root)
     classes = tuple(f"{name} {words[name]}" if name in words else name for name in synsets)
     arranged = Arranged(paths, [number[name] for name in names], classes)
@@ -67,12 +69,26 @@ def imagenet_splits(folder: Path) -> tuple[str, ...]:
 
 
 def _root(folder: Path) -> Path | None:
-    """The folder that holds train/, in which a synset's folder lies."""
-    for inside in INSIDE:
-        train = folder / inside / "train"
-        if train.is_dir() and any(SYNSET.fullmatch(entry.name) for entry in train.iterdir()):
-            return folder / inside
+    """The folder that holds train/, in which a synset's folder lies, and no splits but those that ImageNet has."""
+    try:
+        for inside in INSIDE:
+            root = folder / inside
+            if _has_synsets(root / "train") and not _has_other_splits(root):
+                return root
+    except OSError as error:
+        raise UserError(f"{printable(folder)} cannot be read: {reason(error)}") from error
     return None
+
+
+def _has_synsets(folder: Path) -> bool:
+    return folder.is_dir() and any(SYNSET.fullmatch(entry.name) for entry in folder.iterdir())
+
+
+def _has_other_splits(root: Path) -> bool:
+    """Whether it is a set in ImageNet's manner, such as train/ and test/ with classes in both: a folder like any."""
+    val = (root / "val").is_dir()
+    others = folder_splits(path.name for path in root.iterdir() if path.is_dir()).keys() - {"train", "val"}
+    return any(name != "test" or not val or _has_synsets(root / name) for name in others)
 
 
 def _find(folder: Path, root: Path, name: str) -> Path | None:
@@ -82,7 +98,7 @@ def _find(folder: Path, root: Path, name: str) -> Path | None:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text().splitlines()
+        return path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{printable(path)} cannot be read: {reason(error)}") from error
 

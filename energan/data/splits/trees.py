@@ -6,16 +6,28 @@ ds/train, ds/ground_truth        annotations beside splits are left out, and tha
 ds/train, ds/extra               refused: train may be a split or a class
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from energan.data.classes import class_order
-from energan.data.splits.annotations import Parts, counted, is_annotation, tops_at, without_annotations
+from energan.data.splits.annotations import (
+    Parts,
+    counted,
+    is_annotation,
+    is_pictures,
+    may_be_class,
+    tops_at,
+    without_annotations,
+)
 from energan.data.splits.words import ALL, TRAIN, folder_splits, in_order, normal, refuse_two_spellings
 from energan.utils.errors import UserError
 
 __all__ = ["Part", "Parts", "Tree", "part", "tree"]
+
+
+FOLD = re.compile(r"(?:cv|fold|k|run|split|trial)[\W_]*[0-9]+", re.IGNORECASE)  # of a cross-validation
 
 
 class Part(NamedTuple):
@@ -67,7 +79,7 @@ def part(paths: Sequence[Parts], split: str, where: str) -> tuple[Part, Tree]:
                 f"{where} has no split {split!r}: put its images into sub-folders called train and {split}, "
                 "or name the folder to use"
             )
-        kept, annotations = without_annotations(paths, 0)
+        kept, annotations = without_annotations(paths, 0, where)
         _refuse_deeper(kept, 0, where)
         return _labelled("", kept, 0), Tree((), notes + annotations)
     if split not in found.of:
@@ -84,7 +96,7 @@ def _of(found: _Found, split: str, where: str) -> tuple[Part, tuple[str, ...]]:
     groups: dict[Parts, list[Parts]] = defaultdict(list)  # in every folder of the split there may be masks
     for path in found.of[split]:
         groups[path[: found.depth]].append(path)
-    each = [without_annotations(group, found.depth) for group in groups.values()]
+    each = [without_annotations(group, found.depth, where) for group in groups.values()]
     kept, notes = sorted(path for group, _ in each for path in group), tuple(note for _, more in each for note in more)
     _refuse_deeper(kept, found.depth, where)
     if found.class_depth is not None:
@@ -189,6 +201,12 @@ def _in_each(
                 notes.append(f"{name}/{inside}/ ({counted(images)}) beside splits")
         if outside:
             notes.append(f"{name}/{outside[0][-1]}{_more(len(outside) - 1)} beside splits")
+    _refuse_classlike(tops, annotations, classes, depth, where)
+    if len(classes) > 1 and all(FOLD.fullmatch(name) for name in classes):
+        raise UserError(
+            f"{where} has {' and '.join(f'{name}/' for name in sorted(classes)[:2])}, each with splits: of folds the "
+            f"test images of one are the training images of another. Name {min(classes)}/ to use it alone"
+        )
     notes += [f"{name}/ ({counted(tops[name])}) beside {classes[0]}/" for name in annotations]
     if strays:
         notes.append(f"{strays[0][-1]}{_more(len(strays) - 1)} beside folders of splits")
@@ -197,6 +215,20 @@ def _in_each(
     place = {split: f"{above}/{name}" for split, name in spelled.items()}
     ordered = {split: sorted(of[split]) for split in sorted(of)}
     return _Found(ordered, place, depth + 2, None if lone else depth), tuple(notes)
+
+
+def _refuse_classlike(
+    tops: dict[str, list[Parts]], annotations: list[str], classes: list[str], depth: int, where: str
+) -> None:
+    """UserError for a folder "mask" with splits of its own beside others: masks of these, or a class called so?"""
+    if len(classes) == 1 and is_pictures(classes[0]):
+        return
+    for name in annotations:
+        if may_be_class(name) and folder_splits(tops_at(tops[name], depth + 1)):
+            raise UserError(
+                f"{where} has {name}/ beside {classes[0]}/, both with splits: masks of its images, or a class called "
+                f"so? Name {classes[0]}/ to use it alone, or rename {name}/"
+            )
 
 
 def _refuse_deeper(paths: list[Parts], depth: int, where: str) -> None:

@@ -80,6 +80,20 @@ def test_layouts(
         (("cat/train", "cat/test", "dog"), r"test/ and train/ in cat/ only"),
         (("train/a/train", "train/a/test", "train/b", "test"), r"test/ and train/ in train/a/ only"),
         (("test",), "has no split 'train', only test"),
+        (
+            ("Mask/train", "Mask/test", "None/train", "None/test"),
+            "has Mask/ beside None/, both with splits: masks of its",
+        ),
+        (
+            ("a/train", "a/test", "b/train", "b/test", "mask/train", "mask/test"),
+            "has mask/ beside a/, both with splits",
+        ),
+        (("fold1/train/a", "fold1/test/a", "Fold_2/train/a", "Fold_2/test/a"), "Fold_2/ and fold1/, each with splits"),
+        (
+            ("train/images", "train/mask", "train/1st_manual", "test"),
+            "images/ and mask/ beside 1st_manual/: images and",
+        ),
+        (("ds/images", "ds/masks", "ds/trees"), "images/ and masks/ beside trees/: .*Name ds/images/"),
     ],
 )
 def test_what_can_be_read_in_two_ways_is_refused(folders: tuple[str, ...], said: str) -> None:
@@ -98,9 +112,17 @@ def test_what_is_left_out_is_told() -> None:
         (("x.png", "Masks"), "Masks/ (2 images) beside images"),
         (("a/Train", "a/Train/Label", "a/Test", "b/Train", "b/Test"), "a/Train/Label/ (2 images) beside images"),
         (("left/train/x", "gtFine/train/x"), "gtFine/ (2 images) beside left/"),
+        (("VOC2012/JPEGImages", "VOC2012/SegmentationClass"), "VOC2012/SegmentationClass/ (2 images) beside images"),
+        (("train/ds/img", "train/ds/ann", "test"), "train/ds/ann/ (2 images) beside images"),
+        (("img/train", "labels/train"), "labels/ (2 images) beside img/"),
     ):
         assert part(paths(*folders), "train", "ds")[1].notes == (said,)
     assert part(paths("masks", "faces"), "train", "ds")[0].classes == ("faces", "masks")  # here it is a class
+
+
+def test_masks_below_a_lone_folder_are_no_class() -> None:
+    """Every zip of a folder has one: its masks were trained on, as a class."""
+    assert read("train", "ds/in/images", "ds/in/masks") == ({"ds/in/images"}, (), "")
 
 
 def test_test_images_are_numbered_as_training_images() -> None:
