@@ -5,6 +5,7 @@ transparent shows white behind it; of an animation the first frame is taken, of 
 applied. Samples of more than eight bits are scaled by a range that is the same for all of a set (values.py).
 """
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -34,6 +35,8 @@ from energan.data.decoding.deep import (
     upright,
 )
 from energan.data.decoding.values import Extent, Range, common_range, to_eight_bits
+from energan.utils.checks import at_least
+from energan.utils.errors import UserError
 
 EXTENSIONS = tuple(
     f".{ending}"
@@ -87,12 +90,24 @@ def open_image(file: Path | bytes) -> Opened:
     wanted = (*FORMATS, HEIF) if reads_heif() else FORMATS
     known = [name for name in wanted if name in Image.OPEN]  # Pillow may be built without some
     image = Image.open(BytesIO(file) if isinstance(file, bytes) else file, formats=known)
+    image.filename = (
+        ""  # or Pillow maps raw pixels: turned ones wrongly (TIFF), and a file that shrinks ends the process
+    )
     try:
         check_size(image)
     except ValueError:
         image.close()
         raise
     return image
+
+
+def check_side(size: int | None) -> None:
+    """UserError unless images may be brought to so many pixels a side: 2 or more, and no more than files may have."""
+    if size is None:
+        return
+    at_least(2, size=size)
+    if Image.MAX_IMAGE_PIXELS and size * size > Image.MAX_IMAGE_PIXELS:
+        raise UserError(f"`size` must be {math.isqrt(Image.MAX_IMAGE_PIXELS)} or less, got {size}")
 
 
 def check_size(image: Opened) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Num, UInt8
 from numpy import ndarray as Array
 
+from energan.utils.console import warn
 from energan.utils.errors import UserError
 
 Range = tuple[float, float]  # what becomes 0, and what becomes 255
@@ -24,6 +25,8 @@ FLOATS: tuple[Range, ...] = ((0.0, 1.0), (-1.0, 1.0), *INTEGERS)
 UNIT = FLOATS[:2]  # the ranges of floats that are computed, and may therefore leave it by a little
 
 SLACK = 1e-4  # by how much they may, as a network's output or a resized image does
+
+WIDE = 1e36  # values of a wider range are halved before they are scaled
 
 CLIPPED = 1e-3  # share of a set's values that may lie outside a range that was given; they are clipped, and counted
 
@@ -91,10 +94,24 @@ def common_range(extents: Iterable[tuple[str, Extent]], words: str) -> Range:
         )
     if stated and isinstance(stated[0], tuple):
         return stated[0]
+    return held(low, high, words, floats=floats)
+
+
+def held(low: float, high: float, words: str, *, floats: bool) -> Range:
+    """The range of values from low to high, as `holding`: one that is not usual is told, as one value may decide it.
+
+    UserError where it is one value only.
+    """
     try:
-        return holding(low, high, floats=floats)
+        found = holding(low, high, floats=floats)
     except ValueError as error:
         raise UserError(f"{words}: {error}; give `value_range`, the values that are black and white") from error
+    if found not in FLOATS:
+        warn(
+            f"{words} has values from {low:g} to {high:g}, which no usual range holds: {low:g} is taken as black and "
+            f"{high:g} as white. If one of them stands for missing values, replace it, or give `value_range`"
+        )
+    return found
 
 
 def _white(stated: object) -> str:
@@ -128,7 +145,10 @@ def to_eight_bits(values: Num[Array, "*shape"], value_range: Range) -> UInt8[Arr
         return values
     narrow = values.dtype.itemsize <= 2 or values.dtype == np.float32
     scaled: Array[Any, Any] = values.astype(np.float32 if narrow else np.float64)
-    scaled = (scaled - low) * (255 / (high - low))
+    if high - low > WIDE:  # differences and products of such numbers may be infinite
+        scaled = (scaled / 2 - low / 2) / (high / 2 - low / 2) * 255
+    else:
+        scaled = (scaled - low) * (255 / (high - low))
     return np.clip(np.round(scaled), 0, 255).astype(np.uint8)
 
 

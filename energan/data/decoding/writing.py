@@ -122,6 +122,8 @@ def write(files: Files, part: Partial, fit: Fit, progress: bool, *, in_memory: b
 
 def _described(files: Files, part: Partial) -> Decoded:
     skipped = [*files.skipped, *part.skipped]
+    if not skipped and not part.files:
+        raise UserError(f"{files.words} holds no images")
     if not part.files:
         raise UserError(f"none of the {files.total} files of {files.words} can be read: {skipped[0]}")
     c, h, w = part.shape

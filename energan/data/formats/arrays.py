@@ -25,7 +25,7 @@ from energan.data.decoding.values import (
     check_outside,
     common_range,
     extent,
-    holding,
+    held,
     outside,
     to_eight_bits,
 )
@@ -257,10 +257,7 @@ def _range(images: Num[Array, "..."], where: str, given: Range | None) -> tuple[
     if not (math.isfinite(low) and math.isfinite(high)):
         bad = sum(int((~np.isfinite(images[i : i + CHUNK])).sum()) for i in range(0, len(images), CHUNK))
         raise UserError(f"{where} holds {bad} NaN or infinite values: remove or replace them")
-    try:
-        used = given or holding(low, high, floats=kind == "f")
-    except ValueError as error:
-        raise UserError(f"{where}: {error}; give `value_range`, the values that are black and white") from error
+    used = given or held(low, high, where, floats=kind == "f")
     if kind == "f" and used in UNIT:
         return used, f"floats in [{used[0]:g}, {used[1]:g}]"
     return used, f"numbers from {low:g} to {high:g}, taken as {used[0]:g}..{used[1]:g}"
@@ -269,11 +266,15 @@ def _range(images: Num[Array, "..."], where: str, given: Range | None) -> tuple[
 def fit_all(
     images: UInt8[Tensor, "n c h w"], size: int | None, channels: int | None, words: str, progress: bool
 ) -> UInt8[Tensor, "n k s s"]:
-    """The images with 1 or 3 `channels`, the centre square resized to `size`; None keeps what they have."""
+    """The images with 1 or 3 `channels`, the centre square resized to `size`; None keeps what they have.
+
+    UserError for more than memory has.
+    """
     n, c, h, w = images.shape
     channels = channels or (1 if c <= 2 else 3)
     if c == channels and (size is None or h == w == size):
         return images
+    check_memory(f"{words} at {size or h} pixels a side", n * channels * (size or h) * (size or w))
     squeezed = images.numpy().transpose(0, 2, 3, 1)[..., 0] if c == 1 else images.numpy().transpose(0, 2, 3, 1)
 
     def work(start: int) -> UInt8[Array, "m k s s"]:

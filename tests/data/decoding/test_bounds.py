@@ -196,3 +196,11 @@ def test_a_pgm_is_not_read_value_by_value(tmp_path, monkeypatch):
     (tmp_path / "a.pgm").write_bytes(b"P5 4 4 100\n" + bytes(16))
     (tmp_path / "b.pgm").write_bytes(b"P2 4 4 4095\n" + b"7 " * 16)
     assert len(load(tmp_path, progress=False).images) == 2
+
+
+def test_a_named_set_or_array_is_resized_only_where_it_fits(tmp_path, monkeypatch):
+    """1,541 digits of 4,000 pixels a side are 25 GB."""
+    monkeypatch.setattr(bounds, "available_memory", lambda: 2**20)
+    with pytest.raises(UserError, match="digits at 32 pixels a side would take 1577984 bytes of memory"):
+        load("digits", size=32, progress=False)
+    assert len(load("digits", size=16, progress=False).images) == 1541

@@ -12,6 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from torch.utils.data import Dataset
 
 from energan.commands.open_run import load_images
 from energan.data import from_dataset, load
@@ -413,3 +414,60 @@ def test_a_copy_a_move_and_a_touch_leave_the_identity(folder, tmp_path):
     assert after.sha256 == before.sha256 and torch.equal(after.images, before.images)
     (moved / "cat").rename(moved / "cow")
     assert load(moved, progress=False).sha256 != before.sha256
+
+
+class Opened(Dataset[object]):
+    """Images as a dataset opens them: their pixels are not yet read."""
+
+    def __init__(self, *paths: Path) -> None:
+        self.paths = paths
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> object:
+        return Image.open(self.paths[index])
+
+
+def test_deep_colours_of_a_dataset_keep_their_colours(folder: Path) -> None:
+    """They became grey."""
+    (folder / "a.png").write_bytes(png(np.full((4, 4, 3), (60000, 0, 300), np.uint16)))
+    images = from_dataset(Opened(folder / "a.png"), progress=False).images
+    assert images.shape[1] == 3 and images[0, :, 0, 0].tolist() == [234, 0, 1]
+
+
+def test_a_range_wider_than_floats_can_subtract(tmp_path: Path) -> None:
+    """Its values became black."""
+    for kind, most in ((np.float64, 1e308), (np.float32, 3e38)):
+        np.save(tmp_path / "a.npy", np.array([[[-most, 0], [most / 2, most]]], kind))
+        assert load(tmp_path / "a.npy", progress=False).images.flatten().tolist() == [0, 128, 191, 255]
+
+
+def test_a_range_that_one_value_may_have_made_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A map whose missing values are -9999 is all white."""
+    values = np.full((4, 4), 0.5, np.float32)
+    values[0, 0] = -9999
+    (folder / "a.tif").write_bytes(tiff(values))
+    np.save(folder.parent / "a.npy", values[None])
+    for path in (folder, folder.parent / "a.npy"):
+        load(path, progress=False)
+        assert "-9999 is taken as black and 0.5 as white. If one of them stands for missing" in capsys.readouterr().err
+    load(folder, value_range=(-9999, 1), progress=False)
+    assert "missing values" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_turned_tiff_is_turned_back(folder: Path, kind: type, orientation: int) -> None:
+    """Pillow maps raw pixels by the turned image's width: rows were cut at the wrong places."""
+    grey = np.arange(24).reshape(4, 6) * 10
+    turned = {
+        1: grey, 2: grey[:, ::-1], 3: grey[::-1, ::-1], 4: grey[::-1],
+        5: grey.T, 6: np.rot90(grey, -1), 7: np.rot90(grey, 2).T, 8: np.rot90(grey),
+    }[orientation]  # fmt: skip
+    exif = Image.Exif()
+    exif[274] = orientation
+    values = grey.astype(np.uint8) if kind == np.uint8 else grey.astype(kind) * (257 if kind == np.uint16 else 1)
+    Image.fromarray(values).save(folder / "a.tif", exif=exif)
+    made = load(folder, value_range=None if kind == np.uint16 else (0, 255), progress=False)
+    assert made.images[0, 0].tolist() == turned.tolist()
