@@ -238,3 +238,26 @@ def test_a_line_says_what_was_done(tmp_path):
         "position": 2, "shape": [1, 2, 2], "labels": [0], "files": ["a.png"], "skipped": ["b.png: empty"],
         "unread": [1], "value_range": None, "values": 0, "outside": 0, "several": 0,
     }  # fmt: skip
+
+
+def test_files_that_change_places_are_decoded_again(tmp_path):
+    """They are of one size and one time of writing: the images of before were given."""
+    for name, value in (("cat", 10), ("dog", 200)):
+        (tmp_path / "ds" / name).mkdir(parents=True)
+        path = tmp_path / "ds" / name / "0.bmp"
+        Image.new("L", (8, 8), value).save(path)
+        os.utime(path, (1e9, 1e9))
+    folder = tmp_path / "ds"
+    assert load(folder, progress=False).images[:, 0, 0, 0].tolist() == [10, 200]
+    (folder / "cat/0.bmp").rename(folder / "kept")
+    (folder / "dog/0.bmp").rename(folder / "cat/0.bmp")
+    (folder / "kept").rename(folder / "dog/0.bmp")
+    assert load(folder, progress=False).images[:, 0, 0, 0].tolist() == [200, 10]
+
+
+def test_a_file_that_shrinks_while_it_is_read_is_skipped(tmp_path, monkeypatch):
+    """Pillow maps raw pixels, and reading beyond the end of a mapped file ends the process."""
+    for name in ("a.tif", "b.bmp", "c.pgm"):
+        Image.new("L", (64, 64), 1).save(tmp_path / name)
+    monkeypatch.setattr(Image.core, "map_buffer", lambda *_: pytest.fail("mapped"))
+    assert len(load(tmp_path, progress=False).images) == 3

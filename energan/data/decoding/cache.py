@@ -3,9 +3,9 @@
     <cache folder>/images/<key>.u8      n * c * h * w bytes; appears last
     <cache folder>/images/<key>.json    shape, labels, skipped files, range of values, hash of the content
 
-The key is a hash of every file's path, size and time of change, and of what was asked for: other files, other key. Both
-files appear by renaming, so that a run which is killed leaves none that looks whole; what it had decoded is taken up by
-the next (resumable.py). A file that the system could not read for a moment is tried again at every start.
+The key is a hash of every file's path, size and times of change, and of what was asked for: other files, other key.
+Both files appear by renaming, so that a run which is killed leaves none that looks whole; what it had decoded is taken
+up by the next (resumable.py). A file that the system could not read for a moment is tried again at every start.
 """
 
 import json

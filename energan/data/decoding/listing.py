@@ -37,7 +37,11 @@ def stamp(*parts: object) -> str:
     return hashlib.sha256(b"".join(b"%d:%s," % (len(line), line) for line in lines)).hexdigest()
 
 
-def fingerprint(path: Path | str) -> tuple[int, int]:
-    """A file's size in bytes and time of change in ns, which differ once its content does."""
+def fingerprint(path: Path | str) -> tuple[int, int, int]:
+    """A file's size in bytes, and when it was written and put here, in ns: one differs once its content does.
+
+    Two files of one size and one time of writing (unpacked, copied with their times) may change places: that is
+    what st_ctime tells.
+    """
     status = os.stat(path)  # noqa: PTH116  (called 20,000 times; Path costs more than the call)
-    return status.st_size, status.st_mtime_ns
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns

@@ -59,12 +59,12 @@ def lsun_splits(folder: Path) -> tuple[str, ...]:
     return () if scene is None else tuple(split for split, path in beside.items() if (path / DATA).is_file())
 
 
-_databases: dict[Path, tuple[tuple[int, int], Any]] = {}  # LMDB opens a file once in a process
+_databases: dict[Path, tuple[tuple[int, ...], Any]] = {}  # LMDB opens a file once in a process
 
 
 def _open(folder: Path) -> Any:
     marks = fingerprint(folder / DATA)
-    before, database = _databases.get(folder, ((0, 0), None))
+    before, database = _databases.get(folder, ((), None))
     if before != marks:
         if database is not None:
             database.close()
