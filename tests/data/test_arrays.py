@@ -399,3 +399,82 @@ def test_a_hub_dataset(monkeypatch, reachable):
     with pytest.raises(UserError, match=r"hf:other/name \(train\) could not be had: no such dataset"):
         load("hf:other/name")
     assert {switch.HF_HUB_OFFLINE for switch in switches} == {"before"}
+
+
+def parquet(path: Path, names: list[str] | None = None, **columns: list[object]) -> None:
+    made = pa.table(columns)
+    if names:
+        features = {"label": {"names": names, "_type": "ClassLabel"}}
+        made = made.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    pq.write_table(made, path)
+
+
+def grey(value: int) -> bytes:
+    content = BytesIO()
+    Image.new("L", (8, 8), value).save(content, "PNG")
+    return content.getvalue()
+
+
+def test_parquet_files_that_number_classes_otherwise_are_refused(tmp_path: Path) -> None:
+    """The second file's labels were given the first one's names."""
+    parquet(tmp_path / "a.parquet", ["cat", "dog"], image=[grey(1)], label=[0])
+    parquet(tmp_path / "b.parquet", ["dog", "cat"], image=[grey(2)], label=[0])
+    with pytest.raises(UserError, match="number the same classes in two ways"):
+        load(tmp_path, progress=False)
+
+
+@pytest.mark.parametrize("labelled", ["a", "b"])
+def test_parquet_files_of_which_some_have_labels_are_refused(tmp_path: Path, labelled: str) -> None:
+    for name in "ab":
+        parquet(tmp_path / f"{name}.parquet", image=[grey(1)], **({"label": [0]} if name == labelled else {}))
+    with pytest.raises(UserError, match="has labels in some files only"):
+        load(tmp_path, progress=False)
+
+
+def test_the_column_of_images_is_one_that_is_called_so(tmp_path: Path) -> None:
+    """The first that fitted was taken: masks."""
+    parquet(tmp_path / "a.parquet", mask=[grey(255)], img=[grey(7)])
+    assert load(tmp_path, progress=False).images.unique().tolist() == [7]
+    parquet(tmp_path / "a.parquet", mask=[grey(255)], photo=[grey(7)])
+    with pytest.raises(UserError, match=r"several columns of pictures \(mask, photo\)"):
+        load(tmp_path, progress=False)
+
+
+def test_metadata_beside_image_files_is_no_set(tmp_path: Path) -> None:
+    Image.new("L", (8, 8), 3).save(tmp_path / "a.png")
+    parquet(tmp_path / "metadata.parquet", file_name=["a.png"], text=["a"])
+    assert load(tmp_path, progress=False).files == ("a.png",)
+
+
+def test_a_parquet_file_without_rows(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"image": pa.array([], pa.binary())}), tmp_path / "a.parquet")
+    with pytest.raises(UserError, match="holds no images"):
+        load(tmp_path, progress=False)
+
+
+class Items(Dataset[object]):
+    def __init__(self, *items: object) -> None:
+        self.items = items
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> object:
+        item = self.items[index]
+        return item() if callable(item) else item
+
+
+def test_bytes_beside_wider_integers_are_refused() -> None:
+    """They were taken as values of the same range: nearly black."""
+    items = Items(np.full((8, 8), 200, np.uint8), np.full((8, 8), 40000, np.uint16))
+    with pytest.raises(UserError, match="mixes images of 2 kinds of numbers"):
+        from_dataset(items, progress=False)
+
+
+def test_items_that_are_odd(capsys: pytest.CaptureFixture[str]) -> None:
+    pixels = np.zeros((8, 8), np.uint8)
+    assert from_dataset(Items((pixels, torch.tensor([0, 1]))), progress=False).labels is None
+    assert "is no class" in capsys.readouterr().err
+    assert from_dataset(Items((pixels, torch.tensor([3]))), progress=False).classes == ("3",)
+    with pytest.raises(UserError, match="gives an empty tuple"):
+        from_dataset(Items(()), progress=False)

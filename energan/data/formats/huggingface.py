@@ -15,7 +15,7 @@ from energan.data.decoding.failures import reason
 from energan.data.decoding.listing import Files, Item, fingerprint, stamp
 from energan.data.download import hub_reachable
 from energan.data.formats.folders import printable
-from energan.data.formats.parquet import LABELS, content_of
+from energan.data.formats.parquet import LABELS, content_of, image_column
 from energan.data.splits import ALL, TRAIN, canonical
 from energan.data.splits.words import in_order
 from energan.utils.console import warn
@@ -85,7 +85,7 @@ def dataset_files(table: Any, name: str, where: str) -> Files:
     pictures = [key for key, kind in table.features.items() if isinstance(kind, datasets.Image)]
     if not pictures:
         raise UserError(f"{where} has no column of images, only {', '.join(table.features)}")
-    column = "image" if "image" in pictures else pictures[0]
+    column = image_column(pictures, where)
     label = next((key for key in LABELS if key in table.features), None)
     kind = table.features[label] if label else None
     names = tuple(kind.names) if isinstance(kind, datasets.ClassLabel) else ()

@@ -1,11 +1,11 @@
 """Parquet files in the Hugging Face layout.
 
-A column of images (`image`, else the first that fits: binary, or a struct of `bytes` and `path`) and, if
+A column of images (`image`, `img`, ..., else the only one that fits: binary, or a struct of `bytes` and `path`) and, if
 there is one, a column of classes (`label`, `labels`, `fine_label` or `y`: integers or text).
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -29,6 +29,10 @@ from energan.utils.errors import UserError
 if TYPE_CHECKING:
     from pyarrow import RecordBatch, Schema
     from pyarrow.parquet import ParquetFile
+
+IMAGES = ("image", "images", "img", "picture", "pixel_values", "jpg", "png", "webp")  # in order of preference
+
+METADATA = "metadata.parquet"  # of a folder of image files, in the Hugging Face layout: what is known of them
 
 LABELS = ("label", "labels", "fine_label", "y")
 
@@ -86,7 +90,7 @@ def _tables(folder: Path) -> list[Path]:
 
 
 def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+    return path.name == METADATA or any(part.startswith(".") for part in path.parts)
 
 
 def _splits(folder: Path, paths: list[Path]) -> dict[Path, str]:
@@ -113,11 +117,19 @@ def _numbered_as(trained: list[Path], files: Files, where: str) -> Files:
 def _labels(paths: list[Path], where: str) -> tuple[list[int], tuple[str, ...]]:
     """The label of each row, and the classes; both empty without labels."""
     tables = [_open(path) for path in paths]
-    schema = tables[0].schema_arrow
-    label = next((name for name in LABELS if name in schema.names), None)
+    schemas = [table.schema_arrow for table in tables]
+    label = next((name for name in LABELS if any(name in schema.names for schema in schemas)), None)
+    if label is None:
+        return [], ()
+    for path, schema in zip(paths, schemas, strict=True):
+        if label not in schema.names:
+            raise UserError(f"{where} has labels in some files only: {printable(path)} has no column {label!r}")
     with told(where):
-        values = list(chain.from_iterable(_column(table, label, LABELS_AT_ONCE) for table in tables)) if label else []
-    return classes_of(values, _class_names(schema, label), where)
+        values = list(chain.from_iterable(_column(table, label, LABELS_AT_ONCE) for table in tables))
+    named = dict.fromkeys(names for schema in schemas if (names := _class_names(schema, label)))
+    if len(named) > 1:
+        raise UserError(f"{where} has files that number the same classes in two ways: load each by itself")
+    return classes_of(values, next(iter(named), ()), where)
 
 
 def _files(ours: list[Path], folder: Path, where: str, name: str, place: str) -> Files:
@@ -186,7 +198,18 @@ def _images(path: Path, schema: "Schema") -> str:
             f"the parquet file {printable(path)} has no column of images (binary, or a struct with bytes), "
             f"only {', '.join(map(printable, schema.names))}"
         )
-    return "image" if "image" in pictures else pictures[0]
+    return image_column(pictures, f"the parquet file {printable(path)}")
+
+
+def image_column(pictures: Sequence[str], where: str) -> str:
+    """The one of several columns of pictures that is trained on. UserError where no name says which."""
+    named = [name for kind in IMAGES for name in pictures if name.casefold() == kind]
+    if not named and len(pictures) > 1:
+        raise UserError(
+            f"{where} has several columns of pictures ({', '.join(map(printable, pictures))}): "
+            "call the one to use image"
+        )
+    return (named or pictures)[0]
 
 
 def _column(table: "ParquetFile", column: str, least: int = 1) -> Iterator[Any]:

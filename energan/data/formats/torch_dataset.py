@@ -10,8 +10,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
-from energan.data.decoding.decode import fit
-from energan.data.decoding.deep import has_colours, is_deep
+from energan.data.decoding.decode import check_side, fit
+from energan.data.decoding.deep import has_colours
 from energan.data.decoding.failures import told
 from energan.data.decoding.values import Range, common_range, extent, to_eight_bits, worded
 from energan.data.formats.arrays import fit_all, label_numbers, to_nchw
@@ -55,21 +55,25 @@ def from_dataset(
         >>> tuple(data.images.shape), data.labels.tolist(), data.source
         ((4, 3, 8, 8), [0, 1, 1, 0], 'dataset, floats in [0, 1], (n, c, h, w)')
     """
+    check_side(size)
     given: list[Array[Any, Any] | Image.Image] = []
     labels = []
     total = len(dataset) if isinstance(dataset, Sized) else 0
     for item in counted(_items(dataset), total, f"reading {name}", show=progress):
         image, label = _parts(item, name)
         given.append(_pixels(image, size, channels, name))
-        labels.append(label.item() if isinstance(label, Tensor | np.generic) else label)
+        labels.append(_label(label))
     if not given:
         raise UserError(f"{name} holds no images")
     images, found = _same_range(given, size, name)
     if len({image.shape for image in images}) > 1:
         shapes = " and ".join(map(str, sorted({image.shape for image in images})[:2]))
         raise UserError(f"the images of {name} have different shapes ({shapes}): make them one size first")
-    if len(kinds := {image.dtype.kind for image in images}) > 1:
-        raise UserError(f"{name} mixes images of {len(kinds)} kinds of numbers, as bytes and floats: make them one")
+    if len(kinds := {"bytes" if image.dtype == np.uint8 else image.dtype.kind for image in images}) > 1:
+        raise UserError(
+            f"{name} mixes images of {len(kinds)} kinds of numbers, as bytes and floats or wider integers: "
+            "make them one"
+        )
     content, words, value_range = to_nchw(np.stack(images), name, labelled=True)
     value_range = found or value_range
     words = f"{worded(found)}, {words}" if found else words
@@ -111,13 +115,21 @@ def _parts(item: Any, name: str) -> tuple[Any, Any]:
             raise UserError(f"{name} gives dicts without an image: one of {', '.join(IMAGE_KEYS)} is expected")
         return item[key], next((item[key] for key in LABEL_KEYS if key in item), None)
     if isinstance(item, tuple | list):
+        if not item:
+            raise UserError(f"{name} gives an empty {type(item).__name__}, where an image is expected")
         return item[0], item[1] if len(item) > 1 else None
     return item, None
 
 
+def _label(label: Any) -> Any:
+    if isinstance(label, Tensor):
+        return label.item() if label.numel() == 1 else label.tolist()
+    return label
+
+
 def _pixels(image: Any, size: int | None, channels: int | None, name: str) -> Array[Any, Any] | Image.Image:
-    if isinstance(image, Image.Image) and is_deep(image):
-        return image
+    if isinstance(image, Image.Image) and (image.mode in ("I", "F") or image.mode.startswith("I;16")):
+        return image  # of deeper colours Pillow makes bytes
     if isinstance(image, Image.Image):
         return fit(image, size, channels or (3 if has_colours(image) else 1))
     if isinstance(image, Tensor):
