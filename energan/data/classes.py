@@ -27,7 +27,13 @@ def class_order(names: Iterable[str]) -> tuple[str, ...]:
     """
     distinct = set(names)
     whole = all(name.isascii() and name.isdecimal() for name in distinct)
-    return tuple(sorted(distinct, key=lambda name: (int(name), name))) if whole else tuple(sorted(distinct))
+    return tuple(sorted(distinct, key=_by_value)) if whole else tuple(sorted(distinct))
+
+
+def _by_value(name: str) -> tuple[int, str, str]:
+    """The order of a number's digits: Python makes no integer of more than 4,300."""
+    digits = name.lstrip("0")
+    return len(digits), digits, name
 
 
 def plain_label(value: Any) -> Any:

@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from io import StringIO
 from pathlib import Path
 
 import torch
@@ -35,6 +36,8 @@ MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codec
 
 WHOLE = re.compile(r"(-?[0-9]+)(?:\.0*)?")
 
+PAGE = re.compile(r"(.+) page [0-9]+", re.DOTALL)  # of a file of several pages, in `.files`
+
 WINDOWS = re.compile(r"[A-Za-z]:[\\/]")  # the start of a path in full
 
 
@@ -43,7 +46,7 @@ def labelled_by(data: ImageSet, path: Path, folder: Path) -> ImageSet:
 
     Files are named relative to the folder, or in full; with / or Windows' separators. Columns are separated by commas,
     semicolons, tabs or bars; the text is UTF-8 or UTF-16. Empty, -1 and nan are no label; 1.0 is 1 where all labels are
-    whole numbers.
+    whole numbers. The label of a file of several pages is that of each page which has none of its own.
 
     `sha256` becomes one of images and labels. UserError for a CSV that cannot be read, lacks a column or has no label,
     for files named in it that the folder lacks, and for two labels of one file.
@@ -63,7 +66,7 @@ def labelled_by(data: ImageSet, path: Path, folder: Path) -> ImageSet:
             f"{where} names {printable(known.lacking[0])}{more}, which is no image of {data.name}: "
             "name files as in the folder"
         )
-    values = [label_of.get(normal(name), "") for name in data.files]
+    values = [label_of.get(name, label_of.get(file_of_page(name), "")) for name in map(normal, data.files)]
     numbers, classes = classes_of(_whole(values), (), where)
     if not numbers:
         raise UserError(f"{where} has no label for any image of {data.name}")
@@ -77,7 +80,7 @@ def _rows(content: bytes, where: str) -> Iterator[tuple[int, str, str]]:
     encoding = next((name for mark, name in MARKS if content.startswith(mark)), "utf-8")
     if encoding == "utf-8" and b"\0" in content[:2]:  # UTF-16 that does not say so: its first letter is ASCII
         encoding = "utf-16-be" if content[:1] == b"\0" else "utf-16-le"
-    lines = content.decode(encoding).splitlines(keepends=True)
+    lines = list(StringIO(content.decode(encoding), newline=""))  # str.splitlines would end lines at \x85, \u2028
     if lines and lines[0].lower().startswith("sep="):  # Excel's own line
         lines = lines[1:]
     for delimiter in DELIMITERS:
@@ -117,11 +120,23 @@ def _whole(values: list[str]) -> list[str]:
     return [match[1] if (match := WHOLE.fullmatch(value)) else value for value in values]
 
 
+def file_of_page(name: str) -> str:
+    """The file that a page is of, as `.files` names pages; "" for what is no page.
+
+    Example:
+        >>> file_of_page("scans/a.tif page 12"), file_of_page("scans/a.tif")
+        ('scans/a.tif', '')
+    """
+    match = PAGE.fullmatch(name)
+    return match[1] if match else ""
+
+
 class _Known:
     """The files that a CSV may name; `lacking` collects those that it names and that are not there."""
 
     def __init__(self, data: ImageSet, folder: Path) -> None:
         self._loaded = {normal(name) for name in data.files}
+        self._paged = {file_of_page(name) for name in self._loaded} - {""}
         self._unreadable = {normal(text.rpartition(": ")[0]) for text in data.skipped}
         self._folder, self._roots = folder, tuple({folder.absolute(), folder.resolve()})
         self._packed = {normal(name) for name in names_in(folder)}
@@ -139,7 +154,10 @@ class _Known:
         name = normal(printable(inside))
         if name in self._loaded:
             return name
-        if name not in self._unreadable | self._packed and not self._elsewhere(inside):
+        there = name in self._packed or self._elsewhere(inside)
+        if there and name in self._paged:
+            return name
+        if name not in self._unreadable and not there:
             self.lacking.append(file)
         return None
 

@@ -95,3 +95,8 @@ def test_sets_put_together() -> None:
     assert joined([made(1, None), made(2, None)]).labels is None
     with pytest.raises(UserError, match="different shapes"):
         joined([made(1, None), made(1, None, side=5)])
+
+
+def test_numbers_of_any_length_are_classes() -> None:
+    """Python makes no integer of more than 4,300 digits."""
+    assert class_order(["1" * 5000, "2", "010", "9", "10"]) == ("2", "9", "010", "10", "1" * 5000)

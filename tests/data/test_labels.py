@@ -122,3 +122,21 @@ def test_test_images_that_are_training_images(capsys: pytest.CaptureFixture[str]
     assert not capsys.readouterr().err
     refuse_trained(made([2, 4], [1, 0]), training)
     assert "1 of the 2 test images are also training images" in capsys.readouterr().err
+
+
+def test_a_file_of_several_pages_labels_each(tmp_path: Path) -> None:
+    """Its pages had no label, and nothing was said."""
+    folder = tmp_path / "ds"
+    folder.mkdir()
+    pages = [Image.new("L", (8, 8), value) for value in (1, 2)]
+    pages[0].save(folder / "s.tif", save_all=True, append_images=pages[1:])
+    Image.new("L", (8, 8), 3).save(folder / "z.png")
+    assert read(folder, "file,label\ns.tif,cell\nz.png,none\n") == ["cell", "cell", "none"]
+    assert read(folder, "file,label\ns.tif,cell\ns.tif page 1,none\n") == ["cell", "none", ""]
+
+
+@pytest.mark.parametrize("sign", ["\x85", "\u2028", "\x1c", "\x0b"])
+def test_rows_end_where_csv_says(folder: Path, sign: str) -> None:
+    shown = sign if sign.isprintable() else repr(sign)[1:-1]
+    rows = f"file,label\ncat/0.png,a{sign}b\ndog/1.png,c\n"
+    assert read(folder, rows) == [f"a{shown}b", "c", "", ""]
