@@ -6,6 +6,7 @@ batches(0)["x"]                         # float32 (64, 1, 28, 28) in [-1, 1]
 """
 
 import difflib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from energan.data.class_filter import only_files, only_images
 from energan.data.classes import joined
 from energan.data.containers.tar import is_tar
 from energan.data.decoding.cache import load_files
+from energan.data.decoding.decode import check_side
+from energan.data.decoding.failures import LONGEST, reason
 from energan.data.decoding.listing import Files
 from energan.data.decoding.values import checked_range
 from energan.data.formats.archives import tar_files
@@ -87,8 +90,7 @@ def load(
         >>> tuple(digits.images.shape), digits.images.dtype, len(digits.classes)
         ((256, 1, 32, 32), torch.uint8, 10)
     """
-    if size is not None:
-        at_least(2, size=size)
+    check_side(size)
     if channels not in (None, 1, 3):
         raise UserError(f"images have 1 (grey) or 3 (RGB) `channels`, not {channels}")
     if centre is not None:
@@ -111,7 +113,7 @@ def load(
     if isinstance(source, str) and source.startswith("hf:"):
         files = hub_files(source.removeprefix("hf:"), split)
     else:
-        files = _files(user_path(source), split, label)
+        files = _files(_path(source), split, label)
     chosen = only_files(files, only) if only else files
     data = load_files(chosen, size, channels, progress, centre, value_range)
     _warn_of_empty_classes(data)
@@ -138,7 +140,7 @@ def splits_of(source: str | Path) -> tuple[str, ...]:
         return in_order(NAMED[source].sha256)
     if isinstance(source, str) and source.startswith("hf:"):
         return hub_splits(source.removeprefix("hf:"))
-    return path_splits(user_path(source))
+    return path_splits(_path(source))
 
 
 def held_out_split(source: str | Path) -> str | None:
@@ -151,9 +153,23 @@ def held_out_split(source: str | Path) -> str | None:
     return held_out(splits_of(source))
 
 
+def _path(source: str | Path) -> Path:
+    """The path that is named. UserError where the system cannot even say whether something is there."""
+    path = user_path(source)
+    try:
+        if path.is_dir():
+            os.stat(f"{path}/.")  # noqa: PTH116  (whether files in it can be asked for; Path would leave out the dot)
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # said by those who need it
+        return path
+    except OSError as error:
+        raise UserError(f"{printable(path)[:LONGEST]} cannot be read: {reason(error)}") from error
+    return path
+
+
 def _parts(source: str | Path) -> tuple[str, ...]:
     """The splits that "all" stands for, of a source whose splits are read one at a time; () for others."""
-    path = user_path(source)
+    path = _path(source)
     named = isinstance(source, str) and source in NAMED
     return splits_of(source) if named or one_at_a_time(path) else ()
 
@@ -180,7 +196,7 @@ def _whole(
         images = fit_all(data.images, size, channels, source, progress)
         changes = "" if images is data.images else f", as {' x '.join(map(str, images.shape[1:]))}"
         return data._replace(images=images, source=data.source + changes, place=f"{source}, {split}")
-    path = user_path(source)
+    path = _path(source)
     if path.suffix.lower() in (".npz", ".npy") and path.is_file():
         return load_arrays(path, split, size, channels, progress, value_range)
     return load_cifar(path, split, size, channels, progress) if is_cifar(path) else None

@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image, PngImagePlugin
 
-from energan.data import load
+from energan.data import load, splits_of
 from energan.data.decoding import cache, writing
 from energan.data.formats import folders
 from energan.utils.errors import UserError
@@ -517,3 +517,57 @@ def test_a_corrupted_zip(archive, keep):
 def test_a_home_that_is_nobody_s_is_a_path_like_any_other():
     with pytest.raises(UserError, match="there is no ~nobody-of-this-name"):
         load("~nobody-of-this-name", progress=False)
+
+
+def test_paths_that_the_system_refuses_cost_a_sentence(tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for path, said in (
+        ("a" * 300, "too long"),
+        (f"{'a' * 300}.npz", "too long"),
+        (tmp_path / "loop", "symbolic links"),
+    ):
+        for function in (load, splits_of):
+            with pytest.raises(UserError, match=said):
+                function(path)
+
+
+def test_a_folder_that_vanishes_while_it_is_listed_is_told(folder, monkeypatch):
+    for name in "abc":
+        (folder / name).mkdir()
+        picture().save(folder / name / "0.png")
+
+    def walk(*arguments, **options):
+        for root, *rest in os_walk(*arguments, **options):
+            if root.endswith("/b"):
+                shutil.rmtree(root)
+            yield root, *rest
+
+    os_walk = os.walk
+    monkeypatch.setattr(os, "walk", walk)
+    data = load(folder, progress=False)
+    assert data.classes == ("a", "c") and data.skipped == ("b: No such file or directory",)
+
+
+def test_images_whose_ending_is_none_are_told(folder):
+    """The Yale faces are GIF files called subject01.happy: nothing was said of them."""
+    for name in ("subject01.happy", "subject02.sad"):
+        picture().save(folder / name, "GIF")
+    (folder / "notes.txt").write_text("GIF89a")
+    with pytest.raises(UserError, match=r"2 files that are images, but whose ending is none \(\.\w+\): rename them"):
+        load(folder, progress=False)
+    picture().save(folder / "a.png")
+    for path in (
+        folder,
+        Path(shutil.make_archive(str(folder), "zip", folder)),
+        Path(shutil.make_archive(str(folder), "tar", folder)),
+    ):
+        data = load(path, progress=False)
+        assert len(data.images) == 1 and "2 files that are images, but whose ending is none" in data.source
+
+
+@pytest.mark.parametrize("size", [9460, 100_000, 2**31])
+def test_a_side_that_no_memory_holds_is_refused(folder, size):
+    """One image of it took all of the machine's memory."""
+    picture().save(folder / "a.png")
+    with pytest.raises(UserError, match="size must be 9459 or less"):
+        load(folder, size=size)

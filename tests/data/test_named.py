@@ -265,3 +265,11 @@ def test_a_cache_that_cannot_be_written_costs_a_warning(offline, monkeypatch, ca
     monkeypatch.setenv("ENERGAN_CACHE", str(offline / "file" / "cache"))
     assert len(load("digits", "test").images) == 256
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_gzip_that_is_damaged_inside_costs_a_sentence(tmp_path):
+    """zlib has an error of its own."""
+    packed = gzip.compress(bytes(1000))
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(packed[:12] + b"\xff\xff\xff\xff" + packed[16:])
+    with pytest.raises(UserError, match=r"train-images-idx3-ubyte.gz cannot be read \(Error -3"):
+        readers.read_idx(tmp_path, "train")

@@ -15,7 +15,16 @@ HEIF = (".heic", ".heif", ".hif")
 
 DRAWINGS = (".svg", ".svgz")
 
-OTHERS = (".psd", ".ico", ".tga", ".exr", ".hdr", ".dcm", ".jxl", ".cr2", ".nef", ".arw", ".dng", ".eps", ".pdf")
+OTHERS = frozenset({
+    ".psd", ".ico", ".tga", ".exr", ".hdr", ".dcm", ".jxl", ".eps", ".pdf", ".npy", ".nii", ".mat",
+    ".zip", ".tar", ".tgz", ".gz", ".7z", ".rar",
+    ".arw", ".cr2", ".cr3", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".srw",
+    ".mov", ".mp4", ".avi", ".mkv",
+})  # fmt: skip
+
+TEXT = frozenset(
+    {".txt", ".json", ".jsonl", ".csv", ".tsv", ".xml", ".yaml", ".yml", ".md", ".html", ".py", ".db", ".ini"}
+)
 
 CLUTTER = frozenset(  # folders and files that systems and storage devices put beside images; some hold thumbnails
     {"@eadir", "@synoresource", "#recycle", "$recycle.bin", "__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini",
@@ -39,10 +48,10 @@ class Told(NamedTuple):
 def told_apart(paths: Iterable[Parts], head: Callable[[Parts], bytes]) -> Told:
     """The image files among paths, none of them hidden, and what is left out of those that people may miss.
 
-    head  the first bytes of a file; called for names without an ending
+    head  the first bytes of a file; called for names without an ending, or with an unknown one
     """
     endings = (*EXTENSIONS, *HEIF) if reads_heif() else EXTENSIONS
-    images, counts = [], Counter[str]()
+    images, counts, unknown = [], Counter[str](), list[str]()
     for path in paths:
         ending = PurePosixPath(path[-1]).suffix.lower()
         clutter = next((name for name in path if name.lower() in CLUTTER or name.startswith("._")), "")
@@ -60,7 +69,16 @@ def told_apart(paths: Iterable[Parts], head: Callable[[Parts], bytes]) -> Told:
             counts[f"{ending} (of a format that is not read)"] += 1
         elif not ending:
             counts["without an ending that are no images"] += 1
+        elif is_looked_at(path) and is_image(head(path)):
+            unknown.append(ending)
+    if unknown:
+        counts[f"that are images, but whose ending is none ({unknown[0]}): rename them"] = len(unknown)
     return Told(images, tuple(f"{n} file{'s' * (n > 1)} {kind}" for kind, n in sorted(counts.items())))
+
+
+def is_looked_at(path: Parts) -> bool:
+    """Whether a file's name does not say what it is: its first bytes are asked for."""
+    return PurePosixPath(path[-1]).suffix.lower() not in {*EXTENSIONS, *HEIF, *DRAWINGS, *OTHERS, *TEXT}
 
 
 def is_image(head: bytes) -> bool:

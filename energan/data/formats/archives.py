@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from energan.data.containers.kinds import HEAD, Parts
+from energan.data.containers.kinds import HEAD, Parts, is_looked_at
 from energan.data.containers.tar import is_tar, opened, read_member, regular_members, stem
 from energan.data.decoding.decode import EXTENSIONS
 from energan.data.decoding.failures import UNREADABLE, reason, told
@@ -52,7 +52,7 @@ def names_in(path: Path) -> set[str]:
 
 
 def _listed(path: Path, where: str) -> tuple[dict[Parts, bytes], tuple[str, ...]]:
-    """The files and the first bytes of those whose name has no ending; and images that lie outside the archive."""
+    """The files and the first bytes of those whose name does not say what they are; and images outside the archive."""
     heads: dict[Parts, bytes] = {}
     outside = []
     with told(where), opened(path) as archive:
@@ -63,7 +63,7 @@ def _listed(path: Path, where: str) -> tuple[dict[Parts, bytes], tuple[str, ...]
                     [f"{printable(member.name)}: {OUTSIDE}"] if Path(parts[-1]).suffix.lower() in EXTENSIONS else []
                 )
             elif parts and parts not in heads:
-                file = None if "." in parts[-1] else archive.extractfile(member)
+                file = archive.extractfile(member) if is_looked_at(parts) else None
                 heads[parts] = file.read(HEAD) if file else b""
     return heads, tuple(outside)
 

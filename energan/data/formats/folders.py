@@ -149,7 +149,12 @@ def walk(folder: Path, skipped: list[str]) -> Iterator[Parts]:
 
     visited: set[tuple[int, int]] = set()
     for root, folders, files in os.walk(folder, followlinks=True, onerror=unlistable):
-        status = Path(root).stat()
+        try:
+            status = Path(root).stat()
+        except OSError as error:  # gone since it was listed
+            unlistable(error)
+            folders.clear()
+            continue
         if (status.st_dev, status.st_ino) in visited:
             folders.clear()
             continue

@@ -5,6 +5,7 @@ Raises UserError with the reason where it cannot; what it returns is accepted on
 
 import gzip
 import os
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def _unzipped(folder: Path, name: str) -> bytes:
         if path.is_file():
             try:
                 return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-            except (OSError, EOFError) as error:  # gzip's BadGzipFile is an OSError
+            except (OSError, EOFError, zlib.error) as error:  # gzip's BadGzipFile is an OSError
                 raise UserError(f"{path} cannot be read ({error})") from error
     raise UserError(f"{folder} holds no {name} (nor .gz)")
 
