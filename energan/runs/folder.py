@@ -26,7 +26,7 @@ from energan.runs.checkpoints import write_checkpoint
 from energan.runs.record import FORMAT, checked, read_run_json, refuse_links
 from energan.runs.signature import sign
 from energan.utils.errors import UserError
-from energan.utils.files import unwritable, write_json
+from energan.utils.files import sweep, unwritable, write_json
 from energan.utils.hardware import environment
 from energan.utils.version import __version__
 
@@ -57,6 +57,8 @@ class RunFolder:
         """Writes run.json of a new run. UserError if the folder holds something already, or the data no batch."""
         experiment.batches(data)  # refused before anything is written
         try:
+            if self.path.is_dir():
+                sweep(self.path)  # a run that was killed before it had a run.json
             taken = self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir()))
         except OSError as error:  # a name too long, a folder that may not be looked into
             raise unwritable(self.path, error) from error
