@@ -61,10 +61,11 @@ def opened(path: Path) -> Iterator[tarfile.TarFile]:
                 yield archive
 
 
-def regular_members(archive: tarfile.TarFile, stored: int) -> Iterator[tarfile.TarInfo]:
+def regular_members(archive: tarfile.TarFile, stored: int, links: list[str] | None = None) -> Iterator[tarfile.TarInfo]:
     """The regular files, in their order: no links, folders, pipes or devices.
 
-    stored: bytes of the archive. ValueError if its content is that much larger that it is no images.
+    stored: bytes of the archive. links: is given the names of links. ValueError if its content is that much larger that
+    it is no images.
     """
     number = 0
     while (member := archive.next()) is not None:
@@ -76,6 +77,8 @@ def regular_members(archive: tarfile.TarFile, stored: int) -> Iterator[tarfile.T
         check_ratio("it", end, stored)
         if member.isreg() and not member.issparse():
             yield member
+        elif links is not None and (member.issym() or member.islnk()):
+            links.append(member.name)
     _check_end(archive)
 
 

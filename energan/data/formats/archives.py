@@ -10,23 +10,21 @@ from energan.data.containers.tar import is_tar, opened, read_member, regular_mem
 from energan.data.decoding.decode import EXTENSIONS
 from energan.data.decoding.failures import UNREADABLE, reason, told
 from energan.data.decoding.listing import Files, Item, fingerprint, stamp
-from energan.data.formats.folders import OUTSIDE, archived, arrange, printable, splits_among, zip_names
+from energan.data.formats.folders import OUTSIDE, REPLACED, archived, arrange, printable, splits_among, zip_names
 
 
 def tar_files(path: Path, split: str) -> Files:
     """The images in a tar archive, which is never unpacked to disk. UserError as `arrange`, or if it is damaged."""
     where = f"the archive {printable(path)}"
-    heads, skipped = _listed(path, where)
+    heads, last, skipped = _listed(path, where)
     arranged = arrange(list(heads), split, where, heads.__getitem__)
     label_of = dict(zip(arranged.paths, arranged.labels, strict=True))
 
     def items() -> Iterator[Item]:
-        seen = set[Parts]()
         with told(where), opened(path) as archive:
-            for member in regular_members(archive, path.stat().st_size):
+            for number, member in enumerate(regular_members(archive, path.stat().st_size)):
                 parts = archived(member.name)
-                if parts in label_of and parts not in seen:
-                    seen.add(parts)
+                if parts in label_of and last[parts] == number:
                     yield Item(printable(parts), _read(archive, member), label_of[parts])
 
     marks = stamp(path.resolve(), split, *fingerprint(path), *arranged.classes)
@@ -40,7 +38,7 @@ def tar_files(path: Path, split: str) -> Files:
 def tar_splits(path: Path) -> tuple[str, ...]:
     """The splits that a tar archive has. UserError as `tar_files`."""
     where = f"the archive {printable(path)}"
-    heads, _ = _listed(path, where)
+    heads, _, _ = _listed(path, where)
     return splits_among(list(heads), where, heads.__getitem__)
 
 
@@ -51,21 +49,33 @@ def names_in(path: Path) -> set[str]:
     return {printable(parts) for parts in _listed(path, f"the archive {printable(path)}")[0]} if is_tar(path) else set()
 
 
-def _listed(path: Path, where: str) -> tuple[dict[Parts, bytes], tuple[str, ...]]:
-    """The files and the first bytes of those whose name does not say what they are; and images outside the archive."""
+def _listed(path: Path, where: str) -> tuple[dict[Parts, bytes], dict[Parts, int], tuple[str, ...]]:
+    """The files: the first bytes of those whose name does not say what they are, and which regular file each is.
+
+    And what is left out: images that lie outside, that are links, or that a later file replaces, as when unpacking.
+    """
     heads: dict[Parts, bytes] = {}
-    outside = []
+    last: dict[Parts, int] = {}
+    skipped, links = list[str](), list[str]()
     with told(where), opened(path) as archive:
-        for member in regular_members(archive, path.stat().st_size):
+        for number, member in enumerate(regular_members(archive, path.stat().st_size, links)):
             parts = archived(member.name)
-            if ".." in parts:
-                outside += (
-                    [f"{printable(member.name)}: {OUTSIDE}"] if Path(parts[-1]).suffix.lower() in EXTENSIONS else []
-                )
-            elif parts and parts not in heads:
+            if not parts:
+                continue
+            why = OUTSIDE if ".." in parts else REPLACED if parts in heads else ""
+            if why and _is_named_image(parts):
+                skipped.append(f"{printable(member.name)}: {why}")
+            if ".." not in parts:
                 file = archive.extractfile(member) if is_looked_at(parts) else None
-                heads[parts] = file.read(HEAD) if file else b""
-    return heads, tuple(outside)
+                heads[parts], last[parts] = file.read(HEAD) if file else b"", number
+    skipped += [
+        f"{printable(name)}: a link, which is not followed" for name in links if _is_named_image(archived(name))
+    ]
+    return heads, last, tuple(skipped)
+
+
+def _is_named_image(parts: Parts) -> bool:
+    return bool(parts) and Path(parts[-1]).suffix.lower() in EXTENSIONS
 
 
 def _read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> "partial[bytes]":

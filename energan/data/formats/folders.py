@@ -25,6 +25,8 @@ Head = Callable[[Parts], bytes]  # a file's first bytes
 
 OUTSIDE = "lies outside the archive"
 
+REPLACED = "a later entry has its name"
+
 
 class Arranged(NamedTuple):
     paths: list[Parts]
@@ -241,7 +243,7 @@ def _members(archive: zipfile.ZipFile) -> tuple[dict[Parts, zipfile.ZipInfo], tu
         parts = archived(info.filename)
         if not parts or info.is_dir():  # `is_dir` fails without a name
             continue
-        why = OUTSIDE if ".." in parts else "a later entry has its name" if parts in members else ""
+        why = OUTSIDE if ".." in parts else REPLACED if parts in members else ""
         if why and Path(parts[-1]).suffix.lower() in EXTENSIONS:
             skipped.append(f"{printable(info.filename)}: {why}")
         if ".." not in parts:

@@ -183,3 +183,26 @@ def test_every_file_is_an_image_or_left_out(paths, head):
         ending = Path(path[-1]).suffix.lower()
         assert ending in EXTENSIONS or (not ending and head == b"\xff\xd8\xff")
         assert not any(name.startswith(".") for name in path)
+
+
+def test_the_last_of_two_entries_of_one_name_counts_and_links_are_told(tmp_path):
+    """`tar -r` adds a newer file at the end: the older one was taken, and links went without a word."""
+    with tarfile.open(tmp_path / "ds.tar", "w") as archive:
+        for name, value in (("a/0.png", 1), ("b/0.png", 2), ("./a/0.png", 3)):
+            content = io.BytesIO()
+            Image.new("L", (8, 8), value).save(content, "PNG")
+            member = tarfile.TarInfo(name)
+            member.size = len(content.getvalue())
+            archive.addfile(member, io.BytesIO(content.getvalue()))
+        for name, kind in (("b/1.png", tarfile.LNKTYPE), ("b/2.png", tarfile.SYMTYPE)):
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = kind, "b/0.png"
+            archive.addfile(member)
+    data = load(tmp_path / "ds.tar", progress=False)
+    found = dict(zip(data.files, data.images[:, 0, 0, 0].tolist(), strict=True))
+    assert found == {"a/0.png": 3, "b/0.png": 2}
+    assert sorted(data.skipped) == [
+        "a/0.png: a later entry has its name",
+        "b/1.png: a link, which is not followed",
+        "b/2.png: a link, which is not followed",
+    ]
