@@ -202,7 +202,7 @@ def test_the_last_of_two_entries_of_one_name_counts_and_links_are_told(tmp_path)
     found = dict(zip(data.files, data.images[:, 0, 0, 0].tolist(), strict=True))
     assert found == {"a/0.png": 3, "b/0.png": 2}
     assert sorted(data.skipped) == [
-        "a/0.png: a later entry has its name",
+        "./a/0.png: a later entry has its name",
         "b/1.png: a link, which is not followed",
         "b/2.png: a link, which is not followed",
     ]
