@@ -5,6 +5,7 @@ Nothing heavy is imported before it is used: the help of the command line reads 
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from inspect import signature
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from energan.utils.errors import UserError
@@ -77,7 +78,11 @@ class Experiment(NamedTuple):
 
     def _prepared(self, source: str, split: str, prepare: "Callable[..., ImageSet] | None" = None) -> "ImageSet":
         load: Callable[..., ImageSet] = prepare or self.prepare
-        return load(source, split, value_range=self.value_range) if self.value_range else load(source, split)
+        if self.value_range is None:
+            return load(source, split)
+        if "value_range" not in signature(load).parameters:
+            raise UserError("the recipe's images have a range of values, which its `prepare` must take: value_range=")
+        return load(source, split, value_range=self.value_range)
 
     def training_set(self) -> "ImageSet":
         """The images that batches are drawn from."""

@@ -33,7 +33,7 @@ def encoders_at_once() -> Iterator[None]:
     from energan.networks.pretrained import ENCODERS
     from energan.recipes.plug_and_play import encoder
 
-    def untrained(data: str, classes: int, net: str = "thesis") -> torch.nn.Module:
+    def untrained(data: str, classes: int, net: str = "thesis", value_range: object = None) -> torch.nn.Module:
         with seeded(0):
             return ENCODERS[net](classes)
 

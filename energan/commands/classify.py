@@ -20,6 +20,7 @@ def classify(
     channels: int = 1,
     precision: Precision = "auto",
     device: str = "auto",
+    value_range: tuple[float, float] | None = None,
     out: str = "",
     quiet: bool = False,
 ) -> int:
@@ -38,6 +39,7 @@ def classify(
         channels: 3 for colour, 1 for grey.
         precision: bf16 (autocast), fp32, or auto (bf16 where the processor has units for it).
         device: cpu, cuda, cuda:1, or auto.
+        value_range: What is black and what is white in images of more than 8 bits; by default measured over all.
         out: The run's folder; a new one under runs/ by default.
         quiet: No progress bar.
     """
@@ -45,7 +47,9 @@ def classify(
 
     count, file = (int(labels), "") if labels.isdecimal() else (0, labels)
     named = with_absolute_paths({"data": data, "labels_csv": file, "test": test})  # as the run will name them
-    images = labelled_images(named["data"], "train", labels_csv=named["labels_csv"], size=size, channels=channels)
+    images = labelled_images(
+        named["data"], "train", labels_csv=named["labels_csv"], size=size, channels=channels, value_range=value_range
+    )
     arguments = {
         **named,
         "labels": count,
@@ -58,5 +62,6 @@ def classify(
         "seed": seed,
         "precision": precision,
         "device": device,
+        "value_range": value_range,
     }
     return start(f"{system}-mnist", arguments, TrainOptions(out=out, quiet=quiet))

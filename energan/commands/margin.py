@@ -1,7 +1,14 @@
 """The command `margin`: proposes where to start the search for the margin."""
 
+from typing import TYPE_CHECKING
+
 from energan.utils.console import say
 from energan.utils.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from energan.data import ImageSet
 
 
 def margin(
@@ -16,6 +23,7 @@ def margin(
     steps: int = 1000,
     batch: int = 64,
     seed: int = 0,
+    value_range: tuple[float, float] | None = None,
 ) -> int:
     """Propose a margin: train the auto-encoder alone on the real images (the paper's appendix E).
 
@@ -30,6 +38,7 @@ def margin(
         steps: Training steps at most; it stops earlier once the energy no longer falls.
         batch: Images a step.
         seed: Of the weights and the order of the data.
+        value_range: What is black and what is white in images of more than 8 bits; by default measured over all.
     """
     from energan.engine.rng import seeded
     from energan.networks.conv.autoencoder import Autoencoder
@@ -46,7 +55,8 @@ def margin(
     if size % 8:
         raise UserError(f"`size` must be a multiple of 8, got {size}")
     views = Views(channels=channels, only=only, centre=centre, patches=patches)
-    images = padded_digits(data, "train") if (size, channels) == (32, 1) else views.prepare(size)(data, "train")
+    prepare: Callable[..., ImageSet] = padded_digits if (size, channels) == (32, 1) else views.prepare(size)
+    images = prepare(data, "train", value_range=value_range)
     with seeded(seed):
         net = Autoencoder(channels=channels, maps=_maps(size, width))
     means = converged_energy(

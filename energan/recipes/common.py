@@ -49,6 +49,8 @@ class Training:
     """cpu, cuda, cuda:1, or auto."""
     compile: bool = False
     """Compile the objectives first (minutes on two cores)."""
+    value_range: tuple[float, float] | None = None
+    """What is black and what is white in images of more than 8 bits, as 0 4095; by default measured over all."""
 
     def seeded(self) -> "AbstractContextManager[None]":
         """A block in which random numbers depend on the seed alone. UserError for a seed that cannot be used."""
@@ -85,6 +87,7 @@ def experiment(
     network: str = "mnist",
 ) -> Experiment:
     """The Experiment of a game, GAMES[system]. UserError for options of training that cannot be used."""
+    from energan.data.decoding.values import checked_range
     from energan.experiment import Experiment
     from energan.utils.hardware import pick_device, pick_precision
 
@@ -108,6 +111,7 @@ def experiment(
         precision=pick_precision(training.precision, device),
         device=device,
         compile=training.compile,
+        value_range=checked_range(training.value_range),
     )
 
 

@@ -35,7 +35,7 @@ def write_report(run: Path) -> Path:
 
 
 def _write_text(html: str, path: Path) -> int:
-    return path.write_text(html, encoding="utf-8")
+    return path.write_text(html, encoding="utf-8", errors="replace")  # half a character of a stranger's name
 
 
 def _render(folder: RunFiles) -> str:

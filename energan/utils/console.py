@@ -119,6 +119,19 @@ def lasting_streams() -> Iterator[list[LastingStream]]:
         sys.stdout, sys.stderr = before
 
 
+SLOW_SECONDS = 10.0  # after which work of unknown length is said to go on
+
+
+def told_if_slow(items: Iterable[Item], words: str) -> Iterator[Item]:
+    """The items; a line on stderr once they take long, since nobody knows how many there will be."""
+    begun, told = time.monotonic(), False
+    for item in items:
+        yield item
+        if not told and time.monotonic() - begun > SLOW_SECONDS:
+            told = True
+            warn(f"{words} takes a while; Ctrl-C stops")
+
+
 _progress: ContextVar[bool | None] = ContextVar("progress", default=None)
 
 

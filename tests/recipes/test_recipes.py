@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from small_runs import SMALL, arguments, sentence, trained
 
 from energan.cli import main
@@ -106,6 +108,7 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     **dict.fromkeys(("layers_g", "size_d", "width_d", "lr_d", "clip", "scale", "epsilon"), ((0,), "must be above 0")),
     "margin": ((0.0, -1.0, NAN, INF), "must be above 0"),
     "batch": ((-1, 0, 1), "must be 2 or more"),
+    "value_range": (((1, 0), (0, NAN)), "is two numbers, black and white, the smaller first"),
     "seed": ((-1, 2**63), "must be from 0 to"),
     **dict.fromkeys(("ema", "smoothing"), ((-0.1, 1.0), "must be 0 or above and below 1")),
     **dict.fromkeys(("beta1", "beta2", "dropout_d"), ((1.0,), "must be 0 or above and below 1")),
@@ -328,3 +331,17 @@ def test_an_argument_that_a_recipe_has_not_is_refused() -> None:
         build("gan-mnist", widht=3)
     with pytest.raises(UserError, match="batch auto is for `energan train`"):
         build("gan-mnist", batch="auto")
+
+
+@pytest.mark.parametrize("recipe", ["ebgan-pt-mnist", "encoder-mnist", "ladder-mnist", "gan-mnist", "dcgan-64"])
+def test_the_range_of_values_is_a_flag(recipe: str, tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        deep = np.full((64, 64), 4000 if name == "dog" else 0, np.uint16)
+        Image.fromarray(deep).save(tmp_path / name / "0.png")
+    small = {name: 2 for name in ("classes", "labels") if name in FLAGS[recipe]}
+    flags = {**SMALL[recipe], "data": str(tmp_path), **small}
+    measured, given = build(recipe, **flags), build(recipe, **flags, value_range=(0, 16383))
+    assert measured.training_set().value_range == (0, 4095)
+    assert given.training_set().value_range == (0, 16383)
+    assert given.training_set().images.max() == round(4000 / 16383 * 255)

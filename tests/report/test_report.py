@@ -19,6 +19,7 @@ from report_runs import (
     text_of,
     write,
 )
+from small_runs import trained
 
 from energan.capabilities.energies.section import Histogram, energies, histograms
 from energan.html import charts, formatting
@@ -27,6 +28,7 @@ from energan.report import write_report
 from energan.report.page import LICENCE, SCRIPTS, STYLES, metric_meaning
 from energan.runs.reader import Logged, read
 from energan.utils.errors import UserError
+from energan.utils.files import write_json
 
 
 @pytest.fixture(scope="module")
@@ -439,3 +441,10 @@ def test_metrics_are_known_by_the_word_in_their_name(name: str, better: str):
 )
 def test_numbers_read_as_people_write_them(write_as, value: object, text: str):
     assert write_as(value) == text
+
+
+def test_half_a_character_is_no_reason_to_write_no_page(tmp_path: Path) -> None:
+    run = trained(tmp_path / "run")
+    record = json.loads((run / "run.json").read_text())
+    write_json(run / "run.json", record | {"arguments": {"\ud800": None}})
+    assert "</html>" in write_report(run).read_text(encoding="utf-8")

@@ -16,6 +16,7 @@ from energan.data.decoding.failures import UNREADABLE, reason, told
 from energan.data.decoding.listing import Files, Item, fingerprint, stamp
 from energan.data.splits import ALL, SPLITS, TRAIN, canonical
 from energan.data.splits.trees import Parts, part, tree
+from energan.utils.console import told_if_slow
 from energan.utils.errors import UserError
 
 DRIVE = re.compile(r"[A-Za-z]:")  # of Windows, at the start of a path in a zip
@@ -150,7 +151,8 @@ def walk(folder: Path, skipped: list[str]) -> Iterator[Parts]:
         skipped.append(f"{printable(os.path.relpath(error.filename, folder))}: {reason(error)}")
 
     visited: set[tuple[int, int]] = set()
-    for root, folders, files in os.walk(folder, followlinks=True, onerror=unlistable):
+    tree = os.walk(folder, followlinks=True, onerror=unlistable)
+    for root, folders, files in told_if_slow(tree, f"listing the files in {printable(folder)}"):
         try:
             status = Path(root).stat()
         except OSError as error:  # gone since it was listed

@@ -5,6 +5,7 @@ there is one, a column of classes (`label`, `labels`, `fine_label` or `y`: integ
 """
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
@@ -24,6 +25,7 @@ from energan.data.formats.folders import inside, printable
 from energan.data.image_set import NONE
 from energan.data.splits import ALL, TRAIN
 from energan.data.splits.words import file_splits, in_order
+from energan.utils.console import told_if_slow
 from energan.utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ SMALLEST = 100  # bytes of a file for each row, of images; where there are fewer
 
 def is_parquet(folder: Path) -> bool:
     """Whether a folder holds parquet files, perhaps in sub-folders."""
-    return any(not _hidden(path.relative_to(folder)) for path in folder.rglob("*.parquet"))
+    return next(_found(folder), None) is not None
 
 
 def parquet_file(path: Path, split: str) -> Files:
@@ -86,11 +88,16 @@ def parquet_splits(folder: Path) -> tuple[str, ...]:
 
 
 def _tables(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*.parquet") if not _hidden(path.relative_to(folder)))
+    return sorted(_found(folder))
 
 
-def _hidden(path: Path) -> bool:
-    return path.name == METADATA or any(part.startswith(".") for part in path.parts)
+def _found(folder: Path) -> Iterator[Path]:
+    """The parquet files that are not hidden; links to folders are not followed."""
+    for root, folders, files in told_if_slow(os.walk(folder), f"looking for parquet files in {printable(folder)}"):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            if name.endswith(".parquet") and name != METADATA and not name.startswith("."):
+                yield Path(root, name)
 
 
 def _splits(folder: Path, paths: list[Path]) -> dict[Path, str]:

@@ -62,4 +62,4 @@ def sgan_mnist(
         *players, z, classes, condition=condition, entropy=entropy, joint_from=start, optimizer_G=opt, optimizer_D=opt
     )
     run = experiment(game, "sgan", data, partial(labelled, classes=classes), training, network(data))
-    return run._replace(initialise=initialiser(E, encoder, "", data, classes, net="sgan"))
+    return run._replace(initialise=initialiser(E, encoder, "", data, classes, "sgan", run.value_range))

@@ -66,11 +66,11 @@ class InvertedDigits(Inverted):
         at_least(2, classes=self.classes)
         return self.open(self.classes)
 
-    def initialiser(self, E: "FeatureExtractor", data: str) -> "Callable[[Tensor], None] | None":
+    def initialiser(self, E: "FeatureExtractor", run: Experiment) -> "Callable[[Tensor], None] | None":
         """What brings the trained weights into E before a run's first step; None where they are there already."""
         from energan.recipes.plug_and_play.encoder import initialiser
 
-        return initialiser(E.module, self.encoder, self.module, data, self.classes)
+        return initialiser(E.module, self.encoder, self.module, run.source, self.classes, value_range=run.value_range)
 
 
 class Parts(NamedTuple):

@@ -23,5 +23,5 @@ def dgn_am_mnist(
         *p.nets, p.h, wiring=p.wiring, weights=p.weights, bounds=bounds, optimizer_G=p.adam, optimizer_D=p.adam_D
     )
     run = experiment(game, "dgn-am", data, resized(28, 1), training, network(data))
-    load = classifier.initialiser(p.E, data)
+    load = classifier.initialiser(p.E, run)
     return with_chains(run, p.E, classifier, inversion.code, load, bounds)

@@ -69,9 +69,11 @@ def known_classes(source: str, module: str) -> tuple[str, ...] | None:
     return tuple(RunFolder(source).record["data"].get("classes", ())) if source else None
 
 
-def trained_classifier(data: str, classes: int, net: str = "thesis") -> nn.Module:
+def trained_classifier(
+    data: str, classes: int, net: str = "thesis", value_range: tuple[float, float] | None = None
+) -> nn.Module:
     """One of ENCODERS with its weights, trained now where the cache has none. UserError where that is stopped."""
-    arguments = {"data": data, "classes": classes, "net": net, "device": "cpu"}
+    arguments = {"data": data, "classes": classes, "net": net, "device": "cpu", "value_range": value_range}
     run = call(encoder_mnist, **arguments)
     images = run.training_set()
     folder = cache_dir() / "encoders" / f"{net}-{images.sha256[:16]}"
@@ -86,7 +88,13 @@ def trained_classifier(data: str, classes: int, net: str = "thesis") -> nn.Modul
 
 
 def initialiser(
-    E: nn.Module, source: str, module: str, data: str, classes: int, net: str = "thesis"
+    E: nn.Module,
+    source: str,
+    module: str,
+    data: str,
+    classes: int,
+    net: str = "thesis",
+    value_range: tuple[float, float] | None = None,
 ) -> Callable[[Tensor], None] | None:
     """What brings the trained weights into E before a run's first step; None where the net is all that there is.
 
@@ -94,7 +102,7 @@ def initialiser(
     """
     if source:
         return partial(_weights_of_file if module else _weights_of_run, E, source)
-    return None if module else partial(_trained_weights, E, data, classes, net)
+    return None if module else partial(_trained_weights, E, data, classes, net, value_range)
 
 
 @named
@@ -108,8 +116,10 @@ def _weights_of_run(E: nn.Module, folder: str, images: Tensor) -> None:
 
 
 @named
-def _trained_weights(E: nn.Module, data: str, classes: int, net: str, images: Tensor) -> None:
-    E.load_state_dict(trained_classifier(data, classes, net).state_dict())
+def _trained_weights(
+    E: nn.Module, data: str, classes: int, net: str, value_range: tuple[float, float] | None, images: Tensor
+) -> None:
+    E.load_state_dict(trained_classifier(data, classes, net, value_range).state_dict())
 
 
 @named

@@ -111,7 +111,7 @@ def latent_discriminators_mnist(
     )
     run = experiment(game, "latent-discriminators", data, resized(28, 1), training, network(data))
     return run._replace(
-        initialise=classifier.initialiser(E, data),
+        initialise=classifier.initialiser(E, run),
         coded=("h", partial(encode_images, E=E, layer=code, precision=run.precision)),
         classes=classifier.class_names(),
     )

@@ -41,7 +41,7 @@ def ppgn_x_mnist(
         R = Perceptron((784, size_r, max(1, size_r // 2), size_r, 784), shape=(1, 28, 28))
     game = ppgn_x(E, R, normal(1, 28, 28), sigma_x=sigma_x, optimizer_R=Adam(lr))
     run = experiment(game, "ppgn-x", data, resized(28, 1), training, network(data))
-    return with_chains(run, E, classifier, "", classifier.initialiser(E, data))
+    return with_chains(run, E, classifier, "", classifier.initialiser(E, run))
 
 
 def ppgn_h_mnist(
@@ -138,4 +138,4 @@ def _run(
     game: "Game", system: str, p: Parts, data: str, classifier: InvertedDigits, training: GeneratorTraining
 ) -> Experiment:
     run = experiment(game, system, data, resized(28, 1), training, network(data))
-    return with_chains(run, p.E, classifier, p.wiring.code, classifier.initialiser(p.E, data))
+    return with_chains(run, p.E, classifier, p.wiring.code, classifier.initialiser(p.E, run))

@@ -46,7 +46,7 @@ def noiseless_ppgn_h_64(
     if isinstance(net, MobileNetClassifier):
         load: Callable[[Tensor], None] | None = partial(_published, net)
     else:
-        load = initialiser(net, classifier.encoder, classifier.module, data, 0)
+        load = initialiser(net, classifier.encoder, classifier.module, data, 0, value_range=run.value_range)
     return with_chains(run, p.E, classifier, inversion.code, load)
 
 

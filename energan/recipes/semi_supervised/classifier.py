@@ -71,7 +71,13 @@ def _groups(merge: str) -> dict[str, tuple[str, ...]]:
 
 @named
 def labelled(
-    source: str, split: str, *, classes: int, labels_csv: str = "", groups: "dict[str, tuple[str, ...]] | None" = None
+    source: str,
+    split: str,
+    *,
+    classes: int,
+    labels_csv: str = "",
+    groups: "dict[str, tuple[str, ...]] | None" = None,
+    value_range: tuple[float, float] | None = None,
 ) -> "ImageSet":
     """28 x 28 grey images of so many classes, put together as `groups` says; test images may lack some.
 
@@ -79,7 +85,7 @@ def labelled(
     """
     from energan.data.labels import merged
 
-    data = labelled_images(source, split, labels_csv=labels_csv, size=28, channels=1)
+    data = labelled_images(source, split, labels_csv=labels_csv, size=28, channels=1, value_range=value_range)
     if split == "train" and len(data.classes) != classes:
         raise UserError(f"{data.name} has {len(data.classes)} classes: set `classes` to {len(data.classes)}")
     if not groups or data.labels is None:
