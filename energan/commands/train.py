@@ -207,8 +207,9 @@ def _create(
         RunFolder(folder).create(run, data, recipe, arguments, shlex.join(COMMAND_LINE.get()))
     except BaseException:
         if not out:
-            with suppress(OSError):
+            with suppress(OSError):  # not empty
                 folder.rmdir()
+                folder.parent.rmdir()
         raise
     on = f", {ranks} ranks" if ranks > 1 else ""
     where = f"{data.name} in {folder} ({run.precision}, {run.device}{on})"

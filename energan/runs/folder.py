@@ -27,7 +27,7 @@ from energan.runs.checkpoints import FOLDER, write_checkpoint
 from energan.runs.record import FORMAT, checked, read_run_json, refuse_links
 from energan.runs.signature import sign
 from energan.utils.errors import UserError
-from energan.utils.files import read_json_lines, read_weights, unwritable, write_json
+from energan.utils.files import read_json_lines, read_weights, sweep, unwritable, write_json
 from energan.utils.hardware import environment
 from energan.utils.version import __version__
 
@@ -60,6 +60,8 @@ class RunFolder:
         """Writes run.json of a new run. UserError if the folder holds something already, or the data no batch."""
         experiment.batches(data)  # refused before anything is written
         try:
+            if self.path.is_dir():
+                sweep(self.path)  # a run that was killed before it had a run.json
             taken = self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir()))
         except OSError as error:  # a name too long, a folder that may not be looked into
             raise unwritable(self.path, error) from error

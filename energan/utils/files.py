@@ -41,7 +41,7 @@ def replacing(path: Path) -> Iterator[Path]:
     If the block fails, the temporary file is removed. Raises OSError if the folder cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(path.parent)
+    sweep(path.parent)
     temporary, lock = _locked_beside(path)
     try:
         yield temporary
@@ -69,7 +69,7 @@ def _locked_beside(path: Path) -> tuple[Path, int]:
 _swept: set[Path] = set()
 
 
-def _sweep(folder: Path) -> None:
+def sweep(folder: Path) -> None:
     """Removes the temporary files that killed processes left in the folder; once in a process.
 
     A file that is being written is locked by its writer, and a lock ends with its process.

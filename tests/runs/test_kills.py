@@ -81,7 +81,6 @@ class Experiment:
         """The exit code of the run, begun or resumed."""
         if (out / "run.json").exists():
             return kills.run(["resume", str(out), "--quiet"], **moment)
-        shutil.rmtree(out, ignore_errors=True)  # there is nothing yet to resume
         return kills.run(self.command(out), **moment)
 
 

@@ -440,3 +440,10 @@ def test_no_folder_has_images_of_two_times(tmp_path: Path, monkeypatch: pytest.M
 
 def test_every_recipe_has_small_arguments_here() -> None:
     assert set(SMALL) == set(RECIPES)
+
+
+def test_a_folder_of_a_run_that_was_killed_at_once_is_free(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".run-0a1b2c3d.tmp.json").write_text("{")
+    start(tmp_path / "run")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["run.json"]

@@ -255,7 +255,7 @@ def test_the_folder_alone_is_enough(
     if model.game.logits is not None:
         assert model.probabilities(x).shape == (3, 10)
     if model.game.sample or model.game.codes:
-        assert main(["sample", str(there), "--n", "2", "--out", str(out / "x.png")]) == 0
+        assert main(["sample", str(there), "--n", "2", "--out", str(tmp_path / "x.png")]) == 0
     assert main(["export", str(there), "--out", str(out)]) == 0
     assert (out / "model.json").is_file()
 

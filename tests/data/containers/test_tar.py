@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -107,7 +108,7 @@ SYSTEM = (".DS_Store", "Thumbs.db", "@eaDir/a.png/SYNOPHOTO_THUMB_M.jpg", "__MAC
 
 @pytest.mark.parametrize("container", ["folder", "zip", "tar"])
 def test_what_systems_leave_beside_images_is_left_out_and_said(tmp_path, container, monkeypatch, capsys):
-    monkeypatch.setattr("energan.utils.console._warned", set())
+    monkeypatch.setattr(kinds, "reads_heif", lambda: False)
     files = {"cat/a.png": encoded(1), "dog/photo": encoded(2, "JPEG"), "cat/b.heic": b"x", "dog/c.svg": b"<svg/>"}
     files |= {"cat/notes": b"text", "cat/readme.txt": b"text"} | {f"cat/{name}": encoded(3) for name in SYSTEM}
     if container == "folder":
@@ -136,17 +137,24 @@ def test_what_systems_leave_beside_images_is_left_out_and_said(tmp_path, contain
         assert part in said and part in data.source
 
 
-def test_a_folder_of_heic_alone_says_what_to_do(tmp_path):
+def test_a_folder_of_heic_alone_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(kinds, "reads_heif", lambda: False)
     (tmp_path / "a.heic").write_bytes(b"x")
     for path in (tmp_path, tmp_path / "a.heic"):
         with pytest.raises(UserError, match=r"energan\[heic\]"):
             load(path, progress=False)
 
 
-def test_heic_with_its_reader(tmp_path, monkeypatch):
-    """With a stand-in for the reader, which the tests do without."""
-    monkeypatch.setattr(kinds, "reads_heif", lambda: True)
-    assert told_apart([("a.HEIC",), ("b.heif",)], lambda _: b"").images == [("a.HEIC",), ("b.heif",)]
+def test_heic(tmp_path):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    for name, colour in (("a.HEIC", (200, 40, 90)), ("b", (20, 240, 90))):  # one is known by its content
+        picture = pillow_heif.from_pillow(Image.new("RGB", (16, 12), colour))
+        with (tmp_path / name).open("wb") as file:
+            picture.save(file, quality=-1, chroma=444)
+    (tmp_path / "c.heic").write_bytes(b"x")
+    data = load(tmp_path, size=8, progress=False)
+    assert data.files == ("a.HEIC", "b") and data.skipped == ("c.heic: not an image of a known format",)
+    assert data.images[:, :, 4, 4].int().sub(torch.tensor([[200, 40, 90], [20, 240, 90]])).abs().max() <= 2  # of YCbCr
 
 
 def test_a_single_image_without_an_ending(tmp_path):
