@@ -19,6 +19,8 @@ from energan.data.image_set import ImageSet, pad
 
 RANGES = ((0.0, 1.0), (-1.0, 1.0))  # of float images, in this order
 
+DARK = 10  # times 1: images of a range from there on, of which none has a value above 1, are in other units
+
 FAR = 255e3  # a thousand times the training data's range: beyond it all is equally far (float32 would overflow)
 
 
@@ -48,6 +50,8 @@ class Frame(NamedTuple):
 
 def learn_frame(X: Num[Array, "n ..."]) -> Frame:
     """The frame of training data. ValueError if X has the shape of neither a table nor images."""
+    if not X.size:
+        raise ValueError(f"X has shape {X.shape}, so it has no numbers")
     layout = "n d" if X.ndim == 2 else _layout(X.shape)
     if layout is None:
         raise ValueError(
@@ -70,11 +74,15 @@ def check_units(X: Num[Array, "n ..."], frame: Frame) -> None:
     """ValueError for images that are plainly in other units than those of `fit`: all would be outliers."""
     if frame.layout == "n d" or not X.size:
         return
+    within = bool(X.min() >= -1 and 0 < X.max() <= 1)
     seen = f"images in [{frame.low:g}, {frame.high:g}]"
-    if frame.dtype == np.uint8 and X.dtype.kind == "f" and X.min() >= -1 and 0 < X.max() <= 1:
+    if frame.dtype == np.uint8 and X.dtype.kind == "f" and within:
         raise ValueError(f"fit saw bytes from 0 to 255, but all of these floats are in [-1, 1]: scale X to {seen}")
-    if X.dtype == np.uint8 and (float(frame.low), float(frame.high)) in RANGES and X.max() > 1:
-        raise ValueError(f"fit saw {seen}, but these are bytes up to {X.max()}: scale X as it was for fit")
+    if frame.low >= 0 and frame.high >= DARK and within and bool((np.rint(X) != X).any()):
+        raise ValueError(f"fit saw {seen}, but all of these numbers are in [-1, 1]: scale X as it was for fit")
+    counts = X.dtype.kind in "iu" or (X.min() >= 0 and X.max() <= 255 and not bool((np.rint(X) != X).any()))
+    if counts and (float(frame.low), float(frame.high)) in RANGES and X.max() > 1:
+        raise ValueError(f"fit saw {seen}, but these are whole numbers up to {X.max():g}: scale X as it was for fit")
 
 
 def flattened(frame: Frame) -> Frame:

@@ -4,7 +4,8 @@ As scikit-learn promises, bad input raises ValueError (UserError is one); `fit` 
 fitted attributes (trailing underscore) all at its end: one that is interrupted or fails leaves the estimator as it was.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from math import prod
 from typing import Any, NamedTuple
 
 import torch
@@ -21,9 +22,9 @@ from energan.engine.isolation import isolated
 from energan.estimators.arrays import Frame, check_units, flattened, learn_frame, to_pixels
 from energan.inference.model import CHUNK, Model
 from energan.inference.snapshot import snapshot
-from energan.utils.checks import at_least, positive
+from energan.utils.checks import at_least, fraction, positive, whole
 from energan.utils.console import counted
-from energan.utils.hardware import pick_device, pick_precision
+from energan.utils.hardware import fits_in_memory, pick_device, pick_precision
 
 
 class TrainingData(NamedTuple):
@@ -48,9 +49,17 @@ def prepare(estimator: Any, X: Num[Array, "n ..."], *, flat: bool = False) -> Tr
 
 def check_training(estimator: Any) -> None:
     """ValueError if a training parameter, which all estimators have, is out of range."""
-    at_least(1, steps=estimator.steps)
-    at_least(2, batch=estimator.batch)
+    at_least(1, steps=whole("steps", estimator.steps))
+    at_least(2, batch=whole("batch", estimator.batch))
     positive(lr=1.0 if estimator.lr is None else estimator.lr)
+    fraction(beta1=getattr(estimator, "beta1", 0.0))
+    for name in {"width", "z"} & set(estimator.get_params(deep=False)):
+        at_least(1, **{name: whole(name, getattr(estimator, name))})
+    hidden = getattr(estimator, "hidden", ())
+    if isinstance(hidden, str) or not isinstance(hidden, Iterable):
+        raise ValueError(f"hidden must be a list of the layers' units, such as (500, 250), got {hidden!r}")
+    for units in hidden:
+        at_least(1, hidden=whole("hidden", units))
     if estimator.precision not in ("auto", "bf16", "fp32"):
         raise ValueError(f"precision must be 'auto', 'bf16' or 'fp32', got {estimator.precision!r}")
 
@@ -88,7 +97,8 @@ def as_fitted(estimator: Any) -> Any:
 def generate(estimator: Any, n: int, random_state: Any) -> Float[Tensor, "n c h w"]:
     """n of a fitted estimator's samples in [-1, 1]; random_state: None is the fit's."""
     check_is_fitted(estimator)
-    at_least(1, n_samples=n)
+    at_least(1, n_samples=(n := whole("n_samples", n)))
+    fits_in_memory("n_samples", n, 8 * prod(estimator.frame_.shape))
     model = estimator._model()
     random_state = estimator.trained_with_["random_state"] if random_state is None else random_state
     seed = seed_of(random_state) + 1  # not what it trained on
@@ -113,7 +123,6 @@ def seed_of(random_state: Any) -> int:
 def check_and_prepare(estimator: Any, X: Any) -> TrainingData:
     """The training data out of X. ValueError for bad data, and for parameters out of range."""
     check_training(estimator)
-    at_least(1, width=estimator.width, z=estimator.z)
     return prepare(estimator, check_array(X, allow_nd=True, ensure_min_samples=2, estimator=estimator))
 
 

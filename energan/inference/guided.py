@@ -17,7 +17,7 @@ from energan.engine.game import Batch, LatentSpace, Players, Readout, SamplerSet
 from energan.engine.isolation import isolated
 from energan.engine.precision import autocast
 from energan.inference.images import as_pixels
-from energan.inference.model import CHUNK, SAMPLING_SEED_OFFSET, Model
+from energan.inference.model import CHUNK, Model
 from energan.samplers.chains import Bounds, Map, Trace, row_seeds
 from energan.samplers.inpainting import Context
 from energan.samplers.mala import mala_approx
@@ -89,6 +89,7 @@ def latent_maps(model: Model) -> LatentMaps:
         torch.Size([2, 1, 4, 4])
     """
     space = latent_space(model)
+    model.require_eval_mode()
     p = Players({name: CachedForward(net) for name, net in model.nets.items()})
 
     def of(read: Readout, letter: str) -> Map:
@@ -138,7 +139,7 @@ def reconstruct(
 
 def start_codes(model: Model, n: int, seed: int) -> Float[Tensor, " n *d"]:
     """n random start codes; a larger n starts with the same codes. UserError without a latent space."""
-    generator = torch.Generator(model.device).manual_seed(seed + SAMPLING_SEED_OFFSET)
+    generator = model.noise_of_seed(seed)
     return torch.cat([latent_space(model).start(generator, CHUNK) for _ in range(0, n, CHUNK)])[:n]
 
 

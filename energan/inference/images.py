@@ -46,15 +46,16 @@ def as_pixels(images: Any, shape: Shape | None = None, value_range: Range | None
     tensor = _in_layout(_tensor(images), shape)
     if not len(tensor):
         raise UserError("there are no images: give one or more")
-    if tensor.dtype == torch.uint8 and (value_range is None or tuple(value_range) == BYTES):
+    known = None if value_range is None else _checked_range(value_range)
+    if tensor.dtype == torch.uint8 and known in (None, BYTES):
         return tensor
-    if value_range is None:
+    if known is None:
         kind = str(tensor.dtype).removeprefix("torch.")
         raise UserError(
             f"the images are {kind}, whose black and white are unknown: give `value_range`, such as (0, 1) or (-1, 1), "
             "or bytes (uint8) from 0 to 255"
         )
-    return _scaled(tensor, _checked_range(value_range))
+    return _scaled(tensor, known)
 
 
 def _tensor(images: Any) -> Tensor:
@@ -72,6 +73,8 @@ def _tensor(images: Any) -> Tensor:
         if len({x.dtype for x in parts}) > 1:
             raise UserError("the images are of several types of numbers: give all as bytes, or all as floats")
         return torch.stack(parts)
+    if np.ma.is_masked(images):
+        raise UserError("the images are a masked array: give all of its values, with .filled()")
     try:
         array = np.asarray(images)
         if array.dtype.kind not in "biuf":
@@ -86,7 +89,7 @@ def _tensor(images: Any) -> Tensor:
 
 def _in_layout(x: Tensor, shape: Shape | None) -> Tensor:
     """(n, c, h, w). UserError if the axes are none of these images', or could be in two ways."""
-    if x.is_complex() or x.is_sparse or x.is_quantized:
+    if x.is_complex() or x.layout != torch.strided or x.is_quantized or x.is_meta or x.is_nested:
         raise UserError("the images are no plain numbers: give a dense tensor of bytes or floats")
     if shape is None:
         if x.ndim != 4:

@@ -3,6 +3,7 @@
 Its modules are ordinary ones: a sample or score never depends on its neighbours in a batch.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -17,8 +18,10 @@ from energan.engine.game import Game
 from energan.engine.isolation import isolated
 from energan.inference.images import as_pixels
 from energan.inference.modules import ClassifierModule, EnergyModule, GeneratorModule, Part, require
+from energan.utils.checks import at_least, usable_seed, whole
 from energan.utils.console import counted
 from energan.utils.errors import UserError
+from energan.utils.hardware import fits_in_memory
 
 CHUNK = 250  # images at a time
 
@@ -113,11 +116,12 @@ class Model:
             n images (n, c, h, w), bytes from 0 to 255.
 
         Raises:
-            UserError: The system draws no images, or not that class.
+            UserError: The system draws no images, or not that class; n is below 1, or more than fit into memory; the
+                seed is none; a network was put into training mode.
         """
-        generator = torch.Generator(self.device).manual_seed(seed + SAMPLING_SEED_OFFSET)
+        n, generator = self._drawn(n), self.noise_of_seed(seed)
         draw, names = self.generator, tuple(self.game.noise)
-        if class_index is not None and not 0 <= class_index < self.classes:
+        if class_index is not None and not 0 <= whole("class_index", class_index) < self.classes:
             raise UserError(f"there is no class {class_index}: this run's system draws {self.classes or 'no'} classes")
         chunks = []
         for _ in counted(range(0, n, CHUNK), n, "drawing images", each=CHUNK):
@@ -128,6 +132,34 @@ class Model:
                 noise[names.index("c")] = one_hot.expand_as(c)
             chunks += self._draw_chunk(draw, noise)
         return torch.cat(chunks)[:n].contiguous()
+
+    def require_eval_mode(self) -> None:
+        """Checks that no network was put into training mode, where each row would depend on the others.
+
+        Raises:
+            UserError: One was.
+        """
+        if changed := [name for name, net in self.nets.items() if any(part.training for part in net.modules())]:
+            raise UserError(
+                f"{', '.join(changed)} of this model is in training mode, where numbers depend on the other images: "
+                "call .eval() first, or train a copy"
+            )
+
+    def noise_of_seed(self, seed: int) -> torch.Generator:
+        """The random generator of a seed's noise.
+
+        Raises:
+            UserError: The seed is none.
+        """
+        usable_seed(seed := whole("seed", seed))
+        return torch.Generator(self.device).manual_seed(seed + SAMPLING_SEED_OFFSET)
+
+    def _drawn(self, n: int) -> int:
+        """The number of images. UserError if it is none, or they would not fit into memory."""
+        at_least(1, n=(n := whole("n", n)))
+        self.require_eval_mode()
+        fits_in_memory("n", n, 2 * math.prod(self.shape or (1,)))  # in chunks, and together
+        return n
 
     def _draw_chunk(self, draw: GeneratorModule, noise: list[Tensor]) -> list[Tensor]:
         """A chunk's images, in slices that take no more memory than images of 64 x 64 do."""
@@ -155,6 +187,7 @@ class Model:
     @isolated(gradients=False)
     def score_pixels(self, pixels: Num[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
         """`score` of numbers on the scale 0..255 that are in order, and may lie outside."""
+        self.require_eval_mode()
         read, size = self.energy, chunk_size(pixels.shape[2:].numel())
         chunks = counted(pixels.split(size), len(pixels), "scoring images", each=size)
         with _fitting(pixels):
@@ -176,6 +209,7 @@ class Model:
         Raises:
             UserError: The system does not classify, or the images cannot be read as this model's.
         """
+        self.require_eval_mode()
         read = self.classifier
         pixels = as_pixels(images, self.shape, value_range)
         with _fitting(pixels):

@@ -1,5 +1,6 @@
 """Checkpoints: safetensors of all that the next step depends on, and of the batch-norm statistics of a Model."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,10 @@ from energan.inference.snapshot import batch_norm_statistics
 from energan.utils.errors import UserError
 from energan.utils.files import LARGEST_STEP, read_weights, write_weights
 
+NOTHING: Mapping[str, str] = {}
+
+FOLDER = "checkpoints"  # of a run: in it, a checkpoint has the name of its step, or "best"
+
 
 class Checkpoint(NamedTuple):
     """What a checkpoint holds: the state of a Trainer, the statistics as "G/net.1.mean" -> tensor, and its step."""
@@ -21,11 +26,11 @@ class Checkpoint(NamedTuple):
     step: int
 
 
-def write_checkpoint(path: Path, trainer: Trainer, model: Model) -> Path:
-    """Writes the trainer's state and the model's batch-norm statistics. Returns the path."""
+def write_checkpoint(path: Path, trainer: Trainer, model: Model, about: Mapping[str, str] = NOTHING) -> Path:
+    """Writes the trainer's state and the model's batch-norm statistics, and more metadata. Returns the path."""
     state = {f"state/{k}": v for k, v in leaves(trainer.state())}
     statistics = {f"standing/{k}": v for k, v in batch_norm_statistics(model).items()}
-    return write_weights(path, state | statistics, {"step": str(trainer.t)})
+    return write_weights(path, state | statistics, {"step": str(trainer.t), **about})
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -46,6 +51,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:  # a tensor taken for a tree, too
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path} does not fit this run ({reason}); delete it to go on from an older one") from error
+    if path.parent.name == FOLDER and path.stem.isdecimal() and int(path.stem) != counts[0]:
+        raise UserError(
+            f"{path} is not of the step of its name but of step {counts[0]}: "
+            f"call it {counts[0]:06d}.safetensors again, or delete it"
+        )
     return Checkpoint(
         state, {k.removeprefix("standing/"): v for k, v in flat.items() if k.startswith("standing/")}, counts[0]
     )

@@ -10,6 +10,7 @@ uncertain.png, predictions.csv  of a classifier
 
 import fcntl
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -22,15 +23,17 @@ from energan.data import ImageSet
 from energan.engine import Trainer
 from energan.experiment import Experiment
 from energan.inference.model import Model
-from energan.runs.checkpoints import write_checkpoint
+from energan.runs.checkpoints import FOLDER, write_checkpoint
 from energan.runs.record import FORMAT, checked, read_run_json, refuse_links
 from energan.runs.signature import sign
 from energan.utils.errors import UserError
-from energan.utils.files import sweep, unwritable, write_json
+from energan.utils.files import read_json_lines, read_weights, sweep, unwritable, write_json
 from energan.utils.hardware import environment
 from energan.utils.version import __version__
 
 KEPT = 3  # newest checkpoints
+
+BEST = Path(FOLDER, "best.safetensors")
 
 
 @final
@@ -114,11 +117,43 @@ class RunFolder:
         finally:
             os.close(handle)  # and the lock is gone
 
-    def save(self, trainer: Trainer, model: Model, name: str = "") -> Path:
-        """Writes a checkpoint, called by its step or `name`, and drops the oldest. Returns its path."""
-        path = write_checkpoint(self.path / "checkpoints" / f"{name or f'{trainer.t:06d}'}.safetensors", trainer, model)
+    def save(self, trainer: Trainer, model: Model) -> Path:
+        """Writes a checkpoint, called by its step, and drops the oldest. Returns its path."""
+        path = write_checkpoint(self.path / FOLDER / f"{trainer.t:06d}.safetensors", trainer, model)
         self.drop_oldest()
         return path
+
+    def save_best(self, trainer: Trainer, model: Model, distance: float) -> Path:
+        """Writes the checkpoint `best`, of that distance to the real images. Returns its path."""
+        return write_checkpoint(self.path / BEST, trainer, model, {"distance": repr(distance)})
+
+    def best_distance(self, step: int) -> float:
+        """The distance of the checkpoint `best`; infinite where there is none that is sound, or it is of a later step.
+
+        The log has it too, but a log may be lost.
+        """
+        try:
+            _, about = read_weights(self.path / BEST)
+            distance = float(about["distance"])
+            return distance if int(about["step"]) <= step and distance >= 0 else math.inf
+        except (KeyError, ValueError):  # UserError is one
+            return math.inf
+
+    def refuse_lost(self) -> None:
+        """UserError for a run without a checkpoint that had some: trained anew, it would lose its log, and be another.
+
+        A run that was killed before its first checkpoint had none.
+        """
+        if self.checkpoints():
+            return
+        status, logged = self.record["status"], [line["step"] for line in read_json_lines(self.path / "log.jsonl")]
+        ended = status["step"] if status["state"] in ("finished", "stopped") else 0
+        logged = [step for step in logged if step > self.record["save_every"]]  # a checkpoint was written before
+        if reached := max([ended, *logged]):
+            raise UserError(
+                f"{self.path} was trained to step {reached}, but has no checkpoint any more: put {FOLDER}/ back, or "
+                "train in another `out`"
+            )
 
     def drop_oldest(self) -> None:
         """Removes all checkpoints but the newest three, and the best."""
@@ -127,7 +162,7 @@ class RunFolder:
 
     def checkpoints(self) -> list[Path]:
         """The checkpoints by step, oldest first."""
-        paths = (self.path / "checkpoints").glob("[0-9]*.safetensors")
+        paths = (self.path / FOLDER).glob("[0-9]*.safetensors")
         return sorted((p for p in paths if p.stem.isdecimal()), key=lambda p: int(p.stem))
 
     def checkpoint(self, name: str | int | Path | None = None) -> Path:
@@ -137,9 +172,9 @@ class RunFolder:
                 return paths[-1]
             raise UserError(f"{self.path} has no checkpoint yet; train for longer or lower `save_every`")
         stem = str(name).zfill(6) if str(name).isdecimal() else name
-        for path in (self.path / "checkpoints" / f"{stem}.safetensors", Path(str(name))):
+        for path in (self.path / FOLDER / f"{stem}.safetensors", Path(str(name))):
             with suppress(OSError, ValueError):  # of a name that no file can have
                 if path.is_file():
                     return path
-        names = ", ".join(p.stem for p in sorted((self.path / "checkpoints").glob("*.safetensors")))
+        names = ", ".join(p.stem for p in sorted((self.path / FOLDER).glob("*.safetensors")))
         raise UserError(f"there is no checkpoint {name}; {self.path} has {names or 'none'}")

@@ -1,7 +1,7 @@
 """A run folder back into an Experiment or a Model. All that it takes is in the folder: no recipe, no other run."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,11 @@ def rebuild(record: Mapping[str, Any], *, trust: tuple[str, ...] = (), **changes
 
 @isolated()
 def load(
-    folder: str | Path, *, checkpoint: str | int | Path | None = None, device: str = "cpu", trust: tuple[str, ...] = ()
+    folder: str | Path,
+    *,
+    checkpoint: str | int | Path | None = None,
+    device: str | torch.device = "cpu",
+    trust: Sequence[str] = (),
 ) -> Model:
     """The trained model of a run folder: `.sample(n)`, `.score(images)`, `.probabilities(images)` and their modules.
 
@@ -60,8 +64,12 @@ def load(
     Raises:
         UserError: The folder is no sound run, or names code that is neither Energan's nor trusted.
     """
+    if isinstance(trust, str):
+        raise UserError(f"`trust` {trust!r} must be a tuple of modules' names, such as ({trust!r},)")
+    if not isinstance(device, str | torch.device):
+        raise UserError(f"`device` {device!r} must be cpu, cuda, cuda:1 or auto")
     run_folder = RunFolder(folder)
-    run = rebuild(run_folder.record, trust=trust, device=device)
+    run = rebuild(run_folder.record, trust=tuple(trust), device=str(device))
     path = run_folder.checkpoint(checkpoint)
     return restored(run, run_folder.record, read_checkpoint(path), path)
 

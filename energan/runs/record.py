@@ -23,7 +23,7 @@ def read_run_json(folder: Path) -> dict[str, Any]:
     """run.json as it is. UserError for a folder without one, for a damaged one, and for one of a newer Energan."""
     path = folder / "run.json"
     try:
-        record = json.loads(read_file(path, LARGEST), parse_constant=_refuse)
+        record = json.loads(_content(path), parse_constant=_refuse)
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{folder} is not a run folder: it has no run.json") from None
     except OSError as error:
@@ -36,6 +36,13 @@ def read_run_json(folder: Path) -> dict[str, Any]:
     if number > FORMAT:
         raise UserError(f"{folder} has run folder format {number}, this Energan reads up to {FORMAT}: upgrade energan")
     return record
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return read_file(path, LARGEST)
+    except ValueError as error:  # a name with a character that no file can have
+        raise FileNotFoundError(str(error)) from error
 
 
 def _refuse(constant: str) -> None:

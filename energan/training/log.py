@@ -58,12 +58,12 @@ class Log:
         self._task = self._progress.add_task("training", total=run.steps, completed=step, rate="", logs="")
 
     def _reopen(self) -> float:
-        """Keeps the lines up to the step; gives the best Fréchet distance among them."""
+        """Keeps the lines up to the step; gives the best Fréchet distance so far."""
         lines = [line for line in read_json_lines(self._path) if line["step"] <= self.step]
         write(self._path, lambda p: p.write_text("".join(json.dumps(line) + "\n" for line in lines)))
         measured = [entries for line in lines if isinstance(entries := line.get("metrics"), dict)]
         distances = [number(v) for entries in measured for k, v in entries.items() if "FID" in k]
-        return min((v for v in distances if v is not None), default=math.inf)
+        return min(self.folder.best_distance(self.step), *(v for v in distances if v is not None), math.inf)
 
     def __enter__(self) -> "Log":
         from torch.utils.tensorboard.writer import SummaryWriter

@@ -51,6 +51,7 @@ class Watcher:
         self.experiment, self.folder, self.trainer = experiment, folder, trainer
         with ExitStack() as stack:
             stack.enter_context(folder.locked())
+            folder.refuse_lost()
             if begun := bool(folder.checkpoints()):
                 _continue(trainer, folder, experiment)
                 folder.drop_oldest()  # a run that was killed just before it did
@@ -115,7 +116,7 @@ class Watcher:
         def save_best(distance: float) -> None:
             if self._best and distance < self.log.best:
                 self.log.best = distance
-                self.folder.save(self.trainer, model, "best")
+                self.folder.save_best(self.trainer, model, distance)
 
         preview = Preview(
             experiment=experiment,

@@ -21,6 +21,7 @@ def pick_device(device: str) -> str:
     """The device to use: for "auto", CUDA where there is one, else the CPU. UserError for a device that is missing."""
     import torch
 
+    device = str(device)  # a torch.device, from Python
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device.startswith("cuda") and not torch.cuda.is_available():
@@ -81,6 +82,12 @@ def available_memory() -> int:
     if limit.exists() and (most := limit.read_text().strip()) != "max":
         free = min(free, int(most) - int(used.read_text()))
     return free
+
+
+def fits_in_memory(name: str, n: int, size: int) -> None:
+    """UserError unless n things of `size` bytes, whose parameter is `name`, would fit into the memory that is free."""
+    if n * size > (free := available_memory()):
+        raise UserError(f"`{name}` {n} would take {n * size / 2**30:,.1f} GiB of memory; {free / 2**30:.1f} are free")
 
 
 def peak_memory() -> int:

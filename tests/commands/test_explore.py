@@ -380,3 +380,8 @@ def test_bad_input_is_one_sentence_and_writes_nothing(
     assert main(told.split()) == 2
     assert expected in sentence(capsys)
     assert sorted(Path().iterdir()) == before
+
+
+def test_more_images_than_fit_into_memory_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sample", "run", "--n", str(10**12)]) == 2
+    assert "--n 1000000000000 would take" in capsys.readouterr().err

@@ -348,7 +348,8 @@ def test_data_that_cannot_be_used_is_refused(tiny: Any) -> None:
 OUT_OF_RANGE = [
     ("steps", 0), ("batch", 1), ("lr", 0.0), ("lr", float("nan")), ("precision", "fp8"), ("hidden", (5, 0)),
     ("sigma", -0.1), ("weight", -1.0), ("z", 0), ("width", 0), ("margin", 0.0), ("margin", "large"),
-    ("noise", (-0.1, 0.5)),
+    ("noise", (-0.1, 0.5)), ("steps", "3"), ("steps", 2.5), ("steps", None), ("batch", 2.5), ("lr", "a"), ("z", 1.5),
+    ("width", "a"), ("hidden", 5), ("hidden", (5.5,)), ("weight", "a"), ("margin", ()),
 ]  # fmt: skip
 
 

@@ -242,8 +242,15 @@ def test_images_in_other_units_than_those_of_fit_are_refused() -> None:
     assert np.allclose(of_bytes.energy(X.astype(np.float32)), of_bytes.energy(X), rtol=1e-4)
     with pytest.raises(ValueError, match="fit saw bytes from 0 to 255"):
         of_bytes.energy(X / 255)
-    with pytest.raises(ValueError, match=r"fit saw images in \[0, 1\], but these are bytes"):
+    with pytest.raises(ValueError, match=r"fit saw images in \[0, 1\], but these are whole numbers"):
         of_floats.predict(X)
+    for kind in (np.float32, np.int64):  # bytes all the same
+        with pytest.raises(ValueError, match="whole numbers up to"):
+            of_floats.predict(X.astype(kind))
+    of_float_bytes = EBGAN(**TINY, margin=1.0).fit(X.astype(np.float64))
+    with pytest.raises(ValueError, match=r"all of these numbers are in \[-1, 1\]"):
+        of_float_bytes.predict(X / 255)
+    assert of_float_bytes.energy(np.zeros_like(X)).shape == (16,)  # black images
     assert of_floats.energy(X / 255 * 3).shape == (16,)  # far from the training data, and no other unit
 
 
@@ -445,3 +452,20 @@ def test_progress_is_shown_only_if_asked_for(
 
 def test_the_package_offers_both() -> None:
     assert (energan.EBGAN, energan.DCGAN) == (EBGAN, DCGAN)
+
+
+@pytest.mark.parametrize("n", [2.5, "2", 10**13])
+def test_numbers_of_samples_that_are_none(n: Any) -> None:
+    with pytest.raises(ValueError, match="n_samples"):
+        EBGAN(**TINY, margin=1.0).fit(images(16, 8, 8)).sample(n)
+
+
+def test_a_device_of_torch_is_a_device() -> None:
+    X = images(16, 8, 8)
+    energies = [EBGAN(**TINY, margin=1.0, device=d).fit(X).energy(X) for d in ("cpu", torch.device("cpu"))]
+    assert (energies[0] == energies[1]).all()
+
+
+def test_rows_without_numbers_are_refused() -> None:
+    with pytest.raises(ValueError, match="has no numbers"):
+        EBGAN(**TINY).fit(np.zeros((4, 8, 0)))

@@ -94,6 +94,8 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "several types": ([pixels(3, 5, 7), np.zeros((3, 5, 7))], "several types"),
     "transparency": (Image.new("RGBA", (7, 5)), "has the mode RGBA"),
     "16 bits": (Image.new("I;16", (7, 5)), "has the mode I;16"),
+    "a masked array": (np.ma.masked_greater(pixels(2, 3, 5, 7), 3), "masked array"),
+    "no values": (torch.zeros(2, 3, 5, 7, dtype=torch.uint8, device="meta"), "no plain numbers"),
     "complex": (torch.zeros(2, 3, 5, 7, dtype=torch.complex64), "no plain numbers"),
 }
 
@@ -118,6 +120,8 @@ def test_values_outside_of_the_range_are_refused(value: float) -> None:
 def test_ranges_that_are_none(value_range: Any) -> None:
     with pytest.raises(UserError, match="value_range"):
         model(COLOUR).score(np.zeros((2, 3, 5, 7)), value_range=value_range)
+    with pytest.raises(UserError, match="value_range"):
+        model(COLOUR).score(pixels(2, 3, 5, 7), value_range=value_range)
 
 
 def test_axes_that_can_be_read_in_two_ways_are_refused() -> None:

@@ -180,10 +180,10 @@ def test_the_checkpoint_is_written_last(tmp_path: Path, monkeypatch: pytest.Monk
     seen = []
     save = RunFolder.save
 
-    def look(self: RunFolder, trainer: Any, model: Any, name: str = "") -> Path:
+    def look(self: RunFolder, trainer: Any, model: Any) -> Path:
         sheet = self.path / "samples" / f"{trainer.t:06d}.png"
         seen.append((trainer.t, sheet.is_file(), [line["step"] for line in log(self.path)][-1]))
-        return save(self, trainer, model, name)
+        return save(self, trainer, model)
 
     monkeypatch.setattr(RunFolder, "save", look)
     made, data = start(tmp_path / "run", steps=6)

@@ -1,6 +1,7 @@
 """The run folder: what is written comes back, what is damaged, newer or hostile is refused in one sentence."""
 
 import json
+import math
 import pickle
 import random
 import shutil
@@ -13,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
-from small_runs import SMALL, arguments, fingerprint, leftovers, start, trained
+from small_runs import SMALL, arguments, fingerprint, leftovers, resumed, start, trained
 
 import energan
 from energan.cli import main
@@ -21,6 +22,7 @@ from energan.recipes.catalog import RECIPES
 from energan.runs.checkpoints import read_checkpoint
 from energan.runs.folder import RunFolder
 from energan.runs.rebuild import rebuild
+from energan.training.log import Log
 from energan.utils.errors import UserError
 from energan.utils.files import digest_of, read_weights, write, write_json, write_weights
 from energan.utils.image_files import save_images, save_sheet
@@ -186,6 +188,56 @@ def test_a_run_without_checkpoints_says_so(tmp_path: Path, capsys: pytest.Captur
     start(tmp_path / "run")
     assert main(["sample", str(tmp_path / "run")]) == 2
     assert "has no checkpoint yet" in capsys.readouterr().err
+
+
+def test_a_checkpoint_by_another_step_s_name_is_refused(copy: Path) -> None:
+    """It would be taken for the newest for ever, and the steps after it be dropped."""
+    newest = RunFolder(copy).checkpoint()
+    newest.rename(newest.with_name("000099.safetensors"))
+    for use in (lambda: energan.load(copy), lambda: energan.load(copy, checkpoint=99), lambda: resumed(copy, 100)):
+        with pytest.raises(UserError, match=f"but of step {int(newest.stem)}: call it {newest.name} again"):
+            use()
+    (copy / "checkpoints" / "000099.safetensors").rename(newest)
+    assert energan.load(copy).sample(1).shape[0] == 1
+
+
+def test_a_run_whose_checkpoints_are_gone_is_not_trained_anew(copy: Path) -> None:
+    shutil.rmtree(copy / "checkpoints")
+    before = (copy / "log.jsonl").read_bytes()
+    with pytest.raises(UserError, match=r"was trained to step \d+, but has no checkpoint any more"):
+        resumed(copy)
+    assert (copy / "log.jsonl").read_bytes() == before
+    edited(status={"state": "running", "step": 0, "seconds": 0.0, "message": ""})(copy)  # killed
+    with pytest.raises(UserError, match="has no checkpoint any more"):
+        resumed(copy)
+    first = [line for line in before.splitlines(keepends=True) if json.loads(line)["step"] <= 1]
+    (copy / "log.jsonl").write_bytes(b"".join(first))  # killed before its first checkpoint
+    assert resumed(copy) == "finished"
+
+
+def test_the_best_checkpoint_outlives_a_lost_log(copy: Path) -> None:
+    folder, best = RunFolder(copy), copy / "checkpoints" / "best.safetensors"
+    tensors, about = read_weights(folder.checkpoint())
+    write_weights(best, tensors, {"step": about["step"], "distance": "1.5"})
+    step = int(about["step"])
+    assert folder.best_distance(step) == 1.5
+    assert folder.best_distance(step - 1) == math.inf  # of a step that is played again
+    (copy / "log.jsonl").unlink()
+    experiment = rebuild(folder.record)
+    with Log(folder, experiment, step, quiet=True) as log:
+        assert log.best == 1.5
+    best.write_bytes(best.read_bytes()[:-1])
+    assert folder.best_distance(step) == math.inf
+
+
+def test_a_device_of_torch_a_name_of_one_module_and_a_name_that_no_file_has(copy: Path) -> None:
+    assert energan.load(copy, device=torch.device("cpu")).device.type == "cpu"
+    with pytest.raises(UserError, match=r"^device None must be"):
+        energan.load(copy, device=None)
+    with pytest.raises(UserError, match=r"^trust 'os' must be a tuple"):
+        energan.load(copy, trust="os")
+    with pytest.raises(UserError, match="is not a run folder"):
+        energan.load("a\0b")
 
 
 def pickled(path: Path) -> None:

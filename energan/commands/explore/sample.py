@@ -1,5 +1,6 @@
 """The command `sample`: draws images from noise, or by chains that a classifier guides."""
 
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,7 @@ def sample(
         chain: Settings of the chains; by default the system's own.
     """
     from energan.commands.explore.guided_run import open_guided_run
+    from energan.utils.hardware import fits_in_memory
     from energan.utils.image_files import save_images, usable
 
     at_least(1, n=n)
@@ -52,6 +54,7 @@ def sample(
     folder, target = Path(run), usable(Path(out))
     sheet = usable(Path(path), (".png",)) if path else None
     model = open_model(folder, "sample", checkpoint)
+    fits_in_memory("n", n, 2 * prod(model.shape or (1,)))
     if model.game.codes is not None:
         guided = open_guided_run(model, folder, guidance, chain.settings())
         images, rows, note = _sample_by_chains(guided, class_, n, seed, sheet)
