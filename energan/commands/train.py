@@ -128,6 +128,7 @@ def resume(
         settings = {k: getattr(spec, k) for k in ("steps", "device", "microbatches", "sync_batch_stats")}
         arguments = {**record["arguments"], "steps": spec.steps, **({"device": spec.device} if device else {})}
         changes = settings | remembered(record, images, before) | {"arguments": arguments}
+        ranks.on_rank_zero(lambda: say(spec.origin(images)))
         state = train(spec, folder, images, quiet=quiet, ranks=ranks, changes=changes)
     with progress_shown(not quiet):
         return _finish(Path(run), state)

@@ -538,7 +538,7 @@ def test_a_folder_that_vanishes_while_it_is_listed_is_told(folder, monkeypatch):
 
     def walk(*arguments, **options):
         for root, *rest in os_walk(*arguments, **options):
-            if root.endswith("/b"):
+            if root.endswith("/b") and options:  # the listing of images, which follows links
                 shutil.rmtree(root)
             yield root, *rest
 

@@ -302,8 +302,7 @@ def test_a_training_that_is_refused_leaves_no_folder(tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     small = flags("ebgan-pt-mnist", tmp_path / "run", batch=100_000)
     assert main(["train", "ebgan-pt-mnist", *small, "--quiet"]) == 2
-    assert not [*(tmp_path / "runs").glob("*")]
-    (tmp_path / "runs").rmdir()
+    assert not (tmp_path / "runs").exists()
     (tmp_path / "runs").write_text("a file")
     small = flags("ebgan-pt-mnist", tmp_path / "run")
     assert main(["train", "ebgan-pt-mnist", *small, "--quiet"]) == 2
