@@ -154,6 +154,10 @@ def _told(arguments: list[str]) -> int:
     except UserError as error:
         complain(f"energan: {error.with_flags()}")
         return 2
+    except OSError as error:  # of a file system: a name that is too long, a folder that may not be looked into
+        named = f"{error.filename}: " if error.filename else ""
+        complain(f"energan: {named}{(error.strerror or str(error)).lower()}; name another file or folder")
+        return 2
     except KeyboardInterrupt:
         complain("energan: interrupted")
         return STOPPED

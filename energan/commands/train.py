@@ -18,7 +18,7 @@ from energan.utils.arguments import flattened, recorder
 from energan.utils.checks import at_least, positive
 from energan.utils.console import COMMAND_LINE, STOPPED, progress_shown, say
 from energan.utils.errors import UserError
-from energan.utils.files import unwritable
+from energan.utils.files import unwritable, user_path
 from energan.utils.specification import foreign_modules, trusting
 
 if TYPE_CHECKING:
@@ -139,8 +139,8 @@ def with_absolute_paths(arguments: Mapping[str, Any]) -> dict[str, Any]:
     from energan.data import NAMED
 
     named = {name: arguments[name] for name in FILES if arguments.get(name)}
-    paths = {name: Path(source) for name, source in named.items() if source not in NAMED}
-    return {**arguments, **{name: str(path.resolve()) for name, path in paths.items() if path.exists()}}
+    paths = {name: user_path(source) for name, source in named.items() if source not in NAMED}
+    return {**arguments, **{name: str(path.resolve()) for name, path in paths.items() if os.path.lexists(path)}}
 
 
 def _fastest_batch(recipe: str, arguments: Mapping[str, Any], microbatches: int, ranks: Ranks) -> int:
@@ -203,7 +203,7 @@ def _create(
         if capability.validate:
             capability.validate(run, data)  # refused before anything is written
     origin = run.reading_as(data).origin(data)
-    folder = Path(out) if out else _new_folder(recipe)
+    folder = user_path(out) if out else _new_folder(recipe)
     try:
         RunFolder(folder).create(run, data, recipe, arguments, shlex.join(COMMAND_LINE.get()))
     except BaseException:

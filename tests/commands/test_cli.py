@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import errno
 import functools
 import inspect
 import json
@@ -554,3 +555,20 @@ def test_wrong_arguments_are_repeated_as_escapes(capsys: pytest.CaptureFixture[s
     told = capsys.readouterr().err
     assert r"invalid choice '\x1b[2J\ud800'" in told
     assert told.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize("flag", ["data", "out"])
+def test_a_name_that_no_file_can_have_is_one_sentence(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "ebgan-pt-mnist", "--data", "digits", f"--{flag}", "x" * 300]) == 2
+    assert "x" * 300 in sentence(capsys)
+
+
+def test_what_the_system_refuses_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def closed(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "/closed")
+
+    monkeypatch.setattr("energan.commands.info.pick_device", closed)
+    assert main(["doctor"]) == 2
+    assert sentence(capsys) == "energan: /closed: permission denied; name another file or folder"

@@ -386,7 +386,8 @@ def test_any_value_anywhere_in_run_json(run: Path, tmp_path: Path, command: str)
 def test_every_value_everywhere_in_run_json(run: Path, tmp_path: Path) -> None:
     """Every field with every value, each by one of the commands: some 6,000 cases, half an hour."""
     commands, chance = list(COMMANDS), random.Random(0)
-    walk(run, tmp_path, ((chance.choice(commands), path, value) for path in places(run) for value in VALUES))
+    there = [path for path in places(run) if path != ("compile",)]  # the tests' own shape checks cannot be compiled
+    walk(run, tmp_path, ((chance.choice(commands), path, value) for path in there for value in VALUES))
 
 
 @pytest.mark.parametrize("width", [10**30, 10**15, 30_000])
