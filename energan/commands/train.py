@@ -129,7 +129,13 @@ def resume(
         arguments = {**record["arguments"], "steps": spec.steps, **({"device": spec.device} if device else {})}
         changes = settings | remembered(record, images, before) | {"arguments": arguments}
         ranks.on_rank_zero(lambda: say(spec.origin(images)))
-        state = train(spec, folder, images, quiet=quiet, ranks=ranks, changes=changes)
+        try:
+            state = train(spec, folder, images, quiet=quiet, ranks=ranks, changes=changes)
+        except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            if isinstance(error, UserError) or ranks.on_rank_zero(lambda: is_signed(before)):
+                raise  # of a run that this user described, it is a defect of ours
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(f"{run} cannot be trained as its run.json describes it: {reason}") from error
     with progress_shown(not quiet):
         return _finish(Path(run), state)
 
