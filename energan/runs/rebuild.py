@@ -22,6 +22,8 @@ from energan.utils.specification import build, trusting
 
 DAMAGED = "this run's run.json is damaged"
 
+LARGEST_SIDE = 2**14  # pixels: of a crop; an image that is decoded has fewer
+
 
 def rebuild(record: Mapping[str, Any], *, trust: tuple[str, ...] = (), **changes: Any) -> Experiment:
     """The Experiment that run.json describes, by calls of Energan's own functions.
@@ -118,7 +120,7 @@ def _check(parts: Mapping[str, Any], ema: Mapping[str, float]) -> None:
         "prepare_any": parts["prepare_any"] is None or _takes(parts["prepare_any"], "source", "split"),
         "initialise": parts["initialise"] is None or _takes(parts["initialise"], "images"),
         "coded": coded is None or (_pair(coded) and isinstance(coded[0], str) and _takes(coded[1], "data")),
-        "crop": parts["crop"] is None or (type(parts["crop"]) is int and parts["crop"] > 1),
+        "crop": parts["crop"] is None or (type(parts["crop"]) is int and 1 < parts["crop"] <= LARGEST_SIDE),
         "flip": isinstance(parts["flip"], bool),
         "augment": _texts(parts["augment"]),
         "classes": classes is None or _texts(classes),
@@ -158,9 +160,10 @@ def _texts(value: Any) -> bool:
 def _check_readouts(model: Model, shape: tuple[int, ...]) -> None:
     """UserError unless the networks take and give images of that shape: one pass of each, of one image."""
     game, players = model.game, Players(model.nets)
-    x, generator = torch.zeros(1, *shape, device=model.device), torch.Generator(model.device).manual_seed(0)
+    generator = torch.Generator(model.device).manual_seed(0)
     try:
-        with bounded_memory("a pass through this run's networks", chunk_size(x.shape[2:].numel())):
+        with bounded_memory("a pass through this run's networks", chunk_size(shape[1] * shape[2])):
+            x = torch.zeros(1, *shape, device=model.device)
             if game.sample is not None:
                 _expect("generator", model.generator(*model.noise(1, generator)).shape, (1, *shape))
             if game.energy is not None:

@@ -467,3 +467,11 @@ def test_only_regular_files_of_a_bounded_size_are_read(tmp_path: Path) -> None:
     for path, most in ((tmp_path / "a", 4), (tmp_path / "pipe", 5), (tmp_path, 5), (tmp_path / "none", 5)):
         with pytest.raises(OSError, match=r".+"):
             read_file(path, most)
+
+
+@pytest.mark.parametrize("crop", [10**30, 2**40, 1, 0, -3, 2.5, True])
+def test_a_crop_that_is_none_is_refused(run: Path, crop: object) -> None:
+    record = RunFolder(run).record
+    parts = record["experiment"]["value"]["dict"]
+    with pytest.raises(UserError, match="crop of its experiment is no such thing"):
+        rebuild(with_value(record, ("experiment", "value", "dict"), parts | {"crop": crop}))
