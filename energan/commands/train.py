@@ -132,7 +132,7 @@ def resume(
         try:
             state = train(spec, folder, images, quiet=quiet, ranks=ranks, changes=changes)
         except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-            if isinstance(error, UserError) or ranks.on_rank_zero(lambda: is_signed(before)):
+            if isinstance(error, UserError) or is_signed(before):
                 raise  # of a run that this user described, it is a defect of ours
             reason = " ".join(str(error).split())[:200]
             raise UserError(f"{run} cannot be trained as its run.json describes it: {reason}") from error
