@@ -155,8 +155,10 @@ def _told(arguments: list[str]) -> int:
         complain(f"energan: {error.with_flags()}")
         return 2
     except OSError as error:  # of a file system: a name that is too long, a folder that may not be looked into
-        named = f"{error.filename}: " if error.filename else ""
-        complain(f"energan: {named}{(error.strerror or str(error)).lower()}; name another file or folder")
+        why = (error.strerror or str(error)).lower()
+        complain(
+            f"energan: {error.filename}: {why}; name another file or folder" if error.filename else f"energan: {why}"
+        )
         return 2
     except KeyboardInterrupt:
         complain("energan: interrupted")

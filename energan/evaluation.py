@@ -27,7 +27,7 @@ def evaluate(
     seed: int = 0,
     checkpoint: str | None = None,
     finish: bool = False,
-    told: Callable[[str], object] | None = None,
+    announce: Callable[[str], object] | None = None,
     named: Sources = AS_RECORDED,
     device: str = DEVICE,
 ) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def evaluate(
         seed: Of the noise.
         checkpoint: "best", a step, or a path; the newest by default.
         finish: Whether to write what a run ends with, too, such as a classifier's predictions.
-        told: Called first, with a line that says which images are trained on and which are held out.
+        announce: Called first, with a line that says which images are trained on and which are held out.
         named: Where the run's images are now, as far as they are not where run.json says: it will say so from now on.
         device: "cpu", "cuda", "cuda:1" or "auto".
 
@@ -58,8 +58,8 @@ def evaluate(
     saved = read_checkpoint(path)
     model = restored(experiment, record, saved, path)
     data = training_images(experiment, record, folder)
-    if told:
-        told(experiment.origin(data))
+    if announce:
+        announce(experiment.origin(data))
     training = experiment.shown(data)
     n = n or NETWORKS[experiment.network or "mnist"].samples
     measurement = Measurement(folder, experiment, model, training, n, seed)

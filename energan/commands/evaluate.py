@@ -38,10 +38,10 @@ def evaluate(
     from energan.utils.checks import usable_seed
 
     usable_seed(seed)
-    told = partial(print, file=sys.stderr) if json else say  # what is printed as JSON is nothing else
+    announce = partial(print, file=sys.stderr) if json else say  # what is printed as JSON is nothing else
     named = Sources(data, test, labels_csv)
     result = evaluation.evaluate(
-        Path(run), n=n, seed=seed, checkpoint=checkpoint or None, named=named, device=device, told=told
+        Path(run), n=n, seed=seed, checkpoint=checkpoint or None, named=named, device=device, announce=announce
     )
     say(evaluation.as_json(result) if json else evaluation.as_table(result))
     return 0

@@ -50,8 +50,8 @@ class _Budget(TorchDispatchMode):
         if self.tensors > TENSORS:
             raise UserError(f"{self.what} would have more than {TENSORS:,} tensors, which no run has")
         if size > self.most:
-            told = f"{size / 2**30:,.1f} GiB, more than the {self.most / 2**30:.1f} GiB that a run may take here"
-            raise UserError(f"{self.what} would take {told}")
+            sizes = f"{size / 2**30:,.1f} GiB, more than the {self.most / 2**30:.1f} GiB that a run may take here"
+            raise UserError(f"{self.what} would take {sizes}")
 
 
 def _bytes(func: Any, args: Any, kwargs: Mapping[str, Any]) -> int:

@@ -1,6 +1,7 @@
 """The training loop. It knows no game, no capability and, but for `ranks.any`, no other process."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from energan.data import ImageSet
@@ -9,7 +10,7 @@ from energan.engine import Trainer
 from energan.engine.distributed import ALONE, Ranks
 from energan.experiment import Experiment
 from energan.runs.folder import RunFolder
-from energan.training.watcher import RankWatcher
+from energan.training.watcher import RankWatcher, Watcher
 from energan.utils.files import unwritable
 from energan.utils.signals import stopping
 
@@ -48,8 +49,9 @@ def train(
     if experiment.initialise and not begun:
         experiment.initialise(data.images)
     trainer = trainer_of(experiment, data, ranks)
+    make_watcher = partial(Watcher, experiment, folder, data, trainer, quiet, changes)
     try:
-        with stopping() as caught, RankWatcher(experiment, folder, data, trainer, quiet, ranks, changes) as watcher:
+        with stopping() as caught, RankWatcher(experiment, trainer, ranks, make_watcher) as watcher:
             while trainer.t < experiment.steps and not ranks.any(bool(caught)):
                 watcher.step(trainer.step())
             return watcher.end(caught)

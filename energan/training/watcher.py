@@ -1,6 +1,6 @@
 """What is shown and kept of a run while it trains: its log, its checkpoints, a preview of each of its capabilities."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, final
@@ -139,20 +139,13 @@ class RankWatcher:
     """The Watcher of rank 0, as all ranks see it: what it raises is raised on every rank. A context."""
 
     def __init__(
-        self,
-        experiment: Experiment,
-        folder: RunFolder,
-        data: ImageSet,
-        trainer: Trainer,
-        quiet: bool,
-        ranks: Ranks,
-        changes: Mapping[str, Any],
+        self, experiment: Experiment, trainer: Trainer, ranks: Ranks, make_watcher: Callable[[], Watcher]
     ) -> None:
         self._experiment, self._ranks, self._trainer = experiment, ranks, trainer
         self._watcher: Watcher | None = None
         with ranks.errors_on_all_ranks():
             if ranks.rank == 0:
-                self._watcher = Watcher(experiment, folder, data, trainer, quiet, changes)
+                self._watcher = make_watcher()
         trainer.broadcast()
 
     def __enter__(self) -> "RankWatcher":

@@ -122,7 +122,7 @@ def lasting_streams() -> Iterator[list[LastingStream]]:
 SLOW_SECONDS = 10.0  # after which work of unknown length is said to go on
 
 
-def told_if_slow(items: Iterable[Item], words: str) -> Iterator[Item]:
+def announce_if_slow(items: Iterable[Item], words: str) -> Iterator[Item]:
     """The items; a line on stderr once they take long, since nobody knows how many there will be."""
     begun, told = time.monotonic(), False
     for item in items:

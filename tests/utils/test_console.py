@@ -12,7 +12,16 @@ import pytest
 
 from energan.cli import main
 from energan.utils import console
-from energan.utils.console import LastingStream, complain, counted, first_line, progress_shown, say, told_if_slow, warn
+from energan.utils.console import (
+    LastingStream,
+    announce_if_slow,
+    complain,
+    counted,
+    first_line,
+    progress_shown,
+    say,
+    warn,
+)
 from energan.utils.errors import UserError
 
 HOSTILE = "a\x1b[2J\x1b]0;title\x07\r\x9b31m\u202eb\udcffc"
@@ -154,8 +163,8 @@ def test_a_function_whose_docstring_python_dropped_has_no_first_line() -> None:
 def test_work_of_unknown_length_is_said_to_go_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert list(told_if_slow("abc", "listing a")) == ["a", "b", "c"]
+    assert list(announce_if_slow("abc", "listing a")) == ["a", "b", "c"]
     assert not capsys.readouterr().err
     monkeypatch.setattr(console, "SLOW_SECONDS", -1.0)
-    assert list(told_if_slow("abc", "listing a")) == ["a", "b", "c"]
+    assert list(announce_if_slow("abc", "listing a")) == ["a", "b", "c"]
     assert capsys.readouterr().err == "warning: listing a takes a while; Ctrl-C stops\n"

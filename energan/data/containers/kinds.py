@@ -38,14 +38,14 @@ SIGNATURES = (
 )
 
 
-class Told(NamedTuple):
+class Selection(NamedTuple):
     """The image files among others, and what else is there: a phrase for each kind."""
 
     images: list[Parts]
     left_out: tuple[str, ...]
 
 
-def told_apart(paths: Iterable[Parts], head: Callable[[Parts], bytes]) -> Told:
+def select_images(paths: Iterable[Parts], head: Callable[[Parts], bytes]) -> Selection:
     """The image files among paths, none of them hidden, and what is left out of those that people may miss.
 
     head  the first bytes of a file; called for names without an ending, or with an unknown one
@@ -73,7 +73,7 @@ def told_apart(paths: Iterable[Parts], head: Callable[[Parts], bytes]) -> Told:
             unknown.append(ending)
     if unknown:
         counts[f"that are images, but whose ending is none ({unknown[0]}): rename them"] = len(unknown)
-    return Told(images, tuple(f"{n} file{'s' * (n > 1)} {kind}" for kind, n in sorted(counts.items())))
+    return Selection(images, tuple(f"{n} file{'s' * (n > 1)} {kind}" for kind, n in sorted(counts.items())))
 
 
 def is_looked_at(path: Parts) -> bool:

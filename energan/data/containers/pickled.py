@@ -14,8 +14,7 @@ from typing import Any, final
 import numpy as np
 from numpy import ndarray as Array
 
-from energan.data.decoding.failures import printable
-from energan.utils.errors import UserError
+from energan.utils.errors import UserError, printable
 
 RECONSTRUCT = {("numpy.core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "_reconstruct")}
 

@@ -48,11 +48,11 @@ def load_files(
     """
     key = stamp(FORMAT, files.stamp, size, channels, centre, value_range)
     raw = cache_dir() / "images" / f"{key}.u8"
-    found = _cached(raw)
-    if found is not None and found[0].unread and _any_readable(files, found[0].unread):
+    cached = _cached(raw)
+    if cached is not None and cached[0].unread and _any_readable(files, cached[0].unread):
         raw.unlink(missing_ok=True)
-        found = None
-    decoded, content = found or _make(files, raw, size, channels, centre, value_range, progress)
+        cached = None
+    decoded, content = cached or _make(files, raw, size, channels, centre, value_range, progress)
     if decoded.skipped:
         examples = "; ".join(decoded.skipped[:3]) + ("; ..." if len(decoded.skipped) > 3 else "")
         warn(f"{len(decoded.skipped)} of {files.total} files of {files.words} were skipped: {examples}")

@@ -173,13 +173,13 @@ def decode_pages(
             if shape and not size and not centre and sorted(page.size) != sorted(shape[1:]):
                 raise OtherSize(*page.size)
             if is_deep(page):
-                given = value_range() if value_range else None
+                of_set = value_range() if value_range else None
                 deep = opened.deep(page)
-                found = deep.extent()
-                given = given or common_range([("it", found)], "the image")
+                extent = deep.extent()  # always: it refuses NaN
+                black_to_white = of_set or common_range([("it", extent)], "the image")
                 with bounds.pixels.taken(_pixels(page)):
-                    pixels = fit(deep.image(given), size, channels, centre)
-                yield Page(pixels, deep.values.size, deep.outside(given))
+                    pixels = fit(deep.image(black_to_white), size, channels, centre)
+                yield Page(pixels, deep.values.size, deep.outside(black_to_white))
                 continue
             if size and not centre:
                 _reduce(page, size)

@@ -1,4 +1,4 @@
-"""What readers of files raise, told apart and told: one sentence for the user, whatever the library's own error."""
+"""What readers of files raise, as one sentence for the user, whatever the library's own error."""
 
 import lzma
 import struct
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from PIL import Image, UnidentifiedImageError
 
-from energan.utils.errors import UserError
+from energan.utils.errors import UserError, printable
 
 LONGEST = 300  # letters of a library's own words that are repeated
 
@@ -52,11 +52,6 @@ def reason(error: BaseException) -> str:
     return printable(text)[:LONGEST]
 
 
-def printable(text: str) -> str:
-    """Text that can be printed: control characters and bytes that are no text as escapes."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
-
-
 def is_passing(error: BaseException) -> bool:
     """Whether the file may be read another time: the system failed, and not the file's bytes.
 
@@ -67,7 +62,7 @@ def is_passing(error: BaseException) -> bool:
 
 
 @contextmanager
-def told(where: str) -> Iterator[None]:
+def as_user_error(where: str) -> Iterator[None]:
     """Inside, whatever a reader raises becomes a UserError that says that `where` cannot be read, and why.
 
     For calls of a format's reader and for nothing else: readers of damaged files raise what nobody has listed.

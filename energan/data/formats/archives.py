@@ -8,7 +8,7 @@ from pathlib import Path
 from energan.data.containers.kinds import HEAD, Parts, is_looked_at
 from energan.data.containers.tar import is_tar, opened, read_member, regular_members, stem
 from energan.data.decoding.decode import EXTENSIONS
-from energan.data.decoding.failures import UNREADABLE, reason, told
+from energan.data.decoding.failures import UNREADABLE, as_user_error, reason
 from energan.data.decoding.listing import Files, Item, fingerprint, stamp
 from energan.data.formats.folders import OUTSIDE, REPLACED, archived, arrange, printable, splits_among, zip_names
 
@@ -21,7 +21,7 @@ def tar_files(path: Path, split: str) -> Files:
     label_of = dict(zip(arranged.paths, arranged.labels, strict=True))
 
     def items() -> Iterator[Item]:
-        with told(where), opened(path) as archive:
+        with as_user_error(where), opened(path) as archive:
             for number, member in enumerate(regular_members(archive, path.stat().st_size)):
                 parts = archived(member.name)
                 if parts in label_of and last[parts] == number:
@@ -57,7 +57,7 @@ def _listed(path: Path, where: str) -> tuple[dict[Parts, bytes], dict[Parts, int
     heads: dict[Parts, bytes] = {}
     last: dict[Parts, int] = {}
     skipped, links = list[str](), list[str]()
-    with told(where), opened(path) as archive:
+    with as_user_error(where), opened(path) as archive:
         for number, member in enumerate(regular_members(archive, path.stat().st_size, links)):
             parts = archived(member.name)
             if not parts:

@@ -17,7 +17,7 @@ from torch import Tensor
 from energan.data.classes import classes_of, joined, numbered_as
 from energan.data.decoding.bounds import check_inflation, check_memory
 from energan.data.decoding.decode import fit
-from energan.data.decoding.failures import told
+from energan.data.decoding.failures import as_user_error
 from energan.data.decoding.parallel import in_order
 from energan.data.decoding.values import (
     UNIT,
@@ -55,7 +55,7 @@ def load_arrays(
     be, and for a split that is not there.
     """
     where = printable(path)
-    with told(where):
+    with as_user_error(where):
         if path.suffix.lower() == ".npz":
             read = _read_npz(path, split, where)
         elif split in (TRAIN, ALL):
@@ -80,7 +80,7 @@ def load_arrays(
 
 def npz_splits(path: Path) -> tuple[str, ...]:
     """The splits that an .npz's arrays are of; () where their names do not say. Raises UserError as `load_arrays`."""
-    with told(printable(path)), zipfile.ZipFile(path) as archive:
+    with as_user_error(printable(path)), zipfile.ZipFile(path) as archive:
         return array_splits(_shapes(archive))
 
 
@@ -163,7 +163,7 @@ def _check_header(file: IO[bytes], available: int, name: str) -> None:
 def shared_range(arrays: Sequence[Num[Array, "..."]], where: str) -> Range | None:
     """One range for several arrays of a file; None for bytes. UserError as `common_range`."""
     ranged = [array for array in arrays if array.dtype.kind in "uif" and array.dtype != np.uint8]
-    with told(where):
+    with as_user_error(where):
         return common_range(((where, extent(array)) for array in ranged), where) if ranged else None
 
 

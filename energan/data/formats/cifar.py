@@ -16,7 +16,7 @@ from numpy import ndarray as Array
 
 from energan.data.containers.pickled import read_pickle
 from energan.data.containers.tar import is_tar, opened, read_member, regular_members
-from energan.data.decoding.failures import UNREADABLE, told
+from energan.data.decoding.failures import UNREADABLE, as_user_error
 from energan.data.formats.arrays import fit_all
 from energan.data.formats.folders import printable, regular
 from energan.data.image_set import ImageSet, content_hash
@@ -85,7 +85,7 @@ def _root(folder: Path) -> Path | None:
 def _foldered(folder: Path, split: str, where: str) -> Mapping[str, bytes]:
     root = _root(folder)
     paths = [root / (stem + ending) for stem in STEMS[split] for ending in (".bin", "")] if root else []
-    with told(where):
+    with as_user_error(where):
         return {path.name: regular(path, LARGEST).read_bytes() for path in paths if path.is_file()}
 
 
@@ -93,7 +93,7 @@ def _archived(path: Path, split: str, where: str) -> Mapping[str, bytes]:
     """The files of a split out of a tar archive, which is never unpacked to disk; links in it are left alone."""
     wanted = {stem + ending for stem in STEMS[split] for ending in (".bin", "")}
     files: dict[str, bytes] = {}
-    with told(where), opened(path) as archive:
+    with as_user_error(where), opened(path) as archive:
         for member in regular_members(archive, path.stat().st_size):
             name = member.name.rpartition("/")[2]
             if name in wanted and member.size <= LARGEST:
@@ -112,7 +112,7 @@ def _binary(content: bytes, where: str) -> Batch:
 
 def _pickled(content: bytes, where: str) -> Batch:
     try:
-        with told(where):
+        with as_user_error(where):
             archive = read_pickle(content)
             images, labels = archive["data"], archive["labels"]
     except UserError as error:

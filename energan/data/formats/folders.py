@@ -9,14 +9,15 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from energan.data.containers.kinds import HEAD, HEIF, Told, told_apart
+from energan.data.containers.kinds import HEAD, HEIF, Selection, select_images
 from energan.data.decoding.bounds import LARGEST_FILE, check_ratio
 from energan.data.decoding.decode import EXTENSIONS
-from energan.data.decoding.failures import UNREADABLE, reason, told
+from energan.data.decoding.failures import UNREADABLE, as_user_error, reason
 from energan.data.decoding.listing import Files, Item, fingerprint, stamp
 from energan.data.splits import ALL, SPLITS, TRAIN, canonical
 from energan.data.splits.trees import Parts, part, tree
-from energan.utils.console import told_if_slow
+from energan.utils import errors
+from energan.utils.console import announce_if_slow
 from energan.utils.errors import UserError
 
 DRIVE = re.compile(r"[A-Za-z]:")  # of Windows, at the start of a path in a zip
@@ -40,8 +41,7 @@ class Arranged(NamedTuple):
 
 def printable(path: Parts | Path | str) -> str:
     """A path as text that can be printed: control characters and bytes that are no text as escapes."""
-    text = "/".join(path) if isinstance(path, tuple) else str(path)
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    return errors.printable("/".join(path) if isinstance(path, tuple) else path)
 
 
 def arrange(paths: list[Parts], split: str, where: str, head: Head) -> Arranged:
@@ -56,9 +56,9 @@ def arrange(paths: list[Parts], split: str, where: str, head: Head) -> Arranged:
     return Arranged(of_split.paths, of_split.labels, tuple(classes), printable(of_split.place), tuple(notes), left_out)
 
 
-def _images(paths: list[Parts], where: str, head: Head) -> Told:
+def _images(paths: list[Parts], where: str, head: Head) -> Selection:
     """The image files, and what is left out. UserError without any."""
-    found = told_apart(paths, head)
+    found = select_images(paths, head)
     if not found.images:
         others = f"; it has {', '.join(found.left_out)}" if found.left_out else ""
         raise UserError(f"{where} holds no images (files ending in {' '.join(EXTENSIONS)}){others}")
@@ -152,7 +152,7 @@ def walk(folder: Path, skipped: list[str]) -> Iterator[Parts]:
 
     visited: set[tuple[int, int]] = set()
     tree = os.walk(folder, followlinks=True, onerror=unlistable)
-    for root, folders, files in told_if_slow(tree, f"listing the files in {printable(folder)}"):
+    for root, folders, files in announce_if_slow(tree, f"listing the files in {printable(folder)}"):
         try:
             status = Path(root).stat()
         except OSError as error:  # gone since it was listed
@@ -170,7 +170,7 @@ def walk(folder: Path, skipped: list[str]) -> Iterator[Parts]:
 
 def one_file(path: Path, split: str) -> Files:
     """An image by itself. Raises UserError for another file and for a split other than "train" and "all"."""
-    if not told_apart([(path.name,)], lambda _: _head(path.parent, (path.name,))).images:
+    if not select_images([(path.name,)], lambda _: _head(path.parent, (path.name,))).images:
         heic = ": pip install 'energan[heic]' makes HEIC readable" if path.suffix.lower() in HEIF else ""
         raise UserError(
             f"{printable(path)} is none of what can be loaded: an image, a folder, .zip or .tar of images, .npz, .npy "
@@ -231,7 +231,7 @@ def zip_names(path: Path) -> set[str]:
 
 def _opened(path: Path, where: str) -> zipfile.ZipFile:
     """The archive. UserError if it is damaged, or says that it grows more than images do."""
-    with told(where):
+    with as_user_error(where):
         archive = zipfile.ZipFile(path)
         check_ratio("it", sum(info.file_size for info in archive.infolist()), path.stat().st_size)
     return archive

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from energan.data.decoding.failures import told
+from energan.data.decoding.failures import as_user_error
 from energan.data.decoding.listing import Files, Item, fingerprint, stamp
 from energan.data.formats.folders import printable
 from energan.data.splits import TEST, TRAIN, VALIDATION
@@ -31,7 +31,7 @@ def lsun_files(folder: Path, split: str) -> Files:
     where = f"the LMDB {printable(folder)}"
     if find_spec("lmdb") is None:
         raise UserError(f"{where} needs the package lmdb: pip install 'energan[lmdb]'")
-    with told(where):
+    with as_user_error(where):
         database = _open(folder)
         size, entries = database.stat()["psize"], database.stat()["entries"]
         needed, length = (database.info()["last_pgno"] + 1) * size, (folder / DATA).stat().st_size
@@ -41,7 +41,7 @@ def lsun_files(folder: Path, split: str) -> Files:
         raise UserError(f"{where} holds no images")
 
     def items() -> Iterator[Item]:
-        with told(where), database.begin() as reading:
+        with as_user_error(where), database.begin() as reading:
             for key in reading.cursor().iternext(values=False):
                 yield Item(printable(key.decode("latin1")), partial(_value, database, key), None)
 

@@ -18,14 +18,14 @@ from numpy import ndarray as Array
 
 from energan.data.classes import classes_of
 from energan.data.decoding.decode import decode
-from energan.data.decoding.failures import told
+from energan.data.decoding.failures import as_user_error
 from energan.data.decoding.listing import Files, Item, fingerprint, stamp
 from energan.data.decoding.writing import FEW, SHARE
 from energan.data.formats.folders import inside, printable
 from energan.data.image_set import NONE
 from energan.data.splits import ALL, TRAIN
 from energan.data.splits.words import file_splits, in_order
-from energan.utils.console import told_if_slow
+from energan.utils.console import announce_if_slow
 from energan.utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _tables(folder: Path) -> list[Path]:
 
 def _found(folder: Path) -> Iterator[Path]:
     """The parquet files that are not hidden; links to folders are not followed."""
-    for root, folders, files in told_if_slow(os.walk(folder), f"looking for parquet files in {printable(folder)}"):
+    for root, folders, files in announce_if_slow(os.walk(folder), f"looking for parquet files in {printable(folder)}"):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
             if name.endswith(".parquet") and name != METADATA and not name.startswith("."):
@@ -131,7 +131,7 @@ def _labels(paths: list[Path], where: str) -> tuple[list[int], tuple[str, ...]]:
     for path, schema in zip(paths, schemas, strict=True):
         if label not in schema.names:
             raise UserError(f"{where} has labels in some files only: {printable(path)} has no column {label!r}")
-    with told(where):
+    with as_user_error(where):
         values = list(chain.from_iterable(_column(table, label, LABELS_AT_ONCE) for table in tables))
     named = dict.fromkeys(names for schema in schemas if (names := _class_names(schema, label)))
     if len(named) > 1:
@@ -152,7 +152,7 @@ def _files(ours: list[Path], folder: Path, where: str, name: str, place: str) ->
             ((path, row, value) for row, value in enumerate(_column(table, column)))
             for path, table in zip(ours, tables, strict=True)
         )
-        with told(where):
+        with as_user_error(where):
             for index, (path, row, value) in enumerate(rows):
                 yield Item(
                     f"{printable(path.relative_to(folder))} row {row}",
@@ -165,7 +165,7 @@ def _files(ours: list[Path], folder: Path, where: str, name: str, place: str) ->
 
 
 def _open(path: Path) -> "ParquetFile":
-    with told(f"the parquet file {printable(path)}"):
+    with as_user_error(f"the parquet file {printable(path)}"):
         from pyarrow.parquet import ParquetFile
 
         return ParquetFile(path)
@@ -177,7 +177,7 @@ def _check_rows(path: Path, table: "ParquetFile", column: str) -> None:
     if path.stat().st_size >= SMALLEST * rows:
         return
     empty = 0
-    with told(where):
+    with as_user_error(where):
         for batch in _batches(table, column):
             cells = batch.column(0)
             fields = cells.flatten() if batch.schema.types[0].num_fields else [cells]
@@ -262,6 +262,6 @@ def read_images(path: Path) -> tuple[UInt8[Array, "n c h w"], Int[Array, " n"]]:
     Raises UserError if an image cannot be read.
     """
     files = parquet_file(path, TRAIN)
-    with told(printable(path)):
+    with as_user_error(printable(path)):
         images = [decode(item.read(), None, 1) for item in files.items()]
         return np.stack(images), np.array([item.label for item in files.items()], dtype=np.int64)

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset, IterableDataset
 
 from energan.data.decoding.decode import check_side, fit
 from energan.data.decoding.deep import has_colours
-from energan.data.decoding.failures import told
+from energan.data.decoding.failures import as_user_error
 from energan.data.decoding.values import Range, common_range, extent, to_eight_bits, worded
 from energan.data.formats.arrays import fit_all, label_numbers, to_nchw
 from energan.data.image_set import ImageSet, content_hash
@@ -88,7 +88,7 @@ def _same_range(
 ) -> tuple[list[Array[Any, Any]], Range | None]:
     """The images as arrays: PIL's of more than eight bits as bytes, by one range for all, which is returned."""
     deep = [np.asarray(image) for image in images if isinstance(image, Image.Image)]
-    with told(name):
+    with as_user_error(name):
         used = common_range(((name, extent(values)) for values in deep), name)
 
     def made(image: Array[Any, Any] | Image.Image) -> Array[Any, Any]:

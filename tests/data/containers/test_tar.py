@@ -14,7 +14,7 @@ from PIL import Image
 
 from energan.data import load, splits_of
 from energan.data.containers import kinds
-from energan.data.containers.kinds import is_image, told_apart
+from energan.data.containers.kinds import is_image, select_images
 from energan.data.decoding.decode import EXTENSIONS
 from energan.utils.errors import UserError
 
@@ -177,7 +177,7 @@ NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs"
 
 @given(st.lists(st.lists(NAMES, min_size=1, max_size=3).map(tuple)), st.sampled_from([b"", b"\xff\xd8\xff", b"PK"]))
 def test_every_file_is_an_image_or_left_out(paths, head):
-    found = told_apart(paths, lambda _: head)
+    found = select_images(paths, lambda _: head)
     assert set(found.images) <= set(paths)
     for path in found.images:
         ending = Path(path[-1]).suffix.lower()
