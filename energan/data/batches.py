@@ -84,10 +84,10 @@ class Batches:
     def chosen(self, k: int) -> dict[str, Tensor]:
         """rows: indices of batch k's images, (batch,) int64; where they are cropped, flipped or augmented, u: uniform
         numbers (batch, ...). On the CPU."""
-        if not self._numbers:
-            return {"rows": self.rows(k)}
-        u = torch.rand(self.batch, self._numbers, generator=_generator(self.seed, k, VIEWS))
-        return {"rows": self.rows(k), "u": u}
+        chosen = {"rows": self.rows(k)}
+        if self._numbers:
+            chosen["u"] = torch.rand(self.batch, self._numbers, generator=_generator(self.seed, k, VIEWS))
+        return chosen
 
     def gathered(self, chosen: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The batch of these rows, where the images are: what a call returns. Nobody waits for a value."""

@@ -178,7 +178,8 @@ class LabelledBatches:
 
     def chosen(self, k: int) -> dict[str, Tensor]:
         """rows, unlabelled: indices of batch k's images, (labelled,) and (unlabelled,) int64. On the CPU."""
-        return {"rows": self.indices[self._rows(k)], "unlabelled": self._unlabelled.rows(k)}
+        unlabelled = self._unlabelled.rows(k)
+        return {"rows": self.indices[self._rows(k)], "unlabelled": unlabelled}
 
     def gathered(self, chosen: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The batch of these rows, where the images are: what a call returns. Nobody waits for a value."""
