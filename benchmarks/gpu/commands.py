@@ -1,0 +1,225 @@
+"""The check of the command line on the device: each command as a user types it, on the digits of scikit-learn."""
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.gpu.outcome import FP32, Finding, Item, Setting, SkippedError, expect, states_apart
+from benchmarks.gpu.small import TESTS
+from energan.cli import main
+from energan.utils.console import STOPPED
+from energan.utils.files import read_json_lines, read_weights
+
+STEPS = 8
+PATIENCE = 300  # seconds for a process
+TINY = ["--data", "digits", "--width", "4", "--z", "8", "--batch", "8", "--decay", "0", "--save-every", "4", "--quiet"]
+
+
+def items() -> list[Item]:
+    checks: dict[str, Callable[[Setting], Finding]] = {
+        "train": lambda at: _right(trained(at)),
+        "resume": resume,
+        "resume on the CPU, and back": crossing,
+        "sample": sample,
+        "evaluate": evaluate,
+        "score": score,
+        "export": export,
+        "classify": lambda at: _right(classified(at)),
+        "predict": predict,
+        "bench": bench,
+        "train --batch auto": batch_auto,
+        "train --graph on and off": graph_on_and_off,
+    }
+    return [
+        *(Item("command", name, check) for name, check in checks.items()),
+        Item("command", "train --deterministic, resumed to the same bits", deterministic, apart=True),
+    ]
+
+
+def _right(_: object) -> Finding:
+    return Finding()
+
+
+def energan(*words: Any) -> str:
+    """What the command says on stdout. AssertionError with its last words where it does not end with 0."""
+    said, complained = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(complained):
+        try:
+            code = main([str(word) for word in words])
+        except SystemExit as leaving:  # tyro's, for wrong flags
+            code = int(leaving.code or 0)
+    if code == STOPPED:
+        raise KeyboardInterrupt  # a signal that the command took for its own
+    last = " ".join((complained.getvalue() or said.getvalue()).split())[-300:]
+    expect(code == 0, f"energan {words[0]} ends with {code}: {last}")
+    return said.getvalue()
+
+
+def train(at: Setting, name: str, *flags: Any, recipe: str = "ebgan-pt-mnist") -> Path:
+    folder = at.folder / name
+    energan("train", recipe, *TINY, "--steps", STEPS, "--device", at.device, *flags, "--out", folder)
+    return checked(folder, STEPS)
+
+
+def checked(folder: Path, steps: int, device: str = "") -> Path:
+    """The run's folder. AssertionError unless it was trained to its end there, by finite numbers."""
+    record = json.loads((folder / "run.json").read_text())
+    status = record["status"]
+    expect(status["state"] == "finished" and status["step"] == steps, f"the run ended {status}")
+    expect(not device or record["device"] == device, f"run.json says that it was trained on {record['device']}")
+    values = [v for line in read_json_lines(folder / "log.jsonl") for v in line.get("logs", {}).values()]
+    expect(bool(values) and bool(np.isfinite(values).all()), "the log has no numbers, or some that are not finite")
+    for name in ("evaluation.json", "report.html"):
+        expect((folder / name).is_file(), f"the run has no {name}")
+    return folder
+
+
+def weights(folder: Path, steps: int = STEPS) -> dict[str, Any]:
+    """All tensors of a run's checkpoint."""
+    return read_weights(folder / "checkpoints" / f"{steps:06d}.safetensors")[0]
+
+
+@cache
+def trained(at: Setting) -> Path:
+    return checked(train(at, "run", "--ema", 0.9), STEPS, at.device)
+
+
+@cache
+def classified(at: Setting) -> Path:
+    folder = at.folder / "classified"
+    energan("classify", "--data", "digits", "--labels", 50, "--steps", STEPS, "--batch", 16, "--device", at.device,
+            "--out", folder, "--quiet")  # fmt: skip
+    return checked(folder, STEPS, at.device)
+
+
+def _copy(at: Setting, name: str) -> Path:
+    return Path(shutil.copytree(trained(at), at.folder / name))
+
+
+def resume(at: Setting) -> Finding:
+    folder = _copy(at, "resumed")
+    energan("resume", folder, "--steps", STEPS + 4, "--quiet")
+    checked(folder, STEPS + 4, at.device)
+    return Finding()
+
+
+def crossing(at: Setting) -> Finding:
+    folder = _copy(at, "crossed")
+    energan("resume", folder, "--steps", STEPS + 4, "--device", "cpu", "--quiet")
+    checked(folder, STEPS + 4, "cpu")
+    energan("resume", folder, "--steps", STEPS + 8, "--device", at.device, "--quiet")
+    checked(folder, STEPS + 8, at.device)
+    return Finding()
+
+
+def sample(at: Setting) -> Finding:
+    out = at.folder / "sample.npz"
+    energan("sample", trained(at), "--n", 5, "--out", out)
+    images = np.load(out)["images"]
+    expect(images.shape == (5, 1, 32, 32) and images.std() > 0, f"samples are {images.shape}, or all alike")
+    return Finding()
+
+
+def evaluate(at: Setting) -> Finding:
+    """On the device, beside the CPU: energies are the same but for rounding."""
+    found = [
+        json.loads(energan("evaluate", trained(at), "--n", 64, "--device", device, "--json"))
+        for device in ("cpu", at.device)
+    ]
+    a, b = (np.array([v for k, v in sorted(_numbers(each).items()) if "energy" in k.lower()]) for each in found)
+    expect(len(a) == len(b) > 0, "no energy was measured")
+    return Finding(float((np.abs(a - b) / np.abs(a)).max()), 1e-2, "samples differ, energies of images do not")
+
+
+def _numbers(tree: Any, prefix: str = "") -> dict[str, float]:
+    if isinstance(tree, dict):
+        return {k: v for name, value in tree.items() for k, v in _numbers(value, f"{prefix}/{name}").items()}
+    return {prefix: float(tree)} if isinstance(tree, int | float) and not isinstance(tree, bool) else {}
+
+
+def score(at: Setting) -> Finding:
+    out = at.folder / "scores.csv"
+    energan("score", "digits", "--run", trained(at), "--out", out)
+    expect(len(out.read_text().splitlines()) > 100, "there are no scores")
+    return Finding()
+
+
+def export(at: Setting) -> Finding:
+    out, onnx = at.folder / "export", find_spec("onnxscript") is not None and find_spec("onnxruntime") is not None
+    energan("export", trained(at), "--out", out, *(["--onnx"] if onnx else []))
+    expect(any(out.glob("*.safetensors")) and (not onnx or any(out.glob("*.onnx"))), "parts are missing")
+    return Finding(note="" if onnx else "without ONNX, which is not installed")
+
+
+def predict(at: Setting) -> Finding:
+    out = at.folder / "predictions.csv"
+    energan("predict", "digits", "--run", classified(at), "--out", out)
+    expect(len(out.read_text().splitlines()) > 100, "there are no predictions")
+    return Finding()
+
+
+def bench(at: Setting) -> Finding:
+    """Of a system that is initialised by data, each time that its step is counted."""
+    flags = ["--batch", 16, "--labels", 20, "--device", at.device, "--repeats", 2, "--no-alternatives", "--json"]
+    found = json.loads(energan("bench", "improved-gan-mnist", *flags))
+    expect(found["step"]["seconds"] > 0 and found["step"]["operations"] > 0, "nothing was measured")
+    return Finding()
+
+
+def batch_auto(at: Setting) -> Finding:
+    flags = ["--data", "digits", "--size-g", 16, "--size-d", 16, "--batch", "auto", "--steps", 4, "--device", at.device]
+    folder = at.folder / "auto"
+    energan("train", "gan-mnist", *flags, "--save-every", 4, "--quiet", "--out", folder)
+    checked(folder, 4)
+    return Finding(note=f"batch {json.loads((folder / 'run.json').read_text())['batch']}")
+
+
+def graph_on_and_off(at: Setting) -> Finding:
+    if not at.cuda:
+        raise SkippedError("CUDA graphs need CUDA")
+    flags = ["--precision", "fp32", "--steps", 4 * STEPS]
+    found = []
+    for way in ("on", "off"):
+        folder = at.folder / f"graph-{way}"
+        energan("train", "ebgan-pt-mnist", *TINY, *flags, "--device", at.device, "--graph", way, "--out", folder)
+        found.append(weights(checked(folder, 4 * STEPS), 4 * STEPS))
+    return Finding(states_apart(*found), 10 * FP32, "after 32 steps")
+
+
+def deterministic(at: Setting) -> Finding:
+    """Processes of their own: the setting is the whole process'."""
+    shared = ["--device", at.device, "--deterministic"]
+    whole, part = at.folder / "whole", at.folder / "part"
+    _process("train", "ebgan-pt-mnist", *TINY, *shared, "--steps", STEPS, "--out", whole)
+    _process("train", "ebgan-pt-mnist", *TINY, *shared, "--steps", STEPS // 2, "--out", part)
+    _process("resume", part, "--steps", STEPS, "--quiet")
+    found = states_apart(weights(checked(whole, STEPS)), weights(checked(part, STEPS)))
+    expect(found == 0, f"a resumed run differs by {found:.2g} from an undisturbed one")
+    return Finding(0.0, 0.0)
+
+
+def _process(*words: Any) -> None:
+    process(sys.executable, "-m", "energan", *words)
+
+
+def process(*command: Any) -> str:
+    """What a process says. AssertionError with its last words where it does not end with 0."""
+    paths = (str(TESTS.parent), str(TESTS / "helpers"), os.environ.get("PYTHONPATH"))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    ended = subprocess.run(
+        [str(word) for word in command], env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    last = " ".join((ended.stderr or ended.stdout).split())[-300:]
+    expect(ended.returncode == 0, f"{command[2]} ends with {ended.returncode}: {last}")
+    return ended.stdout
