@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.gpu import commands
 from benchmarks.gpu.commands import process
 from benchmarks.gpu.outcome import Finding, Item, Setting, expect
-from energan.engine.game import SamplerSettings
 from energan.recipes.catalog import RECIPES
 
 
@@ -25,7 +25,7 @@ def items() -> list[Item]:
     return [
         *(Item("recipe", name, partial(recipe, name)) for name in RECIPES),
         *(Item("estimator", name, check) for name, check in estimators.items()),
-        Item("ranks", "one process of torchrun", ranks, apart=True),
+        Item("ranks", "one process of torchrun", ranks),
     ]
 
 
@@ -53,7 +53,7 @@ def recipe(name: str, at: Setting) -> Finding:
     if run.game.logits is not None:
         expect(bool(model.probabilities(data.images[:4]).isfinite().all()), "a probability is not finite")
     if run.game.codes is not None:
-        trace = sample_guided(model, torch.tensor([0, 1]), chain=SamplerSettings(steps=2), precision="bf16")
+        trace = sample_guided(model, torch.tensor([0, 1]), precision="bf16")
         expect(trace.images is not None and bool(trace.images.isfinite().all()), "a chain's image is not finite")
     return Finding()
 
@@ -66,8 +66,7 @@ def ebgan(at: Setting) -> Finding:
     from energan import EBGAN
 
     found = EBGAN(steps=4, width=2, z=3, batch=8, margin=1.0, random_state=0, device=at.device).fit(_images())
-    energies, on_cpu = found.energy(_images()), found.set_params(device="cpu")
-    del on_cpu  # parameters set since apply to the next fit, but for the device
+    energies = found.energy(_images())
     expect(bool(np.isfinite(energies).all()) and len(found.sample(3)) == 3, "energies are not finite, or no samples")
     return Finding()
 
@@ -96,8 +95,7 @@ def ranks(at: Setting) -> Finding:
     torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 1)
     said = process(*torchrun, "-m", "benchmarks.gpu.one_rank", at.device)
     expect("equal" in said, f"the exchange said {said.strip()[-200:]}")
-    flags = ["--data", "digits", "--width", 4, "--z", 8, "--batch", 8, "--steps", 2, "--save-every", 2, "--quiet"]
-    process(*torchrun, "-m", "energan", "train", "ebgan-pt-mnist", *flags, "--device", at.device,
-            "--out", at.folder / "ranks")  # fmt: skip
+    flags = [*commands.TINY, "--data", commands.few(at), "--steps", 4, "--device", at.device]
+    process(*torchrun, "-m", "energan", "train", "ebgan-pt-mnist", *flags, "--out", at.folder / "ranks")
     expect((at.folder / "ranks" / "report.html").is_file(), "the run wrote no report")
     return Finding(note=said.strip().splitlines()[-1])

@@ -1,6 +1,6 @@
 """What the check has torchrun start with one process: the exchanges that ranks make, of which one rank makes none.
 
-    torchrun --standalone --nproc-per-node 1 -m benchmarks.gpu.one_rank cuda
+torchrun --standalone --nproc-per-node 1 -m benchmarks.gpu.one_rank cuda
 """
 
 import sys

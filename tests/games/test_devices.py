@@ -1,4 +1,4 @@
-"""Every game on a device that is not the CPU, without one (helpers/elsewhere.py): no operation mixes devices or waits."""
+"""Every game on a device that is not the CPU (helpers/elsewhere.py): no operation mixes devices, or waits for one."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ from elsewhere import DEVICE, devices, elsewhere, placed
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorDeviceMismatchError
 
 from energan.engine import Ensemble, Trainer
-from energan.engine.game import Batch, Game, Move
+from energan.engine.game import Game, Move
 from energan.engine.optimizers import PauseOnZeroGradient
 from energan.games import GAMES
 from energan.inference.guided import latent_maps
