@@ -36,6 +36,13 @@ def _moved(net: nn.Module, *arguments: Any, **_: Any) -> nn.Module:
     return net
 
 
+class _Generator(torch.Generator):
+    """The CPU's, whatever device is asked for."""
+
+    def __new__(cls, device: object = "cpu") -> "_Generator":
+        return super().__new__(cls, "cpu")
+
+
 def _unfused(step: Callable[..., None], *arguments: Any, **settings: Any) -> None:
     step(*arguments, **{**settings, "fused": False})
 
@@ -43,11 +50,10 @@ def _unfused(step: Callable[..., None], *arguments: Any, **settings: Any) -> Non
 @contextmanager
 def elsewhere() -> Iterator[None]:
     """Inside the block, "meta" is a device of the second kind: nets and tensors can be moved there, but not mixed."""
-    made = torch.Generator
     with pytest.MonkeyPatch.context() as patch, config.patch(fake_tensor_allow_meta=True):
         patch.setattr(nn.Module, "to", _moved)
         # torch has no generator of this kind of device: `noise` moves what the CPU's draws
-        patch.setattr(torch, "Generator", lambda device="cpu": made("cpu"))
+        patch.setattr(torch, "Generator", _Generator)
         # of what torch has no form without values
         patch.setattr(torch, "equal", lambda a, b: a.shape == b.shape)
         patch.setattr(torch, "is_autocast_enabled", lambda kind: False)
