@@ -143,9 +143,13 @@ def update_apart(reference: Vectors, other: Vectors, start: Vectors) -> float:
 
 
 def vectors_apart(reference: Vectors, other: Vectors) -> float:
-    """The largest |other - reference| / |reference|."""
+    """The largest |other - reference| / |reference|, of those that are not 0.
+
+    SGD without momentum keeps none in a Trainer, and the gradient in an Ensemble.
+    """
     expect(reference.keys() == other.keys(), "they have other parts")
-    return larger(0.0, *(float((other[k] - v).norm()) / max(float(v.norm()), 1e-30) for k, v in reference.items()))
+    sizes = {k: float(v.norm()) for k, v in reference.items()}
+    return larger(0.0, *(float((other[k] - reference[k]).norm()) / size for k, size in sizes.items() if size))
 
 
 def logs_apart(reference: Sequence[Mapping[str, Any]], other: Sequence[Mapping[str, Any]]) -> float:
