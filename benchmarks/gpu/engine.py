@@ -25,7 +25,7 @@ from benchmarks.gpu.outcome import (
     update_apart,
 )
 from energan.data import Batches
-from energan.data.prefetch import Prefetch
+from energan.data.resident import Prefetch, resident
 from energan.engine import State, Trainer, leaves
 from energan.inference.model import Model
 from energan.inference.snapshot import batch_norm_statistics, snapshot
@@ -154,8 +154,6 @@ def reading_ahead(at: Setting) -> Finding:
 
 
 def resident_images(at: Setting) -> Finding:
-    from energan.data.resident import resident
-
     batches = Batches(IMAGES, None, ROWS, 0)
     source = resident(Batches(IMAGES, None, ROWS, 0), at.device)
     for k in (0, 1, 7, 3):
