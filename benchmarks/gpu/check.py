@@ -128,6 +128,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         check(chosen, device, args.jobs, results)
     except KeyboardInterrupt:
         stopped = True
+    order = [item.title for item in chosen]
+    results.sort(key=lambda result: order.index(f"{result.group}: {result.name}"))  # not as they came in
     faults, seconds = sum(r.result == "fault" for r in results), time.perf_counter() - began
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu"
     facts = {**machine(compile=False), "device": name}

@@ -95,9 +95,10 @@ def checked(folder: Path, steps: int, device: str = "") -> Path:
     return folder
 
 
-def weights(folder: Path, steps: int = STEPS) -> dict[str, Any]:
-    """All tensors of a run's checkpoint."""
-    return read_weights(folder / "checkpoints" / f"{steps:06d}.safetensors")[0]
+def tensors(folder: Path, steps: int, part: str = "") -> dict[str, Any]:
+    """The tensors of a run's checkpoint; those of a part, such as state/weights."""
+    found = read_weights(folder / "checkpoints" / f"{steps:06d}.safetensors")[0]
+    return {k: v for k, v in found.items() if k.startswith(part)}
 
 
 @cache
@@ -205,7 +206,9 @@ def graph_on_and_off(at: Setting) -> Finding:
         raise SkippedError("CUDA graphs need CUDA")
     flags, steps = ["--data", few(at), "--precision", "fp32"], 4 * STEPS
     runs = [train(at, f"graph-{way}", *flags, "--graph", way, steps=steps) for way in ("on", "off")]
-    return Finding(states_apart(*(weights(run, steps) for run in runs)), 10 * FP32, f"after {steps} steps")
+    return Finding(
+        states_apart(*(tensors(run, steps, "state/weights") for run in runs)), 10 * FP32, f"after {steps} steps"
+    )
 
 
 def deterministic(at: Setting) -> Finding:
@@ -215,9 +218,8 @@ def deterministic(at: Setting) -> Finding:
     _process("train", "ebgan-pt-mnist", *TINY, *shared, "--steps", STEPS, "--out", whole)
     _process("train", "ebgan-pt-mnist", *TINY, *shared, "--steps", STEPS // 2, "--out", part)
     _process("resume", part, "--steps", STEPS, "--quiet")
-    found = states_apart(weights(checked(whole, STEPS)), weights(checked(part, STEPS)))
-    expect(found == 0, f"a resumed run differs by {found:.2g} from an undisturbed one")
-    return Finding(0.0, 0.0)
+    found = states_apart(*(tensors(checked(run, STEPS), STEPS) for run in (whole, part)))
+    return Finding(found, 0.0)
 
 
 def _process(*words: Any) -> None:

@@ -1,5 +1,8 @@
 """Every game on a device that is not the CPU (helpers/elsewhere.py): no operation mixes devices, or waits for one."""
 
+from collections.abc import Container, Iterable
+from typing import Any
+
 import pytest
 import torch
 from elsewhere import DEVICE, devices, elsewhere, placed
@@ -12,6 +15,14 @@ from energan.games import GAMES
 from energan.inference.guided import latent_maps
 from energan.inference.model import Model
 from tests.games.test_all_games import SMALL, images
+
+# of several forms of a game, and of games under vmap, which share their optimizers, some are enough in `make test`
+BATCHED = ("gan", "unrolled", "began", "wgan", "dgn-am", "classifier")
+
+
+def some(names: Iterable[str], quick: Container[str]) -> list[Any]:
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
+
 
 PAUSING = {
     name
@@ -28,7 +39,7 @@ def played(game: Game, name: str, steps: int = 1, **settings) -> Trainer:
     return one
 
 
-@pytest.mark.parametrize("name", [name for name in SMALL if name not in PAUSING])
+@pytest.mark.parametrize("name", some((name for name in SMALL if name not in PAUSING), GAMES))
 def test_a_step_stays_on_its_device_and_waits_for_nothing(name):
     with elsewhere():
         game = SMALL[name].build(0, 0)
@@ -38,7 +49,7 @@ def test_a_step_stays_on_its_device_and_waits_for_nothing(name):
         assert devices({part: state[part] for part in ("weights", "moments", "ema")}) == {DEVICE}
 
 
-@pytest.mark.parametrize("name", sorted(PAUSING))
+@pytest.mark.parametrize("name", some(sorted(PAUSING), GAMES))
 def test_a_game_that_pauses_waits_in_its_optimizer_alone(name):
     """PauseOnZeroGradient looks at the gradients' values; all else stays on the device."""
     with elsewhere():
@@ -50,7 +61,7 @@ def test_a_game_that_pauses_waits_in_its_optimizer_alone(name):
         played(game._replace(players=players), name)
 
 
-@pytest.mark.parametrize("name", GAMES)
+@pytest.mark.parametrize("name", some(GAMES, BATCHED))
 def test_a_step_of_many_stays_on_its_device_and_waits_for_nothing(name):
     with elsewhere():
         games, sources = [placed(SMALL[name].build(i, i)) for i in range(2)], [images(name, i) for i in range(2)]
