@@ -5,12 +5,11 @@ from typing import Any
 
 import pytest
 import torch
-from elsewhere import DEVICE, devices, elsewhere, placed
+from elsewhere import DEVICE, devices, elsewhere
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorDeviceMismatchError
 
 from energan.engine import Ensemble, Trainer
 from energan.engine.game import Game, Move
-from energan.engine.optimizers import PauseOnZeroGradient
 from energan.games import GAMES
 from energan.inference.guided import latent_maps
 from energan.inference.model import Model
@@ -24,22 +23,15 @@ def some(names: Iterable[str], quick: Container[str]) -> list[Any]:
     return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
-PAUSING = {
-    name
-    for name, small in SMALL.items()
-    if any(isinstance(player.optimizer, PauseOnZeroGradient) for player in small.build(0, 0).players.values())
-}
-
-
 def played(game: Game, name: str, steps: int = 1, **settings) -> Trainer:
-    one = Trainer(placed(game), images(name), device=DEVICE, **settings)
+    one = Trainer(game, images(name), device=DEVICE, **settings)
     for _ in range(steps):
         logs = one.step()
     assert {log.device.type for log in logs.values()} == {DEVICE}
     return one
 
 
-@pytest.mark.parametrize("name", some((name for name in SMALL if name not in PAUSING), GAMES))
+@pytest.mark.parametrize("name", some(SMALL, GAMES))
 def test_a_step_stays_on_its_device_and_waits_for_nothing(name):
     with elsewhere():
         game = SMALL[name].build(0, 0)
@@ -49,22 +41,10 @@ def test_a_step_stays_on_its_device_and_waits_for_nothing(name):
         assert devices({part: state[part] for part in ("weights", "moments", "ema")}) == {DEVICE}
 
 
-@pytest.mark.parametrize("name", some(sorted(PAUSING), GAMES))
-def test_a_game_that_pauses_waits_in_its_optimizer_alone(name):
-    """PauseOnZeroGradient looks at the gradients' values; all else stays on the device."""
-    with elsewhere():
-        game = SMALL[name].build(0, 0)
-        players = {
-            who: player._replace(optimizer=getattr(player.optimizer, "optimizer", player.optimizer))
-            for who, player in game.players.items()
-        }
-        played(game._replace(players=players), name)
-
-
-@pytest.mark.parametrize("name", some(GAMES, BATCHED))
+@pytest.mark.parametrize("name", some(SMALL, BATCHED))
 def test_a_step_of_many_stays_on_its_device_and_waits_for_nothing(name):
     with elsewhere():
-        games, sources = [placed(SMALL[name].build(i, i)) for i in range(2)], [images(name, i) for i in range(2)]
+        games, sources = [SMALL[name].build(i, i) for i in range(2)], [images(name, i) for i in range(2)]
         many = Ensemble(games, sources, seeds=[0, 1], device=DEVICE)
         assert {log.device.type for log in many.step().values()} == {DEVICE}
         state = many.state()
@@ -75,7 +55,7 @@ def test_a_step_of_many_stays_on_its_device_and_waits_for_nothing(name):
 def test_what_a_trained_game_can_do_computes_on_its_device(name):
     small = SMALL[name]
     with elsewhere():
-        game = placed(small.build(0, 0))
+        game = small.build(0, 0)
         model = Model(game, {who: player.net for who, player in game.players.items()}, device=DEVICE)
         x = torch.zeros(4, *small.shape, device=DEVICE)
         if game.sample is not None and game.noise:

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from torch._functorch import config
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from energan.engine.game import Game, Noise
 from energan.engine.optimizers import standard
 
 DEVICE = "meta"
@@ -37,10 +36,18 @@ def _moved(net: nn.Module, *arguments: Any, **_: Any) -> nn.Module:
 
 
 class _Generator(torch.Generator):
-    """The CPU's, whatever device is asked for."""
+    """The CPU's, which says that it is of the device that is asked for: fake tensors take it there."""
 
-    def __new__(cls, device: object = "cpu") -> "_Generator":
-        return super().__new__(cls, "cpu")
+    _place: torch.device
+
+    def __new__(cls, device: str | torch.device = "cpu") -> "_Generator":
+        made = super().__new__(cls, "cpu")
+        made._place = torch.device(device)
+        return made
+
+    @property
+    def device(self) -> torch.device:  # type: ignore[override]
+        return self._place
 
 
 def _unfused(step: Callable[..., None], *arguments: Any, **settings: Any) -> None:
@@ -52,7 +59,7 @@ def elsewhere() -> Iterator[None]:
     """Inside the block, "meta" is a device of the second kind: nets and tensors can be moved there, but not mixed."""
     with pytest.MonkeyPatch.context() as patch, config.patch(fake_tensor_allow_meta=True):
         patch.setattr(nn.Module, "to", _moved)
-        # torch has no generator of this kind of device: `noise` moves what the CPU's draws
+        # torch has no generator of this kind of device
         patch.setattr(torch, "Generator", _Generator)
         # of what torch has no form without values
         patch.setattr(torch, "equal", lambda a, b: a.shape == b.shape)
@@ -60,15 +67,6 @@ def elsewhere() -> Iterator[None]:
         patch.setattr(standard, "sgd", partial(_unfused, standard.sgd))
         with FakeTensorMode(allow_non_fake_inputs=True):
             yield
-
-
-def placed(game: Game) -> Game:
-    """The game, whose noise the CPU draws and is moved."""
-
-    def moved(noise: Noise) -> Noise:
-        return lambda generator, n: noise(generator, n).to(DEVICE)
-
-    return game._replace(noise={k: moved(noise) for k, noise in game.noise.items()})
 
 
 def devices(tree: Any) -> set[str]:
