@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 import torch
+from tape import Tape
 
 from benchmarks.gpu import check, games, outcome, small
 from benchmarks.gpu.outcome import Finding, Item, Setting
+from energan.engine import graphs
 from energan.engine.game import Game, Move
+from energan.engine.graphs import Graphed
 from energan.games import GAMES
 from energan.recipes.catalog import RECIPES
 
@@ -136,6 +139,47 @@ def test_models_that_are_not_each_the_model_alone_are_found(monkeypatch: pytest.
         device=device,
     ))  # fmt: skip
     assert games.many("gan", at).fault
+
+
+# ---- graphs, by an imitation of CUDA's that runs anywhere ----
+
+
+def on_tape(monkeypatch: pytest.MonkeyPatch, recorder: type[Tape]) -> None:
+    """The CPU is taken for a device that has graphs."""
+    monkeypatch.setattr(Setting, "cuda", True)
+    monkeypatch.setattr(graphs, "Graphed", lambda one: Graphed(one, recorder=recorder()))
+
+
+@pytest.mark.parametrize("kind", ["graph", "graph_of_many"])
+@pytest.mark.parametrize("name", ["gan", "ebgan-pt convolutional", "wgan"])
+def test_a_step_that_is_replayed_is_right(monkeypatch: pytest.MonkeyPatch, at: Setting, kind: str, name: str) -> None:
+    on_tape(monkeypatch, Tape)
+    found = getattr(games, kind)(name, at)
+    assert not found.fault and found.note == ""
+
+
+@pytest.mark.filterwarnings("ignore")  # that kernels are launched one by one
+def test_a_game_that_waits_is_played_eagerly(monkeypatch: pytest.MonkeyPatch, at: Setting) -> None:
+    on_tape(monkeypatch, Tape)
+    found = games.waits(at)
+    assert not found.fault and "cannot be a CUDA graph" in found.note
+
+
+@pytest.mark.parametrize("kind", ["graph", "graph_of_many"])
+def test_a_graph_that_does_nothing_is_found(monkeypatch: pytest.MonkeyPatch, at: Setting, kind: str) -> None:
+    class Stale(Tape):
+        def capture(self, work: Any, generators: Any) -> Any:
+            result = super().capture(work, generators)()
+            return lambda: result
+
+    on_tape(monkeypatch, Stale)
+    assert getattr(games, kind)("gan", at).fault
+
+
+def test_a_graph_that_is_never_captured_is_found(monkeypatch: pytest.MonkeyPatch, at: Setting) -> None:
+    monkeypatch.setattr(Setting, "cuda", True)
+    with pytest.raises(AssertionError, match="no graph after 12 steps"):
+        games.graph("gan", at)
 
 
 # ---- faults, interruptions and wrong flags are told ----
