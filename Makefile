@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-fast slow lint types docs bench lock clean
+.PHONY: demo test test-fast slow lint types docs bench gpu-check lock clean
 
 .venv/made: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -47,6 +47,10 @@ docs: venv
 
 bench: venv
 	$(BIN)/python -m benchmarks
+
+# Whether all is right on this machine's GPU: a table, and every item in gpu-check.json. A fault fails.
+gpu-check: venv
+	$(BIN)/python -m benchmarks.gpu check --json gpu-check.json
 
 # The lock file is what a fresh environment with all development extras resolves to.
 lock:

@@ -86,7 +86,9 @@ class Ensemble:
         self._turns = {k: torch.compile(f, fullgraph=True, dynamic=False) if compile else f for k, f in turns.items()}
 
     def _stack(self, trees: Sequence[Mapping[str, Tensor]]) -> Tree:
-        return {k: torch.stack([tree[k].detach() for tree in trees]).to(self.device, self._dtype) for k in trees[0]}
+        # the first game's nets are on the device already, the others' are not
+        moved = [{k: w.detach().to(self.device, self._dtype) for k, w in tree.items()} for tree in trees]
+        return {k: torch.stack([tree[k] for tree in moved]) for k in trees[0]}
 
     def _settings(self, optimizers: Sequence[Optimizer | None]) -> Tree:
         return self._stack([_tensors(o.settings()) for o in optimizers if o])

@@ -178,7 +178,7 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     def _advised(self, D: nn.Module, data: TrainingData) -> float:
         means = converged_energy(
             D, unnamed(data.images), steps=min(self.steps, ADVICE), batch=data.batch, seed=data.seed,
-            precision=data.precision,
+            precision=data.precision, device=data.device,
         )  # fmt: skip
         return convert_margin(ROOM * means[-1], data.images[0].numel(), "l2", self.kind)
 

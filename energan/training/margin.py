@@ -29,6 +29,7 @@ def converged_energy(
     seed: int,
     lr: float = 1e-3,
     precision: str = "fp32",
+    device: str = "cpu",
     progress: bool | None = None,
     crop: int | None = None,
 ) -> list[float]:
@@ -37,7 +38,8 @@ def converged_energy(
     Returns the mean energy of each window of 100 steps (of all, where there are fewer) until it stops falling.
     """
     game = autoencoder(net, optimizer_D=Adam(lr))
-    one = Trainer(game, Batches(data.images, data.labels, batch, seed, crop=crop), seed=seed, precision=precision)
+    source = Batches(data.images, data.labels, batch, seed, crop=crop)
+    one = Trainer(game, source, seed=seed, precision=precision, device=device)
     means: list[float] = []
     window = min(WINDOW, steps)
     windows = counted(

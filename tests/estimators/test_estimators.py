@@ -460,6 +460,18 @@ def test_numbers_of_samples_that_are_none(n: Any) -> None:
         EBGAN(**TINY, margin=1.0).fit(images(16, 8, 8)).sample(n)
 
 
+def test_the_margin_is_searched_where_the_estimator_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+
+    def energies(net: Any, data: Any, **settings: Any) -> list[float]:
+        given.update(settings)
+        return [1.0]
+
+    monkeypatch.setattr("energan.estimators.ebgan.converged_energy", energies)
+    EBGAN(**TINY, device="cpu").fit(images(9, 8, 8))
+    assert given["device"] == "cpu"
+
+
 def test_a_device_of_torch_is_a_device() -> None:
     X = images(16, 8, 8)
     energies = [EBGAN(**TINY, margin=1.0, device=d).fit(X).energy(X) for d in ("cpu", torch.device("cpu"))]

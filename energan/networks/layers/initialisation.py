@@ -25,8 +25,9 @@ def initialise_by_data(net: nn.Module, x: Tensor) -> nn.Module:
     torch's generator. UserError for fewer than 2 rows, and for rows that a layer cannot tell apart.
     """
     hooks = [m.register_forward_pre_hook(_fit) for m in net.modules() if type(m) in FITS]
+    place = next((w.device for w in net.parameters()), x.device)
     try:
-        net.train()(x)
+        net.train()(x.to(place))
     finally:
         for hook in hooks:
             hook.remove()

@@ -1,0 +1,11 @@
+"""python -m benchmarks.gpu check|speed [flags]"""
+
+import sys
+from importlib import import_module
+
+MODULES = {"check": "benchmarks.gpu.check", "speed": "benchmarks.gpu.speed"}
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2 or sys.argv[1] not in MODULES:
+        sys.exit(f"usage: python -m benchmarks.gpu {'|'.join(MODULES)} [flags]")
+    sys.exit(import_module(MODULES[sys.argv[1]]).main(sys.argv[2:]))
