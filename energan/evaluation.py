@@ -17,7 +17,7 @@ from energan.utils.checks import at_least
 from energan.utils.errors import UserError
 from energan.utils.files import write_json
 
-DEVICE = "cpu"  # a run that was trained on a GPU is measured where there is none, too
+DEVICE = "auto"  # a run that was trained on a GPU is measured where there is none, too
 
 
 def evaluate(

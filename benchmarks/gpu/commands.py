@@ -35,6 +35,7 @@ def items() -> list[Item]:
         "sample": sample,
         "evaluate": evaluate,
         "score": score,
+        "sample, invert, inpaint, walk, excite by chains": chains,
         "export": export,
         "classify": lambda at: _right(classified(at)),
         "predict": predict,
@@ -141,9 +142,28 @@ def crossing(at: Setting) -> Finding:
 
 def sample(at: Setting) -> Finding:
     out = at.folder / "sample.npz"
-    energan("sample", trained_on_few(at), "--n", 5, "--out", out)
+    energan("sample", trained_on_few(at), "--n", 5, "--out", out, "--device", at.device)
     images = np.load(out)["images"]
     expect(images.shape == (5, 1, 32, 32) and images.std() > 0, f"samples are {images.shape}, or all alike")
+    return Finding()
+
+
+def chains(at: Setting) -> Finding:
+    """A generator of an encoder's codes, and what only such a system can do."""
+    encoder, folder, there = at.folder / "encoder", at.folder / "chains", ("--device", at.device)
+    few_steps = ("--batch", 8, "--steps", STEPS, "--save-every", STEPS, "--quiet", *there)
+    energan("train", "encoder-mnist", "--data", "digits", *few_steps, "--out", encoder)
+    latent = ("--data", "digits", "--encoder", encoder, "--width", 4, "--chain-steps", 3)
+    energan("train", "latent-discriminators-mnist", *latent, *few_steps, "--out", folder)
+    checked(folder, STEPS, at.device)
+    of_run = ("--run", folder, *there)
+    out = [at.folder / f"chains-{i}.png" for i in range(6)]
+    energan("sample", folder, "--class", "3", "--n", 2, "--path", out[0], "--out", out[1], *there)
+    energan("invert", "digits", "--n", 3, "--out", out[2], *of_run)
+    energan("inpaint", "digits", "--box", "8,8,8,8", "--n", 1, "--fills", 2, "--out", out[3], *of_run)
+    energan("walk", folder, "--classes", "3,8", "--frames", 3, "--out", out[4], *there)
+    energan("excite", folder, "--unit", "logits:7", "--n", 2, "--chain-steps", 3, "--out", out[5], *there)
+    expect(all(path.is_file() for path in out), "a picture is missing")
     return Finding()
 
 
@@ -166,7 +186,7 @@ def _numbers(tree: Any, prefix: str = "") -> dict[str, float]:
 
 def score(at: Setting) -> Finding:
     out = at.folder / "scores.csv"
-    energan("score", "digits", "--run", trained_on_few(at), "--out", out)
+    energan("score", "digits", "--run", trained_on_few(at), "--out", out, "--device", at.device)
     expect(len(out.read_text().splitlines()) > 100, "there are no scores")
     return Finding()
 
@@ -180,7 +200,7 @@ def export(at: Setting) -> Finding:
 
 def predict(at: Setting) -> Finding:
     out = at.folder / "predictions.csv"
-    energan("predict", "digits", "--run", classified(at), "--out", out)
+    energan("predict", "digits", "--run", classified(at), "--out", out, "--device", at.device)
     expect(len(out.read_text().splitlines()) > 100, "there are no predictions")
     return Finding()
 

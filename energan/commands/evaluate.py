@@ -17,7 +17,7 @@ def evaluate(
     data: str = "",
     test: str = "",
     labels_csv: str = "",
-    device: str = "cpu",
+    device: str = "auto",
     json: bool = False,
 ) -> int:
     """Measure a run's samples against real images; every number names its feature network.

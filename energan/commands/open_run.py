@@ -19,6 +19,9 @@ Trust = Annotated[
 ]
 
 
+Device = Annotated[str, arg(help="cpu, cuda, cuda:1, or auto. Noise of the same seed is other noise on a GPU.")]
+
+
 def with_trust(command: Callable[..., int]) -> Callable[..., int]:
     """The command, with one flag more."""
 
@@ -36,21 +39,22 @@ def with_trust(command: Callable[..., int]) -> Callable[..., int]:
     return trusted
 
 
-def open_model(run: str | Path, command: str, checkpoint: str = "") -> "Model":
+def open_model(run: str | Path, command: str, checkpoint: str = "", device: str = "cpu") -> "Model":
     """The run's trained model.
 
     Args:
         run: The run's folder.
         command: The command's name; the run's system must have a capability that serves it.
         checkpoint: "best", a step, or a path; "" for the newest.
+        device: Where it computes: cpu, cuda, cuda:1, or auto.
 
     Raises:
-        UserError: The folder is no sound run, or its system cannot do what the command is for.
+        UserError: The device is not there, the folder is no sound run, or its system cannot do what the command is for.
     """
     from energan import capabilities
     from energan.runs.rebuild import load
 
-    model = load(run, checkpoint=checkpoint or None)
+    model = load(run, checkpoint=checkpoint or None, device=device)
     capabilities.require(model.game, command)
     return model
 

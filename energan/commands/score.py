@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from energan.commands.open_run import open_model
+from energan.commands.open_run import Device, open_model
 from energan.utils.console import say
 from energan.utils.errors import UserError
 
@@ -13,7 +13,16 @@ if TYPE_CHECKING:
 TRAINING_IMAGES = 2000  # in the histogram
 
 
-def score(images: str, /, *, run: str, out: str = "scores.csv", checkpoint: str = "", split: str = "") -> int:
+def score(
+    images: str,
+    /,
+    *,
+    run: str,
+    out: str = "scores.csv",
+    checkpoint: str = "",
+    split: str = "",
+    device: Device = "auto",
+) -> int:
     """Write an energy for each image (high: unlike the training data) and draw their histogram.
 
     Args:
@@ -35,7 +44,7 @@ def score(images: str, /, *, run: str, out: str = "scores.csv", checkpoint: str 
     table = Path(out)
     if table.suffix not in (".csv", ".parquet"):
         raise UserError(f"`out` {table}: scores go to a .csv or a .parquet")
-    model, record = open_model(run, "score", checkpoint), RunFolder(run).record
+    model, record = open_model(run, "score", checkpoint, device), RunFolder(run).record
     experiment = rebuild(record, device=DEVICE)
     if experiment.game.logits is not None:
         data = load_images(images, split, record)
@@ -98,7 +107,16 @@ def _draw_histogram(path: Path, energies: "list[tuple[str, Tensor]]") -> None:
         write(path, lambda p: figure.savefig(p, format="png", dpi=120))
 
 
-def predict(images: str, /, *, run: str, out: str = "predictions.csv", checkpoint: str = "", split: str = "") -> int:
+def predict(
+    images: str,
+    /,
+    *,
+    run: str,
+    out: str = "predictions.csv",
+    checkpoint: str = "",
+    split: str = "",
+    device: Device = "auto",
+) -> int:
     """Write the class that a run's classifier gives each image, and the probability of every class.
 
     Args:
@@ -116,7 +134,7 @@ def predict(images: str, /, *, run: str, out: str = "predictions.csv", checkpoin
     table = Path(out)
     if table.suffix != ".csv":
         raise UserError(f"`out` {table}: predictions go to a .csv")
-    model, record = open_model(run, "predict", checkpoint), RunFolder(run).record
+    model, record = open_model(run, "predict", checkpoint, device), RunFolder(run).record
     data = load_images(images, split, record)
     say(f"images: {data.counted}")
     write_table(table, prediction_columns(data, model.probabilities(data.images), record["data"]["classes"]))

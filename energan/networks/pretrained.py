@@ -29,7 +29,8 @@ def extract_features(
     E = FeatureExtractor(net, layers)
     try:
         with torch.no_grad():
-            read = E(torch.zeros(2, *image))
+            place = next((w.device for w in net.parameters()), None)
+            read = E(torch.zeros(2, *image, device=place))
     except UserError:
         raise
     except Exception as error:  # anyone's net may raise anything

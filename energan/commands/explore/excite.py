@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from tyro.conf import OmitArgPrefixes
 
 from energan.commands.explore.flag_types import Guidance
-from energan.commands.open_run import open_model
+from energan.commands.open_run import Device, open_model
 from energan.utils.checks import at_least, fraction, positive, usable_seed
 from energan.utils.console import say
 from energan.utils.errors import UserError
@@ -32,6 +32,7 @@ def excite(
     out: str = "excited.png",
     seed: int = 0,
     checkpoint: str = "",
+    device: Device = "auto",
     chain_steps: int = 200,
     rate: float = 8.0,
     decay: float = 0.99,
@@ -71,15 +72,15 @@ def excite(
         fraction(decay=decay)
     usable_seed(seed)
     folder, sheet = Path(run), usable(Path(out), (".png",))
-    s = open_guided_run(open_model(folder, "excite", checkpoint), folder, guidance)
+    s = open_guided_run(open_model(folder, "excite", checkpoint, device), folder, guidance)
     layer, units = _parse_unit(unit)
     read = _activations(s, layer)
     record = settled(s.record, folder, Sources(data))
     training = training_images(rebuild(record, device="cpu"), record, folder).images
     real = training[fixed_subset(len(training), REAL_IMAGES)]
     with torch.no_grad():
-        known = torch.cat([read(to_unit(chunk)) for chunk in real.split(CHUNK)])
-        codes = torch.cat([s.maps.encode(to_unit(chunk)) for chunk in real.split(CHUNK)])
+        seen = [to_unit(chunk.to(s.model.device)) for chunk in real.split(CHUNK)]
+        known, codes = (torch.cat([f(x) for x in seen]) for f in (read, s.maps.encode))
     if (highest := max(units)) >= known.shape[1]:
         raise UserError(f"layer {layer} has no unit {highest}; it has {known.shape[1]}, from 0 on")
     clip = s.maps.clip or _code_bounds(codes)
@@ -92,7 +93,8 @@ def excite(
     images = torch.cat([final_images(trace) for trace in traces])
     save_sheet(images, sheet, columns=n)
     with torch.no_grad():
-        activations = torch.cat([read(to_unit(chunk)) for chunk in images.split(CHUNK)]).unflatten(0, (len(units), n))
+        seen = [to_unit(chunk.to(s.model.device)) for chunk in images.split(CHUNK)]
+        activations = torch.cat([read(x) for x in seen]).unflatten(0, (len(units), n))
     means = [
         f"{layer}:{u} {float(rows[:, u].mean()):.3g} (real images: {float(known[:, u].max()):.3g} at most)"
         for u, rows in zip(units, activations, strict=True)

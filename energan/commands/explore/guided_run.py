@@ -67,7 +67,8 @@ class GuidedRun(NamedTuple):
     @torch.no_grad()
     def probabilities(self, images: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
         """The classifier's probability of each class, for each image."""
-        return torch.cat([self.logits(to_unit(chunk)).float().softmax(1) for chunk in images.split(CHUNK)])
+        chunks = [to_unit(chunk.to(self.model.device)) for chunk in images.split(CHUNK)]
+        return torch.cat([self.logits(x).float().softmax(1).cpu() for x in chunks])
 
 
 def with_progress(f: Map, steps: int) -> Map:
@@ -101,10 +102,10 @@ def open_guided_run(
         net = next((net.module for net in model.nets.values() if isinstance(net, FeatureExtractor)), None)
         logits = maps.logits
     else:
-        net = logits = open_classifier(guidance.classifier, guidance.module, 0)
+        net = logits = open_classifier(guidance.classifier, guidance.module, 0).to(model.device)
         extract_features(net, (), shape)[0].release()  # refused if it does not take such images
     with torch.no_grad():
-        count = logits(torch.zeros(1, *shape)).shape[1]
+        count = logits(torch.zeros(1, *shape, device=model.device)).shape[1]
     return GuidedRun(model, record, maps, net, logits, class_names(_classifier_classes(guidance, record), count), chain)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from tyro.conf import OmitArgPrefixes
 
 from energan.commands.explore.flag_types import ChainFactors, Class, Guidance
-from energan.commands.open_run import open_model
+from energan.commands.open_run import Device, open_model
 from energan.utils.checks import at_least, usable_seed
 from energan.utils.console import say
 from energan.utils.errors import UserError
@@ -35,6 +35,7 @@ def inpaint(
     fills: int = 4,
     seed: int = 0,
     checkpoint: str = "",
+    device: Device = "auto",
     eps4: float | None = None,
     guidance: OmitArgPrefixes[Guidance] = Guidance(),
     chain: OmitArgPrefixes[ChainFactors] = ChainFactors(),
@@ -68,15 +69,16 @@ def inpaint(
     at_least(1, n=n, fills=fills)
     usable_seed(seed)
     folder, sheet = Path(run), usable(Path(out), (".png",))
-    s = open_guided_run(open_model(folder, "inpaint", checkpoint), folder, guidance, chain.settings())
+    s = open_guided_run(open_model(folder, "inpaint", checkpoint, device), folder, guidance, chain.settings())
     missing = _missing_pixels(mask, box, tuple(s.record["data"]["shape"][1:]))
     classes = parse_classes(class_, s.classes) if class_ else None
     if classes and len(classes) > 1:
         raise UserError(f"`class_` {class_}: one class can be filled in at a time")
     data, h = load_images(images, "", s.record).images[:n], start_codes(s.model, fills, seed)
     logits, rows, errors, names = s.logits_with_progress(len(data), fills), [], [], []
-    for image, x in zip(data, to_unit(data), strict=True):
-        context = Context(x, missing, eps4 if eps4 is not None else (EPS4 if s.chain.normalise else STRONG))
+    place = s.model.device
+    for image, x in zip(data, to_unit(data.to(place)), strict=True):
+        context = Context(x, missing.to(place), eps4 if eps4 is not None else (EPS4 if s.chain.normalise else STRONG))
         # chains start from the codes of the known part with something of G's own pasted in, by which fills differ
         with torch.no_grad():
             pasted = context.paste(s.maps.decode(h))

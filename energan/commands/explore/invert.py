@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from energan.commands.open_run import open_model
+from energan.commands.open_run import Device, open_model
 from energan.utils.checks import at_least
 from energan.utils.console import say
 from energan.utils.errors import UserError
@@ -19,6 +19,7 @@ def invert(
     csv: str = "",
     n: int = 50,
     checkpoint: str = "",
+    device: Device = "auto",
     split: str = "",
 ) -> int:
     """Reconstruct images from their codes: each beside what the generator makes of its code.
@@ -44,7 +45,7 @@ def invert(
     sheet, table = usable(Path(out), (".png",)), Path(csv) if csv else None
     if table and table.suffix not in (".csv", ".parquet"):
         raise UserError(f"`csv` {table}: errors go to a .csv or a .parquet")
-    model = open_model(run, "invert", checkpoint)
+    model = open_model(run, "invert", checkpoint, device)
     data = load_images(images, split, RunFolder(run).record)
     say(f"images: {data.counted}")
     reconstructions = reconstruct(model, data.images)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tyro.conf import OmitArgPrefixes
 
 from energan.commands.explore.flag_types import ChainFlags, Class, Guidance
-from energan.commands.open_run import open_model
+from energan.commands.open_run import Device, open_model
 from energan.utils.checks import at_least, usable_seed
 from energan.utils.console import say
 from energan.utils.errors import UserError
@@ -28,6 +28,7 @@ def sample(
     out: str = "samples.png",
     seed: int = 0,
     checkpoint: str = "",
+    device: Device = "auto",
     path: str = "",
     guidance: OmitArgPrefixes[Guidance] = Guidance(),
     chain: OmitArgPrefixes[ChainFlags] = ChainFlags(),
@@ -39,7 +40,7 @@ def sample(
         n: How many images; of each class, where --class names some.
         class_: Classes to draw, by name or number, with commas between, or all; empty: classes in turn.
         out: x.png is one sheet, x.npz one uint8 array `images` (n, c, h, w), anything else a folder of PNGs.
-        seed: Of the noise; the same seed gives the same images.
+        seed: Of the noise; the same seed gives the same images on the same device.
         checkpoint: "best", a step, or a path; the newest by default.
         path: A .png of the chains frame by frame, a row each.
         guidance: Another classifier to guide the chains.
@@ -53,7 +54,7 @@ def sample(
     usable_seed(seed)
     folder, target = Path(run), usable(Path(out))
     sheet = usable(Path(path), (".png",)) if path else None
-    model = open_model(folder, "sample", checkpoint)
+    model = open_model(folder, "sample", checkpoint, device)
     fits_in_memory("n", n, 2 * prod(model.shape or (1,)))
     if model.game.codes is not None:
         guided = open_guided_run(model, folder, guidance, chain.settings())
@@ -86,7 +87,7 @@ def _sample_by_chains(s: "GuidedRun", classes: str, n: int, seed: int, path: Pat
     traces = [s.run_chains(torch.tensor(row), seed=seed, logits=logits, keep=keep) for row in rows]
     images = torch.cat([final_images(trace) for trace in traces])
     if path:
-        frames = torch.cat([to_bytes(trace.images) for trace in traces if trace.images is not None], 1)
+        frames = torch.cat([to_bytes(trace.images).cpu() for trace in traces if trace.images is not None], 1)
         save_sheet(frames.transpose(0, 1).flatten(0, 1), path, columns=len(frames))
     targets = torch.tensor([c for row in rows for c in row])
     right = (s.probabilities(images).argmax(1) == targets).float()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from tyro.conf import OmitArgPrefixes
 
 from energan.commands.explore.flag_types import ChainLength, Guidance
-from energan.commands.open_run import open_model
+from energan.commands.open_run import Device, open_model
 from energan.utils.checks import usable_seed
 from energan.utils.console import say
 from energan.utils.errors import UserError
@@ -27,6 +27,7 @@ def walk(
     out: str = "walk.png",
     seed: int = 0,
     checkpoint: str = "",
+    device: Device = "auto",
     guidance: OmitArgPrefixes[Guidance] = Guidance(),
     chain: OmitArgPrefixes[ChainLength] = ChainLength(),
 ) -> int:
@@ -50,7 +51,7 @@ def walk(
 
     usable_seed(seed)
     folder, sheet = Path(run), usable(Path(out), (".png",))
-    s = open_guided_run(open_model(folder, "walk", checkpoint), folder, guidance, chain.settings())
+    s = open_guided_run(open_model(folder, "walk", checkpoint, device), folder, guidance, chain.settings())
     stops = parse_classes(classes, s.classes)
     if len(stops) < 2 or frames < 2:
         raise UserError("a walk needs two classes or more, with commas between, and two frames or more of each leg")
@@ -77,7 +78,7 @@ def _leg(s: "GuidedRun", trace: "Trace", frames: int) -> "Tensor":
     assert trace.images is not None
     steps = torch.linspace(0, s.chain.steps, frames).round().long()
     ends = trace.codes[[0, -1], 0]
-    weights = torch.linspace(0, 1, frames).view(-1, *[1] * (ends.dim() - 1))
+    weights = torch.linspace(0, 1, frames, device=ends.device).view(-1, *[1] * (ends.dim() - 1))
     with torch.no_grad():
         line = s.maps.decode(torch.lerp(ends[:1], ends[1:], weights))
-    return to_bytes(torch.stack([trace.images[steps, 0], line]))
+    return to_bytes(torch.stack([trace.images[steps, 0], line])).cpu()
