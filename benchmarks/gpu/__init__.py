@@ -1,1 +1,1 @@
-"""What needs a GPU to be known: whether everything plays there, and how fast it is. See benchmarks/README.md."""
+"""What is measured on a GPU: whether all is right (`check`), how fast it is (`speed`).  docs/gpu.md"""

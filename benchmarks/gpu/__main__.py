@@ -1,22 +1,11 @@
-"""python -m benchmarks.gpu check, or speed: each one's own --help says more."""
+"""python -m benchmarks.gpu check|speed [flags]"""
 
-import importlib
 import sys
+from importlib import import_module
 
-COMMANDS = {  # name -> the module whose main(arguments) returns the exit code
-    "check": "benchmarks.gpu.check",
-    "speed": "benchmarks.gpu.speed",
-}
-
-
-def main(arguments: list[str]) -> int:
-    """Runs the command that comes first. Returns its exit code; 2 where there is none of that name."""
-    name = arguments[0] if arguments else ""
-    if name not in COMMANDS:
-        print(f"python -m benchmarks.gpu: say which, {' or '.join(COMMANDS)}", file=sys.stderr)
-        return 2
-    return int(importlib.import_module(COMMANDS[name]).main(arguments[1:]))
-
+MODULES = {"check": "benchmarks.gpu.check", "speed": "benchmarks.gpu.speed"}
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    if len(sys.argv) < 2 or sys.argv[1] not in MODULES:
+        sys.exit(f"usage: python -m benchmarks.gpu {'|'.join(MODULES)} [flags]")
+    sys.exit(import_module(MODULES[sys.argv[1]]).main(sys.argv[2:]))

@@ -1,4 +1,4 @@
-"""R3GAN's training step as its authors wrote it, at their preset for 64 x 64, against our game `r3gan` on their networks.
+"""R3GAN's training step as its authors wrote it, at their preset for 64 x 64, and our game `r3gan` on their networks.
 
 Read from a checkout of brownvc/R3GAN; none of its code is here. The authors' step is the body of the `while` in
 training/training_loop.py as it stands, from fetching data to averaging G's weights, without augmentation (the pipe is
@@ -7,9 +7,9 @@ torch refuses today; their step sets both. Ours plays the very same modules, loa
 
 Their CUDA operators (an activation, a resampler) are compiled by nvcc, which takes a minute or two, by
 
-    python -m benchmarks.gpu.r3gan CHECKOUT
+    python -m benchmarks.gpu.speed.r3gan CHECKOUT
 
-They cannot be differentiated by torch.func, as our penalties are, so that our side has the operators that the authors give
+They cannot be differentiated by torch.func, as our penalties are. So our side has the operators that the authors give
 for other devices; so has a row of theirs, which is the equal one.
 """
 

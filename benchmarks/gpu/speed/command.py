@@ -1,6 +1,7 @@
-"""How fast training is on this GPU: each system's step eager, replayed from a graph, compiled; many models at once; peers.
+"""How fast training is on this GPU: each system's step eager, as a graph, compiled; many models at once; peers.
 
-    python -m benchmarks.gpu speed [--device cuda|cpu] [--only REGEX] [--seconds S] [--json FILE] [--peers FOLDER] [--list]
+    python -m benchmarks.gpu speed [--device cuda|cpu] [--only REGEX] [--seconds S] [--json FILE] [--peers FOLDER]
+                                   [--list]
 
 Settings that are compared play in turns in one process, on the same batches, which are on the device. The most valuable
 comparisons come first; what the budget does not reach is said. --device cpu plays toys: it shows that all of it runs.
@@ -13,15 +14,18 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.gpu import machine
-from benchmarks.gpu.jobs import Here, Job, Row, jobs, reason
-from benchmarks.gpu.tables import report
-from benchmarks.gpu.turns import Clock, OutOfTime, free, limited
+from benchmarks.engine import TOYS
+from benchmarks.gpu.speed import machine, many
+from benchmarks.gpu.speed.contests import contests
+from benchmarks.gpu.speed.jobs import COMPILED, PLAIN, Here, Job, Row, reason, single
+from benchmarks.gpu.speed.tables import report
+from benchmarks.gpu.speed.turns import Clock, OutOfTime, free, limited
 from energan.utils.errors import UserError
 from energan.utils.files import replacing
 from energan.utils.signals import interruptible
@@ -68,19 +72,35 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _chosen(device: str, only: str, peers: Path | None) -> list[Job]:
-    """The comparisons in their order: the peers' come before those that compile. UserError where there is none."""
-    from benchmarks.gpu.contests import contests
-
-    ours = jobs(device)
-    first = next(i for i, job in enumerate(ours) if any("compiled" in setting for setting in job.settings))
-    every = [*ours[:first], *contests(peers, device), *ours[first:]]
+    """The comparisons that --only asks for. UserError where there is none."""
     try:
-        found = [job for job in every if re.search(only, job.label)]
+        found = [job for job in comparisons(device, peers) if re.search(only, job.label)]
     except re.error as error:
         raise UserError(f"--only {only!r} is not a regular expression ({error})") from error
     if not found:
         raise UserError(f"--only {only!r} matches no comparison; --list shows all")
     return found
+
+
+def comparisons(device: str, peers: Path | None) -> list[Job]:
+    """All of them, most valuable first; those that compile come last, for they take most of the time."""
+    small = device == "cpu"
+    singles = [
+        *((key, "bf16") for key in ("demo", "64", "ladder", "mlp", "128", "latent", "improved", "wgan-gp", "256")),
+        *((key, "fp32") for key in ("demo", "64", "ladder", "mlp")),
+    ]
+    ladders = partial(many.many, "ladder", 15, many.ladders, small=small)
+    toys = [
+        many.many(f"MLP, {what}", n, partial(many.toys, net), PLAIN, 8.0, small)
+        for what, net in TOYS.items()
+        for n in (64, 256)
+    ]
+    compiled = [single(*each, COMPILED, 25.0, small) for each in singles]
+    return [
+        *(single(*each, PLAIN, 6.0, small) for each in singles), ladders(settings=PLAIN, needs=10.0), *toys,
+        *contests(peers, device),
+        *compiled[:3], ladders(settings=COMPILED, needs=30.0), *compiled[3:],
+    ]  # fmt: skip
 
 
 def _run(device: str, chosen: Sequence[Job], seconds: float, path: Path | None) -> int:
@@ -111,9 +131,8 @@ def played(job: Job, here: Here) -> Iterator[Row]:
     needs = job.needs if here.device.type == "cuda" else 0.0
     why = ""
     if left <= needs:
-        why = f"not reached: of the budget {max(left, 0):.0f} s were left" + (
-            f", and it needs {needs:g}" if needs else ""
-        )
+        wanted = f" of the {needs:g} that it is given" if needs else ""
+        why = f"not reached: {max(left, 0):.0f} s of the budget were left{wanted}"
     else:
         patience = min(left, PATIENCE * job.needs) if needs else left
         try:

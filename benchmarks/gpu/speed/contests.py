@@ -1,6 +1,7 @@
-"""Peers' training steps at 64 x 64 on the GPU, against ours on their own networks (benchmarks/peers_images.py, r3gan.py).
+"""Peers' training steps at 64 x 64 on the GPU, against ours on their own networks.
 
-Before a contest is timed, both sides are held to the same gradients, on the CPU.
+DCGANs are read as benchmarks/peers_images.py does, R3GAN as r3gan.py does. Before a contest is timed, both sides are
+held to the same gradients, on the CPU.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,9 +13,9 @@ from pathlib import Path
 import torch
 
 from benchmarks import peers_images
-from benchmarks.gpu import r3gan
-from benchmarks.gpu.jobs import Here, Job, Row, played, timed
-from benchmarks.gpu.turns import Player
+from benchmarks.gpu.speed import r3gan
+from benchmarks.gpu.speed.jobs import Here, Job, Row, played, timed
+from benchmarks.gpu.speed.turns import Player
 from benchmarks.peer_parts import ROWS, commit, peer_step, pool
 from benchmarks.peer_parts import Row as Layout
 from energan.engine import Trainer
@@ -103,9 +104,7 @@ def _r3gan(checkout: Path | None, settings: tuple[str, ...], here: Here) -> Iter
 def _r3gan_player(folder: Path, plugins: bool | None, setting: str, batch: int, device: torch.device) -> Player:
     small = device.type == "cpu"
     if plugins and not r3gan.is_built():
-        raise UserError(
-            f"they are not compiled yet: python -m benchmarks.gpu.r3gan {folder} does so, in a minute or two"
-        )
+        raise UserError("they are not compiled yet: python -m benchmarks.gpu.speed.r3gan CHECKOUT does so")
     authors = r3gan.load(folder, batch, device.type, plugins=bool(plugins), small=small)
     if plugins is not None:
         return Player(authors.step)

@@ -1,17 +1,15 @@
-"""What is timed: steps of single models in each setting, and many models as one program against one by one."""
+"""A job is one comparison; here are those of single models, each recipe in its settings, and what all jobs share."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import count as numbers
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from benchmarks.engine import TOY_BATCH, TOYS, Toy, batches, toy
-from benchmarks.gpu.machine import Ceilings
-from benchmarks.gpu.turns import Clock, OutOfTime, Player, free, in_turns, prepared
+from benchmarks.gpu.speed.machine import Ceilings
+from benchmarks.gpu.speed.turns import Clock, OutOfTime, Player, free, in_turns, prepared
 from energan.bench.operations import Step
 from energan.bench.timing import count, images_of, quartiles
 from energan.data import ImageSet
@@ -86,25 +84,10 @@ class Job(NamedTuple):
         return f"{self.table}: {self.what}: {', '.join(self.settings)}"
 
 
-def jobs(device: str) -> list[Job]:
-    """All comparisons but the peers', most valuable first; those that compile come last."""
-    small = device == "cpu"
-    singles = [("demo", "bf16"), ("64", "bf16"), ("ladder", "bf16"), ("mlp", "bf16"), ("128", "bf16"),
-               ("latent", "bf16"), ("improved", "bf16"), ("wgan-gp", "bf16"), ("256", "bf16"),
-               ("demo", "fp32"), ("64", "fp32"), ("ladder", "fp32"), ("mlp", "fp32")]  # fmt: skip
-    plain = [_single(SUBJECTS[key], precision, PLAIN, 6.0, small) for key, precision in singles]
-    many = [_many("ladder", 15, ladders, PLAIN, 10.0, small)]
-    many += [
-        _many(f"MLP, {what}", n, partial(toys, net), PLAIN, 8.0, small) for what, net in TOYS.items() for n in (64, 256)
-    ]
-    compiled = [_single(SUBJECTS[key], precision, COMPILED, 25.0, small) for key, precision in singles[:3]]
-    compiled += [_many("ladder", 15, ladders, COMPILED, 30.0, small)]
-    compiled += [_single(SUBJECTS[key], precision, COMPILED, 25.0, small) for key, precision in singles[3:]]
-    return plain + many + compiled
-
-
 # ---- single models --------------------------------------------------------------------------------------------------
-def _single(subject: Subject, precision: str, settings: Sequence[str], needs: float, small: bool) -> Job:
+def single(key: str, precision: str, settings: Sequence[str], needs: float, small: bool) -> Job:
+    """A subject's step in a precision, in these settings."""
+    subject = SUBJECTS[key]
     what = f"{subject.what}, {precision}"
     return Job("steps", what, settings, needs, partial(_steps, subject, precision, settings, small))
 
@@ -216,67 +199,3 @@ def reason(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = re.sub(r"\s+", " ", f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__)
     return text if len(text) <= 200 else f"{text[:199]}…"
-
-
-# ---- many models ----------------------------------------------------------------------------------------------------
-Models = Callable[[int, bool, torch.device], tuple[list[Any], list[Source], int]]
-
-
-def _many(what: str, n: int, models: Models, settings: Sequence[str], needs: float, small: bool) -> Job:
-    n = min(n, 3) if small else n
-    names = [f"{way}, {setting}" for setting in settings for way in ("one by one", "as one program")]
-    if settings is COMPILED:  # compiling each of the models one by one is nobody's alternative
-        names = ["as one program, eager", "as one program, compiled", "as one program, compiled graph"]
-    return Job("ensembles", f"{what}, {n} models", names, needs, partial(_together, what, n, models, names, small))
-
-
-def _together(what: str, n: int, models: Models, names: Sequence[str], small: bool, here: Here) -> Iterator[Row]:
-    batch = models(1, small, here.device)[2]
-    row = {"table": "ensembles", "what": what, "models": n, "precision": "fp32", "batch": batch}
-    makers = {name: partial(_models_player, name, n, models, small, here.device) for name in names}
-    for made in timed({**row, "images": batch}, makers, here):
-        if "seconds" in made:  # of one model
-            models_of = {name: min(n, ALONE) if name.startswith("one by one") else n for name in names}
-            stepped, others = models_of[made["setting"]], models_of[made["compared_with"]]
-            made["seconds"] = tuple(s / stepped for s in made["seconds"])
-            made["images_per_second"] = batch / made["seconds"][1]
-            made["times_as_fast"] = tuple(r * stepped / others for r in made["times_as_fast"])
-            made["stepped"] = stepped
-        yield made
-
-
-def _models_player(name: str, n: int, models: Models, small: bool, device: torch.device) -> Player:
-    setting = name.rpartition(", ")[2]
-    together = name.startswith("as one program")
-    games, sources, _ = models(n if together else min(n, ALONE), small, device)
-    if together:
-        many = Ensemble(games, sources, seeds=range(n), device=device.type, compile="compiled" in setting)
-        return played(many, setting)
-    ones = [Trainer(g, s, seed=i, device=device.type) for i, g, s in zip(numbers(), games, sources, strict=False)]
-    players = [played(one, setting) for one in ones]
-
-    def step() -> None:
-        for player in players:
-            player.step()
-
-    def weights() -> list[Tensor]:
-        return [torch.stack(same) for same in zip(*(player.weights() for player in players), strict=True)]
-
-    return Player(step, weights, players[0].why)
-
-
-def ladders(n: int, small: bool, device: torch.device) -> tuple[list[Any], list[Source], int]:
-    """Ladder networks with all costs, as the table of few labels has them: each with its own seed."""
-    subject = SUBJECTS["ladder"]
-    arguments = {**subject.arguments, **(subject.toy if small else {}), "precision": "fp32"}
-    make = partial(build, subject.recipe, device=device.type)
-    run, data, _ = images_of(make, arguments)
-    runs = [make(**arguments, data=run.source, seed=seed) for seed in range(n)]
-    return [run.game for run in runs], [kept(run.batches(data), device) for run in runs], run.batch
-
-
-def toys(setting: Toy, n: int, small: bool, device: torch.device) -> tuple[list[Any], list[Source], int]:
-    """EBGAN-PTs of small MLPs, each with its own weights, data and margin (benchmarks.engine)."""
-    setting = setting._replace(size=4) if small else setting
-    sources = [kept(batches(setting.shape, TOY_BATCH, seed), device) for seed in range(n)]
-    return [toy(setting, i) for i in range(n)], sources, TOY_BATCH

@@ -15,10 +15,8 @@ def report(results: Mapping[str, Any]) -> str:
     for name, title in TITLES.items():
         if found := [row for row in rows if row["table"] == name and "why" not in row]:
             parts += ["", f"### {title}", "", *_table(found)]
-    if notes := list(
-        dict.fromkeys(f"- {row['what']}, {row['setting']}: {note}" for row in rows if (note := _note(row)))
-    ):
-        parts += ["", "### Notes", "", *notes]
+    if notes := [f"- {row['what']}, {row['setting']}: {note}" for row in rows if (note := _note(row))]:
+        parts += ["", "### Notes", "", *dict.fromkeys(notes)]
     if missing := _missing(rows):
         parts += ["", "### Not measured", "", *missing]
     if results["stopped"]:
@@ -35,7 +33,7 @@ def _machine(results: Mapping[str, Any]) -> list[str]:
     if here["device"] == "cpu":
         lines += [
             "",
-            "**A processor, with toys in the place of the networks: these numbers say nothing of any speed.**",
+            "**A processor, with toys in the place of the networks: nothing here says how fast anything is.**",
         ]
     if smi := here.get("nvidia_smi"):
         lines += ["", "nvidia-smi before: " + ", ".join(f"{k} {v}" for k, v in smi.items())]
@@ -44,21 +42,6 @@ def _machine(results: Mapping[str, Any]) -> list[str]:
         memory = [f"{m['rate'] / 1e9:.0f} GB/s ({m['moved'] / 2**20:g} MiB)" for m in limits["bytes_per_second"]]
         lines += ["", f"Ceilings, measured in this run: {', '.join(rates)}; memory {', '.join(memory)}."]
     return lines
-
-
-COLUMNS = {  # heading -> what a row says there
-    "what": lambda row: row["what"],
-    "models": lambda row: _models(row),
-    "precision": lambda row: row.get("precision", ""),
-    "batch": lambda row: str(row.get("batch", "")),
-    "setting": lambda row: row["setting"],
-    "ms a step": lambda row: _quartiles([1e3 * s for s in row["seconds"]]),
-    "times as fast": lambda row: _quartiles(row["times_as_fast"], 3),
-    "images/s": lambda row: f"{row['images_per_second']:,.0f}",
-    "floor": lambda row: f"{row['share']:.0%}" if "share" in row else "",
-    "ready, s": lambda row: f"{row['made']:.1f}",
-    "peak MiB": lambda row: "" if row["peak"] is None else f"{row['peak'] / 2**20:,.0f}",
-}
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -79,6 +62,21 @@ def _models(row: Mapping[str, Any]) -> str:
 def _quartiles(values: Sequence[float], digits: int = 4) -> str:
     low, middle, high = (f"{value:.{digits}g}" for value in values)
     return f"{middle} ({low} to {high})"
+
+
+COLUMNS = {  # heading -> what a row says there
+    "what": lambda row: row["what"],
+    "models": _models,
+    "precision": lambda row: row.get("precision", ""),
+    "batch": lambda row: str(row.get("batch", "")),
+    "setting": lambda row: row["setting"],
+    "ms a step": lambda row: _quartiles([1e3 * s for s in row["seconds"]]),
+    "times as fast": lambda row: _quartiles(row["times_as_fast"], 3),
+    "images/s": lambda row: f"{row['images_per_second']:,.0f}",
+    "floor": lambda row: f"{row['share']:.0%}" if "share" in row else "",
+    "ready, s": lambda row: f"{row['made']:.1f}",
+    "peak MiB": lambda row: "" if row["peak"] is None else f"{row['peak'] / 2**20:,.0f}",
+}
 
 
 def _note(row: Mapping[str, Any]) -> str:
