@@ -152,7 +152,8 @@ def played(job: Job, here: Here) -> Iterator[Row]:
 
 def _recover(device: torch.device) -> None:
     """Leaves nothing of a job behind. RuntimeError where the GPU answers no more."""
-    torch._dynamo.reset()
+    if "torch._dynamo" in sys.modules:  # what was compiled for one job is of no use to the next
+        torch._dynamo.reset()
     free(device)
     if device.type == "cuda":
         torch.cuda.synchronize(device)

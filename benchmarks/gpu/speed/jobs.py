@@ -15,6 +15,7 @@ from energan.bench.timing import count, images_of, quartiles
 from energan.data import ImageSet
 from energan.engine import Ensemble, Trainer
 from energan.engine.game import Source
+from energan.engine.rng import seeded
 from energan.engine.state import leaves, parameters
 from energan.experiment import Experiment
 from energan.recipes.build import build
@@ -46,7 +47,7 @@ SUBJECTS = {
     "128": Subject("128 px", "ebgan-pt-128", {}, {"width": 1, "batch": 2}),
     "latent": Subject(
         "latent discriminators", "latent-discriminators-mnist", {"warm_steps": 0, "width": 64},
-        {"warm_steps": 0, "width": 1, "batch": 4},
+        {"warm_steps": 0, "critic_steps": 1, "width": 1, "batch": 4},
     ),
     "improved": Subject(
         "improved GAN", "improved-gan-mnist", {}, {**_WIDE, "labels": 10, "batch": 4, "z": 4, "size_g": 8}
@@ -104,7 +105,8 @@ def _steps(subject: Subject, precision: str, settings: Sequence[str], small: boo
 
 def _player(make: Callable[[], Experiment], data: ImageSet, setting: str, device: torch.device) -> Player:
     """A model of the recipe in a setting, in the middle of its run."""
-    run = make()
+    with seeded(0):  # a classifier that is inverted is not trained here: all sides have the same one
+        run = make()
     if run.initialise and all(player.optimizer for player in run.game.players.values()):
         run.initialise(data.images)
     few = data._replace(images=data.images[: KEPT * run.batch]) if run.coded else data
