@@ -274,8 +274,13 @@ def default() -> Row:
 
 
 def commit(folder: Path) -> str:
-    command = ["git", "-C", str(folder), "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or "(no git history)"
+    """The commit of a checkout, or what its file COMMIT says where the history was left behind."""
+    if (folder / ".git").exists():  # else git would answer for a repository that the folder lies in
+        command = ["git", "-C", str(folder), "rev-parse", "--short", "HEAD"]
+        told = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    else:
+        told = (folder / "COMMIT").read_text().strip() if (folder / "COMMIT").is_file() else ""
+    return told or "(no git history)"
 
 
 def heading(command: str, steps: int) -> str:

@@ -16,6 +16,7 @@ from benchmarks.gpu.speed import command, contests, jobs, machine, many, r3gan, 
 from benchmarks.gpu.speed.jobs import COMPILED, PLAIN, SUBJECTS, Here, Job, Row, reason, single, timed
 from benchmarks.gpu.speed.tables import report
 from benchmarks.gpu.speed.turns import Clock, OutOfTime, Player, in_turns, limited, prepared
+from benchmarks.peer_parts import commit
 from energan.bench.operations import Operation, Step
 from energan.bench.roofline import Machine
 from energan.utils.errors import UserError
@@ -416,6 +417,14 @@ def test_our_r3gan_descends_the_authors_gradients(tmp_path: Path) -> None:
 def test_another_version_of_the_authors_loop_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="another version"):
         r3gan.load(authors(tmp_path, **{"training/training_loop.py": "x = 1"}), 2, "cpu", plugins=False)
+
+
+def test_a_checkout_without_its_history_says_its_commit(tmp_path: Path) -> None:
+    assert commit(tmp_path) == "(no git history)"
+    (tmp_path / "COMMIT").write_text("19a7ddf\n")
+    assert commit(tmp_path) == "19a7ddf"
+    inside = Path(__file__).parent
+    assert commit(inside) == "(no git history)", "not that of the repository around it"
 
 
 def test_nothing_of_the_authors_stays_imported(tmp_path: Path) -> None:

@@ -35,8 +35,9 @@ def _machine(results: Mapping[str, Any]) -> list[str]:
             "",
             "**A processor, with toys in the place of the networks: nothing here says how fast anything is.**",
         ]
-    if smi := here.get("nvidia_smi"):
-        lines += ["", "nvidia-smi before: " + ", ".join(f"{k} {v}" for k, v in smi.items())]
+    for when, smi in (("before", here.get("nvidia_smi")), ("after the ceilings", (limits or {}).get("nvidia_smi"))):
+        if smi:
+            lines += ["", f"nvidia-smi {when}: " + ", ".join(f"{k} {v}" for k, v in smi.items())]
     if limits:
         rates = [f"{k} {rate / 1e12:.3g} Top/s" for k, rate in limits["operations_per_second"].items()]
         memory = [f"{m['rate'] / 1e9:.0f} GB/s ({m['moved'] / 2**20:g} MiB)" for m in limits["bytes_per_second"]]
