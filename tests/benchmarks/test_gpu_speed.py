@@ -42,7 +42,9 @@ def here(seconds: float = 60.0, device: torch.device = CPU) -> Here:
 
 
 def rows(job: Job, where: Here | None = None) -> dict[str, Row]:
-    return {row["setting"]: row for row in command.played(job, where or here())}
+    told: dict[str, Row] = {}
+    command.play(job, where or here(), lambda row: told.update({row["setting"]: row}))
+    return told
 
 
 # ---- what is compared ------------------------------------------------------------------------------------------------
@@ -218,8 +220,26 @@ def test_a_signal_prints_what_is_there(
     assert speed.main(["--device", "cpu", "--json", str(path)]) == 130
     assert "| it | eager |" in capsys.readouterr().out
     results = json.loads(path.read_text())
-    assert results["stopped"] is True
+    assert results["stopped"] == "by a signal"
     assert [row["setting"] for row in results["rows"]] == ["eager"]
+
+
+def test_a_gpu_that_answers_no_more_ends_the_run_with_what_is_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(where: Here) -> Iterator[Row]:
+        raise RuntimeError("an illegal memory access")
+        yield
+
+    def lost(device: torch.device) -> None:
+        raise RuntimeError("the context is lost")
+
+    monkeypatch.setattr(command, "_recover", lost)
+    monkeypatch.setattr(command, "comparisons", lambda device, peers: [job(fails), job(done)])
+    assert speed.main(["--device", "cpu"]) == 1
+    out = capsys.readouterr().out
+    assert "- steps: it (eager; graph): RuntimeError: an illegal memory access" in out
+    assert "Stopped before its end: RuntimeError: the context is lost" in out
 
 
 # ---- the command -----------------------------------------------------------------------------------------------------
@@ -261,7 +281,7 @@ def test_the_tables_have_what_was_measured_and_what_was_not() -> None:
     missing = [{"table": "steps", "what": "it", "precision": "bf16", "setting": s, "why": "why not"} for s in "ab"]
     here = {"cpu": "a processor", "gpu": "a GPU", "torch": "2", "python": "3", "cores": 1, "threads": 1}
     facts = {**here, "device": "cuda", "commit": "abc", "nvidia_smi": {"driver_version": "580"}}
-    text = report({"machine": facts, "rows": [row, *missing], "stopped": False})
+    text = report({"machine": facts, "rows": [row, *missing], "stopped": ""})
     assert "| ladder | 256 (16 stepped) | fp32 | 100 | one by one, eager | 2 (1 to 4) | 1 (1 to 1) | 50,000 |" in text
     assert "| 3 |" in text
     assert "20% of the way apart" in text
@@ -436,6 +456,9 @@ def test_nothing_of_the_authors_stays_imported(tmp_path: Path) -> None:
     assert not left
 
 
-def test_the_clock_runs_out() -> None:
+def test_the_clock_runs_out_and_distances_are_numbers() -> None:
     assert Clock(-1).left() < 0 < Clock(5).left() <= 5
     assert turns.apart([torch.ones(2)], [], []) is None
+    one, two = [torch.ones(2)], [torch.full((2,), 2.0)]
+    assert turns.apart([torch.full((2,), 3.0)], one, two) == pytest.approx(1.0)
+    assert turns.apart([torch.full((2,), torch.nan)], one, two) == turns.FAR, "JSON has no NaN"

@@ -10,10 +10,9 @@ What each column is: benchmarks/README.md.
 """
 
 import argparse
-import json
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from benchmarks.gpu.speed.jobs import COMPILED, PLAIN, Here, Job, Row, reason, s
 from benchmarks.gpu.speed.tables import report
 from benchmarks.gpu.speed.turns import Clock, OutOfTime, free, limited
 from energan.utils.errors import UserError
-from energan.utils.files import replacing
+from energan.utils.files import write_json
 from energan.utils.signals import interruptible
 
 SECONDS = 165.0  # of everything, but imports
@@ -42,7 +41,7 @@ PATIENT = 20.0  # seconds that every job gets
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Times and prints. Returns the exit code: 0, 2 for what cannot be asked, 130 where it was stopped."""
+    """Times and prints. Returns the exit code: 0; 1: the GPU failed, 2: what cannot be asked, 130: it was stopped."""
     given = _parser().parse_args(arguments)
     try:
         device = machine.usable(given.device)
@@ -107,28 +106,33 @@ def comparisons(device: str, peers: Path | None) -> list[Job]:
 
 def _run(device: str, chosen: Sequence[Job], seconds: float, path: Path | None) -> int:
     clock = Clock(seconds)
-    results: dict[str, Any] = {"machine": machine.facts(device), "seconds": seconds, "rows": [], "stopped": False}
+    results: dict[str, Any] = {"machine": machine.facts(device), "seconds": seconds, "rows": [], "stopped": ""}
     results["machine"]["commit"] = machine.commit(Path(__file__).parent)
+
+    def tell(row: Row) -> None:
+        results["rows"].append(row)
+        print(f"{seconds - clock.left():5.0f} s  {told(row)}", file=sys.stderr, flush=True)
+
     try:
         with interruptible():
             ceilings = machine.measured(device)
             results["ceilings"] = ceilings.described() | {"nvidia_smi": machine.nvidia_smi()}
             here = Here(torch.device(device), ceilings, clock, min(MOST, seconds / SHARE), {})
             for job in chosen:
-                for row in played(job, here):
-                    results["rows"].append(row)
-                    print(f"{seconds - clock.left():5.0f} s  {told(row)}", file=sys.stderr, flush=True)
+                play(job, here, tell)
                 _write(path, results)
     except KeyboardInterrupt:
-        results["stopped"] = True
+        results["stopped"] = "by a signal"
+    except RuntimeError as error:  # after an illegal access a GPU answers no more
+        results["stopped"] = reason(error)
     results["took"] = seconds - clock.left()
     _write(path, results)
     print(report(results))
-    return 130 if results["stopped"] else 0
+    return {"": 0, "by a signal": 130}.get(results["stopped"], 1)
 
 
-def played(job: Job, here: Here) -> Iterator[Row]:
-    """The job's rows; where it fails or the time is over, a row for each setting that is missing, with the reason."""
+def play(job: Job, here: Here, tell: Callable[[Row], None]) -> None:
+    """Tells the job's rows; where it fails or the time is over, a row for each missing setting, with the reason."""
     left, seen = here.clock.left(), set()
     needs = job.needs if here.device.type == "cuda" else 0.0
     why = ""
@@ -141,15 +145,16 @@ def played(job: Job, here: Here) -> Iterator[Row]:
             with limited(patience):
                 for row in job.play(here):
                     seen.add(row["setting"])
-                    yield row
+                    tell(row)
         except OutOfTime as error:
             why = str(error)
         except Exception as error:  # out of memory, a layer that this GPU has no kernel for: the other jobs go on
             why = reason(error)
-        _recover(here.device)
     for setting in job.settings:
         if why and setting not in seen:
-            yield {"table": job.table, "what": job.what, "setting": setting, "why": why}
+            tell({"table": job.table, "what": job.what, "setting": setting, "why": why})
+    if left > needs:
+        _recover(here.device)
 
 
 def _recover(device: torch.device) -> None:
@@ -167,10 +172,9 @@ def told(row: Mapping[str, Any]) -> str:
     return f"{head}: {row['why']}" if "why" in row else f"{head}: {1e3 * row['seconds'][1]:.4g} ms"
 
 
-def _write(path: Path | None, results: Mapping[str, Any]) -> None:
+def _write(path: Path | None, results: dict[str, Any]) -> None:
     if path is not None:
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(results, indent=1) + "\n")
+        write_json(path, results)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def report(results: Mapping[str, Any]) -> str:
     if missing := _missing(rows):
         parts += ["", "### Not measured", "", *missing]
     if results["stopped"]:
-        parts += ["", "Stopped before its end."]
+        parts += ["", f"Stopped before its end: {results['stopped']}."]
     return "\n".join(parts)
 
 

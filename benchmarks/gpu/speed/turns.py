@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from math import ceil
+from math import ceil, isnan
 from types import FrameType
 from typing import NamedTuple
 
@@ -22,6 +22,8 @@ from energan.bench.roofline import synchronise
 WARM = 8  # steps of each side that are not timed: a graph is captured within them
 
 BLOCK = 0.02  # seconds of the fastest side's steps before the device is waited for
+
+FAR = 1e9  # of weights that are no numbers any more
 
 FEWEST = 3  # rounds, where the time allows them
 
@@ -141,10 +143,11 @@ def _reset(device: torch.device) -> int:
 
 
 def apart(weights: list[Tensor], start: list[Tensor], after: list[Tensor]) -> float | None:
-    """How far the weights are from `after`, as a multiple of how far those are from `start`."""
+    """How far the weights are from `after`, as a multiple of how far those are from `start`; FAR where that is NaN."""
     if not after or [w.shape for w in weights] != [w.shape for w in after]:
         return None
-    return _distance(weights, after) / max(_distance(start, after), 1e-30)
+    times = _distance(weights, after) / max(_distance(start, after), 1e-30)
+    return FAR if isnan(times) else min(times, FAR)
 
 
 def _distance(a: list[Tensor], b: list[Tensor]) -> float:
