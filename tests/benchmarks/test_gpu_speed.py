@@ -13,7 +13,7 @@ import torch
 
 from benchmarks.gpu import speed
 from benchmarks.gpu.speed import command, contests, jobs, machine, many, r3gan, turns
-from benchmarks.gpu.speed.jobs import COMPILED, PLAIN, SUBJECTS, Here, Job, Row, reason, single, timed
+from benchmarks.gpu.speed.jobs import COMPILED, PLAIN, SUBJECTS, TRIED, Here, Job, Row, reason, single, timed
 from benchmarks.gpu.speed.tables import report
 from benchmarks.gpu.speed.turns import Clock, OutOfTime, Player, in_turns, limited, prepared
 from benchmarks.peer_parts import commit
@@ -139,6 +139,19 @@ def test_where_the_first_fails_the_next_is_compared_with() -> None:
     assert found["b"]["compared_with"] == "b"
 
 
+def test_cudnn_tries_in_the_block_alone() -> None:
+    cudnn = torch.backends.cudnn
+    before = cudnn.benchmark, cudnn.allow_tf32
+    with turns.cudnn_by_trial(tf32=False):
+        assert (cudnn.benchmark, cudnn.allow_tf32) == (True, False)
+    assert (cudnn.benchmark, cudnn.allow_tf32) == before
+    seen: list[bool] = []
+    one = type("One", (), {"step": lambda self: seen.append(cudnn.benchmark), "device": CPU, "turns": ("D",)})()
+    jobs.played(one, TRIED).step()
+    jobs.played(one, "graph").step()
+    assert seen == [True, before[0]]
+
+
 def test_weights_that_go_another_way_are_told() -> None:
     w, v = torch.zeros(2), torch.zeros(2)
     sides, failed = prepared(
@@ -249,10 +262,10 @@ def test_the_command_prints_tables_and_writes_its_json(tmp_path: Path, capsys: p
     assert speed.main(asked) == 0
     out = capsys.readouterr().out
     results = json.loads(path.read_text())
-    assert [row["setting"] for row in results["rows"] if "why" not in row] == ["eager", "graph"]
+    assert [row["setting"] for row in results["rows"] if "why" not in row] == [*PLAIN, TRIED]
     assert {"torch", "cpu", "commit"} <= results["machine"].keys()
     assert results["ceilings"]["operations_per_second"]["bfloat16 products"] > 0
-    assert out.count("| the demo | bf16 | 4 |") == 2
+    assert out.count("| the demo | bf16 | 4 |") == 3
     assert out.count("its checkout is not carried") == 3, "a line for each peer"
     assert [p.name for p in tmp_path.iterdir()] == ["speed.json"]
 

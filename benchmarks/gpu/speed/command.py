@@ -22,9 +22,10 @@ import torch
 from benchmarks.engine import TOYS
 from benchmarks.gpu.speed import machine, many
 from benchmarks.gpu.speed.contests import contests
-from benchmarks.gpu.speed.jobs import COMPILED, PLAIN, Here, Job, Row, reason, single
+from benchmarks.gpu.speed.jobs import COMPILED, PLAIN, TRIED, Here, Job, Row, reason, single
 from benchmarks.gpu.speed.tables import report
 from benchmarks.gpu.speed.turns import Clock, OutOfTime, free, limited
+from benchmarks.peer_parts import commit
 from energan.utils.errors import UserError
 from energan.utils.files import write_json
 from energan.utils.signals import interruptible
@@ -98,16 +99,21 @@ def comparisons(device: str, peers: Path | None) -> list[Job]:
     ]
     compiled = [single(*each, COMPILED, 25.0, small) for each in singles]
     return [
-        *(single(*each, PLAIN, 6.0, small) for each in singles), ladders(settings=PLAIN, needs=10.0), *toys,
+        *(single(*each, _settings(each[0]), 6.0, small) for each in singles),
+        ladders(settings=PLAIN, needs=10.0), *toys,
         *contests(peers, device),
         *compiled[:3], ladders(settings=COMPILED, needs=30.0), *compiled[3:],
     ]  # fmt: skip
 
 
+def _settings(subject: str) -> Sequence[str]:
+    return (*PLAIN, TRIED) if subject in ("demo", "64", "128", "256") else PLAIN
+
+
 def _run(device: str, chosen: Sequence[Job], seconds: float, path: Path | None) -> int:
     clock = Clock(seconds)
     results: dict[str, Any] = {"machine": machine.facts(device), "seconds": seconds, "rows": [], "stopped": ""}
-    results["machine"]["commit"] = machine.commit(Path(__file__).parent)
+    results["machine"]["commit"] = commit(Path(__file__).parents[3])
 
     def tell(row: Row) -> None:
         results["rows"].append(row)

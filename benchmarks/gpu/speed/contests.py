@@ -5,7 +5,6 @@ held to the same gradients, on the CPU.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from functools import partial
 from itertools import cycle
 from pathlib import Path
@@ -15,7 +14,7 @@ import torch
 from benchmarks import peers_images
 from benchmarks.gpu.speed import r3gan
 from benchmarks.gpu.speed.jobs import Here, Job, Row, played, timed
-from benchmarks.gpu.speed.turns import Player
+from benchmarks.gpu.speed.turns import Player, cudnn_by_trial
 from benchmarks.peer_parts import ROWS, commit, peer_step, pool
 from benchmarks.peer_parts import Row as Layout
 from energan.engine import Trainer
@@ -97,7 +96,7 @@ def _r3gan(checkout: Path | None, settings: tuple[str, ...], here: Here) -> Iter
     batch = 2 if _small(here) else 64
     makers = {name: partial(_r3gan_player, folder, *AUTHORS[name], batch, here.device) for name in settings}
     row = {"table": "peers", "what": f"R3GAN {commit(folder)}, FFHQ-64", "batch": batch, "images": batch}
-    with _as_the_authors(here.device):
+    with cudnn_by_trial(tf32=False):  # as they set it for their runs
         yield from timed(row, makers, here)
 
 
@@ -115,18 +114,3 @@ def _r3gan_player(folder: Path, plugins: bool | None, setting: str, batch: int, 
 
     one = Trainer(r3gan.game(authors), batches, ema={"G": 0.999}, device=device.type)
     return played(one, setting)._replace(weights=list)
-
-
-@contextmanager
-def _as_the_authors(device: torch.device) -> Iterator[None]:
-    """Inside the block, as they set it for their run: convolutions chosen by trial, and float32 not rounded to TF32."""
-    if device.type == "cpu":
-        yield
-        return
-    cudnn = torch.backends.cudnn
-    before = cudnn.benchmark, cudnn.allow_tf32
-    cudnn.benchmark, cudnn.allow_tf32 = True, False
-    try:
-        yield
-    finally:
-        cudnn.benchmark, cudnn.allow_tf32 = before

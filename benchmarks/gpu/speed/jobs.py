@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from benchmarks.gpu.speed.machine import Ceilings
-from benchmarks.gpu.speed.turns import Clock, OutOfTime, Player, free, in_turns, prepared
+from benchmarks.gpu.speed.turns import Clock, OutOfTime, Player, cudnn_by_trial, free, in_turns, prepared
 from energan.bench.operations import Step
 from energan.bench.timing import count, images_of, quartiles
 from energan.data import ImageSet
 from energan.engine import Ensemble, Trainer
 from energan.engine.game import Source
+from energan.engine.graphs import Graphed
 from energan.engine.rng import seeded
 from energan.engine.state import leaves, parameters
 from energan.experiment import Experiment
@@ -23,6 +24,8 @@ from energan.recipes.build import build
 Row = dict[str, Any]
 
 PLAIN, COMPILED = ("eager", "graph"), ("eager", "compiled", "compiled graph")
+
+TRIED = "graph, cuDNN by trial"  # of networks with convolutions
 
 KEPT = 8  # batches on the device, which all sides see again and again
 
@@ -123,12 +126,16 @@ def played(one: Trainer | Ensemble, setting: str) -> Player:
     weights = partial(_weights, one)
     if "graph" not in setting:
         return Player(one.step, weights)
-    from energan.engine.graphs import Graphed
-
     graphed = Graphed(one)
-    return Player(
-        graphed.step, weights, lambda: graphed.why or ("" if graphed.captured else "no graph: played as ever")
-    )
+
+    def why() -> str:
+        return graphed.why or ("" if graphed.captured else "no graph: played as ever")
+
+    def tried() -> object:
+        with cudnn_by_trial():
+            return graphed.step()
+
+    return Player(tried if setting == TRIED else graphed.step, weights, why)
 
 
 def _weights(one: Trainer | Ensemble) -> list[Tensor]:

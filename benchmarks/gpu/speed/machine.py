@@ -3,7 +3,7 @@
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
 import torch
@@ -11,7 +11,7 @@ import torch
 from energan.bench.operations import Operation, Step
 from energan.bench.roofline import Machine, ceilings, fused_floor
 from energan.utils.errors import UserError
-from energan.utils.hardware import environment
+from energan.utils.hardware import environment, pick_device
 
 TOY = {"sides": (64, 128), "sizes": (2**17, 2**20), "seconds": 0.002}  # on a CPU, where nobody reads the shares
 
@@ -107,8 +107,6 @@ def facts(device: str) -> dict[str, Any]:
 
 
 def _version(package: str) -> str | None:
-    from importlib.metadata import PackageNotFoundError, version
-
     try:
         return version(package)
     except PackageNotFoundError:
@@ -129,19 +127,7 @@ def nvidia_smi(run: Callable[..., Any] = subprocess.run) -> dict[str, str]:
 
 def usable(device: str) -> str:
     """The device to measure, "cpu" or "cuda". UserError for another, or for a GPU that is not there."""
-    from energan.utils.hardware import pick_device
-
     device = pick_device(device)
     if device not in ("cpu", "cuda"):
         raise UserError(f"`device` {device}: the first GPU is measured; hide the others by CUDA_VISIBLE_DEVICES")
     return device
-
-
-def commit(folder: Path) -> str:
-    """The commit of the checkout that a folder is in."""
-    command = ["git", "-C", str(folder), "rev-parse", "--short", "HEAD"]
-    try:
-        told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        told = ""
-    return told or "unknown"

@@ -91,6 +91,18 @@ class Side(NamedTuple):
     apart: float | None
 
 
+@contextmanager
+def cudnn_by_trial(*, tf32: bool | None = None) -> Iterator[None]:
+    """Inside the block, cuDNN tries its kernels for each shape and keeps the fastest. tf32: None leaves it as it is."""
+    cudnn = torch.backends.cudnn
+    before = cudnn.benchmark, cudnn.allow_tf32
+    cudnn.benchmark, cudnn.allow_tf32 = True, before[1] if tf32 is None else tf32
+    try:
+        yield
+    finally:
+        cudnn.benchmark, cudnn.allow_tf32 = before
+
+
 def free(device: torch.device) -> None:
     """Gives memory back that nothing refers to."""
     gc.collect()
