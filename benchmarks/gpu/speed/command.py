@@ -102,7 +102,7 @@ def comparisons(device: str, peers: Path | None) -> list[Job]:
         *(single(*each, _settings(each[0]), 6.0, small) for each in singles),
         ladders(settings=PLAIN, needs=10.0), *toys,
         *contests(peers, device),
-        *compiled[:3], ladders(settings=COMPILED, needs=30.0), *compiled[3:],
+        *compiled[:5], ladders(settings=COMPILED, needs=30.0), *compiled[5:],
     ]  # fmt: skip
 
 
@@ -174,7 +174,8 @@ def _recover(device: torch.device) -> None:
 
 def told(row: Mapping[str, Any]) -> str:
     """A row in a line, as it is measured."""
-    head = f"{row['table']}: {row['what']}, {row['setting']}"
+    named = [row["what"], *([row["precision"]] if row["table"] == "steps" and "precision" in row else [])]
+    head = f"{row['table']}: {', '.join(named)}: {row['setting']}"
     return f"{head}: {row['why']}" if "why" in row else f"{head}: {1e3 * row['seconds'][1]:.4g} ms"
 
 
