@@ -122,14 +122,14 @@ class Script(NamedTuple):
     body: CodeType
 
 
-def script(path: Path, reshape: bool, flags: Sequence[str]) -> Script:
-    """PyTorch-GAN's kind of script, run with these flags up to its loop over `dataloader`."""
+def script(path: Path, reshape: bool, flags: Sequence[str], device: str = "cpu") -> Script:
+    """PyTorch-GAN's kind of script, run with these flags up to its loop over `dataloader`, on the CPU or on the GPU."""
     text = read_file(path, reshape)
     names: dict[str, Any] = {"__name__": path.stem}
     with (
         _torchvision(),
         patch.object(sys, "argv", [path.name, *flags]),
-        patch("torch.cuda.is_available", lambda: False),
+        patch("torch.cuda.is_available", lambda: device != "cpu"),
     ):
         exec(prelude(text, str(path)), names)
     return Script(names, loop_body(text, "dataloader", str(path)))
@@ -165,6 +165,7 @@ def torchgan_trainer(
     batch: int,
     nets: Callable[[Any], Mapping[str, Mapping[str, Any]]],
     losses: Sequence[str],
+    device: str = "cpu",
 ) -> tuple[Any, Callable[[Tensor], None]]:
     """torchgan's Trainer, and its loop's body as step(x).
 
@@ -179,7 +180,7 @@ def torchgan_trainer(
         trainer = torchgan.trainer.Trainer(
             {key: {**net, "optimizer": optimizer} for key, net in nets(torchgan.models).items()},
             [getattr(torchgan.losses, name)() for name in losses],
-            device=torch.device("cpu"), checkpoints=f"{made}/model/gan", recon=f"{made}/images",
+            device=torch.device(device), checkpoints=f"{made}/model/gan", recon=f"{made}/images",
         )  # fmt: skip
     trainer.batch_size = batch  # as its __call__ takes it from the loader
     names = {"self": trainer, "torch": torch}
@@ -210,7 +211,7 @@ def peer_step(nets: Sequence[nn.Module], step: Callable[[Tensor], None], row: Ro
     batches = itertools.cycle(images)
 
     def play() -> None:
-        with torch.autocast("cpu", torch.bfloat16) if row.bf16 else nullcontext():
+        with torch.autocast(images[0].device.type, torch.bfloat16) if row.bf16 else nullcontext():
             step(next(batches))
 
     return play
@@ -273,8 +274,13 @@ def default() -> Row:
 
 
 def commit(folder: Path) -> str:
-    command = ["git", "-C", str(folder), "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or "(no git history)"
+    """The commit of a checkout, or what its file COMMIT says where the history was left behind."""
+    if (folder / ".git").exists():  # else git would answer for a repository that the folder lies in
+        command = ["git", "-C", str(folder), "rev-parse", "--short", "HEAD"]
+        told = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    else:
+        told = (folder / "COMMIT").read_text().strip() if (folder / "COMMIT").is_file() else ""
+    return told or "(no git history)"
 
 
 def heading(command: str, steps: int) -> str:

@@ -73,7 +73,7 @@ class Peer(NamedTuple):
 class Contest(NamedTuple):
     title: str
     flag: str  # that names its checkout
-    load: Callable[[Path, bool, int], Peer]  # (checkout, whether .view becomes .reshape, batch)
+    load: Callable[..., Peer]  # (checkout, whether .view becomes .reshape, batch, device="cpu")
     z: int
     note: str
 
@@ -122,9 +122,9 @@ def game(peer: Peer, z: int) -> Game:
 
 
 # ---- the peers ------------------------------------------------------------------------------------------------------
-def load_pytorch_gan(folder: Path, reshape: bool, batch: int) -> Peer:
+def load_pytorch_gan(folder: Path, reshape: bool, batch: int, device: str = "cpu") -> Peer:
     flags = ["--img_size", "64", "--channels", "3", "--batch_size", str(batch)]
-    names, body = script(folder / "implementations" / "dcgan" / "dcgan.py", reshape, flags)
+    names, body = script(folder / "implementations" / "dcgan" / "dcgan.py", reshape, flags, device)
 
     def step(x: Tensor) -> None:
         names["imgs"] = x
@@ -134,14 +134,14 @@ def load_pytorch_gan(folder: Path, reshape: bool, batch: int) -> Peer:
     return Peer(names["generator"], names["discriminator"], *optimizers, step, share=0.5)
 
 
-def load_torchgan(folder: Path, reshape: bool, batch: int) -> Peer:
+def load_torchgan(folder: Path, reshape: bool, batch: int, device: str = "cpu") -> Peer:
     trainer, step = torchgan_trainer(
         folder, reshape, batch,
         lambda models: {
             "generator": {"name": models.DCGANGenerator, "args": {"out_size": 64}},
             "discriminator": {"name": models.DCGANDiscriminator, "args": {"in_size": 64}},
         },
-        ("MinimaxGeneratorLoss", "MinimaxDiscriminatorLoss"),
+        ("MinimaxGeneratorLoss", "MinimaxDiscriminatorLoss"), device,
     )  # fmt: skip
     optimizers = trainer.optimizer_generator, trainer.optimizer_discriminator
     return Peer(trainer.generator, trainer.discriminator, *optimizers, step)
