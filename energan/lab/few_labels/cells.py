@@ -9,6 +9,7 @@ from torch import Tensor
 
 from energan.data import ImageSet
 from energan.data.few_labels import LabelledBatches, balanced_subset
+from energan.data.resident import resident
 from energan.engine import Ensemble, Trainer
 from energan.engine.game import Game
 from energan.engine.rng import seeded
@@ -43,17 +44,16 @@ class Cell(NamedTuple):
     def build(self, seeds: Sequence[int], data: Data, settings: Settings) -> Trainer | Ensemble:
         """The cell's models of these label seeds: one, or all as one program. A seed is of the weights too."""
         train, _ = data
-        sources, games = [], []
+        sources, games, device = [], [], pick_device(settings.device)
         for seed in seeds:
             kept = balanced_subset(_labels(train), self.labels, classes=len(train.classes), seed=seed).labels
-            sources.append(
-                LabelledBatches(
-                    train.images, kept, classes=len(train.classes), labelled=settings.batch,
-                    unlabelled=settings.batch, seed=seed,
-                )
+            batches = LabelledBatches(
+                train.images, kept, classes=len(train.classes), labelled=settings.batch,
+                unlabelled=settings.batch, seed=seed,
             )  # fmt: skip
+            sources.append(resident(batches, device))
             games.append(self.game(seed, train, settings))
-        device, decay = pick_device(settings.device), SYSTEMS[self.system].ema(settings.steps)
+        decay = SYSTEMS[self.system].ema(settings.steps)
         if settings.together:
             return Ensemble(games, sources, seeds=seeds, device=device)
         return Trainer(
