@@ -18,7 +18,8 @@ demo: venv
 	$(BIN)/energan train ebgan-pt-mnist --out demo
 	@echo "open demo/report.html in a browser"
 
-TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+# Where bytecode is not to be written, each of the many processes would compile all again.
+TEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 test: venv
 	$(TEST) -m "not slow"

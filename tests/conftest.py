@@ -44,12 +44,17 @@ def encoders_at_once() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def small_previews() -> Iterator[None]:
-    """Runs show 4 images while they train: encoding 64 noisy ones of 256 pixels takes longer than the training."""
+    """Runs show 4 images while they train, and measure 64: more takes longer than the training."""
+    from energan.metrics.features.catalog import NETWORKS
+
     modules = ("capabilities.drawing.preview", "capabilities.inversion.preview", "training.watcher")
     with pytest.MonkeyPatch.context() as patch:
         for module in modules:
             patch.setattr(f"energan.{module}.SHEET", 4)
         patch.setattr("energan.capabilities.energies.preview.IMAGES", 16)
+        patch.setattr("energan.capabilities.reference.MEASURED", 64)
+        for name, network in NETWORKS.items():
+            patch.setitem(NETWORKS, name, network._replace(samples=64))
         yield
 
 

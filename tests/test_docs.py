@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import pytest
 
-from energan import evaluation
 from energan.cli import main
 
 ROOT = Path(__file__).parent.parent
@@ -79,14 +78,11 @@ TOLD: dict[str, Callable[[list[str]], None]] = {
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """In a folder of its own, with the measuring after training shortened: 10,000 samples take 15 s."""
+def folder_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In a folder of its own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)  # where a reader's Python looks for a file of his own
     monkeypatch.setenv("COLUMNS", "120")
-    monkeypatch.setattr("energan.capabilities.reference.MEASURED", 64)
-    # `evaluate` itself keeps the n that a page names
-    monkeypatch.setattr(evaluation.evaluate, "__kwdefaults__", {**evaluation.evaluate.__kwdefaults__, "n": 64})  # type: ignore[dict-item]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

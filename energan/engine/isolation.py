@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from energan.utils.errors import UserError
 
@@ -38,3 +39,14 @@ def isolated(*, gradients: bool = True) -> Iterator[None]:
         if torch.get_default_device().type != "cpu":
             around.enter_context(torch.device("cpu"))
         yield
+
+
+class OperationsMode(TorchDispatchMode):
+    """A block whose operations go through `__torch_dispatch__`; nothing in it is compiled.
+
+    Torch would import its compiler to keep it out of that method: a second of every command's start.
+    """
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False

@@ -13,9 +13,8 @@ from typing import Any, final
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from energan.engine.isolation import isolated
+from energan.engine.isolation import OperationsMode, isolated
 from energan.utils.specification import inside, named
 
 
@@ -39,7 +38,7 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 @final
-class _OwnGenerator(TorchDispatchMode):
+class _OwnGenerator(OperationsMode):
     """This thread's operations that would draw from torch's global generator draw from one of its own, a device."""
 
     def __init__(self, seed: int) -> None:

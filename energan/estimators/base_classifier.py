@@ -81,7 +81,7 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ig
                 seed=data.seed,
             )  # fmt: skip
         model = play(game, source, data, dict.fromkeys(self._averaged, last_tenth(self.steps)), self)
-        likeliest = probabilities(model, data.images).argmax(axis=1)
+        likeliest = probabilities(copy.deepcopy(model.classifier), model.device, data.images).argmax(axis=1)
         remember(self, X, data.frame, model)
         self.classes_ = classes
         self.transduction_ = classes[np.where(labels == NONE, likeliest, labels)]
@@ -101,7 +101,8 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ig
         """
         X = checked(self, X)
         pixels = to_pixels(X.reshape(len(X), -1), flattened(self.frame_))
-        return probabilities(self._model(), pixels)
+        model = self._model()
+        return probabilities(model.classifier, model.device, pixels)
 
     def predict(self, X: Num[Array, "n ..."]) -> Shaped[Array, " n"]:
         """The likeliest class of each row, (n,); Args and Raises as `predict_proba`."""
@@ -115,11 +116,13 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ig
 
 
 @isolated(gradients=False)
-def probabilities(model: Model, images: Num[Tensor, "n c h w"]) -> Float[Array, "n classes"]:
-    """In float64: rounding would make a row's depend on how many rows it stands among."""
-    read = copy.deepcopy(model.classifier).double()
+def probabilities(
+    classifier: nn.Module, device: torch.device, images: Num[Tensor, "n c h w"]
+) -> Float[Array, "n classes"]:
+    """In float64, which the classifier becomes: rounding would make a row's depend on how many rows it stands among."""
+    read = classifier.double()
     chunks = images.split(CHUNK)
-    return torch.cat([read(to_unit(c.to(model.device)).double()).softmax(1).cpu() for c in chunks]).numpy()
+    return torch.cat([read(to_unit(c.to(device)).double()).softmax(1).cpu() for c in chunks]).numpy()
 
 
 def generate_rows(estimator: SemiSupervisedClassifier, n: int, random_state: Any) -> Num[Array, "n ..."]:

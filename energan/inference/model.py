@@ -124,13 +124,13 @@ class Model:
         if class_index is not None and not 0 <= whole("class_index", class_index) < self.classes:
             raise UserError(f"there is no class {class_index}: this run's system draws {self.classes or 'no'} classes")
         chunks = []
-        for _ in counted(range(0, n, CHUNK), n, "drawing images", each=CHUNK):
+        for start in counted(range(0, n, CHUNK), n, "drawing images", each=CHUNK):
             noise = self.noise(CHUNK, generator)
             if class_index is not None:
                 c = noise[names.index("c")]
                 one_hot = torch.eye(self.classes, device=c.device, dtype=c.dtype)[class_index]
                 noise[names.index("c")] = one_hot.expand_as(c)
-            chunks += self._draw_chunk(draw, noise)
+            chunks += self._draw_chunk(draw, noise, min(CHUNK, n - start))
         return torch.cat(chunks)[:n].contiguous()
 
     def require_eval_mode(self) -> None:
@@ -161,11 +161,11 @@ class Model:
         fits_in_memory("n", n, 2 * math.prod(self.shape or (1,)))  # in chunks, and together
         return n
 
-    def _draw_chunk(self, draw: GeneratorModule, noise: list[Tensor]) -> list[Tensor]:
-        """A chunk's images, in slices that take no more memory than images of 64 x 64 do."""
+    def _draw_chunk(self, draw: GeneratorModule, noise: list[Tensor], wanted: int) -> list[Tensor]:
+        """The first `wanted` images of a chunk, or some more: in slices no larger in memory than images of 64 x 64."""
         pixels = draw(*(z[:1] for z in noise)).shape[2:].numel()
         n = chunk_size(pixels)
-        return [to_bytes(draw(*(z[i : i + n] for z in noise))).cpu() for i in range(0, CHUNK, n)]
+        return [to_bytes(draw(*(z[i : i + n] for z in noise))).cpu() for i in range(0, wanted, n)]
 
     def score(self, images: Any, *, value_range: tuple[float, float] | None = None) -> Float[Tensor, " n"]:
         """Gives each image its energy, high where it is unlike the training data.

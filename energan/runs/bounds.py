@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from typing import Any, final
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from energan.engine.isolation import OperationsMode
 from energan.utils.errors import UserError
 from energan.utils.hardware import available_memory
 
@@ -28,7 +28,7 @@ def bounded_memory(what: str, rows: int = 0) -> Iterator[None]:
 
 
 @final
-class _Budget(TorchDispatchMode):
+class _Budget(OperationsMode):
     """Looks at the shape of each tensor before it is made: of a copy without memory, on torch's device "meta"."""
 
     def __init__(self, what: str, most: int, rows: int) -> None:
@@ -57,6 +57,10 @@ class _Budget(TorchDispatchMode):
 def _bytes(func: Any, args: Any, kwargs: Mapping[str, Any]) -> int:
     """Of all tensors that the function would give; 0 where that cannot be known without calling it."""
     args, kwargs = tree_map_only(torch.Tensor, lambda x: x.detach().to("meta"), (args, dict(kwargs)))
+    names = [argument.name for argument in func._schema.arguments[: len(args)]]
+    if torch.Tag.nondeterministic_seeded in func.tags and "size" in names:  # torch would import its compiler for them
+        size, options = args[names.index("size")], {k: v for k, v in kwargs.items() if k in ("dtype", "device")}
+        func, args, kwargs = torch.ops.aten.empty.memory_format, (size,), options
     try:
         given = func(*args, **{**kwargs, "device": torch.device("meta")} if "device" in kwargs else kwargs)
     except Exception:  # what depends on values, and what torch refuses anyway when it is called

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from energan.capabilities import reference
 from energan.engine import Trainer, leaves, tree
 from energan.engine.distributed import ALONE, Ranks, joined
 from energan.engine.game import Batch, Game, Logs, Move, Players
@@ -136,7 +137,8 @@ def main(folder: Path) -> None:
 
 
 def goes_on(folder: Path, ranks: Ranks) -> None:
-    """From the folder's step 4 to step 8."""
+    """From the folder's step 4 to step 8, where rank 0 measures a few images: others would wait if it asked them."""
+    reference.MEASURED = 64
     run = rebuild(RunFolder(folder).record, steps=8)._replace(sync_batch_stats=True)
     assert train(run, RunFolder(folder), run.training_set(), quiet=True, ranks=ranks) == "finished"
 

@@ -90,6 +90,7 @@ def test_a_claim_agrees_within_its_tolerance_on_both_sides():
 
 
 def test_a_study_and_its_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules["energan.lab.theorems.line"], "FRESH", 1024)
     whole = study_of(tmp_path / "a")
     assert {p.name for p in (tmp_path / "a").iterdir()} == {
         "study.json", "trials", "table.md", "results.json", "play.png", "gan.png", "fgan.png", "cycle.gif"

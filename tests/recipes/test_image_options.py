@@ -151,7 +151,10 @@ def test_large_images_are_drawn_and_scored_in_slices(tmp_path, monkeypatch):
     from energan.inference import model
 
     folder = trained(tmp_path / "run", "ebgan-pt-128", width=1, steps=2, save_every=2)
-    drawn = energan.load(folder).sample(3, seed=0)
+    one, at_once = energan.load(folder), []
+    one.generator.register_forward_pre_hook(lambda _, noise: at_once.append(len(noise[0])))
+    drawn = one.sample(3, seed=0)
+    assert at_once == [1, 62]  # the first tells their size; no more slices than are asked for
     scores = energan.load(folder).score(drawn)
     monkeypatch.setattr(model, "chunk_size", lambda pixels: 250)
     again = energan.load(folder)

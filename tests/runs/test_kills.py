@@ -15,17 +15,13 @@ import pytest
 import torch
 from small_runs import pictures
 
-from energan.metrics.features.catalog import NETWORKS
-
 
 @pytest.fixture(autouse=True, scope="module")
 def warm_and_small() -> Iterator[None]:
-    """64 images are measured. One thread: others are not there in a process that was forked."""
+    """64 images are searched. One thread: others are not there in a process that was forked."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(NETWORKS, "mnist", NETWORKS["mnist"]._replace(samples=64))
-        patch.setattr("energan.capabilities.reference.MEASURED", 64)
         patch.setattr("energan.capabilities.reference.SEARCHED", 64)
         yield
     torch.set_num_threads(threads)

@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
-from small_runs import SMALL, arguments, fingerprint, leftovers, resumed, start, trained
+from small_runs import SMALL, fingerprint, leftovers, resumed, start, trained
 
 import energan
 from energan.cli import main
@@ -41,31 +41,6 @@ def copy(run: Path, tmp_path: Path) -> Path:
 
 
 # ---------------------------------------------------------------------------------------------- run.json
-
-
-def rates(optimizer: Any, t: int) -> tuple[Any, float]:
-    """An optimizer's settings, and what its schedule (a function, so never equal to another) says at step t."""
-    if optimizer is None:  # of a frozen player
-        return None, 0.0
-    return optimizer.with_settings(schedule=None), optimizer.schedule(t) if optimizer.schedule else 1.0
-
-
-@pytest.mark.parametrize("recipe", SMALL)
-def test_a_run_is_rebuilt_from_its_json(tmp_path: Path, recipe: str) -> None:
-    made, _ = start(tmp_path / "run", recipe, lr=3e-4, seed=5)
-    record = RunFolder(tmp_path / "run").record
-    assert record["arguments"] == arguments(recipe, tmp_path / "run", lr=3e-4, seed=5)
-    again = rebuild(json.loads(json.dumps(record)))
-    # what a game is made of has no equality of its own: its numbers, its weights and the plain fields have
-    plain = ("source", "steps", "batch", "seed", "save_every", "network", "ema", "precision", "device", "compile")
-    assert [getattr(again, k) for k in plain] == [getattr(made, k) for k in plain]
-    assert again.game.hyperparameters == made.game.hyperparameters
-    for name, player in made.game.players.items():
-        other = again.game.players[name]
-        for t in range(made.steps):
-            assert rates(other.optimizer, t) == rates(player.optimizer, t)
-        for k, w in player.net.state_dict().items():
-            assert torch.equal(other.net.state_dict()[k], w), k
 
 
 def test_run_json_describes_the_run(run: Path) -> None:
@@ -329,7 +304,9 @@ def test_a_loaded_run_samples_and_scores(run: Path) -> None:
     assert not any(w.requires_grad for w in model.generator.parameters())
 
 
-@pytest.mark.parametrize("recipe", SMALL)
+@pytest.mark.parametrize(
+    "recipe", [each for each in SMALL if each != "ebgan-pt-256"]
+)  # the networks of ebgan-pt-128, with a layer more
 def test_nothing_depends_on_its_neighbours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str, generator: torch.Generator
 ) -> None:

@@ -182,16 +182,19 @@ def same_system(a: Game, b: Game, steps: int) -> None:
     for name, player in a.players.items():
         other = b.players[name]
         assert rates(player, steps) == rates(other, steps) and player.projection == other.projection
-        shapes = [[(k, w.shape) for k, w in p.net.state_dict().items()] for p in (player, other)]
-        assert shapes[0] == shapes[1] and repr(player.net) == repr(other.net)
+        weights, others = player.net.state_dict(), other.net.state_dict()
+        assert list(weights) == list(others) and repr(player.net) == repr(other.net)
+        assert all(torch.equal(others[k], w) for k, w in weights.items())
     assert (a.codes is None) == (b.codes is None) and (a.codes is None or a.codes.chain == b.codes.chain)  # type: ignore[union-attr]
     assert [f is None for f in (a.sample, a.energy, a.logits)] == [f is None for f in (b.sample, b.energy, b.logits)]
 
 
 @pytest.mark.parametrize("recipe", SMALL)
 def test_every_recipe_s_experiment_is_built_again(tmp_path: Path, recipe: str) -> None:
-    run, data = start(tmp_path / "run", recipe)
+    changes: dict[str, Any] = {"lr": 3e-4, "seed": 5}
+    run, data = start(tmp_path / "run", recipe, **changes)
     record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["arguments"] == arguments(recipe, tmp_path / "run", **changes)
     other = rebuild(record)
     same_system(run.game, other.game, 30)
     plain = [k for k in Experiment._fields if k not in ("game", "prepare", "prepare_any", "initialise", "coded")]
@@ -203,7 +206,7 @@ def test_every_recipe_s_experiment_is_built_again(tmp_path: Path, recipe: str) -
         assert other.coded[1].keywords["E"] is other.game.players["E"].net  # type: ignore[attr-defined]
     described = describe({name: getattr(other, name) for name in DESCRIBED})
     assert described == record["experiment"]
-    longer = build_recipe(recipe, **arguments(recipe, tmp_path / "run", steps=40))
+    longer = build_recipe(recipe, **arguments(recipe, tmp_path / "run", steps=40, **changes))
     same_system(longer.game, rebuild(record, steps=40).game, 45)
 
 

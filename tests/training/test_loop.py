@@ -60,8 +60,13 @@ def interrupted(folder: Path, monkeypatch: pytest.MonkeyPatch, t: int, number: i
         assert train(run, RunFolder(folder), data, quiet=True) == "stopped"
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize("recipe", SMALL)
+ONCE = "ebgan-pt-256"  # the recipe and the networks of ebgan-pt-128, with one more layer: a step takes a second
+EXACT = [
+    (recipe, precision) for recipe in SMALL for precision in ("fp32", "bf16") if (recipe, precision) != (ONCE, "fp32")
+]
+
+
+@pytest.mark.parametrize(("recipe", "precision"), EXACT)
 def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str, precision: str
 ) -> None:
@@ -98,7 +103,7 @@ def test_stopping_twice_and_at_a_checkpoint_changes_nothing(tmp_path: Path, monk
     assert fingerprint(RunFolder(cut).checkpoint()) == fingerprint(RunFolder(whole).checkpoint())
 
 
-@pytest.mark.parametrize("recipe", SMALL)
+@pytest.mark.parametrize("recipe", [recipe for recipe in SMALL if recipe != ONCE])
 def test_more_steps_extend_a_run(tmp_path: Path, recipe: str) -> None:
     """Where the learning rate falls over the last steps, it does so over those of the longer run."""
     whole = trained(tmp_path / "whole", recipe, steps=5, **steady(recipe))
