@@ -38,9 +38,15 @@ def entries(where: Conditions) -> list[Entry]:
 
 
 def _entry(
-    where: Conditions, table: str, steps: int, name: str, about: str, recipe: str, own: dict[str, Any],
+    where: Conditions,
+    table: str,
+    steps: int,
+    name: str,
+    about: str,
+    recipe: str,
+    own: dict[str, Any],
     shared: dict[str, Any],
-) -> Entry:  # fmt: skip
+) -> Entry:
     settings: dict[str, Any] = {
         "recipe": recipe, "lr": 2e-4, "beta1": 0.5, "decay": 0.5, "ema": 0.999, "precision": where.precision(),
         **shared, **own,
@@ -50,8 +56,16 @@ def _entry(
         settings |= {"data": "digits", "width": 4 if recipe.endswith("64") else 1, "batch": 4}
         samples, tested, seeds, looks, steps = 32, 32, 1, 1, 2
     arguments = {k: v for k, v in settings.items() if k != "recipe"} | {"steps": steps}
-    drawn = Drawn(recipe, arguments, by_seed, of_samples(samples, NETWORK), tested, NETWORK)
     return Entry(
-        name, table, about, steps, tuple(range(seeds)), {**settings, "samples": samples}, drawn.models, SHOWN,
-        looks=looks, open=OPEN, needs=images_of(settings["data"]) | {"MobileNetV2": mobilenet_v2},
-    )  # fmt: skip
+        name=name,
+        table=table,
+        about=about,
+        steps=steps,
+        seeds=tuple(range(seeds)),
+        settings={**settings, "samples": samples},
+        build=Drawn(recipe, arguments, by_seed, of_samples(samples, NETWORK), tested, NETWORK).models,
+        shown=SHOWN,
+        looks=looks,
+        open=OPEN,
+        needs=images_of(settings["data"]) | {"MobileNetV2": mobilenet_v2},
+    )

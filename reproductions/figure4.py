@@ -24,23 +24,31 @@ TOY = {"data": "digits", "size_g": 16, "size_d": 16, "z": 8, "batch": 16}
 
 
 def entries(where: Conditions, steps: int = 100_000, seeds: int = 5) -> list[Entry]:
-    found = []
-    for name, (about, recipe, own) in SYSTEMS.items():
-        settings: dict[str, Any] = {
-            "recipe": recipe, "data": "mnist", "layers_g": 5, "layers_d": 2, "size_d": 1024, "z": 100, "batch": 128,
-            "precision": where.precision(), **own,
-        }  # fmt: skip
-        settings |= TOY if where.toy else {}
-        arguments = {k: v for k, v in settings.items() if k != "recipe"} | {"steps": steps}
-        samples = 64 if where.toy else 10_000
-        drawn = Drawn(recipe, arguments, by_seed, of_samples(samples, "mnist"), samples, "mnist")
-        found.append(
-            Entry(
-                name, "EBGAN's figure 4", about, steps, tuple(range(seeds)), {**settings, "samples": samples},
-                drawn.models, SHOWN, looks=2, published="pictures only", open=OPEN, needs=images_of(settings["data"]),
-            )  # fmt: skip
-        )
-    return found
+    return [_entry(where, name, *row, steps, seeds) for name, row in SYSTEMS.items()]
+
+
+def _entry(where: Conditions, name: str, about: str, recipe: str, own: dict[str, Any], steps: int, seeds: int) -> Entry:
+    settings: dict[str, Any] = {
+        "recipe": recipe, "data": "mnist", "layers_g": 5, "layers_d": 2, "size_d": 1024, "z": 100, "batch": 128,
+        "precision": where.precision(), **own,
+    }  # fmt: skip
+    settings |= TOY if where.toy else {}
+    arguments = {k: v for k, v in settings.items() if k != "recipe"} | {"steps": steps}
+    samples = 64 if where.toy else 10_000
+    return Entry(
+        name=name,
+        table="EBGAN's figure 4",
+        about=about,
+        steps=steps,
+        seeds=tuple(range(seeds)),
+        settings={**settings, "samples": samples},
+        build=Drawn(recipe, arguments, by_seed, of_samples(samples, "mnist"), samples, "mnist").models,
+        shown=SHOWN,
+        looks=2,
+        published="pictures only",
+        open=OPEN,
+        needs=images_of(settings["data"]),
+    )
 
 
 if __name__ == "__main__":

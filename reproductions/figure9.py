@@ -30,15 +30,24 @@ def entries(where: Conditions, steps: int = 100_000, size_g: int = 1600) -> list
     settings |= TOY if where.toy else {}
     arguments = {k: v for k, v in settings.items() if k != "recipe"} | {"steps": steps}
     samples = 64 if where.toy else 5_000
-    drawn = Drawn(
-        "ebgan-mnist", arguments, by_margin, of_samples(samples, "mnist"), samples, "mnist", together=True
-    )  # fmt: skip
+    measure = of_samples(samples, "mnist")
     return [
         Entry(
-            "figure9", "EBGAN's figure 9: margins", "EBGAN", steps, MARGINS, {**settings, "samples": samples},
-            drawn.models, ("D/E(x)", "D/E(G(z))", "MNIST-I", "MNIST-IS", "MNIST-FID", "digits covered"),
-            together=True, axis="margin", looks=2, published="pictures only", open=OPEN, needs=images_of(settings["data"]),
-        )  # fmt: skip
+            name="figure9",
+            table="EBGAN's figure 9: margins",
+            about="EBGAN",
+            steps=steps,
+            seeds=MARGINS,
+            settings={**settings, "samples": samples},
+            build=Drawn("ebgan-mnist", arguments, by_margin, measure, samples, "mnist", together=True).models,
+            shown=("D/E(x)", "D/E(G(z))", "MNIST-I", "MNIST-IS", "MNIST-FID", "digits covered"),
+            together=True,
+            axis="margin",
+            looks=2,
+            published="pictures only",
+            open=OPEN,
+            needs=images_of(settings["data"]),
+        )
     ]
 
 

@@ -73,11 +73,20 @@ def _entry(where: Conditions, name: str, about: str, recipe: str, grid: Mapping[
     arguments = {k: v for k, v in settings.items() if k != "recipe"} | {"steps": steps}
     numbers = tuple(permutation(size(grid), 0, 0)[:drawn].tolist())
     return Entry(
-        name, "The paper's grid search, at random", about, steps, numbers, {**settings, "samples": samples},
-        Drawn(recipe, arguments, numbered, of_samples(samples, "mnist"), samples, "mnist").models,
-        ("MNIST-I", "MNIST-IS", "MNIST-FID", "digits covered"), axis="configuration", looks=1,
-        published="histograms only", open=OPEN, needs=images_of(settings["data"]),
-    )  # fmt: skip
+        name=name,
+        table="The paper's grid search, at random",
+        about=about,
+        steps=steps,
+        seeds=numbers,
+        settings={**settings, "samples": samples},
+        build=Drawn(recipe, arguments, numbered, of_samples(samples, "mnist"), samples, "mnist").models,
+        shown=("MNIST-I", "MNIST-IS", "MNIST-FID", "digits covered"),
+        axis="configuration",
+        looks=1,
+        published="histograms only",
+        open=OPEN,
+        needs=images_of(settings["data"]),
+    )
 
 
 def _narrow(grid: Mapping[str, tuple[Any, ...]], number: int) -> dict[str, Any]:

@@ -48,10 +48,20 @@ def entries(where: Conditions, steps: int = 125_000, seeds: int = 3) -> list[Ent
         settings |= {"z": 8, "size_g": 16, "units_d": 8}
     return [
         Entry(
-            "parzen", "The first GAN's Parzen windows, nats", "maxout GAN", steps, tuple(range(seeds)), settings,
-            partial(build, settings), ("log-likelihood", "validation", "sigma"), looks=10, best="validation",
-            published=PUBLISHED, open=OPEN, needs=images_of(settings["data"]),
-        )  # fmt: skip
+            name="parzen",
+            table="The first GAN's Parzen windows, nats",
+            about="maxout GAN",
+            steps=steps,
+            seeds=tuple(range(seeds)),
+            settings=settings,
+            build=partial(build, settings),
+            shown=("log-likelihood", "validation", "sigma"),
+            looks=10,
+            best="validation",
+            published=PUBLISHED,
+            open=OPEN,
+            needs=images_of(settings["data"]),
+        )
     ]
 
 

@@ -1,13 +1,13 @@
 """Long reproductions, most valuable first, each in pieces that stop in time and go on to the same bits.
 
-    python -m reproductions.campaign --plan                          # what there is, what is done, how long the rest takes
-    python -m reproductions.campaign --minutes 9                     # plays for nine minutes; again: goes on
-    python -m reproductions.campaign --only table2-ln-100,figure9    # an entry, or all that begin so: table2
-    python -m reproductions.campaign --merge FOLDER FOLDER           # brings results of other machines or pieces home
-    python -m reproductions.campaign --table                         # tables beside the published numbers
+    python -m reproductions.campaign --plan                         # what is done, and how long the rest takes
+    python -m reproductions.campaign --minutes 9                    # plays for nine minutes; again: goes on
+    python -m reproductions.campaign --only table2-ln-100,figure9   # an entry, or all that begin so: table2
+    python -m reproductions.campaign --merge FOLDER FOLDER          # brings results of other machines or pieces home
+    python -m reproductions.campaign --table                        # tables beside the published numbers
 
-OUT/state has what the next piece goes on from, and may be large; OUT/results is small: JSON lines, a PNG for each unit
-and a curve for each entry. Ctrl-C, SIGTERM and SIGHUP save and stop; --toy plays all of it at toy length.
+OUT/state has what the next piece goes on from, and may be large; OUT/results is small: JSON lines, and a PNG of samples
+for each unit, or one of curves for each entry. Ctrl-C, SIGTERM and SIGHUP save and stop; --toy plays all of it at toy length.
 """
 
 import argparse
@@ -15,13 +15,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+
 from energan.utils.console import complain, say
 from energan.utils.errors import UserError
 from energan.utils.hardware import pick_device
 from reproductions.campaign import records, tables
 from reproductions.campaign.catalog import catalog
 from reproductions.campaign.entry import Conditions, Entry
-from reproductions.campaign.piece import Folders, about, tag
+from reproductions.campaign.piece import Folders, unfinished
 from reproductions.campaign.plan import plan
 from reproductions.campaign.play import play_all
 
@@ -40,12 +42,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", default="", help="these seeds (margins, configurations) alone: 0-4,7")
     parser.add_argument("--minutes", type=float, help="stop in time before so many, counted from the process' start")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 or auto")
+    parser.add_argument("--tf32", action="store_true", help="NVIDIA's shorter float32 in products: faster, less exact")
     parser.add_argument("--toy", action="store_true", help="a few steps of small nets on 8 x 8 digits, as the tests do")
     parser.add_argument("--out", type=Path, default=Path("runs/campaign"))
     flags = parser.parse_args(arguments)
     folders = Folders.of(flags.out)
     try:
-        where = Conditions(flags.toy, pick_device(flags.device))
+        where = Conditions(flags.toy, pick_device(flags.device), flags.tf32)
+        torch.set_float32_matmul_precision("high" if flags.tf32 else "highest")
         if flags.merge:
             say("\n".join(records.merge(folders.results, flags.merge)))
             return 0
@@ -99,11 +103,9 @@ def left(entries: Sequence[Entry], folders: Folders) -> str:
     """A line for each entry that is not finished."""
     lines = []
     for entry in entries:
-        ended = records.finished(folders.results, entry)
-        units = [unit for unit in entry.units() if not ended.issuperset(unit)]
-        steps = [about(folders.state / f"{entry.name}-{tag(unit)}.safetensors").get("step", 0) for unit in units]
-        if units:
-            lines.append(f"  {entry.name}: {sum(entry.steps - step for step in steps):,} steps")
+        steps = [entry.steps - reached for reached in unfinished(entry, folders).values()]
+        if steps:
+            lines.append(f"  {entry.name}: {sum(steps):,} steps")
     return "\n".join(["left, and played by the same command:", *lines]) if lines else "all is finished"
 
 

@@ -8,7 +8,7 @@ from reproductions.campaign.entry import Conditions, Entry
 def catalog(where: Conditions) -> list[Entry]:
     """All entries: of full length, or toys."""
     toy = where.toy
-    return [
+    entries = [
         *table2.entries(where),
         *figure4.entries(where, **({"steps": 4, "seeds": 2} if toy else {})),
         *figure9.entries(where, **({"steps": 4, "size_g": 16} if toy else {})),
@@ -18,3 +18,6 @@ def catalog(where: Conditions) -> list[Entry]:
         *thesis.entries(where),
         *grid.entries(where),
     ]
+    if where.tf32:
+        return [entry._replace(settings={**entry.settings, "products": "tf32"}) for entry in entries]
+    return entries

@@ -30,10 +30,14 @@ class Models(NamedTuple):
 
 
 class Conditions(NamedTuple):
-    """Where and at which length entries are played; toy: a few steps of small nets, on 8 x 8 digits."""
+    """Where and at which length entries are played.
+
+    toy: a few steps of small nets, on 8 x 8 digits; tf32: whether products in float32 are of NVIDIA's shorter numbers
+    """
 
     toy: bool
     device: str
+    tf32: bool = False
 
     def precision(self) -> str:
         """That of a model trained alone: bf16 where the device multiplies it natively."""

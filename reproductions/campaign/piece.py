@@ -67,7 +67,7 @@ class Piece:
 
     def __init__(self, entry: Entry, seeds: Sequence[int], folders: Folders, where: Conditions) -> None:
         self.entry, self.seeds, self.folders, self.where = entry, list(seeds), folders, where
-        self.path = folders.state / f"{entry.name}-{tag(seeds)}.safetensors"
+        self.path = state_path(entry, seeds, folders)
         self.run, self.lines, self.seconds = secrets.token_hex(4), list[records.Line](), 0.0
         self.logs: dict[str, Tensor] = {}
         self.costs: dict[str, float] = {}  # the longest that a start, a look and a save took here
@@ -204,6 +204,24 @@ class Piece:
             f"{self.entry.name}, {self.entry.axis} {tag(self.seeds)}: step {t:,} of {self.entry.steps:,}, "
             f"{1e3 * step_seconds:.3g} ms a step, {duration((self.entry.steps - t) * step_seconds)} to go{of_piece}"
         )
+
+
+def unfinished(entry: Entry, folders: Folders) -> dict[tuple[int, ...], int]:
+    """The units that are not finished, with the step that their states are at.
+
+    Models that are trained together and were finished elsewhere are left out, unless their state is here already.
+    """
+    ended, found = records.finished(folders.results, entry), dict[tuple[int, ...], int]()
+    for unit in entry.units():
+        rest = tuple(seed for seed in unit if seed not in ended)
+        if rest:
+            whole = about(state_path(entry, unit, folders))
+            found[unit if whole else rest] = (whole or about(state_path(entry, rest, folders))).get("step", 0)
+    return found
+
+
+def state_path(entry: Entry, seeds: Sequence[int], folders: Folders) -> Path:
+    return folders.state / f"{entry.name}-{tag(seeds)}.safetensors"
 
 
 def about(path: Path) -> dict[str, Any]:

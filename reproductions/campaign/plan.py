@@ -10,7 +10,7 @@ from energan.utils.console import complain, duration
 from energan.utils.errors import UserError
 from reproductions.campaign import records
 from reproductions.campaign.entry import Conditions, Entry, Models
-from reproductions.campaign.piece import Folders, about, machine, tag, wait
+from reproductions.campaign.piece import Folders, machine, unfinished, wait
 
 MEASURED = 1.0  # seconds for which steps of one kind are timed
 WARM = {"cpu": 1, "cuda": 15}  # steps before, until graphs are captured
@@ -29,24 +29,24 @@ class Cost(NamedTuple):
 def plan(entries: Sequence[Entry], folders: Folders, where: Conditions) -> str:
     """A markdown table. Steps that no earlier piece has timed on this device are timed now, a few seconds each kind."""
     lines = ["| entry | done | steps left | ms a step | from | a look, s | expected |", "|---" * 7 + "|"]
-    known: dict[str, Cost | None] = {}
+    known: dict[tuple[str, int], Cost | None] = {}
     total = 0.0
     for entry in entries:
-        units = [u for u in entry.units() if not records.finished(folders.results, entry).issuperset(u)]
-        reached = [about(folders.state / f"{entry.name}-{tag(unit)}.safetensors").get("step", 0) for unit in units]
-        left = sum(entry.steps - step for step in reached)
+        units = unfinished(entry, folders)
+        left = sum(entry.steps - step for step in units.values())
         done = f"{len(entry.seeds) - sum(map(len, units))} of {len(entry.seeds)} {entry.axis}s"
         if not left:
             lines.append(f"| {entry.name} | {done} | 0 | | | | |")
             continue
-        alike = entry.alike or entry.name
+        alike, unit = (entry.alike or entry.name, len(next(iter(units)))), next(iter(units))
         if alike not in known:
-            known[alike] = earlier(entry, folders, where) or _timed(entry, units[0], where)
+            others = [other for other in entries if (other.alike or other.name) == alike[0]]
+            known[alike] = earlier(others, len(unit), folders, where) or _timed(entry, unit, where)
         cost = known[alike]
         if cost is None:
             lines.append(f"| {entry.name} | {done} | {left:,} | ? | cannot be played here | | ? |")
             continue
-        looks = sum(step > at for at in reached for step in entry.due())
+        looks = sum(step > at for at in units.values() for step in entry.due())
         seconds = left * cost.step + looks * (cost.look or 0.0)
         total += seconds
         look = "?" if cost.look is None else f"{cost.look:.1f}"
@@ -58,10 +58,11 @@ def plan(entries: Sequence[Entry], folders: Folders, where: Conditions) -> str:
     return "\n".join([*lines, "", f"On {name} ({where.device}), all together: {duration(total)}."])
 
 
-def earlier(entry: Entry, folders: Folders, where: Conditions) -> Cost | None:
-    """What earlier pieces say, played on such a machine as this one."""
+def earlier(entries: Sequence[Entry], models: int, folders: Folders, where: Conditions) -> Cost | None:
+    """What earlier pieces of these entries say, of so many models, played on such a machine as this one."""
     here = machine(where.device)
-    looks = [line for line in records.read(folders.results, entry.name) if line["machine"] == here and line["step"]]
+    lines = [line for entry in entries for line in records.read(folders.results, entry.name)]
+    looks = [line for line in lines if (line["machine"], len(line["seeds"])) == (here, models) and line["step"]]
     if not looks:
         return None
     last = max(looks, key=lambda line: line["step"])

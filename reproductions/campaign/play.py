@@ -12,10 +12,10 @@ from energan.utils.console import STOPPED, complain, say
 from energan.utils.errors import UserError
 from energan.utils.hardware import pick_device
 from energan.utils.signals import stopping
-from reproductions.campaign import records, tables
+from reproductions.campaign import tables
 from reproductions.campaign.budget import Budget
 from reproductions.campaign.entry import Conditions, Entry
-from reproductions.campaign.piece import Folders, Piece
+from reproductions.campaign.piece import Folders, Piece, unfinished
 
 
 def play_all(entries: Sequence[Entry], folders: Folders, where: Conditions, minutes: float | None) -> int:
@@ -45,15 +45,14 @@ def play_all(entries: Sequence[Entry], folders: Folders, where: Conditions, minu
 
 def _play(entry: Entry, folders: Folders, where: Conditions, budget: Budget, touched: list[Entry]) -> bool:
     """Whether there is time for more; plays the units that are not finished."""
-    for seeds in entry.units():
-        if not records.finished(folders.results, entry).issuperset(seeds):
-            piece = Piece(entry, seeds, folders, where)
-            before = len(piece.lines)
-            ended = piece.play(budget)
-            if len(piece.lines) > before and entry not in touched:
-                touched.append(entry)
-            if not ended:
-                return False
+    for seeds in unfinished(entry, folders):
+        piece = Piece(entry, seeds, folders, where)
+        before = len(piece.lines)
+        ended = piece.play(budget)
+        if len(piece.lines) > before and entry not in touched:
+            touched.append(entry)
+        if not ended:
+            return False
     return True
 
 

@@ -35,7 +35,7 @@ def tables(results: Path, entries: Sequence[Entry]) -> str:
             without += [] if runs else [entry.name]
             rows += _rows(entry, runs)
         if rows:
-            columns = [members[0].table, "models", "step", *members[0].shown, "published"]
+            columns = [title, "models", "step", *members[0].shown, "published"]
             opened = sorted({entry.open for entry in members if entry.open})
             text += [_markdown(columns, rows), *(f"Left open: {words}." for words in opened), ""]
     if without:
@@ -60,9 +60,7 @@ def _rows(entry: Entry, runs: dict[int, Run]) -> list[list[str]]:
 
 def _row(entry: Entry, name: str, runs: Sequence[Run]) -> list[str]:
     looks = [_chosen(entry, run) for run in runs]
-    values = [
-        spread([run.value(shown, look) for run, look in zip(runs, looks, strict=True)]) for shown in entry.shown
-    ]
+    values = [spread([run.value(shown, look) for run, look in zip(runs, looks, strict=True)]) for shown in entry.shown]
     of = len(entry.seeds) if entry.axis == "seed" else 1
     reached = f"{runs[0].last['step']:,} of {runs[0].last['steps']:,}"
     at = f", the look of most {entry.best}" if entry.best else ""
@@ -82,7 +80,9 @@ def _ordered(value: float) -> float:
 
 
 def draw_curve(results: Path, entry: Entry) -> None:
-    """curve.png: the first value that the entry's table shows, by step, of each model."""
+    """curve.png: the first value that the entry's table shows, by step, of each model; where models draw nothing."""
+    if list((results / entry.name).glob("*-*.png")):
+        return
     runs = furthest(read(results, entry.name))
     name = next((shown for shown in entry.shown if any(shown in run.last["values"] for run in runs.values())), "")
     if not name:
@@ -90,9 +90,7 @@ def draw_curve(results: Path, entry: Entry) -> None:
     figure, (axes,) = panels(1, 1, 4.6, 3.4)
     for seed, run in sorted(runs.items()):
         steps = [line["step"] for line in run.lines]
-        label = None if entry.axis == "seed" else f"{entry.axis} {seed}"
-        axes.plot(steps, [run.value(name, line) for line in run.lines], lw=1, marker=".", label=label)
+        axes.plot(steps, [run.value(name, line) for line in run.lines], lw=1, marker=".", label=f"{entry.axis} {seed}")
     axes.set(title=f"{entry.name}: {entry.about}", xlabel="steps", ylabel=name)
-    if entry.axis != "seed":
-        axes.legend(fontsize=7, frameon=False)
+    axes.legend(fontsize=6, frameon=False)
     save(figure, results / entry.name / "curve.png")
