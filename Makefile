@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-fast slow lint types docs bench lock clean
+.PHONY: demo test test-fast slow lint types docs bench campaign lock clean
 
 .venv/made: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -47,6 +47,10 @@ docs: venv
 
 bench: venv
 	$(BIN)/python -m benchmarks
+
+# The long reproductions, in pieces: `make campaign FLAGS="--minutes 9"`; again, and it goes on.
+campaign: venv
+	$(BIN)/python -m reproductions.campaign $(FLAGS)
 
 # The lock file is what a fresh environment with all development extras resolves to.
 lock:
