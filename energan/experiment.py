@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
     from energan.data import ImageSet
     from energan.engine.game import Game, Move, Source
+    from energan.engine.graphs import Graph
 
 SHOWN = 20_000  # crops that are kept in memory
 
 SETTINGS: dict[str, type] = {  # fields that run.json has as they are
     "steps": int, "batch": int, "seed": int, "save_every": int, "precision": str, "device": str, "compile": bool,
-    "ema": dict, "network": str, "microbatches": int, "sync_batch_stats": bool,
+    "ema": dict, "network": str, "microbatches": int, "sync_batch_stats": bool, "graph": str, "deterministic": bool,
 }  # fmt: skip
 
 DESCRIBED = (  # fields that run.json has as what they were made of
@@ -40,6 +41,8 @@ class Experiment(NamedTuple):
     initialise  what is done with the training images before the first step: nets that start from data
     coded     (key, codes of the training images): what a frozen net says of each, as one more key of the batches
     microbatches, sync_batch_stats  how a batch is divided, here and among ranks: engine.Trainer
+    graph     whether steps are replayed as CUDA graphs: engine.graphs.Graphed
+    deterministic  whether a GPU's algorithms are to repeat their bits
     prepare_any  as prepare, for images of others: whatever their classes; None: prepare
     classes   names of those that the game's frozen classifier knows, () for none; None: the images' own
     value_range  what is black and white in the training images, where they have more than eight bits; all others are
@@ -71,6 +74,8 @@ class Experiment(NamedTuple):
     augment: tuple[str, ...] = ()
     classes: tuple[str, ...] | None = None
     value_range: tuple[float, float] | None = None
+    graph: "Graph" = "auto"
+    deterministic: bool = False
 
     def reading_as(self, training: "ImageSet") -> "Experiment":
         """The experiment, with all other images read by the range of values of the training images."""

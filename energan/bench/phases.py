@@ -11,7 +11,7 @@ from typing import final
 from torch import Tensor
 
 from energan.engine.game import Batch, Game, Logs, Objective, Players, Source
-from energan.engine.optimizers import Moments, Wrapper
+from energan.engine.optimizers import Moments, Rate, Wrapper
 
 Mark = Callable[[str, int], None]  # (phase that begins: "data", "noise", "play" or "update"; bytes that it must move)
 
@@ -23,7 +23,7 @@ class _Marked(Wrapper):
 
     mark: Mark
 
-    def step_(self, weights: Mapping[str, Tensor], grads: list[Tensor], moments: Moments, rate: float) -> None:
+    def step_(self, weights: Mapping[str, Tensor], grads: list[Tensor], moments: Moments, rate: Rate) -> None:
         kept = [*weights.values(), *(m for tree in moments.values() for m in tree.values())]
         self.mark("update", 2 * sum(t.nbytes for t in kept) + sum(g.nbytes for g in grads))
         self.optimizer.step_(weights, grads, moments, rate)

@@ -178,6 +178,8 @@ def _divided(run: "Experiment", microbatches: int, sync_batch_stats: bool, ranks
         )
     if run.compile and sync_batch_stats and ranks.count > 1:
         raise UserError("`sync_batch_stats` cannot be compiled: leave out `compile` or `sync_batch_stats`")
+    if run.graph == "on" and ranks.count > 1:
+        raise UserError("`graph` on is for one process: under torchrun, leave it out")
     return run._replace(microbatches=microbatches, sync_batch_stats=sync_batch_stats)
 
 

@@ -1,6 +1,7 @@
 """Batches as a pure function of (seed, k), so that a resumed run gets the same ones."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 
 import numpy as np
 import torch
@@ -78,22 +79,46 @@ class Batches:
 
         A row of y is 0 for an image without a label (-1). Augmented colours may leave [-1, 1].
         """
-        chosen = self.rows(k).to(self.images.device)
-        drawn = {"x": self._seen(chosen, k)}
+        return self.gathered({name: v.to(self.images.device) for name, v in self.chosen(k).items()})
+
+    def chosen(self, k: int) -> dict[str, Tensor]:
+        """rows: indices of batch k's images, (batch,) int64; where they are cropped, flipped or augmented, u: uniform
+        numbers (batch, ...). On the CPU."""
+        chosen = {"rows": self.rows(k)}
+        if self._numbers:
+            chosen["u"] = torch.rand(self.batch, self._numbers, generator=_generator(self.seed, k, VIEWS))
+        return chosen
+
+    def gathered(self, chosen: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The batch of these rows, where the images are: what a call returns. Nobody waits for a value."""
+        drawn = {"x": self._seen(chosen["rows"], chosen.get("u"))}
         if self.labels is not None:
-            labels = self.labels.index_select(0, chosen.to(self.labels.device))
+            labels = self.labels.index_select(0, chosen["rows"])
             drawn["y"] = (labels[:, None] == self._classes).to(torch.float32)
         return drawn
 
-    def _seen(self, chosen: Int64[Tensor, " batch"], k: int) -> Float[Tensor, "batch c h w"]:
-        """The chosen images with batch k's crops, flips and augmentations."""
-        if not self._numbers:
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the images."""
+        return self.images.nbytes
+
+    def to(self, device: str | torch.device) -> "Batches":
+        """The same batches, of images and labels on the device."""
+        moved = copy(self)
+        moved.images = self.images.to(device)
+        if self.labels is not None:
+            moved.labels, moved._classes = self.labels.to(device), self._classes.to(device)
+        return moved
+
+    def _seen(
+        self, chosen: Int64[Tensor, " batch"], u: Float[Tensor, "batch numbers"] | None
+    ) -> Float[Tensor, "batch c h w"]:
+        """The chosen images with their crops, flips and augmentations."""
+        if u is None:
             return to_unit(self.images.index_select(0, chosen))
-        u = torch.rand(self.batch, self._numbers, generator=_generator(self.seed, k, VIEWS)).to(chosen.device)
         x = cropped(self.images, chosen, u[:, 1:3], self.crop) if self.crop else self.images.index_select(0, chosen)
         if self.flip:
-            mirrored = (u[:, 0] < 0.5).nonzero().squeeze(1)
-            x.index_copy_(0, mirrored, x.index_select(0, mirrored).flip(3))
+            x = torch.where((u[:, 0] < 0.5)[:, None, None, None], x.flip(3), x)
         return augmented(to_unit(x), u[:, 3:], self.augment)
 
     def rows(self, k: int) -> Int64[Tensor, " batch"]:
@@ -119,9 +144,28 @@ class Coded:
 
     def __call__(self, k: int) -> dict[str, Tensor]:
         """As Batches, and `key`: (batch, *d)."""
+        images = self._batches.images
+        return self.gathered({name: v.to(images.device) for name, v in self.chosen(k).items()})
+
+    def chosen(self, k: int) -> dict[str, Tensor]:
+        """As Batches."""
         if self._codes is None:
-            self._codes = self._make()
-        return {**self._batches(k), self._key: self._codes[self._batches.rows(k)]}
+            self._codes = self._make().to(self._batches.images.device)
+        return self._batches.chosen(k)
+
+    def gathered(self, chosen: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """As Batches, and `key`."""
+        assert self._codes is not None  # something was chosen before
+        return {**self._batches.gathered(chosen), self._key: self._codes.index_select(0, chosen["rows"])}
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the images; codes, which are few, are not yet known."""
+        return self._batches.nbytes
+
+    def to(self, device: str | torch.device) -> "Coded":
+        """The same batches, of images on the device; codes follow them."""
+        return Coded(self._batches.to(device), self._key, self._make)
 
 
 def random_images(images: UInt8[Tensor, "n c h w"], n: int) -> Float[Tensor, "k c h w"]:

@@ -8,14 +8,15 @@ Images keep their shape here. Where they are to be flat vectors (permutation-inv
 networks.dense.ladder.Ladder does.
 """
 
+from collections.abc import Mapping
+from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64, Shaped, UInt8
+from jaxtyping import Int64, Shaped, UInt8
 from numpy import ndarray as Array
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from energan.data.batches import Batches, permutation
 from energan.data.image_set import NONE, ImageSet
@@ -156,7 +157,7 @@ class LabelledBatches:
         _check(labels, len(images), classes)
         if labelled < 1:
             raise UserError(f"a batch of {labelled} labelled images cannot be drawn: ask for 1 or more")
-        self.indices = (labels != NONE).nonzero().squeeze(1)  # of the labelled images
+        self.indices = (labels != NONE).nonzero().squeeze(1).cpu()  # of the labelled images
         if not len(self.indices):
             raise UserError("no image has a label: every one is -1")
         self.images, self.labels, self.classes, self.labelled, self.seed = images, labels, classes, labelled, seed
@@ -173,10 +174,31 @@ class LabelledBatches:
 
         "x" comes first: the engine draws as many rows of a game's noise as it has.
         """
-        u = self._unlabelled(k)["x"]
-        chosen = self.indices[self._rows(k).to(self.indices.device)]
-        x = to_unit(self.images.index_select(0, chosen.to(self.images.device)))
-        return {"x": x, "y": self._one_hot(chosen), "u": u}
+        return self.gathered({name: v.to(self.images.device) for name, v in self.chosen(k).items()})
+
+    def chosen(self, k: int) -> dict[str, Tensor]:
+        """rows, unlabelled: indices of batch k's images, (labelled,) and (unlabelled,) int64. On the CPU."""
+        unlabelled = self._unlabelled.rows(k)
+        return {"rows": self.indices[self._rows(k)], "unlabelled": unlabelled}
+
+    def gathered(self, chosen: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The batch of these rows, where the images are: what a call returns. Nobody waits for a value."""
+        u = self._unlabelled.gathered({"rows": chosen["unlabelled"]})["x"]
+        labels = self.labels.index_select(0, chosen["rows"])
+        y = (labels[:, None] == torch.arange(self.classes, device=labels.device)).to(torch.float32)
+        return {"x": to_unit(self.images.index_select(0, chosen["rows"])), "y": y, "u": u}
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the images."""
+        return self._unlabelled.nbytes
+
+    def to(self, device: str | torch.device) -> "LabelledBatches":
+        """The same batches, of images and labels on the device."""
+        moved = copy(self)
+        moved._unlabelled = self._unlabelled.to(device)  # the same images, once
+        moved.images, moved.labels = moved._unlabelled.images, self.labels.to(device)
+        return moved
 
     def _rows(self, k: int) -> Int64[Tensor, " labelled"]:
         """The places, among the labelled images, of batch k's rows."""
@@ -186,9 +208,6 @@ class LabelledBatches:
         self._orders = {e: kept[e] if e in kept else permutation(n, self.seed + OTHER, e) for e in passes}
         first = start - passes[0] * n
         return torch.cat(list(self._orders.values()))[first : first + self.labelled]
-
-    def _one_hot(self, chosen: Int64[Tensor, " labelled"]) -> Float[Tensor, "labelled classes"]:
-        return one_hot(self.labels[chosen].long(), self.classes).to(torch.float32)
 
 
 def _check(labels: Tensor, n: int, classes: int) -> None:

@@ -1,6 +1,6 @@
 """Ensemble: many models as one program."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, final
 
@@ -12,7 +12,7 @@ from energan.engine.game import Batch, Game, Learner, Logs, Move, Objective, Pla
 from energan.engine.isolation import isolated
 from energan.engine.optimizers import Moments, Optimizer, Tree
 from energan.engine.rng import stream
-from energan.engine.state import DTYPES, State, check, copy_into, draw, parameters
+from energan.engine.state import DTYPES, Given, State, check, chosen, copy_into, draw, gathered, parameters
 from energan.utils.errors import UserError
 
 
@@ -62,9 +62,9 @@ class Ensemble:
         if precision not in ("fp32", "fp64"):
             raise UserError(f"models trained as one run in fp32 or fp64, not in {precision}")
         self.game, self._sources = games[0], sources
-        self._device, self._dtype = torch.device(device), DTYPES[precision]
+        self.device, self._dtype = torch.device(device), DTYPES[precision]
         self._nets = {
-            name: player.net.to(self._device, self._dtype).train(player.optimizer is not None)
+            name: player.net.to(self.device, self._dtype).train(player.optimizer is not None)
             for name, player in games[0].players.items()
         }
         self._optimizers = {name: p.optimizer for name, p in games[0].players.items() if p.optimizer}
@@ -78,41 +78,67 @@ class Ensemble:
         self._schedules = {
             name: [o.schedule for g in games if (o := g.players[name].optimizer)] for name in self._optimizers
         }
-        self._generators = [torch.Generator(self._device).manual_seed(seed) for seed in seeds]
+        self._unscheduled = torch.ones(len(games), dtype=self._dtype, device=self.device)
+        self.generators = [torch.Generator(self.device).manual_seed(seed) for seed in seeds]
+        self.compiled = compile
         self.t = self._draws = 0
         turns = {turn: self._batched(turn, moves) for turn, moves in self.game.turns.items()}
         self._turns = {k: torch.compile(f, fullgraph=True, dynamic=False) if compile else f for k, f in turns.items()}
 
     def _stack(self, trees: Sequence[Mapping[str, Tensor]]) -> Tree:
-        return {k: torch.stack([tree[k].detach() for tree in trees]).to(self._device, self._dtype) for k in trees[0]}
+        return {k: torch.stack([tree[k].detach() for tree in trees]).to(self.device, self._dtype) for k in trees[0]}
 
     def _settings(self, optimizers: Sequence[Optimizer | None]) -> Tree:
         return self._stack([_tensors(o.settings()) for o in optimizers if o])
 
     def __len__(self) -> int:
-        return len(self._generators)
+        return len(self.generators)
 
     @isolated()
     def step(self) -> Logs:
         """Plays the turns of step t in all models. Returns their logs, (N,) each, by "turn/name"."""
-        logs: Logs = {}
-        for turn in self.game.turns_at(self.t):
-            trees = [
-                draw(self.game, source(self._draws), generator, self._dtype)
-                for source, generator in zip(self._sources, self._generators, strict=True)
-            ]
-            self._draws += 1
-            batch = {k: torch.stack([tree[k] for tree in trees]).to(self._device) for k in trees[0]}
-            rates = {
-                name: torch.tensor([f(self.t) if f else 1.0 for f in schedules], dtype=self._dtype, device=self._device)
-                for name, schedules in self._schedules.items()
-            }
-            t = torch.tensor(self.t)
-            with torch.no_grad():  # functional gradients are taken inside; nothing outside needs a graph
-                self._weights, self._moments, new = self._turns[turn](self._weights, self._moments, batch, t, rates)
-            logs |= new
+        turns = self.turns
+        logs = self.play(turns, (self.given() for _ in turns))
         self.t += 1
         return logs
+
+    @property
+    def turns(self) -> tuple[str, ...]:
+        """The turns of the next step."""
+        return tuple(self.game.turns_at(self.t))
+
+    def given(self) -> Given:
+        """Returns the host's part of the next turn, and goes on to the one after it. Data are (N, ...)."""
+        trees = [chosen(source, self._draws) for source in self._sources]
+        data = {k: torch.stack([tree[k] for tree in trees]).to(self.device, non_blocking=True) for k in trees[0]}
+        self._draws += 1
+        rates = {
+            name: torch.tensor([f(self.t) if f else 1.0 for f in schedules], dtype=self._dtype)
+            for name, schedules in self._schedules.items()
+            if any(schedules)
+        }
+        return Given(data, self.t, {k: rate.to(self.device, non_blocking=True) for k, rate in rates.items()})
+
+    def play(self, turns: Sequence[str], given: Iterable[Given]) -> Logs:
+        """The device's part of a step: plays turns with what each is given. Returns their logs."""
+        logs: Logs = {}
+        for turn, each in zip(turns, given, strict=True):
+            batch, t = self._batch(each), torch.as_tensor(each.t)
+            rates = {name: each.rates.get(name, self._unscheduled) for name in self._schedules}
+            with torch.no_grad():  # functional gradients are taken inside; nothing outside needs a graph
+                weights, moments, new = self._turns[turn](self._weights, self._moments, batch, t, rates)
+                logs |= {k: v.clone() for k, v in new.items()}  # one may be a weight, which is about to change
+                copy_into(self._weights, weights)
+                copy_into(self._moments, moments)
+        return logs
+
+    def _batch(self, given: Given) -> Tree:
+        """Returns the turn's data and noise, (N, ...)."""
+        trees = [
+            draw(self.game, gathered(source, {k: v[i] for k, v in given.data.items()}), generator, self._dtype)
+            for i, (source, generator) in enumerate(zip(self._sources, self.generators, strict=True))
+        ]
+        return {k: torch.stack([tree[k] for tree in trees]) for k in trees[0]}
 
     def _batched(self, called: str, moves: tuple[Move, ...]) -> Any:
         """(weights, moments, batch, t, rates) of N models -> (weights, moments, logs) after one turn."""
@@ -158,7 +184,7 @@ class Ensemble:
             "weights": self._weights,
             "moments": self._moments,
             "hyperparameters": self._hyperparameters,
-            "generators": torch.stack([g.get_state() for g in self._generators]),
+            "generators": torch.stack([g.get_state() for g in self.generators]),
             "t": torch.tensor(self.t),
             "draws": torch.tensor(self._draws),
         }
@@ -168,7 +194,7 @@ class Ensemble:
         mine = {"weights": self._weights, "moments": self._moments, "hyperparameters": self._hyperparameters}
         for name, tree in mine.items():
             copy_into(tree, state[name])
-        for generator, generator_state in zip(self._generators, state["generators"], strict=True):
+        for generator, generator_state in zip(self.generators, state["generators"], strict=True):
             generator.set_state(generator_state.clone())  # torch misreads a view, and crashes
         self.t, self._draws = int(state["t"]), int(state["draws"])
 

@@ -1,19 +1,56 @@
 """What Trainer and Ensemble share: a turn's data and noise, and trees of tensors."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from energan.engine.distributed import ALONE, Ranks, slices
-from energan.engine.game import Game
+from energan.engine.game import Game, Source
 from energan.engine.optimizers import Tree
 from energan.utils.errors import UserError
 
 DTYPES = {"fp64": torch.float64, "fp32": torch.float32, "bf16": torch.float32}  # of the weights
 
 State = dict[str, Any]  # nested dicts whose leaves are tensors
+
+
+class Given(NamedTuple):
+    """What the host gives a turn: all that changes from step to step, and that is not in the state.
+
+    Attributes:
+        data: The source's batch on the device; of a GatheringSource, what it chose.
+        t: The step.
+        rates: The factor of each scheduled optimizer's learning rate, by player: a number, or (N,) of N models.
+    """
+
+    data: Mapping[str, Tensor]
+    t: int | Tensor
+    rates: Mapping[str, float | Tensor]
+
+
+@runtime_checkable
+class GatheringSource(Protocol):
+    """A source in two halves: the host chooses rows, in few bytes, and the device that has the data gathers them.
+
+    source(k) is source.gathered(source.chosen(k)). `chosen` returns tensors on the CPU. `gathered` looks at no tensor's
+    value, so that it can be a part of a CUDA graph.
+    """
+
+    def __call__(self, k: int) -> Mapping[str, Tensor]: ...
+    def chosen(self, k: int) -> Mapping[str, Tensor]: ...
+    def gathered(self, chosen: Mapping[str, Tensor]) -> Mapping[str, Tensor]: ...
+
+
+def chosen(source: Source, k: int) -> Mapping[str, Tensor]:
+    """Returns the host's half of batch k; all of it, where the source has no halves."""
+    return source.chosen(k) if isinstance(source, GatheringSource) else source(k)
+
+
+def gathered(source: Source, data: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Returns the batch, of what `chosen` returned."""
+    return source.gathered(data) if isinstance(source, GatheringSource) else data
 
 
 def parameters(net: nn.Module) -> Tree:

@@ -1,11 +1,11 @@
 """Trainer: one model, in place."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import final
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from energan.engine.cross_rank import synchronised
 from energan.engine.distributed import ALONE, Ranks
@@ -16,12 +16,15 @@ from energan.engine.precision import autocast
 from energan.engine.rng import stream
 from energan.engine.state import (
     DTYPES,
+    Given,
     State,
     check,
+    chosen,
     copy,
     copy_into,
     divided,
     draw,
+    gathered,
     gradient,
     leaves,
     parameters,
@@ -96,10 +99,12 @@ class Trainer:
             k: torch.tensor(v, dtype=self._dtype, device=self.device) for k, v in game.hyperparameters.items()
         }
         self._generator = torch.Generator(self.device).manual_seed(seed)
+        self.generators = [self._generator]
         self.t = self._draws = 0
         self._objective = (
             partial(torch.compile, fullgraph=True, dynamic=False) if compile else lambda objective: objective
         )
+        self.compiled = compile
         self._compiled: dict[Objective, Objective] = {}
 
     def _place(self, player: Player) -> nn.Module:
@@ -110,20 +115,41 @@ class Trainer:
     @isolated()
     def step(self) -> Logs:
         """Plays the turns of step t. Returns their logs, () each, on the device and not waited for, by "turn/name"."""
+        turns = self.turns
+        logs = self.play(turns, (self.given() for _ in turns))
+        self.t += 1
+        return logs
+
+    @property
+    def turns(self) -> tuple[str, ...]:
+        """The turns of the next step."""
+        return tuple(self.game.turns_at(self.t))
+
+    def given(self) -> Given:
+        """Returns the host's part of the next turn, and goes on to the one after it."""
+        rows = {k: self._ranks.rows(v) for k, v in chosen(self._source, self._draws).items()}
+        data = {k: v.to(self.device, non_blocking=True) for k, v in rows.items()}
+        self._draws += 1
+        return Given(data, self.t, {k: o.schedule(self.t) for k, o in self._optimizers.items() if o.schedule})
+
+    def play(self, turns: Sequence[str], given: Iterable[Given]) -> Logs:
+        """The device's part of a step: plays turns with what each is given. Returns their logs."""
         logs: Logs = {}
-        for turn in self.game.turns_at(self.t):
-            logs |= self._turn(turn)
+        for turn, each in zip(turns, given, strict=True):
+            logs |= self._turn(turn, each)
         with torch.no_grad():  # else the averages would keep the graph of every step
             for name, decay in self._decay.items():
                 average, weights = self._average[name].values(), self._weights[name].values()
                 torch._foreach_lerp_(list(average), list(weights), 1 - decay)
-        self.t += 1
         return logs
 
-    def _turn(self, turn: str) -> Logs:
-        batches = self._draw()
+    def _turn(self, turn: str, given: Given) -> Logs:
+        batches = self._batches(given)
         logs: Logs = {}
-        players = self.players
+        players = self._bound(given.rates)
+        for weights in self._weights.values():
+            for w in weights.values():
+                w.grad = None  # of a turn that an error broke off
         for move in self.game.turns[turn]:
             new = self._backward(move, players, batches)
             logs |= move.named(new, turn, len(self.game.turns[turn]))
@@ -133,22 +159,17 @@ class Trainer:
             if self._ranks.count > 1:
                 logs = self._exchange(names, logs)
             for name in names:
-                self._update(name)
+                self._update(name, given.rates)
         for weights in self._weights.values():
             for w in weights.values():
                 w.requires_grad_(True)  # as the caller's modules came
         return logs
 
-    def _draw(self) -> list[Batch]:
-        """Returns this rank's rows of the next turn's batch, in its parts."""
-        rows = {k: self._ranks.rows(v) for k, v in self._source(self._draws).items()}
-        data = {k: v.to(self.device, non_blocking=True) for k, v in rows.items()}
-        self._draws += 1
-        values = draw(self.game, data, self._generator, self._dtype, self._ranks)
-        return [
-            Batch({**part, **self._hyperparameters, "t": torch.tensor(self.t)})
-            for part in divided(values, self._microbatches)
-        ]
+    def _batches(self, given: Given) -> list[Batch]:
+        """Returns this rank's rows of the turn's batch, in its parts."""
+        values = draw(self.game, gathered(self._source, given.data), self._generator, self._dtype, self._ranks)
+        t = torch.as_tensor(given.t)
+        return [Batch({**part, **self._hyperparameters, "t": t}) for part in divided(values, self._microbatches)]
 
     def _exchange(self, names: list[str], logs: Logs) -> Logs:
         """Replaces the players' gradients by their mean over ranks. Returns that of the logs."""
@@ -160,12 +181,14 @@ class Trainer:
     @property
     def players(self) -> Players:
         """The players as they are now."""
-        return Players(self.nets, learners={name: self._learner(name) for name in self._optimizers})
+        return self._bound({name: o.schedule(self.t) for name, o in self._optimizers.items() if o.schedule})
 
-    def _learner(self, name: str) -> Learner:
-        optimizer = self._optimizers[name]
-        rate = optimizer.schedule(self.t) if optimizer.schedule else 1.0
-        return Learner(optimizer, self._moments[name], rate, self.game.players[name].projection)
+    def _bound(self, rates: Mapping[str, float | Tensor]) -> Players:
+        return Players(self.nets, learners={name: self._learner(name, rates) for name in self._optimizers})
+
+    def _learner(self, name: str, rates: Mapping[str, float | Tensor]) -> Learner:
+        projection = self.game.players[name].projection
+        return Learner(self._optimizers[name], self._moments[name], rates.get(name, 1.0), projection)
 
     def _backward(self, move: Move, players: Players, batches: list[Batch]) -> Logs:
         for name, weights in self._weights.items():
@@ -195,10 +218,10 @@ class Trainer:
             if grads := [w.grad for w in self._weights[name].values() if w.grad is not None]:
                 torch._foreach_neg_(grads)
 
-    def _update(self, name: str) -> None:
+    def _update(self, name: str, rates: Mapping[str, float | Tensor]) -> None:
         weights = self._weights[name]
-        optimizer, moments, rate, projection = self._learner(name)
-        optimizer.step_(weights, [gradient(w) for w in weights.values()], moments, float(rate))
+        optimizer, moments, rate, projection = self._learner(name, rates)
+        optimizer.step_(weights, [gradient(w) for w in weights.values()], moments, rate)
         if projection:
             copy_into(weights, projection(weights))
         for w in weights.values():

@@ -49,6 +49,10 @@ class Training:
     """cpu, cuda, cuda:1, or auto."""
     compile: bool = False
     """Compile the objectives first (minutes on two cores)."""
+    graph: Literal["auto", "on", "off"] = "auto"
+    """Replay steps as CUDA graphs: auto (on a GPU, where a step can be captured), on (an error where not), off."""
+    deterministic: bool = False
+    """On a GPU, use algorithms that repeat their bits alone (slower)."""
     value_range: tuple[float, float] | None = None
     """What is black and what is white in images of more than 8 bits, as 0 4095; by default measured over all."""
 
@@ -111,6 +115,8 @@ def experiment(
         precision=pick_precision(training.precision, device),
         device=device,
         compile=training.compile,
+        graph=training.graph,
+        deterministic=training.deterministic,
         value_range=checked_range(training.value_range),
     )
 

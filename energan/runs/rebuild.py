@@ -22,6 +22,8 @@ from energan.utils.specification import build, trusting
 
 DAMAGED = "this run's run.json is damaged"
 
+NEWER: dict[str, Any] = {"graph": "auto", "deterministic": False}  # settings that older runs do not record
+
 LARGEST_SIDE = 2**14  # pixels: of a crop; an image that is decoded has fewer
 
 
@@ -32,7 +34,8 @@ def rebuild(record: Mapping[str, Any], *, trust: tuple[str, ...] = (), **changes
     trust: modules of the user's own whose names the description may have. UserError for other names, for networks that
     do not fit into memory, and for what is no experiment.
     """
-    settings = {name: record[name] for name in SETTINGS} | changes
+    known = {**NEWER, **record}
+    settings = {name: known[name] for name in SETTINGS} | changes
     for name, kind in SETTINGS.items():
         if not isinstance(settings[name], kind) or (kind is int and isinstance(settings[name], bool)):
             raise UserError(f"{DAMAGED}: {name} is {settings[name]!r}")

@@ -5,13 +5,15 @@ from functools import partial
 from typing import Any
 
 from energan.data import ImageSet
-from energan.data.prefetch import Prefetch
+from energan.data.resident import resident
 from energan.engine import Trainer
 from energan.engine.distributed import ALONE, Ranks
+from energan.engine.graphs import Graphed
 from energan.experiment import Experiment
 from energan.runs.folder import RunFolder
 from energan.training.watcher import RankWatcher, Watcher
 from energan.utils.files import unwritable
+from energan.utils.hardware import deterministic
 from energan.utils.signals import stopping
 
 NOTHING: Mapping[str, Any] = {}
@@ -46,30 +48,30 @@ def train(
     """
     experiment = experiment.reading_as(data)
     begun = ranks.on_rank_zero(lambda: bool(folder.checkpoints()))
-    if experiment.initialise and not begun:
-        experiment.initialise(data.images)
-    trainer = trainer_of(experiment, data, ranks)
-    make_watcher = partial(Watcher, experiment, folder, data, trainer, quiet, changes)
-    try:
-        with stopping() as caught, RankWatcher(experiment, trainer, ranks, make_watcher) as watcher:
-            while trainer.t < experiment.steps and not ranks.any(bool(caught)):
-                watcher.step(trainer.step())
-            return watcher.end(caught)
-    except OSError as error:  # TensorBoard's files are not ours to write
-        raise unwritable(folder.path, error) from error
+    with deterministic(experiment.deterministic):
+        if experiment.initialise and not begun:
+            experiment.initialise(data.images)
+        trainer = trainer_of(experiment, data, ranks)
+        graphed = Graphed(trainer, experiment.graph if ranks.count == 1 else "off")
+        make_watcher = partial(Watcher, experiment, folder, data, trainer, quiet, changes)
+        try:
+            with stopping() as caught, RankWatcher(experiment, trainer, ranks, make_watcher) as watcher:
+                while trainer.t < experiment.steps and not ranks.any(bool(caught)):
+                    watcher.step(graphed.step())
+                return watcher.end(caught)
+        except OSError as error:  # TensorBoard's files are not ours to write
+            raise unwritable(folder.path, error) from error
 
 
 def trainer_of(experiment: Experiment, data: ImageSet, ranks: Ranks = ALONE) -> Trainer:
     """The experiment's Trainer, at step 0, on these images."""
-    source = experiment.batches(data)
+    device = ranks.device(experiment.device)
     return Trainer(
         experiment.game,
-        source
-        if experiment.device == "cpu"
-        else Prefetch(source, experiment.device),  # reads while the device computes
+        resident(experiment.batches(data), device),
         seed=experiment.seed,
         precision=experiment.precision,
-        device=ranks.device(experiment.device),
+        device=device,
         ema=experiment.ema,
         compile=experiment.compile,
         microbatches=experiment.microbatches,

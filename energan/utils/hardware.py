@@ -3,6 +3,8 @@
 import os
 import platform
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
@@ -46,6 +48,41 @@ def native_bf16(device: str) -> bool:
         return torch.cuda.get_device_capability()[0] >= 8
     units = torch.cpu.get_capabilities()
     return any(units.get(name, False) for name in BF16_UNITS)
+
+
+@contextmanager
+def deterministic(on: bool = True) -> Iterator[None]:
+    """Inside the block, torch uses deterministic algorithms alone, in the whole process: a GPU repeats its bits.
+
+    It is for a GPU: on the CPU a step repeats its bits anyway. cuBLAS reads its setting once, at its first product, so
+    the block comes before.
+
+    Args:
+        on: False: nothing is changed.
+
+    Raises:
+        UserError: An operation within the block has no deterministic form.
+    """
+    if not on:
+        yield
+        return
+    import torch
+
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    benchmark = torch.backends.cudnn.benchmark
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    except RuntimeError as error:
+        if "deterministic" not in str(error):
+            raise
+        reason = str(error).split(". ", maxsplit=1)[0]
+        raise UserError(f"`deterministic` cannot be kept here: {reason}; leave it out") from error
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        torch.backends.cudnn.benchmark = benchmark
 
 
 def cpu_name() -> str:

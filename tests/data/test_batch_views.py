@@ -11,7 +11,7 @@ from energan.data import Batches, load, to_bytes
 from energan.data.batches import patches, permutation
 from energan.data.diffaugment import augment
 from energan.data.few_labels import LabelledBatches
-from energan.data.prefetch import Prefetch
+from energan.data.resident import Prefetch
 from energan.utils.errors import UserError
 
 H, W = 6, 9

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from energan.engine.optimizers.standard import Moments, Schedule, Tree, _counts, _lists, _zeros
+from energan.engine.optimizers.standard import Moments, Rate, Schedule, Tree, _counts, _lists, _zeros
 from energan.utils.specification import named
 
 
@@ -48,7 +48,7 @@ class AnnealedSGD(NamedTuple):
         risen = (count / self.over).clamp(max=1)
         return (self.lr * shrunk).clamp(min=self.floor), self.start + (self.stop - self.start) * risen
 
-    def step_(self, weights: Mapping[str, Tensor], grads: list[Tensor], moments: Moments, rate: float) -> None:
+    def step_(self, weights: Mapping[str, Tensor], grads: list[Tensor], moments: Moments, rate: Rate) -> None:
         w, v, count = _lists(weights, moments["v"], moments["count"])
         lr, momentum = self.at(count[0].to(w[0].dtype))
         torch._foreach_mul_(v, momentum)
@@ -56,7 +56,7 @@ class AnnealedSGD(NamedTuple):
         torch._foreach_add_(w, v)
         torch._foreach_add_(count, 1)
 
-    def step(self, weights: Tree, grads: Tree, moments: Moments, rate: Tensor | float) -> tuple[Tree, Moments]:
+    def step(self, weights: Tree, grads: Tree, moments: Moments, rate: Rate) -> tuple[Tree, Moments]:
         v = {}
         for k, w in weights.items():
             lr, momentum = self.at(moments["count"][k].to(w.dtype))

@@ -22,6 +22,8 @@ Moments = dict[str, Tree]
 
 Schedule = Callable[[int], float]
 
+Rate = Tensor | float  # a schedule's factor
+
 
 @runtime_checkable
 class Optimizer(Protocol):
@@ -29,7 +31,7 @@ class Optimizer(Protocol):
 
     schedule       step -> a factor of the learning rate; None: 1
     init           the moments of weights that have taken no step
-    step_          one step in place; rate: the schedule's factor
+    step_          one step in place; rate: the schedule's factor, a number or () on the weights' device
     step           the same as a pure function -> (weights, moments)
     settings       its settings by name
     with_settings  the same optimizer with some of them changed
@@ -38,8 +40,8 @@ class Optimizer(Protocol):
     @property
     def schedule(self) -> Schedule | None: ...
     def init(self, weights: Mapping[str, Tensor]) -> Moments: ...
-    def step_(self, weights: Mapping[str, Tensor], grads: list[Tensor], moments: Moments, rate: float) -> None: ...
-    def step(self, weights: Tree, grads: Tree, moments: Moments, rate: Tensor | float) -> tuple[Tree, Moments]: ...
+    def step_(self, weights: Mapping[str, Tensor], grads: list[Tensor], moments: Moments, rate: Rate) -> None: ...
+    def step(self, weights: Tree, grads: Tree, moments: Moments, rate: Rate) -> tuple[Tree, Moments]: ...
     def settings(self) -> dict[str, Any]: ...
     def with_settings(self, **settings: Any) -> "Optimizer": ...
 
@@ -84,14 +86,14 @@ class Adam(NamedTuple):
     def init(self, weights: Mapping[str, Tensor]) -> Moments:
         return {"m": _zeros(weights), "v": _zeros(weights), "count": _counts(weights)}
 
-    def step_(self, weights: Mapping[str, Tensor], grads: list[Tensor], moments: Moments, rate: float) -> None:
+    def step_(self, weights: Mapping[str, Tensor], grads: list[Tensor], moments: Moments, rate: Rate) -> None:
         w, m, v, count = _lists(weights, moments["m"], moments["v"], moments["count"])
         adam(
             w, grads, m, v, [], count, foreach=False, fused=True, amsgrad=False, maximize=False, lr=self.lr * rate,
             beta1=self.beta1, beta2=self.beta2, weight_decay=self.weight_decay, eps=self.eps,
         )  # fmt: skip
 
-    def step(self, weights: Tree, grads: Tree, moments: Moments, rate: Tensor | float) -> tuple[Tree, Moments]:
+    def step(self, weights: Tree, grads: Tree, moments: Moments, rate: Rate) -> tuple[Tree, Moments]:
         g = {k: grads[k] + self.weight_decay * w for k, w in weights.items()}
         m = {k: self.beta1 * moments["m"][k] + (1 - self.beta1) * g[k] for k in g}
         v = {k: self.beta2 * moments["v"][k] + (1 - self.beta2) * g[k] ** 2 for k in g}
@@ -128,12 +130,15 @@ class SGD(NamedTuple):
     def init(self, weights: Mapping[str, Tensor]) -> Moments:
         return {"m": _zeros(weights)}
 
-    def step_(self, weights: Mapping[str, Tensor], grads: list[Tensor], moments: Moments, rate: float) -> None:
+    def step_(self, weights: Mapping[str, Tensor], grads: list[Tensor], moments: Moments, rate: Rate) -> None:
         w, m = _lists(weights, moments["m"])
-        sgd(w, grads, list(m), foreach=False, fused=True, weight_decay=self.weight_decay, momentum=self.momentum,
-            lr=self.lr * rate, dampening=0.0, nesterov=False, maximize=False)  # fmt: skip
+        sgd(
+            w, grads, list(m), foreach=False, fused=True, weight_decay=self.weight_decay, momentum=self.momentum,
+            lr=self.lr * rate,  # type: ignore[arg-type]  # a tensor too
+            dampening=0.0, nesterov=False, maximize=False,
+        )  # fmt: skip
 
-    def step(self, weights: Tree, grads: Tree, moments: Moments, rate: Tensor | float) -> tuple[Tree, Moments]:
+    def step(self, weights: Tree, grads: Tree, moments: Moments, rate: Rate) -> tuple[Tree, Moments]:
         m = {k: self.momentum * moments["m"][k] + grads[k] + self.weight_decay * w for k, w in weights.items()}
         return {k: w - self.lr * rate * m[k] for k, w in weights.items()}, {"m": m}
 
@@ -161,12 +166,17 @@ class RMSProp(NamedTuple):
     def init(self, weights: Mapping[str, Tensor]) -> Moments:
         return {"v": _zeros(weights), "count": _counts(weights)}
 
-    def step_(self, weights: Mapping[str, Tensor], grads: list[Tensor], moments: Moments, rate: float) -> None:
+    def step_(self, weights: Mapping[str, Tensor], grads: list[Tensor], moments: Moments, rate: Rate) -> None:
         w, v, count = _lists(weights, moments["v"], moments["count"])
+        if isinstance(rate, Tensor):  # torch's looks at its value, which a CUDA graph cannot
+            new, after = self.step(dict(weights), dict(zip(weights, grads, strict=True)), moments, rate)
+            for old, tree in ((weights, new), (moments["v"], after["v"]), (moments["count"], after["count"])):
+                torch._foreach_copy_(list(old.values()), list(tree.values()))
+            return
         rmsprop(w, grads, v, [], [], count, foreach=True, lr=self.lr * rate, alpha=self.alpha, eps=self.eps,
                 weight_decay=0.0, momentum=0.0, centered=False, maximize=False)  # fmt: skip
 
-    def step(self, weights: Tree, grads: Tree, moments: Moments, rate: Tensor | float) -> tuple[Tree, Moments]:
+    def step(self, weights: Tree, grads: Tree, moments: Moments, rate: Rate) -> tuple[Tree, Moments]:
         v = {k: self.alpha * moments["v"][k] + (1 - self.alpha) * grads[k] ** 2 for k in weights}
         new = {k: w - self.lr * rate * grads[k] / ((v[k] + 1e-30).sqrt() + self.eps) for k, w in weights.items()}
         return new, {"v": v, "count": {k: c + 1 for k, c in moments["count"].items()}}

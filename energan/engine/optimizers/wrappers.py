@@ -7,7 +7,7 @@ from typing import Any, Self, final
 import torch
 from torch import Tensor
 
-from energan.engine.optimizers.standard import Moments, Optimizer, Schedule, Tree, _counts, _zeros
+from energan.engine.optimizers.standard import Moments, Optimizer, Rate, Schedule, Tree, _counts, _zeros
 from energan.utils.specification import named
 
 
@@ -24,10 +24,10 @@ class Wrapper:
     def init(self, weights: Mapping[str, Tensor]) -> Moments:
         return self.optimizer.init(weights)
 
-    def step_(self, weights: Mapping[str, Tensor], grads: list[Tensor], moments: Moments, rate: float) -> None:
+    def step_(self, weights: Mapping[str, Tensor], grads: list[Tensor], moments: Moments, rate: Rate) -> None:
         self.optimizer.step_(weights, grads, moments, rate)
 
-    def step(self, weights: Tree, grads: Tree, moments: Moments, rate: Tensor | float) -> tuple[Tree, Moments]:
+    def step(self, weights: Tree, grads: Tree, moments: Moments, rate: Rate) -> tuple[Tree, Moments]:
         return self.optimizer.step(weights, grads, moments, rate)
 
     def settings(self) -> dict[str, Any]:
@@ -59,7 +59,7 @@ class HistoricalAveraging(Wrapper):
     def init(self, weights: Mapping[str, Tensor]) -> Moments:
         return {**self.optimizer.init(weights), "mean": _zeros(weights), "updates": _counts(weights)}
 
-    def step_(self, weights: Mapping[str, Tensor], grads: list[Tensor], moments: Moments, rate: float) -> None:
+    def step_(self, weights: Mapping[str, Tensor], grads: list[Tensor], moments: Moments, rate: Rate) -> None:
         pulled = []
         for (k, w), g in zip(weights.items(), grads, strict=True):
             moments["updates"][k].add_(1)
@@ -67,7 +67,7 @@ class HistoricalAveraging(Wrapper):
             pulled.append(g + 2 * self.weight * (w - mean))
         self.optimizer.step_(weights, pulled, moments, rate)
 
-    def step(self, weights: Tree, grads: Tree, moments: Moments, rate: Tensor | float) -> tuple[Tree, Moments]:
+    def step(self, weights: Tree, grads: Tree, moments: Moments, rate: Rate) -> tuple[Tree, Moments]:
         updates = {k: c + 1 for k, c in moments["updates"].items()}
         mean = {k: m + (weights[k] - m) / updates[k] for k, m in moments["mean"].items()}
         pulled = {k: g + 2 * self.weight * (weights[k] - mean[k]) for k, g in grads.items()}
@@ -80,6 +80,11 @@ class HistoricalAveraging(Wrapper):
     def with_settings(self, *, weight: float | None = None, **settings: Any) -> "HistoricalAveraging":
         weight = self.weight if weight is None else weight
         return HistoricalAveraging(self.optimizer.with_settings(**settings), weight)
+
+
+def cheap_to_look(weights: Mapping[str, Tensor]) -> bool:
+    """Whether a value may be looked at: on the CPU. On a GPU the host would wait for it, and in a graph it cannot."""
+    return all(w.device.type == "cpu" for w in weights.values())
 
 
 @named
@@ -96,11 +101,20 @@ class PauseOnZeroGradient(Wrapper):
     tensor([1.])
     """
 
-    def step_(self, weights: Mapping[str, Tensor], grads: list[Tensor], moments: Moments, rate: float) -> None:
-        if any(bool(g.any()) for g in grads):
-            self.optimizer.step_(weights, grads, moments, rate)
+    def step_(self, weights: Mapping[str, Tensor], grads: list[Tensor], moments: Moments, rate: Rate) -> None:
+        if cheap_to_look(weights):
+            if any(bool(g.any()) for g in grads):
+                self.optimizer.step_(weights, grads, moments, rate)
+            return
+        trees = [dict(weights), *moments.values()]
+        before = [{k: v.clone() for k, v in tree.items()} for tree in trees]
+        learns = torch.stack([g.any() for g in grads]).any()
+        self.optimizer.step_(weights, grads, moments, rate)
+        for tree, old in zip(trees, before, strict=True):
+            for k, v in tree.items():
+                v.copy_(torch.where(learns, v, old[k]))
 
-    def step(self, weights: Tree, grads: Tree, moments: Moments, rate: Tensor | float) -> tuple[Tree, Moments]:
+    def step(self, weights: Tree, grads: Tree, moments: Moments, rate: Rate) -> tuple[Tree, Moments]:
         after, moved = self.optimizer.step(weights, grads, moments, rate)
         learns = torch.stack([g.any() for g in grads.values()]).any()
 
