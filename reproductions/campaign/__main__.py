@@ -19,7 +19,7 @@ import torch
 
 from energan.utils.console import complain, say
 from energan.utils.errors import UserError
-from energan.utils.hardware import pick_device
+from energan.utils.hardware import deterministic, pick_device
 from reproductions.campaign import records, tables
 from reproductions.campaign.catalog import catalog
 from reproductions.campaign.entry import Conditions, Entry
@@ -43,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, help="stop in time before so many, counted from the process' start")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 or auto")
     parser.add_argument("--tf32", action="store_true", help="NVIDIA's shorter float32 in products: faster, less exact")
+    parser.add_argument("--deterministic", action="store_true", help="a GPU repeats its bits too, and is slower")
     parser.add_argument("--toy", action="store_true", help="a few steps of small nets on 8 x 8 digits, as the tests do")
     parser.add_argument("--out", type=Path, default=Path("runs/campaign"))
     flags = parser.parse_args(arguments)
@@ -62,7 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             say(tables.tables(folders.results, entries))
         if flags.plan or flags.table:
             return 0
-        code = play_all(entries, folders, where, flags.minutes)
+        with deterministic(flags.deterministic):
+            code = play_all(entries, folders, where, flags.minutes)
         say(left(entries, folders))
         return code
     except UserError as error:

@@ -120,13 +120,14 @@ class Piece:
 
     def _train(self, models: Models, budget: Budget) -> bool:
         """Whether the last step was played, and looked at."""
-        player, step, due = models.player, Graphed(models.player).step, sorted(self.entry.due())
+        player, due = models.player, sorted(self.entry.due())
+        graphed = Graphed(player)
         longest, told, saved = 0.0, budget.clock(), budget.clock()
         while True:
             if player.t in due and not (self.lines and self.lines[-1]["step"] >= player.t):
                 if not budget.allows(self._known("look") + self._known("save")):
                     return False
-                self._look(models, budget)
+                self._look(models, graphed.captured, budget)
                 if player.t == 0:
                     self._save(models, budget)  # which says how long that takes
             if player.t >= self.entry.steps:
@@ -137,7 +138,7 @@ class Piece:
                 self._save(models, budget)
                 saved = budget.clock()
             before, t = budget.clock(), player.t
-            self._steps(step, models, next(d for d in due if d > t), budget)
+            self._steps(graphed.step, models, next(d for d in due if d > t), budget)
             longest = max(0.9 * longest, budget.clock() - before)
             if budget.clock() - told > TOLD:
                 told = budget.clock()
@@ -159,7 +160,7 @@ class Piece:
     def _took(self, what: str, seconds: float) -> None:
         self.costs[what] = max(seconds, self._known(what))
 
-    def _look(self, models: Models, budget: Budget) -> None:
+    def _look(self, models: Models, graphs: int, budget: Budget) -> None:
         """Measures the models as they are, adds a line to the results, and draws the unit's picture anew."""
         began = budget.clock()
         look = models.look()
@@ -170,6 +171,7 @@ class Piece:
             "seeds": self.seeds,
             "values": {k: [float(v) for v in values] for k, values in look.values.items()},
             "logs": {k: v.detach().reshape(-1).tolist() for k, v in self.logs.items()},
+            "graphs": graphs,
             **self._about(),
         }
         self.lines.append(records.finite(line))

@@ -57,7 +57,7 @@ class Interrupted:
     at: Callable[[], object] = staticmethod(lambda: None)
 
     def __init__(self, one: Any, graph: str = "auto") -> None:
-        self.one = one
+        self.one, self.captured = one, 0
 
     def step(self) -> Any:
         logs = self.one.step()
