@@ -7,7 +7,8 @@
     python -m reproductions.campaign --table                        # tables beside the published numbers
 
 OUT/state has what the next piece goes on from, and may be large; OUT/results is small: JSON lines, and a PNG of samples
-for each unit, or one of curves for each entry. Ctrl-C, SIGTERM and SIGHUP save and stop; --toy plays all of it at toy length.
+for each unit, or one of curves for each entry. Ctrl-C, SIGTERM and SIGHUP save and stop. --toy plays all of it in a
+minute or two.
 """
 
 import argparse
@@ -17,14 +18,14 @@ from pathlib import Path
 
 import torch
 
-from energan.utils.console import complain, say
+from energan.utils.console import complain, duration, say
 from energan.utils.errors import UserError
 from energan.utils.hardware import deterministic, pick_device
 from reproductions.campaign import records, tables
 from reproductions.campaign.catalog import catalog
 from reproductions.campaign.entry import Conditions, Entry
 from reproductions.campaign.piece import Folders, unfinished
-from reproductions.campaign.plan import plan
+from reproductions.campaign.plan import earlier, plan
 from reproductions.campaign.play import play_all
 
 
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         with deterministic(flags.deterministic):
             code = play_all(entries, folders, where, flags.minutes)
-        say(left(entries, folders))
+        say(left(entries, folders, where))
         return code
     except UserError as error:
         complain(error.with_flags())
@@ -101,13 +102,15 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def left(entries: Sequence[Entry], folders: Folders) -> str:
-    """A line for each entry that is not finished."""
+def left(entries: Sequence[Entry], folders: Folders, where: Conditions) -> str:
+    """A line for each entry that is not finished; with its time, where a piece has shown how long a step takes."""
     lines = []
     for entry in entries:
         steps = [entry.steps - reached for reached in unfinished(entry, folders).values()]
         if steps:
-            lines.append(f"  {entry.name}: {sum(steps):,} steps")
+            cost = earlier([entry], len(entry.units()[0]), folders, where)
+            expected = f", about {duration(sum(steps) * cost.step)}" if cost else ""
+            lines.append(f"  {entry.name}: {sum(steps):,} steps{expected}")
     return "\n".join(["left, and played by the same command:", *lines]) if lines else "all is finished"
 
 

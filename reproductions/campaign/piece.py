@@ -47,14 +47,14 @@ def tag(seeds: Sequence[int]) -> str:
 
 def machine(device: str) -> dict[str, Any]:
     """Where a look was trained and measured."""
-    name = torch.cuda.get_device_name() if device.startswith("cuda") else cpu_name()
+    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else cpu_name()
     return {"device": device, "name": name, "torch": torch.__version__, "threads": torch.get_num_threads()}
 
 
 def wait(device: str) -> None:
     """Waits until the device has played what was queued."""
     if device.startswith("cuda"):
-        torch.cuda.synchronize()
+        torch.cuda.synchronize(device)
 
 
 @final
@@ -104,8 +104,7 @@ class Piece:
             records.put(self.folders.results, self.entry.name, self.run, self.lines)
         if self.finished:
             return True
-        unknown = FIRST["toy" if self.where.toy else self.where.device.partition(":")[0]]
-        if not budget.allows(sum(self.costs.values()) or unknown):
+        if not budget.allows(self._beginning()):
             return False
         began = budget.clock()
         models = self.entry.build(self.seeds, self.where.device)
@@ -118,6 +117,12 @@ class Piece:
             self._save(models, budget)
         return ended
 
+    def _beginning(self) -> float:
+        """Seconds that a start, a look and a save may take."""
+        if {"start", "look", "save"} <= self.costs.keys():
+            return sum(self.costs.values())
+        return FIRST["toy" if self.where.toy else self.where.device.partition(":")[0]]
+
     def _train(self, models: Models, budget: Budget) -> bool:
         """Whether the last step was played, and looked at."""
         player, due = models.player, sorted(self.entry.due())
@@ -125,8 +130,8 @@ class Piece:
         longest, told, saved = 0.0, budget.clock(), budget.clock()
         while True:
             if player.t in due and not (self.lines and self.lines[-1]["step"] >= player.t):
-                if not budget.allows(self._known("look") + self._known("save")):
-                    return False
+                if player.t and not budget.allows(self.costs.get("look", self._beginning()) + self._known("save")):
+                    return False  # the first look was allowed when the piece began
                 self._look(models, graphed.captured, budget)
                 if player.t == 0:
                     self._save(models, budget)  # which says how long that takes

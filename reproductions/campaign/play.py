@@ -1,7 +1,9 @@
 """Plays entries, one unit after another; and what the reproductions that are commands of their own share."""
 
 import argparse
+import gc
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from reproductions.campaign.budget import Budget
 from reproductions.campaign.entry import Conditions, Entry
 from reproductions.campaign.piece import Folders, Piece, unfinished
 
+IMPORTED = 120.0  # seconds that a process takes at most before it plays; an older one is not new
+
 
 def play_all(entries: Sequence[Entry], folders: Folders, where: Conditions, minutes: float | None) -> int:
     """Plays what is not finished, as long as time allows. Returns the exit code.
@@ -24,8 +28,8 @@ def play_all(entries: Sequence[Entry], folders: Folders, where: Conditions, minu
     minutes: of the whole process, from its start; None: to the end. An entry that cannot be played, for its data are
     missing, is told and left out; the code is then 2. After a signal all is saved, and the code is STOPPED.
     """
-    began = psutil.Process().create_time()
-    refused = False
+    now, refused = time.time(), False
+    began = min(now, max(psutil.Process().create_time(), now - IMPORTED))
     with RunFolder(folders.state.parent).locked(), stopping() as caught:
         budget, touched = Budget(minutes, caught, began), list[Entry]()
         for entry in entries:
@@ -49,6 +53,7 @@ def _play(entry: Entry, folders: Folders, where: Conditions, budget: Budget, tou
         piece = Piece(entry, seeds, folders, where)
         before = len(piece.lines)
         ended = piece.play(budget)
+        gc.collect()  # a device's memory is for the next unit
         if len(piece.lines) > before and entry not in touched:
             touched.append(entry)
         if not ended:
