@@ -63,6 +63,9 @@ def changes(run: Experiment) -> list[tuple[str, dict[str, Any], int]]:
     if run.device == "cpu":
         most = os.cpu_count() or 1
         tried += [(f"OMP_NUM_THREADS={n}", {}, n) for n in {1, now // 2, min(2 * now, most)} - {0, now}]
+    if run.device != "cpu":
+        graph = "off" if run.graph != "off" else "on"
+        tried.append((f"--graph {graph}", {"graph": graph}, now))
     if run.compile:
         tried.append(("--no-compile", {"compile": False}, now))
     return tried
@@ -87,7 +90,7 @@ def attempt(
         ratios = [larger * _seconds(base, now) / _seconds(other, n) for _ in range(repeats)]
     except (UserError, torch.OutOfMemoryError) as error:
         return Tried(flags, None, None, str(error).splitlines()[0])
-    if "compile" in arguments:  # what compiling gains, counting does not tell
+    if arguments.keys() & {"compile", "graph"}:  # what these gain, counting does not tell
         return Tried(flags, quartiles(ratios), None)
     whole = sum(g.seconds for g in groups)
     low, high = sorted(larger * whole / seconds for seconds in predicted(groups, there, operations))

@@ -16,7 +16,9 @@ from energan.bench.operations import Counter, Step
 from energan.bench.phases import instrumented, instrumented_source
 from energan.bench.roofline import synchronise
 from energan.data import ImageSet
-from energan.engine import Trainer
+from energan.data.resident import resident
+from energan.engine import Trainer, graphs
+from energan.engine.graphs import Graphed
 from energan.experiment import Experiment
 
 Make = Callable[..., Experiment]
@@ -33,6 +35,7 @@ class Bench(NamedTuple):
 
     run: Experiment
     one: Trainer
+    graphed: Graphed
     t: int
 
     @property
@@ -42,7 +45,7 @@ class Bench(NamedTuple):
     def step(self) -> None:
         """Plays step t."""
         self.one.t = self.t
-        self.one.step()
+        self.graphed.step()
 
     def seconds(self) -> float:
         """The seconds of one step."""
@@ -67,15 +70,15 @@ def warmed_up(
         )
     if run.initialise and all(player.optimizer for player in run.game.players.values()):
         run.initialise(data.images)
-    source, game = run.batches(data), run.game
+    source, game = resident(run.batches(data), run.device), run.game
     if mark:
         source, game = instrumented_source(source, mark), instrumented(game, mark) if eager else game
     one = Trainer(
         game, source, seed=run.seed, precision=run.precision, device=run.device, ema=run.ema,
         compile=run.compile and not eager,
     )  # fmt: skip
-    bench = Bench(run, one, run.steps // 2)
-    for _ in range(WARM):
+    bench = Bench(run, one, Graphed(one, "off" if mark else run.graph), run.steps // 2)
+    for _ in range(WARM if bench.one.device.type == "cpu" else graphs.WARM + WARM):
         bench.step()
     return bench
 

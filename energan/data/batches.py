@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
+from weakref import ref
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from energan.data.diffaugment import augment as augmented
 from energan.data.diffaugment import numbers
@@ -105,7 +107,7 @@ class Batches:
     def to(self, device: str | torch.device) -> "Batches":
         """The same batches, of images and labels on the device."""
         moved = copy(self)
-        moved.images = self.images.to(device)
+        moved.images = _shared_copy(self.images, torch.device(device))
         if self.labels is not None:
             moved.labels, moved._classes = self.labels.to(device), self._classes.to(device)
         return moved
@@ -213,6 +215,19 @@ def patches(data: ImageSet, side: int, seed: int = 0, rows: Int64[Tensor, " k"] 
         files=tuple(data.files[i] for i in rows.tolist()) if data.files else (),
         source=words,
     )
+
+
+_copies = WeakTensorKeyDictionary()  # images -> a weak reference to their copy on another device
+
+
+def _shared_copy(images: UInt8[Tensor, "n c h w"], device: torch.device) -> UInt8[Tensor, "n c h w"]:
+    """The images on the device. Sources of the same images, as those of an Ensemble, share one copy."""
+    known = _copies.get(images)
+    copied = known() if known else None
+    if copied is None or copied.device != device:
+        copied = images.to(device)
+        _copies[images] = ref(copied)
+    return copied
 
 
 def _check(images: UInt8[Tensor, "n c h w"], crop: int | None) -> None:

@@ -16,8 +16,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from energan.data import Batches
+from energan.data.resident import resident
 from energan.engine import Trainer
 from energan.engine.game import Game, Source
+from energan.engine.graphs import Graphed
 from energan.engine.isolation import isolated
 from energan.estimators.arrays import Frame, check_units, flattened, learn_frame, to_pixels
 from energan.inference.model import CHUNK, Model
@@ -67,10 +69,12 @@ def check_training(estimator: Any) -> None:
 @isolated()
 def play(game: Game, source: Source, data: TrainingData, ema: Mapping[str, float], estimator: Any) -> Model:
     """Plays the game on the source for the estimator's steps. Returns its model; ValueError if it diverges."""
+    source = resident(source, data.device)
     one = Trainer(game, source, seed=data.seed, precision=data.precision, device=data.device, ema=ema)
+    graphed = Graphed(one)
     steps = estimator.steps
     for _ in counted(range(steps), steps * data.batch, "training", each=data.batch, show=estimator.verbose > 0):
-        one.step()
+        graphed.step()
     if not all(w.isfinite().all() for net in one.nets.values() for w in net.parameters()):
         raise ValueError("training diverged (weights are no longer finite): lower lr, or margin if there is one")
     return snapshot(one, data.images, data.batch, data.seed)

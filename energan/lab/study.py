@@ -64,6 +64,7 @@ class Study:
         import torch
 
         from energan.engine import tree
+        from energan.engine.graphs import Graphed
 
         path = self.folder / "trials" / f"{name}.safetensors"
         before, metadata = read_weights(path) if path.exists() else ({}, {})
@@ -74,6 +75,7 @@ class Study:
         many = build()
         if state:
             many.load(tree(state))
+        graphed = Graphed(many)
         at = {round(i * steps / looks) for i in range(looks + 1)}
         seconds = float(metadata.get("seconds", 0.0))
         task = self.progress.add_task(name, total=steps, completed=many.t, rate="-")
@@ -88,7 +90,7 @@ class Study:
             observed = look()
         while many.t < steps:
             before_step = time.monotonic()
-            many.step()
+            graphed.step()
             seconds += time.monotonic() - before_step
             if many.t in at:
                 observed = look()

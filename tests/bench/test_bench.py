@@ -231,7 +231,12 @@ def test_what_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     assert tried.pop("--batch 16") == ({"batch": 16}, 1) and tried.pop("--batch 4") == ({"batch": 4}, 1)
     assert tried == {"OMP_NUM_THREADS=2": ({}, 2)}
     other = run._replace(batch=3, precision="bf16", compile=True, device="cuda")
-    assert [flag for flag, _, _ in alternatives.changes(other)] == ["--precision fp32", "--batch 6", "--no-compile"]
+    assert [flag for flag, _, _ in alternatives.changes(other)] == [
+        "--precision fp32",
+        "--batch 6",
+        "--graph off",
+        "--no-compile",
+    ]
 
 
 def test_the_prediction_by_hand() -> None:

@@ -43,16 +43,16 @@ class Cell(NamedTuple):
     def build(self, seeds: Sequence[int], data: Data, settings: Settings) -> Trainer | Ensemble:
         """The cell's models of these label seeds: one, or all as one program. A seed is of the weights too."""
         train, _ = data
-        device, decay = pick_device(settings.device), SYSTEMS[self.system].ema(settings.steps)
-        sources, games = [], []
+        sources, games, device = [], [], pick_device(settings.device)
         for seed in seeds:
             kept = balanced_subset(_labels(train), self.labels, classes=len(train.classes), seed=seed).labels
             batches = LabelledBatches(
-                train.images, kept, classes=len(train.classes), labelled=settings.batch, unlabelled=settings.batch,
-                seed=seed,
+                train.images, kept, classes=len(train.classes), labelled=settings.batch,
+                unlabelled=settings.batch, seed=seed,
             )  # fmt: skip
             sources.append(resident(batches, device))
             games.append(self.game(seed, train, settings))
+        decay = SYSTEMS[self.system].ema(settings.steps)
         if settings.together:
             return Ensemble(games, sources, seeds=seeds, device=device)
         return Trainer(
