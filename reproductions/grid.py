@@ -43,7 +43,7 @@ def configuration(grid: Mapping[str, tuple[Any, ...]], number: int) -> dict[str,
     if not 0 <= number < size(grid):
         raise UserError(f"configurations are numbered from 0 to {size(grid) - 1}: there is no {number}")
     chosen = {}
-    for name, values in reversed(grid.items()):
+    for name, values in reversed(list(grid.items())):
         number, at = divmod(number, len(values))
         chosen[name] = values[at]
     return dict(reversed(chosen.items()))

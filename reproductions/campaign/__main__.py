@@ -54,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         torch.set_float32_matmul_precision("high" if flags.tf32 else "highest")
         if flags.merge:
             say("\n".join(records.merge(folders.results, flags.merge)))
+            for entry in catalog(where):
+                tables.draw_curve(folders.results, entry)
             return 0
         entries = chosen(catalog(where), flags.only, flags.seeds)
         if flags.prepare:

@@ -81,7 +81,7 @@ def _timed(entry: Entry, seeds: Sequence[int], where: Conditions) -> Cost | None
 
 def step_seconds(models: Models, steps: int, where: Conditions) -> float:
     """The mean time of a step. Steps of different turns are timed apart, and count as often as they are played."""
-    player, kinds, first = models.player, Counter[tuple[str, ...]](), {}
+    player, kinds, first = models.player, Counter[tuple[str, ...]](), dict[tuple[str, ...], int]()
     for t in range(0, steps, max(1, steps // 5000)):
         turns = tuple(player.game.turns_at(t))
         kinds[turns] += 1

@@ -9,6 +9,7 @@ A line:  entry  step  steps  axis  seeds  values (name -> one number for each se
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from shutil import copyfile
 from typing import Any, NamedTuple
@@ -129,7 +130,7 @@ def merge(results: Path, folders: Sequence[Path]) -> list[str]:
         _write(results, name, [counted[key] for key in sorted(counted)])
         for picture in (path for place, _ in parts for path in (place / name).glob("*.png")):
             if picture.parent != results / name and any(run in picture.stem for run, _ in counted):
-                write(results / name / picture.name, lambda p, picture=picture: copyfile(picture, p))
+                write(results / name / picture.name, partial(copyfile, picture))
         ended = sum(run.last["step"] >= run.last["steps"] for run in kept.values())
         axis = next((str(run.last.get("axis", "seed")) for run in kept.values()), "seed")
         told.append(f"{name}: {len(kept)} {axis}s, {ended} of them to the end")
