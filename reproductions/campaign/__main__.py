@@ -122,7 +122,7 @@ def prepare(entries: Sequence[Entry]) -> int:
     for need, load in {name: f for entry in entries for name, f in entry.needs.items()}.items():
         try:
             load()
-            say(f"{need} is there")
+            say(f"ready: {need}")
         except UserError as error:
             complain(f"{need}: {error.with_flags()}")
             code = 2
