@@ -70,7 +70,7 @@ class Piece:
         self.path = state_path(entry, seeds, folders)
         self.run, self.lines, self.seconds = secrets.token_hex(4), list[records.Line](), 0.0
         self.logs: dict[str, Tensor] = {}
-        self.costs: dict[str, float] = {}  # the longest that a start, a look and a save took here
+        self.costs: dict[str, float] = {}  # the longest that a start, a look, a save and a burst of steps took here
         self._machine = machine(where.device)
         self._state: dict[str, Tensor] = {}
         self._saved = (-1, 0)  # at which step, with how many looks
@@ -92,7 +92,8 @@ class Piece:
             known.append(kept)
         for line in known:
             if line["machine"] == self._machine:
-                self.costs = {k: max(v, self.costs.get(k, 0.0)) for k, v in line["costs"].items()}
+                for what, seconds in line["costs"].items():
+                    self._took(what, seconds)
 
     @property
     def finished(self) -> bool:
@@ -118,8 +119,8 @@ class Piece:
         return ended
 
     def _beginning(self) -> float:
-        """Seconds that a start, a look and a save may take."""
-        if {"start", "look", "save"} <= self.costs.keys():
+        """Seconds that a start, a look, a save and the first steps may take."""
+        if {"start", "look", "save", "burst"} <= self.costs.keys():
             return sum(self.costs.values())
         return FIRST["toy" if self.where.toy else self.where.device.partition(":")[0]]
 
@@ -127,7 +128,7 @@ class Piece:
         """Whether the last step was played, and looked at."""
         player, due = models.player, sorted(self.entry.due())
         graphed = Graphed(player)
-        longest, told, saved = 0.0, budget.clock(), budget.clock()
+        told = saved = budget.clock()
         while True:
             if player.t in due and not (self.lines and self.lines[-1]["step"] >= player.t):
                 if player.t and not budget.allows(self.costs.get("look", self._beginning()) + self._known("save")):
@@ -137,14 +138,14 @@ class Piece:
                     self._save(models, budget)  # which says how long that takes
             if player.t >= self.entry.steps:
                 return True
-            if not budget.allows(longest + self._known("save")):
+            if not budget.allows(self.costs.get("burst", self._beginning() / 10) + self._known("save")):
                 return False
             if budget.clock() - saved > max(SAVED, 30 * self._known("save")):
                 self._save(models, budget)
                 saved = budget.clock()
             before, t = budget.clock(), player.t
             self._steps(graphed.step, models, next(d for d in due if d > t), budget)
-            longest = max(0.9 * longest, budget.clock() - before)
+            self._took("burst", budget.clock() - before)
             if budget.clock() - told > TOLD:
                 told = budget.clock()
                 self._tell(player.t, (told - before) / (player.t - t), budget)

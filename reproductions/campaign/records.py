@@ -2,8 +2,8 @@
 
 A line:  entry  step  steps  axis  seeds  values (name -> one number for each seed)  logs (of the last step, likewise)
          settings  open (what the paper leaves open)  run (the training that it is of)  seconds (of training alone)
-         costs (the longest that a start, a look and a save took)  graphs (CUDA graphs that steps are replayed from)
-         machine
+         costs (the longest that a start, a look, a save and a burst of steps took)
+         graphs (how many CUDA graphs steps are replayed from)  machine
 """
 
 import json
