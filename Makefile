@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-fast slow lint types docs bench gpu-check lock clean
+.PHONY: demo test test-fast slow lint types docs bench gpu-check campaign lock clean
 
 .venv/made: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -52,6 +52,10 @@ bench: venv
 # Whether all is right on this machine's GPU: a table, and every item in gpu-check.json. A fault fails.
 gpu-check: venv
 	$(BIN)/python -m benchmarks.gpu check --json gpu-check.json
+
+# The long reproductions, in pieces: `make campaign FLAGS="--minutes 9"`; again, and it goes on.
+campaign: venv
+	$(BIN)/python -m reproductions.campaign $(FLAGS)
 
 # The lock file is what a fresh environment with all development extras resolves to.
 lock:

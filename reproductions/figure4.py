@@ -4,72 +4,52 @@
 
 Trains each configuration for the same number of steps and measures 10,000 samples by the paper's modified score
 I = E KL(p(y) || p(y|x)), MNIST-IS and MNIST-FID. The paper shows pictures and histograms only, so there are no numbers
-to stand beside. Finished cells are kept in results.jsonl: the command again does only what is missing.
+to stand beside. The command again goes on where it stopped. At 100,000 steps it is a part of reproductions.campaign.
 """
 
-import argparse
-import json
-import time
-from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
-from energan import metrics
-from energan.data import Batches
-from energan.engine import Trainer
-from energan.inference.snapshot import snapshot
-from energan.recipes.build import build
-from energan.utils.image_files import save_sheet
+from reproductions.campaign.entry import Conditions, Entry, images_of
+from reproductions.campaign.images import Drawn, by_seed, of_samples
+from reproductions.campaign.play import play_alone
 
-SYSTEMS: dict[str, tuple[str, dict[str, float]]] = {
-    "GAN (a)": ("gan-mnist", {}),
-    "EBGAN (b)": ("ebgan-mnist", {}),
-    "EBGAN-PT (c)": ("ebgan-mnist", {"pt": 0.1}),
+SYSTEMS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "figure4-gan": ("GAN (a)", "gan-mnist", {"size_g": 1600, "lr": 1e-2}),
+    "figure4-ebgan": ("EBGAN (b)", "ebgan-mnist", {"size_g": 800, "lr": 1e-3, "margin": 10.0, "pt": 0.0}),
+    "figure4-ebgan-pt": ("EBGAN-PT (c)", "ebgan-mnist", {"size_g": 800, "lr": 1e-3, "margin": 10.0, "pt": 0.1}),
 }
 SHOWN = ("MNIST-I", "MNIST-IS", "MNIST-FID", "MNIST-precision", "MNIST-recall", "digits covered")
+OPEN = "the paper states neither batch, z nor length: batch 128, z 100, Adam's beta1 .5, SGD without momentum"
+TOY = {"data": "digits", "size_g": 16, "size_d": 16, "z": 8, "batch": 16}
 
 
-def cell(name: str, seed: int, steps: int, out: Path) -> dict[str, Any]:
-    """Trains one configuration with one seed; its metrics, and a sheet of its samples."""
-    recipe, arguments = SYSTEMS[name]
-    run = build(recipe, seed=seed, steps=steps, **arguments)
-    data = run.training_set()
-    one = Trainer(run.game, Batches(data.images, data.labels, run.batch, seed), seed=seed, precision=run.precision)
-    started = time.monotonic()
-    logs = {}
-    for _ in range(steps):
-        logs = one.step()
-    seconds = time.monotonic() - started
-    samples = snapshot(one, data.images, run.batch).sample(10000, seed=1)
-    save_sheet(samples[:64], out / f"{recipe}{'-pt' if arguments else ''}-{seed}.png")
-    values = metrics.evaluate(samples, run.test_set().images, "mnist")
-    last = {k: float(v) for k, v in logs.items()}
-    return {"system": name, "seed": seed, "steps": steps, "seconds": seconds, "metrics": values, "logs": last}
+def entries(where: Conditions, steps: int = 100_000, seeds: int = 5) -> list[Entry]:
+    return [_entry(where, name, *row, steps, seeds) for name, row in SYSTEMS.items()]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=10000)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=Path("runs/figure4"))
-    arguments = parser.parse_args()
-    path = arguments.out / "results.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    done = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    done = [d for d in done if d["steps"] == arguments.steps]
-    for seed in range(arguments.seeds):
-        for name in SYSTEMS:
-            if not any((d["system"], d["seed"]) == (name, seed) for d in done):
-                done.append(cell(name, seed, arguments.steps, arguments.out))
-                path.open("a").write(json.dumps(done[-1]) + "\n")
-    print("| system | seeds | " + " | ".join(SHOWN) + " | ms/step |\n" + "|---" * (len(SHOWN) + 3) + "|")
-    for name in SYSTEMS:
-        mine = [d for d in done if d["system"] == name and d["seed"] < arguments.seeds]
-        values = {k: [d["metrics"][k] for d in mine] for k in SHOWN}
-        told = [f"{mean(v):.2f} ± {stdev(v) if len(v) > 1 else 0:.2f}" for v in values.values()]
-        rate = mean(1e3 * d["seconds"] / d["steps"] for d in mine)
-        print(f"| {name} | {len(mine)} | " + " | ".join(told) + f" | {rate:.1f} |")
+def _entry(where: Conditions, name: str, about: str, recipe: str, own: dict[str, Any], steps: int, seeds: int) -> Entry:
+    settings: dict[str, Any] = {
+        "recipe": recipe, "data": "mnist", "layers_g": 5, "layers_d": 2, "size_d": 1024, "z": 100, "batch": 128,
+        "precision": where.precision(), **own,
+    }  # fmt: skip
+    settings |= TOY if where.toy else {}
+    arguments = {k: v for k, v in settings.items() if k != "recipe"} | {"steps": steps}
+    samples = 64 if where.toy else 10_000
+    return Entry(
+        name=name,
+        table="EBGAN's figure 4",
+        about=about,
+        steps=steps,
+        seeds=tuple(range(seeds)),
+        settings={**settings, "samples": samples},
+        build=Drawn(recipe, arguments, by_seed, of_samples(samples, "mnist"), samples, "mnist").models,
+        shown=SHOWN,
+        looks=2,
+        published="pictures only",
+        open=OPEN,
+        needs=images_of(settings["data"]),
+    )
 
 
 if __name__ == "__main__":
-    main()
+    play_alone(__doc__ or "", entries, "runs/figure4", steps=10_000, seeds=3)

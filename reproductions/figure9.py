@@ -1,70 +1,55 @@
 """EBGAN under eight margins (arXiv:1609.03126, figure 9), trained as one batched program.
 
-    python -m reproductions.figure9 --steps 2000 --out docs/figure9.png
+    python -m reproductions.figure9 --steps 2000 --out runs/figure9
 
 m = 1, 2, 4, 6, 8, 12, 16, 32 with nLayerG 5, nLayerD 2, sizeD 1024, no dropout, Adam .001 (the paper's sizeG is 1600;
---size-g sets it). All models share the seed of their weights and the order of their data: only m differs.
+--size-g sets it). All models share the seed of their weights and the order of their data: only m differs. The command
+again goes on where it stopped; the picture has a row for each margin. It is a part of reproductions.campaign.
 """
 
-import argparse
-import time
-from pathlib import Path
+from typing import Any
 
-import torch
+from reproductions.campaign.entry import Conditions, Entry, images_of
+from reproductions.campaign.images import Drawn, of_samples
+from reproductions.campaign.play import play_alone
 
-from energan import metrics
-from energan.data import Batches
-from energan.engine import Ensemble
-from energan.inference.model import Model
-from energan.networks.layers import measure_batch_norm
-from energan.recipes.build import build
-from energan.utils.image_files import save_sheet
-
-MARGINS = (1.0, 2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 32.0)
-COLUMNS = 16
+MARGINS = (1, 2, 4, 6, 8, 12, 16, 32)
+OPEN = "the paper states neither batch, z nor length: batch 128, z 100, Adam's beta1 .5; one seed"
+TOY = {"data": "digits", "size_g": 16, "size_d": 16, "z": 8, "batch": 16}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=2000)
-    parser.add_argument("--size-g", type=int, default=1600)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("docs/figure9.png"))
-    arguments = parser.parse_args()
+def by_margin(number: int) -> dict[str, Any]:
+    return {"margin": float(number)}
 
-    settings = {"steps": arguments.steps, "seed": arguments.seed, "size_g": arguments.size_g}
-    run_of = [build("ebgan-mnist", margin=m, **settings) for m in MARGINS]
-    run, n = run_of[0], len(MARGINS)
-    data, real = run.training_set(), run.test_set().images
-    source = Batches(data.images, data.labels, run.batch, run.seed)
-    many = Ensemble([r.game for r in run_of], [source] * n, seeds=[run.seed] * n, precision="fp32")
-    started = time.monotonic()
-    logs: dict[str, torch.Tensor] = {}
-    for t in range(arguments.steps):
-        logs = many.step()
-        if t % 100 == 99:
-            rate = (t + 1) / (time.monotonic() - started)
-            print(f"step {t + 1}  {rate:.2f} steps/s of {n} models  E(x) {logs['D/E(x)'].tolist()}", flush=True)
 
-    sheets = []
-    names = ("MNIST-I", "MNIST-IS", "MNIST-FID", "digits covered")
-    print("| margin | E(x) | E(G(z)) | " + " | ".join(names) + " |\n" + "|---" * (len(names) + 3) + "|")
-    for i, r in enumerate(run_of):
-        nets = {name: player.net for name, player in r.game.players.items()}
-        for name, net in nets.items():
-            net.load_state_dict(many.players(i).weights(name), strict=False)
-        model = Model(r.game, nets)
-        generator = torch.Generator().manual_seed(1)
-        draw = model.generator
-        measure_batch_norm(nets.values(), lambda d=draw, g=generator, m=model: d(*m.noise(run.batch, g)), 16)
-        samples = model.sample(5000, seed=1)
-        sheets.append(samples[:COLUMNS])
-        values = metrics.evaluate(samples, real[:5000], "mnist")
-        energies = [float(logs[k][i]) for k in ("D/E(x)", "D/E(G(z))")]
-        told = [f"{v:.2f}" for v in energies + [values[k] for k in names]]
-        print(f"| {MARGINS[i]:g} | " + " | ".join(told) + " |", flush=True)
-    save_sheet(torch.cat(sheets), arguments.out, columns=COLUMNS)
+def entries(where: Conditions, steps: int = 100_000, size_g: int = 1600) -> list[Entry]:
+    settings: dict[str, Any] = {
+        "recipe": "ebgan-mnist", "data": "mnist", "layers_g": 5, "layers_d": 2, "size_g": size_g, "size_d": 1024,
+        "z": 100, "batch": 128, "lr": 1e-3, "pt": 0.0, "seed": 0, "precision": "fp32",
+    }  # fmt: skip
+    settings |= TOY if where.toy else {}
+    arguments = {k: v for k, v in settings.items() if k != "recipe"} | {"steps": steps}
+    samples = 64 if where.toy else 5_000
+    measure = of_samples(samples, "mnist")
+    return [
+        Entry(
+            name="figure9",
+            table="EBGAN's figure 9: margins",
+            about="EBGAN",
+            steps=steps,
+            seeds=MARGINS,
+            settings={**settings, "samples": samples},
+            build=Drawn("ebgan-mnist", arguments, by_margin, measure, samples, "mnist", together=True).models,
+            shown=("D/E(x)", "D/E(G(z))", "MNIST-I", "MNIST-IS", "MNIST-FID", "digits covered"),
+            together=True,
+            axis="margin",
+            looks=2,
+            published="pictures only",
+            open=OPEN,
+            needs=images_of(settings["data"]),
+        )
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    play_alone(__doc__ or "", entries, "runs/figure9", steps=2000, size_g=1600)

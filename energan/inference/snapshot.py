@@ -1,13 +1,14 @@
 """A Model of a Trainer as it is now: averaged weights, measured batch-norm statistics."""
 
 import copy
+from collections.abc import Callable, Iterator
 
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
 from energan.data.pixels import to_unit
-from energan.engine import Trainer
+from energan.engine import Ensemble, Trainer
 from energan.engine.game import Batch, Players
 from energan.engine.isolation import isolated
 from energan.inference.model import SAMPLING_SEED_OFFSET, Model
@@ -69,6 +70,27 @@ def snapshot(trainer: Trainer, images: UInt8[Tensor, "n c h w"], batch: int, see
     if (read := game.energy or game.logits) is not None:
         measure_batch_norm(nets.values(), lambda: read(players, Batch({"x": next(real)})), len(chunks))
     return model
+
+
+def snapshots(
+    player: Trainer | Ensemble, again: Callable[[int], Trainer], images: UInt8[Tensor, "n c h w"], batch: int
+) -> Iterator[Model]:
+    """Gives a model for each that the player trains, as `snapshot` does.
+
+    Args:
+        player: One game in training, or many as one program.
+        again: A new Trainer of the i-th game of an Ensemble, which takes its weights.
+        images: Training images (n, c, h, w), bytes from 0 to 255.
+        batch: Rows in each of the batches that the statistics are measured over.
+    """
+    if isinstance(player, Trainer):
+        yield snapshot(player, images, batch)
+        return
+    for i in range(len(player)):
+        one = again(i)
+        for name, net in one.nets.items():
+            net.load_state_dict({k: w.to(one.device) for k, w in player.players(i).weights(name).items()}, strict=False)
+        yield snapshot(one, images, batch)
 
 
 def batch_norm_statistics(model: Model) -> dict[str, Tensor]:

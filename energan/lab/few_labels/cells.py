@@ -1,6 +1,6 @@
 """Cells of the few-labels table: trains and measures the models of a system's label seeds."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Literal, NamedTuple
 
@@ -13,8 +13,7 @@ from energan.data.resident import resident
 from energan.engine import Ensemble, Trainer
 from energan.engine.game import Game
 from energan.engine.rng import seeded
-from energan.inference.model import Model
-from energan.inference.snapshot import snapshot
+from energan.inference.snapshot import snapshots
 from energan.lab.few_labels.systems import SYSTEMS, Task, by_data
 from energan.lab.study import Observations, Study
 from energan.utils.hardware import pick_device, pick_precision
@@ -76,22 +75,10 @@ def _labels(images: ImageSet) -> Tensor:
     return images.labels
 
 
-def _models(player: Trainer | Ensemble, again: Callable[[], Trainer], images: Tensor, batch: int) -> Iterator[Model]:
-    """Every model of the player, ready for use. again: a new Trainer of the game, for one model's weights."""
-    if isinstance(player, Trainer):
-        yield snapshot(player, images, batch)
-        return
-    for i in range(len(player)):
-        one = again()
-        for name, net in one.nets.items():
-            net.load_state_dict({k: w.to(one.device) for k, w in player.players(i).weights(name).items()}, strict=False)
-        yield snapshot(one, images, batch)
-
-
 def watch(player: Trainer | Ensemble, again: Callable[[], Trainer], data: Data, batch: int) -> Mapping[str, Tensor]:
     """predicted (models, n): the class of each test image; error (models,): the share that is wrong, in %."""
     train, test = data
-    models = _models(player, again, train.images, batch)
+    models = snapshots(player, lambda i: again(), train.images, batch)
     predicted = torch.stack([model.probabilities(test.images).argmax(1) for model in models])
     return {"predicted": predicted.to(torch.uint8), "error": 100 * (predicted != _labels(test)).double().mean(1)}
 

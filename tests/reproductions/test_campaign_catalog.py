@@ -1,0 +1,63 @@
+"""The list of the campaign: what the papers have."""
+
+import json
+
+import pytest
+
+from energan.engine.optimizers import Adam
+from energan.lab.few_labels.systems import SYSTEMS, Task
+from energan.utils.errors import UserError
+from reproductions import grid, table2
+from reproductions.campaign.__main__ import chosen
+from reproductions.campaign.catalog import catalog
+from reproductions.campaign.entry import Conditions
+
+TOY = Conditions(toy=True, device="cpu")
+FULL = Conditions(toy=False, device="cpu")
+
+
+def test_full_length_and_toys_are_the_same_list_under_different_settings() -> None:
+    toys, full = catalog(TOY), catalog(FULL)
+    assert [entry.name for entry in toys] == [entry.name for entry in full]
+    assert len({entry.name for entry in full}) == len(full)
+    for toy, entry in zip(toys, full, strict=True):
+        assert toy.settings != entry.settings and toy.steps < entry.steps
+        assert json.loads(json.dumps(entry.settings)) == entry.settings
+
+
+def test_names_and_seeds_that_there_are_not_are_refused() -> None:
+    entries = catalog(FULL)
+    assert [entry.name for entry in chosen(entries, "grid", "3,5-6")] == ["grid-gan", "grid-ebgan"]
+    assert chosen(entries, "grid", "3,5-6")[0].seeds == (3, 5, 6)
+    for only, seeds, said in (
+        ("figure5", "", "there is no 'figure5'"), ("figure9", "3", "has the margins"), ("", "1-x", "such as 0-4,7"),
+    ):  # fmt: skip
+        with pytest.raises(UserError, match=said):
+            chosen(entries, only, seeds)
+    with pytest.raises(UserError, match="numbered from 0 to 511"):
+        chosen(entries, "grid-ebgan", "512")[0].build([512], "cpu")
+
+
+def test_the_grids_are_the_papers() -> None:
+    for which, n in ((grid.EBGAN, 512), (grid.GAN, 6144)):
+        found = {tuple(grid.configuration(which, i).values()) for i in range(n)}
+        assert len(found) == n == grid.size(which)
+    best = {"layers_g": 5, "layers_d": 2, "size_g": 800, "size_d": 1024, "dropout_d": 0.0, "lr": 1e-3}
+    assert any(best.items() <= grid.configuration(grid.EBGAN, i).items() for i in range(512))
+
+
+def test_ladders_of_full_length_have_the_papers_schedule() -> None:
+    """The rate falls from step 80,000 of 120,000, or 120,000 of 180,000; the margin and G end at 60,000."""
+    by_name = {entry.name: entry for entry in table2.entries(FULL)}
+    for name, steps, rate in (("table2-ln-100", 120_000, 2e-4), ("table2-ebgan-ln-100", 180_000, 5e-4)):
+        entry = by_name[name]
+        task = Task((1, 28, 28), 10, 100, entry.steps, (8, 8))
+        game = SYSTEMS[entry.settings["system"]].game(task, entry.settings["lr"])
+        adam = game.players["D"].optimizer
+        assert isinstance(adam, Adam) and adam.schedule is not None
+        assert (entry.steps, adam.lr, adam.beta1, len(entry.seeds)) == (steps, rate, 0.5, 15)
+        assert [adam.schedule(t) for t in (0, 2 * steps // 3, 5 * steps // 6)] == [1.0, 1.0, pytest.approx(0.5)]
+    assert len(game.turns_at(59_999)) == 2 and len(game.turns_at(60_000)) == 1
+    optimizer = game.players["G"].optimizer
+    assert isinstance(optimizer, Adam) and optimizer.lr == 2.5e-4
+    assert SYSTEMS["improved-gan"].ema(180_000) == 0.9999 and SYSTEMS["improved-gan"].ema(2000) == 1 - 10 / 2000
