@@ -10,8 +10,10 @@ import torch
 
 from benchmarks.gpu import commands
 from benchmarks.gpu.commands import process
-from benchmarks.gpu.outcome import Finding, Item, Setting, expect
+from benchmarks.gpu.outcome import FP32, Finding, Item, Setting, SkippedError, expect
+from energan.metrics.features.catalog import NETWORKS, describe
 from energan.recipes.catalog import RECIPES
+from energan.utils.errors import UserError
 
 
 def items() -> list[Item]:
@@ -25,6 +27,7 @@ def items() -> list[Item]:
     return [
         *(Item("recipe", name, partial(recipe, name)) for name in RECIPES),
         *(Item("estimator", name, check) for name, check in estimators.items()),
+        *(Item("features", name, partial(features, name)) for name in NETWORKS),
         Item("ranks", "one process of torchrun", ranks),
     ]
 
@@ -56,6 +59,17 @@ def recipe(name: str, at: Setting) -> Finding:
         trace = sample_guided(model, torch.tensor([0, 1]), precision="bf16")
         expect(trace.images is not None and bool(trace.images.isfinite().all()), "a chain's image is not finite")
     return Finding()
+
+
+def features(name: str, at: Setting) -> Finding:
+    """What metrics are measured with, beside the CPU's."""
+    shape = (32, 1, 28, 28) if name == "mnist" else (32, 3, 64, 64)
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
+    try:
+        here, there = (describe(images, name, device).features for device in ("cpu", at.device))
+    except UserError as error:  # its weights are a download
+        raise SkippedError(str(error)) from error
+    return Finding(float((here - there).abs().max() / here.abs().max()), FP32)
 
 
 def _images(n: int = 40) -> Any:

@@ -1,6 +1,7 @@
 """The named feature networks: what an image is turned into before it is measured."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import NamedTuple
 
@@ -13,6 +14,9 @@ from energan.metrics.features.mnist_classifier import mnist_classifier
 from energan.networks.conv.mobilenet_v2 import mobilenet_v2
 from energan.utils.console import counted
 from energan.utils.errors import UserError
+from energan.utils.hardware import pick_device
+
+GPU_BATCHES = 10  # batches that a GPU describes at once
 
 
 class Description(NamedTuple):
@@ -23,17 +27,17 @@ class Description(NamedTuple):
 
 
 class Network(NamedTuple):
-    """A feature network.  `load` gives the function from uint8 images to their description."""
+    """A feature network.  `load(device)` gives the function from uint8 images there to their description."""
 
     label: str  # how a result is named after it: label.format("FID")
     batch: int  # images described at once: bounds the memory, about 50 MB
     samples: int  # drawn to measure a run when it ends: half a minute's worth on one core
-    load: Callable[[], Callable[[Tensor], Description]]
+    load: Callable[[str], Callable[[Tensor], Description]]
 
 
 @cache
-def _mnist() -> Callable[[Tensor], Description]:
-    net = mnist_classifier()
+def _mnist(device: str) -> Callable[[Tensor], Description]:
+    net = mnist_classifier().to(device)
 
     def describe(images: Tensor) -> Description:
         features = net.features(images)
@@ -43,8 +47,8 @@ def _mnist() -> Callable[[Tensor], Description]:
 
 
 @cache
-def _mobilenetv2() -> Callable[[Tensor], Description]:
-    net = mobilenet_v2()
+def _mobilenetv2(device: str) -> Callable[[Tensor], Description]:
+    net = mobilenet_v2().to(device)
     return lambda images: Description(net(images), None)
 
 
@@ -61,18 +65,33 @@ def network_named(name: str) -> Network:
     return NETWORKS[name]
 
 
+@contextmanager
+def _exact_convolutions() -> Iterator[None]:
+    """Inside the block, a GPU convolves in float32, not in TF32: distances are the CPU's, to rounding."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
+
+
 @isolated(gradients=False)
-def describe(images: UInt8[Tensor, "n c h w"], network: str = "mnist") -> Description:
+def describe(images: UInt8[Tensor, "n c h w"], network: str = "mnist", device: str = "auto") -> Description:
     """Features (n, d) and, where the classes are the data's own, logits (n, k), in float32 on the CPU.
 
-    Images are drawn in small batches, so that memory stays bounded.  Raises UserError for an unknown network,
-    no images, or images that the network does not take (dtype, shape).
+    Images are drawn in small batches, so that memory stays bounded, and described on `device`: auto is a GPU where
+    there is one.  Raises UserError for an unknown network, no images, or images that the network does not take (dtype,
+    shape).
     """
     named = network_named(network)
     if len(images) == 0:
         raise UserError("there are no images to describe: give at least one")
-    net = named.load()
-    batches = counted(torch.split(images, named.batch), len(images), "describing images", each=named.batch)
-    parts = [net(batch.cpu()) for batch in batches]
+    device = pick_device(device)
+    net, batch = named.load(device), named.batch if device == "cpu" else GPU_BATCHES * named.batch
+    batches = counted(torch.split(images, batch), len(images), "describing images", each=batch)
+    with _exact_convolutions():
+        parts = [net(some.to(device)) for some in batches]
+    parts = [Description(part.features.cpu(), None if part.logits is None else part.logits.cpu()) for part in parts]
     logits = [part.logits for part in parts if part.logits is not None]
     return Description(torch.cat([part.features for part in parts]), torch.cat(logits) if logits else None)
