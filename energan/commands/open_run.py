@@ -19,9 +19,6 @@ Trust = Annotated[
 ]
 
 
-Device = Annotated[str, arg(help="cpu, cuda, cuda:1, or auto. Noise of the same seed is other noise on a GPU.")]
-
-
 def with_trust(command: Callable[..., int]) -> Callable[..., int]:
     """The command, with one flag more."""
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from energan.commands.open_run import Device, open_model
+from energan.commands.open_run import open_model
 from energan.utils.console import say
 from energan.utils.errors import UserError
 
@@ -21,7 +21,7 @@ def score(
     out: str = "scores.csv",
     checkpoint: str = "",
     split: str = "",
-    device: Device = "auto",
+    device: str = "auto",
 ) -> int:
     """Write an energy for each image (high: unlike the training data) and draw their histogram.
 
@@ -31,6 +31,7 @@ def score(
         out: scores.csv or scores.parquet; the histogram is the .png beside it.
         checkpoint: "best", a step, or a path; the newest by default.
         split: train, test, validation or all; by default the images held out (test, else validation), else all.
+        device: cpu, cuda, cuda:1, or auto.
     """
     import torch
 
@@ -115,7 +116,7 @@ def predict(
     out: str = "predictions.csv",
     checkpoint: str = "",
     split: str = "",
-    device: Device = "auto",
+    device: str = "auto",
 ) -> int:
     """Write the class that a run's classifier gives each image, and the probability of every class.
 
@@ -125,6 +126,7 @@ def predict(
         out: A .csv with a row an image: file, label, probability, and a column a class.
         checkpoint: "best", a step, or a path; the newest by default.
         split: train, test, validation or all; by default the images held out (test, else validation), else all.
+        device: cpu, cuda, cuda:1, or auto.
     """
     from energan.capabilities.classification.predictions import prediction_columns
     from energan.commands.open_run import load_images, skipped_note

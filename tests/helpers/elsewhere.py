@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._dynamo.trace_rules import get_torch_obj_rule_map
 from torch._functorch import config
 from torch._subclasses.fake_tensor import FakeTensorMode
 
@@ -57,6 +58,7 @@ def _unfused(step: Callable[..., None], *arguments: Any, **settings: Any) -> Non
 @contextmanager
 def elsewhere() -> Iterator[None]:
     """Inside the block, "meta" is a device of the second kind: nets and tensors can be moved there, but not mixed."""
+    get_torch_obj_rule_map()  # torch's compiler knows torch's functions by identity: by those that are not patched
     with pytest.MonkeyPatch.context() as patch, config.patch(fake_tensor_allow_meta=True):
         patch.setattr(nn.Module, "to", _moved)
         # torch has no generator of this kind of device

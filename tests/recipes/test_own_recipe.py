@@ -110,7 +110,8 @@ def test_it_is_trained_resumed_sampled_measured_scored_exported_and_reported(
     assert record["recipe"] == "recipes_of_mine:small_gan" and record["status"]["state"] == "finished"
     assert record["arguments"] == {
         "data": "digits", "side": 8, "units": 16, "lr": 2e-3, "beta1": 0.5, "steps": 6, "batch": 8, "save_every": 3,
-        "seed": 0, "precision": "fp32", "device": "cpu", "compile": False, "value_range": None, "ema": 0.9,
+        "seed": 0, "precision": "fp32", "device": "cpu", "compile": False, "graph": "auto",
+        "deterministic": False, "value_range": None, "ema": 0.9,
     }  # fmt: skip
     for command in (
         ["resume", "runs/small_gan", "--steps", "9", "--quiet"],

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from tyro.conf import OmitArgPrefixes
 
 from energan.commands.explore.flag_types import Guidance
-from energan.commands.open_run import Device, open_model
+from energan.commands.open_run import open_model
 from energan.utils.checks import at_least, fraction, positive, usable_seed
 from energan.utils.console import say
 from energan.utils.errors import UserError
@@ -32,7 +32,7 @@ def excite(
     out: str = "excited.png",
     seed: int = 0,
     checkpoint: str = "",
-    device: Device = "auto",
+    device: str = "auto",
     chain_steps: int = 200,
     rate: float = 8.0,
     decay: float = 0.99,
@@ -48,6 +48,7 @@ def excite(
         out: A .png with a row for each unit.
         seed: Of the start codes.
         checkpoint: "best", a step, or a path; the newest by default.
+        device: cpu, cuda, cuda:1, or auto: a seed's noise is other noise on another kind of device.
         chain_steps: Steps of each chain.
         rate: Mean size of the first step; it falls linearly to 0.
         decay: What each step's code is multiplied by.

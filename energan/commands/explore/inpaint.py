@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from tyro.conf import OmitArgPrefixes
 
 from energan.commands.explore.flag_types import ChainFactors, Class, Guidance
-from energan.commands.open_run import Device, open_model
+from energan.commands.open_run import open_model
 from energan.utils.checks import at_least, usable_seed
 from energan.utils.console import say
 from energan.utils.errors import UserError
@@ -35,7 +35,7 @@ def inpaint(
     fills: int = 4,
     seed: int = 0,
     checkpoint: str = "",
-    device: Device = "auto",
+    device: str = "auto",
     eps4: float | None = None,
     guidance: OmitArgPrefixes[Guidance] = Guidance(),
     chain: OmitArgPrefixes[ChainFactors] = ChainFactors(),
@@ -53,6 +53,7 @@ def inpaint(
         fills: Fills of each image.
         seed: Of the fills.
         checkpoint: "best", a step, or a path; the newest by default.
+        device: cpu, cuda, cuda:1, or auto: a seed's noise is other noise on another kind of device.
         eps4: Factor of the pull towards what is known.
         guidance: Another classifier to guide the chains.
         chain: Settings of the chains; by default the system's own.

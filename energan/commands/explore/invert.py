@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from energan.commands.open_run import Device, open_model
+from energan.commands.open_run import open_model
 from energan.utils.checks import at_least
 from energan.utils.console import say
 from energan.utils.errors import UserError
@@ -19,7 +19,7 @@ def invert(
     csv: str = "",
     n: int = 50,
     checkpoint: str = "",
-    device: Device = "auto",
+    device: str = "auto",
     split: str = "",
 ) -> int:
     """Reconstruct images from their codes: each beside what the generator makes of its code.
@@ -31,6 +31,7 @@ def invert(
         csv: A .csv or .parquet with the mean square error of every image.
         n: How many pairs at most.
         checkpoint: "best", a step, or a path; the newest by default.
+        device: cpu, cuda, cuda:1, or auto.
         split: train, test, validation or all; by default the images held out (test, else validation), else all.
     """
     import torch

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tyro.conf import OmitArgPrefixes
 
 from energan.commands.explore.flag_types import ChainFlags, Class, Guidance
-from energan.commands.open_run import Device, open_model
+from energan.commands.open_run import open_model
 from energan.utils.checks import at_least, usable_seed
 from energan.utils.console import say
 from energan.utils.errors import UserError
@@ -28,7 +28,7 @@ def sample(
     out: str = "samples.png",
     seed: int = 0,
     checkpoint: str = "",
-    device: Device = "auto",
+    device: str = "auto",
     path: str = "",
     guidance: OmitArgPrefixes[Guidance] = Guidance(),
     chain: OmitArgPrefixes[ChainFlags] = ChainFlags(),
@@ -40,8 +40,9 @@ def sample(
         n: How many images; of each class, where --class names some.
         class_: Classes to draw, by name or number, with commas between, or all; empty: classes in turn.
         out: x.png is one sheet, x.npz one uint8 array `images` (n, c, h, w), anything else a folder of PNGs.
-        seed: Of the noise; the same seed gives the same images on the same device.
+        seed: Of the noise; the same seed gives the same images.
         checkpoint: "best", a step, or a path; the newest by default.
+        device: cpu, cuda, cuda:1, or auto: a seed's noise is other noise on another kind of device.
         path: A .png of the chains frame by frame, a row each.
         guidance: Another classifier to guide the chains.
         chain: Settings of the chains; by default the system's own.

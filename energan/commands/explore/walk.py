@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from tyro.conf import OmitArgPrefixes
 
 from energan.commands.explore.flag_types import ChainLength, Guidance
-from energan.commands.open_run import Device, open_model
+from energan.commands.open_run import open_model
 from energan.utils.checks import usable_seed
 from energan.utils.console import say
 from energan.utils.errors import UserError
@@ -27,7 +27,7 @@ def walk(
     out: str = "walk.png",
     seed: int = 0,
     checkpoint: str = "",
-    device: Device = "auto",
+    device: str = "auto",
     guidance: OmitArgPrefixes[Guidance] = Guidance(),
     chain: OmitArgPrefixes[ChainLength] = ChainLength(),
 ) -> int:
@@ -40,6 +40,7 @@ def walk(
         out: The sheet, a .png: for each leg a row of the chain, and one of the line. The GIF is beside it.
         seed: Of the start code and the noise.
         checkpoint: "best", a step, or a path; the newest by default.
+        device: cpu, cuda, cuda:1, or auto: a seed's noise is other noise on another kind of device.
         guidance: Another classifier to guide the chain.
         chain: Settings of the chain for each class; by default the system's own.
     """
