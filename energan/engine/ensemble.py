@@ -80,7 +80,7 @@ class Ensemble:
         }
         self._unscheduled = torch.ones(len(games), dtype=self._dtype, device=self.device)
         self.generators = [torch.Generator(self.device).manual_seed(seed) for seed in seeds]
-        self.compiled = compile
+        self.compiled, self.in_place = compile, False
         self.t = self._draws = 0
         turns = {turn: self._batched(turn, moves) for turn, moves in self.game.turns.items()}
         self._turns = {k: torch.compile(f, fullgraph=True, dynamic=False) if compile else f for k, f in turns.items()}
@@ -122,17 +122,27 @@ class Ensemble:
         return Given(data, self.t, {k: rate.to(self.device, non_blocking=True) for k, rate in rates.items()})
 
     def play(self, turns: Sequence[str], given: Iterable[Given]) -> Logs:
-        """The device's part of a step: plays turns with what each is given. Returns their logs."""
+        """The device's part of a step: plays turns with what each is given. Returns their logs.
+
+        Where `in_place` is set, as by `Graphed`, the new state is written over the old one; else it takes its place.
+        """
         logs: Logs = {}
         for turn, each in zip(turns, given, strict=True):
             batch, t = self._batch(each), torch.as_tensor(each.t)
             rates = {name: each.rates.get(name, self._unscheduled) for name in self._schedules}
             with torch.no_grad():  # functional gradients are taken inside; nothing outside needs a graph
                 weights, moments, new = self._turns[turn](self._weights, self._moments, batch, t, rates)
-                logs |= {k: v.clone() for k, v in new.items()}  # one may be a weight, which is about to change
-                copy_into(self._weights, weights)
-                copy_into(self._moments, moments)
+            logs |= {k: v.clone() for k, v in new.items()}  # one may be a weight, which is about to change
+            self._take(turn, weights, moments)
         return logs
+
+    def _take(self, turn: str, weights: dict[str, Tree], moments: dict[str, Moments]) -> None:
+        if not self.in_place:
+            self._weights, self._moments = weights, moments
+            return
+        for name in {name for move in self.game.turns[turn] for name in move.min + move.max}:
+            copy_into(self._weights[name], weights[name])
+            copy_into(self._moments[name], moments[name])
 
     def _batch(self, given: Given) -> Tree:
         """Returns the turn's data and noise, (N, ...)."""

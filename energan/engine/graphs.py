@@ -36,6 +36,7 @@ class Played(Protocol):
     t: int
     device: torch.device
     compiled: bool
+    in_place: bool
     generators: list[torch.Generator]
 
     @property
@@ -134,6 +135,7 @@ class Graphed:
         if recorder is None and graph == "on":
             raise UserError(f"`graph` on needs a CUDA device, and this is {one.device}: use auto or off")
         self._recorder = recorder if graph != "off" else None
+        one.in_place |= self._recorder is not None  # a graph knows tensors by their places
         self._plans: dict[tuple[str, ...], _Plan] = {}
         self._warm = 0
         self._known: set[str] = set()  # turns that have been played

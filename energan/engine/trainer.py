@@ -104,7 +104,7 @@ class Trainer:
         self._objective = (
             partial(torch.compile, fullgraph=True, dynamic=False) if compile else lambda objective: objective
         )
-        self.compiled = compile
+        self.compiled, self.in_place = compile, True
         self._compiled: dict[Objective, Objective] = {}
 
     def _place(self, player: Player) -> nn.Module:
