@@ -1,8 +1,11 @@
 """The check of the engine beside the games: parts of a batch, averages, compiling, statistics, reading, checkpoints."""
 
 import importlib.util
+import os
 import shutil
+import sysconfig
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -177,6 +180,10 @@ def _same_play(one: Trainer, other: Trainer, steps: int = games.STEPS) -> float:
 def compiled(at: Setting) -> Finding:
     if at.cuda and importlib.util.find_spec("triton") is None:
         raise SkippedError("torch.compile needs Triton on a GPU, which is not installed")
+    if at.cuda and not (os.environ.get("CC") or any(map(shutil.which, ("gcc", "clang")))):
+        raise SkippedError("Triton needs a C compiler, and there is none")
+    if at.cuda and not Path(sysconfig.get_path("include"), "Python.h").is_file():
+        raise SkippedError("Triton needs Python's headers, which are not installed")
     if not at.cuda and not any(map(shutil.which, ("g++", "clang++", "c++"))):
         raise SkippedError("torch.compile needs a C++ compiler on the CPU, and there is none")
 

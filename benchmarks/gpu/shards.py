@@ -17,7 +17,7 @@ from benchmarks.gpu.report import Result, tell
 
 LAST = 15.0  # seconds for a process that is interrupted to write what it has found
 
-SPLIT = {"graph of many": 3, "graph": 2, "many as one": 2, "recipe": 2}  # groups that several processes share
+SPLIT = {"command": 2, "graph of many": 3, "graph": 2, "many as one": 2, "recipe": 2}  # among several processes
 FIRST = ("command", "compiled", "deterministic", "graph of many", "ranks")  # groups whose process takes longest
 
 

@@ -56,6 +56,6 @@ def _fewest(run: Experiment, data: ImageSet, repeats: int) -> float:
     """Seconds of the fastest of `repeats` steps."""
     if run.device != "cpu":
         torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
+        torch.cuda.reset_peak_memory_stats(run.device)
     bench = warmed_up(run, data)
     return min(bench.seconds() for _ in range(repeats))

@@ -28,7 +28,8 @@ def measure(make: Make, arguments: Mapping[str, Any], *, repeats: int, alternati
     run, data, words = images_of(make, arguments)
     base = warmed_up(run, data)
     times = [base.seconds() for _ in range(repeats)]
-    peak = torch.cuda.max_memory_allocated() if base.one.device.type == "cuda" else peak_memory()
+    there = base.one.device
+    peak = torch.cuda.max_memory_allocated(there) if there.type == "cuda" else peak_memory()
     low, middle, high = quartiles(times)
     durations = turns(run, data, repeats)
     machine = ceilings(run.device)

@@ -63,7 +63,7 @@ class Counter(TorchDispatchMode):  # torch's own way to see operations is a clas
 
     def __init__(self, device: torch.device, turns: Sequence[str]) -> None:
         super().__init__()
-        self._cuda, self._turns = device.type == "cuda", iter(turns)
+        self._device, self._turns = device, iter(turns)
         self._turn, self._phase = "", "data"
         self._updates: dict[str, int] = {}
         self._seen: list[tuple[Operation, Callable[[], float]]] = []
@@ -95,11 +95,12 @@ class Counter(TorchDispatchMode):  # torch's own way to see operations is a clas
 
     def _timed(self, call: Callable[[], Any]) -> tuple[Callable[[], float], Any]:
         """The operation's result, and its seconds once they are known: on CUDA, after the step."""
-        if self._cuda:
+        if self._device.type == "cuda":
+            stream = torch.cuda.current_stream(self._device)
             start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-            start.record()
+            start.record(stream)
             out = call()
-            stop.record()
+            stop.record(stream)
             return lambda: start.elapsed_time(stop) / 1e3, out
         began = time.perf_counter()
         out = call()

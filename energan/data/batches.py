@@ -224,7 +224,8 @@ def _shared_copy(images: UInt8[Tensor, "n c h w"], device: torch.device) -> UInt
     """The images on the device. Sources of the same images, as those of an Ensemble, share one copy."""
     known = _copies.get(images)
     copied = known() if known else None
-    if copied is None or copied.device != device:
+    # what is moved to "cuda" says that it is on "cuda:0"
+    if copied is None or copied.device.type != device.type or device.index not in (None, copied.device.index):
         copied = images.to(device)
         _copies[images] = ref(copied)
     return copied

@@ -9,7 +9,7 @@ Nothing here knows how a step is played, nor which game it is of.
 
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any, Literal, Protocol, final
 
@@ -64,7 +64,7 @@ class CudaRecorder:
 
     def __init__(self, device: torch.device) -> None:
         self._device, self._stream = device, torch.cuda.Stream(device)
-        self._pool: Any = None
+        self._pool = torch.cuda.graph_pool_handle()
 
     def warmed(self, work: Callable[[], Tensor]) -> Tensor:
         now = torch.cuda.current_stream(self._device)
@@ -76,22 +76,39 @@ class CudaRecorder:
         return result
 
     def capture(self, work: Callable[[], Tensor], generators: Sequence[torch.Generator]) -> Replay:
-        graph = torch.cuda.CUDAGraph()
-        for generator in generators:
-            graph.register_generator_state(generator)  # so that each replay draws the next numbers
-        # thread_local: another thread may pin memory for the next batch meanwhile
-        with (
-            torch.cuda.device(self._device),
-            torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"),
-        ):
-            result = work()
-        self._pool = graph.pool()
+        with torch.cuda.device(self._device):  # where generators keep what a graph reads of them
+            graph, now = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
+            for generator in generators:
+                graph.register_generator_state(generator)  # so that each replay draws the next numbers
+            try:
+                # thread_local: another thread may pin memory for the next batch meanwhile
+                with torch.cuda.graph(graph, self._pool, self._stream, capture_error_mode="thread_local"):
+                    result = work()
+            except BaseException:
+                self._recover(graph, now, generators)
+                raise
 
         def replay() -> Tensor:
             graph.replay()
             return result
 
         return replay
+
+    def _recover(
+        self, graph: torch.cuda.CUDAGraph, now: torch.cuda.Stream, generators: Sequence[torch.Generator]
+    ) -> None:
+        """Where CUDA itself breaks a capture off (the host waited), torch takes it to go on, in three places.
+
+        Its stream stays the current one, generators refuse to draw outside of it, and the allocator, which waits for
+        its end, gives no memory back to the device.
+        """
+        torch.cuda.set_stream(now)
+        graph.reset()
+        for generator in (*generators, torch.cuda.default_generators[torch.cuda.current_device()]):
+            generator.graphsafe_set_state(generator.clone_state())
+        with suppress(RuntimeError):  # the allocator knows that it ended
+            torch._C._cuda_endAllocateToPool(torch.cuda.current_device(), self._pool)
+            torch._C._cuda_releasePool(torch.cuda.current_device(), self._pool)
 
 
 @final
@@ -248,7 +265,10 @@ def _put(old: Any, new: float | Tensor) -> None:
 _WAITS = {  # operations whose result the host waits for, or that make tensors of a size that depends on values
     "aten::_local_scalar_dense", "aten::is_nonzero", "aten::equal", "aten::nonzero", "aten::masked_select",
     "aten::_unique2", "aten::unique_dim", "aten::unique_consecutive", "aten::bincount", "aten::repeat_interleave",
+    "aten::allclose",
 }  # fmt: skip
+
+_COPIES = {"aten::_to_copy", "aten::copy_"}
 
 
 @final
@@ -262,9 +282,12 @@ class _Looks(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        if not self.seen and _waits(func, args) and any(_is_on(x, self._device) for x in args):
+        result = func(*args, **(kwargs or {}))
+        if not self.seen and (
+            (_waits(func, args) and any(_is_on(x, self._device) for x in args)) or _crosses(func, args, result)
+        ):
             self.seen = f"{func._schema.name.removeprefix('aten::')} at {_place()}"
-        return func(*args, **(kwargs or {}))
+        return result
 
 
 def _waits(func: Any, args: tuple[Any, ...]) -> bool:
@@ -272,6 +295,14 @@ def _waits(func: Any, args: tuple[Any, ...]) -> bool:
     if name in ("aten::index", "aten::index_put", "aten::index_put_"):  # by a mask: as many rows as it has
         return any(x is not None and x.dtype == torch.bool for x in args[1])
     return name in _WAITS
+
+
+def _crosses(func: Any, args: tuple[Any, ...], result: Any) -> bool:
+    """Whether it copies between the host and a device: a graph would copy what was there at its capture."""
+    name = func._schema.name
+    if name == "aten::lift_fresh":  # torch.tensor(..., device=...), whose copy is not seen
+        return bool(result.device.type != "cpu")
+    return name in _COPIES and len({x.device.type for x in (*args, result) if isinstance(x, Tensor)}) > 1
 
 
 def _is_on(x: Any, device: torch.device) -> bool:

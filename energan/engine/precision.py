@@ -27,12 +27,19 @@ def autocast(precision: str, device: torch.device) -> Iterator[None]:
 
     One thread at a time: torch keeps the weights that autocast has rounded in one place for all threads, and whichever
     leaves autocast first clears it. The others would round again, and their gradients would be others.
+
+    Within a caller's autocast torch would keep them for as long as that lasts, whatever becomes of the weights.
     """
     if precision != "bf16":
         yield
         return
-    with _one_at_a_time, torch.autocast(device.type, torch.bfloat16):
-        yield
+    with _one_at_a_time:
+        torch.clear_autocast_cache()
+        try:
+            with torch.autocast(device.type, torch.bfloat16):
+                yield
+        finally:
+            torch.clear_autocast_cache()
 
 
 def exact(device: torch.device) -> AbstractContextManager[Any]:

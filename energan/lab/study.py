@@ -91,6 +91,8 @@ class Study:
         while many.t < steps:
             before_step = time.monotonic()
             graphed.step()
+            if many.t in at and many.device.type == "cuda":
+                torch.cuda.synchronize(many.device)  # until now the steps may have been queued, not played
             seconds += time.monotonic() - before_step
             if many.t in at:
                 observed = look()

@@ -30,6 +30,9 @@ def pick_device(device: str) -> str:
         raise UserError(f"`device` {device}: torch {torch.__version__} sees no CUDA device here; use `device` cpu")
     if device.split(":", maxsplit=1)[0] not in ("cpu", "cuda"):
         raise UserError(f"`device` {device}: not a device this project runs on; use cpu, cuda or auto")
+    number = device.partition(":")[2]
+    if device.startswith("cuda") and number.isdecimal() and int(number) >= (count := torch.cuda.device_count()):
+        raise UserError(f"`device` {device}: torch sees {count} CUDA devices here, and numbers them from 0")
     return device
 
 
@@ -45,7 +48,7 @@ def native_bf16(device: str) -> bool:
     import torch
 
     if device.startswith("cuda"):
-        return torch.cuda.get_device_capability()[0] >= 8
+        return torch.cuda.get_device_capability(device)[0] >= 8
     units = torch.cpu.get_capabilities()
     return any(units.get(name, False) for name in BF16_UNITS)
 

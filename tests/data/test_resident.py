@@ -56,6 +56,19 @@ def test_sources_of_the_same_images_share_their_copy_while_one_of_them_lives() -
     assert other.images is not a.images
 
 
+class Far:
+    """What stands for a tensor on a GPU, which knows its number even where it was moved without one."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = torch.device("cuda", device.index or 0)
+
+
+def test_a_gpu_without_a_number_has_the_copy_that_is_on_a_gpu_with_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.Tensor, "to", lambda self, device: Far(device))
+    a, b, c, d = (Batches(IMAGES, None, 5, 0).to(device) for device in ("cuda", "cuda", "cuda:0", "cuda:1"))
+    assert a.images is b.images is c.images is not d.images
+
+
 def test_images_that_take_more_than_half_of_the_free_memory_are_read_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     batches = MADE["plain"]()
     monkeypatch.setattr(torch.Tensor, "to", lambda self, device: self)  # there is no CUDA here

@@ -1,6 +1,7 @@
 """CUDA graphs: what is captured, replayed and given up, on an imitation that runs anywhere; and on CUDA itself."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from energan.data import Batches
 from energan.engine import Ensemble, Trainer, graphs, leaves
 from energan.engine.game import Batch, Game, Logs, Move, Player, Players
-from energan.engine.graphs import WARM, CudaRecorder, Graphed
+from energan.engine.graphs import WARM, CudaRecorder, Graphed, _Looks
 from energan.engine.noise import normal
 from energan.engine.optimizers import SGD, Adam, AnnealedSGD, Optimizer, RMSProp, linear_decay, wrappers
 from energan.engine.rng import seeded
@@ -219,6 +220,22 @@ def test_a_capture_that_fails_leaves_no_trace() -> None:
     assert graphed.captured == 0 and "CUDA out of memory" in graphed.why
 
 
+@pytest.mark.parametrize(
+    ("copies", "said"),
+    [
+        (lambda x: x + torch.ones(2).to("meta"), "_to_copy"),
+        (lambda x: x.clone().copy_(torch.ones(2)), "copy_"),
+        (lambda x: x.new_full((2,), 0.5) + torch.where(x > 0, 1.0, x) * torch.ones(()), ""),
+    ],
+    ids=["to the device", "into a tensor there", "nothing"],
+)
+def test_copies_between_the_host_and_a_device_are_found(copies: Callable[[Tensor], Tensor], said: str) -> None:
+    x, looks = torch.zeros(2, device="meta"), _Looks(torch.device("meta"))
+    with looks:
+        copies(x)
+    assert looks.seen.partition(" ")[0] == said
+
+
 def test_graph_on_is_an_error_where_it_cannot_be() -> None:
     _, graphed = pair(SGD(0.1), syncing, graph="on")
     with pytest.raises(UserError, match=r"^graph on: the step of a, b cannot be a CUDA graph .*; use auto or off$"):
@@ -251,3 +268,15 @@ def test_cuda_replays_every_game(name: str, kind: str) -> None:
         torch.testing.assert_close(graphed.step(), one.step(), check_dtype=False, rtol=1e-5, atol=1e-7)
     assert_same(one, other, tolerance=1e-5)
     assert graphed.captured > 0
+
+
+@needs_cuda
+def test_training_goes_on_after_a_capture_that_cuda_has_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graphs, "_waits", lambda func, args: False)  # so that the capture is tried
+    one, other = (Trainer(game(SGD(0.1), syncing), rows, device="cuda") for _ in range(2))
+    graphed, before = Graphed(other), torch.cuda.current_stream()
+    for _ in range(STEPS):
+        torch.testing.assert_close(graphed.step(), one.step(), check_dtype=False)
+    assert graphed.why and graphed.captured == 0 and torch.cuda.current_stream() == before
+    torch.rand(1, device="cuda")
+    assert_same(one, other, tolerance=1e-5)

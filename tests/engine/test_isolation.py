@@ -15,7 +15,7 @@ from energan.engine.rng import seeded
 from energan.utils.errors import UserError
 
 
-def trained() -> torch.Tensor:
+def trained(precision: str = "fp32") -> torch.Tensor:
     """The weights after two steps."""
 
     def loss(p, b):
@@ -25,7 +25,11 @@ def trained() -> torch.Tensor:
     with seeded(0):
         net = nn.Linear(3, 3)
     game = Game({"D": Player(net, SGD(0.1))}, {"D": (Move(loss, min=("D",)),)})
-    one = Trainer(game, lambda k: {"x": torch.linspace(-1, 1, 12, device="cpu").view(4, 3)}, seed=0)
+
+    def source(k: int) -> dict[str, torch.Tensor]:
+        return {"x": torch.linspace(-1, 1, 12, device="cpu").view(4, 3)}
+
+    one = Trainer(game, source, seed=0, precision=precision)
     for _ in range(2):
         one.step()
     return net.weight.detach()
@@ -56,6 +60,12 @@ def test_what_is_set_around_a_training_changes_nothing(around: AbstractContextMa
         expected = trained()
     with around:
         assert torch.equal(trained(), expected)
+
+
+def test_a_callers_autocast_does_not_keep_the_weights_of_an_earlier_step() -> None:
+    expected = trained("bf16")
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(trained("bf16"), expected)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])

@@ -125,7 +125,8 @@ def standardised(images: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n 3 224 224
 def _standardised(pixels: Tensor, side: int) -> Tensor:
     """Of pixels in [0, 1]; differentiable."""
     resized = F.interpolate(pixels, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
-    mean, std = (pixels.new_tensor(values).view(3, 1, 1) for values in (MEAN, STD))
+    # filled on the device: in a CUDA graph nothing can be copied from the host
+    mean, std = (torch.cat([pixels.new_full((1, 1, 1), v) for v in values]) for values in (MEAN, STD))
     return (resized - mean) / std
 
 
