@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -26,7 +25,7 @@ for folder in (TESTS.parent, TESTS / "helpers"):
 
 KEY, KEYS = "layers", 2**20  # float32 holds such a key exactly
 
-_twins: "WeakKeyDictionary[torch.Generator, torch.Generator]" = WeakKeyDictionary()
+_twins: dict[torch.Generator, torch.Generator] = {}  # which not every torch lets go of by weak references
 
 
 def small_games() -> dict[str, Any]:

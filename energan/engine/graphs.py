@@ -152,7 +152,8 @@ class Graphed:
         if recorder is None and graph == "on":
             raise UserError(f"`graph` on needs a CUDA device, and this is {one.device}: use auto or off")
         self._recorder = recorder if graph != "off" else None
-        one.in_place |= self._recorder is not None  # a graph knows tensors by their places
+        if self._recorder:
+            one.in_place = True  # a graph knows tensors by their places
         self._plans: dict[tuple[str, ...], _Plan] = {}
         self._warm = 0
         self._known: set[str] = set()  # turns that have been played
