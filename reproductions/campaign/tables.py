@@ -8,7 +8,7 @@ from statistics import mean, stdev
 
 from energan.lab.figures import panels, save
 from reproductions.campaign.entry import Entry
-from reproductions.campaign.records import Line, Run, furthest, read
+from reproductions.campaign.records import Line, Run, furthest, known, read
 
 
 def spread(values: Sequence[float]) -> str:
@@ -26,12 +26,15 @@ def spread(values: Sequence[float]) -> str:
 
 
 def tables(results: Path, entries: Sequence[Entry]) -> str:
-    """A markdown table for each title, of the entries that have results; and a line of those that have none."""
+    """A markdown table for each title, of the entries that have results; and a line of those that have none.
+
+    UserError where results are of other settings, such as a toy's: they are no numbers to stand beside the published.
+    """
     text, without = [], []
     for title, group in groupby(entries, lambda entry: entry.table):
         rows, members = [], list(group)
         for entry in members:
-            runs = furthest(read(results, entry.name))
+            runs = furthest(known(results, entry))
             without += [] if runs else [entry.name]
             rows += _rows(entry, runs)
         if rows:
