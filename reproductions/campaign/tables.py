@@ -94,6 +94,7 @@ def draw_curve(results: Path, entry: Entry) -> None:
     for seed, run in sorted(runs.items()):
         steps = [line["step"] for line in run.lines]
         axes.plot(steps, [run.value(name, line) for line in run.lines], lw=1, marker=".", label=f"{entry.axis} {seed}")
-    axes.set(title=f"{entry.name}: {entry.about}", xlabel="steps", ylabel=name)
-    axes.legend(fontsize=6, frameon=False)
+    axes.set_title(f"{entry.name}\n{entry.about}", fontsize=9)
+    axes.set(xlabel="steps", ylabel=name)
+    axes.legend(fontsize=6, frameon=False, ncols=1 + len(runs) // 5)
     save(figure, results / entry.name / "curve.png")
