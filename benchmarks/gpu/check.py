@@ -30,6 +30,7 @@ from benchmarks.gpu import commands, engine, faces, games
 from benchmarks.gpu.outcome import Item, Setting, SkippedError
 from benchmarks.gpu.report import Result, table, tell
 from benchmarks.gpu.shards import side_by_side
+from energan.utils.checks import at_least
 from energan.utils.errors import UserError
 from energan.utils.files import write_json
 from energan.utils.hardware import pick_device
@@ -109,15 +110,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", default="", metavar="REGEX", help="the items whose titles it is found in")
     parser.add_argument("--json", default="", metavar="FILE", help="where every item is written")
     parser.add_argument("--list", action="store_true", help="print the items' titles, and check none")
-    parser.add_argument("--jobs", type=int, default=min(MOST, (os.cpu_count() or 1) // 2), help="processes at once")
+    parser.add_argument(
+        "--jobs", type=int, default=max(1, min(MOST, (os.cpu_count() or 1) // 2)), help="processes at once"
+    )
     args = parser.parse_args(arguments)
     try:
         chosen = [item for item in items() if re.search(args.only, item.title)]
         device = args.device if args.list else pick_device(args.device)
         if not chosen:
             raise UserError(f"`only` {args.only!r} is found in no item; --list prints them")
-    except (UserError, re.error) as error:
-        print(f"benchmarks.gpu: {error}", file=sys.stderr)
+        at_least(1, jobs=args.jobs)
+        if args.json and not args.list:  # not found out after all has been checked
+            write_json(Path(args.json), {})
+    except re.error as error:
+        print(f"benchmarks.gpu: --only {args.only!r} is not a regular expression ({error})", file=sys.stderr)
+        return 2
+    except UserError as error:
+        print(f"benchmarks.gpu: {error.with_flags()}", file=sys.stderr)
         return 2
     if args.list:
         print("\n".join(item.title for item in chosen))
@@ -133,12 +142,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     faults, seconds = sum(r.result == "fault" for r in results), time.perf_counter() - began
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu"
     facts = {**machine(compile=False), "device": name}
+    if args.json:  # first: whoever reads the table may have enough of it
+        about = {"machine": facts, "seconds": seconds, "stopped": stopped, "faults": faults}
+        write_json(Path(args.json), {**about, "items": [_plain(r) for r in results]})
     print(f"{', '.join(f'{k}: {v}' for k, v in facts.items())}\n\n{table(results)}\n")
     of = f"{len(results)} of {len(chosen)} items" if stopped else f"{len(results)} items"
     print(
         f"{of} in {seconds:.0f} s, {faults or 'no'} fault{'s' * (faults != 1)}{', interrupted' * stopped}", flush=True
     )
-    if args.json:
-        about = {"machine": facts, "seconds": seconds, "stopped": stopped, "faults": faults}
-        write_json(Path(args.json), {**about, "items": [_plain(r) for r in results]})
     return STOPPED if stopped else int(faults > 0)

@@ -14,8 +14,10 @@ from energan.bench.alternatives import attempt, changes
 from energan.bench.operations import Step
 from energan.bench.roofline import BEYOND, Machine, ceilings, floor, fused_floor, grouped
 from energan.bench.timing import Make, count, images_of, quartiles, turns, warmed_up
+from energan.data import ImageSet
+from energan.experiment import Experiment
 from energan.utils.checks import at_least
-from energan.utils.hardware import environment, peak_memory
+from energan.utils.hardware import deterministic, environment, peak_memory
 
 WORTH = 1.03  # times the images/s, from which a change is reported
 
@@ -26,6 +28,19 @@ def measure(make: Make, arguments: Mapping[str, Any], *, repeats: int, alternati
     """The results of `energan bench`, as in its JSON (docs/bench.md). UserError as the recipe's, and for `repeats`."""
     at_least(1, repeats=repeats)
     run, data, words = images_of(make, arguments)
+    with deterministic(run.deterministic):
+        return _measured(make, arguments, run, data, words, repeats, alternatives)
+
+
+def _measured(
+    make: Make,
+    arguments: Mapping[str, Any],
+    run: Experiment,
+    data: ImageSet,
+    words: str,
+    repeats: int,
+    alternatives: bool,
+) -> dict[str, Any]:
     base = warmed_up(run, data)
     times = [base.seconds() for _ in range(repeats)]
     there = base.one.device

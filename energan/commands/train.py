@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import arg
 
@@ -88,6 +88,7 @@ def resume(
     quiet: bool = False,
     microbatches: int = 0,
     sync_batch_stats: bool = False,
+    graph: Literal["auto", "on", "off"] | None = None,
 ) -> int:
     """Continue a run exactly where its newest checkpoint stands.
 
@@ -101,6 +102,7 @@ def resume(
         quiet: No progress bar.
         microbatches: Equal microbatches in which a batch is played; 0 for what the run was started with.
         sync_batch_stats: As of `train`; on if the run was started with it.
+        graph: As of `train`; by default what the run was started with.
     """
     from energan.runs.folder import RunFolder
     from energan.runs.rebuild import rebuild
@@ -115,7 +117,8 @@ def resume(
         before = ranks.on_rank_zero(lambda: folder.record)
         record = ranks.on_rank_zero(lambda: settled(before, folder.path, named))
         end, where = steps or record["steps"], device or record["device"]
-        spec = ranks.rank_zero_first(lambda: rebuild(record, steps=end, device=where))
+        other: dict[str, Any] = {"graph": graph} if graph else {}
+        spec = ranks.rank_zero_first(lambda: rebuild(record, steps=end, device=where, **other))
         microbatches = microbatches or record["microbatches"]
         spec = _divided(spec, microbatches, sync_batch_stats or record["sync_batch_stats"], ranks)
         begun = ranks.on_rank_zero(lambda: bool(folder.checkpoints()))
@@ -125,8 +128,9 @@ def resume(
                 f"{encoder}, which its run.json names; start a run of your own"
             )
         images = ranks.rank_zero_first(lambda: training_images(spec, record, folder.path))
-        settings = {k: getattr(spec, k) for k in ("steps", "device", "microbatches", "sync_batch_stats")}
-        arguments = {**record["arguments"], "steps": spec.steps, **({"device": spec.device} if device else {})}
+        settings = {k: getattr(spec, k) for k in ("steps", "device", "microbatches", "sync_batch_stats", *other)}
+        moved = {"device": spec.device} if device else {}
+        arguments = {**record["arguments"], "steps": spec.steps, **moved, **other}
         changes = settings | remembered(record, images, before) | {"arguments": arguments}
         ranks.on_rank_zero(lambda: say(spec.origin(images)))
         try:
@@ -180,6 +184,8 @@ def _divided(run: "Experiment", microbatches: int, sync_batch_stats: bool, ranks
         raise UserError("`sync_batch_stats` cannot be compiled: leave out `compile` or `sync_batch_stats`")
     if run.graph == "on" and ranks.count > 1:
         raise UserError("`graph` on is for one process: under torchrun, leave it out")
+    if run.graph == "on" and not run.device.startswith("cuda"):  # before a folder is made
+        raise UserError(f"`graph` on needs a CUDA device, and this is {run.device}: use auto or off")
     return run._replace(microbatches=microbatches, sync_batch_stats=sync_batch_stats)
 
 

@@ -172,6 +172,11 @@ class Graphed:
         plan = self._plans.get(turns)
         if plan is None:
             plan = self._plans[turns] = _Plan(self.one, turns, given)
+        elif odd := plan.odd(given):
+            self._give_up(plan, odd)
+            logs = self.one.play(turns, given)
+            self.one.t += 1
+            return logs
         else:
             plan.take(given)
         if plan.replay is None and self._warm >= WARM and self._known.issuperset(turns):
@@ -227,6 +232,18 @@ class _Plan:
             for each in given
         ]
 
+    def odd(self, given: Sequence[Given]) -> str:
+        """Why the host's part of a step is no such as this plan has places for; "" where it is.
+
+        A copy would stretch a batch of one row to all rows, and leave what is no longer given as it was.
+        """
+        for mine, new in zip(self._given, given, strict=True):
+            for name in mine.data.keys() | new.data.keys():
+                x, old = new.data.get(name), mine.data.get(name)
+                if x is None or old is None or x.shape != old.shape or x.dtype != old.dtype:
+                    return f"its data {name!r} are {_kind(x)} at step {new.t}, and were {_kind(old)}"
+        return ""
+
     def take(self, given: Sequence[Given]) -> None:
         """Copies the host's part of a step into this plan's tensors."""
         for mine, new in zip(self._given, given, strict=True):
@@ -244,6 +261,11 @@ class _Plan:
     def logs(self, values: Tensor) -> Logs:
         """Returns the logs as the step gave them, apart from the graph's own tensors."""
         return dict(zip(self._names, values.clone().unbind(), strict=True))
+
+
+def _kind(x: Tensor | None) -> str:
+    """Data type and shape, as in "int64 (4, 1)"."""
+    return "missing" if x is None else f"{str(x.dtype).removeprefix('torch.')} {tuple(x.shape)}"
 
 
 def _kept(rate: float | Tensor, device: torch.device) -> Tensor:

@@ -30,9 +30,11 @@ def pick_device(device: str) -> str:
         raise UserError(f"`device` {device}: torch {torch.__version__} sees no CUDA device here; use `device` cpu")
     if device.split(":", maxsplit=1)[0] not in ("cpu", "cuda"):
         raise UserError(f"`device` {device}: not a device this project runs on; use cpu, cuda or auto")
-    number = device.partition(":")[2]
-    if device.startswith("cuda") and number.isdecimal() and int(number) >= (count := torch.cuda.device_count()):
-        raise UserError(f"`device` {device}: torch sees {count} CUDA devices here, and numbers them from 0")
+    try:
+        torch.empty(0, device=device)
+    except (AssertionError, RuntimeError) as error:  # torch does not know it, or there are not so many
+        reason = str(error).splitlines()[0][:200]
+        raise UserError(f"`device` {device} cannot be used: {reason}; choose cpu, cuda or auto") from error
     return device
 
 

@@ -12,21 +12,28 @@ minute or two.
 """
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
 
-from energan.utils.console import complain, duration, say
+from energan.runs.folder import RunFolder
+from energan.utils.console import STOPPED, complain, duration, lasting_streams, say
 from energan.utils.errors import UserError
 from energan.utils.hardware import deterministic, pick_device
+from energan.utils.signals import interruptible
+from reproductions import grid
 from reproductions.campaign import records, tables
 from reproductions.campaign.catalog import catalog
 from reproductions.campaign.entry import Conditions, Entry
 from reproductions.campaign.piece import Folders, unfinished
 from reproductions.campaign.plan import earlier, plan
 from reproductions.campaign.play import play_all
+
+MOST = 1000  # seeds of a range
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,31 +55,51 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--toy", action="store_true", help="a few steps of small nets on 8 x 8 digits, as the tests do")
     parser.add_argument("--out", type=Path, default=Path("runs/campaign"))
     flags = parser.parse_args(arguments)
+    with lasting_streams() as streams:  # a reader that has enough, or a terminal that is gone, ends no training
+        try:
+            with interruptible():
+                code = _done(flags)
+        except UserError as error:
+            complain(error.with_flags())
+            code = 2
+        except KeyboardInterrupt:
+            complain("interrupted")
+            code = STOPPED
+        for stream in streams:
+            stream.flush()
+        if (lost := next((stream.lost for stream in streams if stream.lost), None)) and not code:
+            complain(f"what was to be printed is lost: {(lost.strerror or str(lost)).lower()}")
+            code = 2
+    return code
+
+
+def _done(flags: argparse.Namespace) -> int:
+    """Does what the flags ask for; the exit code."""
     folders = Folders.of(flags.out)
-    try:
-        where = Conditions(flags.toy, pick_device(flags.device), flags.tf32)
-        torch.set_float32_matmul_precision("high" if flags.tf32 else "highest")
-        if flags.merge:
+    if flags.minutes is not None and not flags.minutes > 0:
+        raise UserError(f"`minutes` must be above 0, got {flags.minutes:g}")
+    where = Conditions(flags.toy, pick_device(flags.device), flags.tf32)
+    torch.set_float32_matmul_precision("high" if flags.tf32 else "highest")
+    if flags.merge:
+        # who plays there writes the same files
+        with RunFolder(flags.out).locked() if flags.out.exists() else nullcontext():
             say("\n".join(records.merge(folders.results, flags.merge)))
             for entry in catalog(where):
                 tables.draw_curve(folders.results, entry)
-            return 0
-        entries = chosen(catalog(where), flags.only, flags.seeds)
-        if flags.prepare:
-            return prepare(entries)
-        if flags.plan:
-            say(plan(entries, folders, where))
-        if flags.table:
-            say(tables.tables(folders.results, entries))
-        if flags.plan or flags.table:
-            return 0
-        with deterministic(flags.deterministic):
-            code = play_all(entries, folders, where, flags.minutes)
-        say(left(entries, folders, where))
-        return code
-    except UserError as error:
-        complain(error.with_flags())
-        return 2
+        return 0
+    entries = chosen(catalog(where), flags.only, flags.seeds)
+    if flags.prepare:
+        return prepare(entries)
+    if flags.plan:
+        say(plan(entries, folders, where))
+    if flags.table:
+        say(tables.tables(folders.results, entries))
+    if flags.plan or flags.table:
+        return 0
+    with deterministic(flags.deterministic):
+        code = play_all(entries, folders, where, flags.minutes)
+    say(left(entries, folders, where))
+    return code
 
 
 def chosen(entries: Sequence[Entry], only: str, seeds: str) -> list[Entry]:
@@ -82,10 +109,12 @@ def chosen(entries: Sequence[Entry], only: str, seeds: str) -> list[Entry]:
         if not any(_named(entry, name) for entry in entries):
             raise UserError(f"`only`: there is no {name!r}; there are {', '.join(entry.name for entry in entries)}")
     found = [entry for entry in entries if not names or any(_named(entry, name) for name in names)]
-    numbers = _numbers(seeds)
+    numbers = _numbers(seeds) if seeds else ()
     for entry in found:
         if numbers and entry.axis == "margin" and not set(entry.seeds).issuperset(numbers):
             raise UserError(f"`seeds`: {entry.name} has the {entry.axis}s {', '.join(map(str, entry.seeds))}")
+        for number in numbers if entry.name in grid.SYSTEMS else ():
+            grid.configuration(grid.SYSTEMS[entry.name][2], number)
     return [entry._replace(seeds=numbers) for entry in found] if numbers else found
 
 
@@ -95,20 +124,27 @@ def _named(entry: Entry, name: str) -> bool:
 
 def _numbers(text: str) -> tuple[int, ...]:
     """ "0-2,7" -> (0, 1, 2, 7). UserError for anything else."""
-    found: list[int] = []
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        first, dash, last = part.partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
+    found: dict[int, None] = {}
+    for part in (part.strip() for part in text.split(",")):
+        match = re.fullmatch(r"([0-9]{1,9})(?:-([0-9]{1,9}))?", part)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if not first <= last:
             raise UserError(f"`seeds` are whole numbers and ranges with commas between, such as 0-4,7, not {text!r}")
-        found += range(int(first), int(last or first) + 1)
-    return tuple(dict.fromkeys(found))
+        if last - first >= MOST:
+            raise UserError(f"`seeds` {part} are {last - first + 1:,}: name at most {MOST:,}")
+        found |= dict.fromkeys(range(first, last + 1))
+    return tuple(found)
 
 
 def left(entries: Sequence[Entry], folders: Folders, where: Conditions) -> str:
     """A line for each entry that is not finished; with its time, where a piece has shown how long a step takes."""
     lines = []
     for entry in entries:
-        steps = [entry.steps - reached for reached in unfinished(entry, folders).values()]
+        try:
+            steps = [entry.steps - reached for reached in unfinished(entry, folders).values()]
+        except UserError:  # told when it was to be played
+            lines.append(f"  {entry.name}: once it can be played")
+            continue
         if steps:
             cost = earlier([entry], len(entry.units()[0]), folders, where)
             expected = f", about {duration(sum(steps) * cost.step)}" if cost else ""

@@ -17,7 +17,7 @@ from energan.utils.files import read_weights, write_weights
 from energan.utils.hardware import cpu_name
 from energan.utils.image_files import save_sheet
 from reproductions.campaign import records
-from reproductions.campaign.budget import Budget
+from reproductions.campaign.budget import MARGIN, Budget
 from reproductions.campaign.entry import Conditions, Entry, Models
 
 SAVED = 60.0  # seconds between two states of a piece under way; more where one takes long to write
@@ -84,6 +84,11 @@ class Piece:
         if self.path.exists():
             tensors, metadata = read_weights(self.path)
             kept = json.loads(metadata["piece"])
+            if (kept["entry"], kept["seeds"]) != (entry.name, self.seeds):
+                raise UserError(
+                    f"{self.path} is of {kept['entry']} {tag(kept['seeds'])}, not of {entry.name} {tag(self.seeds)}; "
+                    "name it so, or delete it"
+                )
             records.refuse_others([kept], entry.settings, entry.steps, self.path)
             self.run, self.lines, self.seconds = kept["run"], kept["lines"], kept["seconds"]
             self.logs = {k.removeprefix("logs/"): v for k, v in tensors.items() if k.startswith("logs/")}
@@ -105,12 +110,23 @@ class Piece:
             records.put(self.folders.results, self.entry.name, self.run, self.lines)
         if self.finished:
             return True
-        if not budget.allows(self._beginning()):
+        if not budget.allows(needed := self._beginning()):
+            if (left := budget.left()) < MARGIN * needed:
+                complain(
+                    f"{self.entry.name}, {self.entry.axis} {tag(self.seeds)}: not begun, for it may take "
+                    f"{duration(MARGIN * needed)} until something is saved, and {duration(max(0.0, left))} are left"
+                )
             return False
         began = budget.clock()
         models = self.entry.build(self.seeds, self.where.device)
         if self._state:
-            models.player.load(tree(self._state))
+            try:
+                models.player.load(tree(self._state))
+            except (KeyError, RuntimeError) as error:
+                raise UserError(
+                    f"{self.path} does not fit these models ({' '.join(str(error).split())[:200]}): go on with the "
+                    "version of Energan that wrote it, or delete it"
+                ) from error
             self._state = {}
         self._took("start", budget.clock() - began)
         ended = self._train(models, budget)
@@ -241,5 +257,5 @@ def about(path: Path) -> dict[str, Any]:
     try:
         with safe_open(path, framework="pt") as file:
             return dict(json.loads((file.metadata() or {})["piece"]))
-    except (SafetensorError, KeyError, ValueError) as error:
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is no state of a campaign ({type(error).__name__}); delete it") from error

@@ -32,7 +32,12 @@ def plan(entries: Sequence[Entry], folders: Folders, where: Conditions) -> str:
     known: dict[tuple[str, int], Cost | None] = {}
     total = 0.0
     for entry in entries:
-        units = unfinished(entry, folders)
+        try:
+            units = unfinished(entry, folders)
+        except UserError as error:  # of one entry: the others are still planned
+            complain(f"{entry.name}: {error.with_flags()}")
+            lines.append(f"| {entry.name} | ? | ? | | cannot be played here | | ? |")
+            continue
         left = sum(entry.steps - step for step in units.values())
         done = f"{len(entry.seeds) - sum(map(len, units))} of {len(entry.seeds)} {entry.axis}s"
         if not left:

@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 
 from energan.runs.folder import RunFolder
-from energan.utils.console import STOPPED, complain, say
+from energan.utils.checks import at_least
+from energan.utils.console import STOPPED, complain, lasting_streams, say
 from energan.utils.errors import UserError
 from energan.utils.hardware import pick_device
 from energan.utils.signals import stopping
@@ -69,12 +70,15 @@ def play_alone(doc: str, entries: Callable[..., list[Entry]], out: str, **number
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, default=Path(out))
     flags = vars(parser.parse_args())
-    where, folders = Conditions(False, pick_device(flags["device"])), Folders.of(flags["out"])
-    chosen = entries(where, **{name: flags[name] for name in numbers})
-    try:
-        code = play_all(chosen, folders, where, None)
-    except UserError as error:
-        complain(error.with_flags())
-        sys.exit(2)
-    say(tables.tables(folders.results, chosen))
+    folders = Folders.of(flags["out"])
+    with lasting_streams():
+        try:
+            at_least(1, **{name: flags[name] for name in numbers})
+            where = Conditions(False, pick_device(flags["device"]))
+            chosen = entries(where, **{name: flags[name] for name in numbers})
+            code = play_all(chosen, folders, where, None)
+            say(tables.tables(folders.results, chosen))
+        except UserError as error:
+            complain(error.with_flags())
+            code = 2
     sys.exit(code)

@@ -8,6 +8,7 @@ A line:  entry  step  steps  axis  seeds  values (name -> one number for each se
 
 import json
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,8 @@ from energan.utils.files import read_json_lines, write
 from reproductions.campaign.entry import Entry
 
 LOOKS = "looks.jsonl"
+
+OF_MACHINES = ("precision", "products")  # settings that are another GPU's or processor's, for the same entry
 
 Line = dict[str, Any]
 
@@ -42,10 +45,47 @@ class Run(NamedTuple):
 
 
 def read(results: Path, entry: str) -> list[Line]:
-    """The lines of an entry; none where it has no folder."""
-    lines = read_json_lines(results / entry / LOOKS)
-    needed = ("entry", "steps", "seeds", "values", "logs", "settings", "run", "costs", "machine")
-    return [line for line in lines if line.get("entry") == entry and all(name in line for name in needed)]
+    """The lines of an entry; none where it has no folder. Lines that are no looks (an edited file's) are left out."""
+    return [line for line in read_json_lines(results / entry / LOOKS) if line.get("entry") == entry and _is_look(line)]
+
+
+def _is_look(line: Line) -> bool:
+    """Whether all that is read of a line is there, and a number for each of its seeds."""
+    steps, seeds = line.get("steps"), line.get("seeds")
+    return (
+        _is_count(steps)
+        and isinstance(seeds, list)
+        and len(seeds) > 0
+        and all(map(_is_count, seeds))
+        and len(set(seeds)) == len(seeds)
+        and isinstance(line.get("run"), str)
+        and all(isinstance(line.get(part), dict) for part in ("values", "logs", "settings", "costs", "machine"))
+        and all(_is_of(seeds, numbers) for part in ("values", "logs") for numbers in line[part].values())
+        and all(_is_number(seconds) for seconds in (line.get("seconds"), *line["costs"].values()))
+    )
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+def _is_of(seeds: Sequence[int], numbers: Any) -> bool:
+    """Whether there is a number, or None, for each seed."""
+    return isinstance(numbers, list) and len(numbers) == len(seeds) and all(n is None or _is_number(n) for n in numbers)
+
+
+def known(results: Path, entry: Entry) -> list[Line]:
+    """The lines of an entry. UserError where they are of another length or of other settings.
+
+    What the machine chose is not compared: results of a GPU are told at home, on processors.
+    """
+    lines = read(results, entry.name)
+    refuse_others(lines, entry.settings, entry.steps, results, but=OF_MACHINES)
+    return lines
 
 
 def put(results: Path, entry: str, run: str, lines: Sequence[Line]) -> None:
@@ -82,17 +122,19 @@ def furthest(lines: Iterable[Line]) -> dict[int, Run]:
 
 
 def finished(results: Path, entry: Entry) -> set[int]:
-    """The seeds of an entry that were played to its end."""
-    runs = furthest(read(results, entry.name))
+    """The seeds of an entry that were played to its end. UserError where its results are of other settings."""
+    runs = furthest(known(results, entry))
     return {seed for seed, run in runs.items() if run.last["step"] >= run.last["steps"]}
 
 
-def refuse_others(lines: Iterable[Line], settings: Mapping[str, Any], steps: int, place: Path) -> None:
-    """UserError for lines of other settings than these."""
+def refuse_others(
+    lines: Iterable[Line], settings: Mapping[str, Any], steps: int, place: Path, but: Sequence[str] = ()
+) -> None:
+    """UserError for lines of other settings than these, `but` for some."""
     mine = {**json.loads(json.dumps(settings)), "steps": steps}
     for line in lines:
         theirs = {**line["settings"], "steps": line["steps"]}
-        for name in sorted(mine.keys() | theirs.keys()):
+        for name in sorted((mine.keys() | theirs.keys()).difference(but)):
             if mine.get(name) != theirs.get(name):
                 raise UserError(
                     f"{place} has results of {line['entry']} with {name} {theirs.get(name)}, where it is "

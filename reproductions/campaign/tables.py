@@ -8,7 +8,7 @@ from statistics import mean, stdev
 
 from energan.lab.figures import panels, save
 from reproductions.campaign.entry import Entry
-from reproductions.campaign.records import Line, Run, furthest, read
+from reproductions.campaign.records import Line, Run, furthest, known, read
 
 
 def spread(values: Sequence[float]) -> str:
@@ -26,12 +26,15 @@ def spread(values: Sequence[float]) -> str:
 
 
 def tables(results: Path, entries: Sequence[Entry]) -> str:
-    """A markdown table for each title, of the entries that have results; and a line of those that have none."""
+    """A markdown table for each title, of the entries that have results; and a line of those that have none.
+
+    UserError where results are of other settings, such as a toy's: they are no numbers to stand beside the published.
+    """
     text, without = [], []
     for title, group in groupby(entries, lambda entry: entry.table):
         rows, members = [], list(group)
         for entry in members:
-            runs = furthest(read(results, entry.name))
+            runs = furthest(known(results, entry))
             without += [] if runs else [entry.name]
             rows += _rows(entry, runs)
         if rows:
@@ -91,6 +94,7 @@ def draw_curve(results: Path, entry: Entry) -> None:
     for seed, run in sorted(runs.items()):
         steps = [line["step"] for line in run.lines]
         axes.plot(steps, [run.value(name, line) for line in run.lines], lw=1, marker=".", label=f"{entry.axis} {seed}")
-    axes.set(title=f"{entry.name}: {entry.about}", xlabel="steps", ylabel=name)
-    axes.legend(fontsize=6, frameon=False)
+    axes.set_title(f"{entry.name}\n{entry.about}", fontsize=9)
+    axes.set(xlabel="steps", ylabel=name)
+    axes.legend(fontsize=6, frameon=False, ncols=1 + len(runs) // 5)
     save(figure, results / entry.name / "curve.png")

@@ -127,6 +127,21 @@ def test_bad_input_is_one_sentence(told: str, expected: str, capsys: pytest.Capt
     assert expected in sentence(capsys)
 
 
+@pytest.mark.parametrize("on", [True, False])
+def test_deterministic_steps_are_timed_as_such(on: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = set[bool]()
+
+    def step(one: Trainer) -> Any:
+        seen.add(torch.are_deterministic_algorithms_enabled())
+        return played(one)
+
+    played = Trainer.step
+    monkeypatch.setattr(Trainer, "step", step)
+    arguments = {**COMMON, **SMALL["gan-mnist"], "data": "digits", "deterministic": on}
+    measure.measure(partial(build, "gan-mnist"), arguments, repeats=1, alternatives=False)
+    assert seen == {on}
+
+
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench"]) == 0
     said = capsys.readouterr().out

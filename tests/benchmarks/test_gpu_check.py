@@ -225,7 +225,14 @@ def test_an_interruption_shows_what_is_there(
 
 
 @pytest.mark.parametrize(
-    ("flags", "sentence"), [(["--device", "tpu"], "not a device"), ([*CPU, "--only", "nothing"], "found in no item")]
+    ("flags", "sentence"),
+    [
+        (["--device", "tpu"], "--device tpu: not a device"),
+        ([*CPU, "--only", "nothing"], "--only 'nothing' is found in no item"),
+        ([*CPU, "--only", "("], "is not a regular expression"),
+        ([*CPU, "--only", "ebgan", "--jobs", "0"], "--jobs must be 1 or more"),
+        ([*CPU, "--only", "ebgan", "--json", "/proc/found.json"], "cannot write /proc/found.json"),
+    ],
 )
 def test_wrong_flags_are_one_sentence(flags: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert check.main(flags) == 2

@@ -276,6 +276,8 @@ def test_the_command_prints_tables_and_writes_its_json(tmp_path: Path, capsys: p
         (["--device", "cpu", "--only", "nothing like it"], "matches no comparison"),
         (["--device", "cpu", "--only", "("], "is not a regular expression"),
         (["--device", "cpu", "--seconds", "0"], "must be above 0"),
+        (["--device", "cpu", "--seconds", "nan"], "must be above 0"),
+        (["--device", "cpu", "--json", "/proc/speed.json"], "cannot write /proc/speed.json"),
         (["--device", "cpu", "--peers", "nowhere"], "is not a folder"),
         (["--device", "tpu"], "not a device"),
     ],

@@ -219,6 +219,25 @@ def test_resume_keeps_the_precision_that_auto_meant(
     assert fingerprint(RunFolder(tmp_path / "run").checkpoint()) == fingerprint(RunFolder(whole).checkpoint())
 
 
+def test_graphs_that_there_cannot_be_are_refused_before_a_folder_is_made_and_given_up_by_resume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
+    monkeypatch.setattr(train, "_finish", lambda folder, state: 0)
+    small = ["--data", "digits", "--steps", "2", "--batch", "16", "--size-g", "8", "--size-d", "8", "--device", "cpu"]
+    assert main(["train", "gan-mnist", *small, "--graph", "on", "--out", str(tmp_path / "none")]) == 2
+    assert "--graph on needs a CUDA device" in sentence(capsys)
+    assert not (tmp_path / "none").exists()
+    run = trained(tmp_path / "run", steps=2)
+    path = run / "run.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({**record, "graph": "on", "arguments": {**record["arguments"], "graph": "on"}}))
+    assert main(["resume", str(run), "--steps", "4", "--quiet"]) == 2
+    assert "--graph on needs a CUDA device" in sentence(capsys)
+    assert main(["resume", str(run), "--steps", "4", "--quiet", "--graph", "auto"]) == 0
+    assert RunFolder(run).record["graph"] == RunFolder(run).record["arguments"]["graph"] == "auto"
+
+
 def test_resume_refuses_other_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "run"
     start(folder, "dcgan-64")

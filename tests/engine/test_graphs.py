@@ -236,6 +236,42 @@ def test_copies_between_the_host_and_a_device_are_found(copies: Callable[[Tensor
     assert looks.seen.partition(" ")[0] == said
 
 
+BEGUN = torch.arange(4.0).reshape(4, 1)
+OTHERS = {
+    "one row": {"x": torch.full((1, 1), 2.0)},
+    "more rows": {"x": torch.ones(6, 1)},
+    "more data": {"x": torch.ones(4, 1), "y": torch.ones(4)},
+    "other numbers": {"x": torch.ones(4, 1, dtype=torch.float64)},
+}
+
+
+@pytest.mark.parametrize("at", [1, WARM + 2], ids=["before the capture", "after it"])
+@pytest.mark.parametrize("other", OTHERS)
+def test_batches_of_another_kind_are_never_stretched_into_the_graph_s(other: str, at: int) -> None:
+    """The noise has the batch's rows, so one row that is copied to four would be another game."""
+
+    def noisy(p: Players, b: Batch) -> tuple[Tensor, Logs]:
+        value = (p.D(b.x) - b.x - b.z).square().mean()
+        return value, {"loss": value}
+
+    def trainer() -> Trainer:
+        with seeded(0):
+            players = {"D": Player(nn.Linear(1, 1), SGD(0.1))}
+        game = Game(players, {"D": (Move(noisy, min=("D",)),)}, noise={"z": normal(1)})
+        return Trainer(game, lambda k: OTHERS[other] if k >= at else {"x": BEGUN})
+
+    one, graphed = trainer(), Graphed(trainer(), recorder=Tape())
+    for _ in range(STEPS):
+        assert one.step() == graphed.step()
+    assert_same(one, graphed.one)
+    assert re.search(rf"its data '[xy]' are .* at step {at}, and were ", graphed.why)
+    assert graphed.captured == 0
+    on = Graphed(trainer(), "on", recorder=Tape())
+    with pytest.raises(UserError, match="graph on: the step of D cannot be a CUDA graph"):
+        for _ in range(STEPS):
+            on.step()
+
+
 def test_graph_on_is_an_error_where_it_cannot_be() -> None:
     _, graphed = pair(SGD(0.1), syncing, graph="on")
     with pytest.raises(UserError, match=r"^graph on: the step of a, b cannot be a CUDA graph .*; use auto or off$"):

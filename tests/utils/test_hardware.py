@@ -1,4 +1,4 @@
-"""Memory that is kept: fewer page faults, and nothing where the C library has no such setting."""
+"""Memory that is kept: fewer page faults, nothing where the C library has no such setting; and devices by name."""
 
 import ctypes
 import subprocess
@@ -6,10 +6,14 @@ import sys
 
 import pytest
 
+from energan.utils import hardware
+from energan.utils.errors import UserError
 from energan.utils.hardware import keep_memory
 
 FAULTS = """
 import resource
+from energan.utils import hardware
+from energan.utils.errors import UserError
 from energan.utils.hardware import keep_memory
 KEEP and keep_memory()
 for step in range(41):
@@ -41,3 +45,9 @@ def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> Non
 
         monkeypatch.setattr(ctypes, "CDLL", library)
         assert keep_memory() is False
+
+
+@pytest.mark.parametrize("device", ["cpu:x", "cpu:", "cuda:77", "cudax", "tpu", ""])
+def test_a_device_that_cannot_be_used_is_refused(device: str) -> None:
+    with pytest.raises(UserError, match="device"):
+        hardware.pick_device(device)

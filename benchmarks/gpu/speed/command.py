@@ -26,6 +26,7 @@ from benchmarks.gpu.speed.jobs import COMPILED, PLAIN, TRIED, Here, Job, Row, re
 from benchmarks.gpu.speed.tables import report
 from benchmarks.gpu.speed.turns import Clock, OutOfTime, free, limited
 from benchmarks.peer_parts import commit
+from energan.utils.checks import positive
 from energan.utils.errors import UserError
 from energan.utils.files import write_json
 from energan.utils.signals import interruptible
@@ -46,11 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         device = machine.usable(given.device)
-        if given.seconds <= 0:
-            raise UserError(f"--seconds {given.seconds:g} must be above 0")
+        positive(seconds=given.seconds)
         chosen = _chosen(device, given.only, given.peers)
+        if not given.list:
+            _write(given.json, {})  # not found out when the first numbers are there
     except UserError as error:
-        print(f"benchmarks.gpu speed: {error}", file=sys.stderr)
+        print(f"benchmarks.gpu speed: {error.with_flags()}", file=sys.stderr)
         return 2
     if given.list:
         print("\n".join(job.label for job in chosen))
