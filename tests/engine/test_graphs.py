@@ -10,9 +10,10 @@ from tape import Tape
 from torch import Tensor, nn
 
 from energan.data import Batches
-from energan.engine import Ensemble, Trainer, graphs, leaves
+from energan.engine import Ensemble, Trainer, leaves
 from energan.engine.game import Batch, Game, Logs, Move, Player, Players
-from energan.engine.graphs import WARM, CudaRecorder, Graphed, _Looks
+from energan.engine.graphs import WARM, CudaRecorder, Graphed
+from energan.engine.graphs.looks import Looks
 from energan.engine.noise import normal
 from energan.engine.optimizers import SGD, Adam, AnnealedSGD, Optimizer, RMSProp, linear_decay, wrappers
 from energan.engine.rng import seeded
@@ -55,7 +56,7 @@ def assert_same(a: Trainer | Ensemble, b: Trainer | Ensemble, tolerance: float =
 def test_every_game_is_captured_and_replayed_to_the_same_bits(
     name: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(graphs, "WARM", 1)
+    monkeypatch.setattr("energan.engine.graphs.graphed.WARM", 1)
     monkeypatch.setattr(wrappers, "cheap_to_look", lambda weights: False)  # as on a GPU
     one, other = made(name, kind), made(name, kind)
     tape = Tape()
@@ -230,7 +231,7 @@ def test_a_capture_that_fails_leaves_no_trace() -> None:
     ids=["to the device", "into a tensor there", "nothing"],
 )
 def test_copies_between_the_host_and_a_device_are_found(copies: Callable[[Tensor], Tensor], said: str) -> None:
-    x, looks = torch.zeros(2, device="meta"), _Looks(torch.device("meta"))
+    x, looks = torch.zeros(2, device="meta"), Looks(torch.device("meta"))
     with looks:
         copies(x)
     assert looks.seen.partition(" ")[0] == said
@@ -308,7 +309,7 @@ def test_cuda_replays_every_game(name: str, kind: str) -> None:
 
 @needs_cuda
 def test_training_goes_on_after_a_capture_that_cuda_has_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graphs, "_waits", lambda func, args: False)  # so that the capture is tried
+    monkeypatch.setattr("energan.engine.graphs.looks.waits", lambda func, args: False)  # so that the capture is tried
     one, other = (Trainer(game(SGD(0.1), syncing), rows, device="cuda") for _ in range(2))
     graphed, before = Graphed(other), torch.cuda.current_stream()
     for _ in range(STEPS):

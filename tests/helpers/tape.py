@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
-from energan.engine.graphs import Replay, _waits
+from energan.engine.graphs import Replay
+from energan.engine.graphs.looks import waits
 
 Call = tuple[Any, tuple[Any, ...], Mapping[str, Any], list[Tensor]]
 
@@ -69,7 +70,7 @@ class _Recording(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        if _waits(func, args):
+        if waits(func, args):
             raise RuntimeError(f"operation not permitted when stream is capturing: {func}")
         options, schema = dict(kwargs or {}), func._schema
         written = [argument.alias_info is not None and argument.alias_info.is_write for argument in schema.arguments]

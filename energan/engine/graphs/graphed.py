@@ -1,23 +1,15 @@
-"""CUDA graphs: a whole step, captured once and replayed, so that the host launches one graph instead of each kernel.
+"""Steps that are replayed."""
 
-Small networks are bound by launches: a step of some hundred kernels takes the host longer than the GPU. What a step
-does is the same every time but for what the host gives it (`state.Given`): that is copied into tensors that stay, and
-the graph reads them there. Which turns a step has is fixed within a graph; each sequence of turns gets its own.
-
-Nothing here knows how a step is played, nor which game it is of.
-"""
-
-import traceback
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext, suppress
-from pathlib import Path
+from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any, Literal, Protocol, final
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from energan.engine.game import Logs
+from energan.engine.graphs.looks import Looks
+from energan.engine.graphs.recorder import CudaRecorder, Recorder, Replay
 from energan.engine.isolation import isolated
 from energan.engine.state import Given
 from energan.utils.console import warn
@@ -26,8 +18,6 @@ from energan.utils.errors import UserError
 Graph = Literal["auto", "on", "off"]
 
 WARM = 3  # steps before the first capture: libraries choose their kernels and get their memory in them
-
-Replay = Callable[[], Tensor]
 
 
 class Played(Protocol):
@@ -44,71 +34,6 @@ class Played(Protocol):
     def given(self) -> Given: ...
     def play(self, turns: Sequence[str], given: Sequence[Given]) -> Logs: ...
     def step(self) -> Logs: ...
-
-
-class Recorder(Protocol):
-    """How work is captured: by CUDA; in tests by an imitation that runs anywhere.
-
-    warmed  runs the work where it would be captured; returns what it returns
-    capture  returns a function that does the work again, with its tensors in the same places, and returns what the
-        work returned. Nothing is computed by the capture itself. RuntimeError for work that cannot be captured.
-    """
-
-    def warmed(self, work: Callable[[], Tensor]) -> Tensor: ...
-    def capture(self, work: Callable[[], Tensor], generators: Sequence[torch.Generator]) -> Replay: ...
-
-
-@final
-class CudaRecorder:
-    """Captures on a stream of its own. Its graphs share their memory: they are never replayed at once."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._device, self._stream = device, torch.cuda.Stream(device)
-        self._pool = torch.cuda.graph_pool_handle()
-
-    def warmed(self, work: Callable[[], Tensor]) -> Tensor:
-        now = torch.cuda.current_stream(self._device)
-        self._stream.wait_stream(now)
-        with torch.cuda.stream(self._stream):
-            result = work()
-        now.wait_stream(self._stream)
-        result.record_stream(now)
-        return result
-
-    def capture(self, work: Callable[[], Tensor], generators: Sequence[torch.Generator]) -> Replay:
-        with torch.cuda.device(self._device):  # where generators keep what a graph reads of them
-            graph, now = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
-            for generator in generators:
-                graph.register_generator_state(generator)  # so that each replay draws the next numbers
-            try:
-                # thread_local: another thread may pin memory for the next batch meanwhile
-                with torch.cuda.graph(graph, self._pool, self._stream, capture_error_mode="thread_local"):
-                    result = work()
-            except BaseException:
-                self._recover(graph, now, generators)
-                raise
-
-        def replay() -> Tensor:
-            graph.replay()
-            return result
-
-        return replay
-
-    def _recover(
-        self, graph: torch.cuda.CUDAGraph, now: torch.cuda.Stream, generators: Sequence[torch.Generator]
-    ) -> None:
-        """Where CUDA itself breaks a capture off (the host waited), torch takes it to go on, in three places.
-
-        Its stream stays the current one, generators refuse to draw outside of it, and the allocator, which waits for
-        its end, gives no memory back to the device.
-        """
-        torch.cuda.set_stream(now)
-        graph.reset()
-        for generator in (*generators, torch.cuda.default_generators[torch.cuda.current_device()]):
-            generator.graphsafe_set_state(generator.clone_state())
-        with suppress(RuntimeError):  # the allocator knows that it ended
-            torch._C._cuda_endAllocateToPool(torch.cuda.current_device(), self._pool)
-            torch._C._cuda_releasePool(torch.cuda.current_device(), self._pool)
 
 
 @final
@@ -189,7 +114,7 @@ class Graphed:
         """Plays the step kernel by kernel, and finds whether it could be captured."""
         if self._recorder is None:  # it could not, as was found just now
             return plan.work()
-        looks = _Looks(self.one.device)
+        looks = Looks(self.one.device)
         with nullcontext() if self.one.compiled else looks:  # what is compiled whole looks at nothing
             values = self._recorder.warmed(plan.work)
         self._warm += 1
@@ -281,62 +206,3 @@ def _put(old: Any, new: float | Tensor) -> None:
         old.copy_(new, non_blocking=True)
     else:
         old.fill_(new)  # a kernel's argument: nothing is copied from the host
-
-
-# ----------------------------------------------------------------------------------------- what a graph cannot do
-
-_WAITS = {  # operations whose result the host waits for, or that make tensors of a size that depends on values
-    "aten::_local_scalar_dense", "aten::is_nonzero", "aten::equal", "aten::nonzero", "aten::masked_select",
-    "aten::_unique2", "aten::unique_dim", "aten::unique_consecutive", "aten::bincount", "aten::repeat_interleave",
-    "aten::allclose",
-}  # fmt: skip
-
-_COPIES = {"aten::_to_copy", "aten::copy_"}
-
-
-@final
-class _Looks(TorchDispatchMode):
-    """Finds the first operation that looks at values on the device: in a graph, nobody is there to look."""
-
-    def __init__(self, device: torch.device) -> None:
-        super().__init__()
-        self.seen, self._device = "", device
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        result = func(*args, **(kwargs or {}))
-        if not self.seen and (
-            (_waits(func, args) and any(_is_on(x, self._device) for x in args)) or _crosses(func, args, result)
-        ):
-            self.seen = f"{func._schema.name.removeprefix('aten::')} at {_place()}"
-        return result
-
-
-def _waits(func: Any, args: tuple[Any, ...]) -> bool:
-    name = func._schema.name
-    if name in ("aten::index", "aten::index_put", "aten::index_put_"):  # by a mask: as many rows as it has
-        return any(x is not None and x.dtype == torch.bool for x in args[1])
-    return name in _WAITS
-
-
-def _crosses(func: Any, args: tuple[Any, ...], result: Any) -> bool:
-    """Whether it copies between the host and a device: a graph would copy what was there at its capture."""
-    name = func._schema.name
-    if name == "aten::lift_fresh":  # torch.tensor(..., device=...), whose copy is not seen
-        return bool(result.device.type != "cpu")
-    return name in _COPIES and len({x.device.type for x in (*args, result) if isinstance(x, Tensor)}) > 1
-
-
-def _is_on(x: Any, device: torch.device) -> bool:
-    return isinstance(x, Tensor) and x.device.type == device.type
-
-
-def _place() -> str:
-    """Returns the line that called torch, as in "losses/energy.py:12"."""
-    ours = [
-        frame
-        for frame in traceback.extract_stack()
-        if "torch" not in Path(frame.filename).parts and frame.filename != __file__
-    ]
-    return f"{'/'.join(Path(ours[-1].filename).parts[-2:])}:{ours[-1].lineno}" if ours else "a place unknown"
