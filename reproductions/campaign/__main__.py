@@ -92,6 +92,8 @@ def _done(flags: argparse.Namespace) -> int:
         return prepare(entries)
     if flags.plan:
         say(plan(entries, folders, where))
+    if flags.table and flags.toy:
+        say("Toys: these numbers show that all of it runs, and nothing else.\n")
     if flags.table:
         say(tables.tables(folders.results, entries))
     if flags.plan or flags.table:

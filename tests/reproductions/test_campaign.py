@@ -51,6 +51,7 @@ def test_entries_are_played_once_and_told(
     capsys.readouterr()
     assert play(tmp_path, *only, "--plan", "--table") == 0
     told = capsys.readouterr().out
+    assert "Toys: these numbers show that all of it runs, and nothing else." in told
     assert "all together: 0:00" in told and "1.04 ± 0.12" in told and "No results" not in told
 
 
