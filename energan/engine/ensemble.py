@@ -12,7 +12,7 @@ from energan.engine.game import Batch, Game, Learner, Logs, Move, Objective, Pla
 from energan.engine.isolation import isolated
 from energan.engine.optimizers import Moments, Optimizer, Tree
 from energan.engine.rng import stream
-from energan.engine.state import DTYPES, Given, State, check, chosen, copy_into, draw, gathered, parameters
+from energan.engine.state import DTYPES, Inputs, State, check, chosen, copy_into, draw, gathered, parameters
 from energan.utils.errors import UserError
 
 
@@ -99,17 +99,12 @@ class Ensemble:
     @isolated()
     def step(self) -> Logs:
         """Plays the turns of step t in all models. Returns their logs, (N,) each, by "turn/name"."""
-        turns = self.turns
-        logs = self.play(turns, (self.given() for _ in turns))
+        turns = self.game.turns_at(self.t)
+        logs = self.play(turns, (self.next_inputs() for _ in turns))
         self.t += 1
         return logs
 
-    @property
-    def turns(self) -> tuple[str, ...]:
-        """The turns of the next step."""
-        return tuple(self.game.turns_at(self.t))
-
-    def given(self) -> Given:
+    def next_inputs(self) -> Inputs:
         """Returns the host's part of the next turn, and goes on to the one after it. Data are (N, ...)."""
         trees = [chosen(source, self._draws) for source in self._sources]
         data = {k: torch.stack([tree[k] for tree in trees]).to(self.device, non_blocking=True) for k in trees[0]}
@@ -119,15 +114,15 @@ class Ensemble:
             for name, schedules in self._schedules.items()
             if any(schedules)
         }
-        return Given(data, self.t, {k: rate.to(self.device, non_blocking=True) for k, rate in rates.items()})
+        return Inputs(data, self.t, {k: rate.to(self.device, non_blocking=True) for k, rate in rates.items()})
 
-    def play(self, turns: Sequence[str], given: Iterable[Given]) -> Logs:
+    def play(self, turns: Sequence[str], inputs: Iterable[Inputs]) -> Logs:
         """The device's part of a step: plays turns with what each is given. Returns their logs.
 
         Where `in_place` is set, as by `Graphed`, the new state is written over the old one; else it takes its place.
         """
         logs: Logs = {}
-        for turn, each in zip(turns, given, strict=True):
+        for turn, each in zip(turns, inputs, strict=True):
             batch, t = self._batch(each), torch.as_tensor(each.t)
             rates = {name: each.rates.get(name, self._unscheduled) for name in self._schedules}
             with torch.no_grad():  # functional gradients are taken inside; nothing outside needs a graph
@@ -144,10 +139,10 @@ class Ensemble:
             copy_into(self._weights[name], weights[name])
             copy_into(self._moments[name], moments[name])
 
-    def _batch(self, given: Given) -> Tree:
+    def _batch(self, inputs: Inputs) -> Tree:
         """Returns the turn's data and noise, (N, ...)."""
         trees = [
-            draw(self.game, gathered(source, {k: v[i] for k, v in given.data.items()}), generator, self._dtype)
+            draw(self.game, gathered(source, {k: v[i] for k, v in inputs.data.items()}), generator, self._dtype)
             for i, (source, generator) in enumerate(zip(self._sources, self.generators, strict=True))
         ]
         return {k: torch.stack([tree[k] for tree in trees]) for k in trees[0]}

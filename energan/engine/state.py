@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from energan.engine.distributed import ALONE, Ranks, slices
 from energan.engine.game import Game, Source
-from energan.engine.optimizers import Tree
+from energan.engine.optimizers import Rate, Tree
 from energan.utils.errors import UserError
 
 DTYPES = {"fp64": torch.float64, "fp32": torch.float32, "bf16": torch.float32}  # of the weights
@@ -16,7 +16,7 @@ DTYPES = {"fp64": torch.float64, "fp32": torch.float32, "bf16": torch.float32}  
 State = dict[str, Any]  # nested dicts whose leaves are tensors
 
 
-class Given(NamedTuple):
+class Inputs(NamedTuple):
     """What the host gives a turn: all that changes from step to step, and that is not in the state.
 
     Attributes:
@@ -27,7 +27,7 @@ class Given(NamedTuple):
 
     data: Mapping[str, Tensor]
     t: int | Tensor
-    rates: Mapping[str, float | Tensor]
+    rates: Mapping[str, Rate]
 
 
 @runtime_checkable

@@ -5,18 +5,18 @@ from functools import partial
 from typing import final
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from energan.engine.cross_rank import synchronised
 from energan.engine.distributed import ALONE, Ranks
 from energan.engine.game import Batch, Game, Learner, Logs, Move, Objective, Player, Players, Source
 from energan.engine.isolation import isolated
-from energan.engine.optimizers import Optimizer, Tree
+from energan.engine.optimizers import Optimizer, Rate, Tree
 from energan.engine.precision import autocast
 from energan.engine.rng import stream
 from energan.engine.state import (
     DTYPES,
-    Given,
+    Inputs,
     State,
     check,
     chosen,
@@ -115,27 +115,22 @@ class Trainer:
     @isolated()
     def step(self) -> Logs:
         """Plays the turns of step t. Returns their logs, () each, on the device and not waited for, by "turn/name"."""
-        turns = self.turns
-        logs = self.play(turns, (self.given() for _ in turns))
+        turns = self.game.turns_at(self.t)
+        logs = self.play(turns, (self.next_inputs() for _ in turns))
         self.t += 1
         return logs
 
-    @property
-    def turns(self) -> tuple[str, ...]:
-        """The turns of the next step."""
-        return tuple(self.game.turns_at(self.t))
-
-    def given(self) -> Given:
+    def next_inputs(self) -> Inputs:
         """Returns the host's part of the next turn, and goes on to the one after it."""
         rows = {k: self._ranks.rows(v) for k, v in chosen(self._source, self._draws).items()}
         data = {k: v.to(self.device, non_blocking=True) for k, v in rows.items()}
         self._draws += 1
-        return Given(data, self.t, {k: o.schedule(self.t) for k, o in self._optimizers.items() if o.schedule})
+        return Inputs(data, self.t, {k: o.schedule(self.t) for k, o in self._optimizers.items() if o.schedule})
 
-    def play(self, turns: Sequence[str], given: Iterable[Given]) -> Logs:
+    def play(self, turns: Sequence[str], inputs: Iterable[Inputs]) -> Logs:
         """The device's part of a step: plays turns with what each is given. Returns their logs."""
         logs: Logs = {}
-        for turn, each in zip(turns, given, strict=True):
+        for turn, each in zip(turns, inputs, strict=True):
             logs |= self._turn(turn, each)
         with torch.no_grad():  # else the averages would keep the graph of every step
             for name, decay in self._decay.items():
@@ -143,10 +138,10 @@ class Trainer:
                 torch._foreach_lerp_(list(average), list(weights), 1 - decay)
         return logs
 
-    def _turn(self, turn: str, given: Given) -> Logs:
-        batches = self._batches(given)
+    def _turn(self, turn: str, inputs: Inputs) -> Logs:
+        batches = self._batches(inputs)
         logs: Logs = {}
-        players = self._bound(given.rates)
+        players = self._bound(inputs.rates)
         for weights in self._weights.values():
             for w in weights.values():
                 w.grad = None  # of a turn that an error broke off
@@ -159,16 +154,16 @@ class Trainer:
             if self._ranks.count > 1:
                 logs = self._exchange(names, logs)
             for name in names:
-                self._update(name, given.rates)
+                self._update(name, inputs.rates)
         for weights in self._weights.values():
             for w in weights.values():
                 w.requires_grad_(True)  # as the caller's modules came
         return logs
 
-    def _batches(self, given: Given) -> list[Batch]:
+    def _batches(self, inputs: Inputs) -> list[Batch]:
         """Returns this rank's rows of the turn's batch, in its parts."""
-        values = draw(self.game, gathered(self._source, given.data), self._generator, self._dtype, self._ranks)
-        t = torch.as_tensor(given.t)
+        values = draw(self.game, gathered(self._source, inputs.data), self._generator, self._dtype, self._ranks)
+        t = torch.as_tensor(inputs.t)
         return [Batch({**part, **self._hyperparameters, "t": t}) for part in divided(values, self._microbatches)]
 
     def _exchange(self, names: list[str], logs: Logs) -> Logs:
@@ -183,10 +178,10 @@ class Trainer:
         """The players as they are now."""
         return self._bound({name: o.schedule(self.t) for name, o in self._optimizers.items() if o.schedule})
 
-    def _bound(self, rates: Mapping[str, float | Tensor]) -> Players:
+    def _bound(self, rates: Mapping[str, Rate]) -> Players:
         return Players(self.nets, learners={name: self._learner(name, rates) for name in self._optimizers})
 
-    def _learner(self, name: str, rates: Mapping[str, float | Tensor]) -> Learner:
+    def _learner(self, name: str, rates: Mapping[str, Rate]) -> Learner:
         projection = self.game.players[name].projection
         return Learner(self._optimizers[name], self._moments[name], rates.get(name, 1.0), projection)
 
@@ -218,7 +213,7 @@ class Trainer:
             if grads := [w.grad for w in self._weights[name].values() if w.grad is not None]:
                 torch._foreach_neg_(grads)
 
-    def _update(self, name: str, rates: Mapping[str, float | Tensor]) -> None:
+    def _update(self, name: str, rates: Mapping[str, Rate]) -> None:
         weights = self._weights[name]
         optimizer, moments, rate, projection = self._learner(name, rates)
         optimizer.step_(weights, [gradient(w) for w in weights.values()], moments, rate)

@@ -1,7 +1,7 @@
 """CUDA graphs: a whole step, captured once and replayed, so that the host launches one graph instead of each kernel.
 
 Small networks are bound by launches: a step of some hundred kernels takes the host longer than the GPU. What a step
-does is the same every time but for what the host gives it (`state.Given`): that is copied into tensors that stay, and
+does is the same every time but for what the host gives it (`state.Inputs`): that is copied into tensors that stay, and
 the graph reads them there. Which turns a step has is fixed within a graph; each sequence of turns gets its own.
 
 Nothing here knows how a step is played, nor which game it is of.

@@ -7,11 +7,11 @@ from typing import Any, Literal, Protocol, final
 import torch
 from torch import Tensor
 
-from energan.engine.game import Logs
+from energan.engine.game import Game, Logs
 from energan.engine.graphs.looks import Looks
 from energan.engine.graphs.recorder import CudaRecorder, Recorder, Replay
 from energan.engine.isolation import isolated
-from energan.engine.state import Given
+from energan.engine.state import Inputs
 from energan.utils.console import warn
 from energan.utils.errors import UserError
 
@@ -23,16 +23,15 @@ WARM = 3  # steps before the first capture: libraries choose their kernels and g
 class Played(Protocol):
     """What is asked of a Trainer, or of an Ensemble."""
 
+    game: Game
     t: int
     device: torch.device
     compiled: bool
     in_place: bool
     generators: list[torch.Generator]
 
-    @property
-    def turns(self) -> tuple[str, ...]: ...
-    def given(self) -> Given: ...
-    def play(self, turns: Sequence[str], given: Sequence[Given]) -> Logs: ...
+    def next_inputs(self) -> Inputs: ...
+    def play(self, turns: Sequence[str], inputs: Sequence[Inputs]) -> Logs: ...
     def step(self) -> Logs: ...
 
 
@@ -92,18 +91,18 @@ class Graphed:
         """Plays the next step. Returns its logs, on the device and not waited for."""
         if self._recorder is None:
             return self.one.step()
-        turns = self.one.turns
-        given = [self.one.given() for _ in turns]
+        turns = tuple(self.one.game.turns_at(self.one.t))
+        inputs = [self.one.next_inputs() for _ in turns]
         plan = self._plans.get(turns)
         if plan is None:
-            plan = self._plans[turns] = _Plan(self.one, turns, given)
-        elif odd := plan.odd(given):
-            self._give_up(plan, odd)
-            logs = self.one.play(turns, given)
+            plan = self._plans[turns] = _Plan(self.one, turns, inputs)
+        elif mismatch := plan.mismatch(inputs):
+            self._give_up(plan, mismatch)
+            logs = self.one.play(turns, inputs)
             self.one.t += 1
             return logs
         else:
-            plan.take(given)
+            plan.take(inputs)
         if plan.replay is None and self._warm >= WARM and self._known.issuperset(turns):
             self._capture(plan, self._recorder)
         logs = plan.logs(plan.replay() if plan.replay else self._launched(plan))
@@ -143,35 +142,35 @@ class Graphed:
 class _Plan:
     """A sequence of turns with the tensors that the host's part is copied into, and its graph once there is one."""
 
-    def __init__(self, one: Played, turns: tuple[str, ...], given: Sequence[Given]) -> None:
+    def __init__(self, one: Played, turns: tuple[str, ...], inputs: Sequence[Inputs]) -> None:
         self.turns, self._one = turns, one
         self.replay: Replay | None = None
         self._names: list[str] = []
-        self._given = [
-            Given(
+        self._inputs = [
+            Inputs(
                 {k: v.clone() for k, v in each.data.items()},
                 torch.tensor(each.t, device=one.device),
                 # torch's fused optimizers take rates in float32
                 {k: _kept(v, one.device) for k, v in each.rates.items()},
             )
-            for each in given
+            for each in inputs
         ]
 
-    def odd(self, given: Sequence[Given]) -> str:
+    def mismatch(self, inputs: Sequence[Inputs]) -> str:
         """Why the host's part of a step is no such as this plan has places for; "" where it is.
 
         A copy would stretch a batch of one row to all rows, and leave what is no longer given as it was.
         """
-        for mine, new in zip(self._given, given, strict=True):
+        for mine, new in zip(self._inputs, inputs, strict=True):
             for name in mine.data.keys() | new.data.keys():
                 x, old = new.data.get(name), mine.data.get(name)
                 if x is None or old is None or x.shape != old.shape or x.dtype != old.dtype:
                     return f"its data {name!r} are {_kind(x)} at step {new.t}, and were {_kind(old)}"
         return ""
 
-    def take(self, given: Sequence[Given]) -> None:
+    def take(self, inputs: Sequence[Inputs]) -> None:
         """Copies the host's part of a step into this plan's tensors."""
-        for mine, new in zip(self._given, given, strict=True):
+        for mine, new in zip(self._inputs, inputs, strict=True):
             for old, values in ((mine.data, new.data), (mine.rates, new.rates)):
                 for k, value in values.items():
                     _put(old[k], value)
@@ -179,7 +178,7 @@ class _Plan:
 
     def work(self) -> Tensor:
         """Plays the turns. Returns all logs in one tensor, (logs, ...)."""
-        logs = self._one.play(self.turns, self._given)
+        logs = self._one.play(self.turns, self._inputs)
         self._names = list(logs)
         return torch.stack([_floating(v) for v in logs.values()]) if logs else torch.empty(0, device=self._one.device)
 
