@@ -221,6 +221,35 @@ def test_a_capture_that_fails_leaves_no_trace() -> None:
     assert graphed.captured == 0 and "CUDA out of memory" in graphed.why
 
 
+def test_a_capture_that_fails_within_a_turn_leaves_no_gradient() -> None:
+    """The first move has its gradient when the second fails."""
+    failing = [False]
+
+    class Failing(Tape):
+        def capture(self, work, generators):
+            failing[0] = True
+            try:
+                return super().capture(work, generators)
+            finally:
+                failing[0] = False
+
+    def second(p: Players, b: Batch) -> tuple[Tensor, Logs]:
+        if failing[0]:
+            raise RuntimeError("CUDA out of memory.")
+        return loss(p, b)
+
+    def two_moves() -> Trainer:
+        made = game(SGD(0.1))
+        turns = {"a": (Move(loss, min=("D",)), Move(second, min=("D",)))}
+        return Trainer(made._replace(turns=turns), rows, precision="fp64")
+
+    one, graphed = two_moves(), Graphed(two_moves(), recorder=Failing())
+    for _ in range(STEPS):
+        one.step(), graphed.step()
+    assert_same(one, graphed.one)
+    assert graphed.captured == 0 and "CUDA out of memory" in graphed.why
+
+
 @pytest.mark.parametrize(
     ("copies", "said"),
     [

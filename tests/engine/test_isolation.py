@@ -11,6 +11,7 @@ from energan.engine import Trainer
 from energan.engine.game import Game, Move, Player
 from energan.engine.isolation import isolated
 from energan.engine.optimizers import SGD
+from energan.engine.precision import autocast
 from energan.engine.rng import seeded
 from energan.utils.errors import UserError
 
@@ -66,6 +67,18 @@ def test_a_callers_autocast_does_not_keep_the_weights_of_an_earlier_step() -> No
     expected = trained("bf16")
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(trained("bf16"), expected)
+
+
+def test_weights_that_a_caller_rounded_are_rounded_anew() -> None:
+    layer, x = torch.nn.Linear(2, 1), torch.ones(1, 2)
+    with torch.autocast("cpu", torch.bfloat16):
+        layer(x)
+        with torch.no_grad():
+            layer.weight.add_(1)
+        with autocast("bf16", torch.device("cpu")):
+            again = layer(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(again, layer(x))
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])

@@ -9,7 +9,16 @@ from close import assert_close_to_scale
 from torch import Tensor
 from torch.func import vmap
 
-from energan.engine.optimizers import SGD, Adam, Optimizer, PauseOnZeroGradient, RMSProp, Tree, linear_decay
+from energan.engine.optimizers import (
+    SGD,
+    Adam,
+    Optimizer,
+    PauseOnZeroGradient,
+    RMSProp,
+    Tree,
+    linear_decay,
+    wrappers,
+)  # fmt: skip
 
 Reference = Callable[[list[Tensor]], torch.optim.Optimizer]
 DECAY = linear_decay(2, 8)
@@ -145,8 +154,10 @@ def test_moments_of_many_models_do_not_share_memory():
                 m.copy_(torch.ones_like(m))
 
 
-def test_a_step_without_gradients_is_none_for_who_may_rest():
+@pytest.mark.parametrize("looks", [True, False], ids=["looks", "as on a GPU"])
+def test_a_step_without_gradients_is_none_for_who_may_rest(looks: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither by decay nor by what the moments hold; one gradient that is not 0 is enough to go on."""
+    monkeypatch.setattr(wrappers, "cheap_to_look", lambda weights: looks)
     optimizer = PauseOnZeroGradient(Adam(0.1, weight_decay=0.1))
     w, moments = in_place(optimizer, weights(), 3)
     before = {k: v.clone() for k, v in w.items()}, {n: {k: m.clone() for k, m in t.items()} for n, t in moments.items()}
