@@ -261,7 +261,9 @@ def _architecture(net: nn.Module) -> list[Any]:
 
 
 def _same_move(a: Move, b: Move) -> bool:
-    def parts(f: Any) -> Any:
-        return (f.func, f.args, f.keywords) if isinstance(f, partial) else f
+    def parts(f: Any) -> Any:  # an objective may have others among its arguments
+        if not isinstance(f, partial):
+            return f
+        return f.func, [parts(a) for a in f.args], {name: parts(value) for name, value in f.keywords.items()}
 
     return (parts(a.objective), a.min, a.max) == (parts(b.objective), b.min, b.max)

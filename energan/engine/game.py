@@ -8,7 +8,7 @@ differ in nothing else, so a game's file holds nothing else, and the engine know
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple, final
+from typing import Any, Literal, NamedTuple, final
 
 import torch
 from torch import Tensor, nn
@@ -81,7 +81,8 @@ class Players:
 
     By default a player is its module, called as it is. `p.move(D=weights)` rebinds D to other weights
     (functionally, so one may differentiate through them: averaged generators, vmap). `p.stepped(D=gradient)` returns
-    the players after D's own next step, differentiable too: unrolled GANs.
+    the players after D's own next step, differentiable too: unrolled GANs. `p.given(D=c)` returns the players of which
+    D is called with c after its own arguments: D(x) is D(x, c).
 
     >>> D = nn.Linear(1, 1, bias=False)
     >>> doubled = Players({"D": D}).move(D={"weight": torch.tensor([[2.0]])})
@@ -94,19 +95,21 @@ class Players:
         nets: Mapping[str, nn.Module],
         weights: Mapping[str, Weights] | None = None,
         learners: Mapping[str, Learner] | None = None,
+        given: Mapping[str, Tensor] | None = None,
     ) -> None:
         self._nets = dict(nets)
         self._weights = dict(weights or {})
         self._learners = dict(learners or {})
+        self._given = dict(given or {})
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_") or name not in self._nets:
             raise AttributeError(
                 f"this game has no player {name!r}; it has {', '.join(self.__dict__.get('_nets', ()))}"
             )
-        if name in self._weights:
-            return partial(_call, self._nets[name], self._weights[name])
-        return self._nets[name]
+        net = self._nets[name]
+        call = partial(_call, net, self._weights[name]) if name in self._weights else net
+        return partial(_call_given, call, self._given[name]) if name in self._given else call
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._nets)
@@ -117,7 +120,11 @@ class Players:
 
     def move(self, **weights: Weights) -> "Players":
         """The same players with some rebound to other weights."""
-        return Players(self._nets, {**self._weights, **weights}, self._learners)
+        return Players(self._nets, {**self._weights, **weights}, self._learners, self._given)
+
+    def given(self, **last: Tensor) -> "Players":
+        """The same players, of which some are called with one more argument, the last: G(z) is G(z, c)."""
+        return Players(self._nets, self._weights, self._learners, {**self._given, **last})
 
     def stepped(self, **grads: Weights) -> "Players":
         """The players after one step of the named ones, by their own optimizers, down these gradients.
@@ -130,11 +137,15 @@ class Players:
             learning = {k: grad[k] for k in next(iter(learners[name].moments.values()))}
             after, learners[name] = learners[name].step({k: before[k] for k in learning}, learning)
             weights[name] = {**before, **after}
-        return Players(self._nets, weights, learners)
+        return Players(self._nets, weights, learners, self._given)
 
 
 def _call(net: nn.Module, weights: Weights, *arguments: Any) -> Any:
     return functional_call(net, weights, arguments)
+
+
+def _call_given(call: Callable[..., Any], last: Tensor, *arguments: Any) -> Any:
+    return call(*arguments, last)
 
 
 @final
@@ -248,6 +259,25 @@ class LatentSpace(NamedTuple):
     bounds: Readout | None = None
 
 
+class Conditions(NamedTuple):
+    """What a system can be asked to draw. b.c holds it, a row for each image.
+
+    Attributes:
+        kind: What a row of c is: "classes" (one-hot), "attributes" (a number each), or "text" (a sentence's code).
+        match: b.x and b.c -> (n,), higher where the image shows more of what c asks for, as the system itself reads it.
+        data: The key of a training batch that holds what its images show.
+        draw: Batch of noise -> c as in training (n, d), for images that nobody asked for. None: the noise called c.
+
+    >>> Conditions("classes", lambda p, b: p.D(b.x, b.c)).data
+    'y'
+    """
+
+    kind: Literal["classes", "attributes", "text"]
+    match: Readout
+    data: str = "y"
+    draw: Readout | None = None
+
+
 class _Game(NamedTuple):
     players: dict[str, Player]
     turns: dict[str, tuple[Move, ...]]
@@ -258,6 +288,7 @@ class _Game(NamedTuple):
     energy: Readout | None = None
     logits: Readout | None = None
     codes: LatentSpace | None = None
+    conditions: Conditions | None = None
     meanings: Mapping[str, str] = {}
 
 
@@ -277,6 +308,7 @@ class Game(_Game):  # has a __dict__, for the call that made it: `_replace` give
         energy: Batch of data -> how unlike the training data each one is, (n,). None: there is no such reading.
         logits: Batch of data -> the classifier's logits as they are used, (n, classes). None: there are none.
         codes: What chains draw by. None: the system draws otherwise.
+        conditions: What it can be asked to draw: `sample` reads it as b.c. None: nothing, or by chains.
         meanings: What hyperparameters, logged quantities and players mean, a line each; reports show it.
 
     Each turn is played on a fresh batch.

@@ -120,6 +120,11 @@ class Trainer:
         self.t += 1
         return logs
 
+    def data(self, k: int) -> Tree:
+        """The k-th batch of data, of all ranks, on the device: to look at; nothing is drawn by it."""
+        chosen_here = {name: v.to(self.device) for name, v in chosen(self._source, k).items()}
+        return dict(gathered(self._source, chosen_here))
+
     def next_inputs(self) -> Inputs:
         """Returns the host's part of the next turn, and goes on to the one after it."""
         rows = {k: self._ranks.rows(v) for k, v in chosen(self._source, self._draws).items()}

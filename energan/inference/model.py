@@ -14,7 +14,7 @@ from jaxtyping import Float, Num, UInt8
 from torch import Tensor, nn
 
 from energan.data.pixels import to_bytes, to_unit
-from energan.engine.game import Game
+from energan.engine.game import Batch, Game, Players
 from energan.engine.isolation import isolated
 from energan.inference.images import as_pixels
 from energan.inference.modules import ClassifierModule, EnergyModule, GeneratorModule, Part, require
@@ -100,38 +100,71 @@ class Model:
         return 0 if c is None else c(torch.Generator(self.device), 1).shape[1]
 
     def noise(self, n: int, generator: torch.Generator) -> list[Tensor]:
-        """n rows of each noise that the generator takes, in its order."""
-        return [noise(generator, n) for noise in self.game.noise.values()]
+        """n rows of each input of the generator, in its order: noise, and conditions as training had them."""
+        noise = {name: draw(generator, n) for name, draw in self.game.noise.items()}
+        if (conditions := self.game.conditions) is not None and conditions.draw is not None:
+            with torch.no_grad():
+                noise["c"] = conditions.draw(Players(self.nets), Batch(noise))
+        return list(noise.values())
 
     @isolated(gradients=False)
-    def sample(self, n: int, seed: int = 0, class_index: int | None = None) -> UInt8[Tensor, "n c h w"]:
+    def sample(
+        self,
+        n: int,
+        seed: int = 0,
+        class_index: int | None = None,
+        *,
+        conditions: Float[Tensor, "n d"] | None = None,
+    ) -> UInt8[Tensor, "n c h w"]:
         """Draws images; the same seed gives the same images, and a larger n starts with the same images.
 
         Args:
             n: How many.
             seed: Seed of the noise.
-            class_index: The class to draw, for a system whose noise has a class c; None: classes at random.
+            class_index: The class to draw, for a system that draws classes; None: classes at random.
+            conditions: What each image is asked to show, a row each, for a system that can be asked (`Conditions`);
+                None: as in training, at random.
 
         Returns:
             n images (n, c, h, w), bytes from 0 to 255.
 
         Raises:
             UserError: The system draws no images, or not that class; n is below 1, or more than fit into memory; the
-                seed is none; a network was put into training mode.
+                seed is none; conditions are not n rows of this system's width; a network was put into training mode.
         """
         n, generator = self._drawn(n), self.noise_of_seed(seed)
-        draw, names = self.generator, tuple(self.game.noise)
-        if class_index is not None and not 0 <= whole("class_index", class_index) < self.classes:
-            raise UserError(f"there is no class {class_index}: this run's system draws {self.classes or 'no'} classes")
+        draw, asked = self.generator, self._asked(n, class_index, conditions)
         chunks = []
         for start in counted(range(0, n, CHUNK), n, "drawing images", each=CHUNK):
-            noise = self.noise(CHUNK, generator)
-            if class_index is not None:
-                c = noise[names.index("c")]
-                one_hot = torch.eye(self.classes, device=c.device, dtype=c.dtype)[class_index]
-                noise[names.index("c")] = one_hot.expand_as(c)
-            chunks += self._draw_chunk(draw, noise, min(CHUNK, n - start))
+            noise, wanted = self.noise(CHUNK, generator), min(CHUNK, n - start)
+            if asked is not None:
+                place, rows = draw.inputs.index("c"), torch.arange(start, start + CHUNK).clamp(max=n - 1)
+                noise[place] = asked[rows].to(noise[place])  # all noise of a chunk has as many rows
+            chunks += self._draw_chunk(draw, noise, wanted)
         return torch.cat(chunks)[:n].contiguous()
+
+    def _asked(self, n: int, class_index: int | None, conditions: Tensor | None) -> Tensor | None:
+        """The rows of c that are asked for, (n, d). UserError for what cannot be asked for."""
+        if class_index is not None:
+            if not 0 <= whole("class_index", class_index) < self.classes:
+                count = self.classes or "no"
+                raise UserError(f"there is no class {class_index}: this run's system draws {count} classes")
+            conditions = torch.eye(self.classes)[class_index].expand(n, -1)
+        if conditions is None:
+            return None
+        width = self.asked_width
+        if tuple(conditions.shape) != (n, width):
+            got = " x ".join(map(str, conditions.shape))
+            raise UserError(f"conditions of this run are {n} rows of {width} numbers, not {got}")
+        return conditions
+
+    @property
+    def asked_width(self) -> int:
+        """How many numbers a row of c has. 0: the system cannot be asked for anything."""
+        names = self.generator.inputs
+        if "c" not in names:
+            return 0
+        return self.noise(1, torch.Generator(self.device).manual_seed(0))[names.index("c")].shape[1]
 
     def require_eval_mode(self) -> None:
         """Checks that no network was put into training mode, where each row would depend on the others.

@@ -28,18 +28,24 @@ def require(game: Game, part: Part) -> None:
         raise UserError(sentence)
 
 
+def inputs(game: Game) -> tuple[str, ...]:
+    """The names of what the game's `sample` reads, in their order: its noise, and c where the noise has none."""
+    drawn = () if game.conditions is None or game.conditions.draw is None else ("c",)
+    return (*game.noise, *drawn)
+
+
 class GeneratorModule(nn.Module):
-    """The game's `sample` as a module: its noise, in the order of `game.noise` -> images (n, c, h, w) in [-1, 1]."""
+    """The game's `sample` as a module: what `inputs` names, in its order -> images (n, c, h, w) in [-1, 1]."""
 
     def __init__(self, game: Game, nets: dict[str, nn.Module]) -> None:
         super().__init__()
         require(game, "generator")
         self.nets = nn.ModuleDict(nets)
-        self._sample, self._names = game.sample, tuple(game.noise)
+        self._sample, self.inputs = game.sample, inputs(game)
 
-    def forward(self, *noise: Tensor) -> Tensor:
+    def forward(self, *values: Tensor) -> Tensor:
         assert self._sample is not None
-        return self._sample(Players(dict(self.nets)), Batch(dict(zip(self._names, noise, strict=True))))
+        return self._sample(Players(dict(self.nets)), Batch(dict(zip(self.inputs, values, strict=True))))
 
 
 class ReadoutModule(nn.Module):

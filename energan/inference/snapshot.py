@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterator
+from itertools import cycle
 
 import torch
 from jaxtyping import UInt8
@@ -12,6 +13,7 @@ from energan.engine import Ensemble, Trainer
 from energan.engine.game import Batch, Players
 from energan.engine.isolation import isolated
 from energan.inference.model import SAMPLING_SEED_OFFSET, Model
+from energan.inference.modules import inputs
 from energan.networks.layers import BatchNorm, measure_batch_norm
 
 BATCHES = 16  # that batch-norm statistics are measured over
@@ -58,11 +60,21 @@ def snapshot(trainer: Trainer, images: UInt8[Tensor, "n c h w"], batch: int, see
     real = iter(chunks)
     players = Players(nets)
 
+    asked = (trainer.data(k) for k in cycle(range(BATCHES)))
+
     def noise_batch() -> Batch:
-        return Batch({**dict(zip(game.noise, model.noise(batch, generator), strict=True)), "x": chunks[0]})
+        values = dict(zip(inputs(game), model.noise(batch, generator), strict=True))
+        if game.conditions is not None:  # what images show in training may be more of one kind than of another
+            values["c"] = next(asked)[game.conditions.data][:batch].to(values["c"])
+            values = {name: value[: len(values["c"])] for name, value in values.items()}
+        return Batch({**values, "x": chunks[0]})
 
     if (draw := game.sample) is not None:
         measure_batch_norm(nets.values(), lambda: draw(players, noise_batch()), BATCHES)
+    if (conditions := game.conditions) is not None:
+        seen = ({"x": b["x"][:batch], "c": b[conditions.data][:batch]} for b in asked)
+        measure_batch_norm(nets.values(), lambda: conditions.match(players, Batch(next(seen))), BATCHES)
+        return model
     if (space := game.codes) is not None:  # of those that learn: a frozen encoder has its own
         learning = [net for name, net in nets.items() if game.players[name].optimizer]
         reconstructions = (space.decode(players, Batch({"h": space.encode(players, Batch({"x": x}))})) for x in chunks)

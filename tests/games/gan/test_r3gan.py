@@ -11,7 +11,7 @@ def by_hand(G, D, x, z, gamma, **_):
     def d():
         fake = G(z).detach()
         paired = (1 + (D(fake) - D(x)).exp()).log().mean()
-        return paired + gamma / 2 * sum((gradients(D, at) ** 2).sum(1).mean() for at in (x, fake))
+        return paired + gamma / 2 * sum((gradients(D, at).flatten(1) ** 2).sum(1).mean() for at in (x, fake))
 
     return {"D": d, "G": lambda: (1 + (D(x) - D(G(z))).exp()).log().mean()}
 
