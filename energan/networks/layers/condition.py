@@ -21,7 +21,7 @@ def embedding(conditions: int, width: int) -> nn.Module:
 
 @recorded
 class Joined(nn.Module):
-    """G with c beside its noise: z (n, z), c (n, conditions) -> G([z, e(c)]), of a G made for z + (width or conditions).
+    """G with c beside its noise: z (n, z), c (n, conditions) -> G([z, e(c)]); G takes z + (width or conditions).
 
     >>> G = Joined(nn.Linear(5 + 3, 2), conditions=3)
     >>> G(torch.zeros(4, 5), torch.eye(3)[[0, 1, 2, 0]]).shape
