@@ -24,11 +24,10 @@ def test_a_plain_sentence_says_all_and_is_read_back():
 
 
 def test_every_sentence_says_nothing_but_what_is_true():
-    random = RandomState(0)
     left_out = dict.fromkeys(FACTS, 0)
-    every = all_facts()[::31]
+    every = all_facts()[::13]
     for true in every:
-        said = sentences(true, 5, random)
+        said = sentences(true, 5)
         assert facts(said[0]) == true and len(said) == 5
         for other in map(facts, said[1:]):
             assert other.digit == true.digit
@@ -50,7 +49,7 @@ def test_sentences_of_users_are_read():
     assert facts("  A THICK\nred Seven,  leaning left!") == Facts("red", "thick", "left", "", "7")
     assert facts("") == facts("covered in hundreds of threads") == Facts()  # "red" is no word of it
     assert facts("red and crimson") == Facts("red")
-    with pytest.raises(UserError, match="two values of colour, red and blue: keep one"):
+    with pytest.raises(UserError, match="two of colour, red and blue: keep one"):
         facts("a red blue seven")
     with pytest.raises(UserError, match=r"\\x1b\[2J"):
         facts("a red \x1b[2J blue")

@@ -185,7 +185,7 @@ def _written(captions: Captions) -> bytes:
 def _accept(
     row: Named, split: str, content: UInt8[Tensor, " bytes"], captions: bytes = b""
 ) -> tuple[UInt8[Tensor, "n c h w"], Int64[Tensor, " n"]] | None:
-    """The images and labels in `content` (images' bytes, then the labels') if all hashes are right, the captions' too."""
+    """The images and labels in `content` (images' bytes, then the labels') if all hashes are right."""
     per_image = int(np.prod(row.shape))
     n = len(content) // (per_image + row.label.itemsize)
     images, labels = content[: n * per_image], content[n * per_image :]

@@ -62,7 +62,7 @@ def worded(mnist: ImageSet, split: str) -> Published:
     labels = mnist.labels.numpy()
     true = [_drawn_facts(int(digit), split == "zero-shot", random) for digit in labels]
     images = draw(mnist.images[:, 0].numpy(), true, random)
-    return images, labels, tuple(sentences(each, CAPTIONS, random) for each in true)
+    return images, labels, tuple(sentences(each, CAPTIONS) for each in true)
 
 
 def _drawn_facts(digit: int, zero_shot: bool, random: RandomState) -> Facts:

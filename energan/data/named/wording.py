@@ -5,8 +5,10 @@
 Each word has synonyms. What a sentence leaves out, it does not ask for. No synonym is a part of another fact's.
 """
 
+import hashlib
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import NamedTuple
 
 from numpy.random import RandomState
@@ -92,7 +94,7 @@ def facts(caption: str) -> Facts:
         fact, value = SAYS[phrase]
         if found.setdefault(fact, value) != value:
             raise UserError(
-                f'the sentence "{printable(caption)[:100]}" says two values of {fact}, {found[fact]} and {value}: keep one'
+                f'the sentence "{printable(caption)[:100]}" says two of {fact}, {found[fact]} and {value}: keep one'
             )
     return Facts(**found)
 
@@ -108,8 +110,14 @@ def sentence(said: Facts) -> str:
     return _filled(TEMPLATES[0], words)
 
 
-def sentences(true: Facts, n: int, random: RandomState) -> tuple[str, ...]:
-    """n sentences of an image: the plain one, then others with synonyms, in other orders, with facts left out."""
+@cache
+def sentences(true: Facts, n: int) -> tuple[str, ...]:
+    """n sentences of an image: the plain one, then others with synonyms, in other orders, with facts left out.
+
+    They are the same of all images of which the same is true, so that there are few to be read by an encoder.
+    """
+    digest = hashlib.sha256(sentence(true).encode()).digest()
+    random = RandomState(int.from_bytes(digest[:4], "little"))  # NumPy promises that it never changes what it draws
     return (sentence(true), *(_other(true, random) for _ in range(n - 1)))
 
 
