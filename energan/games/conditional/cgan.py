@@ -23,6 +23,9 @@ from energan.games.conditional.conditional import conditional
 from energan.games.gan.gan import gan
 from energan.utils.specification import recorded
 
+SGD_G = AnnealedSGD(0.1, 4e-5)
+SGD_D = SGD_G.with_settings(lr=SGD_G.lr / 2, floor=SGD_G.floor / 2)  # the halved loss
+
 
 @recorded
 def cgan(
@@ -33,8 +36,8 @@ def cgan(
     *,
     loss: Literal["minimax", "non-saturating"] = "non-saturating",
     smoothing: float = 0.0,
-    optimizer_G: Optimizer = AnnealedSGD(),
-    optimizer_D: Optimizer = AnnealedSGD(),
+    optimizer_G: Optimizer = SGD_G,
+    optimizer_D: Optimizer = SGD_D,
 ) -> Game:
     """CGAN. z: dimensions of N(0, I), or a Noise; G(z, y) returns images and D(x, y) logits (n,).
 

@@ -80,6 +80,6 @@ class Discriminator(nn.Module):
         self.net = nn.Sequential(Maxout(of_x + of_y, joint, pieces[2]), Dropout(dropout), nn.Linear(joint, 1))
         fill(self, partial(nn.init.uniform_, a=-weights, b=weights))
 
-    def forward(self, x: Float[Tensor, "n *shape"], y: Float[Tensor, "n classes"]) -> Float[Tensor, " n"]:
+    def forward(self, x: Float[Tensor, " n *shape"], y: Float[Tensor, "n classes"]) -> Float[Tensor, " n"]:
         both = torch.cat([self.of_x((x.flatten(1) + 1) / 2), self.of_y(y.to(x.dtype))], 1)
         return self.net(both).squeeze(1)
