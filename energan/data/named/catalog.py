@@ -57,6 +57,11 @@ class Named(NamedTuple):
     rendered: bool = False  # a library drew the pixels, and another version of it may round them differently
 
     @property
+    def captioned(self) -> bool:
+        """Whether its images have captions."""
+        return any(len(hashes) == len(KINDS) for hashes in self.sha256.values())
+
+    @property
     def label(self) -> np.dtype[np.unsignedinteger]:
         """How a label is stored: in one byte where the classes fit."""
         return np.dtype("u1" if len(self.classes) <= 256 else "<u2")
