@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from energan.engine.game import Game
+from energan.games.conditional.cgan import cgan
 from energan.games.conditional.sgan import sgan
 from energan.games.critic_free.energy_distance import energy_distance
 from energan.games.critic_free.gmmn import gmmn
@@ -30,6 +31,7 @@ from energan.games.semi_supervised.ladder import ladder
 GAMES: dict[str, Callable[..., Game]] = {
     "autoencoder": autoencoder,
     "began": began,
+    "cgan": cgan,
     "classifier": classifier,
     "dgn-am": dgn_am,
     "ebgan": ebgan,
