@@ -35,6 +35,7 @@ SMALL: dict[str, dict[str, Any]] = {
         "checkpoint_activations": True,
         "ema": 0.9,
     },
+    "cgan-mnist": {"data": "digits", "z": 8, "size_z": 8, "size_y": 8, "size_g": 16, "size_d": 8, "size_dy": 4},
     "maxout-gan-mnist": {"data": "digits", "z": 8, "size_g": 16, "size_d": 8},
     "energy-losses-mnist": {"data": "digits", "width": 4, "z": 8, "ema": 0.9},
     "began-mnist": {"data": "digits", "width": 4, "z": 8},

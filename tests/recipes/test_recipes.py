@@ -34,13 +34,23 @@ from energan.utils.errors import UserError
 PICTURES = {"ebgan-pt-64": (3, 64, 64), "dcgan-64": (3, 64, 64), "noiseless-ppgn-h-64": (3, 64, 64)}
 PICTURES |= {"ebgan-pt-128": (3, 128, 128), "ebgan-pt-256": (3, 256, 256)}  # the user's own
 SHAPES = {"wgan-gp-stacked": (3, 32, 32)} | dict.fromkeys(
-    ("maxout-gan-mnist", "wgan-mnist", "wgan-gp-mnist", "gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist"),
+    (
+        "maxout-gan-mnist",
+        "cgan-mnist",
+        "wgan-mnist",
+        "wgan-gp-mnist",
+        "gmmn-mnist",
+        "energy-distance-mnist",
+        "sinkhorn-mnist",
+    ),
     (1, 28, 28),
 )  # the others: (1, 32, 32)
 CLASSIFIERS = ("ladder-mnist", "ebgan-ln-mnist", "improved-gan-mnist")  # small ones see 8 x 8 digits as they are
 PPGN = ("dgn-am-mnist", "ppgn-h-mnist", "joint-ppgn-h-mnist", "noiseless-ppgn-h-mnist", "noiseless-ppgn-h-64")
 CODED = ("latent-discriminators-mnist", "ppgn-x-mnist", *PPGN)  # drawn by chains
-SHAPES |= dict.fromkeys(CLASSIFIERS, (1, 8, 8)) | dict.fromkeys(("encoder-mnist", "sgan-mnist", *CODED), (1, 28, 28))
+SHAPES |= dict.fromkeys(CLASSIFIERS, (1, 8, 8)) | dict.fromkeys(
+    ("encoder-mnist", "sgan-mnist", "cgan-mnist", *CODED), (1, 28, 28)
+)
 SHAPES |= PICTURES
 ALONE = ("gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist")  # generators without a critic
 PLAYERS = {"wgan-mnist": "Gf", "wgan-gp-mnist": "Gf", "wgan-gp-stacked": "Gf", "fgan-mnist": "GV", "began-mnist": "GDk"}
