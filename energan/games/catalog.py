@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from energan.engine.game import Game
 from energan.games.conditional.acgan import acgan
-from energan.games.conditional.conditional_ebgan import conditional_ebgan
 from energan.games.conditional.cgan import cgan
+from energan.games.conditional.conditional_ebgan import conditional_ebgan
 from energan.games.conditional.gan_cls import gan_cls, gan_int, gan_int_cls, gan_text
 from energan.games.conditional.sgan import sgan
 from energan.games.critic_free.energy_distance import energy_distance
