@@ -59,7 +59,8 @@ def test_the_weights_and_the_json_are_the_model(run: Path, exported: Path) -> No
         assert all(k.startswith(unused) for k in found.missing_keys)
         assert torch.equal(module.eval()(given), expected)
         part = described["parts"][name]
-        assert part["inputs"] == [list(given.shape[1:])] and part["output"] == list(expected.shape[1:])
+        assert part["inputs"] == {"z" if name == "generator" else "x": list(given.shape[1:])}
+        assert part["output"] == list(expected.shape[1:])
 
 
 @pytest.mark.parametrize("n", [1, 2, 7])
@@ -71,7 +72,7 @@ def test_onnx_gives_the_same_for_any_batch(run: Path, exported: Path, n: int) ->
         ("generator", "energy"), (model.generator, model.energy), inputs(model, n), strict=True
     ):
         session = onnxruntime.InferenceSession(str(exported / f"{name}.onnx"), providers=["CPUExecutionProvider"])
-        found = session.run(None, {"input0": given.numpy()})[0]
+        found = session.run(None, {"z" if name == "generator" else "x": given.numpy()})[0]
         expected = module(given).numpy()
         assert found.shape == expected.shape
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
@@ -103,7 +104,8 @@ def test_a_run_with_codes_gives_generator_encoder_and_classifier(
     for name, given, expected in (
         ("generator", h, maps.decode(h)), ("encoder", x, maps.encode(x)), ("classifier", x, maps.logits(x)),
     ):  # fmt: skip
-        assert parts[name]["inputs"] == [list(given.shape[1:])] and parts[name]["output"] == list(expected.shape[1:])
+        assert parts[name]["inputs"] == {"h" if name == "generator" else "x": list(given.shape[1:])}
+        assert parts[name]["output"] == list(expected.shape[1:])
         session = onnxruntime.InferenceSession(f"out/{name}.onnx", providers=["CPUExecutionProvider"])
         found = session.run(None, {session.get_inputs()[0].name: given.numpy()})[0]
         np.testing.assert_allclose(found, expected.numpy(), rtol=1e-3, atol=1e-4)
@@ -156,3 +158,32 @@ def test_a_folder_that_cannot_be_written(run: Path, tmp_path: Path, capsys: pyte
     assert main(["export", str(run), "--out", str(tmp_path / "file" / "below")]) == 2
     assert "cannot write" in sentence(capsys)
     assert RunFolder(run).record["status"]["state"] == "finished"
+
+
+def test_what_a_conditional_generator_reads_is_named_and_nothing_else_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnxruntime
+    import small_conditional
+
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
+    folder = small_conditional.trained(
+        tmp_path / "run", data=str(small_conditional.pictures(tmp_path / "mine")), classes=3, critic=True
+    )
+    assert main(["export", str(folder), "--out", str(tmp_path / "out"), "--onnx", "--trust", "small_conditional"]) == 0
+    parts = json.loads((tmp_path / "out" / "model.json").read_text())["parts"]
+    assert parts["generator"]["inputs"] == {"z": [8], "c": [3]}  # not eps, which the gradient penalty draws
+    assert parts["generator"]["classes"] == list(small_conditional.NAMES) and parts["energy"]["inputs"] == {
+        "x": [1, 32, 32]
+    }
+    model = energan.load(folder, trust=("small_conditional",))
+    assert model.generator.inputs == ("z", "eps", "c")
+    z, eps, c = model.noise(5, torch.Generator().manual_seed(1))
+    x = torch.rand(5, 1, 32, 32) * 2 - 1
+    for name, given, expected in (
+        ("generator", {"z": z, "c": c}, model.generator(z, eps, c)),
+        ("energy", {"x": x}, model.energy(x)),
+    ):
+        session = onnxruntime.InferenceSession(tmp_path / "out" / f"{name}.onnx", providers=["CPUExecutionProvider"])
+        found = session.run(None, {k: v.numpy() for k, v in given.items()})[0]
+        np.testing.assert_allclose(found, expected.numpy(), rtol=1e-3, atol=1e-4)

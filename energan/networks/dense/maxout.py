@@ -29,7 +29,7 @@ class Maxout(nn.Module):
         self.linear = nn.Linear(features, units * pieces)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.linear(x).view(len(x), self.units, self.pieces).amax(2)
+        return self.linear(x).view(x.shape[0], self.units, self.pieces).amax(2)
 
 
 @recorded
