@@ -61,7 +61,7 @@ class Generator(nn.Module):
             last.bias.data.copy_(((mean.flatten() + 1) / 2).logit(1e-7))
 
     def forward(self, z: Tensor) -> Tensor:
-        return 2 * self.net(z).view(len(z), *self.shape) - 1
+        return 2 * self.net(z).view(z.shape[0], *self.shape) - 1
 
 
 @recorded
