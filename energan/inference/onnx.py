@@ -29,7 +29,7 @@ def write_onnx(module: nn.Module, inputs: dict[str, Tensor], path: Path) -> floa
     """Returns the largest difference between ONNX and torch, of a file that it writes with a free batch size.
 
     inputs: some rows of each, by the name that it has in the file, in the order of the module's arguments.
-    UserError if the difference is above TOLERANCE, or the extra is not installed.
+    UserError if the difference is above TOLERANCE, torch cannot write the module, or the extra is not installed.
     """
     try:
         import onnxruntime
@@ -39,10 +39,16 @@ def write_onnx(module: nn.Module, inputs: dict[str, Tensor], path: Path) -> floa
     values, free = tuple(inputs.values()), ({0: torch.export.Dim("n")},) * len(inputs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch warns of its own code
-        program = torch.onnx.export(
-            module, values, dynamo=True, input_names=list(inputs), verbose=False,
-            dynamic_shapes=(free,) if isinstance(module, GeneratorModule) else free,  # its forward takes *noise
-        )  # fmt: skip
+        try:
+            program = torch.onnx.export(
+                module, values, dynamo=True, input_names=list(inputs), verbose=False,
+                dynamic_shapes=(free,) if isinstance(module, GeneratorModule) else free,  # its forward takes *noise
+            )  # fmt: skip
+        except torch.onnx.errors.OnnxExporterError as error:
+            reason = " ".join(str(error.__cause__ or error).split())[:200]
+            raise UserError(
+                f"this run's {path.stem} cannot be written as ONNX ({reason}): export it without"
+            ) from error
     assert program is not None
     write(path, program.save)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
