@@ -16,6 +16,7 @@ from energan.commands.export import export
 from energan.inference.guided import latent_maps
 from energan.inference.model import Model
 from energan.inference.modules import EnergyModule, GeneratorModule
+from energan.inference.onnx import write_onnx
 from energan.recipes.build import build
 from energan.runs.folder import RunFolder
 from energan.training import loop
@@ -158,6 +159,26 @@ def test_a_folder_that_cannot_be_written(run: Path, tmp_path: Path, capsys: pyte
     assert main(["export", str(run), "--out", str(tmp_path / "file" / "below")]) == 2
     assert "cannot write" in sentence(capsys)
     assert RunFolder(run).record["status"]["state"] == "finished"
+
+
+def test_a_dense_generator_takes_any_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """len() of a tensor is a constant to the exporter: such files took as many rows as were traced."""
+    import onnxruntime
+
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
+    folder = trained(tmp_path / "run", "gan-mnist", steps=2)
+    assert main(["export", str(folder), "--out", str(tmp_path / "out"), "--onnx"]) == 0
+    session = onnxruntime.InferenceSession(tmp_path / "out" / "generator.onnx", providers=["CPUExecutionProvider"])
+    assert session.run(None, {"z": np.zeros((7, 100), np.float32)})[0].shape == (7, 1, 32, 32)
+
+
+def test_a_part_whose_batches_would_be_of_one_size_is_refused(tmp_path: Path) -> None:
+    class Fixed(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.view(len(x), -1)
+
+    with pytest.raises(UserError, match=r"energy.onnx would take x in batches of 2 alone"):
+        write_onnx(Fixed(), {"x": torch.zeros(2, 3, 4)}, tmp_path / "energy.onnx")
 
 
 def test_what_a_conditional_generator_reads_is_named_and_nothing_else_is_asked_for(
