@@ -38,7 +38,7 @@ class Experiment(NamedTuple):
     save_every  steps between sample sheets, metrics during training and checkpoints
     network   feature network of the metrics during training (metrics.NETWORKS); "" for none
     test      labelled images to measure a classifier with, where the source has none of its own
-    initialise  what is done with the training images before the first step: nets that start from data
+    initialise  what is done with the training set before the first step: nets that start from data
     coded     (key, codes of the training images): what a frozen net says of each, as one more key of the batches
     microbatches, sync_batch_stats  how a batch is divided, here and among ranks: engine.Trainer
     graph     whether steps are replayed as CUDA graphs: engine.graphs.Graphed
@@ -64,7 +64,7 @@ class Experiment(NamedTuple):
     device: str
     compile: bool
     test: str = ""
-    initialise: "Callable[[Tensor], None] | None" = None
+    initialise: "Callable[[ImageSet], None] | None" = None
     coded: "tuple[str, Callable[[ImageSet], Tensor]] | None" = None
     microbatches: int = 1
     sync_batch_stats: bool = False

@@ -63,7 +63,7 @@ def cell(name: str, seed: int, steps: int, width: int, samples: int, entropy: fl
     run = build("sgan-mnist", **{"steps": steps, "seed": seed, "width": width, "entropy": entropy, **CELLS[name]})
     data = run.training_set()
     assert run.initialise
-    run.initialise(data.images)
+    run.initialise(data)
     one = Trainer(run.game, run.batches(data), seed=seed, precision=run.precision, device=run.device)
     started = time.monotonic()
     for _ in range(steps):

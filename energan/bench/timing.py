@@ -69,7 +69,7 @@ def warmed_up(
             labels=None if data.labels is None else data.labels[: CODED * run.batch],
         )
     if run.initialise and all(player.optimizer for player in run.game.players.values()):
-        run.initialise(data.images)
+        run.initialise(data)
     source, game = resident(run.batches(data), run.device), run.game
     if mark:
         source, game = instrumented_source(source, mark), instrumented(game, mark) if eager else game

@@ -34,6 +34,7 @@ class ImageSet(NamedTuple):
     files: tuple[str, ...] = ()  # the file that each image came from, where images come from files
     place: str = ""  # the part of the source that this is, for people: "ds/train", "digits, test"
     value_range: tuple[float, float] | None = None  # what became 0 and 255, where values had over 8 bits
+    captions: tuple[tuple[str, ...], ...] = ()  # sentences of each image, one at least; () where there are none
 
     @property
     def counted(self) -> str:

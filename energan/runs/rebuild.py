@@ -111,7 +111,7 @@ def _check(parts: Mapping[str, Any], ema: Mapping[str, float]) -> None:
         "test": isinstance(parts["test"], str),
         "prepare": _takes(parts["prepare"], "source", "split"),
         "prepare_any": parts["prepare_any"] is None or _takes(parts["prepare_any"], "source", "split"),
-        "initialise": parts["initialise"] is None or _takes(parts["initialise"], "images"),
+        "initialise": parts["initialise"] is None or _takes(parts["initialise"], "data"),
         "coded": coded is None or (_pair(coded) and isinstance(coded[0], str) and _takes(coded[1], "data")),
         "crop": parts["crop"] is None or (type(parts["crop"]) is int and 1 < parts["crop"] <= LARGEST_SIDE),
         "flip": isinstance(parts["flip"], bool),

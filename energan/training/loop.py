@@ -50,7 +50,7 @@ def train(
     begun = ranks.on_rank_zero(lambda: bool(folder.checkpoints()))
     with deterministic(experiment.deterministic):
         if experiment.initialise and not begun:
-            experiment.initialise(data.images)
+            experiment.initialise(data)
         trainer = trainer_of(experiment, data, ranks)
         graphed = Graphed(trainer, experiment.graph if ranks.count == 1 else "off")
         make_watcher = partial(Watcher, experiment, folder, data, trainer, quiet, changes)

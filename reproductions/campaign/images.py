@@ -55,7 +55,7 @@ class Drawn(NamedTuple):
             player = Ensemble([run.game for run in runs], sources, seeds=[run.seed for run in runs], device=device)
         else:
             if runs[0].initialise:
-                runs[0].initialise(data.images)
+                runs[0].initialise(data)
             player = trainer_of(runs[0], data)
 
         def again(i: int) -> Trainer:

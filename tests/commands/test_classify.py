@@ -210,13 +210,13 @@ def test_the_improved_gan_s_discriminator_starts_from_the_data(tmp_path: Path) -
     D = run.game.players["D"].net
     before = {k: w.clone() for k, w in D.state_dict().items()}
     assert run.initialise is not None
-    run.initialise(data.images)
+    run.initialise(data)
     after = {k: w.clone() for k, w in D.state_dict().items()}
     assert any(not torch.equal(before[k], after[k]) for k in before)
     other, _ = start(tmp_path / "other", "improved-gan-mnist")
     assert loop.train(other._replace(steps=1), RunFolder(tmp_path / "other"), data, quiet=True) == "finished"
     again, _ = start(tmp_path / "again", "improved-gan-mnist")
-    again.initialise(data.images)  # type: ignore[misc]
+    again.initialise(data)  # type: ignore[misc]
     assert all(torch.equal(w, after[k]) for k, w in again.game.players["D"].net.state_dict().items())
     one = Trainer(again.game, again.batches(data), seed=again.seed, precision="fp32")
     one.step()

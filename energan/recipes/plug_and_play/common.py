@@ -19,8 +19,9 @@ from energan.utils.specification import named
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from torch import Tensor, nn
+    from torch import nn
 
+    from energan.data import ImageSet
     from energan.engine.optimizers import Adam
     from energan.games.plug_and_play.dgn_am import DeePSiM, Wiring
     from energan.networks.conv.ppgn import Bounds
@@ -66,7 +67,7 @@ class InvertedDigits(Inverted):
         at_least(2, classes=self.classes)
         return self.open(self.classes)
 
-    def initialiser(self, E: "FeatureExtractor", run: Experiment) -> "Callable[[Tensor], None] | None":
+    def initialiser(self, E: "FeatureExtractor", run: Experiment) -> "Callable[[ImageSet], None] | None":
         """What brings the trained weights into E before a run's first step; None where they are there already."""
         from energan.recipes.plug_and_play.encoder import initialiser
 
@@ -148,7 +149,7 @@ def with_chains(
     E: "FeatureExtractor",
     classifier: Inverted,
     code: str,
-    load: "Callable[[Tensor], None] | None",
+    load: "Callable[[ImageSet], None] | None",
     bounds: "Bounds | None" = None,
 ) -> Experiment:
     """The run with the classifier's chains, which starts with the encoder's weights (`load`).
@@ -170,7 +171,7 @@ def with_chains(
 
 @named
 def _measure(
-    load: "Callable[[Tensor], None] | None", E: "FeatureExtractor", code: str, bounds: "Bounds", images: "Tensor"
+    load: "Callable[[ImageSet], None] | None", E: "FeatureExtractor", code: str, bounds: "Bounds", data: "ImageSet"
 ) -> None:
     """The bounds by the codes of some training images, once the encoder is there."""
     import torch
@@ -178,7 +179,7 @@ def _measure(
     from energan.data.pixels import to_unit
 
     if load:
-        load(images)
+        load(data)
     with torch.no_grad():
-        codes = [E(to_unit(chunk)).layers[code] for chunk in images[:10_000].split(250)]
+        codes = [E(to_unit(chunk)).layers[code] for chunk in data.images[:10_000].split(250)]
     bounds.measure(torch.cat(codes))

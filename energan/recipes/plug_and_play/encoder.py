@@ -95,7 +95,7 @@ def initialiser(
     classes: int,
     net: str = "thesis",
     value_range: tuple[float, float] | None = None,
-) -> Callable[[Tensor], None] | None:
+) -> Callable[[ImageSet], None] | None:
     """What brings the trained weights into E before a run's first step; None where the net is all that there is.
 
     A run that is rebuilt has E as it was made. Its checkpoints have the weights: without one, they come from here.
@@ -106,20 +106,20 @@ def initialiser(
 
 
 @named
-def _weights_of_file(E: nn.Module, path: str, images: Tensor) -> None:
+def _weights_of_file(E: nn.Module, path: str, data: ImageSet) -> None:
     load_network_weights(E, Path(path))
 
 
 @named
-def _weights_of_run(E: nn.Module, folder: str, images: Tensor) -> None:
+def _weights_of_run(E: nn.Module, folder: str, data: ImageSet) -> None:
     E.load_state_dict(of_run(Path(folder)).state_dict())
 
 
 @named
 def _trained_weights(
-    E: nn.Module, data: str, classes: int, net: str, value_range: tuple[float, float] | None, images: Tensor
+    E: nn.Module, source: str, classes: int, net: str, value_range: tuple[float, float] | None, data: ImageSet
 ) -> None:
-    E.load_state_dict(trained_classifier(data, classes, net, value_range).state_dict())
+    E.load_state_dict(trained_classifier(source, classes, net, value_range).state_dict())
 
 
 @named

@@ -13,8 +13,7 @@ from energan.utils.specification import named
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from torch import Tensor
-
+    from energan.data import ImageSet
     from energan.networks.conv.mobilenet_v2 import MobileNetClassifier
 
 
@@ -44,14 +43,14 @@ def noiseless_ppgn_h_64(
     p = inversion.parts(net, (3, 64, 64), training)
     run = experiment(noiseless(p), "noiseless-joint-ppgn-h", data, resized(64, 3), training, "mobilenetv2")
     if isinstance(net, MobileNetClassifier):
-        load: Callable[[Tensor], None] | None = partial(_published, net)
+        load: Callable[[ImageSet], None] | None = partial(_published, net)
     else:
         load = initialiser(net, classifier.encoder, classifier.module, data, 0, value_range=run.value_range)
     return with_chains(run, p.E, classifier, inversion.code, load)
 
 
 @named
-def _published(net: "MobileNetClassifier", images: "Tensor") -> None:
+def _published(net: "MobileNetClassifier", data: "ImageSet") -> None:
     """ImageNet's weights."""
     from energan.networks.conv.mobilenet_v2 import mobilenet_v2
 

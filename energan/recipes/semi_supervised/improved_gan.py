@@ -10,8 +10,7 @@ from energan.utils.checks import fraction, not_negative, positive
 from energan.utils.specification import named
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
+    from energan.data import ImageSet
     from energan.networks.dense.improved_gan import Discriminator
 
 
@@ -64,11 +63,11 @@ def improved_gan_mnist(
 
 
 @named
-def _by_data(D: "Discriminator", seed: int, images: "Tensor") -> None:
+def _by_data(D: "Discriminator", seed: int, data: "ImageSet") -> None:
     """Initialises D by some of the training images; its noise, and which they are, by the seed."""
     from energan.data.batches import random_images
     from energan.engine.rng import seeded
     from energan.networks.dense.improved_gan import FIRST, by_images
 
     with seeded(seed):
-        by_images(D, random_images(images, FIRST))
+        by_images(D, random_images(data.images, FIRST))

@@ -9,6 +9,7 @@ from small_games import MLP, Small
 from small_plug_and_play import IMAGE, WIRING, E, build, by_hand, encoder, nets, players, source
 from torch import Tensor, nn
 
+from energan.data import ImageSet
 from energan.data.pixels import to_unit
 from energan.engine import Ensemble, Trainer
 from energan.engine.game import Batch, Game, Players
@@ -147,7 +148,7 @@ def test_the_encoder_stays_bit_identical():
 def test_the_bounds_of_a_run_are_those_of_its_training_images():
     run = build_recipe("dgn-am-mnist", data="digits", width=2, module="tiny_encoder:Net", features="h.1", device="cpu")
     images = torch.randint(256, (600, 1, 28, 28), dtype=torch.uint8)
-    run.initialise(images)
+    run.initialise(ImageSet(images, None, "noise", (), "made here", "", ()))
     codes = run.game.players["E"].net(to_unit(images)).layers["h"]
     low, high = run.game.codes.bounds(players(run.game), Batch({}))
     assert float(low.abs().max()) == 0
