@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import small_conditional
 import torch
 from safetensors.torch import load_file
 from small_runs import sentence, trained
@@ -13,11 +14,14 @@ from small_runs import sentence, trained
 import energan
 from energan.cli import main
 from energan.commands.export import export
+from energan.games.conditional.conditional import conditional
+from energan.games.gan.wgan_gp import wgan_gp
 from energan.inference.guided import latent_maps
 from energan.inference.model import Model
-from energan.inference.modules import EnergyModule, GeneratorModule
+from energan.inference.modules import EnergyModule, GeneratorModule, generator_of_what_it_reads
 from energan.inference.onnx import write_onnx
 from energan.networks.dense import mlp
+from energan.networks.layers.condition import Joined, Planes
 from energan.recipes.build import build
 from energan.runs.folder import RunFolder
 from energan.training import loop
@@ -167,7 +171,9 @@ def test_a_dense_generator_takes_any_batch(tmp_path: Path) -> None:
     import onnxruntime
 
     path = tmp_path / "generator.onnx"
-    write_onnx(mlp.Generator(5, (1, 4, 4), layers=2, size=6).eval(), {"z": torch.randn(2, 5)}, path)
+    write_onnx(
+        mlp.Generator(5, (1, 4, 4), layers=2, size=6).eval().requires_grad_(False), {"z": torch.randn(2, 5)}, path
+    )
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     assert session.run(None, {"z": np.zeros((7, 5), np.float32)})[0].shape == (7, 1, 4, 4)
 
@@ -184,27 +190,33 @@ def test_a_part_whose_batches_would_be_of_one_size_is_refused(tmp_path: Path) ->
 def test_what_a_conditional_generator_reads_is_named_and_nothing_else_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import onnxruntime
-    import small_conditional
-
     monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
-    folder = small_conditional.trained(
-        tmp_path / "run", data=str(small_conditional.pictures(tmp_path / "mine")), classes=3, critic=True
-    )
-    assert main(["export", str(folder), "--out", str(tmp_path / "out"), "--onnx", "--trust", "small_conditional"]) == 0
+    data = str(small_conditional.pictures(tmp_path / "mine"))
+    folder = small_conditional.trained(tmp_path / "run", data=data, classes=3, critic=True)
+    assert main(["export", str(folder), "--out", str(tmp_path / "out"), "--trust", "small_conditional"]) == 0
     parts = json.loads((tmp_path / "out" / "model.json").read_text())["parts"]
     assert parts["generator"]["inputs"] == {"z": [8], "c": [3]}  # not eps, which the gradient penalty draws
-    assert parts["generator"]["classes"] == list(small_conditional.NAMES) and parts["energy"]["inputs"] == {
-        "x": [1, 32, 32]
-    }
-    model = energan.load(folder, trust=("small_conditional",))
-    assert model.generator.inputs == ("z", "eps", "c")
+    assert parts["generator"]["classes"] == list(small_conditional.NAMES)
+    assert parts["energy"]["inputs"] == {"x": [1, 32, 32]}
+    assert energan.load(folder, trust=("small_conditional",)).generator.inputs == ("z", "eps", "c")
+
+
+def test_onnx_of_a_conditional_system_takes_any_batch(tmp_path: Path) -> None:
+    import onnxruntime
+
+    G = Joined(mlp.Generator(4 + 3, (1, 4, 4), layers=2, size=6), conditions=3)
+    f = Planes(mlp.Discriminator((4, 4, 4), layers=2, size=6), conditions=3)
+    model = Model(conditional(wgan_gp(G, f, 4), 3, ("G", "f")), {"G": G, "f": f})
     z, eps, c = model.noise(5, torch.Generator().manual_seed(1))
-    x = torch.rand(5, 1, 32, 32) * 2 - 1
-    for name, given, expected in (
-        ("generator", {"z": z, "c": c}, model.generator(z, eps, c)),
-        ("energy", {"x": x}, model.energy(x)),
+    x = torch.rand(5, 1, 4, 4) * 2 - 1
+    generator, read = generator_of_what_it_reads(model.game, model.nets, [rows[:2] for rows in (z, eps, c)])
+    assert generator.inputs == ("z", "c") and [len(rows) for rows in read] == [2, 2]
+    for part, given, expected in (
+        (generator, {"z": z, "c": c}, model.generator(z, eps, c)),
+        (model.energy, {"x": x}, model.energy(x)),
     ):
-        session = onnxruntime.InferenceSession(tmp_path / "out" / f"{name}.onnx", providers=["CPUExecutionProvider"])
-        found = session.run(None, {k: v.numpy() for k, v in given.items()})[0]
+        path = tmp_path / f"{type(part).__name__}.onnx"
+        write_onnx(part, {name: rows[:2] for name, rows in given.items()}, path)
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        found = session.run(None, {name: rows.numpy() for name, rows in given.items()})[0]
         np.testing.assert_allclose(found, expected.numpy(), rtol=1e-3, atol=1e-4)
