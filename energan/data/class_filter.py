@@ -50,6 +50,7 @@ def only_images(data: ImageSet, only: Sequence[str]) -> ImageSet:
         source=f"{data.source}, only {', '.join(only)}",
         sha256=hashlib.sha256(f"{data.sha256} {stamp(*only)}".encode()).hexdigest(),
         files=tuple(data.files[i] for i in rows.tolist()) if data.files else (),
+        captions=tuple(data.captions[i] for i in rows.tolist()) if data.captions else (),
     )
 
 

@@ -103,7 +103,7 @@ def numbered_as(
 def joined(parts: Sequence[ImageSet]) -> ImageSet:
     """The images of several sets, in their order, with the classes of all: `labels` is None where none has any.
 
-    UserError for images of different sizes, channels or ranges of values.
+    UserError for images of different sizes, channels or ranges of values, and where some parts have captions only.
     """
     if len(parts) == 1:
         return parts[0]
@@ -114,6 +114,8 @@ def joined(parts: Sequence[ImageSet]) -> ImageSet:
         raise UserError(
             f"the parts of {parts[0].name} have values of different ranges: give `value_range`, what is black and white"
         )
+    if len({bool(part.captions) for part in parts}) > 1:
+        raise UserError(f"some parts of {parts[0].name} have captions and others have none: name one of them")
     first = next((part.classes for part in parts if part.classes), ())
     same = all(set(part.classes) <= set(first) for part in parts)
     classes = first if same else class_order(name for part in parts for name in part.classes)
@@ -125,6 +127,7 @@ def joined(parts: Sequence[ImageSet]) -> ImageSet:
         sha256=hashlib.sha256("".join(part.sha256 for part in parts).encode()).hexdigest(),
         skipped=tuple(text for part in parts for text in part.skipped),
         files=tuple(file for part in parts for file in part.files),
+        captions=tuple(said for part in parts for said in part.captions),
         place=" and ".join(part.place for part in parts),
     )
 

@@ -36,6 +36,7 @@ class ImageSet(NamedTuple):
     value_range: tuple[float, float] | None = None  # what became 0 and 255, where values had over 8 bits
     attributes: Float[Tensor, "n a"] | None = None  # numbers that say what each image shows: data.attributes
     attribute_names: tuple[str, ...] = ()
+    captions: tuple[tuple[str, ...], ...] = ()  # sentences of each image, one at least; () where there are none
 
     @property
     def counted(self) -> str:

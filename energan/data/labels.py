@@ -202,8 +202,11 @@ def in_classes(data: ImageSet, classes: tuple[str, ...]) -> ImageSet:
     kept = (data.labels != NONE).nonzero().squeeze(1)
     numbers = torch.tensor([classes.index(name) for name in data.classes])
     files = tuple(data.files[i] for i in kept.tolist()) if data.files else ()
+    captions = tuple(data.captions[i] for i in kept.tolist()) if data.captions else ()
     images = data.images if len(kept) == len(data.images) else data.images[kept]
-    return data._replace(images=images, labels=numbers[data.labels[kept]], classes=classes, files=files)
+    return data._replace(
+        images=images, labels=numbers[data.labels[kept]], classes=classes, files=files, captions=captions
+    )
 
 
 def merged(data: ImageSet, groups: Mapping[str, Sequence[str]]) -> ImageSet:

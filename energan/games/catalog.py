@@ -3,7 +3,9 @@
 from collections.abc import Callable
 
 from energan.engine.game import Game
+from energan.games.conditional.acgan import acgan
 from energan.games.conditional.cgan import cgan
+from energan.games.conditional.conditional_ebgan import conditional_ebgan
 from energan.games.conditional.sgan import sgan
 from energan.games.critic_free.energy_distance import energy_distance
 from energan.games.critic_free.gmmn import gmmn
@@ -29,10 +31,12 @@ from energan.games.semi_supervised.improved_gan import improved_gan_ssl
 from energan.games.semi_supervised.ladder import ladder
 
 GAMES: dict[str, Callable[..., Game]] = {
+    "acgan": acgan,
     "autoencoder": autoencoder,
     "began": began,
     "cgan": cgan,
     "classifier": classifier,
+    "conditional-ebgan": conditional_ebgan,
     "dgn-am": dgn_am,
     "ebgan": ebgan,
     "ebgan-pt": ebgan_pt,

@@ -62,6 +62,7 @@ def with_attributes(data: ImageSet, source: str | Path, names: Sequence[str] = (
         images=data.images if len(kept) == len(data.images) else data.images[kept],
         labels=None if data.labels is None else data.labels[kept],
         files=tuple(data.files[i] for i in rows) if data.files else (),
+        captions=tuple(data.captions[i] for i in rows) if data.captions else (),
         source=f"{data.source}, with {len(columns)} attributes of {words}",
         sha256=stamp(data.sha256, *columns, *rows, *values.flatten().tolist()),
         attributes=values,

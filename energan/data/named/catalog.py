@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,10 +20,15 @@ from energan.data.named.emoji import CATEGORIES, FLUENT, NOTO, TWEMOJI, Archive,
 from energan.data.named.emoji_attributes import COMBINATIONS, STYLES, local_emoji_attributes, npm_emoji_attributes
 from energan.data.named.readers import Reader, debian_idx, hub_parquet, local_idx, mnist_wheel, sklearn_digits
 from energan.data.named.stacked_mnist import CLASSES, stacked
+from energan.data.named.worded_mnist import SIDE, worded
 from energan.utils.errors import UserError
 from energan.utils.files import cache_dir, keep
 
-Hashes = dict[str, tuple[str, str]]  # split -> sha256 of the images' bytes (n, c, h, w), of the labels' bytes
+Hashes = dict[
+    str, tuple[str, ...]
+]  # split -> sha256 of the images' bytes (n, c, h, w), of the labels' bytes; captions'
+
+Captions = tuple[tuple[str, ...], ...]
 
 
 class Source(NamedTuple):
@@ -49,14 +54,18 @@ DIGITS = tuple("0123456789")
 GARMENTS = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 
 
+KINDS = ("images", "labels", "captions")  # what a set has, in this order
+
+
 def _hashes() -> dict[str, Hashes]:
-    """The table in hashes.json: set -> split -> sha256 of the images' bytes (n, c, h, w), of the labels' bytes."""
+    """The table in hashes.json: set -> split -> sha256 of the images' bytes (n, c, h, w), of the labels' bytes, and of
+    captions as `_written`."""
     path = Path(__file__).with_name("hashes.json")
     table = {
-        name: {split: (row["images"], row["labels"]) for split, row in splits.items()}
+        name: {split: tuple(row[kind] for kind in KINDS if kind in row) for split, row in splits.items()}
         for name, splits in json.loads(path.read_text()).items()
     }
-    for text in (text for splits in table.values() for pair in splits.values() for text in pair):
+    for text in (text for splits in table.values() for hashes in splits.values() for text in hashes):
         if not re.fullmatch(r"[0-9a-f]{64}", text):
             raise ValueError(f"{path} is damaged: {text!r} is no sha256; install Energan again")
     return table
@@ -109,6 +118,12 @@ NAMED: dict[str, Named] = {
         HASHES["stacked-mnist"],
         (Source("triples of mnist", lambda split: stacked(load_named("mnist", split), split)),),
     ),
+    "worded-mnist": Named(
+        (3, SIDE, SIDE),
+        DIGITS,
+        HASHES["worded-mnist"],
+        (Source("drawn from mnist", lambda split: worded(_mnist_of(split), split)),),
+    ),
     "emoji-noto": _emoji("emoji-noto", NOTO),
     "emoji-twemoji": _emoji("emoji-twemoji", TWEMOJI),
     "emoji-fluent": _emoji("emoji-fluent", FLUENT),
@@ -134,24 +149,28 @@ def load_named(name: str, split: str) -> ImageSet:
     if split not in row.sha256:
         raise UserError(f"{name} has no split {split!r}: choose one of {', '.join(row.sha256)}")
     cached = cache_dir() / "named" / f"{name}-{split}.bin"
+    sentences = cached.with_suffix(".captions.json")
     failures = []
     if cached.is_file() and cached.stat().st_size:  # an empty file cannot be mapped
-        data = _accept(row, split, map_file(cached, cached.stat().st_size))
+        captions = sentences.read_bytes() if sentences.is_file() else b""
+        data = _accept(row, split, map_file(cached, cached.stat().st_size), captions)
         if data is not None:
-            return ImageSet(*data, name, row.classes, f"{name}, {split} (cache)", row.sha256[split][0], ())
+            return _set(name, split, data, captions, "cache")
         failures.append(f"the cache ({cached} has other content than {name})")
     for source in row.sources:
         try:
-            images, labels = source.read(split)
+            images, labels, *said = source.read(split)
         except UserError as error:
             failures.append(f"{source.words} ({error})")
             continue
         content = np.concatenate([images.reshape(-1), labels.astype(row.label).view(np.uint8)])
-        data = _accept(row, split, torch.from_numpy(content))
+        captions = _written(said[0]) if said else b""
+        data = _accept(row, split, torch.from_numpy(content), captions)
         if data is not None:
+            if captions:
+                keep(sentences, captions)
             keep(cached, content.tobytes())
-            words = f"{name}, {split} ({source.words})"
-            return ImageSet(*data, name, row.classes, words, row.sha256[split][0], ())
+            return _set(name, split, data, captions, source.words)
         failures.append(f"{source.words} (its content is not {name}: the hashes differ)")
     raise UserError(
         f"{name} ({split}) could not be had. Tried: {'; '.join(failures)}. Put {row.files} into "
@@ -159,14 +178,30 @@ def load_named(name: str, split: str) -> ImageSet:
     )
 
 
+def _mnist_of(split: str) -> ImageSet:
+    return load_named("mnist", "train" if split == "train" else "test")
+
+
+def _set(name: str, split: str, data: tuple[Tensor, Tensor], captions: bytes, words: str) -> ImageSet:
+    row = NAMED[name]
+    said = tuple(map(tuple, json.loads(captions))) if captions else ()
+    return ImageSet(*data, name, row.classes, f"{name}, {split} ({words})", row.sha256[split][0], (), captions=said)
+
+
+def _written(captions: Captions) -> bytes:
+    """Captions as they are kept and hashed."""
+    return json.dumps(captions, ensure_ascii=False, separators=(",", ":")).encode()
+
+
 def _accept(
-    row: Named, split: str, content: UInt8[Tensor, " bytes"]
+    row: Named, split: str, content: UInt8[Tensor, " bytes"], captions: bytes = b""
 ) -> tuple[UInt8[Tensor, "n c h w"], Int64[Tensor, " n"]] | None:
-    """The images and labels in `content` (images' bytes, then the labels') if both hashes are right."""
+    """The images and labels in `content` (images' bytes, then the labels') if all hashes are right."""
     per_image = int(np.prod(row.shape))
     n = len(content) // (per_image + row.label.itemsize)
     images, labels = content[: n * per_image], content[n * per_image :]
-    if tuple(hashlib.sha256(part.numpy().data).hexdigest() for part in (images, labels)) != row.sha256[split]:
+    parts: list[Any] = [images.numpy().data, labels.numpy().data, *([captions] if captions else [])]
+    if tuple(hashlib.sha256(part).hexdigest() for part in parts) != tuple(row.sha256[split]):
         return None
     numbers = labels.numpy().view(row.label).astype(np.int64)
     return images.view(n, *row.shape), torch.from_numpy(numbers)

