@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from energan.experiment import Experiment
 from energan.recipes.conditional.cgan import cgan_mnist
+from energan.recipes.conditional.conditional_faces import conditional_faces
 from energan.recipes.conditional.sgan import sgan_mnist
 from energan.recipes.critic_free.energy_distance import energy_distance_mnist
 from energan.recipes.critic_free.gmmn import gmmn_mnist
@@ -66,6 +67,7 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     "latent-discriminators-mnist": latent_discriminators_mnist,
     "sgan-mnist": sgan_mnist,
     "cgan-mnist": cgan_mnist,
+    "conditional-faces": conditional_faces,
     "ebgan-pt-64": ebgan_pt_64,
     "ebgan-pt-128": ebgan_pt_128,
     "ebgan-pt-256": ebgan_pt_256,

@@ -63,11 +63,21 @@ def with_attributes(data: ImageSet, source: str | Path, names: Sequence[str] = (
         labels=None if data.labels is None else data.labels[kept],
         files=tuple(data.files[i] for i in rows) if data.files else (),
         captions=tuple(data.captions[i] for i in rows) if data.captions else (),
-        source=f"{data.source}, with {len(columns)} attributes of {words}",
+        source=f"{data.source}, with {len(columns)} attributes",
         sha256=stamp(data.sha256, *columns, *rows, *values.flatten().tolist()),
         attributes=values,
         attribute_names=columns,
     )
+
+
+def attribute_names(source: str | Path, names: Sequence[str] = ()) -> tuple[str, ...]:
+    """The names that `with_attributes` would give, before any image is decoded. UserError as there."""
+    if str(source) == emoji_attributes.NAME:
+        columns, words = emoji_attributes.NAMES, f"{source}'s attributes"
+    else:
+        nothing = ImageSet(torch.empty(0), None, printable(source), (), "", "", (), files=("",))
+        columns, _, words = table_of(user_path(source), nothing)
+    return tuple(columns[i] for i in _columns(columns, names, words))
 
 
 def _matched(data: ImageSet, table: Table) -> tuple[Tensor, Float[Tensor, "k a"]]:

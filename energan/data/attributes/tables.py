@@ -120,7 +120,7 @@ def lfw_table(text: str, data: ImageSet, where: str) -> Table:
             cells.pop()
         if not names:
             raise UserError(f"{where} does not name its columns: a line '# person imagenum ...' is missing")
-        if len(cells) != len(names) + 2 or not cells[1].isdecimal() or len(cells[1]) > 9:  # noqa: PLR2004
+        if len(cells) != len(names) + 2 or not cells[1].isdecimal() or len(cells[1]) > 9:
             raise UserError(f"{where} is damaged: line {line} has not a person, a number and {len(names)} attributes")
         stem = f"{'_'.join(cells[0].split())}_{int(cells[1]):04d}"
         numbers = numbers_of(cells[2:], names, where, line)
@@ -137,7 +137,7 @@ def celeba_table(path: Path, data: ImageSet, where: str) -> Table:
 
 
 def checked_names(names: Iterable[str], where: str) -> tuple[str, ...]:
-    """The attributes' names, printable. UserError for none, too many, one without letters, and one that is there twice."""
+    """The attributes' names, printable. UserError for none, too many, an empty one, and one that is there twice."""
     shown = tuple(map(printable, names))
     if not 1 <= len(shown) <= MOST:
         raise UserError(f"{where} has {len(shown)} attributes in its first line: 1 to {MOST} are taken")
@@ -158,7 +158,7 @@ def _number(cell: str, name: str, where: str, line: int) -> float:
         value = float(cell)
     except ValueError:
         value = math.nan
-    if not abs(value) < 1e30:  # noqa: PLR2004  (float32's squares)
+    if not abs(value) < 1e30:
         shown = printable(cell.strip())[:40] or "nothing"
         raise UserError(f"{where} has {shown} as {name!r} in line {line}, where a number is needed")
     return value

@@ -1,11 +1,11 @@
 """Emoji of three styles with their attributes: category, style, skin tone and gender.
 
-As emoji.py, all styles together, and with the five skin tones of what has them (people and hands; of two people, those
-of one tone for both are the plain ones, without). An image's label is a combination of attributes; `attributes` gives
-the numbers, 1 or 0: nine categories, three styles, and, where an emoji has one, its tone of five and its gender of two.
+As emoji.py, all styles together, and with the five skin tones of what has them (people and hands; two
+people of different tones are left out). An image's label is a combination of attributes; `attributes` gives the
+numbers, 1 or 0: nine categories, three styles, and, where an emoji has one, its tone of five and its gender of two.
 
-Gender is what the code points say: a man, woman, boy or girl among them, or the sign for male or female. A prince, whose
-code point is one of its own, has none here.
+Gender is what the code points say: a man, woman, boy or girl among them, or the sign for male or female. A prince,
+whose code point is one of its own, has none here.
 """
 
 import json
