@@ -3,7 +3,7 @@
     L_D = - 1/2 E log D(x, y) - 1/2 E log(1 - D(G(z, y^), y^))      D(x, y) = sigmoid(l(x, y))
     L_G = - E log D(G(z, y^), y^)
     y^  ~ p(y), a Gaussian kernel density estimate of the training images' attributes:
-          y^ = a row of them, u, + bandwidth s e,  e ~ N(0, I)
+          y^ = one of their rows, r ~ U(0, 1), + bandwidth s e,  e ~ N(0, I)
 
 x (n, c, h, w) in [-1, 1]; y (n, attributes), real numbers, those of x; z (n, d). y^ is drawn, not copied from the
 batch: G cannot learn a training image by its attributes. Both players move at once, as in the first GAN's code.
@@ -36,7 +36,7 @@ MEANINGS = {
 
 def drawn(p: Players, b: Batch) -> Tensor:
     """y^, in the table's units."""
-    return p.K(b.u, b.e)
+    return p.K(b.r, b.e)
 
 
 def discriminator_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
@@ -72,7 +72,7 @@ def conditional_faces(
     return Game(
         players={"G": Player(G, optimizer_G), "D": Player(D, optimizer_D), "K": Player(K), "S": Player(S)},
         turns={"both": (Move(discriminator_loss, min=("D",)), Move(generator_loss, min=("G",)))},
-        noise={"z": as_noise(z, normal), "u": uniform(low=0.0), "e": normal(attributes)},
+        noise={"z": as_noise(z, normal), "r": uniform(low=0.0), "e": normal(attributes)},
         sample=lambda p, b: p.G(b.z, p.S(b.c)),
         conditions=Conditions("attributes", lambda p, b: p.D(b.x, p.S(b.c)).float(), draw=drawn),
         meanings=MEANINGS,

@@ -37,7 +37,7 @@ def conditional_faces(
     attributes: tuple[str, ...] = (),
     bandwidth: float | None = None,
     z: NoiseSize = 100,
-    size: int = 1000,
+    size_g: int = 1000,
     maps: int = 32,
     width: int = 16,
     units: int = 250,
@@ -49,14 +49,14 @@ def conditional_faces(
 ) -> Experiment:
     """Conditional faces (Gauthier 2015), at 32 x 32: attributes that are drawn from a density estimate, not copied.
 
-    A step is one turn of D and G together. The paper has --size 8000 --maps 80 --width 64 --units 500, and 36 of LFW's
+    A step is one turn of D and G together. The paper has --size-g 8000 --maps 80 --width 64 --units 500, and 36 of LFW's
     73 attributes, which it does not name.
 
     Args:
         attributes: Which attributes, by name; all by default.
         bandwidth: Of the density's Gaussian kernels, in standard deviations; by default the likeliest by
             cross-validation.
-        size: Units of the generator's first layer.
+        size_g: Units of the generator's first layer.
         maps: Maps of 10 x 10 of its second one.
         width: Maps of the discriminator's first convolution.
         units: Maxout units of its dense layer, of five pieces.
@@ -71,14 +71,14 @@ def conditional_faces(
     from energan.networks.layers.bank import Bank
     from energan.networks.layers.condition import Standard
 
-    positive(z=z, size=size, maps=maps, width=width, units=units, lr=lr)
+    positive(z=z, size_g=size_g, maps=maps, width=width, units=units, lr=lr)
     fraction(dropout=dropout)
     if bandwidth is not None:
         positive(bandwidth=bandwidth)
     names = attribute_names(data, attributes)
     n = len(names)
     with training.seeded():
-        G = views.generator(Generator(z, n, channels=views.channels, size=size, maps=maps))
+        G = views.generator(Generator(z, n, channels=views.channels, size=size_g, maps=maps))
         D = Discriminator(n, channels=views.channels, width=width, units=units, dropout=dropout)
     K, S = Bank(n), Standard(n)
     optimizer: Optimizer = AnnealedSGD(lr) if optim == "sgd" else Adam(lr, beta1=0.5)
@@ -101,7 +101,8 @@ def described(
     """What `load` gives, with its attributes."""
     from energan.data.attributes import with_attributes
 
-    return with_attributes(load(source, split, value_range=value_range), source, names)
+    data = load(source, split, value_range=value_range)
+    return with_attributes(data, source, names)._replace(labels=None, classes=())  # what is asked for is attributes
 
 
 @named
