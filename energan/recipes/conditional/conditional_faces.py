@@ -49,8 +49,8 @@ def conditional_faces(
 ) -> Experiment:
     """Conditional faces (Gauthier 2015), at 32 x 32: attributes that are drawn from a density estimate, not copied.
 
-    A step is one turn of D and G together. The paper has --size-g 8000 --maps 80 --width 64 --units 500, and 36 of LFW's
-    73 attributes, which it does not name.
+    A step is one turn of D and G together. The paper has --size-g 8000 --maps 80 --width 64 --units 500,
+    and 36 of LFW's 73 attributes, which it does not name.
 
     Args:
         attributes: Which attributes, by name; all by default.
