@@ -193,6 +193,7 @@ class Experiment(NamedTuple):
                 "sha256": data.sha256,
                 "value_range": None if data.value_range is None else list(data.value_range),
                 "skipped": list(data.skipped),
+                **(_attributes(data) if data.attributes is not None else {}),
                 **(_labels(data) if self.game.logits else {}),
             },
             "game": {
@@ -225,6 +226,15 @@ def _told(move: "Move") -> str:
     goals = [f"{goal} {', '.join(names)}" for goal, names in (("min", move.min), ("max", move.max)) if names]
     objective = move.objective.func if isinstance(move.objective, partial) else move.objective
     return f"{' '.join(goals)}: {getattr(objective, '__name__', 'objective')}"
+
+
+def _attributes(data: "ImageSet") -> dict[str, Any]:
+    """The attributes that a system may be asked for, with their mean and standard deviation in the training images."""
+    assert data.attributes is not None
+    values = data.attributes.double()
+    means, deviations = values.mean(0).tolist(), values.std(0, correction=0).tolist()
+    rows = zip(data.attribute_names, means, deviations, strict=True)
+    return {"attributes": [{"name": name, "mean": mean, "deviation": deviation} for name, mean, deviation in rows]}
 
 
 def _labels(data: "ImageSet") -> dict[str, Any]:

@@ -213,6 +213,7 @@ def patches(data: ImageSet, side: int, seed: int = 0, rows: Int64[Tensor, " k"] 
         images=cropped(data.images, rows.to(data.images.device), u[rows], side),
         labels=None if data.labels is None else data.labels[rows],
         files=tuple(data.files[i] for i in rows.tolist()) if data.files else (),
+        attributes=None if data.attributes is None else data.attributes[rows],
         captions=tuple(data.captions[i] for i in rows.tolist()) if data.captions else (),
         source=words,
     )

@@ -6,6 +6,7 @@ from energan.engine.game import Game
 from energan.games.conditional.acgan import acgan
 from energan.games.conditional.cgan import cgan
 from energan.games.conditional.conditional_ebgan import conditional_ebgan
+from energan.games.conditional.conditional_faces import conditional_faces
 from energan.games.conditional.gan_cls import gan_cls, gan_int, gan_int_cls, gan_text
 from energan.games.conditional.sgan import sgan
 from energan.games.critic_free.energy_distance import energy_distance
@@ -38,6 +39,7 @@ GAMES: dict[str, Callable[..., Game]] = {
     "cgan": cgan,
     "classifier": classifier,
     "conditional-ebgan": conditional_ebgan,
+    "conditional-faces": conditional_faces,
     "dgn-am": dgn_am,
     "ebgan": ebgan,
     "ebgan-pt": ebgan_pt,

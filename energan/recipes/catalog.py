@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from energan.experiment import Experiment
 from energan.recipes.conditional.cgan import cgan_mnist
+from energan.recipes.conditional.conditional_faces import conditional_faces
 from energan.recipes.conditional.gan_cls import (
     gan_cls_mnist,
     gan_int_cls_64,
@@ -78,6 +79,7 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     "gan-int-cls-mnist": gan_int_cls_mnist,
     "gan-int-cls-64": gan_int_cls_64,
     "cgan-mnist": cgan_mnist,
+    "conditional-faces": conditional_faces,
     "ebgan-pt-64": ebgan_pt_64,
     "ebgan-pt-128": ebgan_pt_128,
     "ebgan-pt-256": ebgan_pt_256,
