@@ -119,6 +119,9 @@ def test_coco_beside_its_splits(tmp_path, capsys):
     assert said(tmp_path, {}, "val") == {"val2017/3.png": ("3.png",)}
     assert capsys.readouterr().err == ""  # the other split's are neither missing nor left out
     assert len(said(tmp_path, {}, "all")) == 3
+    of_another_split = {"annotations/captions_val2017.json": coco(["1.png", "3.png"])}
+    assert said(tmp_path, of_another_split)["train2017/1.png"] == ("1.png",)
+    assert said(tmp_path, {"annotations/captions_val2017.json": "no table"})  # what is not of the split is not read
 
 
 def test_tables_inside_splits_name_files_from_there(tmp_path):
