@@ -67,4 +67,4 @@ def fixed_order(n: int) -> Int64[Tensor, " n"]:
 
 def _rows(data: ImageSet, rows: Int64[Tensor, " m"]) -> ImageSet:
     assert data.labels is not None
-    return data._replace(images=data.images[rows], labels=data.labels[rows], files=())
+    return data._replace(images=data.images[rows], labels=data.labels[rows], files=(), captions=())
