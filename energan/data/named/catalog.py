@@ -17,6 +17,7 @@ from torch import Tensor
 from energan.data.decoding.memory_map import map_file
 from energan.data.image_set import ImageSet
 from energan.data.named.emoji import CATEGORIES, FLUENT, NOTO, TWEMOJI, Archive, local_emoji, npm_emoji
+from energan.data.named.emoji_attributes import COMBINATIONS, STYLES, local_emoji_attributes, npm_emoji_attributes
 from energan.data.named.readers import Reader, debian_idx, hub_parquet, local_idx, mnist_wheel, sklearn_digits
 from energan.data.named.stacked_mnist import CLASSES, stacked
 from energan.data.named.worded_mnist import SIDE, worded
@@ -126,6 +127,16 @@ NAMED: dict[str, Named] = {
     "emoji-noto": _emoji("emoji-noto", NOTO),
     "emoji-twemoji": _emoji("emoji-twemoji", TWEMOJI),
     "emoji-fluent": _emoji("emoji-fluent", FLUENT),
+    "emoji-attributes": Named(
+        (3, 64, 64),
+        COMBINATIONS,
+        HASHES["emoji-attributes"],
+        (
+            Source("the folder ENERGAN_DATA", local_emoji_attributes),
+            Source("the npm registry", npm_emoji_attributes),
+        ),
+        files=" and ".join(style.file for style in STYLES.values()),
+    ),
 }
 
 
