@@ -23,7 +23,8 @@ class Labelled(NamedTuple):
     @property
     def where(self) -> str:
         """What `real` is, for people."""
-        return f"{self.real.name} images that were {'held out' if self.held_out else 'trained on'}"
+        name = self.real.name
+        return f"held-out images of {name}" if self.held_out else f"images of {name} that the system was trained on"
 
 
 def labelled_images(experiment: Experiment, training: ImageSet) -> Labelled:
