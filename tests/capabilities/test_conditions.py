@@ -251,3 +251,11 @@ def test_a_kind_without_a_row_still_has_a_sheet(run: Path, tmp_path: Path, monke
     assert evaluation.evaluate(again)["conditions"] == {"kind": "classes", "rows": 8, "columns": 10}
     assert 'id="classes"' not in page_of(again)
     assert build("small_conditional:recipe").game.conditions is not None
+
+
+def test_an_older_run_json_does_not_say_the_kind(run: Path, tmp_path: Path) -> None:
+    again = copytree(run, tmp_path / "run")
+    record = json.loads((run / "run.json").read_text())
+    game = {k: v for k, v in record["game"].items() if k != "conditions"}
+    (again / "run.json").write_text(json.dumps({**record, "game": game}))
+    assert 'id="classes"' in page_of(again)

@@ -141,3 +141,12 @@ def test_bright_and_dark_are_drawn_when_they_are_asked_for() -> None:
     settings = {**TINY, "steps": 80, "width": 8, "batch": 32, "lr": 2e-3}
     model = DCGAN(**settings).fit(X.astype(np.uint8), y)
     assert model.sample(20, y="bright").mean() > 127 > model.sample(20, y="dark").mean()
+
+
+def test_the_weight_of_wrong_classes() -> None:
+    with pytest.raises(ValueError, match="mismatch"):
+        EBGAN(**TINY, margin=1.0, mismatch=-1.0).fit(images(), [0, 1] * 12)
+    assert EBGAN(**TINY, margin=1.0).fit(images(), [4] * 24).sample(2, y=4).shape == (2, 8, 8)  # there is no wrong one
+    X, y = images(), [0, 1] * 12
+    drawn = [EBGAN(**TINY, margin=9.0, mismatch=w).fit(X, y)._model().nets["D"].state_dict() for w in (0.0, 1.0)]
+    assert any(not torch.equal(a, b) for a, b in zip(*(d.values() for d in drawn), strict=True))

@@ -31,7 +31,7 @@ from energan.recipes.catalog import RECIPES
 from energan.recipes.common import padded_digits
 from energan.recipes.plug_and_play import encoder as encoder_module
 from energan.runs.folder import RunFolder
-from energan.runs.rebuild import rebuild
+from energan.runs.rebuild import NEWER_PARTS, rebuild
 from energan.training import loop
 from energan.utils.errors import UserError
 from energan.utils.specification import build as built
@@ -281,6 +281,18 @@ def test_a_run_killed_before_its_first_look_goes_on_elsewhere(
     shutil.rmtree(tmp_path / "encoder", ignore_errors=True)
     assert resumed(tmp_path / "killed") == "finished"
     assert fingerprint(RunFolder(tmp_path / "killed").checkpoint()) == fingerprint(RunFolder(whole).checkpoint())
+
+
+def test_a_run_that_is_older_than_a_part_of_experiments_is_read(tmp_path: Path) -> None:
+    start(tmp_path / "run")
+    record = RunFolder(tmp_path / "run").record
+    described = record["experiment"]["value"]["dict"]
+    assert set(NEWER_PARTS) <= set(described)
+    old = {**record["experiment"], "value": {"dict": {k: v for k, v in described.items() if k not in NEWER_PARTS}}}
+    assert rebuild({**record, "experiment": old}).sentences is None
+    fewer = {**record["experiment"], "value": {"dict": {k: v for k, v in described.items() if k != "game"}}}
+    with pytest.raises(UserError, match="its experiment is none"):
+        rebuild({**record, "experiment": fewer})
 
 
 def test_the_classes_of_an_encoder_are_in_run_json(tmp_path: Path) -> None:

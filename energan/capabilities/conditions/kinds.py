@@ -16,5 +16,6 @@ def kind_of(game: Game) -> Kind:
 
 
 def kind_of_run(run: RunFiles) -> Kind:
-    """The kind of what a run's game can be asked, as run.json says."""
-    return KINDS.get(str(mapping(run.game.get("conditions")).get("kind")), Kind())
+    """The kind of what a run's game can be asked, as run.json says, or, of an older run, its evaluation."""
+    told = mapping(run.game.get("conditions")) or mapping(run.json("evaluation.json").get("conditions"))
+    return KINDS.get(str(told.get("kind")), Kind())
