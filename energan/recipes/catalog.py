@@ -9,6 +9,13 @@ from collections.abc import Callable
 from energan.experiment import Experiment
 from energan.recipes.conditional.cgan import cgan_mnist
 from energan.recipes.conditional.conditional_faces import conditional_faces
+from energan.recipes.conditional.gan_cls import (
+    gan_cls_mnist,
+    gan_int_cls_64,
+    gan_int_cls_mnist,
+    gan_int_mnist,
+    gan_text_mnist,
+)
 from energan.recipes.conditional.sgan import sgan_mnist
 from energan.recipes.critic_free.energy_distance import energy_distance_mnist
 from energan.recipes.critic_free.gmmn import gmmn_mnist
@@ -66,6 +73,11 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     "noiseless-ppgn-h-64": noiseless_ppgn_h_64,
     "latent-discriminators-mnist": latent_discriminators_mnist,
     "sgan-mnist": sgan_mnist,
+    "gan-text-mnist": gan_text_mnist,
+    "gan-cls-mnist": gan_cls_mnist,
+    "gan-int-mnist": gan_int_mnist,
+    "gan-int-cls-mnist": gan_int_cls_mnist,
+    "gan-int-cls-64": gan_int_cls_64,
     "cgan-mnist": cgan_mnist,
     "conditional-faces": conditional_faces,
     "ebgan-pt-64": ebgan_pt_64,
