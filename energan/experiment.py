@@ -203,6 +203,7 @@ class Experiment(NamedTuple):
                 "turns": turns,
                 "readouts": self.game.readouts,
                 "meanings": dict(self.game.meanings),
+                **({"conditions": {"kind": self.game.conditions.kind}} if self.game.conditions else {}),
                 **(
                     {"codes": self.game.codes.chain._asdict(), "chain_meanings": CHAIN_MEANINGS}
                     if self.game.codes
