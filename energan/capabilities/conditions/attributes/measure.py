@@ -15,7 +15,7 @@ from energan.data.image_set import fixed_subset
 from energan.experiment import Experiment
 from energan.html.formatting import figure, plain
 from energan.metrics.features.catalog import Description, describe
-from energan.runs.reader import Json, mapping, number
+from energan.runs.reader import Json, number
 
 SHOWN = 20  # rows of the sheet
 ADDED = 2.0  # standard deviations that the sheet adds to an attribute which is not just there or not
