@@ -121,7 +121,7 @@ def turn_batch(small: Small, game: Game, dtype: torch.dtype = torch.float64, n: 
     values = {**data, **noise, **hyperparameters, "t": torch.tensor(0), "key": torch.tensor(5)}
     if game.conditions is not None and game.conditions.draw is not None:
         players = Players({k: p.net for k, p in game.players.items()})
-        values["c"] = game.conditions.draw(players, Batch(values)).to(dtype)
+        values["c"] = game.conditions.draw(players, Batch(values)).detach().to(dtype)
     return Batch(values)
 
 
