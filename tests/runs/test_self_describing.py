@@ -164,8 +164,10 @@ def rates(player: Player, steps: int) -> list[Any]:
 
 
 def turns(game: Game) -> dict[str, Any]:
-    def objective(f: Any) -> Any:
-        return (f.func, f.args, f.keywords) if isinstance(f, partial) else f
+    def objective(f: Any) -> Any:  # it may have others among its arguments
+        if not isinstance(f, partial):
+            return f
+        return f.func, f.args, {name: objective(value) for name, value in f.keywords.items()}
 
     return {
         name: [(objective(move.objective), move.min, move.max) for move in moves] for name, moves in game.turns.items()
@@ -202,7 +204,7 @@ def test_every_recipe_s_experiment_is_built_again(tmp_path: Path, recipe: str) -
     assert torch.equal(other.training_set().images, data.images)
     assert torch.equal(other.batches(data)(3)["x"], run.batches(data)(3)["x"])
     assert (other.initialise is None, other.coded is None) == (run.initialise is None, run.coded is None)
-    if other.coded:
+    if other.coded and other.game.codes:
         assert other.coded[1].keywords["E"] is other.game.players["E"].net  # type: ignore[attr-defined]
     described = describe({name: getattr(other, name) for name in DESCRIBED})
     assert described == record["experiment"]
