@@ -105,6 +105,8 @@ def is_sound(data: ImageSet) -> None:
     if data.attributes is not None:
         assert data.attributes.shape == (n, len(data.attribute_names))
         assert data.attributes.isfinite().all() and all(name.isprintable() for name in data.attribute_names)
+    assert not data.captions or len(data.captions) == n
+    assert all(said and all(text.isprintable() and text for text in said) for said in data.captions)
 
 
 # ---------------------------------------------------------------------------------------------- data
@@ -121,7 +123,8 @@ def test_damaged_data(kind: str) -> None:
         with tempfile.TemporaryDirectory() as folder:
             source = written(Path(folder), {**files, first: edit(files[first])})
             label = "Smiling" if kind == "celeba attributes" else ""
-            data = tried(lambda: load(source, split, size=size, channels=channels, label=label, progress=False))
+            given = {"size": size, "channels": channels, "label": label, "progress": False}
+            data = tried(lambda: load(source, split, captions=kind.startswith(("captions", "cub")), **given))
             if data is not None:
                 is_sound(data)
             if data is not None and "attributes" in kind:

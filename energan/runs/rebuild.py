@@ -24,6 +24,8 @@ DAMAGED = "this run's run.json is damaged"
 
 NEWER: dict[str, Any] = {"graph": "auto", "deterministic": False}  # settings that older runs do not record
 
+NEWER_PARTS: dict[str, Any] = {"sentences": None}  # parts that older runs do not describe
+
 LARGEST_SIDE = 2**14  # pixels: of a crop; an image that is decoded has fewer
 
 
@@ -42,7 +44,8 @@ def rebuild(record: Mapping[str, Any], *, trust: tuple[str, ...] = (), **changes
     settings["device"] = pick_device(settings["device"])
     with trusting(*trust), bounded_memory("this run's networks"):
         parts = build(record["experiment"], total_steps=settings["steps"])
-        if not isinstance(parts, dict) or set(parts) != set(DESCRIBED):
+        parts = {**NEWER_PARTS, **parts} if isinstance(parts, dict) else {}
+        if set(parts) != set(DESCRIBED):
             raise UserError(f"{DAMAGED}: its experiment is none")
         _check(parts, settings["ema"])
     return Experiment(system=record["game"]["name"], value_range=recorded_range(record), **settings, **parts)

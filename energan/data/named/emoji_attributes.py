@@ -9,10 +9,8 @@ whose code point is one of its own, has none here.
 """
 
 import json
-import os
 import tarfile
 from itertools import chain, product
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,8 +20,8 @@ from torch import Tensor
 
 from energan.data.decoding.decode import decode
 from energan.data.decoding.failures import UNREADABLE
-from energan.data.download import fetch_npm
-from energan.data.named.emoji import CATEGORIES, FLUENT, NOTO, TWEMOJI, Archive, _contents, _members, _names, held_out
+from energan.data.named.emoji import CATEGORIES, FLUENT, NOTO, TWEMOJI, _contents, _names, held_out
+from energan.data.named.npm import Archive, local_packages, members, npm_packages
 from energan.data.named.readers import Published
 from energan.utils.errors import UserError
 
@@ -71,29 +69,22 @@ def attributes(labels: Int64[Tensor, " n"]) -> tuple[tuple[str, ...], Float[Tens
 
 def npm_emoji_attributes(split: str) -> Published:
     """The archives of the npm registry."""
-    return read_all({a: fetch_npm(a.package, a.version, a.sha256) for a in STYLES.values()}, split)
+    return read_all(dict(zip(STYLES.values(), npm_packages(*STYLES.values()), strict=True)), split)
 
 
 def local_emoji_attributes(split: str) -> Published:
     """The archives as `npm pack` leaves them, in the folder that ENERGAN_DATA names."""
-    root = os.environ.get("ENERGAN_DATA")
-    if not root:
-        raise UserError("ENERGAN_DATA names no folder")
-    paths = {archive: Path(root, archive.file) for archive in STYLES.values()}
-    for path in paths.values():
-        if not path.is_file():
-            raise UserError(f"{root} holds no {path.name}")
-    return read_all({archive: path.read_bytes() for archive, path in paths.items()}, split)
+    return read_all(dict(zip(STYLES.values(), local_packages(*STYLES.values()), strict=True)), split)
 
 
 def read_all(archives: dict[Archive, bytes], split: str) -> Published:
     """(images (n, 3, 64, 64), labels (n,)) of one split, style by style.  UserError if an archive is damaged."""
     images, labels = [], []
     try:
-        every = emoji_of(_members(archives[NOTO], ["package/emoji.json"])["package/emoji.json"], split)
+        every = emoji_of(members(archives[NOTO], ["package/emoji.json"])["package/emoji.json"], split)
         for number, style in enumerate(STYLES.values()):
             names = [[f"{style.folder}/{name}{style.suffix}" for name in each.names] for each in every]
-            content = _members(archives[style], chain.from_iterable(names))
+            content = members(archives[style], chain.from_iterable(names))
             for each, known in zip(every, names, strict=True):
                 if matches := _contents(known, content):
                     images.append(decode(matches[0], SIDE, 3))
