@@ -212,6 +212,16 @@ def test_every_recipe_s_experiment_is_built_again(tmp_path: Path, recipe: str) -
     same_system(longer.game, rebuild(record, steps=40).game, 45)
 
 
+def test_a_run_of_before_captions_is_read(tmp_path: Path) -> None:
+    start(tmp_path / "run")
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    del record["experiment"]["value"]["dict"]["sentences"]
+    assert rebuild(record).sentences is None
+    del record["experiment"]["value"]["dict"]["source"]
+    with pytest.raises(UserError, match="its experiment is none"):
+        rebuild(record)
+
+
 # --------------------------------------------------------------------------------- the folder alone, somewhere else
 
 FAMILIES: dict[str, dict[str, Any]] = {
