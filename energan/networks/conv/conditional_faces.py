@@ -35,12 +35,12 @@ class Generator(nn.Module):
 
     def __init__(self, z: int, attributes: int, *, channels: int = 3, size: int = 8000, maps: int = 80) -> None:
         super().__init__()
+        first, second = nn.Linear(z + attributes, size), nn.Linear(size, maps * PLACES)
         self.net = nn.Sequential(
-            nn.Linear(z + attributes, size), nn.ReLU(),
-            nn.Linear(size, maps * PLACES), nn.Sigmoid(),
+            first, nn.ReLU(), second, nn.Sigmoid(),
             nn.Unflatten(1, (maps, 10, 10)), nn.ConvTranspose2d(maps, channels, 5, 3), nn.Tanh(),
         )  # fmt: skip
-        for layer in (self.net[0], self.net[2]):
+        for layer in (first, second):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             nn.init.zeros_(layer.bias)
 
