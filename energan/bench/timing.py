@@ -5,7 +5,6 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr
-from inspect import Parameter, signature
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, NamedTuple
@@ -94,10 +93,11 @@ def images_of(make: Make, arguments: Mapping[str, Any]) -> tuple[Experiment, Ima
         return _named(make, arguments)
     try:
         return _noise(make, arguments)
-    except UserError:
-        if signature(make).parameters["data"].default is Parameter.empty:
-            raise
-        return _named(make, {name: value for name, value in arguments.items() if name != "data"})
+    except UserError as refused:
+        try:
+            return _named(make, {name: value for name, value in arguments.items() if name != "data"})
+        except (TypeError, UserError):  # the first: a recipe without a default
+            raise refused from None
 
 
 def _named(make: Make, arguments: Mapping[str, Any]) -> tuple[Experiment, ImageSet, str]:
