@@ -355,7 +355,7 @@ def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_recipe_that_noise_cannot_serve_has_the_images_of_its_default() -> None:
     small = {"width": 2, "units": 4, "size_g": 8, "maps": 2, "batch": 8}
-    run, data, words = images_of(partial(build, "conditional-faces"), small)
+    run, data, words = timing.images_of(partial(build, "conditional-faces"), small)
     assert words == "8636 images of emoji-attributes" and len(data.images) == 8636 and run.coded is not None
     with pytest.raises(UserError, match="lr must be above 0"):
-        images_of(partial(build, "conditional-faces"), {**small, "lr": -1.0})
+        timing.images_of(partial(build, "conditional-faces"), {**small, "lr": -1.0})
