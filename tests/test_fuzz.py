@@ -40,6 +40,7 @@ import energan
 from energan import evaluation
 from energan.cli import main
 from energan.data import ImageSet, load
+from energan.data.attributes import with_attributes
 from energan.data.labels import labelled_by
 from energan.report import write_report
 from energan.runs.checkpoints import read_checkpoint
@@ -101,6 +102,9 @@ def is_sound(data: ImageSet) -> None:
         assert data.labels.min() >= -1
         assert data.labels.max() < len(data.classes)
     assert not data.files or len(data.files) == n
+    if data.attributes is not None:
+        assert data.attributes.shape == (n, len(data.attribute_names))
+        assert data.attributes.isfinite().all() and all(name.isprintable() for name in data.attribute_names)
     assert not data.captions or len(data.captions) == n
     assert all(said and all(text.isprintable() and text for text in said) for said in data.captions)
 
@@ -123,6 +127,10 @@ def test_damaged_data(kind: str) -> None:
             data = tried(lambda: load(source, split, captions=kind.startswith(("captions", "cub")), **given))
             if data is not None:
                 is_sound(data)
+            if data is not None and "attributes" in kind:
+                described = tried(lambda: with_attributes(data, source))
+                if described is not None:
+                    is_sound(described)
 
     check()
 

@@ -20,6 +20,7 @@ from energan.data.resident import resident
 from energan.engine import Trainer, graphs
 from energan.engine.graphs import Graphed
 from energan.experiment import Experiment
+from energan.utils.errors import UserError
 
 Make = Callable[..., Experiment]
 
@@ -84,11 +85,28 @@ def warmed_up(
 
 
 def images_of(make: Make, arguments: Mapping[str, Any]) -> tuple[Experiment, ImageSet, str]:
-    """The experiment, its images and their description: those of --data, or, without it, noise."""
+    """The experiment, its images and their description: those of --data, or, without it, noise.
+
+    Noise has neither attributes nor captions: a recipe that needs them is given the images of its own default.
+    """
     if arguments.get("data"):
-        run = make(**arguments)
-        data = run.training_set()
-        return run, data, f"{len(data.images)} images of {data.name}"
+        return _named(make, arguments)
+    try:
+        return _noise(make, arguments)
+    except UserError as refused:
+        try:
+            return _named(make, {name: value for name, value in arguments.items() if name != "data"})
+        except (TypeError, UserError):  # the first: a recipe without a default
+            raise refused from None
+
+
+def _named(make: Make, arguments: Mapping[str, Any]) -> tuple[Experiment, ImageSet, str]:
+    run = make(**arguments)
+    data = run.training_set()
+    return run, data, f"{len(data.images)} images of {data.name}"
+
+
+def _noise(make: Make, arguments: Mapping[str, Any]) -> tuple[Experiment, ImageSet, str]:
     n = max(512, 4 * arguments.get("batch", 0), arguments.get("labels", 0))
     images = np.random.default_rng(0).integers(0, 256, (n, 8, 8, 3), dtype=np.uint8)
     with tempfile.TemporaryDirectory() as folder:

@@ -143,6 +143,23 @@ class Model:
             chunks += self._draw_chunk(draw, noise, wanted)
         return torch.cat(chunks)[:n].contiguous()
 
+    @isolated(gradients=False)
+    def conditions(self, n: int, seed: int = 0) -> Float[Tensor, "n d"]:
+        """What `sample` of this n and seed asks for where it is not told: a row of c for each image.
+
+        Args:
+            n: How many.
+            seed: Seed of the noise.
+
+        Raises:
+            UserError: The system cannot be asked for anything; n is below 1, or more than fit into memory.
+        """
+        n, generator, names = self._drawn(n), self.noise_of_seed(seed), self.generator.inputs
+        if "c" not in names:
+            raise UserError("this run's system cannot be asked for anything: it draws what it draws")
+        place = names.index("c")
+        return torch.cat([self.noise(CHUNK, generator)[place].cpu() for _ in range(0, n, CHUNK)])[:n]
+
     def _asked(self, n: int, class_index: int | None, conditions: Tensor | None) -> Tensor | None:
         """The rows of c that are asked for, (n, d). UserError for what cannot be asked for."""
         if class_index is not None:

@@ -1,6 +1,6 @@
 """The entries of the campaign, most valuable first."""
 
-from reproductions import emoji, figure4, figure9, grid, parzen, table2
+from reproductions import cgan, emoji, figure4, figure9, grid, parzen, table2
 from reproductions.campaign import thesis
 from reproductions.campaign.entry import Conditions, Entry
 
@@ -15,6 +15,7 @@ def catalog(where: Conditions) -> list[Entry]:
         *emoji.entries(where),
         *table2.improved_gan(where),
         *parzen.entries(where, **({"steps": 10, "seeds": 2} if toy else {})),
+        *cgan.entries(where, **({"steps": 10, "seeds": 2} if toy else {})),
         *thesis.entries(where),
         *grid.entries(where),
     ]

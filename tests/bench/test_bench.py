@@ -351,3 +351,11 @@ def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     for peak, fits in ((2**20, True), (2**60, False)):
         monkeypatch.setattr(auto_batch, "peak_memory", lambda peak=peak: peak)
         assert auto_batch.room(torch.device("cpu")) is fits
+
+
+def test_a_recipe_that_noise_cannot_serve_has_the_images_of_its_default() -> None:
+    small = {"width": 2, "units": 4, "size_g": 8, "maps": 2, "batch": 8}
+    run, data, words = timing.images_of(partial(build, "conditional-faces"), small)
+    assert words == "8636 images of emoji-attributes" and len(data.images) == 8636 and run.coded is not None
+    with pytest.raises(UserError, match="lr must be above 0"):
+        timing.images_of(partial(build, "conditional-faces"), {**small, "lr": -1.0})

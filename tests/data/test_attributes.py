@@ -145,9 +145,7 @@ def test_the_bandwidth_is_the_likeliest_of_held_out_rows():
     spread = kernel_bandwidth(rows)
     assert spread == kernel_bandwidth(rows * torch.tensor([1000.0, 0.001]) + 5)  # in standard deviations
     assert 0.2 < spread < 0.7
-    assert (
-        kernel_bandwidth(torch.randint(2, (300, 2), generator=g).float()) == BANDWIDTHS[0]
-    )  # rows that are there twice
+    assert kernel_bandwidth(torch.randint(2, (300, 2), generator=g).float()) == BANDWIDTHS[0]  # doubles
     assert kernel_bandwidth(torch.ones(9, 2)) == 0
     with pytest.raises(UserError, match="at least 5 images, got 4"):
         kernel_bandwidth(rows[:4])

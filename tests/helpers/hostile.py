@@ -143,6 +143,15 @@ def sound() -> dict[str, dict[str, bytes]]:
     rows = [f"{i:06d}.jpg" for i in range(1, 5)]
     attributes = "4\nBald Smiling\n" + "\n".join(f"{name} 1 -1" for name in rows)
     sets["celeba attributes"] = {"list_attr_celeba.txt": attributes.encode(), **faces}
+    sets["attributes own"] = {
+        "attributes.csv": ("file,age,smile\n" + "\n".join(f"img_align_celeba/{name},4.5,-1" for name in rows)).encode(),
+        **faces,
+    }
+    lfw = "# LFW\n#\tperson\timagenum\tMale\tOld\n" + "\n".join(f"A B\t{i}\t0.5\t-1.25" for i in range(4))
+    sets["attributes lfw"] = {
+        "lfw_attributes.txt": lfw.encode(),
+        **{f"A_B_000{i}.png": picture("PNG", i) for i in range(4)},
+    }
     partition = "\n".join(f"{name} {i % 3}" for i, name in enumerate(rows))
     sets["celeba partition"] = {"list_eval_partition.txt": partition.encode(), **faces}
     said = {f"{i}.png": picture("PNG", i) for i in range(4)}

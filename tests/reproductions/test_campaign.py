@@ -22,7 +22,7 @@ TOY = Conditions(toy=True, device="cpu")
 
 EACH_KIND = (
     "table2-ebgan-ln-100", "figure4-ebgan-pt", "figure9", "emoji-ebgan-pt", "improved-gan-20", "parzen",
-    "thesis-combined", "grid-ebgan",
+    "cgan", "thesis-combined", "grid-ebgan",
 )  # fmt: skip
 
 

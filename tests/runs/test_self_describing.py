@@ -164,8 +164,10 @@ def rates(player: Player, steps: int) -> list[Any]:
 
 
 def turns(game: Game) -> dict[str, Any]:
-    def objective(f: Any) -> Any:
-        return (f.func, f.args, f.keywords) if isinstance(f, partial) else f
+    def objective(f: Any) -> Any:  # it may have others among its arguments
+        if not isinstance(f, partial):
+            return f
+        return f.func, f.args, {name: objective(value) for name, value in f.keywords.items()}
 
     return {
         name: [(objective(move.objective), move.min, move.max) for move in moves] for name, moves in game.turns.items()
@@ -202,12 +204,22 @@ def test_every_recipe_s_experiment_is_built_again(tmp_path: Path, recipe: str) -
     assert torch.equal(other.training_set().images, data.images)
     assert torch.equal(other.batches(data)(3)["x"], run.batches(data)(3)["x"])
     assert (other.initialise is None, other.coded is None) == (run.initialise is None, run.coded is None)
-    if other.coded:
+    if other.coded and other.game.codes:
         assert other.coded[1].keywords["E"] is other.game.players["E"].net  # type: ignore[attr-defined]
     described = describe({name: getattr(other, name) for name in DESCRIBED})
     assert described == record["experiment"]
     longer = build_recipe(recipe, **arguments(recipe, tmp_path / "run", steps=40, **changes))
     same_system(longer.game, rebuild(record, steps=40).game, 45)
+
+
+def test_a_run_of_before_captions_is_read(tmp_path: Path) -> None:
+    start(tmp_path / "run")
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    del record["experiment"]["value"]["dict"]["sentences"]
+    assert rebuild(record).sentences is None
+    del record["experiment"]["value"]["dict"]["source"]
+    with pytest.raises(UserError, match="its experiment is none"):
+        rebuild(record)
 
 
 # --------------------------------------------------------------------------------- the folder alone, somewhere else

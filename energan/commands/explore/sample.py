@@ -25,6 +25,7 @@ def sample(
     *,
     n: int = 64,
     class_: Class = "",
+    attributes: str = "",
     out: str = "samples.png",
     seed: int = 0,
     checkpoint: str = "",
@@ -40,6 +41,8 @@ def sample(
         n: How many images; of each class, where --class names some.
         class_: Classes to draw, by name or number, with commas between, or all; empty: classes in turn by chains, at
             random from noise.
+        attributes: What to ask a run of attributes for: age=70, age+=10 (more than it would have), age=20..80 (a row
+            for each of seven values); several with commas between.
         out: x.png is one sheet, x.npz one uint8 array `images` (n, c, h, w), anything else a folder of PNGs.
         seed: Of the noise; the same seed gives the same images.
         checkpoint: "best", a step, or a path; the newest by default.
@@ -48,7 +51,9 @@ def sample(
         guidance: Another classifier to guide the chains.
         chain: Settings of the chains; by default the system's own.
     """
+    from energan.commands.explore.asked import sample_attributes
     from energan.commands.explore.guided_run import open_guided_run
+    from energan.runs.folder import RunFolder
     from energan.utils.hardware import fits_in_memory
     from energan.utils.image_files import save_images, usable
 
@@ -58,11 +63,15 @@ def sample(
     sheet = usable(Path(path), (".png",)) if path else None
     model = open_model(folder, "sample", checkpoint, device)
     fits_in_memory("n", n, 2 * prod(model.shape or (1,)))
+    if attributes and (class_ or model.game.codes is not None):
+        raise UserError("`attributes` is for a run that draws by attributes alone: classes and chains have none")
     if model.game.codes is not None:
         guided = open_guided_run(model, folder, guidance, chain.settings())
         images, rows, note = _sample_by_chains(guided, class_, n, seed, sheet)
     elif path or guidance != Guidance() or chain.settings():
         raise UserError(f"{folder} draws without chains: `classifier`, `path` and a chain's settings do nothing")
+    elif attributes:
+        images, rows, note = sample_attributes(model, RunFolder(folder).record, folder, attributes, n, seed)
     else:
         (images, rows), note = _sample_from_noise(model, folder, class_, n, seed), ""
     save_images(images, target, n if rows > 1 else None)

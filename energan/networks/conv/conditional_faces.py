@@ -7,8 +7,9 @@ generation", for images of 32 x 32.
 
 y (n, attributes) are real numbers; G has them beside the noise, D before its last unit only.
 Readings: padding by 4, 3, 3 and pools of 4, 4, 2 pixels, stride 2, give the sizes 16, 7, 5, as in the maxout nets of
-the library that the author used. The output's unit is not stated: tanh, for images in [-1, 1]. Weights ~ U(-.05, .05)
-in G and U(-.005, .005) in D in the first GAN's code, which leave a D of convolutions at 0: here torch's own.
+the library that the author used. The output's unit is not stated: tanh, for images in [-1, 1]. Nor are initial weights:
+in G ~ N(0, 2 / inputs), so that noise and attributes move the sigmoids from the start (torch's own leave them near .5,
+and all images of an untrained G alike); in D torch's own.
 """
 
 import torch
@@ -34,11 +35,14 @@ class Generator(nn.Module):
 
     def __init__(self, z: int, attributes: int, *, channels: int = 3, size: int = 8000, maps: int = 80) -> None:
         super().__init__()
+        first, second = nn.Linear(z + attributes, size), nn.Linear(size, maps * PLACES)
         self.net = nn.Sequential(
-            nn.Linear(z + attributes, size), nn.ReLU(),
-            nn.Linear(size, maps * PLACES), nn.Sigmoid(),
+            first, nn.ReLU(), second, nn.Sigmoid(),
             nn.Unflatten(1, (maps, 10, 10)), nn.ConvTranspose2d(maps, channels, 5, 3), nn.Tanh(),
         )  # fmt: skip
+        for layer in (first, second):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
 
     def forward(self, z: Float[Tensor, "n z"], y: Float[Tensor, "n attributes"]) -> Tensor:
         return self.net(torch.cat([z, y.to(z.dtype)], 1))

@@ -1,0 +1,40 @@
+"""The conditional GAN's networks against the paper: counts, dropout, units of pixels, where the class enters."""
+
+import pytest
+import torch
+from network_facts import count, number, weight_layers
+
+from energan.networks.dense import cgan
+from energan.networks.layers import Dropout
+
+
+def test_the_nets_have_the_papers_layers():
+    g, d = cgan.Generator(), cgan.Discriminator()
+    assert count(g) == 100 * 200 + 200 + 10 * 1000 + 1000 + 1200 * 1200 + 1200 + 1200 * 784 + 784
+    assert count(d) == 784 * 1200 + 1200 + 10 * 250 + 250 + 290 * 960 + 960 + 240 + 1
+    for net, bound in ((g, 0.05), (d, 0.005)):
+        assert all(number(layer.weight.abs().max()) <= bound for layer in weight_layers(net))
+        assert [m.rate for m in net.modules() if isinstance(m, Dropout)] == [0.5] * 3
+
+
+def test_pixels_are_in_0_1_inside_and_in_minus_one_to_one_outside():
+    g, d = cgan.Generator(3, 2, (1, 2, 2), sizes=(4, 4, 4)), cgan.Discriminator(2, (1, 2, 2), units=(3, 2, 3))
+    seen: list[torch.Tensor] = []
+    d.of_x.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))
+    d.eval()(torch.tensor([-1.0, 0.0, 0.5, 1.0]).view(1, 1, 2, 2), torch.eye(2)[:1])
+    torch.testing.assert_close(seen[0], torch.tensor([[0, 0.5, 0.75, 1]]))
+    for w in g.parameters():
+        torch.nn.init.zeros_(w)
+    assert g.eval()(torch.rand(2, 3), torch.eye(2)).abs().max() == 0  # a sigmoid of 0 is grey
+
+
+@pytest.mark.parametrize("net", ["G", "D"])
+def test_the_class_makes_a_difference(net: str):
+    y = torch.eye(3)
+    if net == "G":
+        given = cgan.Generator(4, 3, (1, 4, 4), sizes=(4, 4, 6)).eval()(torch.rand(1, 4).expand(3, -1), y).flatten(1)
+    else:
+        given = cgan.Discriminator(3, (1, 4, 4), units=(4, 3, 4)).eval()(
+            torch.rand(1, 1, 4, 4).expand(3, -1, -1, -1), y
+        )
+    assert len(given.unique(dim=0)) == 3
