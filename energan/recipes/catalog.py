@@ -7,6 +7,8 @@ called.
 from collections.abc import Callable
 
 from energan.experiment import Experiment
+from energan.recipes.conditional.conditional_dcgan import conditional_dcgan_mnist
+from energan.recipes.conditional.conditional_ebgan import conditional_ebgan_pt_mnist
 from energan.recipes.conditional.sgan import sgan_mnist
 from energan.recipes.critic_free.energy_distance import energy_distance_mnist
 from energan.recipes.critic_free.gmmn import gmmn_mnist
@@ -64,6 +66,8 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     "noiseless-ppgn-h-64": noiseless_ppgn_h_64,
     "latent-discriminators-mnist": latent_discriminators_mnist,
     "sgan-mnist": sgan_mnist,
+    "conditional-dcgan-mnist": conditional_dcgan_mnist,
+    "conditional-ebgan-pt-mnist": conditional_ebgan_pt_mnist,
     "ebgan-pt-64": ebgan_pt_64,
     "ebgan-pt-128": ebgan_pt_128,
     "ebgan-pt-256": ebgan_pt_256,
