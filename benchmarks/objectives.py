@@ -35,11 +35,13 @@ from energan.engine.game import Game, Source
 from energan.engine.optimizers import Adam, RMSProp
 from energan.engine.rng import seeded
 from energan.games import GAMES
+from energan.games.conditional.cgan import cgan as cgan_game
 from energan.games.conditional.sgan import sgan as sgan_game
 from energan.games.plug_and_play.latent_discriminators import latent_discriminators
 from energan.games.semi_supervised.classifier import classifier
 from energan.networks.conv import autoencoder, dcgan, sgan, wgan_gp
 from energan.networks.conv.latent_discriminators import Standardise
+from energan.networks.dense import cgan
 from energan.networks.layers import FeatureExtractor
 
 Z, WIDTH, BATCH, SIZE = 64, 32, 64, (1, 32, 32)
@@ -326,6 +328,21 @@ def together(h: Hand, loss: Tensor, *letters: str) -> None:
         h.of[letter].step()
 
 
+def of_class(h: Hand) -> None:
+    """CGAN: both players from the same point, by one pass of D over each batch."""
+    x, y, z, _ = h.batch()
+    with h.autocast:
+        fake = h.G(z, y)
+        real, unreal = h.D(x, y).float(), h.D(fake, y).float()
+    of_D = softplus(-real).mean() + softplus(unreal).mean()
+    grads = [*torch.autograd.grad(of_D, list(h.D.parameters()), retain_graph=True)]
+    grads += torch.autograd.grad(softplus(-unreal).mean(), list(h.G.parameters()))
+    for w, g in zip((*h.D.parameters(), *h.G.parameters()), grads, strict=True):
+        w.grad = g
+    h.of_D.step()
+    h.of_G.step()
+
+
 def stacked(h: Hand) -> None:
     """SGAN, joint: both discriminators, then both generators."""
     E_0, E_1, G_1, G_0, D_1, D_0 = h.nets.values()
@@ -411,6 +428,13 @@ def _of_sgan() -> Game:
     return sgan_game(E.E_0, E.E_1, *G, *D, Z, 10, entropy=ENTROPY, **rates)
 
 
+def _of_cgan() -> Game:
+    """The authors' nets, but for their dropout."""
+    with seeded(0):
+        G, D = cgan.Generator(Z, dropout=0.0), cgan.Discriminator(dropout=0.0)
+    return cgan_game(G, D, Z, 10, optimizer_G=Adam(LR, BETA1), optimizer_D=Adam(LR, BETA1))
+
+
 def _of_classifier() -> Game:
     with seeded(0):
         return classifier(sgan.Encoder(), optimizer_E=Adam(LR, BETA1))
@@ -471,6 +495,7 @@ def turns(of_D: Loss, of_G: Loss, **settings: Any) -> Callable[[Hand], None]:
 ROWS = {
     "autoencoder": Row(reconstruct, autoencoder=True),
     "began": Row(began, autoencoder=True, settings={"gamma": BALANCE, "rate": STEP}),
+    "cgan": Row(of_class, whole=_of_cgan, source=labelled),
     "classifier": Row(classify, whole=_of_classifier, source=labelled),
     "ebgan": Row(turns(ebgan_D, ebgan_G), autoencoder=True, settings={"margin": MARGIN}),
     "ebgan-pt": Row(turns(ebgan_D, ebgan_pt_G), autoencoder=True, settings={"margin": MARGIN, "pt": PT}),

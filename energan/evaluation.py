@@ -71,12 +71,12 @@ def evaluate(
         "network": "",
         "metrics": {},
     }
-    summary = []
+    summary: list[str] = []
     for capability in capabilities.of(experiment.game):
         if capability.measure:
             entries = capability.measure(measurement)
             result |= {**entries, "metrics": result["metrics"] | entries.get("metrics", {})}
-            summary += [capability.summary(result)] if capability.summary else []
+            summary += filter(None, [capability.summary(result) if capability.summary else ""])
         summary += [capability.finish(measurement)] if capability.finish and finish else []
     write_json(folder / "evaluation.json", result)
     if any(named) and (changes := remembered(record, data, run.record)):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from energan.data import ImageSet
+    from energan.data.captioned import Encode
     from energan.engine.game import Game, Move, Source
     from energan.engine.graphs import Graph
 
@@ -27,6 +28,7 @@ SETTINGS: dict[str, type] = {  # fields that run.json has as they are
 
 DESCRIBED = (  # fields that run.json has as what they were made of
     "game", "source", "prepare", "test", "initialise", "coded", "prepare_any", "crop", "flip", "augment", "classes",
+    "sentences",
 )  # fmt: skip
 
 
@@ -40,6 +42,7 @@ class Experiment(NamedTuple):
     test      labelled images to measure a classifier with, where the source has none of its own
     initialise  what is done with the training set before the first step: nets that start from data
     coded     (key, codes of the training images): what a frozen net says of each, as one more key of the batches
+    sentences  (encode, how many together): the images' captions as codes in the batches: data.captioned.Captioned
     microbatches, sync_batch_stats  how a batch is divided, here and among ranks: engine.Trainer
     graph     whether steps are replayed as CUDA graphs: engine.graphs.Graphed
     deterministic  whether a GPU's algorithms are to repeat their bits
@@ -76,6 +79,7 @@ class Experiment(NamedTuple):
     value_range: tuple[float, float] | None = None
     graph: "Graph" = "auto"
     deterministic: bool = False
+    sentences: "tuple[Encode, int] | None" = None
 
     def reading_as(self, training: "ImageSet") -> "Experiment":
         """The experiment, with all other images read by the range of values of the training images."""
@@ -141,6 +145,7 @@ class Experiment(NamedTuple):
     def batches(self, data: "ImageSet") -> "Source":
         """What the game is fed: images; or labelled ones and as many unlabelled. UserError if no batch can be drawn."""
         from energan.data.batches import Batches, Coded
+        from energan.data.captioned import Captioned
         from energan.data.few_labels import LabelledBatches
 
         if self.game.logits is None:
@@ -148,6 +153,9 @@ class Experiment(NamedTuple):
                 data.images, data.labels, self.batch, self.seed, len(data.classes), crop=self.crop, flip=self.flip,
                 augment=self.augment,
             )  # fmt: skip
+            if self.sentences is not None:
+                encode, together = self.sentences
+                return Captioned(batches, data.captions, encode, together)
             if self.coded is None:
                 return batches
             key, codes = self.coded
@@ -185,6 +193,7 @@ class Experiment(NamedTuple):
                 "sha256": data.sha256,
                 "value_range": None if data.value_range is None else list(data.value_range),
                 "skipped": list(data.skipped),
+                **(_attributes(data) if data.attributes is not None else {}),
                 **(_labels(data) if self.game.logits else {}),
             },
             "game": {
@@ -194,6 +203,7 @@ class Experiment(NamedTuple):
                 "turns": turns,
                 "readouts": self.game.readouts,
                 "meanings": dict(self.game.meanings),
+                **({"conditions": {"kind": self.game.conditions.kind}} if self.game.conditions else {}),
                 **(
                     {"codes": self.game.codes.chain._asdict(), "chain_meanings": CHAIN_MEANINGS}
                     if self.game.codes
@@ -216,6 +226,15 @@ def _told(move: "Move") -> str:
     goals = [f"{goal} {', '.join(names)}" for goal, names in (("min", move.min), ("max", move.max)) if names]
     objective = move.objective.func if isinstance(move.objective, partial) else move.objective
     return f"{' '.join(goals)}: {getattr(objective, '__name__', 'objective')}"
+
+
+def _attributes(data: "ImageSet") -> dict[str, Any]:
+    """The attributes that a system may be asked for, with their mean and standard deviation in the training images."""
+    assert data.attributes is not None
+    values = data.attributes.double()
+    means, deviations = values.mean(0).tolist(), values.std(0, correction=0).tolist()
+    rows = zip(data.attribute_names, means, deviations, strict=True)
+    return {"attributes": [{"name": name, "mean": mean, "deviation": deviation} for name, mean, deviation in rows]}
 
 
 def _labels(data: "ImageSet") -> dict[str, Any]:

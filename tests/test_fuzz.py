@@ -101,6 +101,8 @@ def is_sound(data: ImageSet) -> None:
         assert data.labels.min() >= -1
         assert data.labels.max() < len(data.classes)
     assert not data.files or len(data.files) == n
+    assert not data.captions or len(data.captions) == n
+    assert all(said and all(text.isprintable() and text for text in said) for said in data.captions)
 
 
 # ---------------------------------------------------------------------------------------------- data
@@ -117,7 +119,8 @@ def test_damaged_data(kind: str) -> None:
         with tempfile.TemporaryDirectory() as folder:
             source = written(Path(folder), {**files, first: edit(files[first])})
             label = "Smiling" if kind == "celeba attributes" else ""
-            data = tried(lambda: load(source, split, size=size, channels=channels, label=label, progress=False))
+            given = {"size": size, "channels": channels, "label": label, "progress": False}
+            data = tried(lambda: load(source, split, captions=kind.startswith(("captions", "cub")), **given))
             if data is not None:
                 is_sound(data)
 

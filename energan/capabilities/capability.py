@@ -9,12 +9,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, final
 
-from jaxtyping import UInt8
+import torch
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from energan.data import ImageSet
 from energan.data.image_set import fixed_subset
-from energan.engine.game import Game
+from energan.engine.game import Game, Source
 from energan.experiment import Experiment
 from energan.inference.model import Model
 from energan.runs.reader import Json, RunFiles, sequence
@@ -28,26 +29,33 @@ class Preview:
     model      the game as it stands
     images     training images as the nets see them
     metrics    whether metrics are due, too: they take longer than pictures
-    show       takes a sheet of images, (n, c, h, w) uint8, for the run folder and TensorBoard
+    show       takes a sheet of images, (n, c, h, w) uint8, and how many stand in a row (None: about as many as rows),
+               for the run folder and TensorBoard
     log        takes metrics by name, and how many images they are of
     write      takes one line of log.jsonl
     save_best  takes a Fréchet distance: a checkpoint is kept if it is the least so far
+    data       the batches of the training
     """
 
     experiment: Experiment
     model: Model
     images: UInt8[Tensor, "n c h w"]
     metrics: bool
-    show: Callable[[UInt8[Tensor, "n c h w"]], None]
+    show: Callable[[UInt8[Tensor, "n c h w"], int | None], None]
     log: Callable[[dict[str, float], int], None]
     write: Callable[[dict[str, Any]], None]
     save_best: Callable[[float], None]
+    data: Source
     _samples: Tensor | None = None
 
+    def asked(self, n: int) -> Float[Tensor, "n d"] | None:
+        """What n samples are asked for (`asked_in_training`)."""
+        return asked_in_training(self.model.game, self.data, n)
+
     def samples(self, n: int) -> UInt8[Tensor, "n c h w"]:
-        """The first n samples of seed 0; they are drawn once."""
+        """The first n samples of seed 0, asked for what training images show; they are drawn once."""
         if self._samples is None or len(self._samples) < n:
-            self._samples = self.model.sample(n, seed=0)
+            self._samples = self.model.sample(n, seed=0, conditions=self.asked(n))
         return self._samples[:n]
 
     def training_images(self, n: int) -> UInt8[Tensor, "n c h w"]:
@@ -71,16 +79,37 @@ class Measurement:
     seed: int
     _samples: Tensor | None = None
 
+    def asked(self, n: int) -> Float[Tensor, "n d"] | None:
+        """What n samples are asked for (`asked_in_training`)."""
+        if self.model.game.conditions is None:
+            return None
+        return asked_in_training(self.model.game, self.experiment.batches(self.training), n)
+
     def samples(self, n: int) -> UInt8[Tensor, "n c h w"]:
-        """The first n samples of the seed; they are drawn once."""
+        """The first n samples of the seed, asked for what training images show; they are drawn once."""
         if self._samples is None or len(self._samples) < n:
-            self._samples = self.model.sample(n, self.seed)
+            self._samples = self.model.sample(n, self.seed, conditions=self.asked(n))
         return self._samples[:n]
 
     @property
     def sample_count(self) -> int:
         """How many samples there are already."""
         return 0 if self._samples is None else len(self._samples)
+
+
+def asked_in_training(game: Game, data: Source, n: int) -> Float[Tensor, "n d"] | None:
+    """What the images of the first batches show, n of them: in the proportion that the training images have.
+
+    So generated and real images are mixtures of the same classes, and their distance is not one of the mixtures. None
+    where a system cannot be asked, or draws its conditions as training has them by itself.
+    """
+    conditions = game.conditions
+    if conditions is None or conditions.draw is not None:
+        return None
+    rows: list[Tensor] = []
+    while sum(map(len, rows)) < n:
+        rows.append(data(len(rows))[conditions.data].cpu())
+    return torch.cat(rows)[:n]
 
 
 @final

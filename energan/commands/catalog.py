@@ -13,7 +13,7 @@ from energan.commands.explore.invert import invert
 from energan.commands.explore.sample import sample
 from energan.commands.explore.walk import walk
 from energan.commands.export import export
-from energan.commands.info import doctor, recipes
+from energan.commands.info import doctor, info, recipes
 from energan.commands.margin import margin
 from energan.commands.open_run import with_trust
 from energan.commands.score import predict, score
@@ -34,5 +34,6 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "export": with_trust(export),
     "margin": margin,
     "list": recipes,
+    "info": info,
     "doctor": doctor,
 }

@@ -20,6 +20,7 @@ def export(run: str, /, *, out: str = "export", checkpoint: str = "", onnx: bool
         checkpoint: "best", a step, or a path; the newest by default.
         onnx: Also write each part as .onnx, and compare its output (extra `export`).
     """
+    from energan.commands.explore.class_names import class_names
     from energan.commands.explore.guided_run import open_guided_run
     from energan.inference.onnx import run_and_list_nets, write_onnx
     from energan.runs.folder import RunFolder
@@ -32,33 +33,37 @@ def export(run: str, /, *, out: str = "export", checkpoint: str = "", onnx: bool
     with new_folder(target) as folder:
         descriptions: dict[str, dict[str, Any]] = {}
         for name, (module, inputs) in _parts(model, model.shape or record["data"]["shape"]).items():
-            output, used = run_and_list_nets(module, model.nets, inputs)
+            output, used = run_and_list_nets(module, model.nets, tuple(inputs.values()))
             weights = {k: w for k, w in module.state_dict().items() if k.split(".")[1] in used}  # "nets.G.net.0.weight"
             write_weights(folder / f"{name}.safetensors", weights, {"format": "1", "part": name})
-            descriptions[name] = {"inputs": [list(x.shape[1:]) for x in inputs], "output": list(output.shape[1:])}
+            shapes = {letter: list(x.shape[1:]) for letter, x in inputs.items()}
+            descriptions[name] = {"inputs": shapes, "output": list(output.shape[1:])}
             if onnx:
                 descriptions[name]["largest difference"] = [write_onnx(module, inputs, folder / f"{name}.onnx")]
         if "classifier" in descriptions:
             by_chains = model.game.codes is not None
             classes = open_guided_run(model, source).classes if by_chains else record["data"]["classes"]
             descriptions["classifier"]["classes"] = list(classes)
+        if "generator" in descriptions and model.game.codes is None and model.classes:
+            descriptions["generator"]["classes"] = list(class_names(record["classes"], model.classes))
         about = {"recipe": record["recipe"], "arguments": record["arguments"], "parts": descriptions}
         write_json(folder / "model.json", about)
     say(f"{', '.join(sorted(p.name for p in target.iterdir()))} in {target}")
     return 0
 
 
-def _parts(model: "Model", shape: tuple[int, ...]) -> "dict[str, tuple[nn.Module, tuple[Tensor, ...]]]":
-    """The parts that the model has, each as a module with inputs for two rows.
+def _parts(model: "Model", shape: tuple[int, ...]) -> "dict[str, tuple[nn.Module, dict[str, Tensor]]]":
+    """The parts that the model has, each as a module with inputs for two rows, by their letters in the equations.
 
-    generator, energy, classifier; where chains draw, the generator takes codes, and an encoder gives them.
+    generator, energy, classifier; where chains draw, the generator takes codes, and an encoder gives them. Noise that
+    the generator does not read is no input.
     """
     import torch
 
-    from energan.inference.modules import ReadoutModule
+    from energan.inference.modules import ReadoutModule, generator_of_what_it_reads
 
     game, images = model.game, torch.rand(2, *shape) * 2 - 1
-    parts: dict[str, tuple[nn.Module, tuple[Tensor, ...]]] = {}
+    parts: dict[str, tuple[nn.Module, dict[str, Tensor]]] = {}
     if (space := game.codes) is not None:
         h = space.start(torch.Generator().manual_seed(0), 2)
         for name, read, letter, values in (
@@ -66,11 +71,13 @@ def _parts(model: "Model", shape: tuple[int, ...]) -> "dict[str, tuple[nn.Module
             ("encoder", space.encode, "x", images),
             ("classifier", space.logits, "x", images),
         ):
-            parts[name] = (ReadoutModule(read, letter, model.nets).eval(), (values,))
+            parts[name] = (ReadoutModule(read, letter, model.nets).eval(), {letter: values})
     if game.sample is not None:
-        parts["generator"] = (model.generator, tuple(model.noise(2, torch.Generator().manual_seed(0))))
+        noise = model.noise(2, torch.Generator().manual_seed(0))
+        generator, values_read = generator_of_what_it_reads(game, model.nets, noise)
+        parts["generator"] = (generator, dict(zip(generator.inputs, values_read, strict=True)))
     if game.energy is not None:
-        parts["energy"] = (model.energy, (images,))
+        parts["energy"] = (model.energy, {"x": images})
     if game.logits is not None:
-        parts["classifier"] = (model.classifier, (images,))
+        parts["classifier"] = (model.classifier, {"x": images})
     return parts

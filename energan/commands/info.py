@@ -1,7 +1,8 @@
-"""The commands `list` and `doctor`."""
+"""The commands `list`, `info` and `doctor`."""
 
 import os
 import shutil
+from pathlib import Path
 
 from energan.recipes.catalog import RECIPES
 from energan.utils.console import as_text, first_line, say
@@ -24,6 +25,55 @@ def recipes(*, json: bool = False) -> int:
     for name, summary in summaries.items():
         say(f"{name:28}{summary}")
     say(f"\nbuilt-in datasets: {', '.join(sorted(NAMED))}; or your own folder, .zip, .npz, .parquet")
+    return 0
+
+
+def info(run: str, /, *, json: bool = False) -> int:
+    """Tell what a run is: its system, its images and classes, how far it got, what it can do and be asked for.
+
+    Args:
+        run: The run's folder.
+        json: Print JSON instead of a table.
+    """
+    from energan import capabilities
+    from energan.commands.explore.class_names import listed
+    from energan.html.formatting import figure, plain
+    from energan.runs.reader import mapping, read, sequence
+
+    folder = read(Path(run))
+    config, data, status = folder.config, mapping(folder.config.get("data")), mapping(folder.config.get("status"))
+    names = [plain(name) for name in sequence(config.get("classes"))]
+    kind = mapping(folder.game.get("conditions")).get("kind")
+    can = [each.verb for each in capabilities.of_run(folder)]
+    asked = {"classes": "classes (sample --class), by name or number", "text": "sentences (sample --text)"}
+    facts = {
+        "recipe": config.get("recipe"),
+        "system": folder.game.get("name"),
+        "state": status.get("state"),
+        "step": status.get("step"),
+        "steps": config.get("steps"),
+        "images": data.get("name"),
+        "number": data.get("n"),
+        "shape": data.get("shape"),
+        "classes": names,
+        "can": can,
+        "can be asked for": None if kind is None else asked.get(str(kind), str(kind)),
+    }
+    if json:
+        say(as_text(facts))
+        return 0
+    shape = " x ".join(map(plain, sequence(facts["shape"])))
+    words = {
+        "recipe": plain(facts["recipe"]),
+        "system": plain(facts["system"]),
+        "state": f"{plain(facts['state'])}, step {figure(facts['step'])} of {figure(facts['steps'])}",
+        "images": f"{figure(facts['number'])} of {plain(facts['images'])}, {shape}",
+        "classes": listed(names) if names else "none",
+        "can": "; ".join(can) or "nothing that commands ask for",
+        "can be asked for": plain(facts["can be asked for"]) if kind else "nothing",
+    }
+    for key, value in words.items():
+        say(f"{key:18}{value}")
     return 0
 
 

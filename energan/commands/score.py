@@ -10,6 +10,8 @@ from energan.utils.errors import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from energan.inference.model import Model
+
 TRAINING_IMAGES = 2000  # in the histogram
 
 
@@ -24,6 +26,8 @@ def score(
     device: str = "auto",
 ) -> int:
     """Write an energy for each image (high: unlike the training data) and draw their histogram.
+
+    A system that draws classes adds a column: the class that each image matches best.
 
     Args:
         images: A folder, .zip, .npz or .parquet of images, or a named set.
@@ -56,7 +60,8 @@ def score(
     n = len(energies)
     labels = [""] * n if data.labels is None else [[*data.classes, ""][i] for i in data.labels.tolist()]
     files = list(data.files) or [""] * n
-    write_table(table, {"index": list(range(n)), "file": files, "energy": energies.numpy(), "label": labels})
+    columns = {"index": list(range(n)), "file": files, "energy": energies.numpy(), "label": labels}
+    write_table(table, {**columns, **_best_classes(model, data.images, record["classes"])})
     training = _training_images(Path(run), record)
     reference = [] if training is None else [("the training images", model.score(training))]
     _draw_histogram(table.with_suffix(".png"), [*reference, (data.name, energies)])
@@ -64,6 +69,19 @@ def score(
     quantiles = f"5 %: {low:.3g}, median {middle:.3g}, 95 %: {high:.3g}"
     say(f"{n} energies in {table} ({quantiles}){skipped_note(data)}")
     return 0
+
+
+def _best_classes(model: "Model", images: "Tensor", names: list[str]) -> dict[str, list[str]]:
+    """A column "class" for a system that is asked for classes: the one that each image matches best."""
+    import torch
+
+    from energan.commands.explore.class_names import class_names
+    from energan.inference.match import match
+
+    if model.game.conditions is None or not (count := model.classes):
+        return {}
+    best = match(model, images, torch.eye(count)).argmax(1).tolist()
+    return {"class": [class_names(names, count)[i] for i in best]}
 
 
 def _training_images(run: Path, record: dict[str, Any]) -> "Tensor | None":

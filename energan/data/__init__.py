@@ -22,6 +22,7 @@ from energan.data.decoding.listing import Files
 from energan.data.decoding.values import checked_range
 from energan.data.formats.archives import tar_files
 from energan.data.formats.arrays import fit_all, load_arrays
+from energan.data.formats.captions import captioned, cub_files, is_cub
 from energan.data.formats.celeba import celeba_files, is_celeba
 from energan.data.formats.cifar import is_cifar, load_cifar
 from energan.data.formats.folders import folder_files, one_file, printable, zip_files
@@ -56,6 +57,7 @@ def load(
     only: Sequence[str] = (),
     label: str = "",
     value_range: tuple[float, float] | None = None,
+    captions: bool = False,
     progress: bool = True,
 ) -> ImageSet:
     """Loads images, by the name of a built-in set or from the user's files.
@@ -75,6 +77,8 @@ def load(
         label: the attribute of CelebA that is the label, such as "Smiling".
         value_range: the values that are black and white, of images of more than eight bits; without it the smallest
             usual range that holds those of all (values.py). `.source` and `.value_range` say which it was.
+        captions: keeps the images that have captions, with these (formats/captions); without it, only named sets that
+            have captions have them.
         progress: shows a bar on stderr while decoding.
 
     Returns:
@@ -101,9 +105,14 @@ def load(
     split = canonical(split)
     if isinstance(source, str) and source in NAMED and Path(source).exists():
         warn(f"{source} is taken as the built-in set of that name; ./{source} is what lies here")
+    if captions and not _has_captions(source):
+        raise UserError(
+            f"{printable(source)} has no captions: they lie beside the images of a folder, or belong to one of "
+            f"{', '.join(name for name, row in NAMED.items() if row.captioned)}"
+        )
     if split == ALL and (parts := _parts(source)):
         given: dict[str, Any] = {"size": size, "channels": channels, "centre": centre, "only": only, "label": label}
-        given |= {"value_range": value_range, "progress": progress}
+        given |= {"value_range": value_range, "captions": captions, "progress": progress}
         return joined([load(source, each, **given) for each in parts])
     whole = _whole(source, split, size, channels, value_range, progress)
     if whole is not None:
@@ -123,7 +132,18 @@ def load(
         warn(f"left out of {files.name}: {', '.join(files.left_out)}")
     said = (*files.notes, *files.left_out)
     left_out = f"; left out: {'; '.join(said)}" if said else ""
-    return data._replace(source=data.source + left_out, place=files.place)
+    data = data._replace(source=data.source + left_out, place=files.place)
+    return captioned(data, _path(source), split) if captions else data
+
+
+def _has_captions(source: str | Path) -> bool:
+    """Whether a source is one that may have captions: a named set with them, or a folder of image files."""
+    if isinstance(source, str) and source in NAMED:
+        return NAMED[source].captioned
+    path = _path(source)
+    hub = isinstance(source, str) and source.startswith("hf:")
+    others = is_celeba(path) or is_imagenet(path) or is_cifar(path) or is_parquet(path) or (path / DATA).is_file()
+    return (path.is_dir() or not path.exists()) and not hub and not others
 
 
 def splits_of(source: str | Path) -> tuple[str, ...]:
@@ -227,4 +247,6 @@ def _folder(path: Path, split: str) -> Files:
         return lsun_files(path, TRAIN if split == ALL else split)
     if is_imagenet(path):
         return imagenet_files(path, split)
+    if is_cub(path):
+        return cub_files(path, split)
     return parquet_folder(path, split) if is_parquet(path) else folder_files(path, split)

@@ -88,7 +88,7 @@ class Batches:
         numbers (batch, ...). On the CPU."""
         chosen = {"rows": self.rows(k)}
         if self._numbers:
-            chosen["u"] = torch.rand(self.batch, self._numbers, generator=_generator(self.seed, k, VIEWS))
+            chosen["u"] = torch.rand(self.batch, self._numbers, generator=seeded_by(self.seed, k, VIEWS))
         return chosen
 
     def gathered(self, chosen: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -206,13 +206,14 @@ def patches(data: ImageSet, side: int, seed: int = 0, rows: Int64[Tensor, " k"] 
         (2, 3, 8, 8)
     """
     _check(data.images, side)
-    u = torch.rand(len(data.images), 2, generator=_generator(seed, 0, VIEWS)).to(data.images.device)
+    u = torch.rand(len(data.images), 2, generator=seeded_by(seed, 0, VIEWS)).to(data.images.device)
     rows = torch.arange(len(data.images)) if rows is None else rows
     words = f"{data.source}, a patch of {side} x {side} of each"
     return data._replace(
         images=cropped(data.images, rows.to(data.images.device), u[rows], side),
         labels=None if data.labels is None else data.labels[rows],
         files=tuple(data.files[i] for i in rows.tolist()) if data.files else (),
+        attributes=None if data.attributes is None else data.attributes[rows],
         captions=tuple(data.captions[i] for i in rows.tolist()) if data.captions else (),
         source=words,
     )
@@ -240,10 +241,10 @@ def _check(images: UInt8[Tensor, "n c h w"], crop: int | None) -> None:
 
 def permutation(n: int, seed: int, epoch: int) -> Int64[Tensor, " n"]:
     """The order of an epoch: indices 0..n-1, permuted."""
-    return torch.randperm(n, generator=_generator(seed, epoch))
+    return torch.randperm(n, generator=seeded_by(seed, epoch))
 
 
-def _generator(*numbers: int) -> torch.Generator:
+def seeded_by(*numbers: int) -> torch.Generator:
     """A generator seeded by all the numbers: SeedSequence mixes them, so (0, 1) and (1, 0) are unrelated."""
     mixed = int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
     return torch.Generator().manual_seed(mixed)

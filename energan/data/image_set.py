@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Int64, UInt8
+from jaxtyping import Float, Int64, UInt8
 from numpy import ndarray as Array
 from torch import Tensor
 from torch.nn import functional as F
@@ -34,6 +34,8 @@ class ImageSet(NamedTuple):
     files: tuple[str, ...] = ()  # the file that each image came from, where images come from files
     place: str = ""  # the part of the source that this is, for people: "ds/train", "digits, test"
     value_range: tuple[float, float] | None = None  # what became 0 and 255, where values had over 8 bits
+    attributes: Float[Tensor, "n a"] | None = None  # numbers that say what each image shows: data.attributes
+    attribute_names: tuple[str, ...] = ()
     captions: tuple[tuple[str, ...], ...] = ()  # sentences of each image, one at least; () where there are none
 
     @property

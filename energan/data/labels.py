@@ -77,12 +77,7 @@ def labelled_by(data: ImageSet, path: Path, folder: Path) -> ImageSet:
 
 def _rows(content: bytes, where: str) -> Iterator[tuple[int, str, str]]:
     """Line, file and label of each row. UserError for a missing column."""
-    encoding = next((name for mark, name in MARKS if content.startswith(mark)), "utf-8")
-    if encoding == "utf-8" and b"\0" in content[:2]:  # UTF-16 that does not say so: its first letter is ASCII
-        encoding = "utf-16-be" if content[:1] == b"\0" else "utf-16-le"
-    lines = list(StringIO(content.decode(encoding), newline=""))  # str.splitlines would end lines at \x85, \u2028
-    if lines and lines[0].lower().startswith("sep="):  # Excel's own line
-        lines = lines[1:]
+    lines = text_lines(content)
     for delimiter in DELIMITERS:
         rows = csv.reader(lines, delimiter=delimiter)
         header = [name.strip().lower() for name in next(rows, [])]
@@ -97,6 +92,17 @@ def _rows(content: bytes, where: str) -> Iterator[tuple[int, str, str]]:
     for row in rows:
         if len(row) > f and row[f].strip():
             yield rows.line_num, row[f].strip(), row[y].strip() if len(row) > y else ""
+
+
+def text_lines(content: bytes) -> list[str]:
+    """The lines of a CSV in UTF-8 or UTF-16, without Excel's own first one. UnicodeError for what is no text."""
+    encoding = next((name for mark, name in MARKS if content.startswith(mark)), "utf-8")
+    if encoding == "utf-8" and b"\0" in content[:2]:  # UTF-16 that does not say so: its first letter is ASCII
+        encoding = "utf-16-be" if content[:1] == b"\0" else "utf-16-le"
+    lines = list(StringIO(content.decode(encoding), newline=""))  # str.splitlines would end lines at \x85, \u2028
+    if lines and lines[0].lower().startswith("sep="):  # Excel's own line
+        return lines[1:]
+    return lines
 
 
 def _labels(rows: Iterable[tuple[int, str, str]], known: "_Known", where: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Float, Num
+from jaxtyping import Float, Int64, Num
 from numpy import ndarray as Array
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -98,8 +98,10 @@ def as_fitted(estimator: Any) -> Any:
 
 
 @isolated(gradients=False)
-def generate(estimator: Any, n: int, random_state: Any) -> Float[Tensor, "n c h w"]:
-    """n of a fitted estimator's samples in [-1, 1]; random_state: None is the fit's."""
+def generate(
+    estimator: Any, n: int, random_state: Any, asked: Float[Tensor, "n d"] | None = None
+) -> Float[Tensor, "n c h w"]:
+    """n of a fitted estimator's samples in [-1, 1]; random_state: None is the fit's. asked: what each is to show."""
     check_is_fitted(estimator)
     at_least(1, n_samples=(n := whole("n_samples", n)))
     fits_in_memory("n_samples", n, 8 * prod(estimator.frame_.shape))
@@ -107,7 +109,14 @@ def generate(estimator: Any, n: int, random_state: Any) -> Float[Tensor, "n c h 
     random_state = estimator.trained_with_["random_state"] if random_state is None else random_state
     seed = seed_of(random_state) + 1  # not what it trained on
     generator, draw = torch.Generator(model.device).manual_seed(seed), model.generator
-    return torch.cat([draw(*model.noise(CHUNK, generator)).cpu() for _ in range(0, n, CHUNK)])[:n]
+    chunks = []
+    for start in range(0, n, CHUNK):
+        noise = model.noise(CHUNK, generator)
+        if asked is not None:
+            rows = torch.arange(start, start + CHUNK).clamp(max=n - 1)  # all noise of a chunk has as many rows
+            noise[draw.inputs.index("c")] = asked[rows].to(model.device)
+        chunks.append(draw(*noise).cpu())
+    return torch.cat(chunks)[:n]
 
 
 def checked(estimator: Any, X: Any) -> Num[Array, "n ..."]:
@@ -130,7 +139,7 @@ def check_and_prepare(estimator: Any, X: Any) -> TrainingData:
     return prepare(estimator, check_array(X, allow_nd=True, ensure_min_samples=2, estimator=estimator))
 
 
-def train(estimator: Any, game: Game, data: TrainingData) -> Model:
+def train(estimator: Any, game: Game, data: TrainingData, labels: Int64[Tensor, " n"] | None = None) -> Model:
     """Plays the game on the images; G's weights are averaged over about the last tenth of the steps."""
-    source = Batches(data.images, None, data.batch, data.seed)
+    source = Batches(data.images, labels, data.batch, data.seed)
     return play(game, source, data, {"G": last_tenth(estimator.steps)}, estimator)

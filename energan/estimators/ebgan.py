@@ -21,6 +21,17 @@ from energan.engine.game import Game
 from energan.engine.optimizers import Adam
 from energan.engine.rng import seeded
 from energan.estimators.arrays import Frame, to_pixels, to_rows, unnamed
+from energan.estimators.asked import (
+    Classes,
+    Told,
+    Untold,
+    asked_rows,
+    count_of,
+    how_many,
+    remember_classes,
+    told_generator,
+    with_classes,
+)
 from energan.estimators.base import (
     TrainingData,
     as_fitted,
@@ -30,6 +41,7 @@ from energan.estimators.base import (
     remember,
     train,
 )
+from energan.games.conditional.conditional import conditional
 from energan.games.energy.ebgan import ebgan, ebgan_pt
 from energan.inference.model import Model
 from energan.losses.energy import Kind, convert_margin
@@ -47,6 +59,9 @@ ADVICE = 1000  # steps of the auto-encoder alone, at most, for margin="auto"
 @final
 class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     """EBGAN-PT (Zhao, Mathieu & LeCun 2016, arXiv:1609.03126): draws new rows, and scores how unusual a row is.
+
+    `fit(X, y)` trains it to draw a class that is asked for, `sample(n, y="cat")`: G and D are told the class, and the
+    energy of a row is E(x, y) with the class that suits it best. scikit-learn's detectors ignore y; here None does so.
 
     Images get the convolutional networks of the paper's appendix C, tables get fully connected ones of 8 `width` units.
 
@@ -75,6 +90,7 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         networks_: {"G": generator, "D": auto-encoder}, modules in eval mode.
         frame_: how X is scaled.
         trained_with_: the parameters of the fit; `set_params` changes those of the next one.
+        classes_, class_counts_: y's classes in their order, and the rows of each; only after `fit(X, y)`.
         n_features_in_: features of X (of images: their second axis).
         feature_names_in_: names of the features, where X is a data frame.
 
@@ -126,48 +142,63 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         if self.kind not in ("l2", "ssq", "mse"):
             raise ValueError(f"kind must be 'l2', 'ssq' or 'mse', got {self.kind!r}")
 
-    def _networks(self, frame: Frame) -> dict[str, nn.Module]:
+    def _networks(self, frame: Frame, classes: Classes | None) -> dict[str, nn.Module]:
         width, (channels, _, d) = self.width, frame.chw
+        told = classes.inputs if classes else 0
+        G: nn.Module
+        D: nn.Module
         if frame.layout == "n d":
-            G: nn.Module = mlp.Generator(self.z, (1, 1, d), layers=3, size=8 * width)
-            return {"G": G, "D": mlp.Autoencoder((1, 1, d), layers=3, size=8 * width)}
-        G = dcgan.Generator(self.z, channels=channels, size=frame.side, width=width)
-        maps = [width * 2**i for i in range(3 if frame.side <= 64 else 4)]
-        return {"G": G, "D": autoencoder.Autoencoder(channels=channels, maps=maps)}
+            G = mlp.Generator(self.z + told, (1, 1, d), layers=3, size=8 * width)
+            D = mlp.Autoencoder((1, 1, d + told), layers=3, size=8 * width)
+        else:
+            G = dcgan.Generator(self.z + told, channels=channels, size=frame.side, width=width)
+            maps = [width * 2**i for i in range(3 if frame.side <= 64 else 4)]
+            D = autoencoder.Autoencoder(channels=channels + told, maps=maps)
+        if classes:
+            D = Told(D, len(classes.names), classes.width, axis=3 if frame.layout == "n d" else 1)
+        return {"G": told_generator(G, classes), "D": D}
 
-    def _game(self, frame: Frame, networks: dict[str, nn.Module], margin: float, kind: Kind) -> Game:
+    def _game(self, frame: Frame, networks: dict[str, nn.Module], margin: float, kind: Kind, classes: int) -> Game:
         adam = Adam(self.lr or (1e-3 if frame.layout == "n d" else 2e-4), self.beta1)
         G, D, z = networks["G"], networks["D"], self.z
         if self.pt:
-            return ebgan_pt(G, D, z, margin=margin, pt=self.pt, kind=kind, optimizer_G=adam, optimizer_D=adam)
-        return ebgan(G, D, z, margin=margin, kind=kind, optimizer_G=adam, optimizer_D=adam)
+            game = ebgan_pt(G, D, z, margin=margin, pt=self.pt, kind=kind, optimizer_G=adam, optimizer_D=adam)
+        else:
+            game = ebgan(G, D, z, margin=margin, kind=kind, optimizer_G=adam, optimizer_D=adam)
+        return conditional(game, classes) if classes else game
 
     def _model(self) -> Model:
         networks = copy.deepcopy(self.networks_)  # the fitted networks stay on the CPU
-        game = as_fitted(self)._game(self.frame_, networks, self.margin_, self.kind_)
+        game = as_fitted(self)._game(self.frame_, networks, self.margin_, self.kind_, count_of(self))
         return Model(game, networks, pick_device(self.device))
 
-    def fit(self, X: Num[Array, "n ..."], y: None = None) -> Self:
+    def fit(self, X: Num[Array, "n ..."], y: Any = None) -> Self:
         """Trains both networks on the rows of X.
 
         Args:
             X: images (n, h, w), (n, h, w, c) or (n, c, h, w), or a table (n, d), of n >= 2 rows.
-            y: ignored.
+            y: (n,), the class of each row, integers or text; rows of -1 or "-1" have none and are left out. None: the
+                rows are of no class.
 
         Returns:
             The fitted estimator itself.
 
         Raises:
-            ValueError: X or a parameter cannot be used, or training diverges.
+            ValueError: X, y or a parameter cannot be used, or training diverges.
         """
         self._check_parameters()
         data = check_and_prepare(self, X)
+        data, classes = with_classes(data, X, y)
+        count = len(classes.names) if classes else 0
         with seeded(data.seed):
-            networks = self._networks(data.frame)
-        margin = self._advised(copy.deepcopy(networks["D"]), data) if self.margin == "auto" else self.margin
-        model = train(self, self._game(data.frame, networks, margin, self.kind), data)
+            networks = self._networks(data.frame, classes)
+        alone = Untold(networks["D"], count) if classes else networks["D"]
+        margin = self._advised(copy.deepcopy(alone), data) if self.margin == "auto" else self.margin
+        game = self._game(data.frame, networks, margin, self.kind, count)
+        model = train(self, game, data, classes.labels if classes else None)
         scores = -model.score_pixels(data.images).double().numpy()
         remember(self, X, data.frame, model)
+        remember_classes(self, classes)
         self.margin_, self.kind_, self.offset_ = (
             margin,
             self.kind,
@@ -182,20 +213,23 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         )  # fmt: skip
         return convert_margin(ROOM * means[-1], data.images[0].numel(), "l2", self.kind)
 
-    def sample(self, n_samples: int = 1, random_state: Any = None) -> Num[Array, "n ..."]:
+    def sample(self, n_samples: int | None = None, random_state: Any = None, *, y: Any = None) -> Num[Array, "n ..."]:
         """Draws new rows.
 
         Args:
-            n_samples: number of rows; a larger number continues the rows of a smaller one.
+            n_samples: number of rows; a larger number continues the rows of a smaller one. None: as many as y has
+                labels, else 1.
             random_state: None is the fit's.
+            y: the class to draw, as `fit` had it, or one for each sample. None: each as often as X had it.
 
         Returns:
             Rows shaped as those of X: bytes if X was bytes, else floats in X's range.
 
         Raises:
-            ValueError: n_samples is below 1.
+            ValueError: n_samples is below 1 or is not the number of y, or y has a class that `fit` did not see.
         """
-        return to_rows(generate(self, n_samples, random_state), self.frame_)
+        n = how_many(n_samples, y)
+        return to_rows(generate(self, n, random_state, asked_rows(self, n, y, random_state)), self.frame_)
 
     def energy(self, X: Num[Array, "n ..."]) -> Float[Array, " n"]:
         """The energy E(x) of each row.

@@ -4,7 +4,10 @@ from collections.abc import Callable
 
 from energan.engine.game import Game
 from energan.games.conditional.acgan import acgan
+from energan.games.conditional.cgan import cgan
 from energan.games.conditional.conditional_ebgan import conditional_ebgan
+from energan.games.conditional.conditional_faces import conditional_faces
+from energan.games.conditional.gan_cls import gan_cls, gan_int, gan_int_cls, gan_text
 from energan.games.conditional.sgan import sgan
 from energan.games.critic_free.energy_distance import energy_distance
 from energan.games.critic_free.gmmn import gmmn
@@ -33,8 +36,10 @@ GAMES: dict[str, Callable[..., Game]] = {
     "acgan": acgan,
     "autoencoder": autoencoder,
     "began": began,
+    "cgan": cgan,
     "classifier": classifier,
     "conditional-ebgan": conditional_ebgan,
+    "conditional-faces": conditional_faces,
     "dgn-am": dgn_am,
     "ebgan": ebgan,
     "ebgan-pt": ebgan_pt,
@@ -43,6 +48,10 @@ GAMES: dict[str, Callable[..., Game]] = {
     "energy-losses": energy_losses,
     "fgan": fgan,
     "gan": gan,
+    "gan-cls": gan_cls,
+    "gan-int": gan_int,
+    "gan-int-cls": gan_int_cls,
+    "gan-text": gan_text,
     "gmmn": gmmn,
     "hinge": hinge,
     "improved-gan-ssl": improved_gan_ssl,

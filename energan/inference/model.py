@@ -17,7 +17,7 @@ from energan.data.pixels import to_bytes, to_unit
 from energan.engine.game import Batch, Game, Players
 from energan.engine.isolation import isolated
 from energan.inference.images import as_pixels
-from energan.inference.modules import ClassifierModule, EnergyModule, GeneratorModule, Part, require
+from energan.inference.modules import ClassifierModule, EnergyModule, GeneratorModule, Part, inputs, require
 from energan.utils.checks import at_least, usable_seed, whole
 from energan.utils.console import counted
 from energan.utils.errors import UserError
@@ -95,9 +95,9 @@ class Model:
 
     @property
     def classes(self) -> int:
-        """How many classes `sample` can draw: the width of the noise c, 0 where there is none."""
-        c = self.game.noise.get("c")
-        return 0 if c is None else c(torch.Generator(self.device), 1).shape[1]
+        """How many classes `sample` can draw: the width of c where that is a class, else 0."""
+        conditions = self.game.conditions
+        return self.asked_width if conditions is None or conditions.kind == "classes" else 0
 
     def noise(self, n: int, generator: torch.Generator) -> list[Tensor]:
         """n rows of each input of the generator, in its order: noise, and conditions as training had them."""
@@ -161,8 +161,8 @@ class Model:
     @property
     def asked_width(self) -> int:
         """How many numbers a row of c has. 0: the system cannot be asked for anything."""
-        names = self.generator.inputs
-        if "c" not in names:
+        names = inputs(self.game)
+        if self.game.sample is None or "c" not in names:
             return 0
         return self.noise(1, torch.Generator(self.device).manual_seed(0))[names.index("c")].shape[1]
 

@@ -1,5 +1,6 @@
 """A game's readouts as ordinary modules: generator, energy, classifier."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from torch import Tensor, nn
@@ -35,17 +36,39 @@ def inputs(game: Game) -> tuple[str, ...]:
 
 
 class GeneratorModule(nn.Module):
-    """The game's `sample` as a module: what `inputs` names, in its order -> images (n, c, h, w) in [-1, 1]."""
+    """The game's `sample` as a module: what `inputs` names, in its order -> images (n, c, h, w) in [-1, 1].
 
-    def __init__(self, game: Game, nets: dict[str, nn.Module]) -> None:
+    only: the names that it takes, where it is not to take all.
+    """
+
+    def __init__(self, game: Game, nets: dict[str, nn.Module], only: tuple[str, ...] | None = None) -> None:
         super().__init__()
         require(game, "generator")
         self.nets = nn.ModuleDict(nets)
-        self._sample, self.inputs = game.sample, inputs(game)
+        self._sample, self.inputs = game.sample, inputs(game) if only is None else only
 
     def forward(self, *values: Tensor) -> Tensor:
         assert self._sample is not None
         return self._sample(Players(dict(self.nets)), Batch(dict(zip(self.inputs, values, strict=True))))
+
+
+def generator_of_what_it_reads(
+    game: Game, nets: dict[str, nn.Module], values: Sequence[Tensor]
+) -> tuple[GeneratorModule, tuple[Tensor, ...]]:
+    """The generator without the inputs that `sample` does not read, and the values of those that are left.
+
+    So no noise is asked for that only the training has: WGAN-GP's point between two images, what draws conditions.
+    values: a few rows of each of `inputs`.
+    """
+    rows = dict(zip(inputs(game), values, strict=True))
+    for name in inputs(game):
+        without = {k: v for k, v in rows.items() if k != name}
+        try:
+            GeneratorModule(game, nets, tuple(without)).eval()(*without.values())
+        except AttributeError:  # the batch has no such entry: it is read
+            continue
+        rows = without
+    return GeneratorModule(game, nets, tuple(rows)).eval(), tuple(rows.values())
 
 
 class ReadoutModule(nn.Module):
@@ -54,13 +77,13 @@ class ReadoutModule(nn.Module):
     def __init__(self, read: Readout, letter: str, nets: dict[str, nn.Module]) -> None:
         super().__init__()
         self.nets = nn.ModuleDict(nets)
-        self._read, self._letter = read, letter
+        self._read, self.inputs = read, (letter,)
 
     def forward(self, values: Tensor) -> Tensor:
         if not values.is_floating_point():
             kind = str(values.dtype).removeprefix("torch.")
             raise UserError(f"modules take floats from -1 to 1, not {kind}: energan.data.to_unit makes them of bytes")
-        return self._read(Players(dict(self.nets)), Batch({self._letter: values}))
+        return self._read(Players(dict(self.nets)), Batch({self.inputs[0]: values}))
 
 
 class EnergyModule(ReadoutModule):

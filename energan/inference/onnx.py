@@ -25,29 +25,38 @@ def run_and_list_nets(
     return output, used
 
 
-def write_onnx(module: nn.Module, inputs: tuple[Tensor, ...], path: Path) -> float:
+def write_onnx(module: nn.Module, inputs: dict[str, Tensor], path: Path) -> float:
     """Returns the largest difference between ONNX and torch, of a file that it writes with a free batch size.
 
-    UserError if the difference is above TOLERANCE, or the extra is not installed.
+    inputs: some rows of each, by the name that it has in the file, in the order of the module's arguments.
+    UserError if the difference is above TOLERANCE, torch cannot write the module, or the extra is not installed.
     """
     try:
         import onnxruntime
         import onnxscript  # noqa: F401  # torch's exporter needs it
     except ImportError:
         raise UserError("ONNX needs the extra: pip install 'energan[export]'") from None
-    free = ({0: torch.export.Dim("n")},) * len(inputs)
-    names = [f"input{i}" for i in range(len(inputs))]
+    values, free = tuple(inputs.values()), ({0: torch.export.Dim("n")},) * len(inputs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch warns of its own code
-        program = torch.onnx.export(
-            module, inputs, dynamo=True, input_names=names, verbose=False,
-            dynamic_shapes=(free,) if isinstance(module, GeneratorModule) else free,  # its forward takes *noise
-        )  # fmt: skip
+        try:
+            program = torch.onnx.export(
+                module, values, dynamo=True, input_names=list(inputs), verbose=False,
+                dynamic_shapes=(free,) if isinstance(module, GeneratorModule) else free,  # its forward takes *noise
+            )  # fmt: skip
+        except torch.onnx.errors.OnnxExporterError as error:
+            reason = " ".join(str(error.__cause__ or error).split())[:200]
+            raise UserError(
+                f"this run's {path.stem} cannot be written as ONNX ({reason}): export it without"
+            ) from error
     assert program is not None
     write(path, program.save)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    result = session.run(None, {i.name: x.numpy() for i, x in zip(session.get_inputs(), inputs, strict=True)})[0]
-    expected = module(*inputs)
+    if fixed := [i.name for i in session.get_inputs() if isinstance(i.shape[0], int)]:
+        raise UserError(f"{path.name} would take {fixed[0]} in batches of {len(values[0])} alone; please report this")
+    more = {name: torch.cat([x, x[:1]]) for name, x in inputs.items()}  # other batches than what was traced
+    result = session.run(None, {name: x.numpy() for name, x in more.items()})[0]
+    expected = module(*more.values())
     difference = float((torch.from_numpy(result) - expected).abs().max())
     if difference > TOLERANCE * float(expected.abs().max()):
         raise UserError(f"{path.name} differs from the model by {difference:.2g}: do not use it; please report this")

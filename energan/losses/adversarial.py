@@ -49,6 +49,26 @@ def discriminator(
     return (softplus(-real) + smoothing * real).mean() + softplus(fake).mean()
 
 
+def matching_aware(
+    right: Float[Tensor, " n"], wrong: Float[Tensor, " k"], fake: Float[Tensor, " m"]
+) -> Float[Tensor, ""]:
+    """- E log s_r - (E log(1 - s_w) + E log(1 - s_f)) / 2: GAN-CLS's D.  Reed et al. 2016, arXiv:1605.05396, alg. 1.
+
+    Args:
+        right: l of real images with their own words, (n,).
+        wrong: l of real images with the words of others, (k,).
+        fake: l of samples with the words that they were drawn for, (m,).
+
+    Returns:
+        The loss, (), at least 0.
+
+    >>> matching_aware(torch.zeros(2), torch.zeros(3), torch.zeros(1))  # 2 log 2
+    tensor(1.3863)
+    """
+    right, wrong, fake = wide(right), wide(wrong), wide(fake)
+    return softplus(-right).mean() + (softplus(wrong).mean() + softplus(fake).mean()) / 2
+
+
 def evidence(logits: Float[Tensor, "n classes"]) -> Float[Tensor, " n"]:
     """log Z = log sum_k exp l_k(x): the logit of being real, where a fake is class K + 1, whose logit is 0.
 

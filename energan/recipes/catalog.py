@@ -7,8 +7,17 @@ called.
 from collections.abc import Callable
 
 from energan.experiment import Experiment
+from energan.recipes.conditional.cgan import cgan_mnist
 from energan.recipes.conditional.conditional_dcgan import conditional_dcgan_mnist
 from energan.recipes.conditional.conditional_ebgan import conditional_ebgan_pt_mnist
+from energan.recipes.conditional.conditional_faces import conditional_faces
+from energan.recipes.conditional.gan_cls import (
+    gan_cls_mnist,
+    gan_int_cls_64,
+    gan_int_cls_mnist,
+    gan_int_mnist,
+    gan_text_mnist,
+)
 from energan.recipes.conditional.sgan import sgan_mnist
 from energan.recipes.critic_free.energy_distance import energy_distance_mnist
 from energan.recipes.critic_free.gmmn import gmmn_mnist
@@ -68,6 +77,13 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     "sgan-mnist": sgan_mnist,
     "conditional-dcgan-mnist": conditional_dcgan_mnist,
     "conditional-ebgan-pt-mnist": conditional_ebgan_pt_mnist,
+    "gan-text-mnist": gan_text_mnist,
+    "gan-cls-mnist": gan_cls_mnist,
+    "gan-int-mnist": gan_int_mnist,
+    "gan-int-cls-mnist": gan_int_cls_mnist,
+    "gan-int-cls-64": gan_int_cls_64,
+    "cgan-mnist": cgan_mnist,
+    "conditional-faces": conditional_faces,
     "ebgan-pt-64": ebgan_pt_64,
     "ebgan-pt-128": ebgan_pt_128,
     "ebgan-pt-256": ebgan_pt_256,

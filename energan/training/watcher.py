@@ -109,8 +109,8 @@ class Watcher:
     def _preview(self, model: Model) -> None:
         t, experiment = self.trainer.t, self.experiment
 
-        def show(images: Tensor) -> None:
-            save_sheet(images, self.folder.path / "samples" / f"{t:06d}.png")
+        def show(images: Tensor, columns: int | None = None) -> None:
+            save_sheet(images, self.folder.path / "samples" / f"{t:06d}.png", columns)
             self.log.images(images)
 
         def save_best(distance: float) -> None:
@@ -127,6 +127,7 @@ class Watcher:
             log=self.log.metrics,
             write=lambda line: self.log.write({"step": t, **line}),
             save_best=save_best,
+            data=self.trainer.data,
         )
         with progress_shown(False):  # the training's own is shown
             for capability, prepared in self._capabilities:

@@ -548,7 +548,7 @@ def test_the_exported_classifier_is_the_model_s(tmp_path: Path, recipe: str) -> 
         import onnxruntime
 
         session = onnxruntime.InferenceSession(str(out / "classifier.onnx"))
-        np.testing.assert_allclose(session.run(None, {"input0": x.numpy()})[0], expected, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(session.run(None, {"x": x.numpy()})[0], expected, rtol=1e-3, atol=1e-4)
 
 
 # ------------------------------------------------------------------------------------------- what is held out

@@ -17,7 +17,8 @@ from torch import nn
 import energan
 from energan.cli import main
 from energan.commands.explore import excite
-from energan.commands.explore.guided_run import parse_classes, with_progress
+from energan.commands.explore.class_names import parse_classes
+from energan.commands.explore.guided_run import with_progress
 from energan.data import load, to_unit
 from energan.engine.game import Game, Player
 from energan.engine.noise import normal, one_hot

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import small_conditional
 import torch
 from safetensors.torch import load_file
 from small_runs import sentence, trained
@@ -13,9 +14,14 @@ from small_runs import sentence, trained
 import energan
 from energan.cli import main
 from energan.commands.export import export
+from energan.games.conditional.conditional import conditional
+from energan.games.gan.wgan_gp import wgan_gp
 from energan.inference.guided import latent_maps
 from energan.inference.model import Model
-from energan.inference.modules import EnergyModule, GeneratorModule
+from energan.inference.modules import EnergyModule, GeneratorModule, generator_of_what_it_reads
+from energan.inference.onnx import write_onnx
+from energan.networks.dense import mlp
+from energan.networks.layers.condition import Joined, Planes
 from energan.recipes.build import build
 from energan.runs.folder import RunFolder
 from energan.training import loop
@@ -59,7 +65,8 @@ def test_the_weights_and_the_json_are_the_model(run: Path, exported: Path) -> No
         assert all(k.startswith(unused) for k in found.missing_keys)
         assert torch.equal(module.eval()(given), expected)
         part = described["parts"][name]
-        assert part["inputs"] == [list(given.shape[1:])] and part["output"] == list(expected.shape[1:])
+        assert part["inputs"] == {"z" if name == "generator" else "x": list(given.shape[1:])}
+        assert part["output"] == list(expected.shape[1:])
 
 
 @pytest.mark.parametrize("n", [1, 2, 7])
@@ -71,7 +78,7 @@ def test_onnx_gives_the_same_for_any_batch(run: Path, exported: Path, n: int) ->
         ("generator", "energy"), (model.generator, model.energy), inputs(model, n), strict=True
     ):
         session = onnxruntime.InferenceSession(str(exported / f"{name}.onnx"), providers=["CPUExecutionProvider"])
-        found = session.run(None, {"input0": given.numpy()})[0]
+        found = session.run(None, {"z" if name == "generator" else "x": given.numpy()})[0]
         expected = module(given).numpy()
         assert found.shape == expected.shape
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
@@ -103,7 +110,8 @@ def test_a_run_with_codes_gives_generator_encoder_and_classifier(
     for name, given, expected in (
         ("generator", h, maps.decode(h)), ("encoder", x, maps.encode(x)), ("classifier", x, maps.logits(x)),
     ):  # fmt: skip
-        assert parts[name]["inputs"] == [list(given.shape[1:])] and parts[name]["output"] == list(expected.shape[1:])
+        assert parts[name]["inputs"] == {"h" if name == "generator" else "x": list(given.shape[1:])}
+        assert parts[name]["output"] == list(expected.shape[1:])
         session = onnxruntime.InferenceSession(f"out/{name}.onnx", providers=["CPUExecutionProvider"])
         found = session.run(None, {session.get_inputs()[0].name: given.numpy()})[0]
         np.testing.assert_allclose(found, expected.numpy(), rtol=1e-3, atol=1e-4)
@@ -156,3 +164,59 @@ def test_a_folder_that_cannot_be_written(run: Path, tmp_path: Path, capsys: pyte
     assert main(["export", str(run), "--out", str(tmp_path / "file" / "below")]) == 2
     assert "cannot write" in sentence(capsys)
     assert RunFolder(run).record["status"]["state"] == "finished"
+
+
+def test_a_dense_generator_takes_any_batch(tmp_path: Path) -> None:
+    """len() of a tensor is a constant to the exporter: such files took as many rows as were traced."""
+    import onnxruntime
+
+    path = tmp_path / "generator.onnx"
+    write_onnx(
+        mlp.Generator(5, (1, 4, 4), layers=2, size=6).eval().requires_grad_(False), {"z": torch.randn(2, 5)}, path
+    )
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    assert session.run(None, {"z": np.zeros((7, 5), np.float32)})[0].shape == (7, 1, 4, 4)
+
+
+def test_a_part_whose_batches_would_be_of_one_size_is_refused(tmp_path: Path) -> None:
+    class Fixed(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.view(len(x), -1)
+
+    with pytest.raises(UserError, match=r"energy.onnx would take x in batches of 2 alone"):
+        write_onnx(Fixed(), {"x": torch.zeros(2, 3, 4)}, tmp_path / "energy.onnx")
+
+
+def test_what_a_conditional_generator_reads_is_named_and_nothing_else_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
+    data = str(small_conditional.pictures(tmp_path / "mine"))
+    folder = small_conditional.trained(tmp_path / "run", data=data, classes=3, critic=True)
+    assert main(["export", str(folder), "--out", str(tmp_path / "out"), "--trust", "small_conditional"]) == 0
+    parts = json.loads((tmp_path / "out" / "model.json").read_text())["parts"]
+    assert parts["generator"]["inputs"] == {"z": [8], "c": [3]}  # not eps, which the gradient penalty draws
+    assert parts["generator"]["classes"] == list(small_conditional.NAMES)
+    assert parts["energy"]["inputs"] == {"x": [1, 32, 32]}
+    assert energan.load(folder, trust=("small_conditional",)).generator.inputs == ("z", "eps", "c")
+
+
+def test_onnx_of_a_conditional_system_takes_any_batch(tmp_path: Path) -> None:
+    import onnxruntime
+
+    G = Joined(mlp.Generator(4 + 3, (1, 4, 4), layers=2, size=6), conditions=3)
+    f = Planes(mlp.Discriminator((4, 4, 4), layers=2, size=6), conditions=3)
+    model = Model(conditional(wgan_gp(G, f, 4), 3, ("G", "f")), {"G": G, "f": f})
+    z, eps, c = model.noise(5, torch.Generator().manual_seed(1))
+    x = torch.rand(5, 1, 4, 4) * 2 - 1
+    generator, read = generator_of_what_it_reads(model.game, model.nets, [rows[:2] for rows in (z, eps, c)])
+    assert generator.inputs == ("z", "c") and [len(rows) for rows in read] == [2, 2]
+    for part, given, expected in (
+        (generator, {"z": z, "c": c}, model.generator(z, eps, c)),
+        (model.energy, {"x": x}, model.energy(x)),
+    ):
+        path = tmp_path / f"{type(part).__name__}.onnx"
+        write_onnx(part, {name: rows[:2] for name, rows in given.items()}, path)
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        found = session.run(None, {name: rows.numpy() for name, rows in given.items()})[0]
+        np.testing.assert_allclose(found, expected.numpy(), rtol=1e-3, atol=1e-4)

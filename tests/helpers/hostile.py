@@ -145,6 +145,21 @@ def sound() -> dict[str, dict[str, bytes]]:
     sets["celeba attributes"] = {"list_attr_celeba.txt": attributes.encode(), **faces}
     partition = "\n".join(f"{name} {i % 3}" for i, name in enumerate(rows))
     sets["celeba partition"] = {"list_eval_partition.txt": partition.encode(), **faces}
+    said = {f"{i}.png": picture("PNG", i) for i in range(4)}
+    lines = [f'{i}.png,"a cat, the {i}th"' for i in range(4)]
+    sets["captions csv"] = {"captions.csv": "\n".join(["file,caption", *lines, "0.png,=1+1"]).encode(), **said}
+    rows = [json.dumps({"file_name": name, "captions": ["a cat", "=1+1"]}) for name in said]
+    sets["captions jsonl"] = {"captions.jsonl": "\n".join(rows).encode(), **said}
+    sets["captions txt"] = {"captions.txt": "\n".join(f"{name}#0\ta cat" for name in said).encode(), **said}
+    coco = {"images": [{"id": i, "file_name": name} for i, name in enumerate(said)]}
+    coco["annotations"] = [{"image_id": i, "caption": "a cat"} for i in range(4)]
+    sets["captions coco"] = {"captions.json": json.dumps(coco).encode(), **said}
+    sets["captions beside"] = {"0.txt": b"a cat\na black cat\n", **said}
+    birds = {f"images/{i // 2}/{i}.png": picture("PNG", i) for i in range(4)}
+    names = "\n".join(f"{i} {i // 2}/{i}.png" for i in range(4)).encode()
+    flags = "\n".join(f"{i} {i % 2}" for i in range(4)).encode()
+    sets["cub"] = {"train_test_split.txt": flags, "images.txt": names, "text/0/0.txt": b"a bird", **birds}
+    sets["cub names"] = {"images.txt": names, "train_test_split.txt": flags, "text/0/1.txt": b"a bird", **birds}
     return sets
 
 

@@ -36,6 +36,7 @@ class Small(NamedTuple):
     classes: int = 0  # of the labelled x; then there are u without labels too
     labels: int = 0  # classes of x, where no u is needed
     coded: bool = False  # the batches have the codes h of x
+    words: int = 0  # numbers of the codes of words: right ones and wrong ones of each x
     clamp: Mapping[str, tuple[float, float]] = {}  # player -> bounds of its weights after each of its steps
 
 
@@ -100,6 +101,9 @@ def source(small: Small, seed: int = 0, n: int = 5) -> Source:
         x = torch.rand(n, *small.shape, generator=g) * 2 - 1
         if small.coded:
             return {"x": x, "h": Encoder().h(x).detach()}
+        if small.words:
+            right, wrong = (torch.rand(n, small.words, generator=g) for _ in range(2))
+            return {"x": x, "h": right, "h_wrong": wrong}
         if not classes:
             return {"x": x}
         y = torch.randint(classes, (n,), generator=g)
@@ -114,7 +118,11 @@ def turn_batch(small: Small, game: Game, dtype: torch.dtype = torch.float64, n: 
     data = {k: v.to(dtype) for k, v in source(small, n=n)(0).items()}
     noise = {k: f(g, n).to(dtype) for k, f in game.noise.items()}
     hyperparameters = {k: torch.tensor(v, dtype=dtype) for k, v in game.hyperparameters.items()}
-    return Batch({**data, **noise, **hyperparameters, "t": torch.tensor(0), "key": torch.tensor(5)})
+    values = {**data, **noise, **hyperparameters, "t": torch.tensor(0), "key": torch.tensor(5)}
+    if game.conditions is not None and game.conditions.draw is not None:
+        players = Players({k: p.net for k, p in game.players.items()})
+        values["c"] = game.conditions.draw(players, Batch(values)).detach().to(dtype)
+    return Batch(values)
 
 
 def float64(game: Game) -> Players:

@@ -35,6 +35,8 @@ SMALL: dict[str, dict[str, Any]] = {
         "checkpoint_activations": True,
         "ema": 0.9,
     },
+    "cgan-mnist": {"data": "digits", "z": 8, "size_z": 8, "size_y": 8, "size_g": 16, "size_d": 8, "size_dy": 4},
+    "conditional-faces": {"data": "described pictures", "z": 8, "size_g": 8, "maps": 2, "width": 2, "units": 4},
     "maxout-gan-mnist": {"data": "digits", "z": 8, "size_g": 16, "size_d": 8},
     "energy-losses-mnist": {"data": "digits", "width": 4, "z": 8, "ema": 0.9},
     "began-mnist": {"data": "digits", "width": 4, "z": 8},
@@ -92,11 +94,20 @@ def pictures(folder: Path, n: int = 12) -> Path:
     return folder
 
 
+def described_pictures(folder: Path, n: int = 12) -> Path:
+    """The pictures, with two attributes each."""
+    rows = [f"{i:02d}.png,{i % 2},{i * 0.25}" for i in range(n)]
+    pictures(folder, n).joinpath("attributes.csv").write_text("\n".join(["file,round,size", *rows]))
+    return folder
+
+
 def arguments(recipe: str, folder: Path, **changes: Any) -> dict[str, Any]:
     """A recipe's small arguments; pictures are made beside the run's folder."""
     small = {**COMMON, **SMALL[recipe], **changes}
     if small["data"] == "pictures":
         small["data"] = str(pictures(folder.parent / "pictures"))
+    if small["data"] == "described pictures":
+        small["data"] = str(described_pictures(folder.parent / "described"))
     return small
 
 

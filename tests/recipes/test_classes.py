@@ -17,7 +17,7 @@ from energan.commands.train import _create
 from energan.engine import Trainer
 from energan.experiment import Experiment
 from energan.games.conditional.conditional import conditional
-from energan.inference import snapshot
+from energan.inference.snapshot import snapshot
 from energan.networks.layers.condition import Auxiliary, Joined, Planes, Projection
 from energan.recipes.build import build
 from energan.recipes.catalog import RECIPES

@@ -36,6 +36,7 @@ PICTURES |= {"ebgan-pt-128": (3, 128, 128), "ebgan-pt-256": (3, 256, 256)}  # th
 SHAPES = {"wgan-gp-stacked": (3, 32, 32)} | dict.fromkeys(
     (
         "maxout-gan-mnist",
+        "cgan-mnist",
         "wgan-mnist",
         "wgan-gp-mnist",
         "gmmn-mnist",
@@ -45,11 +46,19 @@ SHAPES = {"wgan-gp-stacked": (3, 32, 32)} | dict.fromkeys(
     ),
     (1, 28, 28),
 )  # the others: (1, 32, 32)
+NAMED_SETS = {
+    "conditional-dcgan-mnist": "digits",
+    "conditional-ebgan-pt-mnist": "digits",
+    "wgan-gp-stacked": "stacked-mnist",
+    "conditional-faces": "emoji-attributes",
+}  # the others: mnist
 CLASSIFIERS = ("ladder-mnist", "ebgan-ln-mnist", "improved-gan-mnist")  # small ones see 8 x 8 digits as they are
 PPGN = ("dgn-am-mnist", "ppgn-h-mnist", "joint-ppgn-h-mnist", "noiseless-ppgn-h-mnist", "noiseless-ppgn-h-64")
 CODED = ("latent-discriminators-mnist", "ppgn-x-mnist", *PPGN)  # drawn by chains
-SHAPES |= dict.fromkeys(CLASSIFIERS, (1, 8, 8)) | dict.fromkeys(("encoder-mnist", "sgan-mnist", *CODED), (1, 28, 28))
-SHAPES |= PICTURES
+SHAPES |= dict.fromkeys(CLASSIFIERS, (1, 8, 8)) | dict.fromkeys(
+    ("encoder-mnist", "sgan-mnist", "cgan-mnist", *CODED), (1, 28, 28)
+)
+SHAPES |= {**PICTURES, "conditional-faces": (3, 32, 32)}
 ALONE = ("gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist")  # generators without a critic
 PLAYERS = {"wgan-mnist": "Gf", "wgan-gp-mnist": "Gf", "wgan-gp-stacked": "Gf", "fgan-mnist": "GV", "began-mnist": "GDk"}
 PLAYERS |= {**dict.fromkeys(ALONE, "G"), "ladder-mnist": "D"}
@@ -57,20 +66,21 @@ PLAYERS |= {"sgan-mnist": ("E_0", "E_1", "G_1", "G_0", "D_1", "D_0"), "encoder-m
 PLAYERS |= {"latent-discriminators-mnist": ("E", "S", "G", "D_x", "D_h")}  # the others: G and D
 PLAYERS |= dict.fromkeys(PPGN, ("E", "G", "D", "gate")) | {"ppgn-x-mnist": ("E", "R")}
 PLAYERS |= {"dgn-am-mnist": ("E", "G", "D", "gate", "bounds"), "ppgn-h-mnist": ("E", "G", "D", "gate", "R")}
-TOLD = ("conditional-dcgan-mnist", "conditional-ebgan-pt-mnist")  # they load their images to know the classes
-WITHOUT_ENERGY = (*ALONE, *CODED, "ladder-mnist", "ebgan-ln-mnist", "encoder-mnist", "sgan-mnist")
+PLAYERS |= {"conditional-faces": ("G", "D", "K", "S")}
+WITHOUT_ENERGY = (*ALONE, *CODED, "conditional-faces", "ladder-mnist", "ebgan-ln-mnist", "encoder-mnist", "sgan-mnist")
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_recipe_builds_with_its_defaults(recipe: str) -> None:
     given = {"data": "nothing is loaded yet"} if recipe in PICTURES else {}
     run = build(recipe, **given)
-    assert run.source == given.get("data", "stacked-mnist" if recipe.endswith("stacked") else "mnist")
+    assert run.source == given.get("data", NAMED_SETS.get(recipe, "mnist"))
     assert set(run.game.players) == set(PLAYERS.get(recipe, "GD")) and run.steps >= 1000 and run.save_every <= run.steps
     assert (run.game.energy is None) == (recipe in WITHOUT_ENERGY)
     assert (run.game.logits is not None) == (recipe in (*CLASSIFIERS, "encoder-mnist"))
     assert (run.game.codes is not None) == (recipe in CODED) and (run.initialise is not None or recipe not in CODED)
-    assert (run.coded is not None) == (recipe in CODED and recipe != "ppgn-x-mnist")  # whose codes are images
+    coded = {*CODED, "conditional-faces"} - {"ppgn-x-mnist"}  # whose codes are images
+    assert (run.coded is not None) == (recipe in coded)
     assert run.precision in ("bf16", "fp32") and run.device in ("cpu", "cuda") and not run.compile
 
 
@@ -140,7 +150,7 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     "size": ((1,), "must be 2 or more"),
     "switch": ((-0.1, 1.1, NAN), "is a share of the steps"),
     "hidden": (((16, 0),), "must be above 0"),
-    "patches": ((63,), "must be "),
+    "patches": ((31,), "must be "),
     "centre": ((-1,), "must be 0 or above"),
     "augment": ((("blur",),), ""),
 }
@@ -159,8 +169,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
 def test_numbers_that_cannot_be_trained_with_are_refused(
     recipe: str, changes: dict[str, Any], expected: str, tmp_path: Path
 ) -> None:
-    data = SMALL[recipe]["data"] if recipe in TOLD else "never loaded"
-    small = {**SMALL[recipe], "data": data, **changes}
+    small = {**SMALL[recipe], "data": NAMED_SETS.get(recipe, "mnist" if recipe in TOLD else "never loaded"), **changes}
     with pytest.raises(UserError) as refused:
         build(recipe, **small)
     assert str(refused.value).startswith(expected)

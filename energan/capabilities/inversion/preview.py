@@ -15,7 +15,7 @@ def preview(run: Preview, real: Description | None) -> None:
 
     real: features of the test images that are measured; None: no metrics.
     """
-    run.show(reconstruct(run.model, run.images[:SHEET]))
+    run.show(reconstruct(run.model, run.images[:SHEET]), None)
     if run.metrics and real is not None:
         test = run.experiment.test_set().images
         test = test[fixed_subset(len(test), reference.MEASURED)]  # those that `real` describes

@@ -1,6 +1,6 @@
 """A run that draws by chains, and the classifier that guides them: its own or another."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
+from energan.commands.explore.class_names import class_names
 from energan.commands.explore.flag_types import Guidance
 from energan.data.pixels import to_unit
 from energan.engine.game import SamplerSettings
@@ -22,9 +23,6 @@ from energan.samplers.chains import Map, Trace
 from energan.samplers.inpainting import Context
 from energan.utils.checks import at_least
 from energan.utils.console import counted
-from energan.utils.errors import UserError
-
-NAMES = 20  # classes that an error message names
 
 
 class GuidedRun(NamedTuple):
@@ -114,21 +112,3 @@ def _classifier_classes(guidance: Guidance, record: dict[str, Any]) -> tuple[str
     if guidance.classifier or guidance.module:
         return known_classes(guidance.classifier, guidance.module) or ()
     return tuple(map(str, record["classes"]))
-
-
-def class_names(names: Sequence[str], count: int) -> tuple[str, ...]:
-    """The names if there are `count` of them, else the numbers from 0 on."""
-    return tuple(names) if len(names) == count else tuple(map(str, range(count)))
-
-
-def parse_classes(text: str, names: tuple[str, ...]) -> list[int]:
-    """The indices of classes given by name or number, with commas between; "all" for all. UserError if one is none."""
-    if text.strip() == "all":
-        return list(range(len(names)))
-    numbers = {str(i): i for i in range(len(names))} | {name: i for i, name in enumerate(names)}
-    parts = [part.strip() for part in text.split(",")]
-    for part in parts:
-        if part not in numbers:
-            more = f", ... ({len(names)} in all)" if len(names) > NAMES else ""
-            raise UserError(f"there is no class {part!r}; there are {', '.join(names[:NAMES])}{more}")
-    return [numbers[part] for part in parts]

@@ -60,7 +60,8 @@ def inpaint(
     """
     import torch
 
-    from energan.commands.explore.guided_run import open_guided_run, parse_classes
+    from energan.commands.explore.class_names import parse_classes
+    from energan.commands.explore.guided_run import open_guided_run
     from energan.commands.open_run import load_images
     from energan.data.pixels import to_unit
     from energan.inference.guided import final_images, start_codes

@@ -38,7 +38,8 @@ def sample(
     Args:
         run: The run's folder.
         n: How many images; of each class, where --class names some.
-        class_: Classes to draw, by name or number, with commas between, or all; empty: classes in turn.
+        class_: Classes to draw, by name or number, with commas between, or all; empty: classes in turn by chains, at
+            random from noise.
         out: x.png is one sheet, x.npz one uint8 array `images` (n, c, h, w), anything else a folder of PNGs.
         seed: Of the noise; the same seed gives the same images.
         checkpoint: "best", a step, or a path; the newest by default.
@@ -77,7 +78,7 @@ def _sample_by_chains(s: "GuidedRun", classes: str, n: int, seed: int, path: Pat
     import torch
 
     from energan.capabilities.inversion.measure import FRAMES
-    from energan.commands.explore.guided_run import parse_classes
+    from energan.commands.explore.class_names import parse_classes
     from energan.data.pixels import to_bytes
     from energan.inference.guided import final_images
     from energan.utils.image_files import save_sheet
@@ -102,7 +103,7 @@ def _sample_from_noise(model: "Model", folder: Path, classes: str, n: int, seed:
     """The images, and how many rows of a class they make."""
     import torch
 
-    from energan.commands.explore.guided_run import class_names, parse_classes
+    from energan.commands.explore.class_names import class_names, parse_classes
     from energan.runs.folder import RunFolder
 
     if not classes:

@@ -46,7 +46,8 @@ def walk(
     """
     import torch
 
-    from energan.commands.explore.guided_run import open_guided_run, parse_classes
+    from energan.commands.explore.class_names import parse_classes
+    from energan.commands.explore.guided_run import open_guided_run
     from energan.inference.guided import final_images
     from energan.utils.image_files import save_sheet, usable, write_gif
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from energan.data.containers.tar import is_tar
 from energan.data.formats.archives import tar_splits
 from energan.data.formats.arrays import npz_splits
+from energan.data.formats.captions.cub import cub_splits, is_cub
 from energan.data.formats.celeba import celeba_splits, is_celeba
 from energan.data.formats.cifar import STEMS, is_cifar
 from energan.data.formats.folders import folder_splits, zip_splits
@@ -25,6 +26,7 @@ FORMATS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Splits]], ...] = (
     (is_celeba, celeba_splits),
     (lambda path: (path / DATA).is_file(), lsun_splits),
     (is_imagenet, imagenet_splits),
+    (is_cub, cub_splits),
     (is_parquet, parquet_splits),
     (lambda path: True, folder_splits),
 )

@@ -7,19 +7,16 @@ man and a person running) are not among the training images.
 
 import hashlib
 import json
-import os
 import tarfile
-from collections.abc import Iterable
-from io import BytesIO
+from collections.abc import Iterable, Sequence
 from itertools import chain
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from energan.data.decoding.decode import decode
 from energan.data.decoding.failures import UNREADABLE
-from energan.data.download import fetch_npm
+from energan.data.named.npm import Archive, local_packages, members, npm_packages
 from energan.data.named.readers import Published, Reader
 from energan.utils.errors import UserError
 
@@ -31,22 +28,6 @@ CATEGORIES = (
 FLAGS = range(0x1F1E6, 0x1F200)  # regional indicators: a flag is two of them, and each is a family of its own
 
 HELD_OUT = 5  # one family of so many is for testing
-
-
-class Archive(NamedTuple):
-    """A package of the npm registry, and where its images are."""
-
-    package: str
-    version: str
-    sha256: str
-    folder: str  # of the images, inside the archive
-    suffix: str
-    size: int  # pixels a side
-
-    @property
-    def file(self) -> str:
-        """The name that npm gives the archive."""
-        return f"{self.package.lstrip('@').replace('/', '-')}-{self.version}.tgz"
 
 
 NOTO = Archive(
@@ -69,14 +50,8 @@ def local_emoji(style: Archive) -> Reader:
     """The archives as `npm pack` leaves them, in the folder that ENERGAN_DATA names."""
 
     def read(split: str) -> Published:
-        root = os.environ.get("ENERGAN_DATA")
-        if not root:
-            raise UserError("ENERGAN_DATA names no folder")
-        paths = {archive: Path(root, archive.file) for archive in (NOTO, style)}
-        for path in paths.values():
-            if not path.is_file():
-                raise UserError(f"{root} holds no {path.name}")
-        return read_emoji(paths[NOTO].read_bytes(), paths[style].read_bytes(), style, split)
+        table, images = local_packages(NOTO, style)
+        return read_emoji(table, images, style, split)
 
     return read
 
@@ -85,7 +60,7 @@ def npm_emoji(style: Archive) -> Reader:
     """The archives of the npm registry: Noto's has Unicode's table for all styles."""
 
     def read(split: str) -> Published:
-        table, images = (fetch_npm(a.package, a.version, a.sha256) for a in (NOTO, style))
+        table, images = npm_packages(NOTO, style)
         return read_emoji(table, images, style, split)
 
     return read
@@ -94,18 +69,28 @@ def npm_emoji(style: Archive) -> Reader:
 def read_emoji(table: bytes, images: bytes, style: Archive, split: str) -> Published:
     """(images (n, 3, h, w), labels (n,)) of one split, in Unicode's order.  UserError if an archive is damaged."""
     try:
-        rows = json.loads(_members(table, ["package/emoji.json"])["package/emoji.json"])
-        rows = [row for row in rows if row["category"] in CATEGORIES and held_out(row["unified"]) == (split == "test")]
-        rows.sort(key=lambda row: int(row["sort_order"]))
-        names = [[f"{style.folder}/{name}{style.suffix}" for name in _names(row)] for row in rows]
-        content = _members(images, chain.from_iterable(names))
-        pairs = [
-            (row, matches[0]) for row, known in zip(rows, names, strict=True) if (matches := _contents(known, content))
-        ]
+        pairs = drawn(rows_of(table, split), images, style)
         pixels = np.stack([decode(data, style.size, 3) for _, data in pairs])
     except (*UNREADABLE, tarfile.TarError) as error:
         raise UserError(f"{style.file} cannot be read ({error})") from error
     return pixels, np.array([CATEGORIES.index(row["category"]) for row, _ in pairs])
+
+
+Row = dict[str, Any]  # an emoji of Unicode's table
+
+
+def rows_of(table: bytes, split: str) -> list[Row]:
+    """Unicode's table of a split, in its order. One of UNREADABLE if the archive is damaged."""
+    rows = json.loads(members(table, ["package/emoji.json"])["package/emoji.json"])
+    rows = [row for row in rows if row["category"] in CATEGORIES and held_out(row["unified"]) == (split == "test")]
+    return sorted(rows, key=lambda row: int(row["sort_order"]))
+
+
+def drawn(rows: Sequence[Row], images: bytes, style: Archive) -> list[tuple[Row, bytes]]:
+    """Each row that the style has an image of, and the image."""
+    names = [[f"{style.folder}/{name}{style.suffix}" for name in _names(row)] for row in rows]
+    content = members(images, chain.from_iterable(names))
+    return [(row, matches[0]) for row, known in zip(rows, names, strict=True) if (matches := _contents(known, content))]
 
 
 def held_out(unified: str) -> bool:
@@ -122,13 +107,3 @@ def _names(row: dict[str, Any]) -> list[str]:
 
 def _contents(names: Iterable[str], content: dict[str, bytes]) -> list[bytes]:
     return [content[name] for name in names if name in content]
-
-
-def _members(archive: bytes, wanted: Iterable[str]) -> dict[str, bytes]:
-    """Files out of a .tgz, in one pass; nothing is unpacked to disk."""
-    names, files = set(wanted), {}
-    with tarfile.open(fileobj=BytesIO(archive)) as tar:
-        for member in tar:
-            if member.name in names and (file := tar.extractfile(member)):
-                files[member.name] = file.read()
-    return files

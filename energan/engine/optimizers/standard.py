@@ -207,6 +207,22 @@ class Step(int):
 
 
 @recorded
+def halved(every: int) -> Schedule:
+    """1, then half as much after each `every` steps.
+
+    Args:
+        every: Steps between two halvings.
+
+    Returns:
+        step -> factor of the learning rate.
+
+    >>> [halved(2)(t) for t in range(5)]
+    [1.0, 1.0, 0.5, 0.5, 0.25]
+    """
+    return lambda t: 0.5 ** (t // every)
+
+
+@recorded
 def step_at(share: float, total_steps: int) -> Step:
     """The step that this share of all steps precedes; where a run goes on for longer, that of the new total.
 

@@ -24,7 +24,7 @@ def of_class(p: Players, b: Batch, objective: Objective, who: tuple[str, ...]) -
 
 def least_energy(p: Players, b: Batch, energy: Readout, classes: int, who: tuple[str, ...]) -> Tensor:
     """min over y of E(x, y)."""
-    given = (y.expand(len(b.x), -1) for y in torch.eye(classes, dtype=b.x.dtype, device=b.x.device))
+    given = (y.expand(b.x.shape[0], -1) for y in torch.eye(classes, dtype=b.x.dtype, device=b.x.device))
     return torch.stack([energy(p.given(**dict.fromkeys(who, y)), b) for y in given]).amin(0)
 
 

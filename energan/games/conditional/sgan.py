@@ -28,7 +28,7 @@ from functools import partial
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
 
-from energan.engine.game import Batch, Game, Logs, Move, Noise, Player, Players
+from energan.engine.game import Batch, Conditions, Game, Logs, Move, Noise, Player, Players
 from energan.engine.noise import one_hot, uniform
 from energan.engine.optimizers import Adam, Optimizer
 from energan.engine.precision import wide
@@ -91,6 +91,11 @@ def image_generator_loss(p: Players, b: Batch, joint: bool) -> tuple[Tensor, Log
     return generated(p.D_0(x), mse_loss(wide(p.E_0(x)), wide(h)), b.z_0, b)
 
 
+def likelihood(p: Players, b: Batch) -> Tensor:
+    """log E_1(E_0(x))_y, (n,): how sure the frozen encoder is of the class."""
+    return (wide(p.E_1(p.E_0(b.x))).log_softmax(1) * b.c).sum(1)
+
+
 @recorded
 def sgan(
     E_0: nn.Module,
@@ -138,5 +143,6 @@ def sgan(
         noise={"c": one_hot(classes), "z_1": z_1, "z_0": z_0},
         hyperparameters={"adversarial": adversarial, "condition": condition, "entropy": entropy},
         sample=lambda p, b: p.G_0(p.G_1(b.c, b.z_1), b.z_0),
+        conditions=Conditions("classes", likelihood),
         meanings=MEANINGS,
     )

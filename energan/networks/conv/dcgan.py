@@ -17,7 +17,7 @@ from energan.utils.errors import UserError
 from energan.utils.specification import recorded
 
 
-def _levels(size: int) -> int:
+def levels(size: int) -> int:
     """How many times 4 x 4 doubles to size x size."""
     levels = int(log2(size)) - 2 if size >= 8 else 0
     if levels < 1 or 4 * 2**levels != size:
@@ -31,7 +31,7 @@ class Generator(nn.Module):
 
     def __init__(self, z: int, *, channels: int = 3, size: int = 64, width: int = 64) -> None:
         super().__init__()
-        maps = [width * 2**i for i in reversed(range(_levels(size)))]  # 512, 256, 128, 64 at size 64
+        maps = [width * 2**i for i in reversed(range(levels(size)))]  # 512, 256, 128, 64 at size 64
         layers: list[nn.Module] = [nn.ConvTranspose2d(z, maps[0], 4, bias=False), BatchNorm(maps[0], 0.02), nn.ReLU()]
         for a, b in itertools.pairwise(maps):
             layers += [nn.ConvTranspose2d(a, b, 4, 2, 1, bias=False), BatchNorm(b, 0.02), nn.ReLU()]
@@ -48,7 +48,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, *, channels: int = 3, size: int = 64, width: int = 64) -> None:
         super().__init__()
-        maps = [width * 2**i for i in range(_levels(size))]  # 64, 128, 256, 512 at size 64
+        maps = [width * 2**i for i in range(levels(size))]  # 64, 128, 256, 512 at size 64
         layers: list[nn.Module] = [nn.Conv2d(channels, maps[0], 4, 2, 1), nn.LeakyReLU(0.2)]
         for a, b in itertools.pairwise(maps):
             layers += [nn.Conv2d(a, b, 4, 2, 1, bias=False), BatchNorm(b, 0.02), nn.LeakyReLU(0.2)]

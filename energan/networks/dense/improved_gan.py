@@ -54,7 +54,7 @@ class Generator(nn.Module):
         self.net.extend([last, nn.Sigmoid()])
 
     def forward(self, z: Tensor) -> Tensor:
-        return 2 * self.net(z).view(len(z), *self.shape) - 1
+        return 2 * self.net(z).view(z.shape[0], *self.shape) - 1
 
 
 @recorded

@@ -29,7 +29,7 @@ class Maxout(nn.Module):
         self.linear = nn.Linear(features, units * pieces)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.linear(x).view(len(x), self.units, self.pieces).amax(2)
+        return self.linear(x).view(x.shape[0], self.units, self.pieces).amax(2)
 
 
 @recorded
@@ -61,7 +61,7 @@ class Generator(nn.Module):
             last.bias.data.copy_(((mean.flatten() + 1) / 2).logit(1e-7))
 
     def forward(self, z: Tensor) -> Tensor:
-        return 2 * self.net(z).view(len(z), *self.shape) - 1
+        return 2 * self.net(z).view(z.shape[0], *self.shape) - 1
 
 
 @recorded

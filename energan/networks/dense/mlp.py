@@ -47,7 +47,7 @@ class Generator(nn.Module):
         initialise(self, 0.02)
 
     def forward(self, z: Tensor) -> Tensor:
-        return self.net(z).view(len(z), *self.shape)
+        return self.net(z).view(z.shape[0], *self.shape)
 
 
 @recorded

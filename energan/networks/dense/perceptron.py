@@ -70,7 +70,7 @@ class Perceptron(nn.Module):
             fill(self, init)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.net(self.scale * x.flatten(1)).view(len(x), *self.shape)
+        return self.net(self.scale * x.flatten(1)).view(x.shape[0], *self.shape)
 
 
 @recorded

@@ -1,6 +1,6 @@
 """Conditions as the training set has them, for images that nobody asked for: a frozen player with some of its rows.
 
-    c = row u of the training rows + bandwidth * e        u ~ U(0, 1), e ~ N(0, I)
+    c = row u of the training rows + bandwidth * scale * e        u ~ U(0, 1), e ~ N(0, I)
 
 This draws from the rows' kernel density estimate with Gaussian kernels (Parzen 1962): no row is copied, but for
 bandwidth 0. The rows are buffers: they are in the checkpoint, so a copied run draws as here.
@@ -28,21 +28,25 @@ class Bank(nn.Module):
 
     codes: Tensor
     count: Tensor
-    bandwidth: Tensor
+    width: Tensor  # of the kernel along each number: bandwidth * scale
 
     def __init__(self, width: int, rows: int = 4000) -> None:
         super().__init__()
         self.register_buffer("codes", torch.zeros(rows, width))
         self.register_buffer("count", torch.ones(()))  # of the rows that are there
-        self.register_buffer("bandwidth", torch.zeros(()))
+        self.register_buffer("width", torch.zeros(width))
 
     def forward(self, u: Float[Tensor, " n"], e: Float[Tensor, "n width"] | None = None) -> Float[Tensor, "n width"]:
         drawn = self.codes[(u * self.count).long().clamp(max=len(self.codes) - 1)]
-        return drawn if e is None else drawn + self.bandwidth * e
+        return drawn if e is None else drawn + self.width * e
 
     @torch.no_grad()
-    def fill(self, codes: Float[Tensor, "k width"], bandwidth: float = 0.0) -> None:
+    def fill(
+        self, codes: Float[Tensor, "k width"], bandwidth: float = 0.0, scale: Float[Tensor, " width"] | float = 1.0
+    ) -> None:
         """Keeps these rows; of more than fit, as many at equal distances.
+
+        scale: of the kernel along each number, such as its standard deviation.
 
         UserError for no rows, rows of another width, numbers that are not finite, or a bandwidth below 0.
         """
@@ -57,4 +61,4 @@ class Bank(nn.Module):
         kept = codes[torch.linspace(0, len(codes) - 1, min(rows, len(codes))).round().long()]
         self.codes.zero_()[: len(kept)] = kept.to(self.codes)
         self.count.fill_(len(kept))
-        self.bandwidth.fill_(bandwidth)
+        self.width.copy_(torch.as_tensor(bandwidth * scale).expand(width))

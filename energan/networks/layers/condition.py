@@ -28,6 +28,36 @@ def embedding(conditions: int, width: int) -> nn.Module:
 
 
 @recorded
+class Standard(nn.Module):
+    """c (n, conditions) -> with mean 0 and standard deviation 1, once `measure`d by rows of the training images'.
+
+    A number that is the same in all of them becomes 0 in those. Nothing here learns.
+
+    >>> standard = Standard(2)
+    >>> standard.measure(torch.tensor([[1.0, 5.0], [3.0, 5.0]]))
+    >>> standard(torch.tensor([[3.0, 6.0]])).tolist()
+    [[1.0, 1.0]]
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, conditions: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(conditions))
+        self.register_buffer("deviation", torch.ones(conditions))
+
+    def forward(self, c: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+        return (c - self.mean) / self.deviation
+
+    @torch.no_grad()
+    def measure(self, rows: Float[Tensor, "k d"]) -> None:
+        deviation = rows.double().std(0, correction=0)
+        self.mean.copy_(rows.double().mean(0))
+        self.deviation.copy_(torch.where(deviation > 0, deviation, 1))
+
+
+@recorded
 class Joined(nn.Module):
     """G with c beside its noise: z (n, z), c (n, conditions) -> G([z, e(c)]); G takes z + (width or conditions).
 

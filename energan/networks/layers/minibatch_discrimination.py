@@ -25,10 +25,10 @@ class MinibatchDiscrimination(nn.Module):
         self.bias = nn.Parameter(torch.full((kernels,), -1.0))
 
     def forward(self, f: Tensor) -> Tensor:
-        near = wide(self.bias).expand(len(f), -1)
+        near = wide(self.bias).expand(f.shape[0], -1)
         if self.training:
             with exact(f.device):
-                m = self.tensor(wide(f)).view(len(f), self.kernels, self.dimensions)
+                m = self.tensor(wide(f)).view(f.shape[0], self.kernels, self.dimensions)
             distances = (m[:, None] - gathered(m)).abs().sum(3)  # (n, n, kernels), or (n, all ranks' n, kernels)
             near = near + (-distances).exp().sum(1) - 1  # less itself, at distance 0
         return torch.cat([f, near.to(f.dtype)], 1)

@@ -116,7 +116,7 @@ class VirtualBatchNorm(nn.Module):
         reference = rows[:n].transpose(0, 1).flatten(1)  # (c, n hw)
         m, v = reference.mean(1), reference.var(1, correction=0)
         # the share of its own moments: the variance of a mixture, which E x^2 - (E x)^2 would lose to rounding
-        own = torch.cat([rows.new_zeros(n), rows.new_full((len(x) - n,), 1 / (n + 1))])[:, None]
+        own = torch.cat([rows.new_zeros(n), rows.new_full((x.shape[0] - n,), 1 / (n + 1))])[:, None]
         centre = own * mean + (1 - own) * m
         spread = own * var + (1 - own) * v + own * (1 - own) * (mean - m).square()
         y = (rows - centre[..., None]) * (self.weight / (spread + 1e-5).sqrt())[..., None] + self.bias[:, None]

