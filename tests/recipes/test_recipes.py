@@ -46,9 +46,8 @@ SHAPES = {"wgan-gp-stacked": (3, 32, 32)} | dict.fromkeys(
     ),
     (1, 28, 28),
 )  # the others: (1, 32, 32)
+TOLD = ("conditional-dcgan-mnist", "conditional-ebgan-pt-mnist")  # of their images they know the classes first
 NAMED_SETS = {
-    "conditional-dcgan-mnist": "digits",
-    "conditional-ebgan-pt-mnist": "digits",
     "wgan-gp-stacked": "stacked-mnist",
     "conditional-faces": "emoji-attributes",
 }  # the others: mnist
