@@ -24,6 +24,8 @@ DAMAGED = "this run's run.json is damaged"
 
 NEWER: dict[str, Any] = {"graph": "auto", "deterministic": False}  # settings that older runs do not record
 
+YOUNGER: dict[str, Any] = {"sentences": None}  # parts that older runs do not describe
+
 LARGEST_SIDE = 2**14  # pixels: of a crop; an image that is decoded has fewer
 
 
@@ -42,7 +44,7 @@ def rebuild(record: Mapping[str, Any], *, trust: tuple[str, ...] = (), **changes
     settings["device"] = pick_device(settings["device"])
     with trusting(*trust), bounded_memory("this run's networks"):
         parts = build(record["experiment"], total_steps=settings["steps"])
-        if not isinstance(parts, dict) or set(parts) != set(DESCRIBED):
+        if not isinstance(parts, dict) or set(parts := {**YOUNGER, **parts}) != set(DESCRIBED):
             raise UserError(f"{DAMAGED}: its experiment is none")
         _check(parts, settings["ema"])
     return Experiment(system=record["game"]["name"], value_range=recorded_range(record), **settings, **parts)
@@ -104,7 +106,7 @@ def restored(run: Experiment, record: Mapping[str, Any], saved: Checkpoint, path
 
 def _check(parts: Mapping[str, Any], ema: Mapping[str, float]) -> None:
     """UserError unless every part of an experiment is of its kind."""
-    coded, classes, game = parts["coded"], parts["classes"], parts["game"]
+    coded, classes, game, sentences = (parts[name] for name in ("coded", "classes", "game", "sentences"))
     kinds = {
         "game": isinstance(game, Game),
         "source": isinstance(parts["source"], str),
@@ -117,6 +119,7 @@ def _check(parts: Mapping[str, Any], ema: Mapping[str, float]) -> None:
         "flip": isinstance(parts["flip"], bool),
         "augment": _texts(parts["augment"]),
         "classes": classes is None or _texts(classes),
+        "sentences": sentences is None or (_pair(sentences) and callable(sentences[0]) and type(sentences[1]) is int),
     }
     if wrong := [name for name, right in kinds.items() if not right]:
         raise UserError(f"{DAMAGED}: {wrong[0]} of its experiment is no such thing")

@@ -250,3 +250,10 @@ def test_the_command_line_refuses_in_one_sentence(tmp_path: Path, capsys: pytest
 def test_a_started_run_says_what_it_draws(tmp_path: Path) -> None:
     run, data = start(tmp_path / "run", "conditional-dcgan-mnist")
     assert data.classes == tuple("0123456789") and run.game.conditions is not None
+
+
+def test_a_run_of_before_there_were_sentences_is_opened(tmp_path: Path) -> None:
+    start(tmp_path / "run", "ebgan-pt-mnist")
+    record = RunFolder(tmp_path / "run").record
+    del record["experiment"]["value"]["dict"]["sentences"]
+    assert rebuild(record).sentences is None

@@ -72,4 +72,4 @@ def test_a_net_without_maps_is_refused():
 def test_weights_start_as_dcgans():
     with seeded(0):
         D = Projection(dcgan.Discriminator(channels=1, size=8, width=64), 50)
-    assert 0.018 < float(D.V.weight.std()) < 0.022
+    assert 0.018 < number(D.V.weight.std()) < 0.022
