@@ -35,7 +35,9 @@ from energan.engine.game import Game, Source
 from energan.engine.optimizers import Adam, RMSProp
 from energan.engine.rng import seeded
 from energan.games import GAMES
+from energan.games.conditional.acgan import acgan
 from energan.games.conditional.cgan import cgan as cgan_game
+from energan.games.conditional.conditional_ebgan import conditional_ebgan
 from energan.games.conditional.sgan import sgan as sgan_game
 from energan.games.plug_and_play.latent_discriminators import latent_discriminators
 from energan.games.semi_supervised.classifier import classifier
@@ -43,10 +45,11 @@ from energan.networks.conv import autoencoder, dcgan, sgan, wgan_gp
 from energan.networks.conv.latent_discriminators import Standardise
 from energan.networks.dense import cgan
 from energan.networks.layers import FeatureExtractor
+from energan.networks.layers.condition import Auxiliary, Joined
 
 Z, WIDTH, BATCH, SIZE = 64, 32, 64, (1, 32, 32)
 LR, BETA1, RATE, CLIP, CRITIC_STEPS, K = 2e-4, 0.5, 5e-5, 0.01, 5, 5
-MARGIN, PT, PENALTY, GAMMA, BALANCE, STEP, ENTROPY = 10.0, 0.1, 10.0, 1.0, 0.5, 1e-3, 10.0
+MARGIN, PT, PENALTY, GAMMA, BALANCE, STEP, ENTROPY, MISMATCH = 10.0, 0.1, 10.0, 1.0, 0.5, 1e-3, 10.0, 0.5
 WIDTHS, EPSILON, ITERATIONS = (4.0, 10.0, 20.0, 40.0, 80.0, 160.0), 10.0, 20
 
 
@@ -343,6 +346,47 @@ def of_class(h: Hand) -> None:
     h.of_G.step()
 
 
+def of_classifier(h: Hand) -> None:
+    """ACGAN: D, which classifies, then G."""
+    h.D.requires_grad_(True)
+    x, y, z, _ = h.batch()
+    with h.autocast:
+        with torch.no_grad():
+            fake = h.G(z, y)
+        (real, k_real), (unreal, k_fake) = h.D(x), h.D(fake)
+        loss = softplus(-real.float()).mean() + softplus(unreal.float()).mean()
+        loss = loss + cross_entropy(k_real.float(), y) + cross_entropy(k_fake.float(), y)
+    descend(h.of_D, loss)
+    h.D.requires_grad_(False)
+    _, y, z, _ = h.batch()
+    with h.autocast:
+        unreal, k_fake = h.D(h.G(z, y))
+        loss = softplus(-unreal.float()).mean() + cross_entropy(k_fake.float(), y)
+    descend(h.of_G, loss)
+
+
+def of_energy(h: Hand) -> None:
+    """Conditional EBGAN-PT with mismatched classes: three passes of D, then G."""
+
+    def E(x: Tensor, y: Tensor) -> Tensor:
+        return energy(x, h.D(x, y)[0])
+
+    h.D.requires_grad_(True)
+    x, y, z, _, r = h.batch()
+    with h.autocast:
+        with torch.no_grad():
+            fake = h.G(z, y)
+        other = one_hot((y.argmax(1) + 1 + r.argmax(1)) % y.shape[1], y.shape[1]).float()
+        pushed = relu(MARGIN - E(fake, y)) + MISMATCH * relu(MARGIN - E(x, other))
+        loss = (E(x, y) + pushed).mean()
+    descend(h.of_D, loss)
+    h.D.requires_grad_(False)
+    _, y, z, _, _ = h.batch()
+    with h.autocast:
+        loss = ebgan_pt_G(lambda at: h.D(at, y), x, h.G(z, y))  # type: ignore[arg-type]
+    descend(h.of_G, loss)
+
+
 def stacked(h: Hand) -> None:
     """SGAN, joint: both discriminators, then both generators."""
     E_0, E_1, G_1, G_0, D_1, D_0 = h.nets.values()
@@ -435,6 +479,21 @@ def _of_cgan() -> Game:
     return cgan_game(G, D, Z, 10, optimizer_G=Adam(LR, BETA1), optimizer_D=Adam(LR, BETA1))
 
 
+def _of_acgan() -> Game:
+    with seeded(0):
+        G = Joined(dcgan.Generator(Z + 10, channels=1, size=32, width=WIDTH), 10)
+        D = Auxiliary(wgan_gp.Critic(width=WIDTH), 10)
+    return acgan(G, D, Z, 10, optimizer_G=Adam(LR, BETA1), optimizer_D=Adam(LR, BETA1))
+
+
+def _of_conditional_ebgan() -> Game:
+    with seeded(0):
+        G = Joined(dcgan.Generator(Z + 10, channels=1, size=32, width=WIDTH), 10)
+        D = autoencoder.Autoencoder(channels=1, maps=(WIDTH, 2 * WIDTH, 4 * WIDTH), classes=10)
+    rates = {"optimizer_G": Adam(LR, BETA1), "optimizer_D": Adam(LR, BETA1)}
+    return conditional_ebgan(G, D, Z, 10, margin=MARGIN, pt=PT, mismatch=MISMATCH, **rates)
+
+
 def _of_classifier() -> Game:
     with seeded(0):
         return classifier(sgan.Encoder(), optimizer_E=Adam(LR, BETA1))
@@ -458,9 +517,9 @@ def _encoder() -> FeatureExtractor:
     return FeatureExtractor(nn.Sequential(OrderedDict(layers)).eval().requires_grad_(False), ["h"])
 
 
-def labelled() -> Source:
-    """Batches of noise, 28 x 28, with labels at random."""
-    x = batches((1, 28, 28), BATCH)
+def labelled(shape: tuple[int, int, int] = (1, 28, 28)) -> Source:
+    """Batches of noise with labels at random."""
+    x = batches(shape, BATCH)
     y = one_hot(torch.randint(10, (BATCH,), generator=torch.Generator().manual_seed(0)), 10).float()
     return lambda k: {**x(k), "y": y}
 
@@ -493,10 +552,12 @@ def turns(of_D: Loss, of_G: Loss, **settings: Any) -> Callable[[Hand], None]:
 
 
 ROWS = {
+    "acgan": Row(of_classifier, whole=_of_acgan, source=partial(labelled, SIZE)),
     "autoencoder": Row(reconstruct, autoencoder=True),
     "began": Row(began, autoencoder=True, settings={"gamma": BALANCE, "rate": STEP}),
     "cgan": Row(of_class, whole=_of_cgan, source=labelled),
     "classifier": Row(classify, whole=_of_classifier, source=labelled),
+    "conditional-ebgan": Row(of_energy, whole=_of_conditional_ebgan, source=partial(labelled, SIZE)),
     "ebgan": Row(turns(ebgan_D, ebgan_G), autoencoder=True, settings={"margin": MARGIN}),
     "ebgan-pt": Row(turns(ebgan_D, ebgan_pt_G), autoencoder=True, settings={"margin": MARGIN, "pt": PT}),
     "energy-distance": Row(partial(alone, loss=energy_distance), ""),

@@ -230,6 +230,8 @@ def _create(
     where = f"{data.name} in {folder} ({run.precision}, {run.device}{on})"
     say(origin)
     say(f"training {recipe} on {len(data.images)} images of {where}")
+    if arguments.get("classes") is False and data.labels is not None:
+        say(f"the labels of {data.name} ({len(data.classes)} classes) are not used: --classes draws what is asked for")
     described = RunFolder(folder).record["data"]
     if "labels" in described:
         counts = zip(described["classes"], described["labels"], strict=True)

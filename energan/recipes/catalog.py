@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 from energan.experiment import Experiment
 from energan.recipes.conditional.cgan import cgan_mnist
+from energan.recipes.conditional.conditional_dcgan import conditional_dcgan_mnist
+from energan.recipes.conditional.conditional_ebgan import conditional_ebgan_pt_mnist
 from energan.recipes.conditional.conditional_faces import conditional_faces
 from energan.recipes.conditional.gan_cls import (
     gan_cls_mnist,
@@ -73,6 +75,8 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     "noiseless-ppgn-h-64": noiseless_ppgn_h_64,
     "latent-discriminators-mnist": latent_discriminators_mnist,
     "sgan-mnist": sgan_mnist,
+    "conditional-dcgan-mnist": conditional_dcgan_mnist,
+    "conditional-ebgan-pt-mnist": conditional_ebgan_pt_mnist,
     "gan-text-mnist": gan_text_mnist,
     "gan-cls-mnist": gan_cls_mnist,
     "gan-int-mnist": gan_int_mnist,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from tyro.conf import arg
 
 from energan.experiment import Experiment
+from energan.recipes.classes import NOBODY, Asked
 from energan.utils.checks import at_least, fraction, not_negative, positive, share, usable_seed
 from energan.utils.errors import UserError
 from energan.utils.hardware import Precision
@@ -180,9 +181,16 @@ class DcganPair:
     """Feature maps of the widest resolution; less is faster."""
 
     def build(
-        self, training: Training, *, channels: int = 1, norm: bool = True, width_d: int | None = None
+        self,
+        training: Training,
+        asked: Asked = NOBODY,
+        *,
+        channels: int = 1,
+        norm: bool = True,
+        width_d: int | None = None,
     ) -> "tuple[nn.Module, nn.Module]":
-        """G and D, checked. norm False: D without batch norm reads each image by itself.
+        """G and D, checked, told the classes that are asked for. norm False: D without batch norm reads each image by
+        itself.
 
         That D is WGAN-GP's critic, which takes 32 x 32 as it takes 28 x 28. D is as wide as G unless `width_d` says
         else.
@@ -192,20 +200,24 @@ class DcganPair:
         width_d = self.width if width_d is None else width_d
         positive(z=self.z, width=self.width, width_d=width_d)
         with training.seeded():
-            G = dcgan.Generator(self.z, channels=channels, size=32, width=self.width)
+            G = asked.generator(lambda k: dcgan.Generator(self.z + k, channels=channels, size=32, width=self.width))
             if norm:
-                return G, dcgan.Discriminator(channels=channels, size=32, width=width_d)
-            return G, wgan_gp.Critic(channels=channels, width=width_d)
+                return G, asked.critic(lambda k: dcgan.Discriminator(channels=channels + k, size=32, width=width_d))
+            return G, asked.critic(lambda k: wgan_gp.Critic(channels=channels + k, width=width_d))
 
 
 @named
 def padded_digits(
-    source: str, split: str, channels: int = 1, value_range: tuple[float, float] | None = None
+    source: str,
+    split: str,
+    channels: int = 1,
+    value_range: tuple[float, float] | None = None,
+    label: str = "",
 ) -> "ImageSet":
     """28 x 28 images, grey by default, zero-padded to 32 x 32 as in the paper's grid search (appendix D)."""
     from energan.data import load, pad
 
-    return pad(load(source, split, size=28, channels=channels, value_range=value_range), 32)
+    return pad(load(source, split, size=28, channels=channels, label=label, value_range=value_range), 32)
 
 
 @named
@@ -217,10 +229,14 @@ def _resized(
     centre: int,
     only: tuple[str, ...],
     value_range: tuple[float, float] | None = None,
+    label: str = "",
 ) -> "ImageSet":
     from energan.data import load
 
-    return load(source, split, size=size, channels=channels, centre=centre or None, only=only, value_range=value_range)
+    return load(
+        source, split, size=size, channels=channels, centre=centre or None, only=only, label=label,
+        value_range=value_range,
+    )  # fmt: skip
 
 
 def resized(size: int, channels: int, centre: int = 0, only: tuple[str, ...] = ()) -> "Callable[[str, str], ImageSet]":

@@ -106,7 +106,7 @@ def restored(run: Experiment, record: Mapping[str, Any], saved: Checkpoint, path
 
 def _check(parts: Mapping[str, Any], ema: Mapping[str, float]) -> None:
     """UserError unless every part of an experiment is of its kind."""
-    coded, classes, game = parts["coded"], parts["classes"], parts["game"]
+    coded, classes, game, sentences = (parts[name] for name in ("coded", "classes", "game", "sentences"))
     kinds = {
         "game": isinstance(game, Game),
         "source": isinstance(parts["source"], str),
@@ -119,6 +119,7 @@ def _check(parts: Mapping[str, Any], ema: Mapping[str, float]) -> None:
         "flip": isinstance(parts["flip"], bool),
         "augment": _texts(parts["augment"]),
         "classes": classes is None or _texts(classes),
+        "sentences": sentences is None or (_pair(sentences) and callable(sentences[0]) and type(sentences[1]) is int),
     }
     if wrong := [name for name, right in kinds.items() if not right]:
         raise UserError(f"{DAMAGED}: {wrong[0]} of its experiment is no such thing")

@@ -42,10 +42,15 @@ SHAPES = {"wgan-gp-stacked": (3, 32, 32)} | dict.fromkeys(
         "gmmn-mnist",
         "energy-distance-mnist",
         "sinkhorn-mnist",
+        "conditional-dcgan-mnist",
     ),
     (1, 28, 28),
 )  # the others: (1, 32, 32)
-NAMED_SETS = {"wgan-gp-stacked": "stacked-mnist", "conditional-faces": "emoji-attributes"}  # the others: mnist
+TOLD = ("conditional-dcgan-mnist", "conditional-ebgan-pt-mnist")  # of their images they know the classes first
+NAMED_SETS = {
+    "wgan-gp-stacked": "stacked-mnist",
+    "conditional-faces": "emoji-attributes",
+}  # the others: mnist
 CLASSIFIERS = ("ladder-mnist", "ebgan-ln-mnist", "improved-gan-mnist")  # small ones see 8 x 8 digits as they are
 PPGN = ("dgn-am-mnist", "ppgn-h-mnist", "joint-ppgn-h-mnist", "noiseless-ppgn-h-mnist", "noiseless-ppgn-h-64")
 CODED = ("latent-discriminators-mnist", "ppgn-x-mnist", *PPGN)  # drawn by chains
@@ -129,6 +134,7 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     **dict.fromkeys(("image_loss", "code_loss", "feature_loss", "adversarial"), ((-1, NAN), "must be 0 or above")),
     "chain_steps": ((0,), "must be 1 or more"),
     **dict.fromkeys(("condition", "entropy"), ((-1,), "must be 0 or above")),
+    **dict.fromkeys(("embedding", "mismatch", "l2"), ((-1, NAN), "must be 0 or above")),
     "joint_from": ((-0.1, 1.1, NAN), ""),
     "gamma": ((-0.1, NAN), "must be "),
     "decay": ((-0.1, 1.1, NAN), ""),
@@ -149,7 +155,8 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
 }
 BAD: list[tuple[str, dict[str, Any], str]] = [
     *((recipe, {flag: value}, f"{flag} {expected}")
-      for flag, (values, expected) in REFUSED.items() for value in values for recipe in having(flag)),
+      for flag, (values, expected) in REFUSED.items() for value in values for recipe in having(flag)
+      if type(flat(RECIPES[recipe])[flag]) is not bool),
     *((recipe, {"device": "tpu"}, "device tpu: not a device") for recipe in RECIPES),
     *((recipe, {"critic_steps": 0}, "critic_steps must be 1 or more")
       for recipe in having("clip") + having("penalty")),
@@ -161,7 +168,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
 def test_numbers_that_cannot_be_trained_with_are_refused(
     recipe: str, changes: dict[str, Any], expected: str, tmp_path: Path
 ) -> None:
-    small = {**SMALL[recipe], "data": NAMED_SETS.get(recipe, "never loaded"), **changes}
+    small = {**SMALL[recipe], "data": NAMED_SETS.get(recipe, "mnist" if recipe in TOLD else "never loaded"), **changes}
     with pytest.raises(UserError) as refused:
         build(recipe, **small)
     assert str(refused.value).startswith(expected)
@@ -233,6 +240,7 @@ def test_ebgan_mnist_is_the_paper_s_figure_4b_and_with_pt_4c() -> None:
         ("ebgan-pt-128", 40, 49152),
         ("ebgan-pt-256", 80, 196608),
         ("energy-losses-mnist", 16, 1024),
+        ("conditional-ebgan-pt-mnist", 16, 1024),
     ],
 )
 def test_a_default_margin_follows_the_energys_unit(recipe: str, norm: float, d: int) -> None:

@@ -8,12 +8,16 @@ refers. Readings where it is silent: the output is linear; weights ~ N(0, .02), 
 DCGAN; the pulling-away term sees the code before its activation.
 
 x (n, c, h, w), h and w divisible by 2^len(maps) -> (reconstruction (n, c, h, w), code (n, maps[-1], h', w')).
+
+Told a class, y (n, classes): planes of y beside the image and beside the code; the reconstruction and the code that the
+pulling-away term sees are as without.
 """
 
 import itertools
 from collections.abc import Sequence
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from energan.networks.layers import BatchNorm, initialise
@@ -25,6 +29,7 @@ from energan.utils.specification import recorded
 class Autoencoder(nn.Module):
     """code: "pre" gives the last encoder layer before its activation, "post" after it.
 
+    classes: 0: it is told none. told: the parts that see the class.
     checkpoint_activations: whether the backward pass computes activations again, layer by layer, to save memory.
     """
 
@@ -35,20 +40,31 @@ class Autoencoder(nn.Module):
         maps: Sequence[int] = (64, 128, 256),
         code: Literal["pre", "post"] = "pre",
         checkpoint_activations: bool = False,
+        classes: int = 0,
+        told: Literal["both", "encoder", "decoder"] = "both",
     ) -> None:
         super().__init__()
         self.code, self.checkpoint_activations = code, checkpoint_activations
-        encoder: list[nn.Module] = [nn.Conv2d(channels, maps[0], 4, 2, 1)]
+        self.told = told if classes else "neither"
+        beside_x, beside_code = (classes if self.told in ("both", part) else 0 for part in ("encoder", "decoder"))
+        encoder: list[nn.Module] = [nn.Conv2d(channels + beside_x, maps[0], 4, 2, 1)]
         for a, b in itertools.pairwise(maps):
             encoder += [nn.LeakyReLU(0.2), nn.Conv2d(a, b, 4, 2, 1, bias=False), BatchNorm(b, 0.02)]
         decoder: list[nn.Module] = []
-        for a, b in zip(maps[::-1], maps[-2::-1], strict=False):
+        decoded = (maps[-1] + beside_code, *maps[-2::-1])
+        for a, b in itertools.pairwise(decoded):
             decoder += [nn.ConvTranspose2d(a, b, 4, 2, 1, bias=False), BatchNorm(b, 0.02), nn.ReLU()]
         self.encoder, self.activation = nn.Sequential(*encoder), nn.LeakyReLU(0.2)
-        self.decoder = nn.Sequential(*decoder, nn.ConvTranspose2d(maps[0], channels, 4, 2, 1))
+        self.decoder = nn.Sequential(*decoder, nn.ConvTranspose2d(decoded[-1], channels, 4, 2, 1))
         initialise(self, 0.02)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        pre = in_segments(self.encoder, x, on=self.checkpoint_activations)
-        post = self.activation(pre)
+    def forward(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        pre = in_segments(self.encoder, self._beside(x, y, "encoder"), on=self.checkpoint_activations)
+        post = self._beside(self.activation(pre), y, "decoder")
         return in_segments(self.decoder, post, on=self.checkpoint_activations), pre if self.code == "pre" else post
+
+    def _beside(self, x: Tensor, y: Tensor | None, part: str) -> Tensor:
+        """x, with planes of y where that part is told."""
+        if y is None or self.told not in ("both", part):
+            return x
+        return torch.cat([x, y.to(x.dtype)[:, :, None, None].expand(-1, -1, *x.shape[2:])], 1)

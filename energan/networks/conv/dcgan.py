@@ -44,7 +44,7 @@ class Generator(nn.Module):
 
 @recorded
 class Discriminator(nn.Module):
-    """x (n, channels, size, size) -> logits (n,)."""
+    """x (n, channels, size, size) -> logits (n,): `read` of `maps`, which are (n, features, 4, 4)."""
 
     def __init__(self, *, channels: int = 3, size: int = 64, width: int = 64) -> None:
         super().__init__()
@@ -52,8 +52,14 @@ class Discriminator(nn.Module):
         layers: list[nn.Module] = [nn.Conv2d(channels, maps[0], 4, 2, 1), nn.LeakyReLU(0.2)]
         for a, b in itertools.pairwise(maps):
             layers += [nn.Conv2d(a, b, 4, 2, 1, bias=False), BatchNorm(b, 0.02), nn.LeakyReLU(0.2)]
-        self.net = nn.Sequential(*layers, nn.Conv2d(maps[-1], 1, 4))
+        self.net, self.features = nn.Sequential(*layers, nn.Conv2d(maps[-1], 1, 4)), maps[-1]
         initialise(self, 0.02)
 
+    def maps(self, x: Tensor) -> Tensor:
+        return self.net[:-1](x)
+
+    def read(self, maps: Tensor) -> Tensor:
+        return self.net[-1](maps).flatten()
+
     def forward(self, x: Tensor) -> Tensor:
-        return self.net(x).flatten()
+        return self.read(self.maps(x))

@@ -37,25 +37,46 @@ PUBLISHED = {
 }
 
 
+def _sides(planes: Sequence[int]) -> list[int]:
+    """Pixels a side of each layer's input."""
+    return [1, *(4 * 2**i for i in range(len(planes) - 1))]
+
+
+def noise_size(planes: Sequence[int]) -> int:
+    """Numbers of an image's noise.
+
+    >>> noise_size(PUBLISHED[128].planes)
+    31844
+    """
+    return sum(count * side**2 for count, side in zip(planes, _sides(planes), strict=True))
+
+
 @recorded
 class Generator(nn.Module):
     """z (n, self.z) -> (n, channels, size, size) in [-1, 1], size = 4 * 2^(len(maps) - 1).
 
     maps, planes: one entry for each layer but the last.
+    conditions: numbers at the end of z that join the first layer's input, beside its noise; self.z counts them.
     checkpoint_activations: whether the backward pass computes activations again, layer by layer, to save memory.
     """
 
     def __init__(
-        self, maps: Sequence[int], planes: Sequence[int], *, channels: int = 3, checkpoint_activations: bool = False
+        self,
+        maps: Sequence[int],
+        planes: Sequence[int],
+        *,
+        channels: int = 3,
+        checkpoint_activations: bool = False,
+        conditions: int = 0,
     ) -> None:
         super().__init__()
         if len(maps) != len(planes) or not maps or min(planes) < 0 or planes[0] < 1:
             raise UserError(f"{len(maps)} layers need as many numbers of noise planes, not {list(planes)}")
-        sides = [1, *(4 * 2**i for i in range(len(maps) - 1))]  # of each layer's input
+        sides = _sides(planes)
         self.planes = [(count, side, side) for count, side in zip(planes, sides, strict=True)]
-        self.z = sum(count * side**2 for count, side, _ in self.planes)
+        self.z, self.conditions = noise_size(planes) + conditions, conditions
         self.checkpoint_activations = checkpoint_activations
-        inputs = [planes[0], *(a + b for a, b in zip(maps, planes[1:], strict=False))]
+        inputs = [planes[0] + conditions, *(a + b for a, b in zip(maps, planes[1:], strict=False))]
         self.layers = nn.ModuleList(
             nn.Sequential(
                 nn.ConvTranspose2d(a, b, 4, min(side, 2), min(side - 1, 1), bias=False), BatchNorm(b, 0.02), nn.ReLU()
@@ -66,8 +87,10 @@ class Generator(nn.Module):
         initialise(self, 0.02)
 
     def forward(self, z: Tensor) -> Tensor:
-        parts = z.split([count * h * w for count, h, w in self.planes], 1)
-        noise = [part.unflatten(1, shape) for part, shape in zip(parts, self.planes, strict=True)]
+        parts = z.split([*(count * h * w for count, h, w in self.planes), self.conditions], 1)
+        noise = [part.unflatten(1, shape) for part, shape in zip(parts, self.planes, strict=False)]
+        if self.conditions:
+            noise[0] = torch.cat([noise[0], parts[-1][:, :, None, None]], 1)
         x = recomputed(self.layers[0], noise[0], on=self.checkpoint_activations)
         for layer, planes in zip(self.layers[1:], noise[1:], strict=True):
             x = recomputed(layer, torch.cat([x, planes.to(x.dtype)], 1), on=self.checkpoint_activations)

@@ -59,18 +59,24 @@ class Generator(nn.Module):
 
 @recorded
 class Critic(nn.Module):
-    """x (n, channels, 28, 28) -> f(x) (n,), any real number."""
+    """x (n, channels, 28, 28) -> f(x) (n,), any real number: `read` of `maps`, which are (n, features, 4, 4)."""
 
     def __init__(self, *, channels: int = 1, width: int = 64, norm: bool = False) -> None:
         super().__init__()
         layers: list[nn.Module] = [nn.Conv2d(channels, width, 5, 2, 2), nn.LeakyReLU(0.2)]
         for a, b in ((width, 2 * width), (2 * width, 4 * width)):
             layers += [nn.Conv2d(a, b, 5, 2, 2, bias=not norm), *_norm(b, norm), nn.LeakyReLU(0.2)]
-        self.net = nn.Sequential(*layers, nn.Flatten(), nn.Linear(64 * width, 1))
+        self.net, self.features = nn.Sequential(*layers, nn.Flatten(), nn.Linear(64 * width, 1)), 4 * width
         fill(self, _uniform)
 
+    def maps(self, x: Tensor) -> Tensor:
+        return self.net[:-2](x)
+
+    def read(self, maps: Tensor) -> Tensor:
+        return self.net[-2:](maps).squeeze(1)
+
     def forward(self, x: Tensor) -> Tensor:
-        return self.net(x).squeeze(1)
+        return self.read(self.maps(x))
 
 
 @recorded

@@ -18,15 +18,16 @@ class BatchNorm(nn.Module):
     of all ranks, where they synchronise.
     For use (`eval()`), it normalises by `mean` and `var`, which `measure_batch_norm` measured once: then one
     sample never depends on its neighbours.
+    affine False: it has neither gains nor biases.
     """
 
     mean: Tensor
     var: Tensor
 
-    def __init__(self, features: int, gain_std: float = 0.0) -> None:
+    def __init__(self, features: int, gain_std: float = 0.0, *, affine: bool = True) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(features) + gain_std * torch.randn(features))
-        self.bias = nn.Parameter(torch.zeros(features))
+        self.weight = nn.Parameter(torch.ones(features) + gain_std * torch.randn(features)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(features)) if affine else None
         self.register_buffer("mean", torch.zeros(features))
         self.register_buffer("var", torch.ones(features))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from energan.experiment import Experiment
+from energan.recipes.classes import NOBODY, Asked, Classes
 from energan.recipes.common import (
     Data,
     DecayingAdam,
@@ -19,6 +20,7 @@ from energan.recipes.common import (
     padded_digits,
 )
 from energan.utils.checks import at_least, fraction, not_negative, positive
+from energan.utils.errors import UserError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -54,19 +56,74 @@ class EnergyOptions:
     def system(self) -> str:
         return "ebgan-pt" if self.pt else "ebgan"
 
+    def checked(self, norm: float, d: int) -> float:
+        """The margin, which is `norm` unless there is another; d: pixels of an image. UserError for what is none."""
+        not_negative(pt=self.pt)
+        return margin_in(self.energy, self.margin, norm=norm, d=d)
+
     def game(
         self, G: "nn.Module", D: "nn.Module", z: int, optimizer: "Optimizer", *, norm: float, d: int = 32 * 32
     ) -> "Game":
         """EBGAN, or EBGAN-PT where pt > 0; d: pixels of an image. The margin is `norm` unless there is another."""
         from energan.games.energy.ebgan import ebgan, ebgan_pt
 
-        not_negative(pt=self.pt)
-        margin = margin_in(self.energy, self.margin, norm=norm, d=d)
+        margin = self.checked(norm, d)
         if not self.pt:
             return ebgan(G, D, z, margin=margin, kind=self.energy, optimizer_G=optimizer, optimizer_D=optimizer)
         return ebgan_pt(
             G, D, z, margin=margin, pt=self.pt, kind=self.energy, optimizer_G=optimizer, optimizer_D=optimizer
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnergyClasses(Classes):
+    """Classes to draw, of which an auto-encoder is told."""
+
+    mismatch: float = 0.0
+    """Weight of real images with a wrong class, whose energy D pushes up as it does a generated image's."""
+
+    def game(
+        self,
+        asked: Asked,
+        energies: EnergyOptions,
+        G: "nn.Module",
+        D: "nn.Module",
+        z: int,
+        optimizer: "Optimizer",
+        *,
+        norm: float,
+        d: int = 32 * 32,
+    ) -> "tuple[Game, str]":
+        """The game and its name in GAMES: that of `energies`, or the conditional one where a class is asked for."""
+        if asked.names:
+            game = conditional_game(energies, G, D, z, optimizer, len(asked.names), self.mismatch, norm=norm, d=d)
+            return game, "conditional-ebgan"
+        not_negative(mismatch=self.mismatch)
+        if self.mismatch:
+            raise UserError("`mismatch` is a weight of wrong classes, and none are drawn: give `classes`, too")
+        return energies.game(G, D, z, optimizer, norm=norm, d=d), energies.system
+
+
+def conditional_game(
+    energies: EnergyOptions,
+    G: "nn.Module",
+    D: "nn.Module",
+    z: int,
+    optimizer: "Optimizer",
+    classes: int,
+    mismatch: float,
+    *,
+    norm: float,
+    d: int = 32 * 32,
+) -> "Game":
+    """Conditional EBGAN, or EBGAN-PT where pt > 0, of a D that is told the class."""
+    from energan.games.conditional.conditional_ebgan import conditional_ebgan
+
+    not_negative(mismatch=mismatch)
+    return conditional_ebgan(
+        G, D, z, classes, margin=energies.checked(norm, d), pt=energies.pt, mismatch=mismatch, kind=energies.energy,
+        optimizer_G=optimizer, optimizer_D=optimizer,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,13 +135,16 @@ class ConvPair:
     width: int = 32
     """Feature maps of the widest resolution; less is faster."""
 
-    def build(self, training: Training, *, channels: int = 1, size: int = 32) -> "tuple[nn.Module, nn.Module]":
+    def build(
+        self, training: Training, asked: Asked = NOBODY, *, channels: int = 1, size: int = 32
+    ) -> "tuple[nn.Module, nn.Module]":
         from energan.networks.conv import autoencoder, dcgan
 
         positive(z=self.z, width=self.width)
         with training.seeded():
-            G = dcgan.Generator(self.z, channels=channels, size=size, width=self.width)
-            return G, autoencoder.Autoencoder(channels=channels, maps=[self.width * 2**i for i in range(3)])
+            G = asked.generator(lambda k: dcgan.Generator(self.z + k, channels=channels, size=size, width=self.width))
+            maps = [self.width * 2**i for i in range(3)]
+            return G, autoencoder.Autoencoder(channels=channels, maps=maps, classes=len(asked.names))
 
 
 def ebgan_pt_mnist(
@@ -92,6 +152,7 @@ def ebgan_pt_mnist(
     data: Data = "mnist",
     networks: ConvPair = ConvPair(),
     energies: EnergyOptions = EnergyOptions(),
+    classes: EnergyClasses = EnergyClasses(),
     adam: DecayingAdam = DecayingAdam(lr=1e-3),
     training: GeneratorTraining = GeneratorTraining(steps=3000, batch=64, save_every=250, ema=0.999),
 ) -> Experiment:
@@ -100,9 +161,10 @@ def ebgan_pt_mnist(
     The default margin is 16 of the norm, chosen by experiment (the paper's grid
     search has 10).
     """
-    G, D = networks.build(training)
-    game = energies.game(G, D, networks.z, adam.optimizer(training.steps), norm=16.0)
-    return experiment(game, energies.system, data, padded_digits, training)
+    asked, prepare = classes.asked(data, padded_digits, training.value_range)
+    G, D = networks.build(training, asked)
+    game, system = classes.game(asked, energies, G, D, networks.z, adam.optimizer(training.steps), norm=16.0)
+    return asked.shown(experiment(game, system, data, prepare, training), padded_digits)
 
 
 def ebgan_mnist(

@@ -7,7 +7,7 @@ compares EBGAN-PT with EBGAN, all else equal: --pt 0.
 
 from energan.experiment import Experiment
 from energan.recipes.common import DecayingAdam, GeneratorTraining, experiment
-from energan.recipes.energy.ebgan import ConvPair, EnergyOptions
+from energan.recipes.energy.ebgan import ConvPair, EnergyClasses, EnergyOptions
 from energan.recipes.image_options import Pictures, Views
 
 
@@ -16,6 +16,7 @@ def ebgan_pt_64(
     *,
     networks: ConvPair = ConvPair(width=64),
     energies: EnergyOptions = EnergyOptions(),
+    classes: EnergyClasses = EnergyClasses(),
     adam: DecayingAdam = DecayingAdam(lr=2e-4),
     views: Views = Views(),
     training: GeneratorTraining = GeneratorTraining(steps=50000, batch=128, save_every=1000, ema=0.999),
@@ -25,7 +26,8 @@ def ebgan_pt_64(
     The default margin is 20 of the norm, the paper's for CelebA (80 for LSUN); `energan margin`
     proposes one. The paper has the default --width.
     """
-    G, D = networks.build(training, channels=views.channels, size=64)
+    asked, prepare = classes.asked(data, views.prepare(64), training.value_range, only=views.only)
+    G, D = networks.build(training, asked, channels=views.channels, size=64)
     optimizer, d = adam.optimizer(training.steps), views.channels * 64**2
-    game = energies.game(views.generator(G), D, networks.z, optimizer, norm=20.0, d=d)
-    return views.shown(experiment(game, energies.system, data, views.prepare(64), training, "mobilenetv2"), 64)
+    game, system = classes.game(asked, energies, views.generator(G), D, networks.z, optimizer, norm=20.0, d=d)
+    return views.shown(experiment(game, system, data, prepare, training, "mobilenetv2"), 64)

@@ -1,9 +1,11 @@
 """DCGAN on images of 64 x 64 (arXiv:1511.06434)."""
 
 from energan.experiment import Experiment
+from energan.recipes.classes import CriticClasses
 from energan.recipes.common import DecayingAdam, GeneratorTraining, experiment
 from energan.recipes.image_options import Pictures, Views
 from energan.utils.checks import fraction, positive
+from energan.utils.errors import UserError
 
 
 def dcgan_64(
@@ -12,6 +14,7 @@ def dcgan_64(
     smoothing: float = 0.0,
     z: int = 100,
     width: int = 64,
+    classes: CriticClasses = CriticClasses(),
     adam: DecayingAdam = DecayingAdam(lr=2e-4),
     views: Views = Views(),
     training: GeneratorTraining = GeneratorTraining(steps=50000, batch=128, save_every=1000, ema=0.999),
@@ -24,14 +27,22 @@ def dcgan_64(
         width: Feature maps at half resolution (64 or 128 in published code); less is faster.
     """
     from energan.engine.noise import uniform
+    from energan.games.conditional.acgan import acgan
     from energan.games.gan.gan import gan
     from energan.networks.conv import dcgan
 
     positive(z=z, width=width)
     fraction(smoothing=smoothing)
+    asked, prepare = classes.asked(data, views.prepare(64), training.value_range, only=views.only)
     with training.seeded():
-        G = dcgan.Generator(z, channels=views.channels, size=64, width=width)
-        D = dcgan.Discriminator(channels=views.channels, size=64, width=width)
-    optimizer = adam.optimizer(training.steps)
-    game = gan(views.generator(G), D, uniform(z), smoothing=smoothing, optimizer_G=optimizer, optimizer_D=optimizer)
-    return views.shown(experiment(game, "gan", data, views.prepare(64), training, "mobilenetv2"), 64)
+        G = asked.generator(lambda k: dcgan.Generator(z + k, channels=views.channels, size=64, width=width))
+        D = asked.critic(lambda k: dcgan.Discriminator(channels=views.channels + k, size=64, width=width))
+    G, opt = views.generator(G), adam.optimizer(training.steps)
+    if asked.names and asked.told == "auxiliary":
+        if smoothing:
+            raise UserError("`smoothing` is not ACGAN's: leave it out, or let `told` be planes or projection")
+        game, system = acgan(G, D, uniform(z), len(asked.names), optimizer_G=opt, optimizer_D=opt), "acgan"
+    else:
+        game, system = gan(G, D, uniform(z), smoothing=smoothing, optimizer_G=opt, optimizer_D=opt), "gan"
+        game = asked.game(game)
+    return views.shown(experiment(game, system, data, prepare, training, "mobilenetv2"), 64)

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from energan.experiment import Experiment
+from energan.recipes.classes import CriticClasses
 from energan.recipes.common import AdamOptions, Data, DcganPair, GeneratorTraining, experiment, padded_digits
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 def hinge_mnist(
     *,
     data: Data = "mnist",
+    classes: CriticClasses = CriticClasses(),
     networks: DcganPair = DcganPair(),
     adam: AdamOptions = AdamOptions(lr=2e-4),
     training: GeneratorTraining = GeneratorTraining(steps=3000, batch=64, save_every=250, ema=0.999),
@@ -20,7 +22,8 @@ def hinge_mnist(
     from energan.games.gan.hinge import hinge
     from energan.networks.layers import spectral_norm
 
-    G, D = networks.build(training, norm=False)
+    asked, prepare = classes.asked(data, padded_digits, training.value_range)
+    G, D = networks.build(training, asked, norm=False)
     optimizer = adam.optimizer(training.steps)
-    game = hinge(G, spectral_norm(D), networks.z, optimizer_G=optimizer, optimizer_D=optimizer)
-    return experiment(game, "hinge", data, padded_digits, training)
+    game = asked.game(hinge(G, spectral_norm(D), networks.z, optimizer_G=optimizer, optimizer_D=optimizer))
+    return asked.shown(experiment(game, "hinge", data, prepare, training), padded_digits)

@@ -5,12 +5,14 @@ is out: R3GAN's penalties are of single images, and the spectral norm takes its 
 """
 
 from energan.experiment import Experiment
+from energan.recipes.classes import CriticClasses
 from energan.recipes.common import AdamOptions, Data, DcganPair, GeneratorTraining, experiment, padded_digits
 
 
 def lsgan_mnist(
     *,
     data: Data = "mnist",
+    classes: CriticClasses = CriticClasses(),
     networks: DcganPair = DcganPair(),
     adam: AdamOptions = AdamOptions(lr=1e-3),
     training: GeneratorTraining = GeneratorTraining(steps=3000, batch=64, save_every=250, ema=0.999),
@@ -18,7 +20,8 @@ def lsgan_mnist(
     """LSGAN: least squares in place of the cross-entropy (arXiv:1611.04076)."""
     from energan.games.gan.lsgan import lsgan
 
-    G, D = networks.build(training)
+    asked, prepare = classes.asked(data, padded_digits, training.value_range)
+    G, D = networks.build(training, asked)
     optimizer = adam.optimizer(training.steps)
-    game = lsgan(G, D, networks.z, optimizer_G=optimizer, optimizer_D=optimizer)
-    return experiment(game, "lsgan", data, padded_digits, training)
+    game = asked.game(lsgan(G, D, networks.z, optimizer_G=optimizer, optimizer_D=optimizer))
+    return asked.shown(experiment(game, "lsgan", data, prepare, training), padded_digits)

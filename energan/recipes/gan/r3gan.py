@@ -1,6 +1,7 @@
 """R3GAN's objective on digits (arXiv:2501.05441)."""
 
 from energan.experiment import Experiment
+from energan.recipes.classes import CriticClasses
 from energan.recipes.common import AdamOptions, Data, DcganPair, GeneratorTraining, experiment, padded_digits
 from energan.utils.checks import not_negative
 
@@ -9,6 +10,7 @@ def r3gan_mnist(
     *,
     data: Data = "mnist",
     gamma: float = 1.0,
+    classes: CriticClasses = CriticClasses(),
     networks: DcganPair = DcganPair(),
     adam: AdamOptions = AdamOptions(lr=2e-4, beta1=0.0),
     training: GeneratorTraining = GeneratorTraining(steps=3000, batch=64, save_every=250, ema=0.999),
@@ -21,7 +23,8 @@ def r3gan_mnist(
     from energan.games.gan.r3gan import r3gan
 
     not_negative(gamma=gamma)
-    G, D = networks.build(training, norm=False)
+    asked, prepare = classes.asked(data, padded_digits, training.value_range)
+    G, D = networks.build(training, asked, norm=False)
     optimizer = adam.optimizer(training.steps).with_settings(beta2=0.99)
-    game = r3gan(G, D, networks.z, gamma=gamma, optimizer_G=optimizer, optimizer_D=optimizer)
-    return experiment(game, "r3gan", data, padded_digits, training)
+    game = asked.game(r3gan(G, D, networks.z, gamma=gamma, optimizer_G=optimizer, optimizer_D=optimizer))
+    return asked.shown(experiment(game, "r3gan", data, prepare, training), padded_digits)

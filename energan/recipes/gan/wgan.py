@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from energan.experiment import Experiment
+from energan.recipes.classes import NOBODY, Asked
 from energan.recipes.common import Data, GeneratorTraining, NoiseSize, experiment, resized
 from energan.utils.checks import at_least, not_negative, positive
 
@@ -26,16 +27,18 @@ class WassersteinNetworks:
     size_g: int = 512
     """Units of the generator's hidden layers, where it is fully connected."""
 
-    def build(self, training: GeneratorTraining, *, norm_g: bool, norm_f: bool) -> "tuple[nn.Module, nn.Module]":
+    def build(
+        self, training: GeneratorTraining, asked: Asked = NOBODY, *, norm_g: bool, norm_f: bool
+    ) -> "tuple[nn.Module, nn.Module]":
         from energan.networks.conv import wgan_gp
 
         positive(z=self.z, width=self.width, size_g=self.size_g)
         with training.seeded():
             if self.generator == "conv":
-                G: nn.Module = wgan_gp.Generator(self.z, width=self.width, norm=norm_g)
+                G = asked.generator(lambda k: wgan_gp.Generator(self.z + k, width=self.width, norm=norm_g))
             else:
-                G = wgan_gp.mlp_generator(self.z, (1, 28, 28), size=self.size_g)
-            return G, wgan_gp.Critic(width=self.width, norm=norm_f)
+                G = asked.generator(lambda k: wgan_gp.mlp_generator(self.z + k, (1, 28, 28), size=self.size_g))
+            return G, asked.critic(lambda k: wgan_gp.Critic(channels=1 + k, width=self.width, norm=norm_f))
 
 
 def wgan_mnist(

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from energan.experiment import Experiment
+from energan.recipes.classes import CriticClasses
 from energan.recipes.common import AdamMoments, Data, DcganPair, GeneratorTraining, experiment, padded_digits, resized
 from energan.recipes.gan.wgan import WassersteinNetworks
 from energan.utils.checks import at_least, not_negative
@@ -41,6 +42,7 @@ def wgan_gp_mnist(
     data: Data = "mnist",
     norm: bool = False,
     critic: PenalisedCritic = PenalisedCritic(),
+    classes: CriticClasses = CriticClasses(),
     networks: WassersteinNetworks = WassersteinNetworks(),
     adam: AdamMoments = AdamMoments(lr=5e-4),
     training: GeneratorTraining = GeneratorTraining(steps=2000, batch=50, save_every=200),
@@ -52,15 +54,18 @@ def wgan_gp_mnist(
     Args:
         norm: Batch norm in the convolutional generator; the critic reads each image by itself and has none.
     """
-    G, f = networks.build(training, norm_g=norm, norm_f=False)
-    game = critic.game(G, f, networks.z, adam, training.steps)
-    return experiment(game, "wgan-gp", data, resized(28, 1), training)
+    images = resized(28, 1)
+    asked, prepare = classes.asked(data, images, training.value_range)
+    G, f = networks.build(training, asked, norm_g=norm, norm_f=False)
+    game = asked.game(critic.game(G, f, networks.z, adam, training.steps), "f")
+    return asked.shown(experiment(game, "wgan-gp", data, prepare, training), images)
 
 
 def wgan_gp_stacked(
     *,
     data: str = "stacked-mnist",
     critic: PenalisedCritic = PenalisedCritic(),
+    classes: CriticClasses = CriticClasses(),
     networks: DcganPair = DcganPair(z=128, width=16),
     adam: AdamMoments = AdamMoments(lr=5e-4),
     training: GeneratorTraining = GeneratorTraining(steps=3000, batch=64, save_every=250, ema=0.999),
@@ -72,6 +77,8 @@ def wgan_gp_stacked(
     Args:
         data: stacked-mnist, or your own images (folder, .zip, .npz, .parquet), in colour, 32 x 32.
     """
-    G, f = networks.build(training, channels=3, norm=False)
-    game = critic.game(G, f, networks.z, adam, training.steps)
-    return experiment(game, "wgan-gp", data, partial(padded_digits, channels=3), training, "mobilenetv2")
+    images = partial(padded_digits, channels=3)
+    asked, prepare = classes.asked(data, images, training.value_range)
+    G, f = networks.build(training, asked, channels=3, norm=False)
+    game = asked.game(critic.game(G, f, networks.z, adam, training.steps), "f")
+    return asked.shown(experiment(game, "wgan-gp", data, prepare, training, "mobilenetv2"), images)

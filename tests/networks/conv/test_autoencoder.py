@@ -5,6 +5,7 @@ import torch
 from network_facts import count, kinds, weight_layers
 from torch import nn
 
+from energan.engine.rng import seeded
 from energan.networks.conv import autoencoder
 
 
@@ -50,3 +51,25 @@ def test_counts_of_the_autoencoder_at_64_pixels():
     decoder = conv(256, 128) + norm(128) + conv(128, 64) + norm(64) + conv(64, 3) + 3
     assert encoder + decoder == 1_318_083
     assert count(autoencoder.Autoencoder()) == encoder + decoder
+
+
+@pytest.mark.parametrize("told", ["both", "encoder", "decoder"])
+@pytest.mark.parametrize("maps", [(2, 3), (4,)])
+def test_told_a_class_it_reconstructs_the_image_alone(told, maps):
+    net = autoencoder.Autoencoder(channels=2, maps=maps, classes=3, told=told).double()
+    x, y = torch.randn(4, 2, 8, 8).double(), torch.eye(3).double()[[0, 1, 2, 0]]
+    reconstruction, code = net(x, y)
+    assert reconstruction.shape == x.shape and code.shape[1] == maps[-1]
+    other, of_other = net(x, y.roll(1, 1))
+    assert not torch.allclose(reconstruction, other)
+    assert torch.equal(code, of_other) == (told == "decoder")
+    inputs = net.encoder[0].in_channels, net.decoder[0].in_channels
+    assert inputs == (2 + 3 * (told != "decoder"), maps[-1] + 3 * (told != "encoder"))
+
+
+def test_told_no_class_it_is_what_it_was():
+    with seeded(0):
+        told = autoencoder.Autoencoder(channels=1, maps=(2, 3), classes=0)
+    with seeded(0):
+        plain = autoencoder.Autoencoder(channels=1, maps=(2, 3))
+    assert all(torch.equal(a, b) for a, b in zip(told.parameters(), plain.parameters(), strict=True))
