@@ -41,7 +41,7 @@ from energan.estimators.base import (
     remember,
     train,
 )
-from energan.games.conditional.conditional import conditional
+from energan.games.conditional.conditional_ebgan import conditional_ebgan
 from energan.games.energy.ebgan import ebgan, ebgan_pt
 from energan.inference.model import Model
 from energan.losses.energy import Kind, convert_margin
@@ -69,6 +69,8 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         margin: m of the hinge, in units of the energy, above 0. "auto" trains the auto-encoder alone for some steps and
             takes 3 times its converged norm; appendix E of the paper starts its search at that norm.
         pt: weight of the pulling-away term (eq. 14); 0 is plain EBGAN.
+        mismatch: with y, the weight of training rows with a wrong class, whose energy E(x, y) D raises too; at 0 D may
+            ignore the classes, and then G does.
         kind: of energy: "l2" is ||r - x|| (the paper's), "ssq" its square, "mse" its square per number; x in [-1, 1].
         steps: training steps: a turn of D and a turn of G each.
         batch: rows a turn, 2 or more (at most all rows of X).
@@ -112,6 +114,7 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         *,
         margin: float | Literal["auto"] = "auto",
         pt: float = 0.1,
+        mismatch: float = 1.0,
         kind: Kind = "l2",
         steps: int = 2000,
         batch: int = 64,
@@ -125,13 +128,13 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         device: str = "auto",
         verbose: int = 0,
     ) -> None:
-        self.margin, self.pt, self.kind = margin, pt, kind
+        self.margin, self.pt, self.mismatch, self.kind = margin, pt, mismatch, kind
         self.steps, self.batch, self.width, self.z = steps, batch, width, z
         self.lr, self.beta1, self.contamination = lr, beta1, contamination
         self.random_state, self.precision, self.device, self.verbose = random_state, precision, device, verbose
 
     def _check_parameters(self) -> None:
-        not_negative(pt=self.pt)
+        not_negative(pt=self.pt, mismatch=self.mismatch)
         positive(contamination=self.contamination)
         if isinstance(self.margin, str) and self.margin != "auto":
             raise ValueError(f"margin must be a number above 0 or 'auto', got {self.margin!r}")
@@ -161,11 +164,15 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     def _game(self, frame: Frame, networks: dict[str, nn.Module], margin: float, kind: Kind, classes: int) -> Game:
         adam = Adam(self.lr or (1e-3 if frame.layout == "n d" else 2e-4), self.beta1)
         G, D, z = networks["G"], networks["D"], self.z
+        if classes:
+            mismatch = self.mismatch if classes > 1 else 0.0
+            return conditional_ebgan(
+                G, D, z, classes, margin=margin, pt=self.pt, mismatch=mismatch, kind=kind, optimizer_G=adam,
+                optimizer_D=adam,
+            )  # fmt: skip
         if self.pt:
-            game = ebgan_pt(G, D, z, margin=margin, pt=self.pt, kind=kind, optimizer_G=adam, optimizer_D=adam)
-        else:
-            game = ebgan(G, D, z, margin=margin, kind=kind, optimizer_G=adam, optimizer_D=adam)
-        return conditional(game, classes) if classes else game
+            return ebgan_pt(G, D, z, margin=margin, pt=self.pt, kind=kind, optimizer_G=adam, optimizer_D=adam)
+        return ebgan(G, D, z, margin=margin, kind=kind, optimizer_G=adam, optimizer_D=adam)
 
     def _model(self) -> Model:
         networks = copy.deepcopy(self.networks_)  # the fitted networks stay on the CPU

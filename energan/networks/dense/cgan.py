@@ -53,7 +53,7 @@ class Generator(nn.Module):
 
     def forward(self, z: Float[Tensor, "n z"], y: Float[Tensor, "n classes"]) -> Tensor:
         both = torch.cat([self.of_z(z), self.of_y(y.to(z.dtype))], 1)
-        return 2 * self.net(both).view(len(z), *self.shape) - 1
+        return 2 * self.net(both).view(z.shape[0], *self.shape) - 1
 
 
 @recorded

@@ -23,7 +23,8 @@ class Labelled(NamedTuple):
     @property
     def where(self) -> str:
         """What `real` is, for people."""
-        return f"{self.real.name} images that were {'held out' if self.held_out else 'trained on'}"
+        name = self.real.name
+        return f"held-out images of {name}" if self.held_out else f"images of {name} that the system was trained on"
 
 
 def labelled_images(experiment: Experiment, training: ImageSet) -> Labelled:
@@ -67,4 +68,4 @@ def fixed_order(n: int) -> Int64[Tensor, " n"]:
 
 def _rows(data: ImageSet, rows: Int64[Tensor, " m"]) -> ImageSet:
     assert data.labels is not None
-    return data._replace(images=data.images[rows], labels=data.labels[rows], files=())
+    return data._replace(images=data.images[rows], labels=data.labels[rows], files=(), captions=())
