@@ -1,12 +1,13 @@
 """The kinds of things that systems are asked for, each in a folder here."""
 
-from energan.capabilities.conditions import classes
+from energan.capabilities.conditions import classes, text
 from energan.capabilities.conditions.kind import Kind
 from energan.engine.game import Game
 from energan.runs.reader import RunFiles, mapping
 
 KINDS: dict[str, Kind] = {  # by `Conditions.kind`
     "classes": classes.KIND,
+    "text": text.KIND,
 }
 
 
