@@ -35,16 +35,18 @@ from energan.engine.game import Game, Source
 from energan.engine.optimizers import Adam, RMSProp
 from energan.engine.rng import seeded
 from energan.games import GAMES
+from energan.games.conditional import gan_cls as text
 from energan.games.conditional.acgan import acgan
 from energan.games.conditional.cgan import cgan as cgan_game
 from energan.games.conditional.conditional_ebgan import conditional_ebgan
 from energan.games.conditional.sgan import sgan as sgan_game
 from energan.games.plug_and_play.latent_discriminators import latent_discriminators
 from energan.games.semi_supervised.classifier import classifier
-from energan.networks.conv import autoencoder, dcgan, sgan, wgan_gp
+from energan.networks.conv import autoencoder, dcgan, gan_cls, sgan, wgan_gp
 from energan.networks.conv.latent_discriminators import Standardise
 from energan.networks.dense import cgan
 from energan.networks.layers import FeatureExtractor
+from energan.networks.layers.bank import Bank
 from energan.networks.layers.condition import Auxiliary, Joined
 
 Z, WIDTH, BATCH, SIZE = 64, 32, 64, (1, 32, 32)
@@ -387,6 +389,29 @@ def of_energy(h: Hand) -> None:
     descend(h.of_G, loss)
 
 
+def worded(h: Hand, wrong: bool, between: bool) -> None:
+    """Text to image: D told right words of real images, wrong ones, and samples; then G."""
+    x, words, wrong_words, z, *_ = h.batch()
+    h.D.requires_grad_(True)
+    with h.autocast:
+        with torch.no_grad():
+            fake = h.G(z, words)
+        unlike = softplus(h.D(fake, words).float()).mean()
+        if wrong:
+            unlike = (unlike + softplus(h.D(x, wrong_words).float()).mean()) / 2
+        loss = softplus(-h.D(x, words).float()).mean() + unlike
+    descend(h.of_D, loss)
+    h.D.requires_grad_(False)
+    x, words, _, z, *rest = h.batch()
+    with h.autocast:
+        loss = softplus(-h.D(h.G(z, words), words).float()).mean()
+        if between:
+            first, second = words.chunk(2)
+            middle = (first + second) / 2
+            loss = loss + softplus(-h.D(h.G(rest[0][: len(middle)], middle), middle).float()).mean()
+    descend(h.of_G, loss)
+
+
 def stacked(h: Hand) -> None:
     """SGAN, joint: both discriminators, then both generators."""
     E_0, E_1, G_1, G_0, D_1, D_0 = h.nets.values()
@@ -494,6 +519,14 @@ def _of_conditional_ebgan() -> Game:
     return conditional_ebgan(G, D, Z, 10, margin=MARGIN, pt=PT, mismatch=MISMATCH, **rates)
 
 
+def _of_words(make: Callable[..., Game]) -> Game:
+    """The paper's nets at 32 x 32, told words of as many numbers as the noise has."""
+    with seeded(0):
+        G = gan_cls.Generator(Z, Z, channels=1, size=32, width=WIDTH // 2)
+        D = gan_cls.Discriminator(Z, channels=1, size=32, width=WIDTH)
+    return make(G, D, Bank(Z, rows=1), Z, optimizer_G=Adam(LR, BETA1), optimizer_D=Adam(LR, BETA1))
+
+
 def _of_classifier() -> Game:
     with seeded(0):
         return classifier(sgan.Encoder(), optimizer_E=Adam(LR, BETA1))
@@ -533,6 +566,13 @@ def coded() -> Source:
     return lambda k: {**x(k), "h": kept[k % 8]}
 
 
+def captioned() -> Source:
+    """Batches of noise with codes of right words and of wrong ones."""
+    x, g = batches(SIZE, BATCH), torch.Generator().manual_seed(0)
+    h, h_wrong = (torch.randn(BATCH, Z, generator=g) for _ in range(2))
+    return lambda k: {**x(k), "h": h, "h_wrong": h_wrong}
+
+
 class Row(NamedTuple):
     """A game's settings, the letter and the net of its other player (or none), and its step by hand.
 
@@ -564,6 +604,13 @@ ROWS = {
     "energy-losses": Row(turns(square_square_D, ebgan_G), autoencoder=True, settings={"margin": MARGIN}),
     "fgan": Row(fgan, "V"),
     "gan": Row(turns(gan_D, gan_G)),
+    **{
+        name: Row(partial(worded, wrong=wrong, between=between), whole=partial(_of_words, make), source=captioned)
+        for name, make, wrong, between in (
+            ("gan-text", text.gan_text, False, False), ("gan-cls", text.gan_cls, True, False),
+            ("gan-int", text.gan_int, False, True), ("gan-int-cls", text.gan_int_cls, True, True),
+        )
+    },
     "gmmn": Row(partial(alone, loss=mmd), "", settings={"widths": WIDTHS}),
     "hinge": Row(turns(hinge_D, critic_G)),
     "latent-discriminators": Row(latent, whole=_of_latent, source=coded),

@@ -3,22 +3,33 @@
 torch's "meta" device stands for a GPU: what is on it has a shape and a device, and no values.
 """
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 
 from energan.data import Batches
 from energan.data.batches import Coded
+from energan.data.captioned import Captioned
 from energan.data.few_labels import LabelledBatches
 from energan.data.resident import Prefetch, resident
 
 IMAGES = torch.randint(256, (12, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(12) % 4
 
+
+def _codes(sentences: Sequence[str]) -> torch.Tensor:
+    return torch.tensor([[float(len(text)), float(ord(text[0]))] for text in sentences])
+
+
 MADE = {
     "plain": lambda: Batches(IMAGES, None, 5, 1),
     "labels": lambda: Batches(IMAGES, LABELS, 5, 1),
     "views": lambda: Batches(IMAGES, LABELS, 5, 1, crop=6, flip=True, augment=("colour", "translation", "cutout")),
     "coded": lambda: Coded(Batches(IMAGES, LABELS, 5, 1), "h", lambda: torch.arange(12.0)[:, None]),
+    "captioned": lambda: Captioned(
+        Batches(IMAGES, LABELS, 5, 1), [(str(i), "also") if i % 2 else (str(i),) for i in range(12)], _codes
+    ),
     "few labels": lambda: LabelledBatches(
         IMAGES, torch.where(LABELS < 2, LABELS, -1), classes=2, labelled=4, unlabelled=5, seed=1
     ),

@@ -37,6 +37,10 @@ SMALL: dict[str, dict[str, Any]] = {
     },
     "cgan-mnist": {"data": "digits", "z": 8, "size_z": 8, "size_y": 8, "size_g": 16, "size_d": 8, "size_dy": 4},
     "conditional-faces": {"data": "described pictures", "z": 8, "size_g": 8, "maps": 2, "width": 2, "units": 4},
+    **{
+        f"gan-{name}": {"data": "captioned pictures", "z": 8, "width": 1}
+        for name in ("text-mnist", "cls-mnist", "int-mnist", "int-cls-mnist", "int-cls-64")
+    },
     "maxout-gan-mnist": {"data": "digits", "z": 8, "size_g": 16, "size_d": 8},
     "energy-losses-mnist": {"data": "digits", "width": 4, "z": 8, "ema": 0.9},
     "began-mnist": {"data": "digits", "width": 4, "z": 8},
@@ -101,6 +105,14 @@ def described_pictures(folder: Path, n: int = 12) -> Path:
     return folder
 
 
+def captioned_pictures(folder: Path, n: int = 12) -> Path:
+    """The pictures, with a sentence or two each."""
+    said = ("a red one", "a dark blue one", "<b>=1+1</b>")
+    rows = [f"{i:02d}.png,{said[i % 3]}" for i in range(n)] + [f"{i:02d}.png,number {i}" for i in range(0, n, 2)]
+    pictures(folder, n).joinpath("captions.csv").write_text("\n".join(["file,caption", *rows]))
+    return folder
+
+
 def arguments(recipe: str, folder: Path, **changes: Any) -> dict[str, Any]:
     """A recipe's small arguments; pictures are made beside the run's folder."""
     small = {**COMMON, **SMALL[recipe], **changes}
@@ -108,6 +120,8 @@ def arguments(recipe: str, folder: Path, **changes: Any) -> dict[str, Any]:
         small["data"] = str(pictures(folder.parent / "pictures"))
     if small["data"] == "described pictures":
         small["data"] = str(described_pictures(folder.parent / "described"))
+    if small["data"] == "captioned pictures":
+        small["data"] = str(captioned_pictures(folder.parent / "captioned"))
     return small
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.func import functional_call, grad, vmap
 
 from energan.engine.rng import seeded, stream
-from energan.networks.conv import autoencoder, began, dcgan, latent_discriminators, ppgn, sgan, wgan_gp
+from energan.networks.conv import autoencoder, began, dcgan, gan_cls, latent_discriminators, ppgn, sgan, wgan_gp
 from energan.networks.dense import maxout, mlp, perceptron
 from energan.networks.layers import BatchNorm, FeatureExtractor
 
@@ -117,6 +117,8 @@ INITIAL = {
     "dcgan G": (lambda: dcgan.Generator(100, size=32), 0.02, 0.02),
     "dcgan D": (lambda: dcgan.Discriminator(size=32), 0.02, 0.02),
     "autoencoder": (autoencoder.Autoencoder, 0.02, 0.02),
+    "gan-cls G": (lambda: gan_cls.Generator(100, 384, size=32, width=16), 0.02, 0.02),
+    "gan-cls D": (lambda: gan_cls.Discriminator(384, size=32, width=32), 0.02, 0.02),
 }
 
 

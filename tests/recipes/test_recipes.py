@@ -32,7 +32,11 @@ from energan.utils.checks import at_least, fraction, not_negative, positive, sha
 from energan.utils.errors import UserError
 
 PICTURES = {"ebgan-pt-64": (3, 64, 64), "dcgan-64": (3, 64, 64), "noiseless-ppgn-h-64": (3, 64, 64)}
-PICTURES |= {"ebgan-pt-128": (3, 128, 128), "ebgan-pt-256": (3, 256, 256)}  # the user's own
+PICTURES |= {
+    "gan-int-cls-64": (3, 64, 64),
+    "ebgan-pt-128": (3, 128, 128),
+    "ebgan-pt-256": (3, 256, 256),
+}  # the user's own
 SHAPES = {"wgan-gp-stacked": (3, 32, 32)} | dict.fromkeys(
     (
         "maxout-gan-mnist",
@@ -46,8 +50,10 @@ SHAPES = {"wgan-gp-stacked": (3, 32, 32)} | dict.fromkeys(
     ),
     (1, 28, 28),
 )  # the others: (1, 32, 32)
-TOLD = ("conditional-dcgan-mnist", "conditional-ebgan-pt-mnist")  # of their images they know the classes first
+OF_CLASSES = ("conditional-dcgan-mnist", "conditional-ebgan-pt-mnist")  # of their images they know the classes first
+TOLD = ("gan-text-mnist", "gan-cls-mnist", "gan-int-mnist", "gan-int-cls-mnist")  # words
 NAMED_SETS = {
+    **dict.fromkeys(TOLD, "worded-mnist"),
     "wgan-gp-stacked": "stacked-mnist",
     "conditional-faces": "emoji-attributes",
 }  # the others: mnist
@@ -57,7 +63,7 @@ CODED = ("latent-discriminators-mnist", "ppgn-x-mnist", *PPGN)  # drawn by chain
 SHAPES |= dict.fromkeys(CLASSIFIERS, (1, 8, 8)) | dict.fromkeys(
     ("encoder-mnist", "sgan-mnist", "cgan-mnist", *CODED), (1, 28, 28)
 )
-SHAPES |= {**PICTURES, "conditional-faces": (3, 32, 32)}
+SHAPES |= {**PICTURES, **dict.fromkeys(("conditional-faces", *TOLD), (3, 32, 32))}
 ALONE = ("gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist")  # generators without a critic
 PLAYERS = {"wgan-mnist": "Gf", "wgan-gp-mnist": "Gf", "wgan-gp-stacked": "Gf", "fgan-mnist": "GV", "began-mnist": "GDk"}
 PLAYERS |= {**dict.fromkeys(ALONE, "G"), "ladder-mnist": "D"}
@@ -66,7 +72,18 @@ PLAYERS |= {"latent-discriminators-mnist": ("E", "S", "G", "D_x", "D_h")}  # the
 PLAYERS |= dict.fromkeys(PPGN, ("E", "G", "D", "gate")) | {"ppgn-x-mnist": ("E", "R")}
 PLAYERS |= {"dgn-am-mnist": ("E", "G", "D", "gate", "bounds"), "ppgn-h-mnist": ("E", "G", "D", "gate", "R")}
 PLAYERS |= {"conditional-faces": ("G", "D", "K", "S")}
-WITHOUT_ENERGY = (*ALONE, *CODED, "conditional-faces", "ladder-mnist", "ebgan-ln-mnist", "encoder-mnist", "sgan-mnist")
+PLAYERS |= dict.fromkeys((*TOLD, "gan-int-cls-64"), ("G", "D", "T"))
+WITHOUT_ENERGY = (
+    *ALONE,
+    *CODED,
+    *TOLD,
+    "gan-int-cls-64",
+    "conditional-faces",
+    "ladder-mnist",
+    "ebgan-ln-mnist",
+    "encoder-mnist",
+    "sgan-mnist",
+)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -168,7 +185,11 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
 def test_numbers_that_cannot_be_trained_with_are_refused(
     recipe: str, changes: dict[str, Any], expected: str, tmp_path: Path
 ) -> None:
-    small = {**SMALL[recipe], "data": NAMED_SETS.get(recipe, "mnist" if recipe in TOLD else "never loaded"), **changes}
+    small = {
+        **SMALL[recipe],
+        "data": NAMED_SETS.get(recipe, "mnist" if recipe in OF_CLASSES else "never loaded"),
+        **changes,
+    }
     with pytest.raises(UserError) as refused:
         build(recipe, **small)
     assert str(refused.value).startswith(expected)

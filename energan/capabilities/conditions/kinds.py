@@ -1,6 +1,6 @@
 """The kinds of things that systems are asked for, each in a folder here."""
 
-from energan.capabilities.conditions import attributes, classes
+from energan.capabilities.conditions import attributes, classes, text
 from energan.capabilities.conditions.kind import Kind
 from energan.engine.game import Game
 from energan.runs.reader import RunFiles, mapping
@@ -8,6 +8,7 @@ from energan.runs.reader import RunFiles, mapping
 KINDS: dict[str, Kind] = {  # by `Conditions.kind`
     "attributes": attributes.KIND,
     "classes": classes.KIND,
+    "text": text.KIND,
 }
 
 
