@@ -22,7 +22,7 @@ from energan.data.decoding.listing import Files
 from energan.data.decoding.values import checked_range
 from energan.data.formats.archives import tar_files
 from energan.data.formats.arrays import fit_all, load_arrays
-from energan.data.formats.captions import captioned, cub_files, is_cub
+from energan.data.formats.captions import cub_files, is_cub, with_captions
 from energan.data.formats.celeba import celeba_files, is_celeba
 from energan.data.formats.cifar import is_cifar, load_cifar
 from energan.data.formats.folders import folder_files, one_file, printable, zip_files
@@ -133,7 +133,7 @@ def load(
     said = (*files.notes, *files.left_out)
     left_out = f"; left out: {'; '.join(said)}" if said else ""
     data = data._replace(source=data.source + left_out, place=files.place)
-    return captioned(data, _path(source), split) if captions else data
+    return with_captions(data, _path(source), split) if captions else data
 
 
 def _has_captions(source: str | Path) -> bool:

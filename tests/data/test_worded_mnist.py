@@ -88,6 +88,13 @@ def test_a_bar_is_drawn_as_wide_as_its_word(thickness, monkeypatch):
     assert x - 15.5 == pytest.approx(PLACES["right"][0], abs=0.1)
 
 
+@pytest.mark.parametrize(("slant", "moves"), [("left", 1), ("upright", 0), ("right", -1)])
+def test_a_bar_leans_as_its_word_says(slant, moves):
+    image = draw(bar(), [Facts("red", "medium", slant, "centre", "1")], RandomState(0))[0, 0].astype(float)
+    high, low = ((half.sum(0) * np.arange(32)).sum() / half.sum() for half in (image[:16], image[16:]))
+    assert low - high == pytest.approx(moves * 0.45 * HEIGHT / 2, abs=0.9)  # leaning left: its foot is to the right
+
+
 def test_the_same_seed_draws_the_same_and_another_another():
     asked = [Facts("red", "thin", "left", "top", "1")] * 3
     one, two, other = (draw(bar(3), asked, RandomState(seed)) for seed in (0, 0, 1))

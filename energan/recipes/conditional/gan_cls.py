@@ -64,8 +64,10 @@ class TextOptions:
         game = make(G, D, T, self.z, optimizer_G=optimizer, optimizer_D=optimizer)
         run = experiment(game, system, data, captioned(size, channels), training, network)
         return run._replace(
+            prepare_any=resized(size, channels),
             initialise=partial(_keep_codes, T=T, encode=sentence_codes, together=self.together, seed=training.seed),
             sentences=(sentence_codes, self.together),
+            prepare_any=resized(size, channels),  # to look at others' images takes no captions
         )
 
 
@@ -96,8 +98,18 @@ def _keep_codes(data: "ImageSet", T: "Bank", encode: "Encode", together: int, se
     T.fill(batches.typical(len(T.codes), seed))
 
 
+@named
+def _captioned(
+    source: str, split: str, size: int, channels: int, value_range: tuple[float, float] | None = None
+) -> "ImageSet":
+    from energan.data import load
+
+    return load(source, split, size=size, channels=channels, value_range=value_range, captions=True)
+
+
 def captioned(size: int, channels: int) -> "Callable[[str, str], ImageSet]":
-    return resized(size, channels)
+    """Images at size x size with their captions; those without are left out."""
+    return partial(_captioned, size=size, channels=channels)
 
 
 def gan_text_mnist(

@@ -7,7 +7,7 @@ import pytest
 import torch
 from hostile import picture, written
 
-from energan.data import load, pad, splits_of
+from energan.data import captioned, load, pad, splits_of
 from energan.data.batches import patches
 from energan.data.classes import joined
 from energan.data.formats.captions.tables import is_table, said_split
@@ -119,6 +119,9 @@ def test_coco_beside_its_splits(tmp_path, capsys):
     assert said(tmp_path, {}, "val") == {"val2017/3.png": ("3.png",)}
     assert capsys.readouterr().err == ""  # the other split's are neither missing nor left out
     assert len(said(tmp_path, {}, "all")) == 3
+    of_another_split = {"annotations/captions_val2017.json": coco(["1.png", "3.png"])}
+    assert said(tmp_path, of_another_split)["train2017/1.png"] == ("1.png",)
+    assert said(tmp_path, {"annotations/captions_val2017.json": "no table"})  # what is not of the split is not read
 
 
 def test_tables_inside_splits_name_files_from_there(tmp_path):
@@ -254,6 +257,12 @@ def test_captions_go_with_their_images(tmp_path):
     assert in_classes(some, ("cat", "dog")).captions == (own[1], own[3])
     with pytest.raises(UserError, match=r"some parts of .* have captions and others have none"):
         joined([data, data._replace(captions=())])
+
+
+def test_a_module_of_the_same_package_hides_nothing(tmp_path):
+    """Importing a module puts its name into the package: `load` must not call it."""
+    assert captioned.Captioned
+    assert said(tmp_path, {"captions.csv": CSV, **PICTURES}) == ALIKE
 
 
 def test_names_of_tables():

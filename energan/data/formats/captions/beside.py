@@ -33,7 +33,7 @@ LARGEST = 2**20  # bytes of a text beside an image
 TEXTS = ("text", "text_c10", "captions")  # folders of texts beside one of images
 
 
-def captioned(data: ImageSet, folder: Path, split: str) -> ImageSet:
+def with_captions(data: ImageSet, folder: Path, split: str) -> ImageSet:
     """The images of `folder` that have captions, with them; others are left out, and that is said.
 
     Captions are one line each: runs of spaces and line breaks become one space, control characters are escaped, those
