@@ -64,7 +64,6 @@ class TextOptions:
         game = make(G, D, T, self.z, optimizer_G=optimizer, optimizer_D=optimizer)
         run = experiment(game, system, data, captioned(size, channels), training, network)
         return run._replace(
-            prepare_any=resized(size, channels),
             initialise=partial(_keep_codes, T=T, encode=sentence_codes, together=self.together, seed=training.seed),
             sentences=(sentence_codes, self.together),
             prepare_any=resized(size, channels),  # to look at others' images takes no captions
