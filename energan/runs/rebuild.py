@@ -104,7 +104,7 @@ def restored(run: Experiment, record: Mapping[str, Any], saved: Checkpoint, path
 
 def _check(parts: Mapping[str, Any], ema: Mapping[str, float]) -> None:
     """UserError unless every part of an experiment is of its kind."""
-    coded, classes, game = parts["coded"], parts["classes"], parts["game"]
+    coded, classes, game, said = parts["coded"], parts["classes"], parts["game"], parts["sentences"]
     kinds = {
         "game": isinstance(game, Game),
         "source": isinstance(parts["source"], str),
@@ -113,6 +113,7 @@ def _check(parts: Mapping[str, Any], ema: Mapping[str, float]) -> None:
         "prepare_any": parts["prepare_any"] is None or _takes(parts["prepare_any"], "source", "split"),
         "initialise": parts["initialise"] is None or _takes(parts["initialise"], "data"),
         "coded": coded is None or (_pair(coded) and isinstance(coded[0], str) and _takes(coded[1], "data")),
+        "sentences": said is None or (_pair(said) and callable(said[0]) and type(said[1]) is int and said[1] > 0),
         "crop": parts["crop"] is None or (type(parts["crop"]) is int and 1 < parts["crop"] <= LARGEST_SIDE),
         "flip": isinstance(parts["flip"], bool),
         "augment": _texts(parts["augment"]),

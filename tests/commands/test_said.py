@@ -63,7 +63,9 @@ def test_words_that_no_caption_has_are_told(run: Path, told: list[str]) -> None:
 def test_many_unknown_words_are_counted(told: list[str]) -> None:
     said._tell_unknown(["i ii iii iv v vi vii"], {"data": {"words": ["x"]}})
     said._tell_unknown(["anything"], {"data": {"words": None}})  # more words than run.json has, or an older run
-    assert told == ["no training caption has the words i, ii, iii, iv, v and 2 more: what they ask for was not learned here"]
+    assert told == [
+        "no training caption has the words i, ii, iii, iv, v and 2 more: what they ask for was not learned here"
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "  \n", ".,;", "🐈"])
