@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from energan.engine.graphs import Graph
 
 SHOWN = 20_000  # crops that are kept in memory
+VOCABULARY = 20_000  # words of captions that run.json has
 
 SETTINGS: dict[str, type] = {  # fields that run.json has as they are
     "steps": int, "batch": int, "seed": int, "save_every": int, "precision": str, "device": str, "compile": bool,
@@ -195,6 +196,7 @@ class Experiment(NamedTuple):
                 "skipped": list(data.skipped),
                 **(_attributes(data) if data.attributes is not None else {}),
                 **(_labels(data) if self.game.logits else {}),
+                **({"words": _words(data)} if self.sentences else {}),
             },
             "game": {
                 "name": self.system,
@@ -244,3 +246,11 @@ def _labels(data: "ImageSet") -> dict[str, Any]:
     assert data.labels is not None  # batches were drawn of them
     known = data.labels[data.labels != NONE]
     return {"classes": list(data.classes), "labels": known.bincount(minlength=len(data.classes)).tolist()}
+
+
+def _words(data: "ImageSet") -> list[str] | None:
+    """The words of the training captions; None of more than can be kept beside a run."""
+    from energan.data.captioned import vocabulary
+
+    words = vocabulary(data.captions)
+    return sorted(words) if len(words) <= VOCABULARY else None

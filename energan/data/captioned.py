@@ -1,6 +1,8 @@
 """Batches of images with words: the codes of what describes each image, and of what describes another."""
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 
 import torch
@@ -14,6 +16,8 @@ from energan.utils.errors import UserError
 WORDS = 2  # beside (seed, k), so that words have nothing in common with the order of epoch k, nor with views
 
 TRIES = 200  # images that are drawn, to find one with other words
+
+WORD = re.compile(r"\w+")
 
 Encode = Callable[[Sequence[str]], Float[Tensor, "n d"]]
 
@@ -122,3 +126,14 @@ class Captioned:
             f"nearly all images share a caption with that of {text!r}: wrong words, which this system learns from, "
             "need images that are described otherwise"
         )
+
+
+def vocabulary(captions: Iterable[Iterable[str]]) -> set[str]:
+    """The words that captions have, in small letters.
+
+    Example:
+        >>> sorted(vocabulary([("A red 7,", "a Seven")]))
+        ['7', 'a', 'red', 'seven']
+    """
+    distinct = {text for of in captions for text in of}
+    return {word for text in distinct for word in WORD.findall(unicodedata.normalize("NFKC", text).lower())}

@@ -119,7 +119,7 @@ def _check(parts: Mapping[str, Any], ema: Mapping[str, float]) -> None:
         "flip": isinstance(parts["flip"], bool),
         "augment": _texts(parts["augment"]),
         "classes": classes is None or _texts(classes),
-        "sentences": sentences is None or (_pair(sentences) and callable(sentences[0]) and type(sentences[1]) is int),
+        "sentences": sentences is None or _reading(sentences),
     }
     if wrong := [name for name, right in kinds.items() if not right]:
         raise UserError(f"{DAMAGED}: {wrong[0]} of its experiment is no such thing")
@@ -129,6 +129,11 @@ def _check(parts: Mapping[str, Any], ema: Mapping[str, float]) -> None:
             raise UserError(f"{DAMAGED}: its player {name!r} is none")
     if strange := [name for name in ema if name not in game.players]:
         raise UserError(f"{DAMAGED}: ema names {strange[0]!r}, which is no player")
+
+
+def _reading(sentences: Any) -> bool:
+    """Whether it is an encoder of sentences, and how many it averages."""
+    return _pair(sentences) and callable(sentences[0]) and type(sentences[1]) is int and sentences[1] > 0
 
 
 def _takes(value: Any, *names: str) -> bool:

@@ -37,10 +37,11 @@ SMALL: dict[str, dict[str, Any]] = {
     },
     "cgan-mnist": {"data": "digits", "z": 8, "size_z": 8, "size_y": 8, "size_g": 16, "size_d": 8, "size_dy": 4},
     "conditional-faces": {"data": "described pictures", "z": 8, "size_g": 8, "maps": 2, "width": 2, "units": 4},
-    **{
-        f"gan-{name}": {"data": "captioned pictures", "z": 8, "width": 1}
-        for name in ("text-mnist", "cls-mnist", "int-mnist", "int-cls-mnist", "int-cls-64")
-    },
+    "gan-text-mnist": {"data": "captioned pictures", "z": 8, "width": 1},
+    "gan-cls-mnist": {"data": "captioned pictures", "z": 8, "width": 1},
+    "gan-int-mnist": {"data": "captioned pictures", "z": 8, "width": 1},
+    "gan-int-cls-mnist": {"data": "captioned pictures", "z": 8, "width": 1, "ema": 0.9},
+    "gan-int-cls-64": {"data": "captioned pictures", "z": 8, "width": 1, "together": 2},
     "maxout-gan-mnist": {"data": "digits", "z": 8, "size_g": 16, "size_d": 8},
     "energy-losses-mnist": {"data": "digits", "width": 4, "z": 8, "ema": 0.9},
     "began-mnist": {"data": "digits", "width": 4, "z": 8},

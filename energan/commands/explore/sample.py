@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tyro.conf import OmitArgPrefixes
 
 from energan.commands.explore.flag_types import ChainFlags, Class, Guidance
+from energan.commands.explore.said import Texts
 from energan.commands.open_run import open_model
 from energan.utils.checks import at_least, usable_seed
 from energan.utils.console import say
@@ -26,6 +27,7 @@ def sample(
     n: int = 64,
     class_: Class = "",
     attributes: str = "",
+    text: Texts = (),
     out: str = "samples.png",
     seed: int = 0,
     checkpoint: str = "",
@@ -38,11 +40,13 @@ def sample(
 
     Args:
         run: The run's folder.
-        n: How many images; of each class, where --class names some.
+        n: How many images; of each class or sentence that is asked for.
         class_: Classes to draw, by name or number, with commas between, or all; empty: classes in turn by chains, at
             random from noise.
         attributes: What to ask a run of attributes for: age=70, age+=10 (more than it would have), age=20..80 (a row
             for each of seven values); several with commas between.
+        text: A sentence that says what to draw, of a run that was trained with captions; again for another sentence,
+            which has the next row of the sheet.
         out: x.png is one sheet, x.npz one uint8 array `images` (n, c, h, w), anything else a folder of PNGs.
         seed: Of the noise; the same seed gives the same images.
         checkpoint: "best", a step, or a path; the newest by default.
@@ -61,15 +65,20 @@ def sample(
     usable_seed(seed)
     folder, target = Path(run), usable(Path(out))
     sheet = usable(Path(path), (".png",)) if path else None
+    asked = [name for name, given in (("class", class_), ("attributes", attributes), ("text", text)) if given]
+    if len(asked) > 1:
+        raise UserError(f"`{asked[0]}` and `{asked[1]}` both say what to draw: keep one")
     model = open_model(folder, "sample", checkpoint, device)
     fits_in_memory("n", n, 2 * prod(model.shape or (1,)))
-    if attributes and (class_ or model.game.codes is not None):
-        raise UserError("`attributes` is for a run that draws by attributes alone: classes and chains have none")
     if model.game.codes is not None:
+        if attributes or text:
+            raise UserError(f"{folder} draws by chains, which are asked for classes: `{asked[0]}` does nothing")
         guided = open_guided_run(model, folder, guidance, chain.settings())
         images, rows, note = _sample_by_chains(guided, class_, n, seed, sheet)
     elif path or guidance != Guidance() or chain.settings():
         raise UserError(f"{folder} draws without chains: `classifier`, `path` and a chain's settings do nothing")
+    elif text:
+        (images, rows), note = _sample_of_words(model, folder, text, n, seed), ""
     elif attributes:
         images, rows, note = sample_attributes(model, RunFolder(folder).record, folder, attributes, n, seed)
     else:
@@ -106,6 +115,19 @@ def _sample_by_chains(s: "GuidedRun", classes: str, n: int, seed: int, path: Pat
         f"{s.classes[c]}: {100 * float(right[targets == c].mean()):.0f} %" for c in dict.fromkeys(targets.tolist())
     ]
     return images, len(rows), f"; the classifier sees what it was asked for in: {', '.join(shares)}"
+
+
+def _sample_of_words(
+    model: "Model", folder: Path, sentences: tuple[str, ...], n: int, seed: int
+) -> tuple["Tensor", int]:
+    """n images of each sentence, one after another, which share their noise; and how many rows they make."""
+    import torch
+
+    from energan.commands.explore.said import codes_of
+    from energan.runs.folder import RunFolder
+
+    codes = codes_of(model, folder, RunFolder(folder).record, sentences)
+    return torch.cat([model.sample(n, seed, conditions=h.expand(n, -1)) for h in codes]), len(codes)
 
 
 def _sample_from_noise(model: "Model", folder: Path, classes: str, n: int, seed: int) -> tuple["Tensor", int]:
