@@ -42,9 +42,9 @@ from energan.games.conditional.conditional_ebgan import conditional_ebgan
 from energan.games.conditional.sgan import sgan as sgan_game
 from energan.games.plug_and_play.latent_discriminators import latent_discriminators
 from energan.games.semi_supervised.classifier import classifier
-from energan.networks.conv import autoencoder, dcgan, gan_cls, sgan, wgan_gp
+from energan.networks.conditional import cgan, gan_cls
+from energan.networks.conv import autoencoder, dcgan, sgan, wgan_gp
 from energan.networks.conv.latent_discriminators import Standardise
-from energan.networks.dense import cgan
 from energan.networks.layers import FeatureExtractor
 from energan.networks.layers.bank import Bank
 from energan.networks.layers.condition import Auxiliary, Joined

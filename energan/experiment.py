@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from energan.data import ImageSet
-    from energan.data.captioned import Encode
+    from energan.data.batches.captioned import Encode
     from energan.engine.game import Game, Move, Source
     from energan.engine.graphs import Graph
 
@@ -43,7 +43,7 @@ class Experiment(NamedTuple):
     test      labelled images to measure a classifier with, where the source has none of its own
     initialise  what is done with the training set before the first step: nets that start from data
     coded     (key, codes of the training images): what a frozen net says of each, as one more key of the batches
-    sentences  (encode, how many together): the images' captions as codes in the batches: data.captioned.Captioned
+    sentences  (encode, how many together): captions as codes in the batches: data.batches.captioned.Captioned
     microbatches, sync_batch_stats  how a batch is divided, here and among ranks: engine.Trainer
     graph     whether steps are replayed as CUDA graphs: engine.graphs.Graphed
     deterministic  whether a GPU's algorithms are to repeat their bits
@@ -100,14 +100,14 @@ class Experiment(NamedTuple):
 
     def shown(self, data: "ImageSet") -> "ImageSet":
         """What the nets see, to look at and to measure by: of images that batches crop, a crop each, 20,000 at most."""
-        from energan.data.batches import patches
+        from energan.data.batches.images import patches
         from energan.data.image_set import fixed_subset
 
         return data if self.crop is None else patches(data, self.crop, rows=fixed_subset(len(data.images), SHOWN))
 
     def given(self, source: str, split: str) -> "ImageSet":
         """Anyone's images as the nets see them."""
-        from energan.data.batches import patches
+        from energan.data.batches.images import patches
 
         data = self._prepared(source, split, self.prepare_any)
         return data if self.crop is None else patches(data, self.crop)
@@ -145,8 +145,8 @@ class Experiment(NamedTuple):
 
     def batches(self, data: "ImageSet") -> "Source":
         """What the game is fed: images; or labelled ones and as many unlabelled. UserError if no batch can be drawn."""
-        from energan.data.batches import Batches, Coded
-        from energan.data.captioned import Captioned
+        from energan.data.batches.captioned import Captioned
+        from energan.data.batches.images import Batches, Coded
         from energan.data.few_labels import LabelledBatches
 
         if self.game.logits is None:
@@ -250,7 +250,7 @@ def _labels(data: "ImageSet") -> dict[str, Any]:
 
 def _words(data: "ImageSet") -> list[str] | None:
     """The words of the training captions; None of more than can be kept beside a run."""
-    from energan.data.captioned import vocabulary
+    from energan.data.batches.captioned import vocabulary
 
     words = vocabulary(data.captions)
     return sorted(words) if len(words) <= VOCABULARY else None

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from energan.data import Batches, load
-from energan.data.resident import resident
+from energan.data.batches.resident import resident
 from energan.engine import Trainer
 from energan.engine.noise import uniform
 from energan.engine.optimizers import AnnealedSGD
@@ -25,7 +25,7 @@ from energan.games.conditional.cgan import cgan as game_of
 from energan.inference.snapshot import snapshot
 from energan.metrics.features.mnist_classifier import mnist_classifier
 from energan.metrics.parzen import parzen_log_likelihood, parzen_sigma
-from energan.networks.dense import cgan
+from energan.networks.conditional import cgan
 from reproductions.campaign.entry import Conditions, Entry, Look, Models, images_of
 from reproductions.campaign.play import play_alone
 from reproductions.parzen import rows

@@ -16,8 +16,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from energan.data import Batches, load
+from energan.data.batches.resident import resident
 from energan.data.pixels import to_unit
-from energan.data.resident import resident
 from energan.engine import Trainer
 from energan.engine.noise import uniform
 from energan.engine.optimizers import AnnealedSGD

@@ -28,7 +28,7 @@ from benchmarks.gpu.outcome import (
     update_apart,
 )
 from energan.data import Batches
-from energan.data.resident import Prefetch, resident
+from energan.data.batches.resident import Prefetch, resident
 from energan.engine import State, Trainer, leaves
 from energan.inference.model import Model
 from energan.inference.snapshot import batch_norm_statistics, snapshot

@@ -16,7 +16,7 @@ from energan.bench.operations import Counter, Step
 from energan.bench.phases import instrumented, instrumented_source
 from energan.bench.roofline import synchronise
 from energan.data import ImageSet
-from energan.data.resident import resident
+from energan.data.batches.resident import resident
 from energan.engine import Trainer, graphs
 from energan.engine.graphs import Graphed
 from energan.experiment import Experiment

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from energan.data.batches import Batches
+from energan.data.batches.images import Batches
 from energan.data.class_filter import only_files, only_images
 from energan.data.classes import joined
 from energan.data.containers.tar import is_tar

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from energan.data import Batches
-from energan.data.resident import resident
+from energan.data.batches.resident import resident
 from energan.engine import Trainer
 from energan.engine.game import Game, Source
 from energan.engine.graphs import Graphed

@@ -18,7 +18,7 @@ from jaxtyping import Num
 from numpy import ndarray as Array
 from torch import Tensor, nn
 
-from energan.data.batches import random_images
+from energan.data.batches.images import random_images
 from energan.engine.game import Game
 from energan.engine.optimizers import Adam, linear_decay_last
 from energan.estimators.base_classifier import SemiSupervisedClassifier, generate_rows

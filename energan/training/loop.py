@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from energan.data import ImageSet
-from energan.data.resident import resident
+from energan.data.batches.resident import resident
 from energan.engine import Trainer
 from energan.engine.distributed import ALONE, Ranks
 from energan.engine.graphs import Graphed

@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from energan import metrics
-from energan.data.resident import resident
+from energan.data.batches.resident import resident
 from energan.engine import Ensemble, Trainer
 from energan.experiment import Experiment
 from energan.inference.model import Model

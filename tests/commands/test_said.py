@@ -12,7 +12,7 @@ import energan
 from energan.cli import main
 from energan.commands.explore import said
 from energan.commands.explore.said import LONGEST, clean
-from energan.data.captioned import vocabulary
+from energan.data.batches.captioned import vocabulary
 from energan.networks.text.minilm import sentence_codes
 from energan.runs.folder import RunFolder
 from energan.utils.errors import UserError

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from energan.data import Batches, load, to_bytes
-from energan.data.batches import patches, permutation
+from energan.data.batches.images import patches, permutation
+from energan.data.batches.resident import Prefetch
 from energan.data.diffaugment import augment
 from energan.data.few_labels import LabelledBatches
-from energan.data.resident import Prefetch
 from energan.utils.errors import UserError
 
 H, W = 6, 9

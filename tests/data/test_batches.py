@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from energan.data import Batches, to_bytes, to_unit
-from energan.data.batches import Coded
+from energan.data.batches.images import Coded
 from energan.utils.errors import UserError
 
 

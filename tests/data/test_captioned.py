@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from energan.data import Batches
-from energan.data.captioned import Captioned
+from energan.data.batches.captioned import Captioned
 from energan.data.pixels import to_bytes
 from energan.utils.errors import UserError
 

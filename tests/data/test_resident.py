@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from energan.data import Batches
-from energan.data.batches import Coded
-from energan.data.captioned import Captioned
+from energan.data.batches.captioned import Captioned
+from energan.data.batches.images import Coded
+from energan.data.batches.resident import Prefetch, resident
 from energan.data.few_labels import LabelledBatches
-from energan.data.resident import Prefetch, resident
 
 IMAGES = torch.randint(256, (12, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(12) % 4

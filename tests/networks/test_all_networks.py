@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.func import functional_call, grad, vmap
 
 from energan.engine.rng import seeded, stream
-from energan.networks.conv import autoencoder, began, dcgan, gan_cls, latent_discriminators, ppgn, sgan, wgan_gp
+from energan.networks.conditional import gan_cls
+from energan.networks.conv import autoencoder, began, dcgan, latent_discriminators, ppgn, sgan, wgan_gp
 from energan.networks.dense import maxout, mlp, perceptron
 from energan.networks.layers import BatchNorm, FeatureExtractor
 

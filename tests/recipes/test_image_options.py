@@ -10,7 +10,7 @@ from small_runs import flags, pictures, sentence, start, trained
 
 import energan
 from energan.cli import main
-from energan.data.batches import patches
+from energan.data.batches.images import patches
 from energan.data.diffaugment import Augmented
 from energan.data.image_set import fixed_subset
 from energan.engine import Trainer

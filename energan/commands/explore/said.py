@@ -58,7 +58,7 @@ def clean(text: str, i: int = 0, of: int = 1) -> str:
 
 def _tell_unknown(sentences: Sequence[str], record: Mapping[str, Any]) -> None:
     """Warns of words that no training caption has, where the run knows its captions' words."""
-    from energan.data.captioned import vocabulary
+    from energan.data.batches.captioned import vocabulary
 
     known = record["data"].get("words")
     if not isinstance(known, list):

@@ -47,8 +47,8 @@ def walk(
         to: The sentence to end with.
         frames: Frames between two classes or sentences, with both.
         n: Rows of a walk at fixed noise, each of other noise; a chain is one.
-        out: The sheet, a .png: for each leg a row of the chain, and one of the line between its codes; at fixed noise, a
-            row for each noise, of which c goes straight from what is asked first to what is asked next. The GIF is
+        out: The sheet, a .png: for each leg a row of the chain, and one of the line between its codes; at fixed noise,
+            a row for each noise, of which c goes straight from what is asked first to what is asked next. The GIF is
             beside it.
         seed: Of the start code and the noise.
         checkpoint: "best", a step, or a path; the newest by default.
@@ -71,8 +71,8 @@ def walk(
     if model.game.codes is None:
         if guidance != Guidance() or chain.settings():
             raise UserError(f"{folder} draws without chains: `classifier` and a chain's settings do nothing")
-        rows, stations = _asked(model, folder, classes, (*text, to) if to else ())
-        return _walk_at_fixed_noise(model, rows, stations, frames, n, seed, sheet)
+        asked, names = _asked(model, folder, classes, (*text, to) if to else ())
+        return _walk_at_fixed_noise(model, asked, names, frames, n, seed, sheet)
     if text:
         raise UserError(f"{folder} draws by chains, which classes guide: name them by --classes")
     s = open_guided_run(model, folder, guidance, chain.settings())

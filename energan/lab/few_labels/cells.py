@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from energan.data import ImageSet
+from energan.data.batches.resident import resident
 from energan.data.few_labels import LabelledBatches, balanced_subset
-from energan.data.resident import resident
 from energan.engine import Ensemble, Trainer
 from energan.engine.game import Game
 from energan.engine.rng import seeded

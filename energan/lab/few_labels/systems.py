@@ -11,7 +11,7 @@ from typing import NamedTuple
 from jaxtyping import UInt8
 from torch import Tensor
 
-from energan.data.batches import random_images
+from energan.data.batches.images import random_images
 from energan.engine.game import Game
 from energan.engine.optimizers import Adam, linear_decay_last
 from energan.games.semi_supervised.ebgan_ln import ebgan_ln

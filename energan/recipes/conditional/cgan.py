@@ -41,7 +41,7 @@ def cgan_mnist(
     from energan.engine.noise import uniform
     from energan.engine.optimizers import AnnealedSGD
     from energan.games.conditional.cgan import cgan
-    from energan.networks.dense import cgan as networks
+    from energan.networks.conditional import cgan as networks
 
     at_least(2, classes=classes)
     positive(z=z, size_z=size_z, size_y=size_y, size_g=size_g, size_d=size_d, size_dy=size_dy, lr=lr)

@@ -33,7 +33,7 @@ def conditional_dcgan_mnist(
     from energan.engine.noise import uniform
     from energan.games.conditional.conditional import conditional
     from energan.games.gan.gan import gan
-    from energan.networks.conv.conditional_dcgan import Discriminator, Generator
+    from energan.networks.conditional.conditional_dcgan import Discriminator, Generator
 
     positive(z=z, width=width, units=units)
     not_negative(l2=l2)

@@ -67,7 +67,7 @@ def conditional_faces(
     from energan.data.attributes import attribute_names
     from energan.engine.optimizers import Adam, AnnealedSGD, Optimizer
     from energan.games.conditional.conditional_faces import conditional_faces as game_of
-    from energan.networks.conv.conditional_faces import Discriminator, Generator
+    from energan.networks.conditional.conditional_faces import Discriminator, Generator
     from energan.networks.layers.bank import Bank
     from energan.networks.layers.condition import Standard
 

@@ -17,7 +17,7 @@ from energan.utils.specification import named
 
 if TYPE_CHECKING:
     from energan.data import ImageSet
-    from energan.data.captioned import Encode
+    from energan.data.batches.captioned import Encode
     from energan.engine.game import Game
     from energan.engine.optimizers import Adam
     from energan.networks.layers.bank import Bank
@@ -52,7 +52,7 @@ class TextOptions:
         network: str,
     ) -> Experiment:
         """The experiment of a game of text at size x size, with the codes of sentences by MiniLM."""
-        from energan.networks.conv import gan_cls as networks
+        from energan.networks.conditional import gan_cls as networks
         from energan.networks.layers.bank import Bank
         from energan.networks.text.minilm import sentence_codes
 
@@ -90,8 +90,8 @@ class HalvingAdam(AdamOptions):
 @named
 def _keep_codes(data: "ImageSet", T: "Bank", encode: "Encode", together: int, seed: int) -> None:
     """T keeps codes of the training sentences, as batches have them."""
-    from energan.data.batches import Batches
-    from energan.data.captioned import Captioned
+    from energan.data.batches.captioned import Captioned
+    from energan.data.batches.images import Batches
 
     batches = Captioned(Batches(data.images, None, 1, seed), data.captions, encode, together)
     T.fill(batches.typical(len(T.codes), seed))

@@ -65,7 +65,7 @@ def improved_gan_mnist(
 @named
 def _by_data(D: "Discriminator", seed: int, data: "ImageSet") -> None:
     """Initialises D by some of the training images; its noise, and which they are, by the seed."""
-    from energan.data.batches import random_images
+    from energan.data.batches.images import random_images
     from energan.engine.rng import seeded
     from energan.networks.dense.improved_gan import FIRST, by_images
 

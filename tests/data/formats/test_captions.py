@@ -8,7 +8,7 @@ import torch
 from hostile import picture, written
 
 from energan.data import captioned, load, pad, splits_of
-from energan.data.batches import patches
+from energan.data.batches.images import patches
 from energan.data.classes import joined
 from energan.data.formats.captions.tables import is_table, said_split
 from energan.data.labels import in_classes

@@ -9,7 +9,7 @@ from energan.engine import Trainer
 from energan.engine.game import Batch, Game, Players
 from energan.engine.rng import seeded
 from energan.games.conditional.cgan import cgan
-from energan.networks.dense.cgan import Discriminator, Generator
+from energan.networks.conditional.cgan import Discriminator, Generator
 
 CLASSES = 3
 

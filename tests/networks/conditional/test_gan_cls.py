@@ -4,7 +4,7 @@ import pytest
 import torch
 from network_facts import count
 
-from energan.networks.conv.gan_cls import CODE, Discriminator, Generator, Residual
+from energan.networks.conditional.gan_cls import CODE, Discriminator, Generator, Residual
 
 WORDS = 384
 

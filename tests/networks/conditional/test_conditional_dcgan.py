@@ -5,7 +5,7 @@ import torch
 from network_facts import weight_layers
 
 from energan.engine.rng import seeded
-from energan.networks.conv.conditional_dcgan import Discriminator, Generator
+from energan.networks.conditional.conditional_dcgan import Discriminator, Generator
 from energan.networks.layers import BatchNorm
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from network_facts import count, number, weight_layers
 
-from energan.networks.dense import cgan
+from energan.networks.conditional import cgan
 from energan.networks.layers import Dropout
 
 

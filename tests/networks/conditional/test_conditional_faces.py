@@ -3,7 +3,7 @@
 import torch
 from network_facts import count
 
-from energan.networks.conv.conditional_faces import Discriminator, Generator, MaxoutConvolution
+from energan.networks.conditional.conditional_faces import Discriminator, Generator, MaxoutConvolution
 
 
 def test_the_nets_have_the_reports_sizes():

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from energan.data.batches import Batches, seeded_by
+from energan.data.batches.images import Batches, seeded_by
 from energan.utils.checks import at_least
 from energan.utils.errors import UserError
 

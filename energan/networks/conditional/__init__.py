@@ -1,0 +1,1 @@
+"""Networks that are told what to draw: a class, attributes, words."""
