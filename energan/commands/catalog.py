@@ -10,6 +10,7 @@ from energan.commands.evaluate import evaluate, report
 from energan.commands.explore.excite import excite
 from energan.commands.explore.inpaint import inpaint
 from energan.commands.explore.invert import invert
+from energan.commands.explore.restyle import restyle
 from energan.commands.explore.sample import sample
 from energan.commands.explore.walk import walk
 from energan.commands.export import export
@@ -27,6 +28,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "inpaint": with_trust(inpaint),
     "walk": with_trust(walk),
     "excite": with_trust(excite),
+    "restyle": with_trust(restyle),
     "evaluate": with_trust(evaluate),
     "score": with_trust(score),
     "predict": with_trust(predict),

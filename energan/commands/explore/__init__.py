@@ -1,1 +1,1 @@
-"""Commands that explore a trained generator: sample, walk, inpaint, invert, excite."""
+"""Commands that explore a trained generator: sample, walk, inpaint, invert, excite, restyle."""
