@@ -20,7 +20,7 @@ from energan.utils.console import counted
 from energan.utils.errors import UserError
 
 BATCH = 64
-RATE = 2e-4
+RATE = 1e-3
 
 
 def encoder_of(model: Model) -> StyleEncoder:
@@ -49,7 +49,7 @@ def trained_encoder(model: Model, steps: int, seed: int = 0) -> tuple[StyleEncod
         with torch.no_grad():
             return noise[place], model.generator(*noise)
 
-    for _ in counted(range(steps), steps, "training the encoder of style"):
+    for _ in counted(range(steps), steps * BATCH, "training the encoder of style", each=BATCH):
         z, x = drawn(BATCH)
         loss = mse_loss(S(x), z)
         optimizer.zero_grad()
