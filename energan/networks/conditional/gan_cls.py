@@ -84,3 +84,27 @@ class Discriminator(nn.Module):
         image = self.image(x)
         words = self.words(h)[:, :, None, None].expand(-1, -1, *image.shape[2:])
         return self.both(torch.cat([image, words], 1)).flatten()
+
+
+class StyleEncoder(nn.Module):
+    """S of section 5.6: x (n, channels, size, size) -> the noise that would draw its like, (n, z).
+
+    The paper does not say what S is: here it is D's convolutions, then 4 x 4 to z.
+
+    Example:
+        >>> import torch
+        >>> StyleEncoder(10, channels=3, size=16, width=4)(torch.zeros(2, 3, 16, 16)).shape
+        torch.Size([2, 10])
+    """
+
+    def __init__(self, z: int, *, channels: int = 3, size: int = 64, width: int = 32) -> None:
+        super().__init__()
+        maps = [width * 2**i for i in range(levels(size))]
+        layers: list[nn.Module] = [nn.Conv2d(channels, maps[0], 4, 2, 1), nn.LeakyReLU(0.2)]
+        for a, b in itertools.pairwise(maps):
+            layers += [nn.Conv2d(a, b, 4, 2, 1, bias=False), BatchNorm(b, 0.02), nn.LeakyReLU(0.2)]
+        self.net = nn.Sequential(*layers, nn.Conv2d(maps[-1], z, 4), nn.Flatten())
+        initialise(self, 0.02)
+
+    def forward(self, x: Float[Tensor, "n k h w"]) -> Float[Tensor, "n z"]:
+        return self.net(x)
