@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from energan.data.decoding.listing import Files, Item, stamp
-from energan.data.image_set import ImageSet
+from energan.data.image_set import ImageSet, rows_of
 from energan.data.splits.words import normal
 from energan.utils.errors import UserError
 
@@ -43,14 +43,11 @@ def only_images(data: ImageSet, only: Sequence[str]) -> ImageSet:
     rows = (labels >= 0).nonzero().squeeze(1)
     if not len(rows):
         raise UserError(f"{data.source} has no image of {', '.join(only)}")
-    return data._replace(
-        images=data.images[rows],
+    return rows_of(data, rows)._replace(
         labels=labels[rows],
         classes=tuple(data.classes[i] for i in kept),
         source=f"{data.source}, only {', '.join(only)}",
         sha256=hashlib.sha256(f"{data.sha256} {stamp(*only)}".encode()).hexdigest(),
-        files=tuple(data.files[i] for i in rows.tolist()) if data.files else (),
-        captions=tuple(data.captions[i] for i in rows.tolist()) if data.captions else (),
     )
 
 

@@ -104,6 +104,27 @@ def pad(data: ImageSet, size: int) -> ImageSet:
     return data._replace(images=padded, source=f"{data.source}, zero-padded to {size} x {size}")
 
 
+def rows_of(data: ImageSet, rows: Int64[Tensor, " k"], images: UInt8[Tensor, "k c h w"] | None = None) -> ImageSet:
+    """The images of these rows, with all that is known of each; the words and the hash stay those of the whole set.
+
+    images: in place of theirs, where there are others.
+
+    Example:
+        >>> images, labels = torch.zeros(3, 1, 2, 2, dtype=torch.uint8), torch.tensor([0, 1, 0])
+        >>> data = ImageSet(images, labels, "three", ("a", "b"), "made here", "", ())
+        >>> rows_of(data, torch.tensor([1, 2])).labels.tolist()
+        [1, 0]
+    """
+    listed = rows.tolist()
+    return data._replace(
+        images=data.images[rows] if images is None else images,
+        labels=None if data.labels is None else data.labels[rows],
+        files=tuple(data.files[i] for i in listed) if data.files else (),
+        captions=tuple(data.captions[i] for i in listed) if data.captions else (),
+        attributes=None if data.attributes is None else data.attributes[rows],
+    )
+
+
 def fixed_subset(total: int, n: int) -> Int64[Tensor, " k"]:
     """Indices of a random subset that is always the same, ascending.
 

@@ -23,7 +23,7 @@ from energan.data.decoding.failures import reason
 from energan.data.decoding.listing import stamp
 from energan.data.formats.archives import names_in
 from energan.data.formats.folders import printable
-from energan.data.image_set import NONE, ImageSet
+from energan.data.image_set import NONE, ImageSet, rows_of
 from energan.data.splits.words import normal
 from energan.utils.console import warn
 from energan.utils.errors import UserError
@@ -201,12 +201,8 @@ def in_classes(data: ImageSet, classes: tuple[str, ...]) -> ImageSet:
         )
     kept = (data.labels != NONE).nonzero().squeeze(1)
     numbers = torch.tensor([classes.index(name) for name in data.classes])
-    files = tuple(data.files[i] for i in kept.tolist()) if data.files else ()
-    captions = tuple(data.captions[i] for i in kept.tolist()) if data.captions else ()
-    images = data.images if len(kept) == len(data.images) else data.images[kept]
-    return data._replace(
-        images=images, labels=numbers[data.labels[kept]], classes=classes, files=files, captions=captions
-    )
+    whole = data.images if len(kept) == len(data.images) else None
+    return rows_of(data, kept, whole)._replace(labels=numbers[data.labels[kept]], classes=classes)
 
 
 def merged(data: ImageSet, groups: Mapping[str, Sequence[str]]) -> ImageSet:

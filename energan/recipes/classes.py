@@ -198,7 +198,7 @@ def _numbered(data: "ImageSet", names: tuple[str, ...] | None) -> "ImageSet":
     import torch
 
     from energan.data.decoding.listing import stamp
-    from energan.data.image_set import NONE
+    from energan.data.image_set import NONE, rows_of
     from energan.utils.console import warn
 
     assert data.labels is not None
@@ -222,15 +222,11 @@ def _numbered(data: "ImageSet", names: tuple[str, ...] | None) -> "ImageSet":
         return data._replace(labels=labels, classes=names)
     if not len(rows):
         raise UserError(f"{data.place or data.name} has no image of {_listed(names)}, the classes to draw")
-    kept = rows.tolist()
-    return data._replace(
-        images=data.images[rows],
+    return rows_of(data, rows)._replace(
         labels=labels[rows],
         classes=names,
         source=f"{data.source}, {len(data.images) - len(rows)} of which have no class to draw and are left out",
         sha256=stamp(data.sha256, "of classes", *names),
-        files=tuple(data.files[i] for i in kept) if data.files else (),
-        captions=tuple(data.captions[i] for i in kept) if data.captions else (),
     )
 
 

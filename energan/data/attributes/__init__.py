@@ -17,7 +17,7 @@ from torch import Tensor
 from energan.data.attributes.tables import Table, table_of
 from energan.data.decoding.listing import stamp
 from energan.data.formats.folders import printable
-from energan.data.image_set import ImageSet
+from energan.data.image_set import ImageSet, rows_of
 from energan.data.named import emoji_attributes
 from energan.utils.console import warn
 from energan.utils.errors import UserError
@@ -57,14 +57,10 @@ def with_attributes(data: ImageSet, source: str | Path, names: Sequence[str] = (
     chosen = _columns(columns, names, words)
     values = values[:, chosen]
     columns = tuple(columns[i] for i in chosen)
-    rows = kept.tolist()
-    return data._replace(
-        images=data.images if len(kept) == len(data.images) else data.images[kept],
-        labels=None if data.labels is None else data.labels[kept],
-        files=tuple(data.files[i] for i in rows) if data.files else (),
-        captions=tuple(data.captions[i] for i in rows) if data.captions else (),
+    whole = data.images if len(kept) == len(data.images) else None
+    return rows_of(data, kept, whole)._replace(
         source=f"{data.source}, with {len(columns)} attributes",
-        sha256=stamp(data.sha256, *columns, *rows, *values.flatten().tolist()),
+        sha256=stamp(data.sha256, *columns, *kept.tolist(), *values.flatten().tolist()),
         attributes=values,
         attribute_names=columns,
     )

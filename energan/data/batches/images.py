@@ -12,7 +12,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from energan.data.diffaugment import augment as augmented
 from energan.data.diffaugment import numbers
-from energan.data.image_set import ImageSet
+from energan.data.image_set import ImageSet, rows_of
 from energan.data.pixels import to_unit
 from energan.utils.checks import at_least
 from energan.utils.errors import UserError
@@ -209,14 +209,8 @@ def patches(data: ImageSet, side: int, seed: int = 0, rows: Int64[Tensor, " k"] 
     u = torch.rand(len(data.images), 2, generator=seeded_by(seed, 0, VIEWS)).to(data.images.device)
     rows = torch.arange(len(data.images)) if rows is None else rows
     words = f"{data.source}, a patch of {side} x {side} of each"
-    return data._replace(
-        images=cropped(data.images, rows.to(data.images.device), u[rows], side),
-        labels=None if data.labels is None else data.labels[rows],
-        files=tuple(data.files[i] for i in rows.tolist()) if data.files else (),
-        attributes=None if data.attributes is None else data.attributes[rows],
-        captions=tuple(data.captions[i] for i in rows.tolist()) if data.captions else (),
-        source=words,
-    )
+    images = cropped(data.images, rows.to(data.images.device), u[rows], side)
+    return rows_of(data, rows, images)._replace(source=words)
 
 
 _copies = WeakTensorKeyDictionary()  # images -> a weak reference to their copy on another device

@@ -207,19 +207,13 @@ class Step(int):
 
 
 @recorded
-def halved(every: int) -> Schedule:
-    """1, then half as much after each `every` steps.
+def halved(times: int, total_steps: int) -> Schedule:
+    """Returns the schedule that is 1, and halved so many times, at equal distances.
 
-    Args:
-        every: Steps between two halvings.
-
-    Returns:
-        step -> factor of the learning rate.
-
-    >>> [halved(2)(t) for t in range(5)]
-    [1.0, 1.0, 0.5, 0.5, 0.25]
+    >>> [halved(2, 6)(t) for t in range(7)]
+    [1.0, 1.0, 0.5, 0.5, 0.25, 0.25, 0.25]
     """
-    return lambda t: 0.5 ** (t // every)
+    return lambda t: 0.5 ** min(times, t * (times + 1) // total_steps)
 
 
 @recorded

@@ -84,7 +84,7 @@ class HalvingAdam(AdamOptions):
             return adam
         from energan.engine.optimizers import halved
 
-        return adam.with_settings(schedule=halved(max(1, steps // (self.halvings + 1))))
+        return adam.with_settings(schedule=halved(self.halvings, steps))
 
 
 @named

@@ -36,7 +36,9 @@ def build(seed: int, i: int) -> Game:
     with seeded(seed):
         G = Joined(mlp.Generator(Z + WIDTH, MLP, layers=3, size=8), WIDTH)
         K, S = Bank(WIDTH, rows=6), Standard(WIDTH)
-        K.fill(ROWS, 0.2, ROWS.std(0, correction=0))
+        # what K.fill(ROWS, 0.2, deviations) makes, without its look at the values: that waits for a device
+        K.codes[: len(ROWS)], K.width[:] = ROWS, 0.2 * ROWS.std(0, correction=0)
+        K.count.fill_(len(ROWS))
         S.measure(ROWS)
         g, d = rates(i)
         return conditional_faces(G, Read(), K, S, Z, WIDTH, optimizer_G=g, optimizer_D=d)

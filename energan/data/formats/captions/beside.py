@@ -17,7 +17,7 @@ from energan.data.decoding.failures import as_user_error
 from energan.data.decoding.listing import stamp
 from energan.data.formats.captions.tables import is_table, rows, said_split
 from energan.data.formats.folders import archived, inside, printable, walk
-from energan.data.image_set import ImageSet
+from energan.data.image_set import ImageSet, rows_of
 from energan.data.splits import ALL
 from energan.data.splits.trees import Parts
 from energan.data.splits.words import normal
@@ -62,10 +62,7 @@ def with_captions(data: ImageSet, folder: Path, split: str) -> ImageSet:
         first = next(name for name in data.files if not captions.get(normal(name)))
         warn(f"images of {where} without a caption ({without} of {len(data.files)}) are left out: {first}, ...")
     found = tuple(captions[normal(data.files[i])] for i in kept)
-    return data._replace(
-        images=data.images[torch.tensor(kept)] if without else data.images,
-        labels=data.labels[torch.tensor(kept)] if without and data.labels is not None else data.labels,
-        files=tuple(data.files[i] for i in kept),
+    return rows_of(data, torch.tensor(kept), None if without else data.images)._replace(
         source=f"{data.source}, captions of {words}",
         sha256=stamp(data.sha256, *kept, *(text for each in found for text in (len(each), *each))),
         captions=found,
