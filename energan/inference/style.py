@@ -15,7 +15,7 @@ from energan.data.pixels import to_unit
 from energan.engine.isolation import isolated
 from energan.engine.rng import seeded
 from energan.inference.model import CHUNK, Model
-from energan.networks.conv.gan_cls import StyleEncoder
+from energan.networks.conditional.gan_cls import StyleEncoder
 from energan.utils.console import counted
 from energan.utils.errors import UserError
 

@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from energan.networks.conv.gan_cls import StyleEncoder
 from torch import Tensor, nn
 
 from energan.engine.game import Conditions, Game, Player
 from energan.engine.noise import normal
 from energan.inference.model import Model
 from energan.inference.style import encoder_of, restyled, trained_encoder
+from energan.networks.conditional.gan_cls import StyleEncoder
 from energan.utils.errors import UserError
 
 Z, C = 2, 3

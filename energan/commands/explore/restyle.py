@@ -11,7 +11,7 @@ from energan.utils.errors import UserError
 
 if TYPE_CHECKING:
     from energan.inference.model import Model
-    from energan.networks.conv.gan_cls import StyleEncoder
+    from energan.networks.conditional.gan_cls import StyleEncoder
 
 
 def restyle(

@@ -7,7 +7,7 @@ import pytest
 import torch
 from hostile import picture, written
 
-from energan.data import captioned, load, pad, splits_of
+from energan.data import load, pad, splits_of
 from energan.data.batches.images import patches
 from energan.data.classes import joined
 from energan.data.formats.captions.tables import is_table, said_split
@@ -257,12 +257,6 @@ def test_captions_go_with_their_images(tmp_path):
     assert in_classes(some, ("cat", "dog")).captions == (own[1], own[3])
     with pytest.raises(UserError, match=r"some parts of .* have captions and others have none"):
         joined([data, data._replace(captions=())])
-
-
-def test_a_module_of_the_same_package_hides_nothing(tmp_path):
-    """Importing a module puts its name into the package: `load` must not call it."""
-    assert captioned.Captioned
-    assert said(tmp_path, {"captions.csv": CSV, **PICTURES}) == ALIKE
 
 
 def test_names_of_tables():
