@@ -39,15 +39,17 @@ from energan.games.conditional import gan_cls as text
 from energan.games.conditional.acgan import acgan
 from energan.games.conditional.cgan import cgan as cgan_game
 from energan.games.conditional.conditional_ebgan import conditional_ebgan
+from energan.games.conditional.conditional_faces import conditional_faces
 from energan.games.conditional.sgan import sgan as sgan_game
 from energan.games.plug_and_play.latent_discriminators import latent_discriminators
 from energan.games.semi_supervised.classifier import classifier
 from energan.networks.conditional import cgan, gan_cls
+from energan.networks.conditional import conditional_faces as faces
 from energan.networks.conv import autoencoder, dcgan, sgan, wgan_gp
 from energan.networks.conv.latent_discriminators import Standardise
 from energan.networks.layers import FeatureExtractor
 from energan.networks.layers.bank import Bank
-from energan.networks.layers.condition import Auxiliary, Joined
+from energan.networks.layers.condition import Auxiliary, Joined, Standard
 
 Z, WIDTH, BATCH, SIZE = 64, 32, 64, (1, 32, 32)
 LR, BETA1, RATE, CLIP, CRITIC_STEPS, K = 2e-4, 0.5, 5e-5, 0.01, 5, 5
@@ -348,6 +350,23 @@ def of_class(h: Hand) -> None:
     h.of_G.step()
 
 
+def of_attributes(h: Hand) -> None:
+    """Conditional faces: both players from the same point, with attributes from the density; one pass of D a batch."""
+    K, S = h.nets["K"], h.nets["S"]
+    x, y, z, r, e = h.batch()
+    with h.autocast:
+        y, asked = S(y), S(K(r, e))
+        fake = h.G(z, asked)
+        real, unreal = h.D(x, y).float(), h.D(fake, asked).float()
+    of_D = (softplus(-real).mean() + softplus(unreal).mean()) / 2
+    grads = [*torch.autograd.grad(of_D, list(h.D.parameters()), retain_graph=True)]
+    grads += torch.autograd.grad(softplus(-unreal).mean(), list(h.G.parameters()))
+    for w, g in zip((*h.D.parameters(), *h.G.parameters()), grads, strict=True):
+        w.grad = g
+    h.of_D.step()
+    h.of_G.step()
+
+
 def of_classifier(h: Hand) -> None:
     """ACGAN: D, which classifies, then G."""
     h.D.requires_grad_(True)
@@ -504,6 +523,16 @@ def _of_cgan() -> Game:
     return cgan_game(G, D, Z, 10, optimizer_G=Adam(LR, BETA1), optimizer_D=Adam(LR, BETA1))
 
 
+def _of_faces() -> Game:
+    """Narrow nets of the report, and attributes that are classes."""
+    with seeded(0):
+        G, D = faces.Generator(Z, 10, size=256, maps=16), faces.Discriminator(10, width=8, units=32)
+        K, S = Bank(10, rows=10), Standard(10)
+    K.fill(torch.eye(10), 0.1)
+    S.measure(torch.eye(10))
+    return conditional_faces(G, D, K, S, Z, 10, optimizer_G=Adam(LR, BETA1), optimizer_D=Adam(LR, BETA1))
+
+
 def _of_acgan() -> Game:
     with seeded(0):
         G = Joined(dcgan.Generator(Z + 10, channels=1, size=32, width=WIDTH), 10)
@@ -597,6 +626,7 @@ ROWS = {
     "began": Row(began, autoencoder=True, settings={"gamma": BALANCE, "rate": STEP}),
     "cgan": Row(of_class, whole=_of_cgan, source=labelled),
     "classifier": Row(classify, whole=_of_classifier, source=labelled),
+    "conditional-faces": Row(of_attributes, whole=_of_faces, source=partial(labelled, (3, 32, 32))),
     "conditional-ebgan": Row(of_energy, whole=_of_conditional_ebgan, source=partial(labelled, SIZE)),
     "ebgan": Row(turns(ebgan_D, ebgan_G), autoencoder=True, settings={"margin": MARGIN}),
     "ebgan-pt": Row(turns(ebgan_D, ebgan_pt_G), autoencoder=True, settings={"margin": MARGIN, "pt": PT}),
