@@ -6,7 +6,6 @@ and the key of the layers' noise, which travels as one more noise.
 """
 
 import sys
-from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -68,17 +67,12 @@ def _drawn_by_the_cpu(noise: Noise, generator: torch.Generator, n: int) -> Tenso
 
 
 def _keyed(objective: Objective) -> Objective:
-    # its parts, as an Ensemble compares the objectives of its games
-    if isinstance(objective, partial):
-        return partial(_play, objective.func, objective.args, objective.keywords)
-    return partial(_play, objective, (), {})
+    return partial(_play, objective)
 
 
-def _play(
-    objective: Callable[..., tuple[Tensor, Logs]], given: Sequence[Any], named: dict[str, Any], p: Players, b: Batch
-) -> tuple[Tensor, Logs]:
+def _play(objective: Objective, p: Players, b: Batch) -> tuple[Tensor, Logs]:
     with stream(getattr(b, KEY)[0].long()):
-        return objective(*given, p, b, **named)
+        return objective(p, b)
 
 
 def trainer(name: str, device: str, precision: str, **settings: Any) -> Trainer:

@@ -50,7 +50,8 @@ SHAPES = {"wgan-gp-stacked": (3, 32, 32)} | dict.fromkeys(
     ),
     (1, 28, 28),
 )  # the others: (1, 32, 32)
-OF_CLASSES = ("conditional-dcgan-mnist", "conditional-ebgan-pt-mnist")  # of their images they know the classes first
+# of their images they know the classes first
+OF_CLASSES = ("cgan-mnist", "conditional-dcgan-mnist", "conditional-ebgan-pt-mnist")
 TOLD = ("gan-text-mnist", "gan-cls-mnist", "gan-int-mnist", "gan-int-cls-mnist")  # words
 NAMED_SETS = {
     **dict.fromkeys(TOLD, "worded-mnist"),

@@ -1,18 +1,15 @@
 """The conditional GAN on digits, as it was published."""
 
-from functools import partial
-
 from energan.experiment import Experiment
-from energan.recipes.common import Data, GeneratorTraining, NoiseSize, experiment
-from energan.recipes.semi_supervised.classifier import labelled
-from energan.recipes.semi_supervised.labelled_data import network
-from energan.utils.checks import at_least, fraction, positive
+from energan.recipes.classes import Labels
+from energan.recipes.common import Data, GeneratorTraining, NoiseSize, experiment, resized
+from energan.utils.checks import fraction, positive
 
 
 def cgan_mnist(
     *,
     data: Data = "mnist",
-    classes: int = 10,
+    labels: Labels = Labels(),
     z: NoiseSize = 100,
     size_z: int = 200,
     size_y: int = 1000,
@@ -29,7 +26,6 @@ def cgan_mnist(
     learning rate reaches its end after 288,000.
 
     Args:
-        classes: Classes of the images.
         size_z: Units of the generator's layer of the noise.
         size_y: Units of its layer of the class.
         size_g: Units of its layer of both.
@@ -43,13 +39,15 @@ def cgan_mnist(
     from energan.games.conditional.cgan import cgan
     from energan.networks.conditional import cgan as networks
 
-    at_least(2, classes=classes)
     positive(z=z, size_z=size_z, size_y=size_y, size_g=size_g, size_d=size_d, size_dy=size_dy, lr=lr)
     fraction(dropout=dropout)
+    images = resized(28, 1)
+    asked, prepare = labels.asked(data, images, training.value_range)
+    classes = len(asked.names)
     with training.seeded():
         G = networks.Generator(z, classes, sizes=(size_z, size_y, size_g), dropout=dropout)
         D = networks.Discriminator(classes, units=(size_d, size_dy, size_d), dropout=dropout)
     sgd = AnnealedSGD(lr, 4e-5)
     half = sgd.with_settings(lr=lr / 2, floor=sgd.floor / 2)
     game = cgan(G, D, uniform(z, low=0.0), classes, optimizer_G=sgd, optimizer_D=half)
-    return experiment(game, "cgan", data, partial(labelled, classes=classes), training, network(data))
+    return asked.shown(experiment(game, "cgan", data, prepare, training), images)
