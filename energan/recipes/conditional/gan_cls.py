@@ -1,6 +1,7 @@
 """Text to image: the four systems of arXiv:1605.05396, on digits that sentences describe, and on any captioned images.
 
-The authors trained for 600 epochs at 64 x 64; defaults on digits are for minutes on two cores.
+The authors trained for 600 epochs at 64 x 64, with a learning rate of 2e-4; defaults on digits are for minutes on two
+cores. There, 4,000 steps at 2e-4 drew blots in all four systems; five times the rate, and averaged weights, draw digits.
 """
 
 from collections.abc import Callable
@@ -114,9 +115,9 @@ def captioned(size: int, channels: int) -> "Callable[[str, str], ImageSet]":
 def gan_text_mnist(
     *,
     data: Worded = "worded-mnist",
-    text: TextOptions = TextOptions(),
-    adam: HalvingAdam = HalvingAdam(lr=2e-4),
-    training: GeneratorTraining = GeneratorTraining(steps=4000, batch=64, save_every=500),
+    text: TextOptions = TextOptions(width=16),
+    adam: HalvingAdam = HalvingAdam(lr=1e-3, halvings=2),
+    training: GeneratorTraining = GeneratorTraining(steps=8000, batch=64, save_every=500, ema=0.99),
 ) -> Experiment:
     """GAN on worded digits, the baseline of text to image (arXiv:1605.05396): D is told the right words only."""
     from energan.games.conditional.gan_cls import gan_text
@@ -127,9 +128,9 @@ def gan_text_mnist(
 def gan_cls_mnist(
     *,
     data: Worded = "worded-mnist",
-    text: TextOptions = TextOptions(),
-    adam: HalvingAdam = HalvingAdam(lr=2e-4),
-    training: GeneratorTraining = GeneratorTraining(steps=4000, batch=64, save_every=500),
+    text: TextOptions = TextOptions(width=16),
+    adam: HalvingAdam = HalvingAdam(lr=1e-3, halvings=2),
+    training: GeneratorTraining = GeneratorTraining(steps=8000, batch=64, save_every=500, ema=0.99),
 ) -> Experiment:
     """GAN-CLS on worded digits (arXiv:1605.05396): D also learns from real images with wrong words."""
     from energan.games.conditional.gan_cls import gan_cls
@@ -141,9 +142,9 @@ def gan_int_mnist(
     *,
     data: Worded = "worded-mnist",
     interpolation: float = 1.0,
-    text: TextOptions = TextOptions(),
-    adam: HalvingAdam = HalvingAdam(lr=2e-4),
-    training: GeneratorTraining = GeneratorTraining(steps=4000, batch=64, save_every=500),
+    text: TextOptions = TextOptions(width=16),
+    adam: HalvingAdam = HalvingAdam(lr=1e-3, halvings=2),
+    training: GeneratorTraining = GeneratorTraining(steps=8000, batch=64, save_every=500, ema=0.99),
 ) -> Experiment:
     """GAN-INT on worded digits (arXiv:1605.05396): G also draws for words half-way between two sentences.
 
@@ -161,9 +162,9 @@ def gan_int_cls_mnist(
     *,
     data: Worded = "worded-mnist",
     interpolation: float = 1.0,
-    text: TextOptions = TextOptions(),
-    adam: HalvingAdam = HalvingAdam(lr=2e-4),
-    training: GeneratorTraining = GeneratorTraining(steps=4000, batch=64, save_every=500),
+    text: TextOptions = TextOptions(width=16),
+    adam: HalvingAdam = HalvingAdam(lr=1e-3, halvings=2),
+    training: GeneratorTraining = GeneratorTraining(steps=8000, batch=64, save_every=500, ema=0.99),
 ) -> Experiment:
     """GAN-INT-CLS on worded digits (arXiv:1605.05396): wrong words for D, and words between sentences for G.
 
