@@ -40,12 +40,12 @@ OPEN = (
 def entries(where: Conditions, steps: int = 125_000, seeds: int = 3) -> list[Entry]:
     settings: dict[str, Any] = {
         "data": "mnist", "size": 28, "classes": 10, "train": 50_000, "validation": 1_000, "samples": 10_000,
-        "batch": 100, "z": 100, "sizes": (200, 1000, 1200), "units": (240, 50, 240), "lr": 0.1, "anneal": 4e-5,
+        "batch": 100, "z": 100, "sizes": [200, 1000, 1200], "units": [240, 50, 240], "lr": 0.1, "anneal": 4e-5,
         "precision": "fp32",
     }  # fmt: skip
     if where.toy:
         settings |= {"data": "digits", "train": 1000, "validation": 50, "samples": 100, "batch": 20}
-        settings |= {"z": 8, "sizes": (8, 8, 16), "units": (8, 4, 8)}
+        settings |= {"z": 8, "sizes": [8, 8, 16], "units": [8, 4, 8]}
     return [
         Entry(
             name="cgan",

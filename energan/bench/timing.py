@@ -111,7 +111,8 @@ def _noise(make: Make, arguments: Mapping[str, Any]) -> tuple[Experiment, ImageS
     images = np.random.default_rng(0).integers(0, 256, (n, 8, 8, 3), dtype=np.uint8)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "noise.npz"
-        np.savez(path, images=images, labels=np.arange(n) % arguments.get("classes", 10))
+        count = arguments.get("classes")  # how many, or whether there are any
+        np.savez(path, images=images, labels=np.arange(n) % (count if type(count) is int else 10))
         plain = {name: type(arguments[name])() for name in ("only", "centre") if name in arguments}  # noise has none
         run = make(**{**arguments, **plain, "data": str(path)})
         with redirect_stderr(io.StringIO()):  # nobody needs to see noise being resized

@@ -359,7 +359,7 @@ def test_maps_at_their_middle_and_a_classifier_s_own_output(capsys: pytest.Captu
         ("walk run --classes 3", "a walk needs two classes or more"),
         ("walk run --classes 3,11", "there is no class '11'"),
         ("walk run --classes 3,8 --frames 1", "two frames or more"),
-        ("walk plain --classes 3,8", "`energan walk` needs a system that can reconstruct"),
+        ("walk plain --classes 3,8", "plain draws no classes"),
         ("walk run --classes 3,8 --out walk.gif", "--out walk.gif: images go to a .png"),
         ("excite run --unit 7", "--unit 7 is not LAYER:INDEX"),
         ("excite run --unit h:x", "--unit h:x is not LAYER:INDEX"),

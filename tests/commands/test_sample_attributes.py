@@ -95,7 +95,7 @@ def test_runs_without_attributes_and_damaged_ones_are_refused(
     assert main(["sample", str(plain), "--attributes", "age=1"]) == 2
     assert "draws no attributes" in sentence(capsys)
     assert main(["sample", str(run), "--attributes", "size=1", "--class", "3"]) == 2
-    assert "classes and chains have none" in sentence(capsys)
+    assert "both say what to draw: keep one" in sentence(capsys)
     copy = Path(shutil.copytree(run, tmp_path / "copy"))
     record = json.loads((copy / "run.json").read_text())
     record["data"]["attributes"] = [{"name": "size"}]

@@ -37,9 +37,9 @@ SMALL: dict[str, dict[str, Any]] = {
     },
     "cgan-mnist": {"data": "digits", "z": 8, "size_z": 8, "size_y": 8, "size_g": 16, "size_d": 8, "size_dy": 4},
     "conditional-faces": {"data": "described pictures", "z": 8, "size_g": 8, "maps": 2, "width": 2, "units": 4},
-    "gan-text-mnist": {"data": "captioned pictures", "z": 8, "width": 1},
-    "gan-cls-mnist": {"data": "captioned pictures", "z": 8, "width": 1},
-    "gan-int-mnist": {"data": "captioned pictures", "z": 8, "width": 1},
+    "gan-text-mnist": {"data": "captioned pictures", "z": 8, "width": 1, "ema": 0.9},
+    "gan-cls-mnist": {"data": "captioned pictures", "z": 8, "width": 1, "ema": 0.9},
+    "gan-int-mnist": {"data": "captioned pictures", "z": 8, "width": 1, "ema": 0.9},
     "gan-int-cls-mnist": {"data": "captioned pictures", "z": 8, "width": 1, "ema": 0.9},
     "gan-int-cls-64": {"data": "captioned pictures", "z": 8, "width": 1, "together": 2},
     "maxout-gan-mnist": {"data": "digits", "z": 8, "size_g": 16, "size_d": 8},
@@ -129,7 +129,7 @@ def arguments(recipe: str, folder: Path, **changes: Any) -> dict[str, Any]:
 def steady(recipe: str) -> dict[str, Any]:
     """What keeps a run's learning rates, and margin, from depending on how many steps it is to have."""
     flags = parameters(RECIPES[recipe])
-    return {name: value for name, value in (("decay", 0.0), ("switch", 0.0)) if name in flags}
+    return {name: value for name, value in (("decay", 0.0), ("switch", 0.0), ("halvings", 0)) if name in flags}
 
 
 def start(folder: Path, recipe: str = "ebgan-pt-mnist", **changes: Any) -> tuple[Experiment, ImageSet]:

@@ -111,7 +111,7 @@ def _player(make: Callable[[], Experiment], data: ImageSet, setting: str, device
     with seeded(0):  # a classifier that is inverted is not trained here: all sides have the same one
         run = make()
     if run.initialise and all(player.optimizer for player in run.game.players.values()):
-        run.initialise(data.images)
+        run.initialise(data)
     few = data._replace(images=data.images[: KEPT * run.batch]) if run.coded else data
     one = Trainer(
         run.game, kept(run.batches(few), device), seed=run.seed, precision=run.precision, device=device.type,
