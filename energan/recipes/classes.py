@@ -81,6 +81,11 @@ class Labels:
     attribute: str = ""
     """The attribute of CelebA that is the class, such as Smiling: those without it, and those with it."""
 
+    @property
+    def _told(self) -> Told:
+        """How D is told the class."""
+        return "planes"
+
     def asked(
         self,
         source: str,
@@ -88,7 +93,6 @@ class Labels:
         value_range: tuple[float, float] | None,
         *,
         only: tuple[str, ...] = (),
-        told: Told = "planes",
     ) -> tuple[Asked, Loader]:
         """The classes of `source`, whose images `images` loads, or `only` some of them; and what loads those.
 
@@ -105,7 +109,7 @@ class Labels:
             names = NAMED[source].classes
         else:
             names = _present(load(source, "train", names=None, value_range=value_range), source)
-        return Asked(names, told), partial(load, names=names)
+        return Asked(names, self._told), partial(load, names=names)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,11 +128,10 @@ class Classes(Labels):
         value_range: tuple[float, float] | None,
         *,
         only: tuple[str, ...] = (),
-        told: Told = "planes",
     ) -> tuple[Asked, Loader]:
         not_negative(embedding=self.embedding)
         if self.classes:
-            asked, prepare = super().asked(source, images, value_range, only=only, told=told)
+            asked, prepare = super().asked(source, images, value_range, only=only)
             return asked._replace(embedding=self.embedding), prepare
         given = {"labels_csv": self.labels_csv, "attribute": self.attribute, "embedding": self.embedding}
         if used := next((name for name, value in given.items() if value), ""):
@@ -143,16 +146,9 @@ class CriticClasses(Classes):
     told: Told = "projection"
     """How D is told the class: planes beside the image, a projection, or not at all (auxiliary: it classifies)."""
 
-    def asked(
-        self,
-        source: str,
-        images: Loader,
-        value_range: tuple[float, float] | None,
-        *,
-        only: tuple[str, ...] = (),
-        told: Told = "planes",
-    ) -> tuple[Asked, Loader]:
-        return super().asked(source, images, value_range, only=only, told=self.told)
+    @property
+    def _told(self) -> Told:
+        return self.told
 
 
 @named

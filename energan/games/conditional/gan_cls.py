@@ -19,7 +19,8 @@ Not to be confused with StackGAN (arXiv:1612.03242), whose first stage is much l
 (acgan.py).
 NOTE: algorithm 1 as it is printed *descends* L_D and L_G with the opposite sign, the log-likelihoods; these are to be
 ascended. The authors' code pairs a sentence with a wrong image, the paper an image with a wrong sentence.
-NOTE: G learns without - log(1 - D), "non-saturating", as algorithm 1 has it; eq. 5 writes log(1 - D).
+NOTE: G descends - log D, "non-saturating", as in algorithm 1; eq. 5 writes log(1 - D). The second term of GAN-INT has
+the weight `interpolation`, 1 in the paper. The paper's t is the words themselves, h = phi(t) their code.
 """
 
 from functools import partial

@@ -1,8 +1,7 @@
 """Text to image: the four systems of arXiv:1605.05396, on digits that sentences describe, and on any captioned images.
 
 The authors trained for 600 epochs at 64 x 64, with a learning rate of 2e-4; defaults on digits are for minutes on two
-cores. There, 4,000 steps at 2e-4 drew blots in all four systems; five times the rate, and averaged weights, draw
-digits.
+cores: there, 4,000 steps at 2e-4 drew blots in all four systems (one seed).
 """
 
 from collections.abc import Callable
