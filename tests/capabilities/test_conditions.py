@@ -21,7 +21,7 @@ from energan.capabilities.conditions.classes import labelled, measure
 from energan.capabilities.conditions.classes.judge import judge_of
 from energan.capabilities.conditions.classes.labelled import Labelled, balanced, labelled_images, of_classes
 from energan.capabilities.conditions.classes.preview import drawn_classes
-from energan.capabilities.conditions.sheet import drawn
+from energan.capabilities.conditions.sheet import sample_rows
 from energan.data import Batches, ImageSet
 from energan.data.image_set import NONE
 from energan.metrics.features.catalog import Description
@@ -73,10 +73,10 @@ def test_metrics_are_of_samples_in_the_proportion_of_the_images(run: Path) -> No
 
 def test_columns_of_a_sheet_share_their_noise(run: Path) -> None:
     model = energan.load(run)
-    images = drawn(model, torch.eye(3), 4, seed=5)
+    images = sample_rows(model, torch.eye(3), 4, seed=5)
     for c in range(3):
         assert torch.equal(images[4 * c : 4 * c + 4], model.sample(4, 5, c))
-    blind = drawn(model, torch.eye(3)[[1, 1]], 4, seed=5)
+    blind = sample_rows(model, torch.eye(3)[[1, 1]], 4, seed=5)
     assert torch.equal(blind[:4], blind[4:]) and not torch.equal(blind[0], blind[1])
 
 

@@ -19,5 +19,5 @@ def kind_of(game: Game) -> Kind:
 
 def kind_of_run(run: RunFiles) -> Kind:
     """The kind of what a run's game can be asked, as run.json says, or, of an older run, its evaluation."""
-    told = mapping(run.game.get("conditions")) or mapping(run.json("evaluation.json").get("conditions"))
-    return KINDS.get(str(told.get("kind")), Kind())
+    conditions = mapping(run.game.get("conditions")) or mapping(run.json("evaluation.json").get("conditions"))
+    return KINDS.get(str(conditions.get("kind")), Kind())

@@ -5,7 +5,7 @@ from typing import Any
 from energan.capabilities.capability import Measurement
 from energan.capabilities.conditions.kind import Kind
 from energan.capabilities.conditions.kinds import KINDS, kind_of
-from energan.capabilities.conditions.sheet import COLUMNS, asked_of, drawn
+from energan.capabilities.conditions.sheet import COLUMNS, asked_of, sample_rows
 from energan.runs.reader import Json, mapping
 from energan.utils.image_files import save_sheet
 
@@ -15,7 +15,7 @@ def measure(run: Measurement) -> dict[str, Any]:
     game, kind = run.model.game, kind_of(run.model.game)
     assert game.conditions is not None
     asked = asked_of(kind, run.experiment, run.training)
-    save_sheet(drawn(run.model, asked.rows, COLUMNS, run.seed), run.folder / "asked.png", COLUMNS)
+    save_sheet(sample_rows(run.model, asked.rows, COLUMNS, run.seed), run.folder / "asked.png", COLUMNS)
     sheet = {"kind": game.conditions.kind, "rows": list(asked.names) or len(asked.rows), "columns": COLUMNS}
     measured = kind.measure(run) if kind.measure else {}
     return {**measured, "conditions": {**sheet, **measured.get("conditions", {})}}

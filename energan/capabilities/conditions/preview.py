@@ -5,7 +5,7 @@ from typing import Any
 from energan.capabilities.capability import Preview
 from energan.capabilities.conditions.kind import Asked
 from energan.capabilities.conditions.kinds import kind_of
-from energan.capabilities.conditions.sheet import COLUMNS, asked_of, drawn
+from energan.capabilities.conditions.sheet import COLUMNS, asked_of, sample_rows
 from energan.data import ImageSet
 from energan.experiment import Experiment
 
@@ -19,7 +19,7 @@ def prepare(experiment: Experiment, training: ImageSet) -> tuple[Asked, Any]:
 def preview(run: Preview, prepared: tuple[Asked, Any]) -> None:
     """Shows the sheet, of fixed noise; then the kind's metrics."""
     asked, compared = prepared
-    run.show(drawn(run.model, asked.rows, COLUMNS, seed=0), COLUMNS)
+    run.show(sample_rows(run.model, asked.rows, COLUMNS, seed=0), COLUMNS)
     kind = kind_of(run.model.game)
     if kind.preview:
         kind.preview(run, compared)

@@ -23,7 +23,7 @@ def asked_of(kind: Kind, experiment: Experiment, training: ImageSet, data: Sourc
     return Asked((), source(0)[conditions.data][:ROWS].cpu())
 
 
-def drawn(model: Model, rows: Float[Tensor, "k d"], columns: int, seed: int) -> UInt8[Tensor, "n c h w"]:
+def sample_rows(model: Model, rows: Float[Tensor, "k d"], columns: int, seed: int) -> UInt8[Tensor, "n c h w"]:
     """`columns` images for each row of conditions, one row after another; a column's have the same noise."""
     each = [model.sample(columns, seed, conditions=row.expand(columns, -1)) for row in rows]
     return torch.cat(each)

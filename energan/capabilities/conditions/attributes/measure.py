@@ -51,16 +51,16 @@ def asked(experiment: Experiment, training: ImageSet) -> Asked:
     assert values is not None  # what a system of attributes is trained on
     two = binary(values)
     middle = values[(values - values.mean(0)).square().sum(1).argmin()]
-    rows, told = [], []
+    rows, labels = [], []
     for k in range(0, len(names), max(1, -(-len(names) // SHOWN))):
         column = values[:, k]
         if bool(two[k]):
             rows.append(values[int((column == column.max()).int().argmax())])
-            told.append(names[k])
+            labels.append(names[k])
         else:
             rows.append(middle + ADDED * column.std(correction=0) * torch.eye(len(names))[k])
-            told.append(f"{names[k]} + {ADDED:g} standard deviations")
-    return Asked(tuple(told), torch.stack(rows))
+            labels.append(f"{names[k]} + {ADDED:g} standard deviations")
+    return Asked(tuple(labels), torch.stack(rows))
 
 
 def binary(values: Float[Tensor, "n a"]) -> Bool[Tensor, " a"]:
@@ -97,7 +97,7 @@ def measure(run: Measurement) -> dict[str, Any]:
         if known
         else {}
     )
-    told = {
+    result = {
         "attributes": [row._asdict() for row in measured],
         "others": [name for name, is_two in zip(training.attribute_names, two.tolist(), strict=True) if not is_two],
         "samples": len(rows),
@@ -105,7 +105,7 @@ def measure(run: Measurement) -> dict[str, Any]:
         "where": where,
         "network": network,
     }
-    return {"conditions": told, "metrics": metrics}
+    return {"conditions": result, "metrics": metrics}
 
 
 def summary(measured: Json) -> str:

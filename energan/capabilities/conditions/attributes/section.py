@@ -31,10 +31,10 @@ def attributes(run: RunFiles) -> dict[str, object]:
     """What the section shows."""
     evaluation = run.json("evaluation.json")
     measured, metrics = mapping(evaluation.get("conditions")), mapping(evaluation.get("metrics"))
-    told = [mapping(entry) for entry in sequence(measured.get("attributes"))]
+    entries = [mapping(entry) for entry in sequence(measured.get("attributes"))]
     rows = [
         Row(formatting.plain(e.get("name")), number(e.get("seen")), number(e.get("of_real")), number(e.get("real")))
-        for e in told
+        for e in entries
     ]
     names = [formatting.plain(name) for name in sequence(measured.get("rows"))]
     columns, sheet = int(number(measured.get("columns")) or 0), run.path / "asked.png"

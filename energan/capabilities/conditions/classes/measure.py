@@ -104,8 +104,8 @@ def _own_reading(model: Model, images: Labelled) -> tuple[dict[str, float], dict
     wrong = int((read != images.real.labels[rows]).sum())
     low, high = wilson(wrong, len(rows))
     error = 100 * wrong / len(rows)
-    told = {"error": error, "wrong": wrong, "images": len(rows), "low": low, "high": high, "where": images.where}
-    return {"own reading error %": error}, {"reading": told}
+    reading = {"error": error, "wrong": wrong, "images": len(rows), "low": low, "high": high, "where": images.where}
+    return {"own reading error %": error}, {"reading": reading}
 
 
 def _classes(

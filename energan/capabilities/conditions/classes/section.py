@@ -70,8 +70,8 @@ def _rows(path: Path, measured: Json) -> list[Row]:
     columns = int(number(measured.get("columns")) or 0)
     strips = groups(path, columns, columns, len(names)) if names else []
     of = dict(zip(names, strips, strict=False))
-    told = [mapping(entry) for entry in sequence(measured.get("classes"))]
-    known = [_row(entry, of) for entry in told] or [_row({"name": name}, of) for name in names]
+    entries = [mapping(entry) for entry in sequence(measured.get("classes"))]
+    known = [_row(entry, of) for entry in entries] or [_row({"name": name}, of) for name in names]
     return sorted(known, key=lambda row: row.strip is None)
 
 

@@ -51,8 +51,8 @@ def measure(run: Measurement) -> dict[str, Any]:
     if run.experiment.sentences is None or not test.captions:
         return {}
     where = "held out" if held_out_split(run.experiment.source) else "training images"
-    metrics, told = reading(run, test)
-    measured: dict[str, Any] = {**told, "where": f"{test.name}, {where}"}
+    metrics, counts = reading(run, test)
+    measured: dict[str, Any] = {**counts, "where": f"{test.name}, {where}"}
     if run.experiment.source == WORDED and tuple(run.model.shape or ()) == tuple(test.images.shape[1:]) == (3, 32, 32):
         obeyed = {split: _obeyed(run, run.experiment.given(WORDED, split)) for split in SPLITS}
         rows = fixed_subset(len(test.images), min(run.n, OBEYED))
@@ -86,16 +86,16 @@ def reading(run: Measurement, test: ImageSet) -> tuple[dict[str, float], dict[st
         return {}, {}
     own, other = (matches(run.model, images[differ], rows[differ]) for rows in (codes, others))
     metrics = {"own words preferred": float((own > other).double().mean() + (own == other).double().mean() / 2)}
-    told: dict[str, Any] = {"swapped": int(differ.sum()), "own": float(own.mean()), "other": float(other.mean())}
+    counts: dict[str, Any] = {"swapped": int(differ.sum()), "own": float(own.mean()), "other": float(other.mean())}
     distinct = [said.index(text) for text in dict.fromkeys(said)]  # of equal sentences, each would be right
     groups = torch.tensor(distinct[: GROUPS * CANDIDATES]).split(CANDIDATES)
     ranks = torch.cat(
         [_ranks(run.model, images[g], codes[g]) for g in groups if len(g) == CANDIDATES or g is groups[0]]
     )
-    told |= {"searched": len(ranks), "candidates": min(CANDIDATES, len(distinct))}
-    if told["candidates"] == CANDIDATES:  # of fewer, the shares would be of another question
+    counts |= {"searched": len(ranks), "candidates": min(CANDIDATES, len(distinct))}
+    if counts["candidates"] == CANDIDATES:  # of fewer, the shares would be of another question
         metrics |= {f"R@{k}": float((ranks < k).double().mean()) for k in (1, 10)}
-    return metrics, told
+    return metrics, counts
 
 
 def _apart(test: ImageSet, a: int, b: int) -> bool:
