@@ -278,6 +278,21 @@ class Conditions(NamedTuple):
     draw: Readout | None = None
 
 
+class Code(NamedTuple):
+    """What a noise of the system is in an image: the noise that would draw it, or a part of that noise.
+
+    Attributes:
+        read: b.x -> (n, d), as wide as the noise is.
+        kind: "numbers"; or "category", probabilities of the categories, of which the noise is one, one-hot.
+
+    >>> Code(lambda p, b: p.E(b.x)).kind
+    'numbers'
+    """
+
+    read: Readout
+    kind: Literal["numbers", "category"] = "numbers"
+
+
 class _Game(NamedTuple):
     players: dict[str, Player]
     turns: dict[str, tuple[Move, ...]]
@@ -289,6 +304,7 @@ class _Game(NamedTuple):
     logits: Readout | None = None
     codes: LatentSpace | None = None
     conditions: Conditions | None = None
+    encode: Mapping[str, Code] | None = None
     meanings: Mapping[str, str] = {}
 
 
@@ -309,6 +325,8 @@ class Game(_Game):  # has a __dict__, for the call that made it: `_replace` give
         logits: Batch of data -> the classifier's logits as they are used, (n, classes). None: there are none.
         codes: What chains draw by. None: the system draws otherwise.
         conditions: What it can be asked to draw: `sample` reads it as b.c. None: nothing, or by chains.
+        encode: Noise that the system reads from images, by the noise's name. Where that is all noise of `sample`, an
+            image can be drawn again. None: it reads none.
         meanings: What hyperparameters, logged quantities and players mean, a line each; reports show it.
 
     Each turn is played on a fresh batch.
