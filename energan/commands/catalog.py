@@ -12,11 +12,11 @@ from energan.commands.explore.inpaint import inpaint
 from energan.commands.explore.invert import invert
 from energan.commands.explore.restyle import restyle
 from energan.commands.explore.sample import sample
-from energan.commands.explore.walk import walk
 from energan.commands.export import export
 from energan.commands.info import doctor, info, recipes
 from energan.commands.margin import margin
 from energan.commands.open_run import with_trust
+from energan.commands.probe.walk import walk
 from energan.commands.score import predict, score
 from energan.commands.train import resume
 
