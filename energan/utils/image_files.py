@@ -5,7 +5,7 @@ from math import ceil, sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
+
 from jaxtyping import UInt8
 from torch import Tensor
 

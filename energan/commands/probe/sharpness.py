@@ -68,7 +68,9 @@ def in_words(found: dict[str, Any]) -> str:
     said = f"; largest step between frames {found['largest_step']:.3g} of {found['network']} features"
     if "largest_step_of_fades" not in found:
         return said
-    return f"{said}, where fades of one image of {found['faded']} into another take {found['largest_step_of_fades']:.3g}"
+    return (
+        f"{said}, where fades of one image of {found['faded']} into another take {found['largest_step_of_fades']:.3g}"
+    )
 
 
 def _steps(films: "Tensor", network: str) -> "Tensor":

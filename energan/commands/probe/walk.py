@@ -40,8 +40,8 @@ def walk(
     Args:
         run: The run's folder.
         pairs: Rows of a walk through noise (8), each from one sample of the seed to the next: along a great circle where
-            the noise is normal, else straight; what a pair is asked for, and a category among its noise, stay those of
-            its first sample.
+            the noise is normal, else straight; what a pair is asked for, and a category of its noise, stay those of its
+            first sample.
         loop: A walk through noise as one film that ends where it began: from sample to sample, `pairs` of them.
         classes: Classes by name or number, with commas between, such as 3,8,0; one class is held.
         text: The sentence to start from, of a run that was trained with captions, and again for sentences on the way;
@@ -50,8 +50,8 @@ def walk(
         frames: Frames from one end to the other, with both.
         n: Rows of a walk at fixed noise (4), each of other noise; a chain is one.
         out: A .png is a sheet, with the GIF beside it, a .gif or an .mp4 the film alone; by default walk.png, of a walk
-            through noise in the run's folder. The sheet has a row for each pair, or noise; of a chain, for each leg, and
-            one for the line between its codes.
+            through noise in the run's folder, in probes/. The sheet has a row for each pair, or noise; of a chain, for
+            each leg, and one for the line between its codes.
         seed: Of the start code and the noise.
         network: Feature network that measures the steps of a walk through noise: mnist or mobilenetv2; the run's by
             default.

@@ -38,7 +38,7 @@ def walk_through_noise(
 ) -> int:
     """Draws the walk: sheet and film. out: where to; None: into the run's folder, with what was measured."""
     from energan.commands.probe.sharpness import in_words, largest_steps
-    from energan.utils.files import write_json
+    from energan.runs.probes import Finding, picture_of, write_finding
     from energan.utils.films import save_films
     from energan.utils.hardware import fits_in_memory
 
@@ -58,15 +58,15 @@ def walk_through_noise(
         last |= {name: first[name] for name in rows if not _moves(name, kinds)}
     films = model.interpolate(first, last, walk.frames)
     tour = films[:, :-1].flatten(0, 1)[None] if walk.loop else None  # the last frame of a leg is the next one's first
-    written = save_films(films, folder / "walk.png" if out is None else out, tour)
+    written = save_films(films, picture_of(folder, "walk") if out is None else out, tour)
     classes = first["c"].argmax(1).tolist() if model.classes and "c" in first else None
-    found = largest_steps(films, folder, record, walk.network, walk.data, classes)
+    steps = largest_steps(films, folder, record, walk.network, walk.data, classes)
     lines = " and ".join(_line(name, kinds) for name in rows if _moves(name, kinds))
     what = f"a film of {walk.pairs} samples that ends where it began" if walk.loop else f"{walk.pairs} pairs of samples"
-    said = f"{what}, {walk.frames} frames from one to the next, {lines}{in_words(found)}"
+    said = f"{what}, {walk.frames} frames from one to the next, {lines}{in_words(steps)}"
     if out is None:
-        about = {"said": said, "pairs": walk.pairs, "frames": walk.frames, "loop": walk.loop, "seed": walk.seed}
-        write_json(folder / "walk.json", about | found)
+        shown = "a walk from one sample to the next in each row"
+        write_finding(folder, "walk", Finding("Walk through noise", sentence(said), step_of(model), steps, shown))
     say(f"{written}: {said}")
     return 0
 

@@ -20,7 +20,7 @@ from energan.engine.noise import Distribution
 SPREAD = 0.25  # of neighbours, in the paper, whose noise is U(-1, 1)
 
 
-def mean(rows: Float[Tensor, "n *d"], noise: Distribution) -> Float[Tensor, "1 *d"]:
+def mean(rows: Float[Tensor, " n *d"], noise: Distribution) -> Float[Tensor, " 1 *d"]:
     """The mean of the rows; of a category, the most frequent one.
 
     >>> mean(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), Distribution("normal")).tolist()
@@ -30,8 +30,8 @@ def mean(rows: Float[Tensor, "n *d"], noise: Distribution) -> Float[Tensor, "1 *
 
 
 def combined(
-    plus: Sequence[Float[Tensor, "n *d"]], minus: Sequence[Float[Tensor, "n *d"]], noise: Distribution
-) -> Float[Tensor, "1 *d"]:
+    plus: Sequence[Float[Tensor, " n *d"]], minus: Sequence[Float[Tensor, " n *d"]], noise: Distribution
+) -> Float[Tensor, " 1 *d"]:
     """The sum of the means of `plus`, less those of `minus`.
 
     >>> rows = [torch.tensor([[4.0], [6.0]]), torch.tensor([[1.0]])]
@@ -44,17 +44,17 @@ def combined(
 
 
 def neighbours(
-    z: Float[Tensor, "1 *d"], n: int, noise: Distribution, generator: torch.Generator, spread: float = SPREAD
-) -> Float[Tensor, "n *d"]:
+    z: Float[Tensor, " 1 *d"], n: int, noise: Distribution, generator: torch.Generator, spread: float = SPREAD
+) -> Float[Tensor, " n *d"]:
     """n points about z, each number moved by U(-spread, spread); a category stays as it is."""
     moved = torch.rand(n, *z.shape[1:], generator=generator, device=generator.device).to(z) * 2 * spread - spread
     return z + moved * (noise.kind != "category")
 
 
 def turned(
-    rows: Float[Tensor, "n *d"],
-    away: Float[Tensor, "k *d"],
-    towards: Float[Tensor, "m *d"],
+    rows: Float[Tensor, " n *d"],
+    away: Float[Tensor, " k *d"],
+    towards: Float[Tensor, " m *d"],
     steps: int,
     noise: Distribution,
 ) -> Float[Tensor, "n steps *d"]:
@@ -69,6 +69,6 @@ def turned(
     return rows[:, None] + t * turn
 
 
-def settled(z: Float[Tensor, "n *d"], noise: Distribution) -> Float[Tensor, "n *d"]:
+def settled(z: Float[Tensor, " n *d"], noise: Distribution) -> Float[Tensor, " n *d"]:
     """The points as they are; of a category, one-hot rows of their greatest numbers."""
     return one_hot(z.argmax(1), z.shape[1]).to(z) if noise.kind == "category" else z

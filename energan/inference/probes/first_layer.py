@@ -5,15 +5,14 @@ and words that enter beside the noise are parts of that input which do not.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-Draw = Callable[[Float[Tensor, "n *d"]], Tensor]  # of one noise, all else fixed -> images
+Draw = Callable[[Float[Tensor, " n *d"]], Tensor]  # of one noise, all else fixed -> images
 
 ACTIVATIONS = (
     nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Softplus, nn.Sigmoid,
@@ -26,14 +25,14 @@ class FirstLayer(NamedTuple):
 
     layer: nn.Module
     x: Tensor
-    gradient: Callable[[Tensor], Tensor]  # of one number of x, as a function of its place -> (*d)
+    gradient: Callable[[int], Tensor]  # of one number of x, as a function of its place -> (*d)
 
 
 class _Found(Exception):
     """Ends a pass where what it was run for is known."""
 
 
-def first_layer(draw: Draw, z: Float[Tensor, "1 *d"], nets: Iterable[nn.Module]) -> FirstLayer | None:
+def first_layer(draw: Draw, z: Float[Tensor, " 1 *d"], nets: Iterable[nn.Module]) -> FirstLayer | None:
     """The first layer with a weight whose input depends on z; None where a generator has none as a module."""
     found: list[tuple[nn.Module, Tensor]] = []
 
@@ -69,7 +68,7 @@ def seen(first: FirstLayer) -> Bool[Tensor, " d"]:
     return torch.stack([first.gradient(i).flatten() != 0 for i in range(len(flat))]).any(0)
 
 
-def activations(draw: Draw, z: Float[Tensor, "n *d"], first: FirstLayer, nets: Iterable[nn.Module]) -> Tensor:
+def activations(draw: Draw, z: Float[Tensor, " n *d"], first: FirstLayer, nets: Iterable[nn.Module]) -> Tensor:
     """The layer's units after their non-linearity, (n, m); as they are where none follows as a module."""
     after: list[Tensor] = []
     reached: list[Tensor] = []
@@ -97,10 +96,8 @@ def _learns(inputs: tuple[Any, ...]) -> bool:
 
 
 def _run(draw: Draw, z: Tensor) -> None:
-    try:
+    with suppress(_Found):
         draw(z)
-    except _Found:
-        pass
 
 
 @contextmanager

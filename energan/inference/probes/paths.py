@@ -22,7 +22,7 @@ from energan.utils.errors import UserError
 
 
 def spherical(
-    a: Float[Tensor, "n *d"], b: Float[Tensor, "n *d"], t: Float[Tensor, " frames"]
+    a: Float[Tensor, " n *d"], b: Float[Tensor, " n *d"], t: Float[Tensor, " frames"]
 ) -> Float[Tensor, "n frames *d"]:
     """Points of the great circles from a to b. Where a and b lie on one line with 0, of the straight line.
 
@@ -43,7 +43,7 @@ def spherical(
 
 
 def straight(
-    a: Float[Tensor, "n *d"], b: Float[Tensor, "n *d"], t: Float[Tensor, " frames"]
+    a: Float[Tensor, " n *d"], b: Float[Tensor, " n *d"], t: Float[Tensor, " frames"]
 ) -> Float[Tensor, "n frames *d"]:
     """Points of the straight lines from a to b.
 
@@ -54,7 +54,7 @@ def straight(
 
 
 def path(
-    a: Float[Tensor, "n *d"], b: Float[Tensor, "n *d"], frames: int, noise: Distribution
+    a: Float[Tensor, " n *d"], b: Float[Tensor, " n *d"], frames: int, noise: Distribution
 ) -> Float[Tensor, "n frames *d"]:
     """The path from a to b that suits their noise, both ends among its frames."""
     t = torch.linspace(0, 1, frames, dtype=torch.float64, device=a.device)
@@ -93,7 +93,7 @@ def checked_truncation(psi: float | None, noise: Mapping[str, Distribution]) -> 
     return lambda name, z: truncated(z, psi, noise[name]) if name in noise else z
 
 
-def truncated(z: Float[Tensor, "n *d"], psi: float, noise: Distribution) -> Float[Tensor, "n *d"]:
+def truncated(z: Float[Tensor, " n *d"], psi: float, noise: Distribution) -> Float[Tensor, " n *d"]:
     """The noise, of which no number is farther than psi standard deviations from its mean.
 
     Each number is moved along its distribution to where it has the same rank in the truncated one. So the result is
