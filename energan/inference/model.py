@@ -14,10 +14,10 @@ from jaxtyping import Float, Num, UInt8
 from torch import Tensor, nn
 
 from energan.data.pixels import to_bytes, to_unit
-from energan.engine.game import Batch, Game, Players
+from energan.engine.game import Game
 from energan.engine.isolation import isolated
 from energan.engine.noise import Distribution, distribution
-from energan.inference.images import as_pixels
+from energan.inference.images import BYTES, as_pixels
 from energan.inference.latents import as_drawn, checked_noise, decoded_names
 from energan.inference.modules import (
     ClassifierModule,
@@ -25,10 +25,12 @@ from energan.inference.modules import (
     EnergyModule,
     GeneratorModule,
     Part,
+    drawn,
     inputs,
     require,
 )
 from energan.inference.probes.paths import checked_truncation, paths
+from energan.inference.projection import Projection, projected
 from energan.utils.checks import at_least, usable_seed, whole
 from energan.utils.console import counted
 from energan.utils.errors import UserError
@@ -123,11 +125,7 @@ class Model:
 
     def noise(self, n: int, generator: torch.Generator) -> list[Tensor]:
         """n rows of each input of the generator, in its order: noise, and conditions as training had them."""
-        noise = {name: draw(generator, n) for name, draw in self.game.noise.items()}
-        if (conditions := self.game.conditions) is not None and conditions.draw is not None:
-            with torch.no_grad():
-                noise["c"] = conditions.draw(Players(self.nets), Batch(noise))
-        return list(noise.values())
+        return list(drawn(self.game, self.nets, n, generator).values())
 
     @isolated(gradients=False)
     def sample(
@@ -390,6 +388,56 @@ class Model:
             self.require("encoder")
             raise UserError(f"images cannot be drawn again: this run's system does not read {unread} from them")
         return self.decode(as_drawn(self.game, self.encode(images, value_range=value_range)))
+
+    def project(
+        self,
+        images: Any,
+        *,
+        steps: int = 200,
+        seed: int = 0,
+        value_range: tuple[float, float] | None = None,
+        conditions: Float[Tensor, "n d"] | None = None,
+    ) -> Projection:
+        """Looks for the noise that draws each image, by gradient descent on pixels and on the critic's features.
+
+        It starts where the encoder says, of a system that has one, and else from the nearest of 500 samples. Numbers
+        stay within what is ever drawn; a category, such as a class that is drawn, is that of the start.
+
+        Args:
+            images: As those of `score`.
+            steps: Steps of gradient descent. 0: the start.
+            seed: Seed of the samples to start from.
+            value_range: The values that are black and white, such as (0, 1) or (-1, 1).
+            conditions: What each image is asked to show, a row each; None: what the start was asked for, which moves
+                with the noise unless it is a category.
+
+        Returns:
+            The noise, for `decode`; the images that it draws; their errors, and those of the start.
+
+        Raises:
+            UserError: The system draws no images, the images cannot be read as this model's, or conditions are not a
+                row for each image.
+
+        Example:
+            >>> from energan.games.gan.lsgan import lsgan
+            >>> G = nn.Sequential(nn.Linear(4, 64), nn.Unflatten(1, (1, 8, 8)), nn.Tanh())
+            >>> D = nn.Sequential(nn.Flatten(), nn.Linear(64, 1), nn.Flatten(0))
+            >>> model = Model(lsgan(G, D, z=4), {"G": G, "D": D}, shape=(1, 8, 8))
+            >>> found = model.project(model.sample(2, seed=1), steps=20)
+            >>> found.images.shape, bool((found.errors <= found.start_errors).all())
+            (torch.Size([2, 1, 8, 8]), True)
+        """
+        self.require("generator")
+        self.require_eval_mode()
+        at_least(0, steps=(steps := whole("steps", steps)))
+        pixels = as_pixels(images, self.shape, value_range)
+        asked = None if conditions is None else self._asked(len(pixels), None, conditions)
+        start = {} if self.game.encode is None else as_drawn(self.game, self.encode(pixels, value_range=BYTES))
+        if asked is not None:
+            start["c"] = asked
+        start = {name: rows for name, rows in start.items() if name in self.decoded}
+        generator = self.noise_of_seed(seed)
+        return projected(self.game, self.nets, to_unit(pixels.to(self.device)), start, steps, generator)
 
     @cached_property
     def decoded(self) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from math import ceil, sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-
 from jaxtyping import UInt8
 from torch import Tensor
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from energan.data import ImageSet
+    from energan.runs.probes import Number
 
 
 def largest_steps(
@@ -71,6 +72,20 @@ def in_words(found: dict[str, Any]) -> str:
     return (
         f"{said}, where fades of one image of {found['faded']} into another take {found['largest_step_of_fades']:.3g}"
     )
+
+
+def numbers_of(found: dict[str, Any]) -> "list[Number]":
+    """What was measured, for the report."""
+    from energan.runs.probes import Number
+
+    says = {
+        "largest_step": "the longest way between the features of two frames that follow each other",
+        "mean_step": "the mean of all such ways",
+        "largest_step_of_fades": "the longest one where one real image is faded into another, in as many frames",
+        "mean_step_of_fades": "the mean of those",
+    }
+    told = [Number(name.replace("_", " "), found[name], text) for name, text in says.items() if name in found]
+    return [*told, Number("features", found["network"])] if told else []
 
 
 def _steps(films: "Tensor", network: str) -> "Tensor":

@@ -39,9 +39,9 @@ def walk(
 
     Args:
         run: The run's folder.
-        pairs: Rows of a walk through noise (8), each from one sample of the seed to the next: along a great circle where
-            the noise is normal, else straight; what a pair is asked for, and a category of its noise, stay those of its
-            first sample.
+        pairs: Rows of a walk through noise (8), each from one sample of the seed to the next: along a great circle
+            where the noise is normal, else straight; what a pair is asked for, and a category of its noise, stay those
+            of its first sample.
         loop: A walk through noise as one film that ends where it began: from sample to sample, `pairs` of them.
         classes: Classes by name or number, with commas between, such as 3,8,0; one class is held.
         text: The sentence to start from, of a run that was trained with captions, and again for sentences on the way;
@@ -98,5 +98,5 @@ def walk(
         return walk_at_fixed_noise(model, stops, names, frames, 4 if n is None else n, seed, film)
     if n is not None:
         raise UserError("`n` is for a walk between classes or sentences; through noise, `pairs` says how many rows")
-    settings = NoiseWalk(8 if pairs is None else pairs, frames, loop, seed, network, data)
+    settings = NoiseWalk(8 if pairs is None else pairs, frames, loop, seed, network, data, checkpoint)
     return walk_through_noise(model, folder, record, stops if names else None, settings, film if out else None)

@@ -26,6 +26,7 @@ class NoiseWalk(NamedTuple):
     seed: int
     network: str
     data: str
+    checkpoint: str
 
 
 def walk_through_noise(
@@ -37,7 +38,8 @@ def walk_through_noise(
     out: Path | None,
 ) -> int:
     """Draws the walk: sheet and film. out: where to; None: into the run's folder, with what was measured."""
-    from energan.commands.probe.sharpness import in_words, largest_steps
+    from energan.commands.probe.given import step_of
+    from energan.commands.probe.sharpness import in_words, largest_steps, numbers_of
     from energan.runs.probes import Finding, picture_of, write_finding
     from energan.utils.films import save_films
     from energan.utils.hardware import fits_in_memory
@@ -66,7 +68,8 @@ def walk_through_noise(
     said = f"{what}, {walk.frames} frames from one to the next, {lines}{in_words(steps)}"
     if out is None:
         shown = "a walk from one sample to the next in each row"
-        write_finding(folder, "walk", Finding("Walk through noise", sentence(said), step_of(model), steps, shown))
+        found = Finding("Walk through noise", f"{said}.", step_of(folder, walk.checkpoint), numbers_of(steps), shown)
+        write_finding(folder, "walk", found)
     say(f"{written}: {said}")
     return 0
 
