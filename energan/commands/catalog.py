@@ -22,9 +22,9 @@ from energan.commands.probe.linear import probe
 from energan.commands.probe.neighbours import neighbours
 from energan.commands.probe.project import project
 from energan.commands.probe.traverse import traverse
-from energan.commands.probe.walk import walk
 from energan.commands.score import predict, score
 from energan.commands.train import resume
+from energan.commands.walk.walk import walk
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "classify": classify,

@@ -69,10 +69,10 @@ def arithmetic(
         checkpoint: "best", a step, or a path; the newest by default.
         device: cpu, cuda, cuda:1, or auto: a seed's noise is other noise on another kind of device.
     """
+    from energan.commands.explore.held import held_row
     from energan.commands.probe.combined import Drawn
     from energan.commands.probe.exemplars import Concept, finder, laid_out, numbers_of
     from energan.commands.probe.given import checked_sheet, keep, step_of
-    from energan.commands.probe.held import held_row
     from energan.runs.folder import RunFolder
     from energan.runs.probes import Finding
 

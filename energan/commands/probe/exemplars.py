@@ -51,12 +51,11 @@ def finder(
     from energan.commands.probe.forget import judge_by
     from energan.commands.probe.given import given
 
+    see: Callable[[Tensor], Tensor]
     kept: list[Tensor] = []
     if model.game.logits is not None:
         names = class_names(record["classes"], len(model.probabilities(model.sample(1))[0]))
-
-        def see(images: "Tensor") -> "Tensor":
-            return model.probabilities(images).argmax(1)
+        see = lambda images: model.probabilities(images).argmax(1)  # noqa: E731
     else:
         had = given(folder, record, data)
         names = had.training.classes

@@ -56,9 +56,9 @@ def traverse(
     """
     import torch
 
+    from energan.commands.explore.held import held_row
     from energan.commands.probe.exemplars import laid_out
     from energan.commands.probe.given import checked_sheet, keep, step_of
-    from energan.commands.probe.held import held_row
     from energan.commands.probe.traversed import Rows, code_rows, direction_rows, measured
     from energan.runs.folder import RunFolder
     from energan.runs.probes import Finding

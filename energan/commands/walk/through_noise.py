@@ -39,7 +39,7 @@ def walk_through_noise(
 ) -> int:
     """Draws the walk: sheet and film. out: where to; None: into the run's folder, with what was measured."""
     from energan.commands.probe.given import step_of
-    from energan.commands.probe.sharpness import in_words, largest_steps, numbers_of
+    from energan.commands.walk.sharpness import in_words, largest_steps, numbers_of
     from energan.runs.probes import Finding, picture_of, write_finding
     from energan.utils.films import save_films
     from energan.utils.hardware import fits_in_memory

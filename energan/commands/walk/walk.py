@@ -63,9 +63,9 @@ def walk(
     """
     from energan.commands.explore.class_names import parse_classes
     from energan.commands.explore.guided_run import open_guided_run
-    from energan.commands.probe.held import asked_rows
-    from energan.commands.probe.walk_between import walk_at_fixed_noise, walk_by_a_chain
-    from energan.commands.probe.walk_noise import NoiseWalk, walk_through_noise
+    from energan.commands.explore.held import asked_rows
+    from energan.commands.walk.between import walk_at_fixed_noise, walk_by_a_chain
+    from energan.commands.walk.through_noise import NoiseWalk, walk_through_noise
     from energan.runs.folder import RunFolder
     from energan.utils.films import usable_film
 
