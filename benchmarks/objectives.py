@@ -41,11 +41,13 @@ from energan.games.conditional.cgan import cgan as cgan_game
 from energan.games.conditional.conditional_ebgan import conditional_ebgan
 from energan.games.conditional.conditional_faces import conditional_faces
 from energan.games.conditional.sgan import sgan as sgan_game
+from energan.games.latent.infogan import infogan
 from energan.games.plug_and_play.latent_discriminators import latent_discriminators
 from energan.games.semi_supervised.classifier import classifier
 from energan.networks.conditional import cgan, gan_cls
 from energan.networks.conditional import conditional_faces as faces
 from energan.networks.conv import autoencoder, dcgan, sgan, wgan_gp
+from energan.networks.conv import infogan as info
 from energan.networks.conv.latent_discriminators import Standardise
 from energan.networks.layers import FeatureExtractor
 from energan.networks.layers.bank import Bank
@@ -386,6 +388,28 @@ def of_classifier(h: Hand) -> None:
     descend(h.of_G, loss)
 
 
+def of_codes(h: Hand) -> None:
+    """InfoGAN: D and Q on one trunk, then G."""
+
+    def unread(said: info.Recognised, c1: Tensor, c2: Tensor) -> Tensor:
+        return cross_entropy(said.logits.float(), c1) + (said.mean.float() - c2).square().sum(1).mean() / 2
+
+    h.D.requires_grad_(True)
+    x, z, c1, c2 = h.batch()
+    with h.autocast:
+        with torch.no_grad():
+            fake = h.G(torch.cat([z, c1, c2], 1))
+        real, (unreal, said) = h.D(x)[0], h.D(fake)
+        loss = softplus(-real.float()).mean() + softplus(unreal.float()).mean() + unread(said, c1, c2)
+    descend(h.of_D, loss)
+    h.D.requires_grad_(False)
+    _, z, c1, c2 = h.batch()
+    with h.autocast:
+        unreal, said = h.D(h.G(torch.cat([z, c1, c2], 1)))
+        loss = softplus(-unreal.float()).mean() + unread(said, c1, c2)
+    descend(h.of_G, loss)
+
+
 def of_energy(h: Hand) -> None:
     """Conditional EBGAN-PT with mismatched classes: three passes of D, then G."""
 
@@ -540,6 +564,14 @@ def _of_acgan() -> Game:
     return acgan(G, D, Z, 10, optimizer_G=Adam(LR, BETA1), optimizer_D=Adam(LR, BETA1))
 
 
+def _of_infogan() -> Game:
+    """Narrower nets of the paper, on digits' 28 x 28 pixels."""
+    size = {"width": WIDTH // 2, "units": 8 * WIDTH}
+    with seeded(0):
+        G, D = info.Generator(Z + 12, **size), info.Discriminator(**size)
+    return infogan(G, D, Z, optimizer_G=Adam(LR, BETA1), optimizer_D=Adam(LR, BETA1))
+
+
 def _of_conditional_ebgan() -> Game:
     with seeded(0):
         G = Joined(dcgan.Generator(Z + 10, channels=1, size=32, width=WIDTH), 10)
@@ -643,6 +675,7 @@ ROWS = {
     },
     "gmmn": Row(partial(alone, loss=mmd), "", settings={"widths": WIDTHS}),
     "hinge": Row(turns(hinge_D, critic_G)),
+    "infogan": Row(of_codes, whole=_of_infogan, source=lambda: batches((1, 28, 28), BATCH)),
     "latent-discriminators": Row(latent, whole=_of_latent, source=coded),
     "lsgan": Row(turns(least_squares_D, least_squares_G)),
     "r3gan": Row(turns(r3gan_D, r3gan_G), settings={"gamma": GAMMA}),

@@ -24,6 +24,7 @@ from energan.games.gan.r3gan import r3gan
 from energan.games.gan.unrolled import unrolled
 from energan.games.gan.wgan import wgan
 from energan.games.gan.wgan_gp import wgan_gp
+from energan.games.latent.infogan import infogan
 from energan.games.plug_and_play.dgn_am import dgn_am
 from energan.games.plug_and_play.latent_discriminators import latent_discriminators
 from energan.games.plug_and_play.ppgn import joint_ppgn_h, noiseless_joint_ppgn_h, ppgn_h, ppgn_x
@@ -55,6 +56,7 @@ GAMES: dict[str, Callable[..., Game]] = {
     "gmmn": gmmn,
     "hinge": hinge,
     "improved-gan-ssl": improved_gan_ssl,
+    "infogan": infogan,
     "ladder": ladder,
     "latent-discriminators": latent_discriminators,
     "lsgan": lsgan,

@@ -78,6 +78,7 @@ SMALL: dict[str, dict[str, Any]] = {
     },
     "conditional-dcgan-mnist": {"data": "digits", "width": 4, "units": 16, "z": 8, "ema": 0.9},
     "conditional-ebgan-pt-mnist": {"data": "digits", "width": 4, "z": 8, "mismatch": 0.5, "ema": 0.9},
+    "infogan-mnist": {"data": "digits", "width": 2, "units": 16, "z": 8, "ema": 0.9},
     "sgan-mnist": {"data": "digits", "width": 2, "z": 8, "entropy": 5.0},
     "improved-gan-mnist": {"data": "digits", "size": 8, "labels": 20, "hidden": [16, 8], "z": 8, "size_g": 8},
     "dgn-am-mnist": {"data": "digits", "width": 2, **INVERTED},

@@ -62,7 +62,7 @@ CLASSIFIERS = ("ladder-mnist", "ebgan-ln-mnist", "improved-gan-mnist")  # small 
 PPGN = ("dgn-am-mnist", "ppgn-h-mnist", "joint-ppgn-h-mnist", "noiseless-ppgn-h-mnist", "noiseless-ppgn-h-64")
 CODED = ("latent-discriminators-mnist", "ppgn-x-mnist", *PPGN)  # drawn by chains
 SHAPES |= dict.fromkeys(CLASSIFIERS, (1, 8, 8)) | dict.fromkeys(
-    ("encoder-mnist", "sgan-mnist", "cgan-mnist", *CODED), (1, 28, 28)
+    ("encoder-mnist", "sgan-mnist", "cgan-mnist", "infogan-mnist", *CODED), (1, 28, 28)
 )
 SHAPES |= {**PICTURES, **dict.fromkeys(("conditional-faces", *TOLD), (3, 32, 32))}
 ALONE = ("gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist")  # generators without a critic

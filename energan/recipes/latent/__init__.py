@@ -1,0 +1,1 @@
+"""Interpretable codes, and auto-encoders with a prior."""
