@@ -132,12 +132,7 @@ def infogan(
             "D": Player(D, optimizer_D),
             **({} if Q is None else {"Q": Player(Q, optimizer_D)}),
         },
-        turns={
-            "D": (
-                Move(partial(discriminator_loss, numbers=numbers, apart=apart), min=("D", "Q") if apart else ("D",)),
-            ),
-            "G": (Move(partial(generator_loss, numbers=numbers, apart=apart), min=("G",)),),
-        },
+        turns={"D": (Move(of_D, min=("D", "Q") if apart else ("D",)),), "G": (Move(of_G, min=("G",)),)},
         noise={
             "z": as_noise(z, uniform),
             "c1": one_hot(categories),
