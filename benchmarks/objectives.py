@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.functional import cross_entropy, mse_loss, one_hot, relu, softplus
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, mse_loss, one_hot, relu, softplus
 
 from benchmarks.engine import alternate, batches, machine, table
 from energan.engine import Trainer
@@ -42,6 +42,7 @@ from energan.games.conditional.conditional_ebgan import conditional_ebgan
 from energan.games.conditional.conditional_faces import conditional_faces
 from energan.games.conditional.sgan import sgan as sgan_game
 from energan.games.latent.infogan import infogan
+from energan.games.latent.vae import vae
 from energan.games.plug_and_play.latent_discriminators import latent_discriminators
 from energan.games.semi_supervised.classifier import classifier
 from energan.networks.conditional import cgan, gan_cls
@@ -49,6 +50,7 @@ from energan.networks.conditional import conditional_faces as faces
 from energan.networks.conv import autoencoder, dcgan, sgan, wgan_gp
 from energan.networks.conv import infogan as info
 from energan.networks.conv.latent_discriminators import Standardise
+from energan.networks.latent import vae as vae_nets
 from energan.networks.layers import FeatureExtractor
 from energan.networks.layers.bank import Bank
 from energan.networks.layers.condition import Auxiliary, Joined, Standard
@@ -520,6 +522,21 @@ def classify(h: Hand) -> None:
     descend(h.of_G, loss)
 
 
+def bound(h: Hand) -> None:
+    """VAE: the Bernoulli likelihood and the KL divergence."""
+    x, _, eps = h.batch()
+    with h.autocast:
+        loss = unlike(h, x, eps)
+    together(h, loss, "E", "G")
+
+
+def unlike(h: Hand, x: Tensor, eps: Tensor) -> Tensor:
+    mean, log_variance = (part.float() for part in h.nets["E"](x))
+    logits = h.nets["G"](mean + (log_variance / 2).exp() * eps).float()
+    wrong = binary_cross_entropy_with_logits(logits, (x + 1) / 2, reduction="sum")
+    return (wrong + (mean.square() + log_variance.exp() - 1 - log_variance).sum() / 2) / len(x)
+
+
 def reconstruct(h: Hand) -> None:
     (x,) = h.batch()
     with h.autocast:
@@ -586,6 +603,13 @@ def _of_words(make: Callable[..., Game]) -> Game:
         G = gan_cls.Generator(Z, Z, channels=1, size=32, width=WIDTH // 2)
         D = gan_cls.Discriminator(Z, channels=1, size=32, width=WIDTH)
     return make(G, D, Bank(Z, rows=1), Z, optimizer_G=Adam(LR, BETA1), optimizer_D=Adam(LR, BETA1))
+
+
+def _of_vae() -> Game:
+    """The paper's nets."""
+    with seeded(0):
+        E, G = vae_nets.encoder(Z, size=16 * WIDTH), vae_nets.decoder(Z, size=16 * WIDTH)
+    return vae(E, G, Z, optimizer_E=Adam(LR, BETA1), optimizer_G=Adam(LR, BETA1))
 
 
 def _of_classifier() -> Game:
@@ -682,6 +706,7 @@ ROWS = {
     "sgan": Row(stacked, whole=_of_sgan, source=labelled),
     "sinkhorn": Row(partial(alone, loss=sinkhorn), "", settings={"epsilon": EPSILON, "iterations": ITERATIONS}),
     "unrolled": Row(unrolled, settings={"steps": K}),
+    "vae": Row(bound, whole=_of_vae, source=lambda: batches((1, 28, 28), BATCH)),
     "wgan": Row(
         turns(wasserstein_D, critic_G, critic_steps=CRITIC_STEPS, clip=CLIP), "f",
         settings={"clip": CLIP, "critic_steps": CRITIC_STEPS, "warm_steps": 0},

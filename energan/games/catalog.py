@@ -25,6 +25,7 @@ from energan.games.gan.unrolled import unrolled
 from energan.games.gan.wgan import wgan
 from energan.games.gan.wgan_gp import wgan_gp
 from energan.games.latent.infogan import infogan
+from energan.games.latent.vae import vae
 from energan.games.plug_and_play.dgn_am import dgn_am
 from energan.games.plug_and_play.latent_discriminators import latent_discriminators
 from energan.games.plug_and_play.ppgn import joint_ppgn_h, noiseless_joint_ppgn_h, ppgn_h, ppgn_x
@@ -68,6 +69,7 @@ GAMES: dict[str, Callable[..., Game]] = {
     "sgan": sgan,
     "sinkhorn": sinkhorn,
     "unrolled": unrolled,
+    "vae": vae,
     "wgan": wgan,
     "wgan-gp": wgan_gp,
 }

@@ -66,6 +66,7 @@ SMALL: dict[str, dict[str, Any]] = {
         "size_g": 8,
         "switch": 0.5,
     },
+    "vae-mnist": {"data": "digits", "size": 8, "z": 4, "ema": 0.9},
     "encoder-mnist": {"data": "digits", "net": "sgan"},
     "latent-discriminators-mnist": {
         "data": "digits",

@@ -1,1 +1,1 @@
-"""Systems that read noise from images: interpretable codes, auto-encoders with a prior."""
+"""Systems that read noise from images, or whose noise has parts with a meaning."""

@@ -1,1 +1,1 @@
-"""Interpretable codes, and auto-encoders with a prior."""
+"""Recipes of systems that read noise from images, or whose noise has parts with a meaning."""
