@@ -52,6 +52,7 @@ from energan.networks.conditional import conditional_faces as faces
 from energan.networks.conv import autoencoder, dcgan, sgan, wgan_gp
 from energan.networks.conv import infogan as info
 from energan.networks.conv.latent_discriminators import Standardise
+from energan.networks.latent import aae as coders
 from energan.networks.latent import vae as vae_nets
 from energan.networks.layers import FeatureExtractor
 from energan.networks.layers.bank import Bank
@@ -673,7 +674,7 @@ def _of_categories(make: Callable[..., Game], turns: str) -> Game:
     hidden = (8 * WIDTH, 8 * WIDTH)
     with seeded(0):
         E, G = coders.CategoryEncoder(10, 8, hidden=hidden), coders.Decoder(18, hidden=hidden)
-        D = (coders.Critic(n, hidden=hidden) for n in (10, 8))
+        D = [coders.Critic(n, hidden=hidden) for n in (10, 8)]
     return make(E, G, *D, 8, 10, **{f"optimizer_{name}": Adam(LR, BETA1) for name in turns})
 
 
