@@ -17,6 +17,10 @@ from energan.commands.export import export
 from energan.commands.info import doctor, info, recipes
 from energan.commands.margin import margin
 from energan.commands.open_run import with_trust
+from energan.commands.probe.forget import forget
+from energan.commands.probe.linear import probe
+from energan.commands.probe.neighbours import neighbours
+from energan.commands.probe.project import project
 from energan.commands.score import predict, score
 from energan.commands.train import resume
 
@@ -29,6 +33,10 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "walk": with_trust(walk),
     "excite": with_trust(excite),
     "restyle": with_trust(restyle),
+    "project": with_trust(project),
+    "neighbours": with_trust(neighbours),
+    "forget": with_trust(forget),
+    "probe": with_trust(probe),
     "evaluate": with_trust(evaluate),
     "score": with_trust(score),
     "predict": with_trust(predict),

@@ -1,0 +1,1 @@
+"""Commands that ask what a trained generator has learned: arithmetic, traverse; and walks through noise."""
