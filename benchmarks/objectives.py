@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.functional import cross_entropy, mse_loss, one_hot, relu, softplus
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, mse_loss, one_hot, relu, softplus
 
 from benchmarks.engine import alternate, batches, machine, table
 from energan.engine import Trainer
@@ -41,12 +41,19 @@ from energan.games.conditional.cgan import cgan as cgan_game
 from energan.games.conditional.conditional_ebgan import conditional_ebgan
 from energan.games.conditional.conditional_faces import conditional_faces
 from energan.games.conditional.sgan import sgan as sgan_game
+from energan.games.latent.aae import aae
+from energan.games.latent.aae_ssl import aae_clusters, aae_ssl
+from energan.games.latent.infogan import infogan
+from energan.games.latent.vae import vae
 from energan.games.plug_and_play.latent_discriminators import latent_discriminators
 from energan.games.semi_supervised.classifier import classifier
 from energan.networks.conditional import cgan, gan_cls
 from energan.networks.conditional import conditional_faces as faces
 from energan.networks.conv import autoencoder, dcgan, sgan, wgan_gp
+from energan.networks.conv import infogan as info
 from energan.networks.conv.latent_discriminators import Standardise
+from energan.networks.latent import aae as coders
+from energan.networks.latent import vae as vae_nets
 from energan.networks.layers import FeatureExtractor
 from energan.networks.layers.bank import Bank
 from energan.networks.layers.condition import Auxiliary, Joined, Standard
@@ -70,6 +77,13 @@ class Hand:
         self.generator = torch.Generator().manual_seed(0)
         self.autocast = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16")
         self.k = 0.0  # BEGAN's
+        self.more: dict[str, torch.optim.Optimizer] = {}  # of players that have one for each turn
+
+    def further(self, letter: str, turn: str) -> torch.optim.Optimizer:
+        """A player's own optimizer in a further turn."""
+        if turn not in self.more:
+            self.more[turn] = _optimizer(self.nets[letter], rmsprop=False)
+        return self.more[turn]
 
     def batch(self) -> tuple[Tensor, ...]:
         """x, any y and h, the game's noise; and a number drawn in vain, because the engine draws one for its layers."""
@@ -386,6 +400,91 @@ def of_classifier(h: Hand) -> None:
     descend(h.of_G, loss)
 
 
+def of_codes(h: Hand) -> None:
+    """InfoGAN: D and Q on one trunk, then G."""
+
+    def unread(said: info.Recognised, c1: Tensor, c2: Tensor) -> Tensor:
+        return cross_entropy(said.logits.float(), c1) + (said.mean.float() - c2).square().sum(1).mean() / 2
+
+    h.D.requires_grad_(True)
+    x, z, c1, c2 = h.batch()
+    with h.autocast:
+        with torch.no_grad():
+            fake = h.G(torch.cat([z, c1, c2], 1))
+        real, (unreal, said) = h.D(x)[0], h.D(fake)
+        loss = softplus(-real.float()).mean() + softplus(unreal.float()).mean() + unread(said, c1, c2)
+    descend(h.of_D, loss)
+    h.D.requires_grad_(False)
+    _, z, c1, c2 = h.batch()
+    with h.autocast:
+        unreal, said = h.D(h.G(torch.cat([z, c1, c2], 1)))
+        loss = softplus(-unreal.float()).mean() + unread(said, c1, c2)
+    descend(h.of_G, loss)
+
+
+def redrawn(logits: Tensor, x: Tensor) -> Tensor:
+    """The cross-entropy of the pixels."""
+    white = (x + 1) / 2
+    return binary_cross_entropy_with_logits(logits.float(), white, reduction="sum") / len(x)
+
+
+def of_prior(h: Hand) -> None:
+    """Adversarial auto-encoder: the reconstruction, the critic of codes, the encoder against it."""
+    E, G, D = h.nets.values()
+    x, _ = h.batch()
+    with h.autocast:
+        loss = redrawn(G(E(x)), x)
+    together(h, loss, "E", "G")
+    x, z = h.batch()
+    with h.autocast:
+        with torch.no_grad():
+            code = E(x)
+        loss = gan_D(D, z, code)
+    descend(h.of["D"], loss)
+    D.requires_grad_(False)
+    x, _ = h.batch()
+    with h.autocast:
+        loss = softplus(-D(E(x)).float()).mean()
+    descend(h.further("E", "regularisation"), loss)
+    D.requires_grad_(True)
+
+
+def of_categories(h: Hand, labels: bool) -> None:
+    """The same with two critics, and a turn of labels where there are some."""
+    E, G, D_y, D_z = h.nets.values()
+
+    def shown() -> tuple[Tensor, ...]:
+        x, *rest = h.batch()
+        return rest[1] if labels else x, x, rest[0], *rest[-2:]
+
+    u, *_ = shown()
+    with h.autocast:
+        said = E(u)
+        loss = redrawn(G(said.logits.float().softmax(1), said.z), u)
+    together(h, loss, "E", "G")
+    u, _, _, c, z = shown()
+    with h.autocast:
+        with torch.no_grad():
+            said = E(u)
+        loss = gan_D(D_y, c, said.logits.float().softmax(1)) + gan_D(D_z, z, said.z)
+    together(h, loss, "D_y", "D_z")
+    for D in (D_y, D_z):
+        D.requires_grad_(False)
+    u, *_ = shown()
+    with h.autocast:
+        said = E(u)
+        real = (D_y(said.logits.float().softmax(1)), D_z(said.z))
+        loss = softplus(-real[0].float()).mean() + softplus(-real[1].float()).mean()
+    descend(h.further("E", "regularisation"), loss)
+    for D in (D_y, D_z):
+        D.requires_grad_(True)
+    if labels:
+        _, x, y, *_ = shown()
+        with h.autocast:
+            loss = cross_entropy(E(x).logits.float(), y)
+        descend(h.further("E", "labels"), loss)
+
+
 def of_energy(h: Hand) -> None:
     """Conditional EBGAN-PT with mismatched classes: three passes of D, then G."""
 
@@ -496,6 +595,21 @@ def classify(h: Hand) -> None:
     descend(h.of_G, loss)
 
 
+def bound(h: Hand) -> None:
+    """VAE: the Bernoulli likelihood and the KL divergence."""
+    x, _, eps = h.batch()
+    with h.autocast:
+        loss = unlike(h, x, eps)
+    together(h, loss, "E", "G")
+
+
+def unlike(h: Hand, x: Tensor, eps: Tensor) -> Tensor:
+    mean, log_variance = (part.float() for part in h.nets["E"](x))
+    logits = h.nets["G"](mean + (log_variance / 2).exp() * eps).float()
+    wrong = binary_cross_entropy_with_logits(logits, (x + 1) / 2, reduction="sum")
+    return (wrong + (mean.square() + log_variance.exp() - 1 - log_variance).sum() / 2) / len(x)
+
+
 def reconstruct(h: Hand) -> None:
     (x,) = h.batch()
     with h.autocast:
@@ -540,6 +654,30 @@ def _of_acgan() -> Game:
     return acgan(G, D, Z, 10, optimizer_G=Adam(LR, BETA1), optimizer_D=Adam(LR, BETA1))
 
 
+def _of_infogan() -> Game:
+    """Narrower nets of the paper, on digits' 28 x 28 pixels."""
+    size = {"width": WIDTH // 2, "units": 8 * WIDTH}
+    with seeded(0):
+        G, D = info.Generator(Z + 12, **size), info.Discriminator(**size)
+    return infogan(G, D, Z, optimizer_G=Adam(LR, BETA1), optimizer_D=Adam(LR, BETA1))
+
+
+def _of_aae() -> Game:
+    """Narrower nets of the reproduction, on digits' 28 x 28 pixels."""
+    hidden = (8 * WIDTH, 8 * WIDTH)
+    with seeded(0):
+        nets = (coders.Encoder(8, hidden=hidden), coders.Decoder(8, hidden=hidden), coders.Critic(8, hidden=hidden))
+    return aae(*nets, 8, **{f"optimizer_{name}": Adam(LR, BETA1) for name in "EGDR"})
+
+
+def _of_categories(make: Callable[..., Game], turns: str) -> Game:
+    hidden = (8 * WIDTH, 8 * WIDTH)
+    with seeded(0):
+        E, G = coders.CategoryEncoder(10, 8, hidden=hidden), coders.Decoder(18, hidden=hidden)
+        D = [coders.Critic(n, hidden=hidden) for n in (10, 8)]
+    return make(E, G, *D, 8, 10, **{f"optimizer_{name}": Adam(LR, BETA1) for name in turns})
+
+
 def _of_conditional_ebgan() -> Game:
     with seeded(0):
         G = Joined(dcgan.Generator(Z + 10, channels=1, size=32, width=WIDTH), 10)
@@ -554,6 +692,13 @@ def _of_words(make: Callable[..., Game]) -> Game:
         G = gan_cls.Generator(Z, Z, channels=1, size=32, width=WIDTH // 2)
         D = gan_cls.Discriminator(Z, channels=1, size=32, width=WIDTH)
     return make(G, D, Bank(Z, rows=1), Z, optimizer_G=Adam(LR, BETA1), optimizer_D=Adam(LR, BETA1))
+
+
+def _of_vae() -> Game:
+    """The paper's nets."""
+    with seeded(0):
+        E, G = vae_nets.encoder(Z, size=16 * WIDTH), vae_nets.decoder(Z, size=16 * WIDTH)
+    return vae(E, G, Z, optimizer_E=Adam(LR, BETA1), optimizer_G=Adam(LR, BETA1))
 
 
 def _of_classifier() -> Game:
@@ -595,6 +740,12 @@ def coded() -> Source:
     return lambda k: {**x(k), "h": kept[k % 8]}
 
 
+def few_labelled() -> Source:
+    """Labelled batches of noise, and as many without labels."""
+    x, u = labelled(), batches((1, 28, 28), BATCH)
+    return lambda k: {**x(k), "u": u(k + 1)["x"]}
+
+
 def captioned() -> Source:
     """Batches of noise with codes of right words and of wrong ones."""
     x, g = batches(SIZE, BATCH), torch.Generator().manual_seed(0)
@@ -621,6 +772,14 @@ def turns(of_D: Loss, of_G: Loss, **settings: Any) -> Callable[[Hand], None]:
 
 
 ROWS = {
+    "aae": Row(of_prior, whole=_of_aae, source=lambda: batches((1, 28, 28), BATCH)),
+    "aae-clusters": Row(
+        partial(of_categories, labels=False), whole=partial(_of_categories, aae_clusters, "EGDR"),
+        source=lambda: batches((1, 28, 28), BATCH),
+    ),
+    "aae-ssl": Row(
+        partial(of_categories, labels=True), whole=partial(_of_categories, aae_ssl, "EGDRL"), source=few_labelled
+    ),
     "acgan": Row(of_classifier, whole=_of_acgan, source=partial(labelled, SIZE)),
     "autoencoder": Row(reconstruct, autoencoder=True),
     "began": Row(began, autoencoder=True, settings={"gamma": BALANCE, "rate": STEP}),
@@ -643,12 +802,14 @@ ROWS = {
     },
     "gmmn": Row(partial(alone, loss=mmd), "", settings={"widths": WIDTHS}),
     "hinge": Row(turns(hinge_D, critic_G)),
+    "infogan": Row(of_codes, whole=_of_infogan, source=lambda: batches((1, 28, 28), BATCH)),
     "latent-discriminators": Row(latent, whole=_of_latent, source=coded),
     "lsgan": Row(turns(least_squares_D, least_squares_G)),
     "r3gan": Row(turns(r3gan_D, r3gan_G), settings={"gamma": GAMMA}),
     "sgan": Row(stacked, whole=_of_sgan, source=labelled),
     "sinkhorn": Row(partial(alone, loss=sinkhorn), "", settings={"epsilon": EPSILON, "iterations": ITERATIONS}),
     "unrolled": Row(unrolled, settings={"steps": K}),
+    "vae": Row(bound, whole=_of_vae, source=lambda: batches((1, 28, 28), BATCH)),
     "wgan": Row(
         turns(wasserstein_D, critic_G, critic_steps=CRITIC_STEPS, clip=CLIP), "f",
         settings={"clip": CLIP, "critic_steps": CRITIC_STEPS, "warm_steps": 0},

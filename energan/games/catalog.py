@@ -24,6 +24,10 @@ from energan.games.gan.r3gan import r3gan
 from energan.games.gan.unrolled import unrolled
 from energan.games.gan.wgan import wgan
 from energan.games.gan.wgan_gp import wgan_gp
+from energan.games.latent.aae import aae
+from energan.games.latent.aae_ssl import aae_clusters, aae_ssl
+from energan.games.latent.infogan import infogan
+from energan.games.latent.vae import vae
 from energan.games.plug_and_play.dgn_am import dgn_am
 from energan.games.plug_and_play.latent_discriminators import latent_discriminators
 from energan.games.plug_and_play.ppgn import joint_ppgn_h, noiseless_joint_ppgn_h, ppgn_h, ppgn_x
@@ -33,6 +37,9 @@ from energan.games.semi_supervised.improved_gan import improved_gan_ssl
 from energan.games.semi_supervised.ladder import ladder
 
 GAMES: dict[str, Callable[..., Game]] = {
+    "aae": aae,
+    "aae-clusters": aae_clusters,
+    "aae-ssl": aae_ssl,
     "acgan": acgan,
     "autoencoder": autoencoder,
     "began": began,
@@ -55,6 +62,7 @@ GAMES: dict[str, Callable[..., Game]] = {
     "gmmn": gmmn,
     "hinge": hinge,
     "improved-gan-ssl": improved_gan_ssl,
+    "infogan": infogan,
     "ladder": ladder,
     "latent-discriminators": latent_discriminators,
     "lsgan": lsgan,
@@ -66,6 +74,7 @@ GAMES: dict[str, Callable[..., Game]] = {
     "sgan": sgan,
     "sinkhorn": sinkhorn,
     "unrolled": unrolled,
+    "vae": vae,
     "wgan": wgan,
     "wgan-gp": wgan_gp,
 }

@@ -66,6 +66,7 @@ SMALL: dict[str, dict[str, Any]] = {
         "size_g": 8,
         "switch": 0.5,
     },
+    "vae-mnist": {"data": "digits", "size": 8, "z": 4, "ema": 0.9},
     "encoder-mnist": {"data": "digits", "net": "sgan"},
     "latent-discriminators-mnist": {
         "data": "digits",
@@ -78,6 +79,10 @@ SMALL: dict[str, dict[str, Any]] = {
     },
     "conditional-dcgan-mnist": {"data": "digits", "width": 4, "units": 16, "z": 8, "ema": 0.9},
     "conditional-ebgan-pt-mnist": {"data": "digits", "width": 4, "z": 8, "mismatch": 0.5, "ema": 0.9},
+    "aae-mnist": {"data": "digits", "prior": "mixture", "labels": 100, "units": 16, "ema": 0.9},
+    "aae-ssl-mnist": {"data": "digits", "size": 8, "labels": 20, "units": 16, "z": 4},
+    "aae-clusters-mnist": {"data": "digits", "clusters": 4, "units": 16, "z": 2, "heads": 4.0},
+    "infogan-mnist": {"data": "digits", "width": 2, "units": 16, "z": 8, "ema": 0.9},
     "sgan-mnist": {"data": "digits", "width": 2, "z": 8, "entropy": 5.0},
     "improved-gan-mnist": {"data": "digits", "size": 8, "labels": 20, "hidden": [16, 8], "z": 8, "size_g": 8},
     "dgn-am-mnist": {"data": "digits", "width": 2, **INVERTED},
