@@ -42,6 +42,7 @@ from energan.games.conditional.conditional_ebgan import conditional_ebgan
 from energan.games.conditional.conditional_faces import conditional_faces
 from energan.games.conditional.sgan import sgan as sgan_game
 from energan.games.latent.vae import vae
+from energan.games.latent.vae_gan import vae_gan
 from energan.games.plug_and_play.latent_discriminators import latent_discriminators
 from energan.games.semi_supervised.classifier import classifier
 from energan.networks.conditional import cgan, gan_cls
@@ -49,6 +50,7 @@ from energan.networks.conditional import conditional_faces as faces
 from energan.networks.conv import autoencoder, dcgan, sgan, wgan_gp
 from energan.networks.conv.latent_discriminators import Standardise
 from energan.networks.latent import vae as vae_nets
+from energan.networks.latent import vae_gan as vae_gan_nets
 from energan.networks.layers import FeatureExtractor
 from energan.networks.layers.bank import Bank
 from energan.networks.layers.condition import Auxiliary, Joined, Standard
@@ -56,6 +58,7 @@ from energan.networks.layers.condition import Auxiliary, Joined, Standard
 Z, WIDTH, BATCH, SIZE = 64, 32, 64, (1, 32, 32)
 LR, BETA1, RATE, CLIP, CRITIC_STEPS, K = 2e-4, 0.5, 5e-5, 0.01, 5, 5
 MARGIN, PT, PENALTY, GAMMA, BALANCE, STEP, ENTROPY, MISMATCH = 10.0, 0.1, 10.0, 1.0, 0.5, 1e-3, 10.0, 0.5
+FEATURES = 0.01
 WIDTHS, EPSILON, ITERATIONS = (4.0, 10.0, 20.0, 40.0, 80.0, 160.0), 10.0, 20
 
 
@@ -513,6 +516,30 @@ def unlike(h: Hand, x: Tensor, eps: Tensor) -> Tensor:
     return (wrong + (mean.square() + log_variance.exp() - 1 - log_variance).sum() / 2) / len(x)
 
 
+def four_losses(h: Hand) -> None:
+    """VAE/GAN: E, G and D from one point, by one pass of each over each of its batches."""
+    E, G, D = h.nets.values()
+    x, z, eps = h.batch()
+    with h.autocast:
+        mean, log_variance = (part.float() for part in E(x))
+        again, drawn = G(mean + (log_variance / 2).exp() * eps), G(z)
+        real, of_again, of_drawn = D(x), D(again), D(drawn)
+        far = mse_loss(of_again.features.float(), real.features.float(), reduction="sum") / (2 * len(x))
+        real_cost = softplus(-real.logits.float()).mean()
+        fake_cost = (softplus(of_again.logits.float()).mean() + softplus(of_drawn.logits.float()).mean()) / 2
+        kl = (mean.square() + log_variance.exp() - 1 - log_variance).sum() / (2 * len(x))
+    losses = ((E, kl + far), (G, FEATURES * far - (1 - FEATURES) * 2 * fake_cost), (D, real_cost + fake_cost))
+    sure, lost = min(real_cost, fake_cost) < 0.68 - 0.35, max(real_cost, fake_cost) > 0.68 + 0.35
+    rests = {id(D): bool(sure and not lost), id(G): bool(lost and not sure)}
+    for net, loss in losses:
+        grads = torch.autograd.grad(loss, list(net.parameters()), retain_graph=True)
+        for w, g in zip(net.parameters(), grads, strict=True):
+            w.grad = g
+    for letter, net in h.nets.items():
+        if not rests.get(id(net), False):
+            h.of[letter].step()
+
+
 def reconstruct(h: Hand) -> None:
     (x,) = h.batch()
     with h.autocast:
@@ -578,6 +605,15 @@ def _of_vae() -> Game:
     with seeded(0):
         E, G = vae_nets.encoder(Z, size=16 * WIDTH), vae_nets.decoder(Z, size=16 * WIDTH)
     return vae(E, G, Z, optimizer_E=Adam(LR, BETA1), optimizer_G=Adam(LR, BETA1))
+
+
+def _of_vae_gan() -> Game:
+    with seeded(0):
+        shape = {"channels": 1, "size": 32, "width": WIDTH}
+        E, G = vae_gan_nets.encoder(Z, **shape), vae_gan_nets.decoder(Z, **shape)
+        D = vae_gan_nets.discriminator(**shape)
+    adams = {f"optimizer_{letter}": Adam(LR, BETA1) for letter in "EGD"}
+    return vae_gan(E, G, D, Z, gamma=FEATURES, **adams)
 
 
 def _of_classifier() -> Game:
@@ -674,6 +710,7 @@ ROWS = {
     "sinkhorn": Row(partial(alone, loss=sinkhorn), "", settings={"epsilon": EPSILON, "iterations": ITERATIONS}),
     "unrolled": Row(unrolled, settings={"steps": K}),
     "vae": Row(bound, whole=_of_vae, source=lambda: batches((1, 28, 28), BATCH)),
+    "vae-gan": Row(four_losses, whole=_of_vae_gan),
     "wgan": Row(
         turns(wasserstein_D, critic_G, critic_steps=CRITIC_STEPS, clip=CLIP), "f",
         settings={"clip": CLIP, "critic_steps": CRITIC_STEPS, "warm_steps": 0},

@@ -25,6 +25,7 @@ from energan.games.gan.unrolled import unrolled
 from energan.games.gan.wgan import wgan
 from energan.games.gan.wgan_gp import wgan_gp
 from energan.games.latent.vae import vae
+from energan.games.latent.vae_gan import vae_gan
 from energan.games.plug_and_play.dgn_am import dgn_am
 from energan.games.plug_and_play.latent_discriminators import latent_discriminators
 from energan.games.plug_and_play.ppgn import joint_ppgn_h, noiseless_joint_ppgn_h, ppgn_h, ppgn_x
@@ -68,6 +69,7 @@ GAMES: dict[str, Callable[..., Game]] = {
     "sinkhorn": sinkhorn,
     "unrolled": unrolled,
     "vae": vae,
+    "vae-gan": vae_gan,
     "wgan": wgan,
     "wgan-gp": wgan_gp,
 }

@@ -34,6 +34,7 @@ from energan.utils.errors import UserError
 PICTURES = {"ebgan-pt-64": (3, 64, 64), "dcgan-64": (3, 64, 64), "noiseless-ppgn-h-64": (3, 64, 64)}
 PICTURES |= {
     "gan-int-cls-64": (3, 64, 64),
+    "vae-gan-64": (3, 64, 64),
     "ebgan-pt-128": (3, 128, 128),
     "ebgan-pt-256": (3, 256, 256),
 }  # the user's own
@@ -62,13 +63,13 @@ CLASSIFIERS = ("ladder-mnist", "ebgan-ln-mnist", "improved-gan-mnist")  # small 
 PPGN = ("dgn-am-mnist", "ppgn-h-mnist", "joint-ppgn-h-mnist", "noiseless-ppgn-h-mnist", "noiseless-ppgn-h-64")
 CODED = ("latent-discriminators-mnist", "ppgn-x-mnist", *PPGN)  # drawn by chains
 SHAPES |= dict.fromkeys(CLASSIFIERS, (1, 8, 8)) | dict.fromkeys(
-    ("encoder-mnist", "sgan-mnist", "cgan-mnist", "vae-mnist", *CODED), (1, 28, 28)
+    ("encoder-mnist", "sgan-mnist", "cgan-mnist", "vae-mnist", "vae-gan-mnist", *CODED), (1, 28, 28)
 )
 SHAPES |= {**PICTURES, **dict.fromkeys(("conditional-faces", *TOLD), (3, 32, 32))}
 ALONE = ("gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist")  # generators without a critic
 PLAYERS = {"wgan-mnist": "Gf", "wgan-gp-mnist": "Gf", "wgan-gp-stacked": "Gf", "fgan-mnist": "GV", "began-mnist": "GDk"}
 PLAYERS |= {**dict.fromkeys(ALONE, "G"), "ladder-mnist": "D"}
-PLAYERS |= {"vae-mnist": "EG"}
+PLAYERS |= {"vae-mnist": "EG"} | dict.fromkeys(("vae-gan-mnist", "vae-gan-64"), "EGD")
 PLAYERS |= {"sgan-mnist": ("E_0", "E_1", "G_1", "G_0", "D_1", "D_0"), "encoder-mnist": "E"}
 PLAYERS |= {"latent-discriminators-mnist": ("E", "S", "G", "D_x", "D_h")}  # the others: G and D
 PLAYERS |= dict.fromkeys(PPGN, ("E", "G", "D", "gate")) | {"ppgn-x-mnist": ("E", "R")}
@@ -152,6 +153,7 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     **dict.fromkeys(("pt", "penalty", "warm_steps", "rate"), ((-1,), "must be 0 or above")),
     **dict.fromkeys(("image_loss", "code_loss", "feature_loss", "adversarial"), ((-1, NAN), "must be 0 or above")),
     "chain_steps": ((0,), "must be 1 or more"),
+    **dict.fromkeys(("kl", "reconstruction", "feature", "gate"), ((-1, NAN), "must be 0 or above")),
     **dict.fromkeys(("condition", "entropy"), ((-1,), "must be 0 or above")),
     **dict.fromkeys(("embedding", "mismatch", "l2"), ((-1, NAN), "must be 0 or above")),
     "joint_from": ((-0.1, 1.1, NAN), ""),
