@@ -41,6 +41,7 @@ from energan.games.conditional.cgan import cgan as cgan_game
 from energan.games.conditional.conditional_ebgan import conditional_ebgan
 from energan.games.conditional.conditional_faces import conditional_faces
 from energan.games.conditional.sgan import sgan as sgan_game
+from energan.games.latent.two_stage import two_stage
 from energan.games.latent.vae import vae
 from energan.games.latent.vae_gan import vae_gan
 from energan.games.plug_and_play.latent_discriminators import latent_discriminators
@@ -51,6 +52,7 @@ from energan.networks.conv import autoencoder, dcgan, sgan, wgan_gp
 from energan.networks.conv.latent_discriminators import Standardise
 from energan.networks.latent import vae as vae_nets
 from energan.networks.latent import vae_gan as vae_gan_nets
+from energan.networks.latent.refiner import Refiner
 from energan.networks.layers import FeatureExtractor
 from energan.networks.layers.bank import Bank
 from energan.networks.layers.condition import Auxiliary, Joined, Standard
@@ -540,6 +542,35 @@ def four_losses(h: Hand) -> None:
             h.of[letter].step()
 
 
+def clear(h: Hand) -> None:
+    """Two stages: the VAE at the first step, then D and R."""
+    E, G, R, D = h.nets.values()
+    if h.draws == 0:
+        bound(h)
+        return
+
+    def blurred() -> tuple[Tensor, Tensor, Tensor]:
+        x, z, _ = h.batch()
+        with torch.no_grad():
+            return x, (G(E(x)[0]) / 2).tanh(), (G(z) / 2).tanh()
+
+    D.requires_grad_(True)
+    with h.autocast:
+        x, first, second = blurred()
+        with torch.no_grad():
+            fakes = R(first), R(second)
+        loss = softplus(-D(x).logits.float()).mean() + sum(softplus(D(y).logits.float()).mean() for y in fakes) / 2
+    descend(h.of["D"], loss)
+    D.requires_grad_(False)
+    with h.autocast:
+        x, first, second = blurred()
+        again = R(first)
+        seen = D(again)
+        fooled = softplus(-seen.logits.float()).mean() + softplus(-D(R(second)).logits.float()).mean()
+        loss = fooled / 2 + mse_loss(seen.features.float(), D(x).features.float()) + mse_loss(again.float(), x)
+    descend(h.of["R"], loss)
+
+
 def reconstruct(h: Hand) -> None:
     (x,) = h.batch()
     with h.autocast:
@@ -614,6 +645,16 @@ def _of_vae_gan() -> Game:
         D = vae_gan_nets.discriminator(**shape)
     adams = {f"optimizer_{letter}": Adam(LR, BETA1) for letter in "EGD"}
     return vae_gan(E, G, D, Z, gamma=FEATURES, **adams)
+
+
+def _of_two_stage() -> Game:
+    """The first stage for a step, then the second."""
+    with seeded(0):
+        shape = {"channels": 1, "size": 32, "width": WIDTH}
+        E, G = vae_gan_nets.encoder(Z, **shape), vae_gan_nets.decoder(Z, **shape, tanh=False)
+        R, D = Refiner(channels=1, width=WIDTH), vae_gan_nets.discriminator(**shape)
+    adams = {f"optimizer_{letter}": Adam(LR, BETA1) for letter in "EGRD"}
+    return two_stage(E, G, R, D, Z, clear_from=1, **adams)
 
 
 def _of_classifier() -> Game:
@@ -708,6 +749,7 @@ ROWS = {
     "r3gan": Row(turns(r3gan_D, r3gan_G), settings={"gamma": GAMMA}),
     "sgan": Row(stacked, whole=_of_sgan, source=labelled),
     "sinkhorn": Row(partial(alone, loss=sinkhorn), "", settings={"epsilon": EPSILON, "iterations": ITERATIONS}),
+    "two-stage": Row(clear, whole=_of_two_stage),
     "unrolled": Row(unrolled, settings={"steps": K}),
     "vae": Row(bound, whole=_of_vae, source=lambda: batches((1, 28, 28), BATCH)),
     "vae-gan": Row(four_losses, whole=_of_vae_gan),

@@ -24,6 +24,7 @@ from energan.games.gan.r3gan import r3gan
 from energan.games.gan.unrolled import unrolled
 from energan.games.gan.wgan import wgan
 from energan.games.gan.wgan_gp import wgan_gp
+from energan.games.latent.two_stage import two_stage
 from energan.games.latent.vae import vae
 from energan.games.latent.vae_gan import vae_gan
 from energan.games.plug_and_play.dgn_am import dgn_am
@@ -67,6 +68,7 @@ GAMES: dict[str, Callable[..., Game]] = {
     "r3gan": r3gan,
     "sgan": sgan,
     "sinkhorn": sinkhorn,
+    "two-stage": two_stage,
     "unrolled": unrolled,
     "vae": vae,
     "vae-gan": vae_gan,

@@ -80,12 +80,13 @@ def encoder(z: int, *, channels: int = 3, size: int = 64, width: int = 64) -> Po
 
 
 @recorded
-def decoder(z: int, *, channels: int = 3, size: int = 64, width: int = 64) -> nn.Sequential:
-    """z (n, z) -> images (n, channels, size, size) in [-1, 1]."""
+def decoder(z: int, *, channels: int = 3, size: int = 64, width: int = 64, tanh: bool = True) -> nn.Sequential:
+    """z (n, z) -> images (n, channels, size, size) in [-1, 1]; without tanh any numbers, such as a VAE's logits."""
     second, w, side = _checked(size, width), width, size // 8
     first = [*_dense(z, 4 * w * side**2), nn.Unflatten(1, (4 * w, side, side))]
     maps = [*_deconv(4 * w, second), *_deconv(second, 2 * w), *_deconv(2 * w, w // 2)]
-    net = nn.Sequential(*first, *maps, nn.Conv2d(w // 2, channels, 5, padding=2), nn.Tanh())
+    last = [nn.Conv2d(w // 2, channels, 5, padding=2), *([nn.Tanh()] if tanh else [])]
+    net = nn.Sequential(*first, *maps, *last)
     fill(net, INIT)
     return net
 

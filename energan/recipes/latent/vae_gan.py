@@ -4,7 +4,7 @@ The authors trained for 37,500 steps at twice the width of vae_gan_mnist; defaul
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from energan.experiment import Experiment
 from energan.recipes.common import Data, GeneratorTraining, LearningRate, experiment, padded_digits, resized
@@ -55,6 +55,14 @@ class FourLosses:
         )  # fmt: skip
 
 
+def unchanged(views: Views) -> None:
+    """UserError for augmentation: what is drawn again from a changed image would be changed once more."""
+    if views.augment:
+        raise UserError(
+            "`augment` is for systems that draw from noise alone: an auto-encoder's images are compared as they are"
+        )
+
+
 def vae_gan_mnist(
     *,
     data: Data = "mnist",
@@ -82,7 +90,7 @@ def vae_gan_mnist(
     positive(z=z, width=width)
     with training.seeded():
         if net == "conv":
-            shape = {"channels": 1, "size": 32, "width": width}
+            shape: dict[str, Any] = {"channels": 1, "size": 32, "width": width}
             E, G, D = nets.encoder(z, **shape), nets.decoder(z, **shape), nets.discriminator(**shape)
         else:
             units = 64 * width
@@ -118,7 +126,8 @@ def vae_gan_64(
     from energan.networks.latent import vae_gan as nets
 
     positive(z=z, width=width)
-    shape = {"channels": views.channels, "size": 64, "width": width}
+    unchanged(views)
+    shape: dict[str, Any] = {"channels": views.channels, "size": 64, "width": width}
     with training.seeded():
         E, G, D = nets.encoder(z, **shape), nets.decoder(z, **shape), nets.discriminator(**shape)
     run = experiment(
