@@ -41,6 +41,7 @@ from energan.games.conditional.cgan import cgan as cgan_game
 from energan.games.conditional.conditional_ebgan import conditional_ebgan
 from energan.games.conditional.conditional_faces import conditional_faces
 from energan.games.conditional.sgan import sgan as sgan_game
+from energan.games.latent.mode_regularised import manifold_diffusion, mode_regularised
 from energan.games.latent.two_stage import two_stage
 from energan.games.latent.vae import vae
 from energan.games.latent.vae_gan import vae_gan
@@ -52,6 +53,7 @@ from energan.networks.conv import autoencoder, dcgan, sgan, wgan_gp
 from energan.networks.conv.latent_discriminators import Standardise
 from energan.networks.latent import vae as vae_nets
 from energan.networks.latent import vae_gan as vae_gan_nets
+from energan.networks.latent.mode_regularised import encoder as mode_encoder
 from energan.networks.latent.refiner import Refiner
 from energan.networks.layers import FeatureExtractor
 from energan.networks.layers.bank import Bank
@@ -571,6 +573,48 @@ def clear(h: Hand) -> None:
     descend(h.of["R"], loss)
 
 
+def regularised(h: Hand) -> None:
+    """Mode-regularised GAN: D, then G and E."""
+    G, D, E = h.nets.values()
+    D.requires_grad_(True)
+    x, z = h.batch()
+    with h.autocast:
+        with torch.no_grad():
+            fake = G(z)
+        loss = gan_D(D, x, fake)
+    descend(h.of["D"], loss)
+    D.requires_grad_(False)
+    x, z = h.batch()
+    with h.autocast:
+        again = G(E(x))
+        verdicts = gan_G(D, x, G(z)) + 0.4 * gan_G(D, x, again)
+        loss = verdicts + 0.2 * mse_loss(again.float(), x)
+    together(h, loss, "G", "E")
+
+
+def diffusing(h: Hand) -> None:
+    """MDGAN: D_1, G and E, D_2, G."""
+    G, D_1, D_2, E = h.nets.values()
+    for D, letter, others in ((D_1, "D_1", ("G", "E")), (D_2, "D_2", ("G",))):
+        D.requires_grad_(True)
+        x, z = h.batch()
+        with h.autocast:
+            with torch.no_grad():
+                again = G(E(x))
+                real, fake = (x, again) if letter == "D_1" else (again, G(z))
+            loss = gan_D(D, real, fake)
+        descend(h.of[letter], loss)
+        D.requires_grad_(False)
+        x, z = h.batch()
+        with h.autocast:
+            if letter == "D_1":
+                again = G(E(x))
+                loss = mse_loss(again.float(), x) + 0.01 * gan_G(D, x, again)
+            else:
+                loss = gan_G(D, x, G(z))
+        together(h, loss, *others)
+
+
 def reconstruct(h: Hand) -> None:
     (x,) = h.batch()
     with h.autocast:
@@ -655,6 +699,14 @@ def _of_two_stage() -> Game:
         R, D = Refiner(channels=1, width=WIDTH), vae_gan_nets.discriminator(**shape)
     adams = {f"optimizer_{letter}": Adam(LR, BETA1) for letter in "EGRD"}
     return two_stage(E, G, R, D, Z, clear_from=1, **adams)
+
+
+def _with_encoder(make: Callable[..., Game], critics: Sequence[str]) -> Game:
+    with seeded(0):
+        nets: dict[str, nn.Module] = {"G": dcgan.Generator(Z, channels=1, size=32, width=WIDTH)}
+        nets |= {letter: wgan_gp.Critic(width=WIDTH) for letter in critics}
+        nets["E"] = mode_encoder(Z, channels=1, size=32, width=WIDTH)
+    return make(**nets, z=Z, **{f"optimizer_{letter}": Adam(LR, BETA1) for letter in "GDE"})
 
 
 def _of_classifier() -> Game:
@@ -746,6 +798,8 @@ ROWS = {
     "hinge": Row(turns(hinge_D, critic_G)),
     "latent-discriminators": Row(latent, whole=_of_latent, source=coded),
     "lsgan": Row(turns(least_squares_D, least_squares_G)),
+    "manifold-diffusion": Row(diffusing, whole=partial(_with_encoder, manifold_diffusion, ("D_1", "D_2"))),
+    "mode-regularised": Row(regularised, whole=partial(_with_encoder, mode_regularised, ("D",))),
     "r3gan": Row(turns(r3gan_D, r3gan_G), settings={"gamma": GAMMA}),
     "sgan": Row(stacked, whole=_of_sgan, source=labelled),
     "sinkhorn": Row(partial(alone, loss=sinkhorn), "", settings={"epsilon": EPSILON, "iterations": ITERATIONS}),

@@ -24,6 +24,7 @@ from energan.games.gan.r3gan import r3gan
 from energan.games.gan.unrolled import unrolled
 from energan.games.gan.wgan import wgan
 from energan.games.gan.wgan_gp import wgan_gp
+from energan.games.latent.mode_regularised import manifold_diffusion, mode_regularised
 from energan.games.latent.two_stage import two_stage
 from energan.games.latent.vae import vae
 from energan.games.latent.vae_gan import vae_gan
@@ -61,6 +62,8 @@ GAMES: dict[str, Callable[..., Game]] = {
     "ladder": ladder,
     "latent-discriminators": latent_discriminators,
     "lsgan": lsgan,
+    "manifold-diffusion": manifold_diffusion,
+    "mode-regularised": mode_regularised,
     "ppgn-x": ppgn_x,
     "ppgn-h": ppgn_h,
     "joint-ppgn-h": joint_ppgn_h,

@@ -36,6 +36,7 @@ from energan.recipes.gan.r3gan import r3gan_mnist
 from energan.recipes.gan.unrolled import unrolled_mnist
 from energan.recipes.gan.wgan import wgan_mnist
 from energan.recipes.gan.wgan_gp import wgan_gp_mnist, wgan_gp_stacked
+from energan.recipes.latent.mode_regularised import mode_regularised_mnist
 from energan.recipes.latent.two_stage import two_stage_64, two_stage_mnist
 from energan.recipes.latent.vae import vae_mnist
 from energan.recipes.latent.vae_gan import vae_gan_64, vae_gan_mnist
@@ -92,6 +93,7 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     "vae-gan-64": vae_gan_64,
     "two-stage-mnist": two_stage_mnist,
     "two-stage-64": two_stage_64,
+    "mode-regularised-mnist": mode_regularised_mnist,
     "ebgan-pt-64": ebgan_pt_64,
     "ebgan-pt-128": ebgan_pt_128,
     "ebgan-pt-256": ebgan_pt_256,

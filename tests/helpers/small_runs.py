@@ -71,6 +71,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "vae-gan-64": {"data": "pictures", "width": 2, "z": 4, "ema": 0.9},
     "two-stage-mnist": {"data": "digits", "width": 2, "z": 4, "ema": 0.9},
     "two-stage-64": {"data": "pictures", "width": 2, "z": 4, "ema": 0.9},
+    "mode-regularised-mnist": {"data": "digits", "width": 4, "z": 8, "ema": 0.9},
     "encoder-mnist": {"data": "digits", "net": "sgan"},
     "latent-discriminators-mnist": {
         "data": "digits",

@@ -71,6 +71,7 @@ ALONE = ("gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist")  # generators 
 PLAYERS = {"wgan-mnist": "Gf", "wgan-gp-mnist": "Gf", "wgan-gp-stacked": "Gf", "fgan-mnist": "GV", "began-mnist": "GDk"}
 PLAYERS |= {**dict.fromkeys(ALONE, "G"), "ladder-mnist": "D"}
 PLAYERS |= {"vae-mnist": "EG"} | dict.fromkeys(("vae-gan-mnist", "vae-gan-64"), "EGD")
+PLAYERS |= {"mode-regularised-mnist": "GDE"}
 PLAYERS |= dict.fromkeys(("two-stage-mnist", "two-stage-64"), "EGRD")
 PLAYERS |= {"sgan-mnist": ("E_0", "E_1", "G_1", "G_0", "D_1", "D_0"), "encoder-mnist": "E"}
 PLAYERS |= {"latent-discriminators-mnist": ("E", "S", "G", "D_x", "D_h")}  # the others: G and D
@@ -157,7 +158,9 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     **dict.fromkeys(("pt", "penalty", "warm_steps", "rate"), ((-1,), "must be 0 or above")),
     **dict.fromkeys(("image_loss", "code_loss", "feature_loss", "adversarial"), ((-1, NAN), "must be 0 or above")),
     "chain_steps": ((0,), "must be 1 or more"),
-    **dict.fromkeys(("kl", "reconstruction", "feature", "gate", "pixel"), ((-1, NAN), "must be 0 or above")),
+    **dict.fromkeys(
+        ("kl", "reconstruction", "feature", "gate", "pixel", "distance", "mode"), ((-1, NAN), "must be 0 or above")
+    ),
     **dict.fromkeys(("condition", "entropy"), ((-1,), "must be 0 or above")),
     **dict.fromkeys(("embedding", "mismatch", "l2"), ((-1, NAN), "must be 0 or above")),
     **dict.fromkeys(("joint_from", "clear_from"), ((-0.1, 1.1, NAN), "")),

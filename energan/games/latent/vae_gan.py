@@ -33,6 +33,7 @@ from energan.engine.game import Batch, Code, Game, Logs, Move, Noise, Player, Pl
 from energan.engine.noise import as_noise, normal
 from energan.engine.optimizers import Optimizer, PauseOnZeroGradient, RMSProp
 from energan.losses import adversarial
+from energan.losses.energy import energy
 from energan.losses.inversion import half_square
 from energan.losses.update_gate import update_gate
 from energan.losses.variational import kl_to_normal
@@ -140,6 +141,11 @@ def discriminator_loss(p: Players, b: Batch, has: Losses, gated: bool) -> tuple[
     return learns * loss, {**logs, "D learns": learns}
 
 
+def unlike(p: Players, b: Batch) -> Tensor:
+    """L_pix of each image, (n,), with z at its mean."""
+    return energy(b.x, p.G(p.E(b.x).mean), "ssq") / 2
+
+
 VAE_GAN = Losses()
 
 
@@ -159,7 +165,8 @@ def vae_gan(
 ) -> Game:
     """VAE/GAN. z: dimensions of N(0, I), or a Noise. margin None: nobody rests. D may be None where no loss needs it.
 
-    Its codes are the means of q(z|x), and its energy reading is -l(x), D's logit.
+    Its codes are the means of q(z|x). Its energy reading is -l(x); of an auto-encoder, without KL and D, L_pix of each
+    image. So its batch norm is measured on codes (inference/snapshot.py), which are not like its noise.
     """
     noise, gated = as_noise(z, normal), margin is not None and losses.judged
     of_D, of_G = (partial(loss, has=losses, gated=gated) for loss in (discriminator_loss, generator_loss))
@@ -181,7 +188,7 @@ def vae_gan(
             **({"margin": margin} if margin is not None and gated else {}),
         },
         sample=lambda p, b: p.G(b.z),
-        energy=(lambda p, b: -p.D(b.x).logits.float()) if losses.judged else None,
+        energy=(lambda p, b: -p.D(b.x).logits.float()) if losses.judged else None if losses.kl else unlike,
         encode={"z": Code(lambda p, b: p.E(b.x).mean)},
         meanings=MEANINGS,
     )

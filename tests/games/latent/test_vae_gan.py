@@ -40,6 +40,7 @@ SMALL = {
     "vae-gan": Small(build, MLP, bounded=False),
     "vae-gan all losses, nobody rests": Small(partial(build, losses=ALL, margin=None), MLP, bounded=False),
     "vae-gan + kl": Small(partial(build, losses=Losses(1.0, 1.0, 0.0, 0.0)), MLP),
+    "vae-gan auto-encoder": Small(partial(build, losses=Losses(0.0, 1.0, 0.0, 0.0)), MLP),
     "vae-gan + feature": Small(partial(build, losses=Losses(1.0, 1.0, 1.0, 0.0)), MLP, bounded=False),
 }
 
@@ -145,7 +146,7 @@ def test_who_rests_keeps_weights_and_moments(weight, bias, rests):
 def test_a_loss_without_weight_is_left_out(losses, players):
     game = vae_gan(*nets(), Z, losses=losses)
     logs = Trainer(game, source(SMALL["vae-gan"])).step()
-    assert set(game.players) == players and (game.energy is None) == ("D" not in players)
+    assert set(game.players) == players and (game.energy is None) == (losses == Losses(1.0, 1.0, 0.0, 0.0))
     assert ("E/L_f" in logs) == bool(losses.feature) and ("G/G learns" in logs) == bool(losses.adversarial)
     assert ("gamma" in game.hyperparameters) == bool(losses.adversarial)
 
