@@ -4,7 +4,7 @@ Its modules are ordinary ones: a sample or score never depends on its neighbours
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, final
@@ -17,7 +17,16 @@ from energan.data.pixels import to_bytes, to_unit
 from energan.engine.game import Batch, Game, Players
 from energan.engine.isolation import isolated
 from energan.inference.images import as_pixels
-from energan.inference.modules import ClassifierModule, EnergyModule, GeneratorModule, Part, inputs, require
+from energan.inference.latents import as_drawn, checked_noise, decoded_names
+from energan.inference.modules import (
+    ClassifierModule,
+    EncoderModule,
+    EnergyModule,
+    GeneratorModule,
+    Part,
+    inputs,
+    require,
+)
 from energan.utils.checks import at_least, usable_seed, whole
 from energan.utils.console import counted
 from energan.utils.errors import UserError
@@ -59,7 +68,7 @@ class Model:
             net.to(self.device, torch.float32).eval().requires_grad_(False)
 
     def require(self, part: Part) -> None:
-        """Checks that the system has a part: "generator", "energy", "classifier" or "latent space".
+        """Checks that the system has a part: "generator", "encoder", "energy", "classifier" or "latent space".
 
         Raises:
             UserError: The system lacks it; one sentence says so.
@@ -74,6 +83,15 @@ class Model:
             UserError: The system draws no images, or draws them by chains.
         """
         return GeneratorModule(self.game, self.nets).eval()
+
+    @cached_property
+    def encoder(self) -> EncoderModule:
+        """The encoder as a module: images (n, c, h, w) in [-1, 1] -> the noise that it reads from them, by name.
+
+        Raises:
+            UserError: The system reads no noise from images.
+        """
+        return EncoderModule(self.game, self.nets).eval()
 
     @cached_property
     def energy(self) -> EnergyModule:
@@ -216,6 +234,85 @@ class Model:
         pixels = draw(*(z[:1] for z in noise)).shape[2:].numel()
         n = chunk_size(pixels)
         return [to_bytes(draw(*(z[i : i + n] for z in noise))).cpu() for i in range(0, wanted, n)]
+
+    @isolated(gradients=False)
+    def encode(self, images: Any, *, value_range: tuple[float, float] | None = None) -> dict[str, Float[Tensor, "n d"]]:
+        """Reads from each image the noise that would draw it, as far as the system can.
+
+        Args:
+            images: As those of `score`.
+            value_range: The values that are black and white, such as (0, 1) or (-1, 1).
+
+        Returns:
+            The noise by its name, a row for each image; of a category, the probabilities of the categories.
+
+        Raises:
+            UserError: The system reads no noise from images, or the images cannot be read as this model's.
+        """
+        self.require_eval_mode()
+        read, pixels = self.encoder, as_pixels(images, self.shape, value_range)
+        with _fitting(pixels):
+            chunks = [read(to_unit(x.to(self.device))) for x in pixels.split(chunk_size(pixels.shape[2:].numel()))]
+        return {name: torch.cat([chunk[name].float().cpu() for chunk in chunks]) for name in chunks[0]}
+
+    @isolated(gradients=False)
+    def decode(self, noise: Mapping[str, Tensor], *, seed: int = 0) -> UInt8[Tensor, "n c h w"]:
+        """Draws the image of each row of noise.
+
+        Args:
+            noise: Noise by its name, n rows of each. What is not there is drawn, row by row as `sample` draws it.
+            seed: Seed of what is drawn.
+
+        Returns:
+            n images (n, c, h, w), bytes from 0 to 255.
+
+        Raises:
+            UserError: The system draws no images, or reads no noise of that name; the rows are not as many of each, not
+                of the noise's width, or not finite.
+        """
+        draw, generator = self.generator, self.noise_of_seed(seed)
+        known = dict(zip(draw.inputs, self.noise(1, self.noise_of_seed(seed)), strict=True))
+        n = self._drawn(checked_noise(noise, {name: known[name] for name in self.decoded}))
+        chunks = []
+        for start in range(0, n, CHUNK):
+            values = self.noise(CHUNK, generator)
+            rows = torch.arange(start, start + CHUNK).clamp(max=n - 1)  # all noise of a chunk has as many rows
+            for name, given in noise.items():
+                place = draw.inputs.index(name)
+                values[place] = given.cpu()[rows].to(values[place])
+            chunks += self._draw_chunk(draw, values, min(CHUNK, n - start))
+        return torch.cat(chunks)[:n].contiguous()
+
+    def reconstruct(self, images: Any, *, value_range: tuple[float, float] | None = None) -> UInt8[Tensor, "n c h w"]:
+        """Draws each image again: the image of the noise that the system reads from it. A category is the likeliest.
+
+        Args:
+            images: As those of `score`.
+            value_range: The values that are black and white, such as (0, 1) or (-1, 1).
+
+        Returns:
+            n images (n, c, h, w), bytes from 0 to 255.
+
+        Raises:
+            UserError: The system draws with noise that it cannot read from images, or the images cannot be read as this
+                model's.
+        """
+        if not self.redraws:
+            unread = ", ".join(sorted(set(self.decoded) - set(self.game.encode or {})))
+            self.require("encoder")
+            raise UserError(f"images cannot be drawn again: this run's system does not read {unread} from them")
+        return self.decode(as_drawn(self.game, self.encode(images, value_range=value_range)))
+
+    @cached_property
+    def decoded(self) -> tuple[str, ...]:
+        """The names of the noise that images are drawn from: what `sample` of the game reads."""
+        self.require("generator")
+        return decoded_names(self.game, self.nets, self.noise(2, torch.Generator(self.device).manual_seed(0)))
+
+    @property
+    def redraws(self) -> bool:
+        """Whether images can be drawn again: the system reads from them all noise that it draws with."""
+        return self.game.sample is not None and set(self.decoded) <= set(self.game.encode or {})
 
     def score(self, images: Any, *, value_range: tuple[float, float] | None = None) -> Float[Tensor, " n"]:
         """Gives each image its energy, high where it is unlike the training data.

@@ -1,4 +1,4 @@
-"""A game's readouts as ordinary modules: generator, energy, classifier."""
+"""A game's readouts as ordinary modules: generator, encoder, energy, classifier."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -9,10 +9,11 @@ from energan.engine.game import Batch, Game, Players, Readout
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
 
-Part = Literal["generator", "energy", "classifier", "latent space"]
+Part = Literal["generator", "encoder", "energy", "classifier", "latent space"]
 
 PARTS: dict[Part, tuple[str, str]] = {  # the field of Game, and what is said where it is None
     "generator": ("sample", "this run's system has no generator to draw images with"),
+    "encoder": ("encode", "this run's system has no encoder: it reads no noise from images"),
     "energy": ("energy", "this run's system has no energy to score images with"),
     "classifier": ("logits", "this run's system has no classifier"),
     "latent space": (
@@ -84,6 +85,20 @@ class ReadoutModule(nn.Module):
             kind = str(values.dtype).removeprefix("torch.")
             raise UserError(f"modules take floats from -1 to 1, not {kind}: energan.data.to_unit makes them of bytes")
         return self._read(Players(dict(self.nets)), Batch({self.inputs[0]: values}))
+
+
+class EncoderModule(nn.Module):
+    """The game's `encode` as a module: images (n, c, h, w) in [-1, 1] -> the noise that it reads, by name, (n, d)."""
+
+    def __init__(self, game: Game, nets: dict[str, nn.Module]) -> None:
+        super().__init__()
+        require(game, "encoder")
+        self.nets = nn.ModuleDict(nets)
+        self._codes = dict(game.encode or {})
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        players, batch = Players(dict(self.nets)), Batch({"x": x})
+        return {name: code.read(players, batch) for name, code in self._codes.items()}
 
 
 class EnergyModule(ReadoutModule):
