@@ -32,7 +32,9 @@ def attribute_vectors(codes: Float[Tensor, "n d"], present: Bool[Tensor, "n k"])
     count = present.sum(0)
     for k, have in enumerate(count.tolist()):
         if have in (0, len(codes)):
-            raise UserError(f"attribute {k} is in {'all' if have else 'none'} of the {len(codes)} images: it has no vector")
+            raise UserError(
+                f"attribute {k} is in {'all' if have else 'none'} of the {len(codes)} images: it has no vector"
+            )
     has = present.to(torch.float64)
     with_it = has.T @ codes.double() / count[:, None]
     without = (1 - has).T @ codes.double() / (len(codes) - count)[:, None]
