@@ -69,7 +69,11 @@ class TextOptions:
         run = experiment(game, system, data, captioned(size, channels), training, network)
         return run._replace(
             initialise=partial(
-                _measure_codes, T=T, standards=(G.standard, D.standard), encode=sentence_codes, together=self.together,
+                _measure_codes,
+                T=T,
+                standards=(G.standard, D.standard),
+                encode=sentence_codes,
+                together=self.together,
                 seed=training.seed,
             ),
             sentences=(sentence_codes, self.together),
