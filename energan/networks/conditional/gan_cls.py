@@ -10,8 +10,9 @@ of D and the last of both; ReLU in G, LeakyReLU 0.2 in D, none before D's R; wei
 ~ N(1, .02).
 
 width: feature maps at half resolution (G has twice as many, 128, as D has, 64, at 64 x 64; here `width` is D's); they
-double as resolution halves. A code of length 1, as MiniLM's, is small beside z, and codes of one grammar are nearly the
-same: without `standard` G takes long to hear them. size: 2^k >= 8 pixels; other sizes have fewer or more levels. words: numbers of a code h.
+double as resolution halves. size: 2^k >= 8 pixels; other sizes have fewer or more levels. words: numbers of a code h.
+NOTE: a code of length 1, as MiniLM's, is small beside z, and codes of one grammar are nearly the same: G takes long
+to hear them, if they are not standardised.
 """
 
 import itertools
