@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from energan.experiment import Experiment
-from energan.recipes.common import Data, GeneratorTraining, LearningRate, experiment, padded_digits, resized
+from energan.recipes.common import Data, GeneratorTraining, experiment, padded_digits, resized
 from energan.recipes.image_options import Pictures, Views
 from energan.utils.checks import not_negative, positive
 from energan.utils.errors import UserError
@@ -69,7 +69,7 @@ def vae_gan_mnist(
     net: Literal["conv", "mlp"] = "conv",
     z: int = 64,
     width: int = 16,
-    lr: LearningRate = 3e-4,
+    lr: float = 3e-4,
     losses: FourLosses = FourLosses(),
     training: GeneratorTraining = GeneratorTraining(steps=3000, batch=64, save_every=250, ema=0.999),
 ) -> Experiment:
@@ -83,7 +83,7 @@ def vae_gan_mnist(
         z: Dimensions of the code.
         width: Feature maps of the encoder's first layer (64 in the authors' code); of mlp, whose layers have 64 times
             as many units, 16 is theirs. Less is faster.
-        lr: RMSProp's learning rate.
+        lr: RMSProp's learning rate of all players.
     """
     from energan.networks.latent import vae_gan as nets
 
@@ -108,7 +108,7 @@ def vae_gan_64(
     *,
     z: int = 128,
     width: int = 64,
-    lr: LearningRate = 3e-4,
+    lr: float = 3e-4,
     losses: FourLosses = FourLosses(),
     views: Views = Views(),
     training: GeneratorTraining = GeneratorTraining(steps=37500, batch=64, save_every=1000, ema=0.999),
@@ -121,7 +121,7 @@ def vae_gan_64(
         z: Dimensions of the code.
         width: Feature maps of the encoder's first layer; less is faster. --gamma weighs sums over features, of which
             there are so many the fewer.
-        lr: RMSProp's learning rate. The authors' falls by a quarter now and then.
+        lr: RMSProp's learning rate; the authors' falls while they train.
     """
     from energan.networks.latent import vae_gan as nets
 
