@@ -136,13 +136,13 @@ def wait(process: subprocess.Popen[str], ready: Callable[[], bool]) -> None:
 def killed(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[Path, int, str, str]]:
     """Real processes that a signal ended, by signal: folder, exit code, stdout, stderr."""
     parent = tmp_path_factory.mktemp("killed")
-    command = [sys.executable, "-m", "energan", "train", "ebgan-pt-mnist", "--quiet"]
+    command = [sys.executable, "-m", "energan", "train", "ebgan-mnist", "--quiet"]
     kept = {"HOME": str(Path.home()), "ENERGAN_STATE": os.environ["ENERGAN_STATE"]}
     environment = {"OMP_NUM_THREADS": "1", "PATH": "", **kept}
     processes = {}
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
         out = parent / number.name
-        told = flags("ebgan-pt-mnist", out, steps=100000, save_every=5, decay=0.0)
+        told = flags("ebgan-mnist", out, steps=100000, save_every=5)
         processes[number] = subprocess.Popen(
             [*command, *told, "--out", str(out)],
             text=True,
@@ -184,7 +184,7 @@ def test_a_real_process_that_was_killed_is_continued_bit_for_bit(
         assert RunFolder(folder).record["status"]["state"] == "running"
     end = int(RunFolder(folder).checkpoint().stem) + 4
     assert resumed(folder, steps=end) == "finished"
-    whole = trained(tmp_path / "whole", steps=end, save_every=1000, decay=0.0)
+    whole = trained(tmp_path / "whole", "ebgan-mnist", steps=end, save_every=1000)
     assert fingerprint(RunFolder(folder).checkpoint()) == fingerprint(RunFolder(whole).checkpoint())
     assert [line["step"] for line in log(folder) if "logs" in line][-1] == end
 
