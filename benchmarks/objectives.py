@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.functional import cross_entropy, mse_loss, one_hot, relu, softplus
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, mse_loss, one_hot, relu, softplus
 
 from benchmarks.engine import alternate, batches, machine, table
 from energan.engine import Trainer
@@ -41,12 +41,25 @@ from energan.games.conditional.cgan import cgan as cgan_game
 from energan.games.conditional.conditional_ebgan import conditional_ebgan
 from energan.games.conditional.conditional_faces import conditional_faces
 from energan.games.conditional.sgan import sgan as sgan_game
+from energan.games.latent.aae import aae
+from energan.games.latent.aae_ssl import aae_clusters, aae_ssl
+from energan.games.latent.infogan import infogan
+from energan.games.latent.mode_regularised import manifold_diffusion, mode_regularised
+from energan.games.latent.two_stage import two_stage
+from energan.games.latent.vae import vae
+from energan.games.latent.vae_gan import vae_gan
 from energan.games.plug_and_play.latent_discriminators import latent_discriminators
 from energan.games.semi_supervised.classifier import classifier
 from energan.networks.conditional import cgan, gan_cls
 from energan.networks.conditional import conditional_faces as faces
 from energan.networks.conv import autoencoder, dcgan, sgan, wgan_gp
+from energan.networks.conv import infogan as info
 from energan.networks.conv.latent_discriminators import Standardise
+from energan.networks.latent import aae as coders
+from energan.networks.latent import vae as vae_nets
+from energan.networks.latent import vae_gan as vae_gan_nets
+from energan.networks.latent.mode_regularised import encoder as mode_encoder
+from energan.networks.latent.refiner import Refiner
 from energan.networks.layers import FeatureExtractor
 from energan.networks.layers.bank import Bank
 from energan.networks.layers.condition import Auxiliary, Joined, Standard
@@ -54,6 +67,7 @@ from energan.networks.layers.condition import Auxiliary, Joined, Standard
 Z, WIDTH, BATCH, SIZE = 64, 32, 64, (1, 32, 32)
 LR, BETA1, RATE, CLIP, CRITIC_STEPS, K = 2e-4, 0.5, 5e-5, 0.01, 5, 5
 MARGIN, PT, PENALTY, GAMMA, BALANCE, STEP, ENTROPY, MISMATCH = 10.0, 0.1, 10.0, 1.0, 0.5, 1e-3, 10.0, 0.5
+FEATURES = 0.01
 WIDTHS, EPSILON, ITERATIONS = (4.0, 10.0, 20.0, 40.0, 80.0, 160.0), 10.0, 20
 
 
@@ -70,6 +84,13 @@ class Hand:
         self.generator = torch.Generator().manual_seed(0)
         self.autocast = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16")
         self.k = 0.0  # BEGAN's
+        self.more: dict[str, torch.optim.Optimizer] = {}  # of players that have one for each turn
+
+    def further(self, letter: str, turn: str) -> torch.optim.Optimizer:
+        """A player's own optimizer in a further turn."""
+        if turn not in self.more:
+            self.more[turn] = _optimizer(self.nets[letter], rmsprop=False)
+        return self.more[turn]
 
     def batch(self) -> tuple[Tensor, ...]:
         """x, any y and h, the game's noise; and a number drawn in vain, because the engine draws one for its layers."""
@@ -386,6 +407,91 @@ def of_classifier(h: Hand) -> None:
     descend(h.of_G, loss)
 
 
+def of_codes(h: Hand) -> None:
+    """InfoGAN: D and Q on one trunk, then G."""
+
+    def unread(said: info.Recognised, c1: Tensor, c2: Tensor) -> Tensor:
+        return cross_entropy(said.logits.float(), c1) + (said.mean.float() - c2).square().sum(1).mean() / 2
+
+    h.D.requires_grad_(True)
+    x, z, c1, c2 = h.batch()
+    with h.autocast:
+        with torch.no_grad():
+            fake = h.G(torch.cat([z, c1, c2], 1))
+        real, (unreal, said) = h.D(x)[0], h.D(fake)
+        loss = softplus(-real.float()).mean() + softplus(unreal.float()).mean() + unread(said, c1, c2)
+    descend(h.of_D, loss)
+    h.D.requires_grad_(False)
+    _, z, c1, c2 = h.batch()
+    with h.autocast:
+        unreal, said = h.D(h.G(torch.cat([z, c1, c2], 1)))
+        loss = softplus(-unreal.float()).mean() + unread(said, c1, c2)
+    descend(h.of_G, loss)
+
+
+def redrawn(logits: Tensor, x: Tensor) -> Tensor:
+    """The cross-entropy of the pixels."""
+    white = (x + 1) / 2
+    return binary_cross_entropy_with_logits(logits.float(), white, reduction="sum") / len(x)
+
+
+def of_prior(h: Hand) -> None:
+    """Adversarial auto-encoder: the reconstruction, the critic of codes, the encoder against it."""
+    E, G, D = h.nets.values()
+    x, _ = h.batch()
+    with h.autocast:
+        loss = redrawn(G(E(x)), x)
+    together(h, loss, "E", "G")
+    x, z = h.batch()
+    with h.autocast:
+        with torch.no_grad():
+            code = E(x)
+        loss = gan_D(D, z, code)
+    descend(h.of["D"], loss)
+    D.requires_grad_(False)
+    x, _ = h.batch()
+    with h.autocast:
+        loss = softplus(-D(E(x)).float()).mean()
+    descend(h.further("E", "regularisation"), loss)
+    D.requires_grad_(True)
+
+
+def of_categories(h: Hand, labels: bool) -> None:
+    """The same with two critics, and a turn of labels where there are some."""
+    E, G, D_y, D_z = h.nets.values()
+
+    def shown() -> tuple[Tensor, ...]:
+        x, *rest = h.batch()
+        return rest[1] if labels else x, x, rest[0], *rest[-2:]
+
+    u, *_ = shown()
+    with h.autocast:
+        said = E(u)
+        loss = redrawn(G(said.logits.float().softmax(1), said.z), u)
+    together(h, loss, "E", "G")
+    u, _, _, c, z = shown()
+    with h.autocast:
+        with torch.no_grad():
+            said = E(u)
+        loss = gan_D(D_y, c, said.logits.float().softmax(1)) + gan_D(D_z, z, said.z)
+    together(h, loss, "D_y", "D_z")
+    for D in (D_y, D_z):
+        D.requires_grad_(False)
+    u, *_ = shown()
+    with h.autocast:
+        said = E(u)
+        real = (D_y(said.logits.float().softmax(1)), D_z(said.z))
+        loss = softplus(-real[0].float()).mean() + softplus(-real[1].float()).mean()
+    descend(h.further("E", "regularisation"), loss)
+    for D in (D_y, D_z):
+        D.requires_grad_(True)
+    if labels:
+        _, x, y, *_ = shown()
+        with h.autocast:
+            loss = cross_entropy(E(x).logits.float(), y)
+        descend(h.further("E", "labels"), loss)
+
+
 def of_energy(h: Hand) -> None:
     """Conditional EBGAN-PT with mismatched classes: three passes of D, then G."""
 
@@ -496,6 +602,116 @@ def classify(h: Hand) -> None:
     descend(h.of_G, loss)
 
 
+def bound(h: Hand) -> None:
+    """VAE: the Bernoulli likelihood and the KL divergence."""
+    x, _, eps = h.batch()
+    with h.autocast:
+        loss = unlike(h, x, eps)
+    together(h, loss, "E", "G")
+
+
+def unlike(h: Hand, x: Tensor, eps: Tensor) -> Tensor:
+    mean, log_variance = (part.float() for part in h.nets["E"](x))
+    logits = h.nets["G"](mean + (log_variance / 2).exp() * eps).float()
+    wrong = binary_cross_entropy_with_logits(logits, (x + 1) / 2, reduction="sum")
+    return (wrong + (mean.square() + log_variance.exp() - 1 - log_variance).sum() / 2) / len(x)
+
+
+def four_losses(h: Hand) -> None:
+    """VAE/GAN: E, G and D from one point, by one pass of each over each of its batches."""
+    E, G, D = h.nets.values()
+    x, z, eps = h.batch()
+    with h.autocast:
+        mean, log_variance = (part.float() for part in E(x))
+        again, drawn = G(mean + (log_variance / 2).exp() * eps), G(z)
+        real, of_again, of_drawn = D(x), D(again), D(drawn)
+        far = mse_loss(of_again.features.float(), real.features.float(), reduction="sum") / (2 * len(x))
+        real_cost = softplus(-real.logits.float()).mean()
+        fake_cost = (softplus(of_again.logits.float()).mean() + softplus(of_drawn.logits.float()).mean()) / 2
+        kl = (mean.square() + log_variance.exp() - 1 - log_variance).sum() / (2 * len(x))
+    losses = ((E, kl + far), (G, FEATURES * far - (1 - FEATURES) * 2 * fake_cost), (D, real_cost + fake_cost))
+    sure, lost = min(real_cost, fake_cost) < 0.68 - 0.35, max(real_cost, fake_cost) > 0.68 + 0.35
+    rests = {id(D): bool(sure and not lost), id(G): bool(lost and not sure)}
+    for net, loss in losses:
+        grads = torch.autograd.grad(loss, list(net.parameters()), retain_graph=True)
+        for w, g in zip(net.parameters(), grads, strict=True):
+            w.grad = g
+    for letter, net in h.nets.items():
+        if not rests.get(id(net), False):
+            h.of[letter].step()
+
+
+def clear(h: Hand) -> None:
+    """Two stages: the VAE at the first step, then D and R."""
+    E, G, R, D = h.nets.values()
+    if h.draws == 0:
+        bound(h)
+        return
+
+    def blurred() -> tuple[Tensor, Tensor, Tensor]:
+        x, z, _ = h.batch()
+        with torch.no_grad():
+            return x, (G(E(x)[0]) / 2).tanh(), (G(z) / 2).tanh()
+
+    D.requires_grad_(True)
+    with h.autocast:
+        x, first, second = blurred()
+        with torch.no_grad():
+            fakes = R(first), R(second)
+        loss = softplus(-D(x).logits.float()).mean() + sum(softplus(D(y).logits.float()).mean() for y in fakes) / 2
+    descend(h.of["D"], loss)
+    D.requires_grad_(False)
+    with h.autocast:
+        x, first, second = blurred()
+        again = R(first)
+        seen = D(again)
+        fooled = softplus(-seen.logits.float()).mean() + softplus(-D(R(second)).logits.float()).mean()
+        loss = fooled / 2 + mse_loss(seen.features.float(), D(x).features.float()) + mse_loss(again.float(), x)
+    descend(h.of["R"], loss)
+
+
+def regularised(h: Hand) -> None:
+    """Mode-regularised GAN: D, then G and E."""
+    G, D, E = h.nets.values()
+    D.requires_grad_(True)
+    x, z = h.batch()
+    with h.autocast:
+        with torch.no_grad():
+            fake = G(z)
+        loss = gan_D(D, x, fake)
+    descend(h.of["D"], loss)
+    D.requires_grad_(False)
+    x, z = h.batch()
+    with h.autocast:
+        again = G(E(x))
+        verdicts = gan_G(D, x, G(z)) + 0.4 * gan_G(D, x, again)
+        loss = verdicts + 0.2 * mse_loss(again.float(), x)
+    together(h, loss, "G", "E")
+
+
+def diffusing(h: Hand) -> None:
+    """MDGAN: D_1, G and E, D_2, G."""
+    G, D_1, D_2, E = h.nets.values()
+    for D, letter, others in ((D_1, "D_1", ("G", "E")), (D_2, "D_2", ("G",))):
+        D.requires_grad_(True)
+        x, z = h.batch()
+        with h.autocast:
+            with torch.no_grad():
+                again = G(E(x))
+                real, fake = (x, again) if letter == "D_1" else (again, G(z))
+            loss = gan_D(D, real, fake)
+        descend(h.of[letter], loss)
+        D.requires_grad_(False)
+        x, z = h.batch()
+        with h.autocast:
+            if letter == "D_1":
+                again = G(E(x))
+                loss = mse_loss(again.float(), x) + 0.01 * gan_G(D, x, again)
+            else:
+                loss = gan_G(D, x, G(z))
+        together(h, loss, *others)
+
+
 def reconstruct(h: Hand) -> None:
     (x,) = h.batch()
     with h.autocast:
@@ -540,6 +756,30 @@ def _of_acgan() -> Game:
     return acgan(G, D, Z, 10, optimizer_G=Adam(LR, BETA1), optimizer_D=Adam(LR, BETA1))
 
 
+def _of_infogan() -> Game:
+    """Narrower nets of the paper, on digits' 28 x 28 pixels."""
+    size = {"width": WIDTH // 2, "units": 8 * WIDTH}
+    with seeded(0):
+        G, D = info.Generator(Z + 12, **size), info.Discriminator(**size)
+    return infogan(G, D, Z, optimizer_G=Adam(LR, BETA1), optimizer_D=Adam(LR, BETA1))
+
+
+def _of_aae() -> Game:
+    """Narrower nets of the reproduction, on digits' 28 x 28 pixels."""
+    hidden = (8 * WIDTH, 8 * WIDTH)
+    with seeded(0):
+        nets = (coders.Encoder(8, hidden=hidden), coders.Decoder(8, hidden=hidden), coders.Critic(8, hidden=hidden))
+    return aae(*nets, 8, **{f"optimizer_{name}": Adam(LR, BETA1) for name in "EGDR"})
+
+
+def _of_categories(make: Callable[..., Game], turns: str) -> Game:
+    hidden = (8 * WIDTH, 8 * WIDTH)
+    with seeded(0):
+        E, G = coders.CategoryEncoder(10, 8, hidden=hidden), coders.Decoder(18, hidden=hidden)
+        D = [coders.Critic(n, hidden=hidden) for n in (10, 8)]
+    return make(E, G, *D, 8, 10, **{f"optimizer_{name}": Adam(LR, BETA1) for name in turns})
+
+
 def _of_conditional_ebgan() -> Game:
     with seeded(0):
         G = Joined(dcgan.Generator(Z + 10, channels=1, size=32, width=WIDTH), 10)
@@ -554,6 +794,40 @@ def _of_words(make: Callable[..., Game]) -> Game:
         G = gan_cls.Generator(Z, Z, channels=1, size=32, width=WIDTH // 2)
         D = gan_cls.Discriminator(Z, channels=1, size=32, width=WIDTH)
     return make(G, D, Bank(Z, rows=1), Z, optimizer_G=Adam(LR, BETA1), optimizer_D=Adam(LR, BETA1))
+
+
+def _of_vae() -> Game:
+    """The paper's nets."""
+    with seeded(0):
+        E, G = vae_nets.encoder(Z, size=16 * WIDTH), vae_nets.decoder(Z, size=16 * WIDTH)
+    return vae(E, G, Z, optimizer_E=Adam(LR, BETA1), optimizer_G=Adam(LR, BETA1))
+
+
+def _of_vae_gan() -> Game:
+    with seeded(0):
+        shape = {"channels": 1, "size": 32, "width": WIDTH}
+        E, G = vae_gan_nets.encoder(Z, **shape), vae_gan_nets.decoder(Z, **shape)
+        D = vae_gan_nets.discriminator(**shape)
+    adams = {f"optimizer_{letter}": Adam(LR, BETA1) for letter in "EGD"}
+    return vae_gan(E, G, D, Z, gamma=FEATURES, **adams)
+
+
+def _of_two_stage() -> Game:
+    """The first stage for a step, then the second."""
+    with seeded(0):
+        shape = {"channels": 1, "size": 32, "width": WIDTH}
+        E, G = vae_gan_nets.encoder(Z, **shape), vae_gan_nets.decoder(Z, **shape, tanh=False)
+        R, D = Refiner(channels=1, width=WIDTH), vae_gan_nets.discriminator(**shape)
+    adams = {f"optimizer_{letter}": Adam(LR, BETA1) for letter in "EGRD"}
+    return two_stage(E, G, R, D, Z, clear_from=1, **adams)
+
+
+def _with_encoder(make: Callable[..., Game], critics: Sequence[str]) -> Game:
+    with seeded(0):
+        nets: dict[str, nn.Module] = {"G": dcgan.Generator(Z, channels=1, size=32, width=WIDTH)}
+        nets |= {letter: wgan_gp.Critic(width=WIDTH) for letter in critics}
+        nets["E"] = mode_encoder(Z, channels=1, size=32, width=WIDTH)
+    return make(**nets, z=Z, **{f"optimizer_{letter}": Adam(LR, BETA1) for letter in "GDE"})
 
 
 def _of_classifier() -> Game:
@@ -595,6 +869,12 @@ def coded() -> Source:
     return lambda k: {**x(k), "h": kept[k % 8]}
 
 
+def few_labelled() -> Source:
+    """Labelled batches of noise, and as many without labels."""
+    x, u = labelled(), batches((1, 28, 28), BATCH)
+    return lambda k: {**x(k), "u": u(k + 1)["x"]}
+
+
 def captioned() -> Source:
     """Batches of noise with codes of right words and of wrong ones."""
     x, g = batches(SIZE, BATCH), torch.Generator().manual_seed(0)
@@ -621,6 +901,14 @@ def turns(of_D: Loss, of_G: Loss, **settings: Any) -> Callable[[Hand], None]:
 
 
 ROWS = {
+    "aae": Row(of_prior, whole=_of_aae, source=lambda: batches((1, 28, 28), BATCH)),
+    "aae-clusters": Row(
+        partial(of_categories, labels=False), whole=partial(_of_categories, aae_clusters, "EGDR"),
+        source=lambda: batches((1, 28, 28), BATCH),
+    ),
+    "aae-ssl": Row(
+        partial(of_categories, labels=True), whole=partial(_of_categories, aae_ssl, "EGDRL"), source=few_labelled
+    ),
     "acgan": Row(of_classifier, whole=_of_acgan, source=partial(labelled, SIZE)),
     "autoencoder": Row(reconstruct, autoencoder=True),
     "began": Row(began, autoencoder=True, settings={"gamma": BALANCE, "rate": STEP}),
@@ -643,12 +931,18 @@ ROWS = {
     },
     "gmmn": Row(partial(alone, loss=mmd), "", settings={"widths": WIDTHS}),
     "hinge": Row(turns(hinge_D, critic_G)),
+    "infogan": Row(of_codes, whole=_of_infogan, source=lambda: batches((1, 28, 28), BATCH)),
     "latent-discriminators": Row(latent, whole=_of_latent, source=coded),
     "lsgan": Row(turns(least_squares_D, least_squares_G)),
+    "manifold-diffusion": Row(diffusing, whole=partial(_with_encoder, manifold_diffusion, ("D_1", "D_2"))),
+    "mode-regularised": Row(regularised, whole=partial(_with_encoder, mode_regularised, ("D",))),
     "r3gan": Row(turns(r3gan_D, r3gan_G), settings={"gamma": GAMMA}),
     "sgan": Row(stacked, whole=_of_sgan, source=labelled),
     "sinkhorn": Row(partial(alone, loss=sinkhorn), "", settings={"epsilon": EPSILON, "iterations": ITERATIONS}),
+    "two-stage": Row(clear, whole=_of_two_stage),
     "unrolled": Row(unrolled, settings={"steps": K}),
+    "vae": Row(bound, whole=_of_vae, source=lambda: batches((1, 28, 28), BATCH)),
+    "vae-gan": Row(four_losses, whole=_of_vae_gan),
     "wgan": Row(
         turns(wasserstein_D, critic_G, critic_steps=CRITIC_STEPS, clip=CLIP), "f",
         settings={"clip": CLIP, "critic_steps": CRITIC_STEPS, "warm_steps": 0},

@@ -9,7 +9,7 @@ A capability knows games by their readouts alone. Training, evaluation, the repo
 CAPABILITIES and know none by name: a new capability is a folder here and a row below.
 """
 
-from energan.capabilities import classification, conditions, drawing, energies, inversion
+from energan.capabilities import classification, conditions, drawing, encoding, energies, inversion
 from energan.capabilities.capability import Capability, Measurement, Preview, Section, Sheets
 from energan.engine.game import Game
 from energan.runs.reader import RunFiles
@@ -19,6 +19,7 @@ CAPABILITIES: dict[str, Capability] = {  # in the order in which they are measur
     "classification": classification.CAPABILITY,
     "conditions": conditions.CAPABILITY,
     "drawing": drawing.CAPABILITY,
+    "encoding": encoding.CAPABILITY,
     "inversion": inversion.CAPABILITY,
     "energies": energies.CAPABILITY,
 }

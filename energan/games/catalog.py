@@ -24,6 +24,13 @@ from energan.games.gan.r3gan import r3gan
 from energan.games.gan.unrolled import unrolled
 from energan.games.gan.wgan import wgan
 from energan.games.gan.wgan_gp import wgan_gp
+from energan.games.latent.aae import aae
+from energan.games.latent.aae_ssl import aae_clusters, aae_ssl
+from energan.games.latent.infogan import infogan
+from energan.games.latent.mode_regularised import manifold_diffusion, mode_regularised
+from energan.games.latent.two_stage import two_stage
+from energan.games.latent.vae import vae
+from energan.games.latent.vae_gan import vae_gan
 from energan.games.plug_and_play.dgn_am import dgn_am
 from energan.games.plug_and_play.latent_discriminators import latent_discriminators
 from energan.games.plug_and_play.ppgn import joint_ppgn_h, noiseless_joint_ppgn_h, ppgn_h, ppgn_x
@@ -33,6 +40,9 @@ from energan.games.semi_supervised.improved_gan import improved_gan_ssl
 from energan.games.semi_supervised.ladder import ladder
 
 GAMES: dict[str, Callable[..., Game]] = {
+    "aae": aae,
+    "aae-clusters": aae_clusters,
+    "aae-ssl": aae_ssl,
     "acgan": acgan,
     "autoencoder": autoencoder,
     "began": began,
@@ -55,9 +65,12 @@ GAMES: dict[str, Callable[..., Game]] = {
     "gmmn": gmmn,
     "hinge": hinge,
     "improved-gan-ssl": improved_gan_ssl,
+    "infogan": infogan,
     "ladder": ladder,
     "latent-discriminators": latent_discriminators,
     "lsgan": lsgan,
+    "manifold-diffusion": manifold_diffusion,
+    "mode-regularised": mode_regularised,
     "ppgn-x": ppgn_x,
     "ppgn-h": ppgn_h,
     "joint-ppgn-h": joint_ppgn_h,
@@ -65,7 +78,10 @@ GAMES: dict[str, Callable[..., Game]] = {
     "r3gan": r3gan,
     "sgan": sgan,
     "sinkhorn": sinkhorn,
+    "two-stage": two_stage,
     "unrolled": unrolled,
+    "vae": vae,
+    "vae-gan": vae_gan,
     "wgan": wgan,
     "wgan-gp": wgan_gp,
 }

@@ -1,18 +1,20 @@
-"""A game's readouts as ordinary modules: generator, energy, classifier."""
+"""A game's readouts as ordinary modules: generator, encoder, energy, classifier."""
 
 from collections.abc import Sequence
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from energan.engine.game import Batch, Game, Players, Readout
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
 
-Part = Literal["generator", "energy", "classifier", "latent space"]
+Part = Literal["generator", "encoder", "energy", "classifier", "latent space"]
 
 PARTS: dict[Part, tuple[str, str]] = {  # the field of Game, and what is said where it is None
     "generator": ("sample", "this run's system has no generator to draw images with"),
+    "encoder": ("encode", "this run's system has no encoder: it reads no noise from images"),
     "energy": ("energy", "this run's system has no energy to score images with"),
     "classifier": ("logits", "this run's system has no classifier"),
     "latent space": (
@@ -33,6 +35,15 @@ def inputs(game: Game) -> tuple[str, ...]:
     """The names of what the game's `sample` reads, in their order: its noise, and c where the noise has none."""
     drawn = () if game.conditions is None or game.conditions.draw is None else ("c",)
     return (*game.noise, *drawn)
+
+
+def drawn(game: Game, nets: dict[str, nn.Module], n: int, generator: torch.Generator) -> dict[str, Tensor]:
+    """n rows of each of `inputs`, in their order: noise, and conditions as training had them."""
+    noise = {name: draw(generator, n) for name, draw in game.noise.items()}
+    if (conditions := game.conditions) is not None and conditions.draw is not None:
+        with torch.no_grad():
+            noise["c"] = conditions.draw(Players(nets), Batch(noise))
+    return noise
 
 
 class GeneratorModule(nn.Module):
@@ -84,6 +95,20 @@ class ReadoutModule(nn.Module):
             kind = str(values.dtype).removeprefix("torch.")
             raise UserError(f"modules take floats from -1 to 1, not {kind}: energan.data.to_unit makes them of bytes")
         return self._read(Players(dict(self.nets)), Batch({self.inputs[0]: values}))
+
+
+class EncoderModule(nn.Module):
+    """The game's `encode` as a module: images (n, c, h, w) in [-1, 1] -> the noise that it reads, by name, (n, d)."""
+
+    def __init__(self, game: Game, nets: dict[str, nn.Module]) -> None:
+        super().__init__()
+        require(game, "encoder")
+        self.nets = nn.ModuleDict(nets)
+        self._codes = dict(game.encode or {})
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        players, batch = Players(dict(self.nets)), Batch({"x": x})
+        return {name: code.read(players, batch) for name, code in self._codes.items()}
 
 
 class EnergyModule(ReadoutModule):

@@ -1,7 +1,7 @@
 """A Model of a Trainer as it is now: averaged weights, measured batch-norm statistics."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import cycle
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from energan.data.pixels import to_unit
 from energan.engine import Ensemble, Trainer
-from energan.engine.game import Batch, Players
+from energan.engine.game import Batch, Code, Players
 from energan.engine.isolation import isolated
 from energan.inference.model import SAMPLING_SEED_OFFSET, Model
 from energan.inference.modules import inputs
@@ -71,6 +71,9 @@ def snapshot(trainer: Trainer, images: UInt8[Tensor, "n c h w"], batch: int, see
 
     if (draw := game.sample) is not None:
         measure_batch_norm(nets.values(), lambda: draw(players, noise_batch()), BATCHES)
+    if (codes := game.encode) is not None:
+        measure_batch_norm(nets.values(), lambda: _read_all(codes, players, next(real)), len(chunks))
+        real = iter(chunks)
     if (conditions := game.conditions) is not None:
         seen = ({"x": b["x"][:batch], "c": b[conditions.data][:batch]} for b in asked)
         measure_batch_norm(nets.values(), lambda: conditions.match(players, Batch(next(seen))), BATCHES)
@@ -82,6 +85,11 @@ def snapshot(trainer: Trainer, images: UInt8[Tensor, "n c h w"], batch: int, see
     if (read := game.energy or game.logits) is not None:
         measure_batch_norm(nets.values(), lambda: read(players, Batch({"x": next(real)})), len(chunks))
     return model
+
+
+def _read_all(codes: Mapping[str, Code], players: Players, x: Tensor) -> None:
+    for code in codes.values():
+        code.read(players, Batch({"x": x}))
 
 
 def snapshots(

@@ -13,6 +13,7 @@ from energan.engine.isolation import isolated
 from energan.engine.optimizers import Optimizer
 from energan.experiment import DESCRIBED, SETTINGS, Experiment, recorded_range
 from energan.inference.model import Model, chunk_size
+from energan.inference.modules import inputs
 from energan.runs.bounds import bounded_memory
 from energan.runs.checkpoints import Checkpoint, read_checkpoint
 from energan.runs.folder import RunFolder
@@ -171,6 +172,9 @@ def _check_readouts(model: Model, shape: tuple[int, ...]) -> None:
                 _expect("energy", game.energy(players, Batch({"x": x})).shape, (1,))
             if game.logits is not None:
                 _expect("classifier", game.logits(players, Batch({"x": x})).shape[:1], (1,))
+            noise = dict(zip(inputs(game), model.noise(1, generator), strict=True)) if game.encode else {}
+            for name, each in (game.encode or {}).items():
+                _expect(f"encoder of {name}", each.read(players, Batch({"x": x})).shape, tuple(noise[name].shape))
             if (space := game.codes) is not None:
                 code = space.encode(players, Batch({"x": x}))
                 _expect("decoder", space.decode(players, Batch({"h": code})).shape, (1, *shape))

@@ -1,4 +1,4 @@
-"""The command `invert`: reconstructs images from their codes."""
+"""The command `invert`: reconstructs images from their codes, or from the noise that a system reads from them."""
 
 from pathlib import Path
 
@@ -23,6 +23,8 @@ def invert(
     split: str = "",
 ) -> int:
     """Reconstruct images from their codes: each beside what the generator makes of its code.
+
+    A system that reads its noise from images draws each of that noise.
 
     Args:
         images: An image, a folder, .zip, .npz or .parquet of images, or a named set.
@@ -49,9 +51,9 @@ def invert(
     model = open_model(run, "invert", checkpoint, device)
     data = load_images(images, split, RunFolder(run).record)
     say(f"images: {data.counted}")
-    reconstructions = reconstruct(model, data.images)
-    errors = ((reconstructions.float() - data.images.float()) / 255).square().flatten(1).mean(1)
-    pairs = torch.stack([data.images[:n], reconstructions[:n]], 1).flatten(0, 1)
+    redrawn = model.reconstruct(data.images) if model.game.codes is None else reconstruct(model, data.images)
+    errors = ((redrawn.float() - data.images.float()) / 255).square().flatten(1).mean(1)
+    pairs = torch.stack([data.images[:n], redrawn[:n]], 1).flatten(0, 1)
     save_sheet(pairs, sheet, columns=2 * min(PAIRS, n))
     text = f"{len(pairs) // 2} pairs in {sheet}"
     if table:

@@ -1,0 +1,1 @@
+"""Systems that read noise from images, or whose noise has parts with a meaning."""

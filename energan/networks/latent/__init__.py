@@ -1,0 +1,1 @@
+"""Networks of systems that read codes from images."""
