@@ -324,7 +324,9 @@ def test_all_objectives_and_layers_are_compiled():
         game = row.build(0, 0)
         turns = {turn for t in range(2) for turn in game.turns_at(t)}
         layers = {type(layer) for player in game.players.values() for layer in player.net.modules()}
-        parts[name] = {written(move.objective) for turn in turns for move in game.turns[turn]} | set(map(written, layers))
+        parts[name] = {written(move.objective) for turn in turns for move in game.turns[turn]} | set(
+            map(written, layers)
+        )
     assert set(parts) >= REPEATED | DIFFERENTIATED and not REPEATED & DIFFERENTIATED
     alone = set().union(*parts.values()) - set().union(*(parts[name] for name in set(parts) - REPEATED))
     assert not alone, f"only games in REPEATED have {sorted(alone)}"
