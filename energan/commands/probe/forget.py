@@ -92,7 +92,7 @@ def forget(
     chosen = parse_classes(feature, classes)
     if len(chosen) > 1:
         raise UserError(f"`feature` {feature}: one class is forgotten at a time")
-    judge, see = _judge(had, folder)
+    judge, see = judge_by(had, folder)
     generator = torch.Generator().manual_seed(seed)
     weights = map_weights(*_taught(model, chosen_layer, see, chosen[0], generator))
     before = model.sample(n, seed)
@@ -144,7 +144,7 @@ def _told(each: Dropped, name: str) -> str:
     return f"{each.forgotten:.1f} % of those with {name} lost it; {each.kept:.1f} % of the others stayed"
 
 
-def _judge(had: "Given", folder: Path) -> tuple["Judge", Seen]:
+def judge_by(had: "Given", folder: Path) -> tuple["Judge", Seen]:
     """The judge of the run's classes, and what it sees in images. UserError where there is none."""
     from energan.capabilities.conditions.classes.judge import judge_of
     from energan.capabilities.conditions.classes.labelled import labelled_images
