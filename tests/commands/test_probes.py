@@ -16,6 +16,7 @@ import energan
 from energan.cli import main
 from energan.commands.probe import forget
 from energan.commands.probe.forget import _compared
+from energan.commands.probe.observer import of_words
 from energan.metrics.neighbours import copies
 from energan.utils.errors import UserError
 
@@ -131,9 +132,22 @@ def test_a_class_is_forgotten(capsys: pytest.CaptureFixture[str], monkeypatch: p
 
 
 def test_what_is_left_is_counted_of_those_that_had_it_and_of_the_others() -> None:
-    was, now = torch.tensor([7, 7, 7, 7, 1, 2, 3, 4]), torch.tensor([7, 1, 1, 1, 1, 2, 7, 0])
-    assert _compared(was, now, 7, 3) == (3, 25.0, 75.0, 50.0)
+    was, now = torch.tensor([7, 7, 7, 7, 1, 2, 3, 4])[:, None], torch.tensor([7, 1, 1, 1, 1, 2, 7, 0])[:, None]
+    assert _compared(was, now, 7, 3) == (3, 25.0, 75.0, 50.0, None)
     assert _compared(was[:4], now[:4], 7, 3).kept == 100
+    more = torch.tensor([[7, 1, 1], [7, 2, 2], [3, 1, 1]])
+    assert _compared(more, torch.tensor([[7, 1, 0], [5, 2, 2], [3, 9, 9]]), 7, 1).rest == 75
+
+
+def test_words_of_worded_digits_are_seen() -> None:
+    data = energan.data.load("worded-mnist", "test")
+    red = of_words("red")
+    seen = red.see(data.images[:60])
+    said = [any("red" in sentence.split() for sentence in sentences) for sentences in data.captions[:60]]
+    assert seen.shape == (60, 5) and any(said)
+    assert all(bool(is_red) for is_red, told in zip(seen[:, 0] == red.value, said, strict=True) if told)
+    with pytest.raises(UserError, match="'reddish' is none that the judge of worded digits sees"):
+        of_words("reddish")
 
 
 def test_features_are_probed(capsys: pytest.CaptureFixture[str]) -> None:
