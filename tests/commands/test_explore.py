@@ -361,7 +361,7 @@ def test_maps_at_their_middle_and_a_classifier_s_own_output(capsys: pytest.Captu
         ("walk run --classes 3,8 --frames 1", "two frames or more"),
         ("walk plain --classes 3,8", "plain draws no classes"),
         ("walk run --classes 3,8 --out walk.jpg", "walk.jpg: images go to a .png (one sheet), a .gif, an .mp4"),
-        ("walk run --classes 3,8 --loop", "of which there is one: `loop` does nothing"),
+        ("walk run --classes 3,8 --loop", "of which there is one: --loop does nothing"),
         ("walk run", "draws by chains, which classes guide: name them by --classes"),
         ("excite run --unit 7", "--unit 7 is not LAYER:INDEX"),
         ("excite run --unit h:x", "--unit h:x is not LAYER:INDEX"),
