@@ -88,7 +88,7 @@ def test_images_are_projected(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_samples_are_compared_with_training_images(capsys: pytest.CaptureFixture[str]) -> None:
     told = said("neighbours run --n 20", capsys)
-    assert "Nothing says that it has memorised training images" in told and "0 of 20 samples (0 %)" in told
+    assert "Nothing says that it has memorised training images" in told and "0 of 20 samples (0.0 %)" in told
     assert "held-out images by pixels, and" in told and "by mnist features" in told
     with Image.open("run/probes/neighbours.png") as sheet:
         assert sheet.size == (9 * 29 - 1, 4 * 29 - 1)
@@ -103,7 +103,7 @@ def test_a_run_that_draws_its_training_images_has_memorised_them(
     taught = energan.data.load("digits", "train", size=28).images
     monkeypatch.setattr("energan.inference.model.Model.sample", lambda self, n, seed=0: taught[:n])
     told = said("neighbours run --n 20", capsys)
-    assert told.startswith("It has memorised training images: copies of one are 20 of 20 samples (1e+02 %)")
+    assert told.startswith("It has memorised training images: copies of one are 20 of 20 samples (100.0 %)")
     assert found("neighbours")["numbers"][0]["value"] == 100
 
 
