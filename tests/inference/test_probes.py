@@ -22,6 +22,8 @@ BLIND = {  # recipes without a player that takes images, learns and draws none
     "gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist", "noiseless-ppgn-h-mnist",
 }  # fmt: skip
 
+SKIPPING = ("two-stage-mnist", "two-stage-64")  # whose images are not made of their second-highest layer alone
+
 
 def small_model(folder: Path, recipe: str) -> Model:
     """The recipe's networks, not trained."""
@@ -62,7 +64,8 @@ def test_every_recipe_is_probed_where_it_can_be(recipe: str, tmp_path: Path, mon
         assert torch.equal(model.sample(2), samples)
     with without(layer, torch.ones(layer.shape[0], dtype=torch.bool)):
         bare = model.generator(*model.noise(2, model.noise_of_seed(0)))
-    assert torch.allclose(bare[0], bare[1], atol=1e-5)  # without its maps, nothing of the noise is left
+    if recipe not in SKIPPING:
+        assert torch.allclose(bare[0], bare[1], atol=1e-5)  # without its maps, nothing of the noise is left
     assert torch.equal(model.sample(2), samples)
 
 
@@ -112,6 +115,14 @@ def test_reading_is_of_the_output_before_it_is_overwritten() -> None:
     with reading(Layer("", net[0], (2,))) as outputs:
         net(torch.ones(1, 1))
     assert outputs[0].tolist() == [[1, -1]]
+
+
+def test_maps_are_dropped_everywhere_and_only_inside_of_the_block() -> None:
+    layer, x = nn.Identity(), torch.ones(2, 3, 2, 2)
+    with without(Layer("", layer, (3, 2, 2)), torch.tensor([True, False, True])):
+        assert layer(x)[:, 1].eq(1).all() and layer(x)[:, [0, 2]].eq(0).all()
+        assert layer(torch.ones(2, 3)).tolist() == [[0, 1, 0]] * 2
+    assert torch.equal(layer(x), x)
 
 
 def test_pooling_keeps_the_largest_of_each_part() -> None:
@@ -207,7 +218,7 @@ def test_a_linear_probe_finds_what_is_there_and_chooses_C() -> None:
     found = linear.probe([rows(30), rows(30)], rows(90), rows(300))
     assert found.C in linear.CHOICES and len(found.errors) == 2 and max(found.errors) < 5
     blind = linear.Rows(torch.zeros(30, 3), torch.arange(30) % 3)
-    assert linear.error(1.0, blind, linear.Rows(torch.zeros(300, 3), torch.arange(300) % 3)) == pytest.approx(
+    assert linear.error(0.1, blind, linear.Rows(torch.zeros(300, 3), torch.arange(300) % 3)) == pytest.approx(
         100 * 2 / 3
     )
 

@@ -48,8 +48,8 @@ def finder(
     import torch
 
     from energan.commands.explore.class_names import class_names, parse_classes
-    from energan.commands.probe.forget import judge_by
     from energan.commands.probe.given import given
+    from energan.commands.probe.observer import judge_by
 
     see: Callable[[Tensor], Tensor]
     kept: list[Tensor] = []

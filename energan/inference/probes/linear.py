@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-CHOICES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # of C
+CHOICES = (1e-4, 1e-3, 1e-2, 1e-1)  # of C
 
 
 class Probed(NamedTuple):

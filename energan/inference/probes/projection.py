@@ -14,7 +14,7 @@ from torch import Tensor
 
 Noise = dict[str, Tensor]  # by name, a row for each image
 
-RATE = 0.05  # of Adam, falling to 0 by half a cosine
+RATE = 0.1  # of Adam, falling to 0 by half a cosine
 
 
 def bounds(rows: Tensor) -> tuple[Tensor, Tensor]:

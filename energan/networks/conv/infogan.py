@@ -9,6 +9,7 @@ Kernels 4 x 4, stride 2; weights ~ N(0, .02). Images here are in [-1, 1], theirs
 and the trunk first maps them to [0, 1]. The slope of LeakyReLU is 0.1 in the paper, 0.01 in the authors' code.
 
 width: 64 in the paper, maps of the first convolution. units: of the dense layers, 1024; those of Q are an eighth.
+size: a multiple of 4, pixels a side; 28 in the paper.
 """
 
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from energan.networks.layers import BatchNorm, initialise
+from energan.utils.errors import UserError
 from energan.utils.specification import recorded
 
 
@@ -30,31 +32,39 @@ class Recognised(NamedTuple):
 
 @recorded
 class Generator(nn.Module):
-    """Noise and codes, side by side (n, z) -> (n, channels, 28, 28) in [-1, 1]."""
+    """Noise and codes, side by side (n, z) -> (n, channels, size, size) in [-1, 1]."""
 
-    def __init__(self, z: int = 74, *, channels: int = 1, width: int = 64, units: int = 1024) -> None:
+    def __init__(self, z: int = 74, *, channels: int = 1, size: int = 28, width: int = 64, units: int = 1024) -> None:
         super().__init__()
+        side = _quarter(size)
+        first = 2 * width * side**2
         self.net = nn.Sequential(
             nn.Linear(z, units, bias=False), BatchNorm(units), nn.ReLU(),
-            nn.Linear(units, 98 * width, bias=False), BatchNorm(98 * width), nn.ReLU(),
-            nn.Unflatten(1, (2 * width, 7, 7)),
+            nn.Linear(units, first, bias=False), BatchNorm(first), nn.ReLU(), nn.Unflatten(1, (2 * width, side, side)),
             nn.ConvTranspose2d(2 * width, width, 4, 2, 1, bias=False), BatchNorm(width), nn.ReLU(),
             nn.ConvTranspose2d(width, channels, 4, 2, 1), nn.Sigmoid(),
         )  # fmt: skip
         initialise(self, 0.02)
 
-    def forward(self, z: Float[Tensor, "n z"]) -> Float[Tensor, "n c 28 28"]:
+    def forward(self, z: Float[Tensor, "n z"]) -> Float[Tensor, "n c h w"]:
         return 2 * self.net(z) - 1
 
 
-class _Trunk(nn.Sequential):
-    """Images (n, channels, 28, 28) in [-1, 1] -> features (n, units)."""
+def _quarter(size: int) -> int:
+    if size < 4 or size % 4:
+        raise UserError(f"these networks need images of a multiple of 4 pixels a side, got {size}")
+    return size // 4
 
-    def __init__(self, channels: int, width: int, units: int, slope: float) -> None:
+
+class _Trunk(nn.Sequential):
+    """Images (n, channels, size, size) in [-1, 1] -> features (n, units)."""
+
+    def __init__(self, channels: int, size: int, width: int, units: int, slope: float) -> None:
         super().__init__(
             nn.Conv2d(channels, width, 4, 2, 1), nn.LeakyReLU(slope),
             nn.Conv2d(width, 2 * width, 4, 2, 1, bias=False), BatchNorm(2 * width), nn.LeakyReLU(slope),
-            nn.Flatten(), nn.Linear(98 * width, units, bias=False), BatchNorm(units), nn.LeakyReLU(slope),
+            nn.Flatten(), nn.Linear(2 * width * _quarter(size) ** 2, units, bias=False),
+            BatchNorm(units), nn.LeakyReLU(slope),
         )  # fmt: skip
 
     def forward(self, x: Tensor) -> Tensor:
@@ -78,7 +88,7 @@ class _Codes(nn.Module):
 
 @recorded
 class Discriminator(nn.Module):
-    """D and Q on one trunk: x (n, channels, 28, 28) in [-1, 1] -> (logits (n,), Recognised).
+    """D and Q on one trunk: x (n, channels, size, size) in [-1, 1] -> (logits (n,), Recognised).
 
     sigma: whether Q says how sure it is of the numbers, too.
     """
@@ -90,37 +100,40 @@ class Discriminator(nn.Module):
         *,
         sigma: bool = False,
         channels: int = 1,
+        size: int = 28,
         width: int = 64,
         units: int = 1024,
         slope: float = 0.1,
     ) -> None:
         super().__init__()
-        self.trunk = _Trunk(channels, width, units, slope)
+        self.trunk = _Trunk(channels, size, width, units, slope)
         self.real = nn.Linear(units, 1)
         self.codes = _Codes(categories, numbers, sigma, units, slope)
         initialise(self, 0.02)
 
-    def forward(self, x: Float[Tensor, "n c 28 28"]) -> tuple[Float[Tensor, " n"], Recognised]:
+    def forward(self, x: Float[Tensor, "n c h w"]) -> tuple[Float[Tensor, " n"], Recognised]:
         shared = self.trunk(x)
         return self.real(shared).squeeze(1), self.codes(shared)
 
 
 @recorded
 class Alone(nn.Module):
-    """D on a trunk of its own: x (n, channels, 28, 28) in [-1, 1] -> logits (n,)."""
+    """D on a trunk of its own: x (n, channels, size, size) in [-1, 1] -> logits (n,)."""
 
-    def __init__(self, *, channels: int = 1, width: int = 64, units: int = 1024, slope: float = 0.1) -> None:
+    def __init__(
+        self, *, channels: int = 1, size: int = 28, width: int = 64, units: int = 1024, slope: float = 0.1
+    ) -> None:
         super().__init__()
-        self.net = nn.Sequential(_Trunk(channels, width, units, slope), nn.Linear(units, 1))
+        self.net = nn.Sequential(_Trunk(channels, size, width, units, slope), nn.Linear(units, 1))
         initialise(self, 0.02)
 
-    def forward(self, x: Float[Tensor, "n c 28 28"]) -> Float[Tensor, " n"]:
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
         return self.net(x).squeeze(1)
 
 
 @recorded
 class Recogniser(nn.Module):
-    """Q on a trunk of its own: x (n, channels, 28, 28) in [-1, 1] -> Recognised."""
+    """Q on a trunk of its own: x (n, channels, size, size) in [-1, 1] -> Recognised."""
 
     def __init__(
         self,
@@ -129,15 +142,16 @@ class Recogniser(nn.Module):
         *,
         sigma: bool = False,
         channels: int = 1,
+        size: int = 28,
         width: int = 64,
         units: int = 1024,
         slope: float = 0.1,
     ) -> None:
         super().__init__()
         self.net = nn.Sequential(
-            _Trunk(channels, width, units, slope), _Codes(categories, numbers, sigma, units, slope)
+            _Trunk(channels, size, width, units, slope), _Codes(categories, numbers, sigma, units, slope)
         )
         initialise(self, 0.02)
 
-    def forward(self, x: Float[Tensor, "n c 28 28"]) -> Recognised:
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Recognised:
         return self.net(x)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from energan.experiment import Experiment
-from energan.recipes.common import Data, GeneratorTraining, LearningRate, experiment, padded_digits, resized
+from energan.recipes.common import Data, GeneratorTraining, experiment, padded_digits, resized
 from energan.recipes.image_options import Pictures, Views
 from energan.utils.checks import not_negative, positive
 from energan.utils.errors import UserError
@@ -69,21 +69,22 @@ def vae_gan_mnist(
     net: Literal["conv", "mlp"] = "conv",
     z: int = 64,
     width: int = 16,
-    lr: LearningRate = 3e-4,
-    losses: FourLosses = FourLosses(),
+    lr: float = 3e-4,
+    losses: FourLosses = FourLosses(gamma=1.6e-4),
     training: GeneratorTraining = GeneratorTraining(steps=3000, batch=64, save_every=250, ema=0.999),
 ) -> Experiment:
     """VAE/GAN: an auto-encoder that compares images by what a discriminator sees (arXiv:1512.09300).
 
-    A step is one turn of all three players. The path to it is four commands: --reconstruction 1 with --kl 0 --feature
-    0 --adversarial 0 is an auto-encoder; leave out one of the three after another.
+    A step is one turn of all three players. The default --gamma is the authors' for a sixteenth of their features: it
+    weighs a sum over them, 64 times --width. The path to VAE/GAN is four commands: --reconstruction 1 with --kl 0
+    --feature 0 --adversarial 0 is an auto-encoder; leave out one of the three after another.
 
     Args:
         net: The authors' convolutional nets for 32 x 32 (conv), or their fully connected ones for 28 x 28 (mlp).
         z: Dimensions of the code.
         width: Feature maps of the encoder's first layer (64 in the authors' code); of mlp, whose layers have 64 times
             as many units, 16 is theirs. Less is faster.
-        lr: RMSProp's learning rate.
+        lr: RMSProp's learning rate of all players.
     """
     from energan.networks.latent import vae_gan as nets
 
@@ -108,7 +109,7 @@ def vae_gan_64(
     *,
     z: int = 128,
     width: int = 64,
-    lr: LearningRate = 3e-4,
+    lr: float = 3e-4,
     losses: FourLosses = FourLosses(),
     views: Views = Views(),
     training: GeneratorTraining = GeneratorTraining(steps=37500, batch=64, save_every=1000, ema=0.999),
@@ -121,7 +122,7 @@ def vae_gan_64(
         z: Dimensions of the code.
         width: Feature maps of the encoder's first layer; less is faster. --gamma weighs sums over features, of which
             there are so many the fewer.
-        lr: RMSProp's learning rate. The authors' falls by a quarter now and then.
+        lr: RMSProp's learning rate; the authors' falls while they train.
     """
     from energan.networks.latent import vae_gan as nets
 

@@ -39,7 +39,6 @@ ALL = Losses(reconstruction=1.0)
 SMALL = {
     "vae-gan": Small(build, MLP, bounded=False),
     "vae-gan all losses, nobody rests": Small(partial(build, losses=ALL, margin=None), MLP, bounded=False),
-    "vae-gan + kl": Small(partial(build, losses=Losses(1.0, 1.0, 0.0, 0.0)), MLP),
     "vae-gan auto-encoder": Small(partial(build, losses=Losses(0.0, 1.0, 0.0, 0.0)), MLP),
     "vae-gan + feature": Small(partial(build, losses=Losses(1.0, 1.0, 1.0, 0.0)), MLP, bounded=False),
 }
