@@ -108,7 +108,7 @@ def copies(images: Shaped[Tensor, "n ..."], train: Shaped[Tensor, "m ..."], *, i
 
     Example:
         >>> train = torch.tensor([[0.0], [10.0], [20.0]])
-        >>> copies(torch.tensor([[0.1], [4.0]]), train).copies.tolist()
+        >>> copies(torch.tensor([[0.1], [5.0]]), train).copies.tolist()
         [True, False]
     """
     if len(train) < 2 + itself:

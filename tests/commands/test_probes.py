@@ -14,9 +14,10 @@ from small_runs import pictures, sentence, trained
 
 import energan
 from energan.cli import main
-from energan.commands.probe import forget
+from energan.commands.probe import forget, linear, observer
 from energan.commands.probe.forget import _compared
 from energan.commands.probe.observer import of_words
+from energan.inference import projection
 from energan.metrics.neighbours import copies
 from energan.utils.errors import UserError
 
@@ -36,8 +37,11 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def inside(there: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """In a folder of its own with copies of the runs, on one thread, few samples for what maps are chosen by."""
+    """In a folder of its own with copies of the runs, on one thread, few samples and images."""
     monkeypatch.setattr(forget, "TAUGHT", 100)
+    monkeypatch.setattr(linear, "TESTED", 60)
+    monkeypatch.setattr(linear, "VALIDATED", 60)
+    monkeypatch.setattr(projection, "DRAWS", 20)
     for path in there.iterdir():
         copytree(path, tmp_path / path.name)
     monkeypatch.chdir(tmp_path)
@@ -84,7 +88,7 @@ def test_images_are_projected(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_samples_are_compared_with_training_images(capsys: pytest.CaptureFixture[str]) -> None:
     told = said("neighbours run --n 20", capsys)
-    assert "Nothing says that it has memorised training images" in told and "0 of 20 samples (0 %)" in told
+    assert "Nothing says that it has memorised training images" in told and "0 of 20 samples (0.0 %)" in told
     assert "held-out images by pixels, and" in told and "by mnist features" in told
     with Image.open("run/probes/neighbours.png") as sheet:
         assert sheet.size == (9 * 29 - 1, 4 * 29 - 1)
@@ -99,7 +103,7 @@ def test_a_run_that_draws_its_training_images_has_memorised_them(
     taught = energan.data.load("digits", "train", size=28).images
     monkeypatch.setattr("energan.inference.model.Model.sample", lambda self, n, seed=0: taught[:n])
     told = said("neighbours run --n 20", capsys)
-    assert told.startswith("It has memorised training images: copies of one are 20 of 20 samples (1e+02 %)")
+    assert told.startswith("It has memorised training images: copies of one are 20 of 20 samples (100.0 %)")
     assert found("neighbours")["numbers"][0]["value"] == 100
 
 
@@ -119,12 +123,14 @@ def test_copies_are_nearer_to_one_image_than_to_those_about_it() -> None:
 def test_a_class_is_forgotten(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     seen = torch.Generator().manual_seed(0)
     judge = type("J", (), {"about": "a <b>coin</b>", "accuracy": 0.5, "images": 9, "where": "held-out images"})()
-    monkeypatch.setattr(
-        forget, "_judge", lambda had, folder: (judge, lambda x: torch.randint(10, (len(x),), generator=seen))
-    )
+
+    def guess(images: torch.Tensor) -> torch.Tensor:
+        return torch.randint(10, (len(images),), generator=seen)
+
+    monkeypatch.setattr(observer, "judge_by", lambda had, folder: (judge, guess))
     told = said("forget run --feature 7 --n 60", capsys)
     assert "of 60 samples show 7" in told and "maps that go with it (layer 2 from the top, 4 x 14 x 14)" in told
-    assert "The judge is a <b>coin</b>, which recognises 50.0 % of held-out images" in told
+    assert "The judge is a <b>coin</b>, which recognises 50.0 % of 9 held-out images" in told
     assert len(found("forget")["numbers"]) == 1 + len(forget.SHARES) + 1
     page = page_of(Path("run"))
     assert "What has it learned?" in text_of(Path("run")) and "Forgetting 7" in page and "a <b>coin" not in page
@@ -159,7 +165,7 @@ def test_features_are_probed(capsys: pytest.CaptureFixture[str]) -> None:
     of = ("features of D", "features of D before its training", "pixels")
     assert [*numbers] == [*(f"error with {each}, %" for each in of), "layers"]
     assert "told the mean" in numbers["layers"]["says"] and numbers["error with pixels, %"]["value"] < 60
-    other = said("probe plain --labels 20 --draws 1 --images digits", capsys)
+    other = said("probe plain --labels 10 --draws 1 --images digits", capsys)
     assert "of digits" in other
 
 

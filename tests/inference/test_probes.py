@@ -117,6 +117,14 @@ def test_reading_is_of_the_output_before_it_is_overwritten() -> None:
     assert outputs[0].tolist() == [[1, -1]]
 
 
+def test_maps_are_dropped_everywhere_and_only_inside_of_the_block() -> None:
+    layer, x = nn.Identity(), torch.ones(2, 3, 2, 2)
+    with without(Layer("", layer, (3, 2, 2)), torch.tensor([True, False, True])):
+        assert layer(x)[:, 1].eq(1).all() and layer(x)[:, [0, 2]].eq(0).all()
+        assert layer(torch.ones(2, 3)).tolist() == [[0, 1, 0]] * 2
+    assert torch.equal(layer(x), x)
+
+
 def test_pooling_keeps_the_largest_of_each_part() -> None:
     maps = torch.arange(64.0).view(1, 1, 8, 8)
     assert pooled(maps)[0].tolist() == [9, 11, 13, 15, 25, 27, 29, 31, 41, 43, 45, 47, 57, 59, 61, 63]

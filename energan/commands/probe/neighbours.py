@@ -100,7 +100,7 @@ def _sentence(spaces: list[Compared], n: int, m: int, others: str) -> str:
         a, b = (int(side.copies.sum()) for side in (space.samples, space.others))
         chance = float(fisher_exact([[a, n - a], [b, m - b]], alternative="greater").pvalue)
         memorised |= chance < CHANCE
-        told.append(f"{a} of {n} samples ({space.shares[0]:.2g} %) and {b} of {m} {others} by {space.space}")
+        told.append(f"{a} of {n} samples ({space.shares[0]:.1f} %) and {b} of {m} {others} by {space.space}")
     verdict = "It has memorised training images" if memorised else "Nothing says that it has memorised training images"
     return f"{verdict}: copies of one are {', and '.join(told)}."
 

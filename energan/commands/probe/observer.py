@@ -68,8 +68,8 @@ def of_words(feature: str) -> Observer:
     def see(images: "Tensor") -> "Tensor":
         return torch.tensor([[VALUES[fact].index(getattr(facts, fact)) for fact in order] for facts in judge(images)])
 
-    about = "the judge of worded digits, which reads colour, thickness, slant, place and digit from the pixels"
-    return Observer(feature, VALUES[of].index(feature), see, about, "errs as the documentation of the data says")
+    told = "reads colour, thickness, slant, place and digit from the pixels; docs/data.md says how often it errs"
+    return Observer(feature, VALUES[of].index(feature), see, "the judge of worded digits", told)
 
 
 def judge_by(had: "Given", folder: Path) -> tuple["Judge", Seen]:

@@ -74,7 +74,7 @@ def walk(
     folder, film = Path(run), usable_film(Path(out or "walk.png"))
     model = open_model(folder, "walk", checkpoint, device)
     if to and not text:
-        raise UserError("a walk between sentences starts from --text and ends at --to")
+        raise UserError("a walk between sentences, by --text and --to, starts from --text")
     if text and classes:
         raise UserError("a walk goes between classes, by --classes, or between sentences, by --text and --to")
     if len(text) > 1 and not to:

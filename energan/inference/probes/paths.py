@@ -31,7 +31,8 @@ def spherical(
     [0.866, 0.5]
     """
     u, v = a.flatten(1).double(), b.flatten(1).double()
-    cosine = (u * v).sum(1) / (u.norm(dim=1) * v.norm(dim=1)).clamp(min=1e-300)
+    product = u.norm(dim=1) * v.norm(dim=1)
+    cosine = torch.where(product > 0, (u * v).sum(1) / product.clamp(min=1e-300), 1.0)
     w = cosine.clamp(-1, 1).arccos()[:, None]
     s = t.double()[None]
     curved = w.sin() > 1e-4
