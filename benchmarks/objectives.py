@@ -44,7 +44,10 @@ from energan.games.conditional.sgan import sgan as sgan_game
 from energan.games.latent.aae import aae
 from energan.games.latent.aae_ssl import aae_clusters, aae_ssl
 from energan.games.latent.infogan import infogan
+from energan.games.latent.mode_regularised import manifold_diffusion, mode_regularised
+from energan.games.latent.two_stage import two_stage
 from energan.games.latent.vae import vae
+from energan.games.latent.vae_gan import vae_gan
 from energan.games.plug_and_play.latent_discriminators import latent_discriminators
 from energan.games.semi_supervised.classifier import classifier
 from energan.networks.conditional import cgan, gan_cls
@@ -54,6 +57,9 @@ from energan.networks.conv import infogan as info
 from energan.networks.conv.latent_discriminators import Standardise
 from energan.networks.latent import aae as coders
 from energan.networks.latent import vae as vae_nets
+from energan.networks.latent import vae_gan as vae_gan_nets
+from energan.networks.latent.mode_regularised import encoder as mode_encoder
+from energan.networks.latent.refiner import Refiner
 from energan.networks.layers import FeatureExtractor
 from energan.networks.layers.bank import Bank
 from energan.networks.layers.condition import Auxiliary, Joined, Standard
@@ -61,6 +67,7 @@ from energan.networks.layers.condition import Auxiliary, Joined, Standard
 Z, WIDTH, BATCH, SIZE = 64, 32, 64, (1, 32, 32)
 LR, BETA1, RATE, CLIP, CRITIC_STEPS, K = 2e-4, 0.5, 5e-5, 0.01, 5, 5
 MARGIN, PT, PENALTY, GAMMA, BALANCE, STEP, ENTROPY, MISMATCH = 10.0, 0.1, 10.0, 1.0, 0.5, 1e-3, 10.0, 0.5
+FEATURES = 0.01
 WIDTHS, EPSILON, ITERATIONS = (4.0, 10.0, 20.0, 40.0, 80.0, 160.0), 10.0, 20
 
 
@@ -610,6 +617,101 @@ def unlike(h: Hand, x: Tensor, eps: Tensor) -> Tensor:
     return (wrong + (mean.square() + log_variance.exp() - 1 - log_variance).sum() / 2) / len(x)
 
 
+def four_losses(h: Hand) -> None:
+    """VAE/GAN: E, G and D from one point, by one pass of each over each of its batches."""
+    E, G, D = h.nets.values()
+    x, z, eps = h.batch()
+    with h.autocast:
+        mean, log_variance = (part.float() for part in E(x))
+        again, drawn = G(mean + (log_variance / 2).exp() * eps), G(z)
+        real, of_again, of_drawn = D(x), D(again), D(drawn)
+        far = mse_loss(of_again.features.float(), real.features.float(), reduction="sum") / (2 * len(x))
+        real_cost = softplus(-real.logits.float()).mean()
+        fake_cost = (softplus(of_again.logits.float()).mean() + softplus(of_drawn.logits.float()).mean()) / 2
+        kl = (mean.square() + log_variance.exp() - 1 - log_variance).sum() / (2 * len(x))
+    losses = ((E, kl + far), (G, FEATURES * far - (1 - FEATURES) * 2 * fake_cost), (D, real_cost + fake_cost))
+    sure, lost = min(real_cost, fake_cost) < 0.68 - 0.35, max(real_cost, fake_cost) > 0.68 + 0.35
+    rests = {id(D): bool(sure and not lost), id(G): bool(lost and not sure)}
+    for net, loss in losses:
+        grads = torch.autograd.grad(loss, list(net.parameters()), retain_graph=True)
+        for w, g in zip(net.parameters(), grads, strict=True):
+            w.grad = g
+    for letter, net in h.nets.items():
+        if not rests.get(id(net), False):
+            h.of[letter].step()
+
+
+def clear(h: Hand) -> None:
+    """Two stages: the VAE at the first step, then D and R."""
+    E, G, R, D = h.nets.values()
+    if h.draws == 0:
+        bound(h)
+        return
+
+    def blurred() -> tuple[Tensor, Tensor, Tensor]:
+        x, z, _ = h.batch()
+        with torch.no_grad():
+            return x, (G(E(x)[0]) / 2).tanh(), (G(z) / 2).tanh()
+
+    D.requires_grad_(True)
+    with h.autocast:
+        x, first, second = blurred()
+        with torch.no_grad():
+            fakes = R(first), R(second)
+        loss = softplus(-D(x).logits.float()).mean() + sum(softplus(D(y).logits.float()).mean() for y in fakes) / 2
+    descend(h.of["D"], loss)
+    D.requires_grad_(False)
+    with h.autocast:
+        x, first, second = blurred()
+        again = R(first)
+        seen = D(again)
+        fooled = softplus(-seen.logits.float()).mean() + softplus(-D(R(second)).logits.float()).mean()
+        loss = fooled / 2 + mse_loss(seen.features.float(), D(x).features.float()) + mse_loss(again.float(), x)
+    descend(h.of["R"], loss)
+
+
+def regularised(h: Hand) -> None:
+    """Mode-regularised GAN: D, then G and E."""
+    G, D, E = h.nets.values()
+    D.requires_grad_(True)
+    x, z = h.batch()
+    with h.autocast:
+        with torch.no_grad():
+            fake = G(z)
+        loss = gan_D(D, x, fake)
+    descend(h.of["D"], loss)
+    D.requires_grad_(False)
+    x, z = h.batch()
+    with h.autocast:
+        again = G(E(x))
+        verdicts = gan_G(D, x, G(z)) + 0.4 * gan_G(D, x, again)
+        loss = verdicts + 0.2 * mse_loss(again.float(), x)
+    together(h, loss, "G", "E")
+
+
+def diffusing(h: Hand) -> None:
+    """MDGAN: D_1, G and E, D_2, G."""
+    G, D_1, D_2, E = h.nets.values()
+    for D, letter, others in ((D_1, "D_1", ("G", "E")), (D_2, "D_2", ("G",))):
+        D.requires_grad_(True)
+        x, z = h.batch()
+        with h.autocast:
+            with torch.no_grad():
+                again = G(E(x))
+                real, fake = (x, again) if letter == "D_1" else (again, G(z))
+            loss = gan_D(D, real, fake)
+        descend(h.of[letter], loss)
+        D.requires_grad_(False)
+        x, z = h.batch()
+        with h.autocast:
+            if letter == "D_1":
+                again = G(E(x))
+                loss = mse_loss(again.float(), x) + 0.01 * gan_G(D, x, again)
+            else:
+                loss = gan_G(D, x, G(z))
+        together(h, loss, *others)
+
+
 def reconstruct(h: Hand) -> None:
     (x,) = h.batch()
     with h.autocast:
@@ -699,6 +801,33 @@ def _of_vae() -> Game:
     with seeded(0):
         E, G = vae_nets.encoder(Z, size=16 * WIDTH), vae_nets.decoder(Z, size=16 * WIDTH)
     return vae(E, G, Z, optimizer_E=Adam(LR, BETA1), optimizer_G=Adam(LR, BETA1))
+
+
+def _of_vae_gan() -> Game:
+    with seeded(0):
+        shape = {"channels": 1, "size": 32, "width": WIDTH}
+        E, G = vae_gan_nets.encoder(Z, **shape), vae_gan_nets.decoder(Z, **shape)
+        D = vae_gan_nets.discriminator(**shape)
+    adams = {f"optimizer_{letter}": Adam(LR, BETA1) for letter in "EGD"}
+    return vae_gan(E, G, D, Z, gamma=FEATURES, **adams)
+
+
+def _of_two_stage() -> Game:
+    """The first stage for a step, then the second."""
+    with seeded(0):
+        shape = {"channels": 1, "size": 32, "width": WIDTH}
+        E, G = vae_gan_nets.encoder(Z, **shape), vae_gan_nets.decoder(Z, **shape, tanh=False)
+        R, D = Refiner(channels=1, width=WIDTH), vae_gan_nets.discriminator(**shape)
+    adams = {f"optimizer_{letter}": Adam(LR, BETA1) for letter in "EGRD"}
+    return two_stage(E, G, R, D, Z, clear_from=1, **adams)
+
+
+def _with_encoder(make: Callable[..., Game], critics: Sequence[str]) -> Game:
+    with seeded(0):
+        nets: dict[str, nn.Module] = {"G": dcgan.Generator(Z, channels=1, size=32, width=WIDTH)}
+        nets |= {letter: wgan_gp.Critic(width=WIDTH) for letter in critics}
+        nets["E"] = mode_encoder(Z, channels=1, size=32, width=WIDTH)
+    return make(**nets, z=Z, **{f"optimizer_{letter}": Adam(LR, BETA1) for letter in "GDE"})
 
 
 def _of_classifier() -> Game:
@@ -805,11 +934,15 @@ ROWS = {
     "infogan": Row(of_codes, whole=_of_infogan, source=lambda: batches((1, 28, 28), BATCH)),
     "latent-discriminators": Row(latent, whole=_of_latent, source=coded),
     "lsgan": Row(turns(least_squares_D, least_squares_G)),
+    "manifold-diffusion": Row(diffusing, whole=partial(_with_encoder, manifold_diffusion, ("D_1", "D_2"))),
+    "mode-regularised": Row(regularised, whole=partial(_with_encoder, mode_regularised, ("D",))),
     "r3gan": Row(turns(r3gan_D, r3gan_G), settings={"gamma": GAMMA}),
     "sgan": Row(stacked, whole=_of_sgan, source=labelled),
     "sinkhorn": Row(partial(alone, loss=sinkhorn), "", settings={"epsilon": EPSILON, "iterations": ITERATIONS}),
+    "two-stage": Row(clear, whole=_of_two_stage),
     "unrolled": Row(unrolled, settings={"steps": K}),
     "vae": Row(bound, whole=_of_vae, source=lambda: batches((1, 28, 28), BATCH)),
+    "vae-gan": Row(four_losses, whole=_of_vae_gan),
     "wgan": Row(
         turns(wasserstein_D, critic_G, critic_steps=CRITIC_STEPS, clip=CLIP), "f",
         settings={"clip": CLIP, "critic_steps": CRITIC_STEPS, "warm_steps": 0},

@@ -6,13 +6,14 @@ layer (dropout) follows the same rule, by counter-based random numbers: rng.py.
 """
 
 from collections.abc import Callable
-from math import pi
+from math import pi, sqrt
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from energan.engine.game import Noise
-from energan.utils.specification import recorded
+from energan.utils.specification import call_of, recorded
 
 
 @recorded
@@ -150,3 +151,38 @@ def as_noise(z: int | Noise, kind: Callable[[int], Noise]) -> Noise:
     torch.Size([2, 5])
     """
     return kind(z) if isinstance(z, int) else z
+
+
+class Distribution(NamedTuple):
+    """What each number of a noise is drawn from, as far as it is known.
+
+    Attributes:
+        kind: "normal", "uniform", "category" (a row is one-hot), or "unknown".
+        mean: Of a number; 0 where it is not known.
+        deviation: Its standard deviation; 1 where it is not known.
+
+    >>> Distribution("uniform", 0.0, 0.5).kind
+    'uniform'
+    """
+
+    kind: Literal["normal", "uniform", "category", "unknown"]
+    mean: float = 0.0
+    deviation: float = 1.0
+
+
+def distribution(noise: Noise) -> Distribution:
+    """The distribution of a noise that a function of this file made; of any other it is unknown.
+
+    >>> distribution(normal(3)), distribution(one_hot(10)).kind
+    (Distribution(kind='normal', mean=0.0, deviation=1.0), 'category')
+    >>> distribution(lambda generator, n: torch.zeros(n, 3)).kind
+    'unknown'
+    """
+    call = call_of(noise)
+    made_by = "" if call is None or not call.name.startswith(f"{__name__}:") else call.name.split(":")[1]
+    if call is not None and made_by == "uniform":
+        low, high = float(call.arguments["low"]), float(call.arguments["high"])
+        return Distribution("uniform", (low + high) / 2, (high - low) / sqrt(12))
+    if call is not None and made_by == "normal":
+        return Distribution("normal", 0.0, float(call.arguments["sigma"]))
+    return Distribution("category") if made_by == "one_hot" else Distribution("unknown")

@@ -27,7 +27,10 @@ from energan.games.gan.wgan_gp import wgan_gp
 from energan.games.latent.aae import aae
 from energan.games.latent.aae_ssl import aae_clusters, aae_ssl
 from energan.games.latent.infogan import infogan
+from energan.games.latent.mode_regularised import manifold_diffusion, mode_regularised
+from energan.games.latent.two_stage import two_stage
 from energan.games.latent.vae import vae
+from energan.games.latent.vae_gan import vae_gan
 from energan.games.plug_and_play.dgn_am import dgn_am
 from energan.games.plug_and_play.latent_discriminators import latent_discriminators
 from energan.games.plug_and_play.ppgn import joint_ppgn_h, noiseless_joint_ppgn_h, ppgn_h, ppgn_x
@@ -66,6 +69,8 @@ GAMES: dict[str, Callable[..., Game]] = {
     "ladder": ladder,
     "latent-discriminators": latent_discriminators,
     "lsgan": lsgan,
+    "manifold-diffusion": manifold_diffusion,
+    "mode-regularised": mode_regularised,
     "ppgn-x": ppgn_x,
     "ppgn-h": ppgn_h,
     "joint-ppgn-h": joint_ppgn_h,
@@ -73,8 +78,10 @@ GAMES: dict[str, Callable[..., Game]] = {
     "r3gan": r3gan,
     "sgan": sgan,
     "sinkhorn": sinkhorn,
+    "two-stage": two_stage,
     "unrolled": unrolled,
     "vae": vae,
+    "vae-gan": vae_gan,
     "wgan": wgan,
     "wgan-gp": wgan_gp,
 }

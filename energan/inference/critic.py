@@ -124,10 +124,14 @@ def features(critic: Critic, images: UInt8[Tensor, "n c h w"], device: torch.dev
 
 
 @isolated(gradients=False)
-def second_highest(game: Game, nets: Nets) -> Layer:
-    """The second-highest layer of the generator, whose outputs the image is made of. UserError where there is none."""
+def generator_layer(game: Game, nets: Nets, height: int = 2) -> Layer:
+    """A layer of the generator, counted from the top: 1 gives the image, 2 is the second-highest, whose maps it is of.
+
+    UserError where there is none such, or the layer is the image itself.
+    """
     noise = _noise(game, nets, 2)
     layers = weight_layers(nets, lambda: GeneratorModule(game, nets)(*noise.values()))
-    if len(layers) < 2:
-        raise UserError("this run's generator has one layer: there is none before it whose maps could be dropped")
-    return layers[-2]
+    if not 2 <= height <= len(layers):
+        there = f"from 2 to {len(layers)}" if len(layers) > 1 else "none"
+        raise UserError(f"`layer` {height} is none that maps could be dropped of: this run's generator has {there}")
+    return layers[-height]

@@ -39,7 +39,10 @@ from energan.recipes.gan.wgan_gp import wgan_gp_mnist, wgan_gp_stacked
 from energan.recipes.latent.aae import aae_mnist
 from energan.recipes.latent.aae_ssl import aae_clusters_mnist, aae_ssl_mnist
 from energan.recipes.latent.infogan import infogan_mnist
+from energan.recipes.latent.mode_regularised import mode_regularised_mnist
+from energan.recipes.latent.two_stage import two_stage_64, two_stage_mnist
 from energan.recipes.latent.vae import vae_mnist
+from energan.recipes.latent.vae_gan import vae_gan_64, vae_gan_mnist
 from energan.recipes.plug_and_play.dgn_am import dgn_am_mnist
 from energan.recipes.plug_and_play.latent_discriminators import latent_discriminators_mnist
 from energan.recipes.plug_and_play.ppgn import joint_ppgn_h_mnist, noiseless_ppgn_h_mnist, ppgn_h_mnist, ppgn_x_mnist
@@ -93,6 +96,11 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     "cgan-mnist": cgan_mnist,
     "conditional-faces": conditional_faces,
     "vae-mnist": vae_mnist,
+    "vae-gan-mnist": vae_gan_mnist,
+    "vae-gan-64": vae_gan_64,
+    "two-stage-mnist": two_stage_mnist,
+    "two-stage-64": two_stage_64,
+    "mode-regularised-mnist": mode_regularised_mnist,
     "ebgan-pt-64": ebgan_pt_64,
     "ebgan-pt-128": ebgan_pt_128,
     "ebgan-pt-256": ebgan_pt_256,

@@ -67,6 +67,11 @@ SMALL: dict[str, dict[str, Any]] = {
         "switch": 0.5,
     },
     "vae-mnist": {"data": "digits", "size": 8, "z": 4, "ema": 0.9},
+    "vae-gan-mnist": {"data": "digits", "net": "mlp", "width": 1, "z": 4, "reconstruction": 0.1, "ema": 0.9},
+    "vae-gan-64": {"data": "pictures", "width": 2, "z": 4, "ema": 0.9},
+    "two-stage-mnist": {"data": "digits", "width": 2, "z": 4, "ema": 0.9},
+    "two-stage-64": {"data": "pictures", "width": 2, "z": 4, "ema": 0.9},
+    "mode-regularised-mnist": {"data": "digits", "width": 4, "z": 8, "ema": 0.9},
     "encoder-mnist": {"data": "digits", "net": "sgan"},
     "latent-discriminators-mnist": {
         "data": "digits",

@@ -34,6 +34,8 @@ from energan.utils.errors import UserError
 PICTURES = {"ebgan-pt-64": (3, 64, 64), "dcgan-64": (3, 64, 64), "noiseless-ppgn-h-64": (3, 64, 64)}
 PICTURES |= {
     "gan-int-cls-64": (3, 64, 64),
+    "vae-gan-64": (3, 64, 64),
+    "two-stage-64": (3, 64, 64),
     "ebgan-pt-128": (3, 128, 128),
     "ebgan-pt-256": (3, 256, 256),
 }  # the user's own
@@ -72,6 +74,7 @@ SHAPES |= dict.fromkeys(CLASSIFIERS, (1, 8, 8)) | dict.fromkeys(
         "sgan-mnist",
         "cgan-mnist",
         "vae-mnist",
+        "vae-gan-mnist",
         "infogan-mnist",
         "aae-mnist",
         "aae-clusters-mnist",
@@ -83,7 +86,9 @@ SHAPES |= {**PICTURES, **dict.fromkeys(("conditional-faces", *TOLD), (3, 32, 32)
 ALONE = ("gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist")  # generators without a critic
 PLAYERS = {"wgan-mnist": "Gf", "wgan-gp-mnist": "Gf", "wgan-gp-stacked": "Gf", "fgan-mnist": "GV", "began-mnist": "GDk"}
 PLAYERS |= {**dict.fromkeys(ALONE, "G"), "ladder-mnist": "D"}
-PLAYERS |= {"vae-mnist": "EG"}
+PLAYERS |= {"vae-mnist": "EG"} | dict.fromkeys(("vae-gan-mnist", "vae-gan-64"), "EGD")
+PLAYERS |= {"mode-regularised-mnist": "GDE"}
+PLAYERS |= dict.fromkeys(("two-stage-mnist", "two-stage-64"), "EGRD")
 PLAYERS |= {"sgan-mnist": ("E_0", "E_1", "G_1", "G_0", "D_1", "D_0"), "encoder-mnist": "E"}
 PLAYERS |= {"latent-discriminators-mnist": ("E", "S", "G", "D_x", "D_h")}  # the others: G and D
 PLAYERS |= dict.fromkeys(PPGN, ("E", "G", "D", "gate")) | {"ppgn-x-mnist": ("E", "R")}
@@ -101,6 +106,8 @@ WITHOUT_ENERGY = (
     "ebgan-ln-mnist",
     "encoder-mnist",
     "sgan-mnist",
+    "two-stage-mnist",
+    "two-stage-64",
 )
 
 
@@ -168,9 +175,12 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     **dict.fromkeys(("pt", "penalty", "warm_steps", "rate"), ((-1,), "must be 0 or above")),
     **dict.fromkeys(("image_loss", "code_loss", "feature_loss", "adversarial"), ((-1, NAN), "must be 0 or above")),
     "chain_steps": ((0,), "must be 1 or more"),
+    **dict.fromkeys(
+        ("kl", "reconstruction", "feature", "gate", "pixel", "distance", "mode"), ((-1, NAN), "must be 0 or above")
+    ),
     **dict.fromkeys(("condition", "entropy"), ((-1,), "must be 0 or above")),
     **dict.fromkeys(("embedding", "mismatch", "l2"), ((-1, NAN), "must be 0 or above")),
-    "joint_from": ((-0.1, 1.1, NAN), ""),
+    **dict.fromkeys(("joint_from", "clear_from"), ((-0.1, 1.1, NAN), "")),
     "gamma": ((-0.1, NAN), "must be "),
     "decay": ((-0.1, 1.1, NAN), ""),
     "layers_d": ((1,), "must be 2 or more, got 1"),

@@ -1,1 +1,1 @@
-"""Commands that ask what a trained generator has learned: arithmetic, traverse; and walks through noise."""
+"""Commands that ask what a trained run has learned: arithmetic, traverse, project, neighbours, forget, probe."""

@@ -43,6 +43,7 @@ def forget(
     /,
     *,
     feature: str,
+    layer: int = 2,
     n: int = 1000,
     out: str = "",
     seed: int = 0,
@@ -59,6 +60,7 @@ def forget(
     Args:
         run: The run's folder.
         feature: The class, by name or number.
+        layer: Which layer of the generator, counted from the image, 1: DCGAN's authors took the second-highest.
         n: How many samples are compared, with and without the maps.
         out: A .png: samples with the class and without it, before and after; by default in the run's folder, with the
             numbers.
@@ -71,7 +73,7 @@ def forget(
 
     from energan.commands.explore.class_names import parse_classes
     from energan.commands.probe.given import checked_sheet, given, keep, step_of
-    from energan.inference.critic import second_highest
+    from energan.inference.critic import generator_layer
     from energan.inference.probes.forgetting import map_weights, strongest
     from energan.inference.probes.layers import without
     from energan.runs.folder import RunFolder
@@ -82,7 +84,7 @@ def forget(
     checked_sheet(out)
     folder = Path(run)
     model, record = open_model(folder, "forget", checkpoint, device), RunFolder(folder).record
-    layer = second_highest(model.game, model.nets)
+    chosen_layer = generator_layer(model.game, model.nets, layer)
     had = given(folder, record, data)
     classes = had.training.classes
     if len(classes) < 2:
@@ -90,16 +92,16 @@ def forget(
     chosen = parse_classes(feature, classes)
     if len(chosen) > 1:
         raise UserError(f"`feature` {feature}: one class is forgotten at a time")
-    judge, see = _judge(had, folder)
+    judge, see = judge_by(had, folder)
     generator = torch.Generator().manual_seed(seed)
-    weights = map_weights(*_taught(model, layer, see, chosen[0], generator))
+    weights = map_weights(*_taught(model, chosen_layer, see, chosen[0], generator))
     before = model.sample(n, seed)
     was = see(before)
     if not bool((was == chosen[0]).any()):
         raise UserError(f"none of {n} samples show {classes[chosen[0]]}: there is nothing to forget; draw more by `n`")
 
     def dropped(maps: "Bool[Tensor, ' m']") -> tuple[Dropped, "Tensor"]:
-        with without(layer, maps.to(model.device)):
+        with without(chosen_layer, maps.to(model.device)):
             after = model.sample(n, seed)
         return _compared(was, see(after), chosen[0], int(maps.sum())), after
 
@@ -113,9 +115,10 @@ def forget(
     sheet = torch.cat([before[had_it], after[had_it], before[others], after[others]])
     first = 100 * float((was == chosen[0]).double().mean())
     says = (
-        f"{first:.1f} % of {n} samples show {name}; without the {last.maps} of {len(weights)} maps that go with it, "
-        f"{last.present:.1f} %. Of the other samples, {last.kept:.1f} % still show what they showed; without as many "
-        f"maps at random, {chance.kept:.1f} %, and {chance.present:.1f} % show {name}."
+        f"{first:.1f} % of {n} samples show {name}; without the {last.maps} of {len(weights)} maps that go with it "
+        f"(layer {layer} from the top, {_shape(chosen_layer)}), {last.present:.1f} %. Of the other samples, "
+        f"{last.kept:.1f} % still show what they showed; without as many maps at random, {chance.kept:.1f} %, and "
+        f"{chance.present:.1f} % show {name}."
     )
     numbers = [Number("judge", judge.about, f"recognises {100 * judge.accuracy:.1f} % of {judge.images} {judge.where}")]
     numbers += [
@@ -133,11 +136,15 @@ def forget(
     return 0
 
 
+def _shape(layer: "Layer") -> str:
+    return " x ".join(map(str, layer.shape))
+
+
 def _told(each: Dropped, name: str) -> str:
     return f"{each.forgotten:.1f} % of those with {name} lost it; {each.kept:.1f} % of the others stayed"
 
 
-def _judge(had: "Given", folder: Path) -> tuple["Judge", Seen]:
+def judge_by(had: "Given", folder: Path) -> tuple["Judge", Seen]:
     """The judge of the run's classes, and what it sees in images. UserError where there is none."""
     from energan.capabilities.conditions.classes.judge import judge_of
     from energan.capabilities.conditions.classes.labelled import labelled_images

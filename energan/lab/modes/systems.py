@@ -6,7 +6,7 @@ Rates fall to 0 over the second half. They, EBGAN's margin and pull-away weight 
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import nn
 
@@ -19,6 +19,7 @@ from energan.games.gan.r3gan import r3gan
 from energan.games.gan.unrolled import unrolled
 from energan.games.gan.wgan import wgan
 from energan.games.gan.wgan_gp import wgan_gp
+from energan.games.latent.mode_regularised import manifold_diffusion, mode_regularised
 from energan.networks.dense.perceptron import Autoencoder, Perceptron
 
 
@@ -39,6 +40,9 @@ class Settings(NamedTuple):
 
     def D(self) -> nn.Module:
         return Perceptron((2, self.width, self.width, 1), shape=())
+
+    def E(self) -> nn.Module:
+        return Perceptron((2, self.width, self.width, self.z))
 
     def autoencoder(self) -> nn.Module:
         return Autoencoder((2, self.width, self.width))
@@ -85,6 +89,18 @@ def _r3gan(nets: Settings) -> Game:
     return r3gan(nets.G(), nets.D(), nets.z, gamma=0.1, optimizer_G=adam, optimizer_D=adam)
 
 
+def _mode_regularised(nets: Settings) -> Game:
+    adam = _adam(nets, 1e-3)
+    adams: dict[str, Any] = {f"optimizer_{letter}": adam for letter in "GDE"}
+    return mode_regularised(nets.G(), nets.D(), nets.E(), nets.z, **adams)
+
+
+def _manifold_diffusion(nets: Settings) -> Game:
+    adam = _adam(nets, 1e-3)
+    adams: dict[str, Any] = {f"optimizer_{letter}": adam for letter in "GDE"}
+    return manifold_diffusion(nets.G(), nets.D(), nets.D(), nets.E(), nets.z, **adams)
+
+
 SYSTEMS: dict[str, Callable[[Settings], Game]] = {
     "GAN": _gan,
     "unrolled K=0": partial(_unrolled, steps=0),
@@ -97,4 +113,6 @@ SYSTEMS: dict[str, Callable[[Settings], Game]] = {
     "EBGAN-PT": partial(_ebgan, pt=0.02),  # beside a margin of 1; the paper's 0.1 stands beside one of 10
     "BEGAN": _began,
     "R3GAN": _r3gan,
+    "mode-regularised": _mode_regularised,
+    "manifold-diffusion": _manifold_diffusion,
 }

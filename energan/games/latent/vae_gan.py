@@ -1,0 +1,198 @@
+"""VAE/GAN.  "Autoencoding beyond pixels using a learned similarity metric", Larsen, Sonderby, Larochelle & Winther
+2015, arXiv:1512.09300, and its code, andersbll/autoencoding_beyond_pixels.
+
+    z = mu + sigma eps of q(z|x) = N(mu, sigma^2),  x~ = G(z),  x_p = G(z_p),  z_p ~ N(0, I)
+    KL               L_KL  = KL(q(z|x) || N(0, I))
+    reconstruction   L_pix = 1/2 |x - x~|^2                    of pixels; the paper has none
+    feature matching L_f   = 1/2 |f(x) - f(x~)|^2              f: features of D; the paper's reconstruction, eq. 7
+    GAN              L_GAN = - log D(x) - (log(1 - D(x~)) + log(1 - D(x_p))) / 2
+    L_E = k L_KL + r L_pix + m L_f
+    L_G = gamma (r L_pix + m L_f) + (1 - gamma) a (log(1 - D(x~)) + log(1 - D(x_p)))            algorithm 1
+    L_D = a L_GAN                                              D never learns from L_f, nor E from L_GAN
+
+x (n, ...) in [-1, 1]; squares are summed over a sample, all is averaged over samples. E returns
+networks.latent.Gaussian, D Verdict; G is the paper's Dec. All move at once. VAE/GAN is k = m = a = 1, r = 0. The path
+of the lecture that proposes four losses is r = 1 alone, an auto-encoder (with noise in its codes, which it unlearns);
++ k, a VAE; + m; + a. With m and without a, D learns to tell x~ and x_p from x, and G only matches its features.
+
+D and G rest by `losses.update_gate` of D's costs in this step, the code's rule: D where it is sure, G where D is lost.
+
+Not to be confused with the adversarial auto-encoder, whose critic sees codes; nor with dgn_am.py, which has L_pix, L_f
+of a classifier and L_GAN, but a frozen encoder.
+NOTE: gamma weighs sums of squares, so it depends on how many features there are: 1e-5 in the code's CelebA script.
+NOTE: real and generated images pass D apart, each normalised by its own batch; the code's are one batch.
+NOTE: L_GAN halves the fakes' part for D, and not for G: so the code. With a = 0, G rests never and gamma is 1.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from energan.engine.game import Batch, Code, Game, Logs, Move, Noise, Player, Players
+from energan.engine.noise import as_noise, normal
+from energan.engine.optimizers import Optimizer, PauseOnZeroGradient, RMSProp
+from energan.losses import adversarial
+from energan.losses.energy import energy
+from energan.losses.inversion import half_square
+from energan.losses.update_gate import update_gate
+from energan.losses.variational import kl_to_normal
+from energan.networks.latent.posterior import Gaussian
+from energan.networks.latent.vae_gan import Verdict
+from energan.utils.errors import UserError
+from energan.utils.specification import named, recorded
+
+MEANINGS = {
+    "kl": "weight of the KL loss: codes like noise",
+    "reconstruction": "weight of the reconstruction loss, of pixels",
+    "feature": "weight of the feature matching loss, of what D sees",
+    "adversarial": "weight of the GAN’s loss",
+    "gamma": "weight of how images are reconstructed, beside D’s verdict, in G’s loss",
+    "margin": "D rests where one of its costs is more than this below 0.68, G where one is more than this above",
+    "KL": "divergence of the codes’ distribution from the noise, in nats: how much a code says of its image",
+    "L_pix": "half the squared distance of images and reconstructions, pixels from −1 to 1, summed over pixels",
+    "L_f": "half the squared distance of their features in D, summed; D’s features change, so it need not fall",
+    "L_GAN": "what D minimises; 1.39 where it cannot tell real from generated images",
+    "D(x)": "mean probability of being real that D gives to real images; at 0.5 it cannot tell them apart",
+    "D(G(z))": "the same for reconstructed and generated images",
+    "D learns": "1 where D learns, 0 where it rests, because G cannot follow",
+    "G learns": "1 where G learns, 0 where it rests, because D cannot follow",
+    "E": "the encoder: images to the mean and the variance of their codes",
+    "G": "the decoder: codes to images",
+    "D": "the discriminator of images",
+}
+
+
+@named
+class Losses(NamedTuple):
+    """The four losses' weights: k, r, m and a of the equations. 0: the loss is left out."""
+
+    kl: float = 1.0
+    reconstruction: float = 0.0
+    feature: float = 1.0
+    adversarial: float = 1.0
+
+    @property
+    def judged(self) -> bool:
+        """Whether there is a D."""
+        return bool(self.feature or self.adversarial)
+
+
+class View(NamedTuple):
+    """A reconstruction, and what D says of the image and of it; None without a D."""
+
+    x: Tensor
+    real: Verdict | None
+    again: Verdict | None
+
+
+def view(p: Players, b: Batch, q: Gaussian, has: Losses) -> View:
+    x = p.G(q.at(b.eps))
+    return View(x, p.D(b.x), p.D(x)) if has.judged else View(x, None, None)
+
+
+def distances(b: Batch, v: View, has: Losses) -> tuple[Tensor, Logs]:
+    """r L_pix + m L_f, as far as they are taken."""
+    logs = {"L_pix": half_square(v.x, b.x)}
+    if v.real is None or v.again is None or not has.feature:
+        return b.reconstruction * logs["L_pix"], logs
+    logs["L_f"] = half_square(v.again.features, v.real.features)
+    return b.reconstruction * logs["L_pix"] + b.feature * logs["L_f"], logs
+
+
+def costs(p: Players, b: Batch, v: View) -> tuple[Tensor, Tensor, Logs]:
+    """- log D(x), - (log(1 - D(x~)) + log(1 - D(x_p))) / 2, and what D thinks."""
+    assert v.real is not None and v.again is not None
+    fakes = v.again.logits, p.D(p.G(b.z)).logits
+    real = adversarial.non_saturating(v.real.logits)
+    fake = -(adversarial.minimax(fakes[0]) + adversarial.minimax(fakes[1])) / 2
+    sure = adversarial.probability
+    judged = {"D(x)": sure(v.real.logits).mean(), "D(G(z))": (sure(fakes[0]).mean() + sure(fakes[1]).mean()) / 2}
+    return real, fake, judged
+
+
+def encoder_loss(p: Players, b: Batch, has: Losses) -> tuple[Tensor, Logs]:
+    q = p.E(b.x)
+    kl = kl_to_normal(*q).mean()
+    far, logs = distances(b, view(p, b, q, has), has)
+    return b.kl * kl + far, {"KL": kl, **logs}
+
+
+def generator_loss(p: Players, b: Batch, has: Losses, gated: bool) -> tuple[Tensor, Logs]:
+    v = view(p, b, p.E(b.x), has)
+    loss, _ = distances(b, v, has)
+    if not has.adversarial:
+        return loss, {}
+    real, fake, _ = costs(p, b, v)
+    loss = b.gamma * loss - (1 - b.gamma) * b.adversarial * 2 * fake
+    if not gated:
+        return loss, {}
+    learns = update_gate(real, fake, b.margin)[1].detach()
+    return learns * loss, {"G learns": learns}
+
+
+def discriminator_loss(p: Players, b: Batch, has: Losses, gated: bool) -> tuple[Tensor, Logs]:
+    real, fake, judged = costs(p, b, view(p, b, p.E(b.x), has))
+    logs = {"L_GAN": real + fake, **judged}
+    loss = b.adversarial * (real + fake) if has.adversarial else real + fake
+    if not gated:
+        return loss, logs
+    learns = update_gate(real, fake, b.margin)[0].detach()
+    return learns * loss, {**logs, "D learns": learns}
+
+
+def unlike(p: Players, b: Batch) -> Tensor:
+    """L_pix of each image, (n,), with z at its mean."""
+    return energy(b.x, p.G(p.E(b.x).mean), "ssq") / 2
+
+
+VAE_GAN = Losses()
+
+
+@recorded
+def vae_gan(
+    E: nn.Module,
+    G: nn.Module,
+    D: nn.Module | None,
+    z: int | Noise,
+    *,
+    losses: Losses = VAE_GAN,
+    gamma: float = 1e-5,
+    margin: float | None = 0.35,
+    optimizer_E: Optimizer = RMSProp(3e-4, alpha=0.9),
+    optimizer_G: Optimizer = RMSProp(3e-4, alpha=0.9),
+    optimizer_D: Optimizer = RMSProp(3e-4, alpha=0.9),
+) -> Game:
+    """VAE/GAN. z: dimensions of N(0, I), or a Noise. margin None: nobody rests. D may be None where no loss needs it.
+
+    Its codes are the means of q(z|x). Its energy reading is -l(x); of an auto-encoder, without KL and D, L_pix of each
+    image. So its batch norm is measured on codes (inference/snapshot.py), which are not like its noise.
+    """
+    noise, gated = as_noise(z, normal), margin is not None and losses.judged
+    of_D, of_G = (partial(loss, has=losses, gated=gated) for loss in (discriminator_loss, generator_loss))
+    moves = [Move(partial(encoder_loss, has=losses), min=("E",)), Move(of_G, min=("G",))]
+    rest = PauseOnZeroGradient if gated else _as_it_is
+    players = {"E": Player(E, optimizer_E), "G": Player(G, rest(optimizer_G))}
+    if losses.judged:
+        if D is None:
+            raise UserError("feature matching and the GAN's loss need a D")
+        players["D"] = Player(D, rest(optimizer_D))
+        moves.append(Move(of_D, min=("D",)))
+    return Game(
+        players=players,
+        turns={"all": tuple(moves)},
+        noise={"z": noise, "eps": noise},
+        hyperparameters={
+            **losses._asdict(),
+            **({"gamma": gamma} if losses.adversarial else {}),
+            **({"margin": margin} if margin is not None and gated else {}),
+        },
+        sample=lambda p, b: p.G(b.z),
+        energy=(lambda p, b: -p.D(b.x).logits.float()) if losses.judged else None if losses.kl else unlike,
+        encode={"z": Code(lambda p, b: p.E(b.x).mean)},
+        meanings=MEANINGS,
+    )
+
+
+def _as_it_is(optimizer: Optimizer) -> Optimizer:
+    return optimizer
