@@ -54,8 +54,10 @@ def measured(folder: Path, name: str) -> dict[str, float]:
     if not path.is_file():
         evaluate(folder, n=SAMPLES, finish=True)
         write_report(folder)
-    metrics: dict[str, float] = json.loads(path.read_text())["metrics"]
-    values = {column: metrics[column] for column in COLUMNS if column in metrics}
+    found = json.loads(path.read_text())
+    values = {column: found["metrics"][column] for column in COLUMNS if column in found["metrics"]}
+    if "classification" in found:
+        values["test error %"] = found["classification"]["error"]
     return values | ({"log-likelihood": likelihood(folder)} if name.startswith("likelihood") else {})
 
 
