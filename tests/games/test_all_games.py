@@ -27,8 +27,18 @@ FILES = sorted(Path(__file__).parent.glob("*/test_*.py"))
 SYSTEMS = [import_module(f"tests.games.{path.parent.name}.{path.stem}") for path in FILES]
 SMALL: dict[str, Small] = dict(chain.from_iterable(system.SMALL.items() for system in SYSTEMS))
 BY_HAND = dict(chain.from_iterable(system.BY_HAND.items() for system in SYSTEMS))
-# whose terms are those of another: of ladder, wgan-gp, noiseless-joint-ppgn-h; Sinkhorn's are in losses/test_matching
-TRACED = {"ebgan-ln", "sgan", "latent-discriminators", "joint-ppgn-h", "ppgn-h", "dgn-am", "sinkhorn"}
+# whose terms are those of another: of aae, ladder, wgan-gp, noiseless-joint-ppgn-h; of sinkhorn: losses/test_matching
+TRACED = {
+    "aae-ssl",
+    "aae-clusters",
+    "ebgan-ln",
+    "sgan",
+    "latent-discriminators",
+    "joint-ppgn-h",
+    "ppgn-h",
+    "dgn-am",
+    "sinkhorn",
+}
 every_game = pytest.mark.parametrize("name", SMALL)
 
 
