@@ -26,7 +26,8 @@ from typing import Any
 from energan.evaluation import evaluate
 from energan.report import write_report
 from energan.utils.files import write
-from reproductions.conditional import SAMPLES, _fill, _spread, likelihood, trained
+from reproductions.cells import table, trained
+from reproductions.conditional import SAMPLES, likelihood
 
 CELLS: dict[str, tuple[str, dict[str, Any]]] = {
     "likelihood": ("aae-mnist", {}),
@@ -61,16 +62,6 @@ def measured(folder: Path, name: str) -> dict[str, float]:
     return values | ({"log-likelihood": likelihood(folder)} if name.startswith("likelihood") else {})
 
 
-def table(found: dict[str, list[dict[str, float]]]) -> str:
-    """A row a system: mean ± deviation over its seeds."""
-    head = ("system", "seeds", *COLUMNS)
-    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-    for name, each in found.items():
-        cells = [_spread([row[column] for row in each if column in row]) for column in COLUMNS]
-        lines.append(f"| {name} | {len(each)} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
 def settings(name: str, seed: int, steps: int, data: str, units: int) -> dict[str, Any]:
     """The arguments of a cell's recipe."""
     recipe, own = CELLS[name]
@@ -94,11 +85,13 @@ def main(arguments: list[str] | None = None) -> None:
     for seed in args.seeds:
         for name in args.only:
             folder = out / f"{name}-{seed}"
-            if not trained(folder, CELLS[name][0], settings(name, seed, args.steps, args.data, args.units)):
+            arguments_of = settings(name, seed, args.steps, args.data, args.units)
+            if not trained(folder, CELLS[name][0], arguments_of, "reproductions.aae"):
                 return
             found.setdefault(name, []).append(measured(folder, name))
-            write(out / "table.md", partial(_fill, text=table(found)))
-            print(table(found), flush=True)
+            said = table("system", COLUMNS, found)
+            write(out / "table.md", partial(Path.write_text, data=said))
+            print(said, flush=True)
 
 
 if __name__ == "__main__":

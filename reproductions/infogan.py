@@ -28,7 +28,7 @@ from energan.runs.folder import RunFolder
 from energan.runs.rebuild import rebuild
 from energan.utils.files import write, write_json
 from energan.utils.image_files import save_images
-from reproductions.conditional import _fill, _spread, trained
+from reproductions.cells import table, trained
 
 CELLS: dict[str, dict[str, Any]] = {
     "infogan": {},
@@ -93,16 +93,6 @@ def traversal(model: Model, rows: int = 5) -> Float[Tensor, "n c h w"]:
     return torch.cat(sheets)
 
 
-def table(found: dict[str, list[dict[str, float]]]) -> str:
-    """A row a system: mean ± deviation over its seeds."""
-    head = ("system", "seeds", *COLUMNS)
-    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-    for name, each in found.items():
-        cells = [_spread([row[column] for row in each if column in row]) for column in COLUMNS]
-        lines.append(f"| {name} | {len(each)} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Trains what is missing, measures what is finished, and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -119,11 +109,12 @@ def main(arguments: list[str] | None = None) -> None:
     for seed in args.seeds:
         for name in args.only:
             folder = out / f"{name}-{seed}"
-            if not trained(folder, "infogan-mnist", {**CELLS[name], **given, "seed": seed}):
+            if not trained(folder, "infogan-mnist", {**CELLS[name], **given, "seed": seed}, "reproductions.infogan"):
                 return
             found.setdefault(name, []).append(measured(folder))
-            write(out / "table.md", partial(_fill, text=table(found)))
-            print(table(found), flush=True)
+            said = table("system", COLUMNS, found)
+            write(out / "table.md", partial(Path.write_text, data=said))
+            print(said, flush=True)
 
 
 if __name__ == "__main__":

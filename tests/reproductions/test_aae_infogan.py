@@ -39,4 +39,6 @@ def test_a_classifier_s_error_is_in_the_table(tmp_path: Path):
     )
     values = aae.measured(tmp_path, "labels-100")
     assert values == {"category error %": 7.0, "test error %": 3.5}
-    assert "| labels-100 | 2 | – | 3.5 ± 0 | 7 ± 0 | – |" in aae.table({"labels-100": [values, values]})
+    assert "| labels-100 | 2 | – | 3.5 ± 0 | 7 ± 0 | – |" in aae.table(
+        "system", aae.COLUMNS, {"labels-100": [values, values]}
+    )
