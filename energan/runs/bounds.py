@@ -55,7 +55,9 @@ class _Budget(OperationsMode):
 
 
 def _bytes(func: Any, args: Any, kwargs: Mapping[str, Any]) -> int:
-    """Of all tensors that the function would give; 0 where that cannot be known without calling it."""
+    """Of all tensors that the function would give; 0 for views, and where that cannot be known without calling it."""
+    if all(r.alias_info is not None and not r.alias_info.is_write for r in func._schema.returns):
+        return 0  # a view takes none: a linear layer's own weight, transposed, is no output of it for each row
     args, kwargs = tree_map_only(torch.Tensor, lambda x: x.detach().to("meta"), (args, dict(kwargs)))
     names = [argument.name for argument in func._schema.arguments[: len(args)]]
     if torch.Tag.nondeterministic_seeded in func.tags and "size" in names:  # torch would import its compiler for them

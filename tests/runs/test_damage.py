@@ -414,6 +414,9 @@ def test_memory_is_counted_before_it_is_taken() -> None:
         torch.eye(2**25)
     with bounded_memory("a pass", rows=250), pytest.raises(UserError, match="a pass would take"):
         torch.ones(1, 1).expand(2**20, 2**20).contiguous()
+    wide = torch.nn.Linear(2**12, 2**10)  # 16 MiB, which it transposes: not once for each row
+    with bounded_memory("a pass", rows=2**10), torch.no_grad():
+        assert wide(torch.zeros(1, 2**12)).shape == (1, 2**10)
     with bounded_memory("this"):
         assert torch.nn.Linear(3, 4).weight.shape == (4, 3)
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any, Literal
 
 from energan.experiment import Experiment
-from energan.recipes.common import Data, GeneratorTraining, LearningRate, experiment, resized
+from energan.recipes.common import Data, GeneratorTraining, experiment, resized
 from energan.recipes.semi_supervised.labelled_data import FewLabels
 from energan.utils.checks import at_least, fraction, not_negative, positive, usable_seed
 from energan.utils.errors import UserError
@@ -29,7 +29,7 @@ def aae_mnist(
     units: int = 1200,
     dropout: float = 0.0,
     code_noise: float = 0.0,
-    lr: LearningRate = 2e-4,
+    lr: float = 2e-4,
     lr_d: float = 1e-4,
     beta1: float = 0.5,
     training: GeneratorTraining = GeneratorTraining(steps=10000, batch=100, save_every=1000),

@@ -46,9 +46,11 @@ class CategoryOptions:
         fraction(dropout=self.dropout, beta1=self.beta1)
         hidden = (self.units, self.units)
         E = aae.CategoryEncoder(k, self.z, shape, hidden=hidden, dropout=self.dropout)
-        G: nn.Module = aae.Decoder(k + self.z, shape, hidden=hidden, dropout=self.dropout)
+        G: nn.Module
         if self.heads:
             G = aae.HeadDecoder(k, self.z, shape, hidden=hidden, dropout=self.dropout)
+        else:
+            G = aae.Decoder(k + self.z, shape, hidden=hidden, dropout=self.dropout)
         D_y, D_z = (aae.Critic(inputs, hidden=hidden, noise=self.code_noise) for inputs in (k, self.z))
         return E, G, D_y, D_z
 
