@@ -41,6 +41,9 @@ from energan.games.conditional.cgan import cgan as cgan_game
 from energan.games.conditional.conditional_ebgan import conditional_ebgan
 from energan.games.conditional.conditional_faces import conditional_faces
 from energan.games.conditional.sgan import sgan as sgan_game
+from energan.games.latent.aae import aae
+from energan.games.latent.aae_ssl import aae_clusters, aae_ssl
+from energan.games.latent.infogan import infogan
 from energan.games.latent.mode_regularised import manifold_diffusion, mode_regularised
 from energan.games.latent.two_stage import two_stage
 from energan.games.latent.vae import vae
@@ -50,7 +53,9 @@ from energan.games.semi_supervised.classifier import classifier
 from energan.networks.conditional import cgan, gan_cls
 from energan.networks.conditional import conditional_faces as faces
 from energan.networks.conv import autoencoder, dcgan, sgan, wgan_gp
+from energan.networks.conv import infogan as info
 from energan.networks.conv.latent_discriminators import Standardise
+from energan.networks.latent import aae as coders
 from energan.networks.latent import vae as vae_nets
 from energan.networks.latent import vae_gan as vae_gan_nets
 from energan.networks.latent.mode_regularised import encoder as mode_encoder
@@ -79,6 +84,13 @@ class Hand:
         self.generator = torch.Generator().manual_seed(0)
         self.autocast = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16")
         self.k = 0.0  # BEGAN's
+        self.more: dict[str, torch.optim.Optimizer] = {}  # of players that have one for each turn
+
+    def further(self, letter: str, turn: str) -> torch.optim.Optimizer:
+        """A player's own optimizer in a further turn."""
+        if turn not in self.more:
+            self.more[turn] = _optimizer(self.nets[letter], rmsprop=False)
+        return self.more[turn]
 
     def batch(self) -> tuple[Tensor, ...]:
         """x, any y and h, the game's noise; and a number drawn in vain, because the engine draws one for its layers."""
@@ -395,6 +407,91 @@ def of_classifier(h: Hand) -> None:
     descend(h.of_G, loss)
 
 
+def of_codes(h: Hand) -> None:
+    """InfoGAN: D and Q on one trunk, then G."""
+
+    def unread(said: info.Recognised, c1: Tensor, c2: Tensor) -> Tensor:
+        return cross_entropy(said.logits.float(), c1) + (said.mean.float() - c2).square().sum(1).mean() / 2
+
+    h.D.requires_grad_(True)
+    x, z, c1, c2 = h.batch()
+    with h.autocast:
+        with torch.no_grad():
+            fake = h.G(torch.cat([z, c1, c2], 1))
+        real, (unreal, said) = h.D(x)[0], h.D(fake)
+        loss = softplus(-real.float()).mean() + softplus(unreal.float()).mean() + unread(said, c1, c2)
+    descend(h.of_D, loss)
+    h.D.requires_grad_(False)
+    _, z, c1, c2 = h.batch()
+    with h.autocast:
+        unreal, said = h.D(h.G(torch.cat([z, c1, c2], 1)))
+        loss = softplus(-unreal.float()).mean() + unread(said, c1, c2)
+    descend(h.of_G, loss)
+
+
+def redrawn(logits: Tensor, x: Tensor) -> Tensor:
+    """The cross-entropy of the pixels."""
+    white = (x + 1) / 2
+    return binary_cross_entropy_with_logits(logits.float(), white, reduction="sum") / len(x)
+
+
+def of_prior(h: Hand) -> None:
+    """Adversarial auto-encoder: the reconstruction, the critic of codes, the encoder against it."""
+    E, G, D = h.nets.values()
+    x, _ = h.batch()
+    with h.autocast:
+        loss = redrawn(G(E(x)), x)
+    together(h, loss, "E", "G")
+    x, z = h.batch()
+    with h.autocast:
+        with torch.no_grad():
+            code = E(x)
+        loss = gan_D(D, z, code)
+    descend(h.of["D"], loss)
+    D.requires_grad_(False)
+    x, _ = h.batch()
+    with h.autocast:
+        loss = softplus(-D(E(x)).float()).mean()
+    descend(h.further("E", "regularisation"), loss)
+    D.requires_grad_(True)
+
+
+def of_categories(h: Hand, labels: bool) -> None:
+    """The same with two critics, and a turn of labels where there are some."""
+    E, G, D_y, D_z = h.nets.values()
+
+    def shown() -> tuple[Tensor, ...]:
+        x, *rest = h.batch()
+        return rest[1] if labels else x, x, rest[0], *rest[-2:]
+
+    u, *_ = shown()
+    with h.autocast:
+        said = E(u)
+        loss = redrawn(G(said.logits.float().softmax(1), said.z), u)
+    together(h, loss, "E", "G")
+    u, _, _, c, z = shown()
+    with h.autocast:
+        with torch.no_grad():
+            said = E(u)
+        loss = gan_D(D_y, c, said.logits.float().softmax(1)) + gan_D(D_z, z, said.z)
+    together(h, loss, "D_y", "D_z")
+    for D in (D_y, D_z):
+        D.requires_grad_(False)
+    u, *_ = shown()
+    with h.autocast:
+        said = E(u)
+        real = (D_y(said.logits.float().softmax(1)), D_z(said.z))
+        loss = softplus(-real[0].float()).mean() + softplus(-real[1].float()).mean()
+    descend(h.further("E", "regularisation"), loss)
+    for D in (D_y, D_z):
+        D.requires_grad_(True)
+    if labels:
+        _, x, y, *_ = shown()
+        with h.autocast:
+            loss = cross_entropy(E(x).logits.float(), y)
+        descend(h.further("E", "labels"), loss)
+
+
 def of_energy(h: Hand) -> None:
     """Conditional EBGAN-PT with mismatched classes: three passes of D, then G."""
 
@@ -665,6 +762,30 @@ def _of_acgan() -> Game:
     return acgan(G, D, Z, 10, optimizer_G=Adam(LR, BETA1), optimizer_D=Adam(LR, BETA1))
 
 
+def _of_infogan() -> Game:
+    """Narrower nets of the paper, on digits' 28 x 28 pixels."""
+    size = {"width": WIDTH // 2, "units": 8 * WIDTH}
+    with seeded(0):
+        G, D = info.Generator(Z + 12, **size), info.Discriminator(**size)
+    return infogan(G, D, Z, optimizer_G=Adam(LR, BETA1), optimizer_D=Adam(LR, BETA1))
+
+
+def _of_aae() -> Game:
+    """Narrower nets of the reproduction, on digits' 28 x 28 pixels."""
+    hidden = (8 * WIDTH, 8 * WIDTH)
+    with seeded(0):
+        nets = (coders.Encoder(8, hidden=hidden), coders.Decoder(8, hidden=hidden), coders.Critic(8, hidden=hidden))
+    return aae(*nets, 8, **{f"optimizer_{name}": Adam(LR, BETA1) for name in "EGDR"})
+
+
+def _of_categories(make: Callable[..., Game], turns: str) -> Game:
+    hidden = (8 * WIDTH, 8 * WIDTH)
+    with seeded(0):
+        E, G = coders.CategoryEncoder(10, 8, hidden=hidden), coders.Decoder(18, hidden=hidden)
+        D = [coders.Critic(n, hidden=hidden) for n in (10, 8)]
+    return make(E, G, *D, 8, 10, **{f"optimizer_{name}": Adam(LR, BETA1) for name in turns})
+
+
 def _of_conditional_ebgan() -> Game:
     with seeded(0):
         G = Joined(dcgan.Generator(Z + 10, channels=1, size=32, width=WIDTH), 10)
@@ -754,6 +875,12 @@ def coded() -> Source:
     return lambda k: {**x(k), "h": kept[k % 8]}
 
 
+def few_labelled() -> Source:
+    """Labelled batches of noise, and as many without labels."""
+    x, u = labelled(), batches((1, 28, 28), BATCH)
+    return lambda k: {**x(k), "u": u(k + 1)["x"]}
+
+
 def captioned() -> Source:
     """Batches of noise with codes of right words and of wrong ones."""
     x, g = batches(SIZE, BATCH), torch.Generator().manual_seed(0)
@@ -780,6 +907,14 @@ def turns(of_D: Loss, of_G: Loss, **settings: Any) -> Callable[[Hand], None]:
 
 
 ROWS = {
+    "aae": Row(of_prior, whole=_of_aae, source=lambda: batches((1, 28, 28), BATCH)),
+    "aae-clusters": Row(
+        partial(of_categories, labels=False), whole=partial(_of_categories, aae_clusters, "EGDR"),
+        source=lambda: batches((1, 28, 28), BATCH),
+    ),
+    "aae-ssl": Row(
+        partial(of_categories, labels=True), whole=partial(_of_categories, aae_ssl, "EGDRL"), source=few_labelled
+    ),
     "acgan": Row(of_classifier, whole=_of_acgan, source=partial(labelled, SIZE)),
     "autoencoder": Row(reconstruct, autoencoder=True),
     "began": Row(began, autoencoder=True, settings={"gamma": BALANCE, "rate": STEP}),
@@ -802,6 +937,7 @@ ROWS = {
     },
     "gmmn": Row(partial(alone, loss=mmd), "", settings={"widths": WIDTHS}),
     "hinge": Row(turns(hinge_D, critic_G)),
+    "infogan": Row(of_codes, whole=_of_infogan, source=lambda: batches((1, 28, 28), BATCH)),
     "latent-discriminators": Row(latent, whole=_of_latent, source=coded),
     "lsgan": Row(turns(least_squares_D, least_squares_G)),
     "manifold-diffusion": Row(diffusing, whole=partial(_with_encoder, manifold_diffusion, ("D_1", "D_2"))),

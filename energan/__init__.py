@@ -2,6 +2,8 @@
 
     load                     the trained model of a run folder
     EBGAN, DCGAN             scikit-learn estimators: an outlier detector that draws, and a generator
+    InfoGAN, AdversarialAutoencoder
+                             estimators that read codes off what they learn to draw
     LadderClassifier, EBGANLadderClassifier, ImprovedGANClassifier
                              classifiers that learn from few labels
     UserError                what bad input raises, with one sentence
@@ -21,11 +23,13 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # typing's takes milliseconds, in which Ctrl-C would show a traceback
 if TYPE_CHECKING:
+    from energan.estimators.aae import AdversarialAutoencoder as AdversarialAutoencoder
     from energan.estimators.classifiers import EBGANLadderClassifier as EBGANLadderClassifier
     from energan.estimators.classifiers import ImprovedGANClassifier as ImprovedGANClassifier
     from energan.estimators.classifiers import LadderClassifier as LadderClassifier
     from energan.estimators.dcgan import DCGAN as DCGAN
     from energan.estimators.ebgan import EBGAN as EBGAN
+    from energan.estimators.infogan import InfoGAN as InfoGAN
     from energan.runs.rebuild import load as load
     from energan.utils.errors import UserError as UserError
     from energan.utils.specification import recorded as recorded
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
 _HOME = {
     "EBGAN": "energan.estimators.ebgan",
     "DCGAN": "energan.estimators.dcgan",
+    "InfoGAN": "energan.estimators.infogan",
+    "AdversarialAutoencoder": "energan.estimators.aae",
     "LadderClassifier": "energan.estimators.classifiers",
     "EBGANLadderClassifier": "energan.estimators.classifiers",
     "ImprovedGANClassifier": "energan.estimators.classifiers",

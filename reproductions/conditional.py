@@ -7,7 +7,9 @@ with where it stopped. Finished ones are kept, so the command may be given again
 OUT/table.md has the mean and the deviation over the seeds that are there: "asked = seen" by a classifier that had no
 part in the training, the distance to held-out images, "own reading error %" of argmin over y of E(x, y) (or of the most
 likely class) on them, and for digits the log-likelihood under Parzen windows (10,000 samples, pixels in [0, 1], the
-window's width chosen on 1,000 training images, mean over the 10,000 test images).
+window's width chosen on 1,000 training images, mean over the 10,000 test images) and two AUROC, of 0.5 by chance: of
+the least energy over classes, as a sign of an image that is no digit (Fashion-MNIST's test images); and of E(x, y), as
+a sign of a wrong y (the next class).
 
 All cells of digits have the same steps and batch; EBGAN-PT's nets and margin are those of the demo.
 """
@@ -19,8 +21,14 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+import torch
+from sklearn.metrics import roc_auc_score
+
 import energan
+from energan.data import ImageSet, load, pad
 from energan.evaluation import evaluate
+from energan.inference.match import match
+from energan.inference.model import Model
 from energan.metrics.parzen import VALIDATION, parzen_log_likelihood, parzen_sigma
 from energan.recipes.build import build
 from energan.report import write_report
@@ -45,7 +53,10 @@ CELLS: dict[str, tuple[str, dict[str, Any]]] = {
     "emoji-acgan": ("dcgan-64", {**EMOJI, "classes": True, "told": "auxiliary"}),
 }
 DIGITS = tuple(name for name in CELLS if not name.startswith("emoji"))
-COLUMNS = ("asked = seen", "FID", "diversity in a class, of real", "own reading error %", "log-likelihood")
+COLUMNS = (
+    "asked = seen", "FID", "diversity in a class, of real", "own reading error %", "AUROC, no digit",
+    "AUROC, wrong class", "log-likelihood",
+)  # fmt: skip
 SAMPLES = 10_000
 
 
@@ -72,8 +83,35 @@ def measured(folder: Path, name: str) -> dict[str, float]:
     distances = [k for k in metrics if k.startswith(("FID", "MNIST-FID")) and "class" not in k]
     values |= {"FID": metrics[distances[0]]} if distances else {}
     if name in DIGITS:
-        values["log-likelihood"] = likelihood(folder)
+        values |= {"log-likelihood": likelihood(folder), **outliers(folder)}
     return values
+
+
+def outliers(folder: Path) -> dict[str, float]:
+    """The two AUROC of a system of digits; kept in the folder."""
+    path = folder / "outliers.json"
+    if not path.is_file():
+        run, model = rebuild(RunFolder(folder).record), energan.load(folder)
+        digits = run.test_set()
+        others = pad(load("fashion-mnist", "test"), digits.images.shape[-1])
+        write_json(path, areas(model, digits, others.images))
+    areas_kept: dict[str, float] = json.loads(path.read_text())
+    return areas_kept
+
+
+def areas(model: Model, digits: ImageSet, others: torch.Tensor) -> dict[str, float]:
+    """AUROC of the least energy of others against that of digits; and, if it can be asked, of E(x, y) of a wrong y."""
+    truth = [0] * len(digits.images) + [1] * len(others)
+    if not model.asked_width:
+        energies = [model.score(images) for images in (digits.images, others)]
+        return {"AUROC, no digit": float(roc_auc_score(truth, torch.cat(energies)))}
+    energy, unlike = (-match(model, images, torch.eye(model.classes)) for images in (digits.images, others))
+    assert digits.labels is not None
+    right, wrong = (energy.gather(1, y[:, None])[:, 0] for y in (digits.labels, (digits.labels + 1) % model.classes))
+    return {
+        "AUROC, no digit": float(roc_auc_score(truth, torch.cat([energy.amin(1), unlike.amin(1)]))),
+        "AUROC, wrong class": float(roc_auc_score([0] * len(right) + [1] * len(wrong), torch.cat([right, wrong]))),
+    }
 
 
 def likelihood(folder: Path) -> float:

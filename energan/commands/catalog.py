@@ -12,13 +12,19 @@ from energan.commands.explore.inpaint import inpaint
 from energan.commands.explore.invert import invert
 from energan.commands.explore.restyle import restyle
 from energan.commands.explore.sample import sample
-from energan.commands.explore.walk import walk
 from energan.commands.export import export
 from energan.commands.info import doctor, info, recipes
 from energan.commands.margin import margin
 from energan.commands.open_run import with_trust
+from energan.commands.probe.arithmetic import arithmetic
+from energan.commands.probe.forget import forget
+from energan.commands.probe.linear import probe
+from energan.commands.probe.neighbours import neighbours
+from energan.commands.probe.project import project
+from energan.commands.probe.traverse import traverse
 from energan.commands.score import predict, score
 from energan.commands.train import resume
+from energan.commands.walk.walk import walk
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "classify": classify,
@@ -27,8 +33,14 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "invert": with_trust(invert),
     "inpaint": with_trust(inpaint),
     "walk": with_trust(walk),
+    "arithmetic": with_trust(arithmetic),
+    "traverse": with_trust(traverse),
     "excite": with_trust(excite),
     "restyle": with_trust(restyle),
+    "project": with_trust(project),
+    "neighbours": with_trust(neighbours),
+    "forget": with_trust(forget),
+    "probe": with_trust(probe),
     "evaluate": with_trust(evaluate),
     "score": with_trust(score),
     "predict": with_trust(predict),

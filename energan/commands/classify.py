@@ -11,7 +11,7 @@ def classify(
     data: str,
     labels: str = "",
     test: str = "",
-    system: Literal["ladder", "ebgan-ln", "improved-gan"] = "ladder",
+    system: Literal["ladder", "ebgan-ln", "improved-gan", "aae"] = "ladder",
     steps: int = 3000,
     batch: int = 100,
     seed: int = 0,
@@ -30,7 +30,7 @@ def classify(
         data: A folder with one sub-folder per class and one called unlabelled; any folder with --labels; another set.
         labels: A CSV with columns file and label (empty: none), or how many labels to use; by default all there are.
         test: Labelled images to measure the error on: one sub-folder per class. By default those that --data holds out.
-        system: What learns: a ladder network, EBGAN-LN, or the improved GAN's classifier.
+        system: What learns: a ladder network, EBGAN-LN, the improved GAN's classifier, or an adversarial auto-encoder.
         steps: Training steps.
         batch: Labelled images a step, and unlabelled ones; less where there are fewer images.
         seed: Of the weights, the noise and the order of the data.
@@ -64,4 +64,5 @@ def classify(
         "device": device,
         "value_range": value_range,
     }
-    return start(f"{system}-mnist", arguments, TrainOptions(out=out, quiet=quiet))
+    recipe = {"aae": "aae-ssl-mnist"}.get(system, f"{system}-mnist")
+    return start(recipe, arguments, TrainOptions(out=out, quiet=quiet))

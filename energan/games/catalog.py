@@ -24,6 +24,9 @@ from energan.games.gan.r3gan import r3gan
 from energan.games.gan.unrolled import unrolled
 from energan.games.gan.wgan import wgan
 from energan.games.gan.wgan_gp import wgan_gp
+from energan.games.latent.aae import aae
+from energan.games.latent.aae_ssl import aae_clusters, aae_ssl
+from energan.games.latent.infogan import infogan
 from energan.games.latent.mode_regularised import manifold_diffusion, mode_regularised
 from energan.games.latent.two_stage import two_stage
 from energan.games.latent.vae import vae
@@ -37,6 +40,9 @@ from energan.games.semi_supervised.improved_gan import improved_gan_ssl
 from energan.games.semi_supervised.ladder import ladder
 
 GAMES: dict[str, Callable[..., Game]] = {
+    "aae": aae,
+    "aae-clusters": aae_clusters,
+    "aae-ssl": aae_ssl,
     "acgan": acgan,
     "autoencoder": autoencoder,
     "began": began,
@@ -59,6 +65,7 @@ GAMES: dict[str, Callable[..., Game]] = {
     "gmmn": gmmn,
     "hinge": hinge,
     "improved-gan-ssl": improved_gan_ssl,
+    "infogan": infogan,
     "ladder": ladder,
     "latent-discriminators": latent_discriminators,
     "lsgan": lsgan,

@@ -4,7 +4,7 @@ Its modules are ordinary ones: a sample or score never depends on its neighbours
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, final
@@ -14,9 +14,10 @@ from jaxtyping import Float, Num, UInt8
 from torch import Tensor, nn
 
 from energan.data.pixels import to_bytes, to_unit
-from energan.engine.game import Batch, Game, Players
+from energan.engine.game import Game
 from energan.engine.isolation import isolated
-from energan.inference.images import as_pixels
+from energan.engine.noise import Distribution, distribution
+from energan.inference.images import BYTES, as_pixels
 from energan.inference.latents import as_drawn, checked_noise, decoded_names
 from energan.inference.modules import (
     ClassifierModule,
@@ -24,15 +25,20 @@ from energan.inference.modules import (
     EnergyModule,
     GeneratorModule,
     Part,
+    drawn,
     inputs,
     require,
 )
+from energan.inference.probes.paths import checked_truncation, paths
+from energan.inference.projection import Projection, projected
 from energan.utils.checks import at_least, usable_seed, whole
 from energan.utils.console import counted
 from energan.utils.errors import UserError
 from energan.utils.hardware import fits_in_memory
 
 CHUNK = 250  # images at a time
+
+LAST = 10**6  # samples of a seed that have numbers: the noise of all before one is drawn to reach it
 
 SAMPLING_SEED_OFFSET = 1 << 30  # added to seeds: sampling with the training seed would repeat the training noise
 
@@ -119,11 +125,7 @@ class Model:
 
     def noise(self, n: int, generator: torch.Generator) -> list[Tensor]:
         """n rows of each input of the generator, in its order: noise, and conditions as training had them."""
-        noise = {name: draw(generator, n) for name, draw in self.game.noise.items()}
-        if (conditions := self.game.conditions) is not None and conditions.draw is not None:
-            with torch.no_grad():
-                noise["c"] = conditions.draw(Players(self.nets), Batch(noise))
-        return list(noise.values())
+        return list(drawn(self.game, self.nets, n, generator).values())
 
     @isolated(gradients=False)
     def sample(
@@ -133,6 +135,7 @@ class Model:
         class_index: int | None = None,
         *,
         conditions: Float[Tensor, "n d"] | None = None,
+        truncation: float | None = None,
     ) -> UInt8[Tensor, "n c h w"]:
         """Draws images; the same seed gives the same images, and a larger n starts with the same images.
 
@@ -142,22 +145,27 @@ class Model:
             class_index: The class to draw, for a system that draws classes; None: classes at random.
             conditions: What each image is asked to show, a row each, for a system that can be asked (`Conditions`);
                 None: as in training, at random.
+            truncation: How far a number of the noise may be from its mean, in standard deviations: each image becomes a
+                more usual one (inference.probes.paths.truncated). None: as far as it is.
 
         Returns:
             n images (n, c, h, w), bytes from 0 to 255.
 
         Raises:
             UserError: The system draws no images, or not that class; n is below 1, or more than fit into memory; the
-                seed is none; conditions are not n rows of this system's width; a network was put into training mode.
+                seed is none; conditions are not n rows of this system's width; a network was put into training mode;
+                the noise cannot be truncated, or not so.
         """
         n, generator = self._drawn(n), self.noise_of_seed(seed)
         draw, asked = self.generator, self._asked(n, class_index, conditions)
+        truncated = checked_truncation(truncation, self.distributions)
         chunks = []
         for start in counted(range(0, n, CHUNK), n, "drawing images", each=CHUNK):
             noise, wanted = self.noise(CHUNK, generator), min(CHUNK, n - start)
             if asked is not None:
                 place, rows = draw.inputs.index("c"), torch.arange(start, start + CHUNK).clamp(max=n - 1)
                 noise[place] = asked[rows].to(noise[place])  # all noise of a chunk has as many rows
+            noise = [truncated(name, z) for name, z in zip(draw.inputs, noise, strict=True)]
             chunks += self._draw_chunk(draw, noise, wanted)
         return torch.cat(chunks)[:n].contiguous()
 
@@ -177,6 +185,84 @@ class Model:
             raise UserError("this run's system cannot be asked for anything: it draws what it draws")
         place = names.index("c")
         return torch.cat([self.noise(CHUNK, generator)[place].cpu() for _ in range(0, n, CHUNK)])[:n]
+
+    @isolated(gradients=False)
+    def noise_of(
+        self,
+        numbers: Sequence[int],
+        seed: int = 0,
+        class_index: int | None = None,
+        *,
+        conditions: Float[Tensor, "n d"] | None = None,
+    ) -> dict[str, Tensor]:
+        """The noise of samples, by its name: what `decode` draws them from.
+
+        Args:
+            numbers: Which samples, as `sample` of this seed numbers them, from 0 on.
+            seed: Seed of the noise.
+            class_index: The class that they are of, as in `sample`.
+            conditions: What they are asked to show, as in `sample`.
+
+        Returns:
+            A row of each noise for each number, and of c where the system is asked for something.
+
+        Raises:
+            UserError: The system draws no images, or not that class; a number is none; conditions are not a row for
+                each number.
+        """
+        self.require("generator")
+        wanted = torch.tensor([numbered(number) for number in numbers], dtype=torch.int64)
+        at_least(1, numbers=len(wanted))
+        generator, asked = self.noise_of_seed(seed), self._asked(len(wanted), class_index, conditions)
+        names, found = self.generator.inputs, dict[str, Tensor]()
+        for start in range(0, int(wanted.max()) + 1, CHUNK):
+            noise = dict(zip(names, self.noise(CHUNK, generator), strict=True))
+            here = torch.nonzero((start <= wanted) & (wanted < start + CHUNK)).flatten()
+            for name in self.decoded if len(here) else ():
+                rows = found.setdefault(name, torch.zeros(len(wanted), *noise[name].shape[1:]))
+                rows[here] = noise[name][(wanted[here] - start).to(noise[name].device)].float().cpu()
+        return found if asked is None else found | {"c": asked.float()}
+
+    @property
+    def distributions(self) -> dict[str, Distribution]:
+        """The distribution of each noise that images are drawn from, by its name; conditions are none."""
+        return {name: distribution(self.game.noise[name]) for name in self.decoded if name != "c"}
+
+    def interpolate(
+        self, first: Mapping[str, Tensor], last: Mapping[str, Tensor], frames: int = 24
+    ) -> UInt8[Tensor, "n frames c h w"]:
+        """Draws the way from noise to noise: along great circles where it is normal, else along straight lines.
+
+        Conditions, c, go along straight lines, too. A category stays what it is in `first`.
+
+        Args:
+            first: Noise by its name, n rows of each: of samples (`noise_of`), or read from images (`encode`).
+            last: As many rows of the same.
+            frames: Images from one end to the other, with both.
+
+        Returns:
+            n rows of `frames` images, bytes from 0 to 255.
+
+        Raises:
+            UserError: `decode` does not take such noise, the two are not of the same names and shapes, or there are
+                fewer than two frames.
+
+        Example:
+            >>> from energan.games.gan.lsgan import lsgan
+            >>> G = nn.Sequential(nn.Linear(4, 64), nn.Unflatten(1, (1, 8, 8)), nn.Tanh())
+            >>> D = nn.Sequential(nn.Flatten(), nn.Linear(64, 1), nn.Flatten(0))
+            >>> model = Model(lsgan(G, D, z=4), {"G": G, "D": D})
+            >>> films = model.interpolate(model.noise_of([0, 1]), model.noise_of([2, 3]), frames=5)
+            >>> films.shape
+            torch.Size([2, 5, 1, 8, 8])
+            >>> torch.equal(films[:, 0], model.sample(2))
+            True
+        """
+        at_least(2, frames=(frames := whole("frames", frames)))
+        if (shapes := [{name: tuple(z.shape) for name, z in noise.items()} for noise in (first, last)])[0] != shapes[1]:
+            raise UserError(f"both ends of an interpolation have the same noise, not {shapes[0]} and {shapes[1]}")
+        ways = paths(first, last, frames, self.distributions)
+        return self.decode({name: z.flatten(0, 1) for name, z in ways.items()}).unflatten(0, (-1, frames))
 
     def _asked(self, n: int, class_index: int | None, conditions: Tensor | None) -> Tensor | None:
         """The rows of c that are asked for, (n, d). UserError for what cannot be asked for."""
@@ -303,6 +389,56 @@ class Model:
             raise UserError(f"images cannot be drawn again: this run's system does not read {unread} from them")
         return self.decode(as_drawn(self.game, self.encode(images, value_range=value_range)))
 
+    def project(
+        self,
+        images: Any,
+        *,
+        steps: int = 200,
+        seed: int = 0,
+        value_range: tuple[float, float] | None = None,
+        conditions: Float[Tensor, "n d"] | None = None,
+    ) -> Projection:
+        """Looks for the noise that draws each image, by gradient descent on pixels and on the critic's features.
+
+        It starts where the encoder says, of a system that has one, and else from the nearest of 500 samples. Numbers
+        stay within what is ever drawn; a category, such as a class that is drawn, is that of the start.
+
+        Args:
+            images: As those of `score`.
+            steps: Steps of gradient descent. 0: the start.
+            seed: Seed of the samples to start from.
+            value_range: The values that are black and white, such as (0, 1) or (-1, 1).
+            conditions: What each image is asked to show, a row each; None: what the start was asked for, which moves
+                with the noise unless it is a category.
+
+        Returns:
+            The noise, for `decode`; the images that it draws; their errors, and those of the start.
+
+        Raises:
+            UserError: The system draws no images, the images cannot be read as this model's, or conditions are not a
+                row for each image.
+
+        Example:
+            >>> from energan.games.gan.lsgan import lsgan
+            >>> G = nn.Sequential(nn.Linear(4, 64), nn.Unflatten(1, (1, 8, 8)), nn.Tanh())
+            >>> D = nn.Sequential(nn.Flatten(), nn.Linear(64, 1), nn.Flatten(0))
+            >>> model = Model(lsgan(G, D, z=4), {"G": G, "D": D}, shape=(1, 8, 8))
+            >>> found = model.project(model.sample(2, seed=1), steps=20)
+            >>> found.images.shape, bool((found.errors <= found.start_errors).all())
+            (torch.Size([2, 1, 8, 8]), True)
+        """
+        self.require("generator")
+        self.require_eval_mode()
+        at_least(0, steps=(steps := whole("steps", steps)))
+        pixels = as_pixels(images, self.shape, value_range)
+        asked = None if conditions is None else self._asked(len(pixels), None, conditions)
+        start = {} if self.game.encode is None else as_drawn(self.game, self.encode(pixels, value_range=BYTES))
+        if asked is not None:
+            start["c"] = asked
+        start = {name: rows for name, rows in start.items() if name in self.decoded}
+        generator = self.noise_of_seed(seed)
+        return projected(self.game, self.nets, to_unit(pixels.to(self.device)), start, steps, generator)
+
     @cached_property
     def decoded(self) -> tuple[str, ...]:
         """The names of the noise that images are drawn from: what `sample` of the game reads."""
@@ -362,6 +498,13 @@ class Model:
         with _fitting(pixels):
             chunks = [read(to_unit(chunk.to(self.device))).float().softmax(1).cpu() for chunk in pixels.split(CHUNK)]
         return torch.cat(chunks)
+
+
+def numbered(number: int) -> int:
+    """The number of a sample. UserError if there is none such."""
+    if not 0 <= (found := whole("numbers", number)) < LAST:
+        raise UserError(f"samples are numbered from 0 to {LAST - 1:,}, and {found} is no such number")
+    return found
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from energan.engine.game import Batch, Game, Players, Readout
@@ -34,6 +35,15 @@ def inputs(game: Game) -> tuple[str, ...]:
     """The names of what the game's `sample` reads, in their order: its noise, and c where the noise has none."""
     drawn = () if game.conditions is None or game.conditions.draw is None else ("c",)
     return (*game.noise, *drawn)
+
+
+def drawn(game: Game, nets: dict[str, nn.Module], n: int, generator: torch.Generator) -> dict[str, Tensor]:
+    """n rows of each of `inputs`, in their order: noise, and conditions as training had them."""
+    noise = {name: draw(generator, n) for name, draw in game.noise.items()}
+    if (conditions := game.conditions) is not None and conditions.draw is not None:
+        with torch.no_grad():
+            noise["c"] = conditions.draw(Players(nets), Batch(noise))
+    return noise
 
 
 class GeneratorModule(nn.Module):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from energan.utils.errors import UserError
@@ -79,3 +79,42 @@ def _squared_distances(
     for first in range(0, len(others), size):
         b = others[first : first + size].double()
         yield first, (a.square().sum(1)[:, None] - 2 * a @ b.T + b.square().sum(1)).clamp_(min=0)
+
+
+NEAR = 50  # rows that a copy is measured by
+
+COPY = 0.5  # of their mean distance
+
+
+class Copies(NamedTuple):
+    """The nearest rows of each query, and whether it is a copy of the first of them."""
+
+    nearest: Neighbours
+    ratios: Float[Tensor, " n"]  # distance to the nearest row, divided by the mean distance to the 50 nearest
+    copies: Bool[Tensor, " n"]
+
+
+def copies(images: Shaped[Tensor, "n ..."], train: Shaped[Tensor, "m ..."], *, itself: bool = False) -> Copies:
+    """Which images are copies of a training row: those far nearer to it than to the other rows about it.
+
+        d(x, first) / mean of d(x, i) over the 50 nearest i < 0.5      Carlini et al. 2023, arXiv:2301.13188, section 4
+
+    So where training rows lie densely, an image must be nearer to one of them to be its copy.
+
+    Args:
+        images: as `nearest_neighbours` takes them.
+        train: the rows to search, two or more; 50 of them if there are as many.
+        itself: whether the images are training rows: the first row at distance 0 is the image itself, and left out.
+
+    Example:
+        >>> train = torch.tensor([[0.0], [10.0], [20.0]])
+        >>> copies(torch.tensor([[0.1], [4.0]]), train).copies.tolist()
+        [True, False]
+    """
+    if len(train) < 2 + itself:
+        raise UserError(f"copies are looked for among {2 + itself} training images or more, not {len(train)}")
+    found = nearest_neighbours(images, train, min(NEAR + itself, len(train)))
+    if itself:
+        found = Neighbours(found.indices[:, 1:], found.distances[:, 1:])
+    ratios = found.distances[:, 0] / found.distances.mean(1).clamp(min=1e-12)
+    return Copies(found, ratios, ratios < COPY)

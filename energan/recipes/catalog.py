@@ -36,6 +36,9 @@ from energan.recipes.gan.r3gan import r3gan_mnist
 from energan.recipes.gan.unrolled import unrolled_mnist
 from energan.recipes.gan.wgan import wgan_mnist
 from energan.recipes.gan.wgan_gp import wgan_gp_mnist, wgan_gp_stacked
+from energan.recipes.latent.aae import aae_mnist
+from energan.recipes.latent.aae_ssl import aae_clusters_mnist, aae_ssl_mnist
+from energan.recipes.latent.infogan import infogan_mnist
 from energan.recipes.latent.mode_regularised import mode_regularised_mnist
 from energan.recipes.latent.two_stage import two_stage_64, two_stage_mnist
 from energan.recipes.latent.vae import vae_mnist
@@ -86,6 +89,10 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     "gan-int-mnist": gan_int_mnist,
     "gan-int-cls-mnist": gan_int_cls_mnist,
     "gan-int-cls-64": gan_int_cls_64,
+    "infogan-mnist": infogan_mnist,
+    "aae-mnist": aae_mnist,
+    "aae-ssl-mnist": aae_ssl_mnist,
+    "aae-clusters-mnist": aae_clusters_mnist,
     "cgan-mnist": cgan_mnist,
     "conditional-faces": conditional_faces,
     "vae-mnist": vae_mnist,

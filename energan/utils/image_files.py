@@ -1,11 +1,10 @@
-"""Writes images: sheets, folders, arrays and GIFs."""
+"""Writes images: sheets, folders, arrays and GIFs; films are in films.py."""
 
 from collections.abc import Sequence
 from math import ceil, sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
@@ -43,7 +42,13 @@ def figure_text(text: str, most: int = 60) -> str:
 
 def usable(path: Path, endings: tuple[str, ...] = (".png", ".npz", "")) -> Path:
     """Returns the path. UserError unless images can be written to a file of its ending, or a folder that is new."""
-    words = {".png": "a .png (one sheet)", ".npz": "an .npz", "": "a folder (a name without a dot)"}
+    words = {
+        ".png": "a .png (one sheet)",
+        ".npz": "an .npz",
+        ".gif": "a .gif",
+        ".mp4": "an .mp4",
+        "": "a folder (a name without a dot)",
+    }
     if path.suffix not in endings:
         raise UserError(f"`out` {path}: images go to {', '.join(words[ending] for ending in endings)}")
     if not path.suffix:
@@ -64,17 +69,6 @@ def save_images(images: UInt8[Tensor, "n c h w"], path: Path, columns: int | Non
         for i, image in enumerate(images.permute(0, 2, 3, 1).numpy()):
             Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(folder / f"{i:05d}.png")
     return path
-
-
-ENLARGED = 4  # pixels of a GIF for each of an image
-
-
-def write_gif(films: UInt8[Tensor, "k frames c h w"], path: Path) -> Path:
-    """Writes a GIF of films side by side, enlarged."""
-    from PIL import Image
-
-    wide = torch.cat(list(films), -1).permute(0, 2, 3, 1).repeat_interleave(ENLARGED, 1).repeat_interleave(ENLARGED, 2)
-    return save_gif([Image.fromarray((page[..., 0] if page.shape[-1] == 1 else page).numpy()) for page in wide], path)
 
 
 def save_gif(pages: "Sequence[Image]", path: Path, durations: int | list[int] = 120) -> Path:

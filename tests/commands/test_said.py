@@ -37,6 +37,14 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return warnings
 
 
+def test_both_nets_standardise_by_the_codes_that_training_had(run: Path) -> None:
+    nets = energan.load(run).nets
+    codes = nets["T"].codes[: int(nets["T"].count)]
+    for net in (nets["G"], nets["D"]):
+        torch.testing.assert_close(net.standard(codes).mean(0), torch.zeros(codes.shape[1]), rtol=0, atol=1e-2)
+        assert float(net.standard.mean.norm()) > 0.1
+
+
 def test_each_sentence_has_a_row_of_the_same_noise(run: Path, told: list[str]) -> None:
     asked = ["a red one", "a dark  blue one"]
     flags = [flag for text in asked for flag in ("--text", text)]

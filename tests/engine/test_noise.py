@@ -1,5 +1,6 @@
 """Randomness: a function of the generator or of the stream's key, and nothing else."""
 
+import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,7 +10,7 @@ from close import assert_close_to_scale
 from torch import nn
 from torch.func import vmap
 
-from energan.engine.noise import normal, uniform
+from energan.engine.noise import gaussian_mixture, normal, swiss_roll, uniform
 from energan.engine.rng import seeded, stream, stream_normal, stream_uniform
 from energan.networks.dense.perceptron import Perceptron
 from energan.networks.layers import Dropout, GaussianNoise
@@ -250,3 +251,37 @@ def test_gaussian_noise_has_its_size_and_is_off_in_use():
     assert float((noisy - x).mean()) == pytest.approx(0, abs=0.01)
     assert layer(x.to(torch.bfloat16)).dtype == torch.bfloat16
     assert torch.equal(GaussianNoise(0.5).eval()(x), x) and torch.equal(GaussianNoise(0.0)(x), x)
+
+
+def test_a_mixture_has_its_petals_around_the_middle():
+    every = gaussian_mixture(4, every=True)(torch.Generator().manual_seed(0), 20_000)
+    middles = torch.tensor([[1.4, 0.0], [0.0, 1.4], [-1.4, 0.0], [0.0, -1.4]])
+    torch.testing.assert_close(every.mean(0), middles, atol=0.02, rtol=0)
+    spread = every.std(0)
+    long, wide = [0.5, 0.1], [0.1, 0.5]
+    torch.testing.assert_close(spread, torch.tensor([long, wide, long, wide]), atol=0.02, rtol=0)
+    drawn = gaussian_mixture(4)(torch.Generator().manual_seed(0), 20_000)
+    shares = torch.stack([((drawn - middle).norm(dim=1) < 1).float().mean() for middle in middles])
+    assert drawn.shape == (20_000, 2) and float((shares - 0.25).abs().max()) < 0.03
+    assert torch.equal(gaussian_mixture(4)(torch.Generator().manual_seed(0), 20_000), drawn)
+
+
+def test_a_swiss_roll_winds_twice_and_its_parts_follow_one_another():
+    every = swiss_roll(10, every=True)(torch.Generator().manual_seed(0), 2000)
+    radius = every.norm(dim=2)
+    u = (radius / 3) ** 2
+    for i in range(10):
+        assert i / 10 - 1e-5 <= float(u[:, i].min()) and float(u[:, i].max()) <= (i + 1) / 10 + 1e-5
+    angle = 4 * math.pi * u.sqrt()
+    torch.testing.assert_close(
+        every, radius[..., None] * torch.stack([angle.cos(), angle.sin()], -1), atol=1e-4, rtol=0
+    )
+    whole = (swiss_roll()(torch.Generator().manual_seed(0), 5000).norm(dim=1) / 3) ** 2
+    assert float(whole.mean()) == pytest.approx(0.5, abs=0.02) and float(whole.std()) == pytest.approx(
+        12**-0.5, rel=0.03
+    )
+
+
+def test_normal_of_another_spread_is_the_same_numbers_times_it():
+    one, five = (normal(3, sigma=s)(torch.Generator().manual_seed(0), 4) for s in (1.0, 5.0))
+    torch.testing.assert_close(five, 5 * one)

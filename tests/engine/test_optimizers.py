@@ -12,6 +12,7 @@ from torch.func import vmap
 from energan.engine.optimizers import (
     SGD,
     Adam,
+    Alternating,
     Optimizer,
     PauseOnZeroGradient,
     RMSProp,
@@ -19,6 +20,7 @@ from energan.engine.optimizers import (
     linear_decay,
     wrappers,
 )  # fmt: skip
+from energan.utils.errors import UserError
 
 Reference = Callable[[list[Tensor]], torch.optim.Optimizer]
 DECAY = linear_decay(2, 8)
@@ -198,3 +200,49 @@ def test_adam_first_step_by_hand():
 def test_linear_decay_by_hand():
     decay = linear_decay(80, 120)
     assert [decay(t) for t in (0, 80, 90, 100, 120, 130)] == pytest.approx([1, 1, 0.75, 0.5, 0, 0])
+
+
+@pytest.mark.parametrize("looks", [True, False], ids=["looks", "as on a GPU"])
+def test_optimizers_alternate_and_neither_knows_of_the_other(looks: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against two of torch's on the same weights; the pure step against the one in place."""
+    monkeypatch.setattr(wrappers, "cheap_to_look", lambda weights: looks)
+    optimizer = Alternating((Adam(0.01, beta1=0.5), SGD(0.05, momentum=0.9)))
+    w = {k: v.requires_grad_() for k, v in weights().items()}
+    theirs = (
+        torch.optim.Adam(list(w.values()), lr=0.01, betas=(0.5, 0.999)),
+        torch.optim.SGD(list(w.values()), lr=0.05, momentum=0.9),
+    )
+    for t in range(7):
+        for k, g in slope({k: v.detach() for k, v in w.items()}, t).items():
+            w[k].grad = g
+        theirs[t % 2].step()
+    for after, moments in (in_place(optimizer, weights(), 7), pure(optimizer, weights(), 7)):
+        for k, v in w.items():
+            assert_close_to_scale(after[k], v.detach(), rtol=1e-12)
+        assert float(moments["count_0"]["w"]) == 4 and float(moments["updates"]["b"]) == 7
+
+
+def test_settings_of_alternating_optimizers_are_one_flat_set():
+    optimizer = Alternating((Adam(0.1), SGD(0.2, momentum=0.9)))
+    settings = optimizer.settings()
+    assert (settings["lr_0"], settings["lr_1"], settings["momentum_1"]) == (0.1, 0.2, 0.9)
+    both = optimizer.with_settings(lr_1=0.3, beta1_0=0.5, schedule=DECAY)
+    assert both.optimizers == (Adam(0.1, beta1=0.5, schedule=DECAY), SGD(0.3, momentum=0.9, schedule=DECAY))
+    assert both.schedule is DECAY and optimizer.with_settings(lr=1.0).settings()["lr_0"] == 1.0
+    for bad in ((), (Adam(), Adam(schedule=DECAY))):
+        with pytest.raises(UserError, match="alternate"):
+            Alternating(bad)
+
+
+def test_many_models_alternate_each_at_its_rates():
+    optimizer, lr = Alternating((SGD(0.1), Adam(0.1))), torch.tensor([0.01, 0.03], dtype=torch.float64)
+    many = {k: torch.stack([v, v]) for k, v in weights().items()}
+
+    def steps(w, lr):
+        return pure(optimizer.with_settings(lr_0=lr, lr_1=2 * lr), w, 3)[0]
+
+    stepped = vmap(steps)(many, lr)
+    for i in range(2):
+        alone, _ = pure(Alternating((SGD(float(lr[i])), Adam(2 * float(lr[i])))), weights(), 3)
+        for k, v in alone.items():
+            assert_close_to_scale(stepped[k][i], v, rtol=1e-12)

@@ -8,7 +8,7 @@ BY_HAND  the same name -> its losses, written again from the paper's equations:
 
 import math
 from importlib import import_module
-from itertools import chain
+from itertools import chain, cycle
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from energan.engine import Ensemble, Trainer, leaves
 from energan.engine.game import Batch, Noise
-from energan.engine.optimizers import SGD, PauseOnZeroGradient
+from energan.engine.optimizers import SGD, Alternating, PauseOnZeroGradient
 from energan.engine.rng import stream
 from energan.games import GAMES
 
@@ -163,9 +163,21 @@ def test_classes_are_read_off_each_image_alone(name):
     torch.testing.assert_close(game.logits(players, Batch({"x": b.x[2:3]})), logits[2:3])
 
 
-def torch_optimizer(optimizer, weights) -> torch.optim.Optimizer:
+class InTurn:
+    """Several optimizers of the same weights; each step is by the next one."""
+
+    def __init__(self, optimizers: list[torch.optim.Optimizer]) -> None:
+        self.next = cycle(optimizers)
+
+    def step(self) -> None:
+        next(self.next).step()
+
+
+def torch_optimizer(optimizer, weights) -> torch.optim.Optimizer | InTurn:
     """torch's own optimizer with the same settings."""
     weights = list(weights)
+    if isinstance(optimizer, Alternating):
+        return InTurn([torch_optimizer(each, weights) for each in optimizer.optimizers])
     if isinstance(optimizer, SGD):
         return torch.optim.SGD(weights, optimizer.lr, optimizer.momentum)
     adam = optimizer.optimizer if isinstance(optimizer, PauseOnZeroGradient) else optimizer

@@ -60,11 +60,27 @@ NAMED_SETS = {
     "wgan-gp-stacked": "stacked-mnist",
     "conditional-faces": "emoji-attributes",
 }  # the others: mnist
-CLASSIFIERS = ("ladder-mnist", "ebgan-ln-mnist", "improved-gan-mnist")  # small ones see 8 x 8 digits as they are
+CLASSIFIERS = (
+    "ladder-mnist",
+    "ebgan-ln-mnist",
+    "improved-gan-mnist",
+    "aae-ssl-mnist",
+)  # small ones see 8 x 8 digits as they are
 PPGN = ("dgn-am-mnist", "ppgn-h-mnist", "joint-ppgn-h-mnist", "noiseless-ppgn-h-mnist", "noiseless-ppgn-h-64")
 CODED = ("latent-discriminators-mnist", "ppgn-x-mnist", *PPGN)  # drawn by chains
 SHAPES |= dict.fromkeys(CLASSIFIERS, (1, 8, 8)) | dict.fromkeys(
-    ("encoder-mnist", "sgan-mnist", "cgan-mnist", "vae-mnist", "vae-gan-mnist", *CODED), (1, 28, 28)
+    (
+        "encoder-mnist",
+        "sgan-mnist",
+        "cgan-mnist",
+        "vae-mnist",
+        "vae-gan-mnist",
+        "infogan-mnist",
+        "aae-mnist",
+        "aae-clusters-mnist",
+        *CODED,
+    ),
+    (1, 28, 28),
 )
 SHAPES |= {**PICTURES, **dict.fromkeys(("conditional-faces", *TOLD), (3, 32, 32))}
 ALONE = ("gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist")  # generators without a critic
@@ -77,6 +93,7 @@ PLAYERS |= {"sgan-mnist": ("E_0", "E_1", "G_1", "G_0", "D_1", "D_0"), "encoder-m
 PLAYERS |= {"latent-discriminators-mnist": ("E", "S", "G", "D_x", "D_h")}  # the others: G and D
 PLAYERS |= dict.fromkeys(PPGN, ("E", "G", "D", "gate")) | {"ppgn-x-mnist": ("E", "R")}
 PLAYERS |= {"dgn-am-mnist": ("E", "G", "D", "gate", "bounds"), "ppgn-h-mnist": ("E", "G", "D", "gate", "R")}
+PLAYERS |= {"aae-mnist": "EGD", **dict.fromkeys(("aae-ssl-mnist", "aae-clusters-mnist"), ("E", "G", "D_y", "D_z"))}
 PLAYERS |= {"conditional-faces": ("G", "D", "K", "S")}
 PLAYERS |= dict.fromkeys((*TOLD, "gan-int-cls-64"), ("G", "D", "T"))
 WITHOUT_ENERGY = (

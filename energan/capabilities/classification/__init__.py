@@ -5,7 +5,7 @@ from energan.capabilities.classification import measure, predictions, preview, s
 
 CAPABILITY = Capability(
     readout="logits",
-    serves=("classify", "predict"),
+    serves=("classify", "predict", "probe"),
     verb="tell the class of an image",
     validate=preview.validate,
     prepare=preview.labelled_test_images,

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from energan.capabilities.capability import Section
 from energan.capabilities.classification.preview import ERROR, METRICS
+from energan.capabilities.learned.section import learned
 from energan.html import charts, formatting
 from energan.html.pictures import LARGEST, Picture, groups, picture
 from energan.runs.reader import Json, RunFiles, mapping, number, sequence
@@ -55,7 +56,8 @@ def sections(run: RunFiles) -> list[Section]:
     values = classifier(run)
     error = values["error"]
     headline = f"Its classifier’s test error is {error:.2f} %." if isinstance(error, float | int) else ""
-    return [Section("classifier", "Classifier", "classification/section.html", values, headline=headline)]
+    shown = Section("classifier", "Classifier", "classification/section.html", values, headline=headline)
+    return [shown, *learned(run)]
 
 
 def classifier(run: RunFiles) -> dict[str, object]:

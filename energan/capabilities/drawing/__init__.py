@@ -6,7 +6,7 @@ from energan.capabilities.drawing import measure, preview, section
 
 CAPABILITY = Capability(
     readout="sample",
-    serves=("sample", "walk"),
+    serves=("sample", "walk", "arithmetic", "traverse", "project", "neighbours", "forget", "probe"),
     verb="draw images from noise",
     prepare=reference.reference_features,
     preview=preview.preview,

@@ -5,7 +5,7 @@ from energan.capabilities.encoding import measure, preview, section
 
 CAPABILITY = Capability(
     readout="encode",
-    serves=("invert",),
+    serves=("invert", "probe"),
     verb="encode images",
     prepare=preview.prepare,
     preview=preview.preview,

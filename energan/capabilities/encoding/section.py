@@ -5,6 +5,7 @@ from typing import NamedTuple
 from energan.capabilities.capability import Section
 from energan.capabilities.classification.section import wilson
 from energan.capabilities.encoding.measure import RMS
+from energan.capabilities.learned.section import learned
 from energan.html.formatting import figure, plain
 from energan.html.pictures import LARGEST, Picture, groups, picture
 from energan.runs.reader import Json, RunFiles, mapping, number, sequence
@@ -38,7 +39,8 @@ def sections(run: RunFiles) -> list[Section]:
     error = next((each.error for each in read if each.error is not None), None)
     headline = "" if error is None else f"Of images, {error:.2f} % have a category of another class than theirs."
     values = {**encoding(run), "categories": read}
-    return [Section("encoding", "Encoding", "encoding/section.html", values, headline=headline)]
+    shown = Section("encoding", "Encoding", "encoding/section.html", values, headline=headline)
+    return [shown, *learned(run)]
 
 
 def encoding(run: RunFiles) -> dict[str, object]:

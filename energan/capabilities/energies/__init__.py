@@ -5,7 +5,7 @@ from energan.capabilities.energies import measure, preview, section
 
 CAPABILITY = Capability(
     readout="energy",
-    serves=("score",),
+    serves=("score", "probe"),
     verb="score images by their energy",
     preview=preview.preview,
     measure=measure.measure,

@@ -6,7 +6,7 @@ from energan.capabilities.inversion import measure, preview, section
 
 CAPABILITY = Capability(
     readout="codes",
-    serves=("sample", "invert", "inpaint", "walk", "excite"),
+    serves=("sample", "invert", "inpaint", "walk", "excite", "probe"),
     verb="reconstruct images from codes, and draw by guided chains",
     prepare=reference.reference_features,
     preview=preview.preview,

@@ -1,1 +1,1 @@
-"""Commands that explore a trained generator: sample, walk, inpaint, invert, excite, restyle."""
+"""Commands that explore a trained generator: sample, inpaint, invert, excite, restyle."""

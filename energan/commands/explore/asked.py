@@ -102,7 +102,13 @@ def _number(text: str, part: str) -> float:
 
 
 def sample_attributes(
-    model: "Model", record: Mapping[str, Any], folder: "Path", text: str, n: int, seed: int
+    model: "Model",
+    record: Mapping[str, Any],
+    folder: "Path",
+    text: str,
+    n: int,
+    seed: int,
+    truncation: float | None = None,
 ) -> tuple["Tensor", int, str]:
     """n images for each row of the sheet, how many rows there are, and what they show."""
     import torch
@@ -119,7 +125,7 @@ def sample_attributes(
         for place, values, added in found:
             value = values[row if len(values) > 1 else 0]
             c[:, place] = c[:, place] + value if added else value
-        images.append(model.sample(n, seed, conditions=c))
+        images.append(model.sample(n, seed, conditions=c, truncation=truncation))
     swept = next((wish for wish in found if len(wish.values) > 1), None)
     note = ""
     if swept is not None:

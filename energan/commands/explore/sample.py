@@ -30,6 +30,7 @@ def sample(
     text: Texts = (),
     out: str = "samples.png",
     seed: int = 0,
+    truncation: float | None = None,
     checkpoint: str = "",
     device: str = "auto",
     path: str = "",
@@ -49,6 +50,9 @@ def sample(
             which has the next row of the sheet.
         out: x.png is one sheet, x.npz one uint8 array `images` (n, c, h, w), anything else a folder of PNGs.
         seed: Of the noise; the same seed gives the same images.
+        truncation: The farthest that a number of the noise may be from its mean, in standard deviations, such as 0.7:
+            images are more usual and more alike. Each number goes to where it has the same rank among those that are
+            left, so a seed's images stay its own. Uniform noise, which reaches 1.73, shrinks; classes stay.
         checkpoint: "best", a step, or a path; the newest by default.
         device: cpu, cuda, cuda:1, or auto: a seed's noise is other noise on another kind of device.
         path: A .png of the chains frame by frame, a row each.
@@ -71,18 +75,19 @@ def sample(
     model = open_model(folder, "sample", checkpoint, device)
     fits_in_memory("n", n, 2 * prod(model.shape or (1,)))
     if model.game.codes is not None:
-        if attributes or text:
-            raise UserError(f"{folder} draws by chains, which are asked for classes: `{asked[0]}` does nothing")
+        if attributes or text or truncation is not None:
+            idle = asked[0] if attributes or text else "truncation"
+            raise UserError(f"{folder} draws by chains, which are asked for classes: `{idle}` does nothing")
         guided = open_guided_run(model, folder, guidance, chain.settings())
         images, rows, note = _sample_by_chains(guided, class_, n, seed, sheet)
     elif path or guidance != Guidance() or chain.settings():
         raise UserError(f"{folder} draws without chains: `classifier`, `path` and a chain's settings do nothing")
     elif text:
-        (images, rows), note = _sample_of_words(model, folder, text, n, seed), ""
+        (images, rows), note = _sample_of_words(model, folder, text, n, seed, truncation), ""
     elif attributes:
-        images, rows, note = sample_attributes(model, RunFolder(folder).record, folder, attributes, n, seed)
+        images, rows, note = sample_attributes(model, RunFolder(folder).record, folder, attributes, n, seed, truncation)
     else:
-        (images, rows), note = _sample_from_noise(model, folder, class_, n, seed), ""
+        (images, rows), note = _sample_from_noise(model, folder, class_, n, seed, truncation), ""
     save_images(images, target, n if rows > 1 else None)
     say(f"{len(images)} images in {target}{note}")
     return 0
@@ -118,7 +123,7 @@ def _sample_by_chains(s: "GuidedRun", classes: str, n: int, seed: int, path: Pat
 
 
 def _sample_of_words(
-    model: "Model", folder: Path, sentences: tuple[str, ...], n: int, seed: int
+    model: "Model", folder: Path, sentences: tuple[str, ...], n: int, seed: int, truncation: float | None
 ) -> tuple["Tensor", int]:
     """n images of each sentence, one after another, which share their noise; and how many rows they make."""
     import torch
@@ -127,10 +132,14 @@ def _sample_of_words(
     from energan.runs.folder import RunFolder
 
     codes = codes_of(model, folder, RunFolder(folder).record, sentences)
-    return torch.cat([model.sample(n, seed, conditions=h.expand(n, -1)) for h in codes]), len(codes)
+    return torch.cat([model.sample(n, seed, conditions=h.expand(n, -1), truncation=truncation) for h in codes]), len(
+        codes
+    )
 
 
-def _sample_from_noise(model: "Model", folder: Path, classes: str, n: int, seed: int) -> tuple["Tensor", int]:
+def _sample_from_noise(
+    model: "Model", folder: Path, classes: str, n: int, seed: int, truncation: float | None
+) -> tuple["Tensor", int]:
     """The images, and how many rows of a class they make."""
     import torch
 
@@ -138,8 +147,8 @@ def _sample_from_noise(model: "Model", folder: Path, classes: str, n: int, seed:
     from energan.runs.folder import RunFolder
 
     if not classes:
-        return model.sample(n, seed), 1
+        return model.sample(n, seed, truncation=truncation), 1
     if not model.classes:
         raise UserError(f"{folder} draws no classes: its system has neither codes nor a class among its noise")
     indices = parse_classes(classes, class_names(RunFolder(folder).record["classes"], model.classes))
-    return torch.cat([model.sample(n, seed, c) for c in indices]), len(indices)
+    return torch.cat([model.sample(n, seed, c, truncation=truncation) for c in indices]), len(indices)

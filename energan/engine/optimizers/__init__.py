@@ -15,11 +15,12 @@ from energan.engine.optimizers.standard import (
     linear_decay_last,
     step_at,
 )
-from energan.engine.optimizers.wrappers import HistoricalAveraging, PauseOnZeroGradient, Wrapper
+from energan.engine.optimizers.wrappers import Alternating, HistoricalAveraging, PauseOnZeroGradient, Wrapper
 
 __all__ = [
     "SGD",
     "Adam",
+    "Alternating",
     "AnnealedSGD",
     "HistoricalAveraging",
     "Moments",

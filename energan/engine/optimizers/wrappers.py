@@ -1,4 +1,4 @@
-"""Optimizers that wrap another: historical averaging, a pause where all gradients are 0."""
+"""Optimizers that wrap others: historical averaging, a pause where all gradients are 0, several in turn."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from energan.engine.optimizers.standard import Moments, Optimizer, Rate, Schedule, Tree, _counts, _zeros
+from energan.utils.errors import UserError
 from energan.utils.specification import named
 
 
@@ -122,3 +123,77 @@ class PauseOnZeroGradient(Wrapper):
             return {k: torch.where(learns, new[k], old[k]) for k in new}
 
         return select(after, weights), {name: select(tree, moments[name]) for name, tree in moved.items()}
+
+
+@named
+@final
+@dataclass(frozen=True)
+class Alternating:
+    """Several optimizers of one player, in turn, each with moments of its own: update k is by the (k mod n)-th.
+
+    For a player that moves once in each of n turns, and whose objectives there have nothing in common: so none of them
+    moves it on by another's momentum. All have the first one's schedule.
+
+    The settings of the i-th have _i at their end, as in lr_0; `with_settings` also takes one without, which is for all.
+    UserError for none, and for different schedules.
+
+    >>> from energan.engine.optimizers import SGD
+    >>> two, w = Alternating((SGD(lr=0.1), SGD(lr=0.5))), {"w": torch.tensor([1.0])}
+    >>> moments = two.init(w)
+    >>> for _ in range(3):
+    ...     two.step_(w, [torch.tensor([1.0])], moments, 1.0)
+    >>> w["w"]  # 1 - 0.1 - 0.5 - 0.1
+    tensor([0.3000])
+    """
+
+    optimizers: tuple[Optimizer, ...]
+
+    def __post_init__(self) -> None:
+        if not self.optimizers or any(o.schedule != self.optimizers[0].schedule for o in self.optimizers):
+            raise UserError("optimizers that alternate are one or more, with one schedule of the learning rate")
+
+    @property
+    def schedule(self) -> Schedule | None:
+        return self.optimizers[0].schedule
+
+    def init(self, weights: Mapping[str, Tensor]) -> Moments:
+        each = (o.init(weights) for o in self.optimizers)
+        trees = {f"{name}_{i}": tree for i, moments in enumerate(each) for name, tree in moments.items()}
+        return {**trees, "updates": _counts(weights)}
+
+    def _of(self, moments: Moments, i: int) -> Moments:
+        return {name.rpartition("_")[0]: tree for name, tree in moments.items() if name.endswith(f"_{i}")}
+
+    def step_(self, weights: Mapping[str, Tensor], grads: list[Tensor], moments: Moments, rate: Rate) -> None:
+        if cheap_to_look(weights):
+            i = int(next(iter(moments["updates"].values()))) % len(self.optimizers)
+            self.optimizers[i].step_(weights, grads, self._of(moments, i), rate)
+            torch._foreach_add_(list(moments["updates"].values()), 1)
+            return
+        new, after = self.step(dict(weights), dict(zip(weights, grads, strict=True)), moments, rate)
+        for old, tree in ((weights, new), *((moments[name], tree) for name, tree in after.items())):
+            torch._foreach_copy_(list(old.values()), list(tree.values()))
+
+    def step(self, weights: Tree, grads: Tree, moments: Moments, rate: Rate) -> tuple[Tree, Moments]:
+        updates = moments["updates"]
+        after: Moments = {"updates": {k: c + 1 for k, c in updates.items()}}
+        new = dict(weights)
+        for i, optimizer in enumerate(self.optimizers):
+            before = self._of(moments, i)
+            stepped, inner = optimizer.step(weights, grads, before, rate)
+            now = {k: (c % len(self.optimizers)) == i for k, c in updates.items()}
+            new = {k: torch.where(now[k], stepped[k], w) for k, w in new.items()}
+            for name, tree in inner.items():
+                after[f"{name}_{i}"] = {k: torch.where(now[k], v, before[name][k]) for k, v in tree.items()}
+        return new, after
+
+    def settings(self) -> dict[str, Any]:
+        return {f"{name}_{i}": v for i, o in enumerate(self.optimizers) for name, v in o.settings().items()}
+
+    def with_settings(self, **settings: Any) -> "Alternating":
+        def of(optimizer: Optimizer, i: int) -> Optimizer:
+            own = {name.removesuffix(f"_{i}"): v for name, v in settings.items() if name.endswith(f"_{i}")}
+            shared = {name: v for name, v in settings.items() if name in optimizer.settings()}
+            return optimizer.with_settings(**shared, **own)
+
+        return Alternating(tuple(of(o, i) for i, o in enumerate(self.optimizers)))

@@ -3,6 +3,7 @@
     G: h - 128 LeakyReLU; [z, 128] - 4 x 4 x 1024 - R - 8 x 8 x 512 - R - 256 - 128 - 3 tanh
     D: x - 64 - 128 - 256 - 4 x 4 x 512 - R; beside it h - 128 in each place; 1 x 1 x 512 - 1
     R: x + (1 x 1 to a quarter - 3 x 3 - 3 x 3 back), then the activation
+    h: code of the words, standardised by those of the training images, once `standard.measure`d
 
 Convolutions are 4 x 4 with stride 2 (transposed in G), those of R 1 x 1 and 3 x 3; batch norm after each but the first
 of D and the last of both; ReLU in G, LeakyReLU 0.2 in D, none before D's R; weights ~ N(0, .02), gains of batch norm
@@ -10,6 +11,8 @@ of D and the last of both; ReLU in G, LeakyReLU 0.2 in D, none before D's R; wei
 
 width: feature maps at half resolution (G has twice as many, 128, as D has, 64, at 64 x 64; here `width` is D's); they
 double as resolution halves. size: 2^k >= 8 pixels; other sizes have fewer or more levels. words: numbers of a code h.
+NOTE: a code of length 1, as MiniLM's, is small beside z, and codes of one grammar are nearly the same: G takes long
+to hear them, if they are not standardised.
 """
 
 import itertools
@@ -20,6 +23,7 @@ from torch import Tensor, nn
 
 from energan.networks.conv.dcgan import levels
 from energan.networks.layers import BatchNorm, initialise
+from energan.networks.layers.condition import Standard
 from energan.utils.specification import recorded
 
 CODE = 128  # numbers that words are compressed to
@@ -49,6 +53,7 @@ class Generator(nn.Module):
     def __init__(self, z: int, words: int, *, channels: int = 3, size: int = 64, width: int = 64) -> None:
         super().__init__()
         maps = [2 * width * 2**i for i in reversed(range(levels(size)))]  # 1024, 512, 256, 128 at size 64
+        self.standard = Standard(words)
         self.words = nn.Sequential(nn.Linear(words, CODE), nn.LeakyReLU(0.2))
         layers: list[nn.Module] = [nn.ConvTranspose2d(z + CODE, maps[0], 4, bias=False), BatchNorm(maps[0], 0.02)]
         layers += [Residual(maps[0], nn.ReLU())]
@@ -59,7 +64,7 @@ class Generator(nn.Module):
         initialise(self, 0.02)
 
     def forward(self, z: Float[Tensor, "n z"], h: Float[Tensor, "n words"]) -> Tensor:
-        return self.net(torch.cat([z, self.words(h)], 1)[:, :, None, None])
+        return self.net(torch.cat([z, self.words(self.standard(h))], 1)[:, :, None, None])
 
 
 @recorded
@@ -73,6 +78,7 @@ class Discriminator(nn.Module):
         for a, b in itertools.pairwise(maps):
             layers += [nn.LeakyReLU(0.2), nn.Conv2d(a, b, 4, 2, 1, bias=False), BatchNorm(b, 0.02)]
         self.image = nn.Sequential(*layers, Residual(maps[-1], nn.LeakyReLU(0.2)))
+        self.standard = Standard(words)
         self.words = nn.Sequential(nn.Linear(words, CODE, bias=False), BatchNorm(CODE, 0.02), nn.LeakyReLU(0.2))
         self.both = nn.Sequential(
             nn.Conv2d(maps[-1] + CODE, maps[-1], 1, bias=False), BatchNorm(maps[-1], 0.02), nn.LeakyReLU(0.2),
@@ -82,7 +88,7 @@ class Discriminator(nn.Module):
 
     def forward(self, x: Float[Tensor, "n k h w"], h: Float[Tensor, "n words"]) -> Tensor:
         image = self.image(x)
-        words = self.words(h)[:, :, None, None].expand(-1, -1, *image.shape[2:])
+        words = self.words(self.standard(h))[:, :, None, None].expand(-1, -1, *image.shape[2:])
         return self.both(torch.cat([image, words], 1)).flatten()
 
 

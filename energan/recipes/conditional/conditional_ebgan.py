@@ -9,7 +9,7 @@ from energan.recipes.energy.ebgan import ConvPair, EnergyOptions, conditional_ga
 def conditional_ebgan_pt_mnist(
     *,
     data: Data = "mnist",
-    mismatch: float = 0.0,
+    mismatch: float = 1.0,
     networks: ConvPair = ConvPair(),
     energies: EnergyOptions = EnergyOptions(),
     labels: Labels = Labels(),
@@ -19,7 +19,8 @@ def conditional_ebgan_pt_mnist(
     """EBGAN-PT asked for a digit: the energy is of an image and its class, E(x, y). Nets and margin are the demo's.
 
     Args:
-        mismatch: Weight of real images with a wrong class, whose energy D pushes up as it does a generated image's.
+        mismatch: Weight of real images with a wrong class, whose energy D pushes up as it does a generated image's;
+            with 0, fewer samples are of the class asked for.
     """
     asked, prepare = labels.asked(data, padded_digits, training.value_range)
     G, D = networks.build(training, asked)

@@ -47,6 +47,18 @@ def test_both_read_the_words():
     assert not torch.allclose(read[0], read[1])
 
 
+def test_codes_are_standardised_by_those_of_training():
+    """So a code far from zero, of small numbers, counts as much as one that is neither."""
+    codes = torch.randn(50, 7)
+    for net, first in ((Generator(5, 7, size=16, width=4), 5), (Discriminator(7, size=16, width=4), (3, 16, 16))):
+        net.eval()
+        x = torch.randn(50, *((first,) if isinstance(first, int) else first))
+        net.standard.measure(codes)
+        as_is = net(x, codes)
+        net.standard.measure(codes / 100 + 3)
+        torch.testing.assert_close(net(x, codes / 100 + 3), as_is, rtol=1e-2, atol=1e-3)
+
+
 def test_a_residual_adds_what_its_last_norm_lets_through():
     block = Residual(8, torch.nn.ReLU()).eval()
     x = torch.randn(2, 8, 4, 4)

@@ -1,0 +1,1 @@
+"""The command `walk`: through noise, between classes or between sentences, by a chain or at fixed noise."""
