@@ -18,6 +18,8 @@ from energan.inference.probes.layers import Layer, encoding_part, pooled, readin
 from energan.inference.probes.projection import bounds, descend, distance, is_category, nearest
 from energan.utils.errors import UserError
 
+PAST = ("two-stage-mnist", "two-stage-64")  # the refiner adds what it was given to what its layers make of it
+
 BLIND = {  # recipes without a player that takes images, learns and draws none
     "gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist", "noiseless-ppgn-h-mnist",
 }  # fmt: skip
@@ -62,7 +64,8 @@ def test_every_recipe_is_probed_where_it_can_be(recipe: str, tmp_path: Path, mon
         assert torch.equal(model.sample(2), samples)
     with without(layer, torch.ones(layer.shape[0], dtype=torch.bool)):
         bare = model.generator(*model.noise(2, model.noise_of_seed(0)))
-    assert torch.allclose(bare[0], bare[1], atol=1e-5)  # without its maps, nothing of the noise is left
+    if recipe not in PAST:
+        assert torch.allclose(bare[0], bare[1], atol=1e-5)  # without its maps, nothing of the noise is left
     assert torch.equal(model.sample(2), samples)
 
 
