@@ -44,7 +44,10 @@ def encoders_at_once() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def small_previews() -> Iterator[None]:
-    """Runs show 4 images while they train, and measure 64: more takes longer than the training."""
+    """Runs show 4 images while they train, and measure 64: more takes longer than the training.
+
+    Statistics of batch norm are of 3 batches, and images are drawn 16 at a time, where users have 16 and 250.
+    """
     from energan.metrics.features.catalog import NETWORKS
 
     modules = ("capabilities.drawing.preview", "capabilities.inversion.preview", "training.watcher")
@@ -52,7 +55,10 @@ def small_previews() -> Iterator[None]:
         for module in modules:
             patch.setattr(f"energan.{module}.SHEET", 4)
         patch.setattr("energan.capabilities.energies.preview.IMAGES", 16)
+        patch.setattr("energan.capabilities.energies.measure.IMAGES", 64)
         patch.setattr("energan.capabilities.reference.MEASURED", 64)
+        patch.setattr("energan.inference.snapshot.BATCHES", 3)
+        patch.setattr("energan.inference.model.CHUNK", 16)
         for name, network in NETWORKS.items():
             patch.setitem(NETWORKS, name, network._replace(samples=64))
         yield

@@ -239,6 +239,7 @@ def test_wrong_flags_are_one_sentence(flags: list[str], sentence: str, capsys: p
     assert sentence in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_several_processes_find_what_one_finds(tmp_path: Path) -> None:
     only = "^(fp32|bf16), three steps: (gan|hinge)$"
     found = []

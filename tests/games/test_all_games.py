@@ -7,9 +7,12 @@ BY_HAND  the same name -> its losses, written again from the paper's equations:
 """
 
 import math
+from collections.abc import Iterator
+from functools import partial
 from importlib import import_module
 from itertools import chain, cycle
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -27,9 +30,14 @@ FILES = sorted(Path(__file__).parent.glob("*/test_*.py"))
 SYSTEMS = [import_module(f"tests.games.{path.parent.name}.{path.stem}") for path in FILES]
 SMALL: dict[str, Small] = dict(chain.from_iterable(system.SMALL.items() for system in SYSTEMS))
 BY_HAND = dict(chain.from_iterable(system.BY_HAND.items() for system in SYSTEMS))
-# whose terms are those of another: of ladder, wgan-gp, noiseless-joint-ppgn-h, vae, gan; Sinkhorn: losses/test_matching
-TRACED = {"ebgan-ln", "sgan", "latent-discriminators", "joint-ppgn-h", "ppgn-h", "dgn-am", "sinkhorn"}
-TRACED |= {"vae-gan", "two-stage", "mode-regularised", "manifold-diffusion"}
+# One for each kind of gradient: of batch norm, through a gradient, through D's steps, through a frozen encoder, of a
+# ladder. `make test` differentiates the compiled code of these, and traces all others.
+DIFFERENTIATED = {"ebgan-pt", "wgan-gp", "unrolled", "noiseless-joint-ppgn-h", "ladder"}
+# All whose objectives and layers others have too (`test_all_objectives_and_layers_are_compiled`): only in `make slow`
+REPEATED = {
+    *("cgan", "ebgan", "ebgan-pt dropout", "gan", "gan simultaneous", "gan-cls", "gan-int"),
+    *("improved-gan-ssl", "sgan"),
+}
 every_game = pytest.mark.parametrize("name", SMALL)
 
 
@@ -281,11 +289,19 @@ def test_a_saved_state_of_many_continues_identically(name):
     assert_equal(fresh.state(), whole.state())
 
 
-@every_game
+def compiled() -> Iterator[Any]:
+    """A small game and the compiler that it is for; what `make test` leaves out is slow."""
+    for name in SMALL:
+        if name in GAMES:
+            yield pytest.param(name, "compile_cheaply", marks=() if name in DIFFERENTIATED else pytest.mark.slow)
+        if name not in DIFFERENTIATED:
+            yield pytest.param(name, "trace_only", marks=pytest.mark.slow if name in REPEATED else ())
+
+
 @pytest.mark.compiles
-def test_compiles_without_a_graph_break_and_equals_eager(name, request):
-    """Each system is traced and differentiated; those that have the same terms as another are traced."""
-    request.getfixturevalue("compile_cheaply" if name in GAMES and name not in TRACED else "trace_only")
+@pytest.mark.parametrize(("name", "compiler"), [*compiled()])
+def test_compiles_without_a_graph_break_and_equals_eager(name, compiler, request):
+    request.getfixturevalue(compiler)
     eager, compiled = trainer(name, precision="fp64"), trainer(name, precision="fp64", compile=True)
     for _ in range(2):
         a, b = eager.step(), compiled.step()
@@ -293,13 +309,37 @@ def test_compiles_without_a_graph_break_and_equals_eager(name, request):
     assert_states_close(compiled.state(), eager.state(), rtol=1e-11)
 
 
+def written(function: Any) -> str:
+    """A function by its name, with the arguments that it is bound to."""
+    if not isinstance(function, partial):
+        return f"{function.__module__}.{function.__qualname__}" if callable(function) else repr(function)
+    bound = [*function.args, *chain.from_iterable(sorted(function.keywords.items()))]
+    return f"{written(function.func)} of {', '.join(map(written, bound))}"
+
+
+def test_all_objectives_and_layers_are_compiled():
+    """Games that share objectives or layers need not all be compiled, but each objective and each layer is."""
+    parts: dict[str, set[str]] = {}
+    for name, row in SMALL.items():
+        game = row.build(0, 0)
+        turns = {turn for t in range(2) for turn in game.turns_at(t)}
+        layers = {type(layer) for player in game.players.values() for layer in player.net.modules()}
+        parts[name] = {written(move.objective) for turn in turns for move in game.turns[turn]} | set(
+            map(written, layers)
+        )
+    assert set(parts) >= REPEATED | DIFFERENTIATED and not REPEATED & DIFFERENTIATED
+    alone = set().union(*parts.values()) - set().union(*(parts[name] for name in set(parts) - REPEATED))
+    assert not alone, f"only games in REPEATED have {sorted(alone)}"
+
+
 @pytest.mark.usefixtures("trace_only")
 def test_the_batched_turn_compiles_without_a_graph_break_and_equals_eager():
-    name = "ebgan-pt dropout"  # whose layers draw; tracing a batched turn takes seconds
+    """A turn of G, which passes D as well, of a game whose layers draw; tracing a batched turn takes seconds."""
+    name = "gan minimax dropout"
 
     def many(compile: bool) -> Ensemble:
         sources = [images(name, i) for i in range(2)]
-        games = [SMALL[name].build(i, i) for i in range(2)]
+        games = [SMALL[name].build(i, i)._replace(order=lambda t: ("G",)) for i in range(2)]
         return Ensemble(games, sources, seeds=[0, 1], precision="fp64", compile=compile)
 
     eager, compiled = many(False), many(True)
