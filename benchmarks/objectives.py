@@ -617,19 +617,25 @@ def unlike(h: Hand, x: Tensor, eps: Tensor) -> Tensor:
     return (wrong + (mean.square() + log_variance.exp() - 1 - log_variance).sum() / 2) / len(x)
 
 
+def feature_distance(features: Tensor) -> Tensor:
+    """Half the squared distance of the first half of the rows to the second, summed over features."""
+    real, fake = features.float().chunk(2)
+    return mse_loss(fake, real, reduction="sum") / (2 * len(real))
+
+
 def four_losses(h: Hand) -> None:
-    """VAE/GAN: E, G and D from one point, by one pass of each over each of its batches."""
+    """VAE/GAN: E, G and D from one point, D once for E and once for the others."""
     E, G, D = h.nets.values()
     x, z, eps = h.batch()
     with h.autocast:
         mean, log_variance = (part.float() for part in E(x))
         again, drawn = G(mean + (log_variance / 2).exp() * eps), G(z)
-        real, of_again, of_drawn = D(x), D(again), D(drawn)
-        far = mse_loss(of_again.features.float(), real.features.float(), reduction="sum") / (2 * len(x))
-        real_cost = softplus(-real.logits.float()).mean()
-        fake_cost = (softplus(of_again.logits.float()).mean() + softplus(of_drawn.logits.float()).mean()) / 2
+        pair, three = D(torch.cat([x, again])), D(torch.cat([x, again, drawn]))
+        far, near = (feature_distance(said.features[: 2 * len(x)]) for said in (pair, three))
+        logits = three.logits.float()
+        real_cost, fake_cost = softplus(-logits[: len(x)]).mean(), softplus(logits[len(x) :]).mean()
         kl = (mean.square() + log_variance.exp() - 1 - log_variance).sum() / (2 * len(x))
-    losses = ((E, kl + far), (G, FEATURES * far - (1 - FEATURES) * 2 * fake_cost), (D, real_cost + fake_cost))
+    losses = ((E, kl + far), (G, FEATURES * near - (1 - FEATURES) * 2 * fake_cost), (D, real_cost + fake_cost))
     sure, lost = min(real_cost, fake_cost) < 0.68 - 0.35, max(real_cost, fake_cost) > 0.68 + 0.35
     rests = {id(D): bool(sure and not lost), id(G): bool(lost and not sure)}
     for net, loss in losses:

@@ -20,13 +20,16 @@ D and G rest by `losses.update_gate` of D's costs in this step, the code's rule:
 Not to be confused with the adversarial auto-encoder, whose critic sees codes; nor with dgn_am.py, which has L_pix, L_f
 of a classifier and L_GAN, but a frozen encoder.
 NOTE: gamma weighs sums of squares, so it depends on how many features there are: 1e-5 in the code's CelebA script.
-NOTE: real and generated images pass D apart, each normalised by its own batch; the code's are one batch.
+NOTE: D sees x and x~, where there is a GAN's loss x_p too, as one batch, as in the code: batch norm in its first layer
+would else hide from it whatever all real images have alike and all generated ones have alike, such as a white border.
+In use it is normalised by real images alone.
 NOTE: L_GAN halves the fakes' part for D, and not for G: so the code. With a = 0, G rests never and gamma is 1.
 """
 
 from functools import partial
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from energan.engine.game import Batch, Code, Game, Logs, Move, Noise, Player, Players
@@ -37,7 +40,6 @@ from energan.losses.energy import energy
 from energan.losses.inversion import half_square
 from energan.losses.update_gate import update_gate
 from energan.losses.variational import kl_to_normal
-from energan.networks.latent.posterior import Gaussian
 from energan.networks.latent.vae_gan import Verdict
 from energan.utils.errors import UserError
 from energan.utils.specification import named, recorded
@@ -78,52 +80,44 @@ class Losses(NamedTuple):
         return bool(self.feature or self.adversarial)
 
 
-class View(NamedTuple):
-    """A reconstruction, and what D says of the image and of it; None without a D."""
-
-    x: Tensor
-    real: Verdict | None
-    again: Verdict | None
-
-
-def view(p: Players, b: Batch, q: Gaussian, has: Losses) -> View:
-    x = p.G(q.at(b.eps))
-    return View(x, p.D(b.x), p.D(x)) if has.judged else View(x, None, None)
+def seen(p: Players, *images: Tensor) -> list[Verdict]:
+    """What D says of each of some batches of n images; it sees all of them as one."""
+    said = p.D(torch.cat(images))
+    return [
+        Verdict(*each) for each in zip(said.logits.chunk(len(images)), said.features.chunk(len(images)), strict=True)
+    ]
 
 
-def distances(b: Batch, v: View, has: Losses) -> tuple[Tensor, Logs]:
-    """r L_pix + m L_f, as far as they are taken."""
-    logs = {"L_pix": half_square(v.x, b.x)}
-    if v.real is None or v.again is None or not has.feature:
+def distances(b: Batch, x: Tensor, said: list[Verdict], has: Losses) -> tuple[Tensor, Logs]:
+    """r L_pix + m L_f, as far as they are taken; said: of x and x~, and perhaps of more."""
+    logs = {"L_pix": half_square(x, b.x)}
+    if not has.feature:
         return b.reconstruction * logs["L_pix"], logs
-    logs["L_f"] = half_square(v.again.features, v.real.features)
+    logs["L_f"] = half_square(said[1].features, said[0].features)
     return b.reconstruction * logs["L_pix"] + b.feature * logs["L_f"], logs
 
 
-def costs(p: Players, b: Batch, v: View) -> tuple[Tensor, Tensor, Logs]:
-    """- log D(x), - (log(1 - D(x~)) + log(1 - D(x_p))) / 2, and what D thinks."""
-    assert v.real is not None and v.again is not None
-    fakes = v.again.logits, p.D(p.G(b.z)).logits
-    real = adversarial.non_saturating(v.real.logits)
-    fake = -(adversarial.minimax(fakes[0]) + adversarial.minimax(fakes[1])) / 2
-    sure = adversarial.probability
-    judged = {"D(x)": sure(v.real.logits).mean(), "D(G(z))": (sure(fakes[0]).mean() + sure(fakes[1]).mean()) / 2}
-    return real, fake, judged
+def costs(said: list[Verdict]) -> tuple[Tensor, Tensor]:
+    """- log D(x), - (log(1 - D(x~)) + log(1 - D(x_p))) / 2."""
+    real, again, drawn = (each.logits for each in said)
+    return adversarial.non_saturating(real), -(adversarial.minimax(again) + adversarial.minimax(drawn)) / 2
 
 
 def encoder_loss(p: Players, b: Batch, has: Losses) -> tuple[Tensor, Logs]:
     q = p.E(b.x)
-    kl = kl_to_normal(*q).mean()
-    far, logs = distances(b, view(p, b, q, has), has)
+    x, kl = p.G(q.at(b.eps)), kl_to_normal(*q).mean()
+    far, logs = distances(b, x, seen(p, b.x, x) if has.feature else [], has)
     return b.kl * kl + far, {"KL": kl, **logs}
 
 
 def generator_loss(p: Players, b: Batch, has: Losses, gated: bool) -> tuple[Tensor, Logs]:
-    v = view(p, b, p.E(b.x), has)
-    loss, _ = distances(b, v, has)
+    x = p.G(p.E(b.x).at(b.eps))
+    drawn = [p.G(b.z)] if has.adversarial else []
+    said = seen(p, b.x, x, *drawn) if has.judged else []
+    loss, _ = distances(b, x, said, has)
     if not has.adversarial:
         return loss, {}
-    real, fake, _ = costs(p, b, v)
+    real, fake = costs(said)
     loss = b.gamma * loss - (1 - b.gamma) * b.adversarial * 2 * fake
     if not gated:
         return loss, {}
@@ -132,8 +126,10 @@ def generator_loss(p: Players, b: Batch, has: Losses, gated: bool) -> tuple[Tens
 
 
 def discriminator_loss(p: Players, b: Batch, has: Losses, gated: bool) -> tuple[Tensor, Logs]:
-    real, fake, judged = costs(p, b, view(p, b, p.E(b.x), has))
-    logs = {"L_GAN": real + fake, **judged}
+    said = seen(p, b.x, p.G(p.E(b.x).at(b.eps)).detach(), p.G(b.z).detach())
+    real, fake = costs(said)
+    on_real, again, drawn = (adversarial.probability(each.logits).mean() for each in said)
+    logs = {"L_GAN": real + fake, "D(x)": on_real, "D(G(z))": (again + drawn) / 2}
     loss = b.adversarial * (real + fake) if has.adversarial else real + fake
     if not gated:
         return loss, logs

@@ -129,6 +129,15 @@ def test_who_rests_keeps_weights_and_moments(weight, bias, rests):
     assert (logs["D/D learns"] == 0) == (rests == "D") and (logs["G/G learns"] == 0) == (rests == "G")
 
 
+def test_the_discriminator_sees_real_and_generated_images_as_one_batch():
+    """Its first layer may have batch norm, which would hide what all images of a batch have alike."""
+    game = vae_gan(*nets(), Z)
+    sizes: list[int] = []
+    game.players["D"].net.register_forward_pre_hook(lambda net, inputs: sizes.append(len(inputs[0])))
+    Trainer(game, source(SMALL["vae-gan"])).step()
+    assert sizes == [10, 15, 15]  # of the encoder's loss, the generator's and its own
+
+
 # ---- the path of four losses ----
 
 

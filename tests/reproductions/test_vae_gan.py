@@ -1,4 +1,4 @@
-"""Reproductions of latent spaces, each in a few steps: cells are trained, measured once, kept, and shown."""
+"""Reproductions of latent spaces in a few steps: cells are trained, measured once, kept, shown. Two are slow."""
 
 from pathlib import Path
 
