@@ -338,7 +338,7 @@ def test_maps_at_their_middle_and_a_classifier_s_own_output(capsys: pytest.Captu
         ("sample run --module nowhere:Net", "--module nowhere:Net cannot be used"),
         ("sample run --module broken:Net", "--module broken:Net cannot be used"),
         ("sample run --module pathlib:Path", "gives a PosixPath, not a torch.nn.Module"),
-        ("invert digits --run plain", "`energan invert` needs a system that can reconstruct"),
+        ("invert digits --run plain", "`energan invert` needs a system that can encode images or reconstruct"),
         ("invert nowhere --run run", "there is no nowhere"),
         ("invert their_nets.py --run run", "their_nets.py is none of what can be loaded"),
         ("invert mine/00.png --run run --split test", "mine/00.png has no split 'test'"),

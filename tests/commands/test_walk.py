@@ -15,7 +15,7 @@ from small_runs import sentence, trained
 
 import energan
 from energan.cli import main
-from energan.commands.probe import exemplars, forget
+from energan.commands.probe import exemplars, observer
 from energan.utils.films import save_films, usable_film
 
 
@@ -101,7 +101,7 @@ def test_arithmetic_by_number(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_classifier_finds_exemplars_and_a_turn(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forget, "judge_by", lambda had, folder: (None, lambda images: torch.arange(len(images)) % 3))
+    monkeypatch.setattr(observer, "judge_by", lambda had, folder: (None, lambda images: torch.arange(len(images)) % 3))
     assert "1 - 2; " in said("arithmetic run --plus-class 1 --minus-class 2 --out x.png", capsys)
     assert np.array_equal(tiles("x.png", 5, 6, 32)[0, 1:4], energan.load("run").sample(8)[[1, 4, 7], 0].numpy())
     told = said("arithmetic run --turn-class 0 1 --out y.png", capsys)
