@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from energan import capabilities
+from energan.capabilities.learned.section import learned
 from energan.html import charts, formatting
 from energan.html.pictures import picture, sheets
 from energan.report import glossary
@@ -70,7 +71,7 @@ def _pieces(folder: RunFiles) -> dict[str, object]:
     config, run, game = folder.config, folder.path, folder.game
     numbers, players, meanings = (mapping(game.get(key)) for key in ("hyperparameters", "players", "meanings"))
     had = capabilities.of_run(folder)
-    every = [section for each in had if each.sections for section in each.sections(folder)]
+    every = [section for each in had if each.sections for section in each.sections(folder)] + learned(folder)
     sections = list({section.id: section for section in reversed(every)}.values())[::-1]  # of one id, the first
     words = next((each.sheets for each in had if each.sheets), None)
     all_sheets = sheets(run / "samples") if words else []

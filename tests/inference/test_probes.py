@@ -18,7 +18,6 @@ from energan.inference.probes.layers import Layer, encoding_part, pooled, readin
 from energan.inference.probes.projection import bounds, descend, distance, is_category, nearest
 from energan.utils.errors import UserError
 
-
 BLIND = {  # recipes without a player that takes images, learns and draws none
     "gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist", "noiseless-ppgn-h-mnist",
 }  # fmt: skip

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from energan.capabilities.capability import Section
 from energan.capabilities.classification.preview import ERROR, METRICS
-from energan.capabilities.learned.section import learned
 from energan.html import charts, formatting
 from energan.html.pictures import LARGEST, Picture, groups, picture
 from energan.runs.reader import Json, RunFiles, mapping, number, sequence
@@ -57,7 +56,7 @@ def sections(run: RunFiles) -> list[Section]:
     error = values["error"]
     headline = f"Its classifier’s test error is {error:.2f} %." if isinstance(error, float | int) else ""
     shown = Section("classifier", "Classifier", "classification/section.html", values, headline=headline)
-    return [shown, *learned(run)]
+    return [shown]
 
 
 def classifier(run: RunFiles) -> dict[str, object]:

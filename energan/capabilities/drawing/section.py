@@ -3,7 +3,6 @@
 from statistics import median
 
 from energan.capabilities.capability import Section, Sheets
-from energan.capabilities.learned.section import learned
 from energan.html.pictures import frames, groups, picture, sheets
 from energan.runs.reader import RunFiles, number, sequence
 
@@ -17,8 +16,8 @@ SAMPLES = Sheets(
 
 
 def sections(run: RunFiles) -> list[Section]:
-    """The sections "Over time", "Neighbours" and "What it has learned"."""
-    return [over_time(run, SAMPLES), nearest(run, "a sample"), *learned(run)]
+    """The sections "Over time" and "Neighbours"."""
+    return [over_time(run, SAMPLES), nearest(run, "a sample")]
 
 
 def over_time(run: RunFiles, words: Sheets) -> Section:

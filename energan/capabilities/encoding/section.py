@@ -5,7 +5,6 @@ from typing import NamedTuple
 from energan.capabilities.capability import Section
 from energan.capabilities.classification.section import wilson
 from energan.capabilities.encoding.measure import RMS
-from energan.capabilities.learned.section import learned
 from energan.html.formatting import figure, plain
 from energan.html.pictures import LARGEST, Picture, groups, picture
 from energan.runs.reader import Json, RunFiles, mapping, number, sequence
@@ -40,7 +39,7 @@ def sections(run: RunFiles) -> list[Section]:
     headline = "" if error is None else f"Of images, {error:.2f} % have a category of another class than theirs."
     values = {**encoding(run), "categories": read}
     shown = Section("encoding", "Encoding", "encoding/section.html", values, headline=headline)
-    return [shown, *learned(run)]
+    return [shown]
 
 
 def encoding(run: RunFiles) -> dict[str, object]:

@@ -6,7 +6,6 @@ from statistics import median_high
 from typing import NamedTuple
 
 from energan.capabilities.capability import Section
-from energan.capabilities.learned.section import learned
 from energan.html.charts import Chart
 from energan.html.pictures import evenly
 from energan.runs.reader import Json, RunFiles, mapping, number, sequence
@@ -27,7 +26,7 @@ class Histogram(NamedTuple):
 def sections(run: RunFiles) -> list[Section]:
     """The section "Energy"."""
     values = histograms(energies(run), mapping(run.game.get("hyperparameters")))
-    return [Section("energy", "Energy", "energies/section.html", values, late=True), *learned(run)]
+    return [Section("energy", "Energy", "energies/section.html", values, late=True)]
 
 
 def energies(run: RunFiles) -> list[Histogram]:

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from energan.capabilities.capability import Section, Sheets
 from energan.capabilities.drawing.section import nearest, over_time
-from energan.capabilities.learned.section import learned
 from energan.html import formatting
 from energan.html.pictures import LARGEST, Picture, groups, picture
 from energan.runs.reader import Json, RunFiles, mapping, number, sequence
@@ -41,7 +40,7 @@ RECONSTRUCTIONS = Sheets(
 def sections(run: RunFiles) -> list[Section]:
     """The sections "Codes", "Over time" and "Neighbours"."""
     shown = Section("codes", "Codes", "inversion/section.html", chains(run))
-    return [shown, over_time(run, RECONSTRUCTIONS), nearest(run, "an image that a chain drew"), *learned(run)]
+    return [shown, over_time(run, RECONSTRUCTIONS), nearest(run, "an image that a chain drew")]
 
 
 def chains(folder: RunFiles) -> dict[str, object]:

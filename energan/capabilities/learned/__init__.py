@@ -1,1 +1,1 @@
-"""What probes found in a run: a section that all capabilities share. Probes write it: `runs/probes.py`."""
+"""What probes found in a run: a section of every report, whatever the run can do. Probes write it: `runs/probes.py`."""

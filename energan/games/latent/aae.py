@@ -34,6 +34,7 @@ from torch import Tensor, nn
 from energan.engine.game import Batch, Code, Game, Logs, Move, Noise, Player, Players
 from energan.engine.noise import as_noise, normal
 from energan.engine.optimizers import Adam, Alternating, Optimizer
+from energan.games.latent.vae import Likelihood, image
 from energan.losses.adversarial import discriminator, non_saturating, probability
 from energan.losses.energy import energy
 from energan.losses.variational import bernoulli
@@ -41,7 +42,6 @@ from energan.utils.errors import UserError
 from energan.utils.specification import recorded
 
 PosteriorKind = Literal["deterministic", "gaussian", "universal"]
-Likelihood = Literal["bernoulli", "gaussian"]
 
 MEANINGS = {
     "reconstruction error": "mean squared error of the pixels, black −1 and white 1, of images drawn again",
@@ -52,11 +52,6 @@ MEANINGS = {
     "G": "the decoder: codes to images",
     "D": "the critic of codes",
 }
-
-
-def image(logits: Tensor) -> Tensor:
-    """2 sigmoid(l) - 1: the mean of a pixel, in [-1, 1]."""
-    return (logits / 2).tanh()
 
 
 def drawn_again(x: Tensor, logits: Tensor, likelihood: Likelihood) -> tuple[Tensor, Logs]:

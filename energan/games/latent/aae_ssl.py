@@ -29,7 +29,8 @@ from energan.engine.game import Batch, Code, Conditions, Game, Logs, Move, Noise
 from energan.engine.noise import as_noise, normal, one_hot
 from energan.engine.optimizers import Adam, Alternating, Optimizer
 from energan.engine.precision import wide
-from energan.games.latent.aae import Likelihood, drawn_again, image
+from energan.games.latent.aae import drawn_again
+from energan.games.latent.vae import Likelihood, image
 from energan.losses.adversarial import discriminator, non_saturating, probability
 from energan.losses.energy import energy
 from energan.networks.latent.aae import Coded
