@@ -16,26 +16,23 @@ All cells of digits have the same steps and batch; EBGAN-PT's nets and margin ar
 
 import argparse
 import json
-from functools import partial
 from pathlib import Path
-from statistics import fmean, stdev
 from typing import Any
 
 import torch
-from sklearn.metrics import roc_auc_score
 
 import energan
-from energan.data import ImageSet, load, pad
+from energan.data import load, pad
 from energan.evaluation import evaluate
 from energan.inference.match import match
 from energan.inference.model import Model
 from energan.metrics.parzen import VALIDATION, parzen_log_likelihood, parzen_sigma
-from energan.recipes.build import build
+from energan.metrics.scores import roc_auc
 from energan.report import write_report
 from energan.runs.folder import RunFolder
 from energan.runs.rebuild import rebuild
-from energan.training.loop import train
 from energan.utils.files import write, write_json
+from reproductions.cells import table, trained
 from reproductions.parzen import rows
 
 EMOJI: dict[str, Any] = {"data": "emoji-noto", "width": 32, "batch": 64, "steps": 2500, "save_every": 500}
@@ -60,18 +57,6 @@ COLUMNS = (
 SAMPLES = 10_000
 
 
-def trained(folder: Path, recipe: str, arguments: dict[str, Any]) -> bool:
-    """Trains a cell to its end, from where it stands. Whether it is there, and was not stopped."""
-    if not (folder / "run.json").is_file():
-        run = build(recipe, **arguments)
-        RunFolder(folder).create(run, run.training_set(), recipe, arguments, "reproductions.conditional")
-    made = RunFolder(folder)
-    if made.record["status"]["state"] == "finished":
-        return True
-    run = rebuild(made.record)
-    return train(run, made, run.training_set()) == "finished"
-
-
 def measured(folder: Path, name: str) -> dict[str, float]:
     """The metrics of a finished cell; measured once."""
     path = folder / "evaluation.json"
@@ -94,24 +79,19 @@ def outliers(folder: Path) -> dict[str, float]:
         run, model = rebuild(RunFolder(folder).record), energan.load(folder)
         digits = run.test_set()
         others = pad(load("fashion-mnist", "test"), digits.images.shape[-1])
-        write_json(path, areas(model, digits, others.images))
+        assert digits.labels is not None
+        write_json(path, areas(model, digits.images, digits.labels, others.images))
     areas_kept: dict[str, float] = json.loads(path.read_text())
     return areas_kept
 
 
-def areas(model: Model, digits: ImageSet, others: torch.Tensor) -> dict[str, float]:
+def areas(model: Model, digits: torch.Tensor, labels: torch.Tensor, others: torch.Tensor) -> dict[str, float]:
     """AUROC of the least energy of others against that of digits; and, if it can be asked, of E(x, y) of a wrong y."""
-    truth = [0] * len(digits.images) + [1] * len(others)
     if not model.asked_width:
-        energies = [model.score(images) for images in (digits.images, others)]
-        return {"AUROC, no digit": float(roc_auc_score(truth, torch.cat(energies)))}
-    energy, unlike = (-match(model, images, torch.eye(model.classes)) for images in (digits.images, others))
-    assert digits.labels is not None
-    right, wrong = (energy.gather(1, y[:, None])[:, 0] for y in (digits.labels, (digits.labels + 1) % model.classes))
-    return {
-        "AUROC, no digit": float(roc_auc_score(truth, torch.cat([energy.amin(1), unlike.amin(1)]))),
-        "AUROC, wrong class": float(roc_auc_score([0] * len(right) + [1] * len(wrong), torch.cat([right, wrong]))),
-    }
+        return {"AUROC, no digit": roc_auc(model.score(digits), model.score(others))}
+    energy, unlike = (-match(model, images, torch.eye(model.classes)) for images in (digits, others))
+    right, wrong = (energy.gather(1, y[:, None])[:, 0] for y in (labels, (labels + 1) % model.classes))
+    return {"AUROC, no digit": roc_auc(energy.amin(1), unlike.amin(1)), "AUROC, wrong class": roc_auc(right, wrong)}
 
 
 def likelihood(folder: Path) -> float:
@@ -124,30 +104,6 @@ def likelihood(folder: Path) -> float:
         mean, error = parzen_log_likelihood(samples, rows(run.test_set().images), sigma)
         write_json(path, {"mean": mean, "error": error, "sigma": sigma})
     return float(json.loads(path.read_text())["mean"])
-
-
-def table(found: dict[str, list[dict[str, float]]]) -> str:
-    """A row a system: mean ± deviation over its seeds."""
-    head = ("system", "seeds", *COLUMNS)
-    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-    for name, each in found.items():
-        cells = [_spread([row[column] for row in each if column in row]) for column in COLUMNS]
-        lines.append(f"| {name} | {len(each)} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
-def _fill(path: Path, text: str) -> None:
-    path.write_text(text)
-
-
-def _spread(values: list[float]) -> str:
-    """
-    >>> _spread([1.0, 2.0]), _spread([0.9789]), _spread([])
-    ('1.5 ± 0.707', '0.979', '–')
-    """
-    if not values:
-        return "–"
-    return f"{fmean(values):.3g} ± {stdev(values):.2g}" if len(values) > 1 else f"{values[0]:.3g}"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -166,11 +122,12 @@ def main(arguments: list[str] | None = None) -> None:
         for name in args.only:
             recipe, own = CELLS[name]
             folder = out / f"{name}-{seed}"
-            if not trained(folder, recipe, {**own, **given, "seed": seed}):
+            if not trained(folder, recipe, {**own, **given, "seed": seed}, "reproductions.conditional"):
                 return
             found.setdefault(name, []).append(measured(folder, name))
-            write(out / "table.md", partial(_fill, text=table(found)))
-            print(table(found), flush=True)
+            text = table("system", COLUMNS, found)
+            write(out / "table.md", lambda p, text=text: p.write_text(text))  # type: ignore[misc]
+            print(text, flush=True)
 
 
 if __name__ == "__main__":
