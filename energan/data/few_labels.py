@@ -189,6 +189,11 @@ class LabelledBatches:
         return {"x": to_unit(self.images.index_select(0, chosen["rows"])), "y": y, "u": u}
 
     @property
+    def device(self) -> torch.device:
+        """Where the images are."""
+        return self.images.device
+
+    @property
     def nbytes(self) -> int:
         """Bytes of the images."""
         return self._unlabelled.nbytes

@@ -12,7 +12,7 @@ from energan.engine.game import Batch, Game, Learner, Logs, Move, Objective, Pla
 from energan.engine.isolation import isolated
 from energan.engine.optimizers import Moments, Optimizer, Tree
 from energan.engine.rng import stream
-from energan.engine.state import DTYPES, Inputs, State, check, chosen, copy_into, draw, gathered, parameters
+from energan.engine.state import DTYPES, Inputs, State, check, chosen, copy_into, draw, gathered, halved, parameters
 from energan.utils.errors import UserError
 
 
@@ -61,8 +61,8 @@ class Ensemble:
             raise UserError(f"{len(games)} games need as many sources and seeds, got {len(sources)} and {len(seeds)}")
         if precision not in ("fp32", "fp64"):
             raise UserError(f"models trained as one run in fp32 or fp64, not in {precision}")
-        self.game, self._sources = games[0], sources
-        self.device, self._dtype = torch.device(device), DTYPES[precision]
+        self.game, self.device, self._dtype = games[0], torch.device(device), DTYPES[precision]
+        self._sources = [halved(source, self.device) for source in sources]
         self._nets = {
             name: player.net.to(self.device, self._dtype).train(player.optimizer is not None)
             for name, player in games[0].players.items()

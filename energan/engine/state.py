@@ -34,13 +34,29 @@ class Inputs(NamedTuple):
 class GatheringSource(Protocol):
     """A source in two halves: the host chooses rows, in few bytes, and the device that has the data gathers them.
 
-    source(k) is source.gathered(source.chosen(k)). `chosen` returns tensors on the CPU. `gathered` looks at no tensor's
-    value, so that it can be a part of a CUDA graph.
+    source(k) is source.gathered(source.chosen(k)). `chosen` returns tensors on the CPU. `gathered` takes them on
+    `device`, and looks at no tensor's value, so that it can be a part of a CUDA graph.
     """
+
+    @property
+    def device(self) -> torch.device: ...
 
     def __call__(self, k: int) -> Mapping[str, Tensor]: ...
     def chosen(self, k: int) -> Mapping[str, Tensor]: ...
     def gathered(self, chosen: Mapping[str, Tensor]) -> Mapping[str, Tensor]: ...
+
+
+def halved(source: Source, device: torch.device) -> Source:
+    """Returns the source for a trainer on this device. One that gathers on another device loses its halves: its batches
+    are sent whole."""
+    if isinstance(source, GatheringSource) and not _same(source.device, device):
+        return source.__call__
+    return source
+
+
+def _same(a: torch.device, b: torch.device) -> bool:
+    # "cuda" is the current GPU; what is moved there says that it is on "cuda:0"
+    return a.type == b.type and (a.index == b.index or torch.empty(0, device=b).device.index == a.index)
 
 
 def chosen(source: Source, k: int) -> Mapping[str, Tensor]:

@@ -26,6 +26,7 @@ from energan.engine.state import (
     draw,
     gathered,
     gradient,
+    halved,
     leaves,
     parameters,
     tree,
@@ -85,8 +86,9 @@ class Trainer:
         at_least(1, microbatches=microbatches)
         self._microbatches, self._ranks = microbatches, ranks
         self._synchronised = ranks if sync_batch_stats else ALONE
-        self.game, self._source, self._precision = game, source, precision
+        self.game, self._precision = game, precision
         self.device = torch.device(device)
+        self._source = halved(source, self.device)
         self._dtype = DTYPES[precision]
         self.nets = {name: self._place(player) for name, player in game.players.items()}
         learners = {name: p.optimizer for name, p in game.players.items() if p.optimizer}

@@ -23,6 +23,7 @@ from energan.utils.hardware import peak_memory
 SHOWN_SECONDS = 1.0  # between two steps that the progress shows
 
 EXPLODED = 1e4  # times what a quantity was at the session's first step that had it
+SETTLED = 50  # steps in which an optimizer's moments are still estimated: what leaps there may come back
 
 
 def log_every(experiment: Experiment) -> int:
@@ -107,10 +108,10 @@ class Log:
             self._shown = now
             self._progress.update(self._task, completed=self.step)
 
-    def flush(self) -> None:
+    def flush(self, saving: bool = False) -> None:
         """Ends an interval, if it has a step: writes its means and rates.
 
-        UserError if a quantity is not finite any more, or exploded.
+        UserError if a quantity is not finite any more, or exploded; in the first steps, if the state is to be kept.
         """
         if not self._counts:
             return
@@ -135,7 +136,7 @@ class Log:
             first = abs(float(self._first[k]))
             if not math.isfinite(v):
                 self.fail(f"{k} became {v}")
-            if abs(v) > EXPLODED * (1 + first):
+            if abs(v) > EXPLODED * (1 + first) and (saving or self.step > SETTLED):
                 self.fail(f"{k} grew from {first:.3g} to {v:.3g}")
 
     def fail(self, what: str) -> None:

@@ -88,8 +88,9 @@ class Watcher:
 
     def look(self) -> None:
         """Writes a line of the log; every `save_every` steps, and at the end, also previews and then a checkpoint."""
-        self.log.flush()  # before a checkpoint too: no exploded state is kept as the last good one
-        if saves_at(self.trainer.t, self.experiment):
+        saving = saves_at(self.trainer.t, self.experiment)
+        self.log.flush(saving)  # before a checkpoint too: no exploded state is kept as the last good one
+        if saving:
             model = self._snapshot()
             self._preview(model)
             self.folder.save(self.trainer, model)
@@ -97,7 +98,7 @@ class Watcher:
     def end(self, state: str, reason: str) -> None:
         """Saves a run that was stopped between two looks, and writes how the run stands."""
         if self.trainer.t % self.experiment.save_every and self.trainer.t < self.experiment.steps:
-            self.log.flush()
+            self.log.flush(saving=True)
             self.folder.save(self.trainer, self._snapshot())
         self.log.status(state, reason)
 

@@ -13,6 +13,7 @@ from energan.data.batches.captioned import Captioned
 from energan.data.batches.images import Coded
 from energan.data.batches.resident import Prefetch, resident
 from energan.data.few_labels import LabelledBatches
+from energan.engine.state import chosen, gathered, halved
 
 IMAGES = torch.randint(256, (12, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(12) % 4
@@ -41,12 +42,12 @@ every_source = pytest.mark.parametrize("name", MADE)
 @pytest.mark.parametrize("k", [0, 3, 7])
 def test_a_batch_is_gathered_of_what_was_chosen(name: str, k: int) -> None:
     source = MADE[name]()
-    whole, chosen = source(k), source.chosen(k)
-    assert all(v.device.type == "cpu" for v in chosen.values())
-    gathered = source.gathered(chosen)
-    assert list(whole) == list(gathered)
-    assert all(torch.equal(whole[key], gathered[key]) for key in whole)
-    assert sum(v.nbytes for v in chosen.values()) < sum(v.nbytes for v in whole.values()) / 8
+    whole, half = source(k), source.chosen(k)
+    assert all(v.device.type == "cpu" for v in half.values())
+    drawn = source.gathered(half)
+    assert list(whole) == list(drawn)
+    assert all(torch.equal(whole[key], drawn[key]) for key in whole)
+    assert sum(v.nbytes for v in half.values()) < sum(v.nbytes for v in whole.values()) / 8
 
 
 @every_source
@@ -88,3 +89,15 @@ def test_images_that_take_more_than_half_of_the_free_memory_are_read_ahead(monke
         assert isinstance(resident(batches, "cuda"), Batches if stays else Prefetch)
         assert isinstance(resident(lambda k: {}, "cuda"), Prefetch)  # a source of one's own
     assert resident(batches, "cpu") is batches
+
+
+@every_source
+def test_a_source_of_another_device_is_not_gathered_there(name: str) -> None:
+    here, there = torch.device("cpu"), torch.device("meta")
+    source, moved = MADE[name](), MADE[name]().to("meta")
+    assert halved(source, here) is source and halved(moved, there) is moved
+    sent = halved(source, there)
+    assert chosen(sent, 2).keys() == source(2).keys()  # whole
+    assert all(
+        torch.equal(a, b) for a, b in zip(gathered(sent, chosen(sent, 2)).values(), source(2).values(), strict=True)
+    )

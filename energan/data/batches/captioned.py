@@ -91,6 +91,11 @@ class Captioned:
         return self._codes[self._some(rows, generator).to(self._codes.device)].mean(1).cpu()
 
     @property
+    def device(self) -> torch.device:
+        """Where the images are."""
+        return self._batches.device
+
+    @property
     def nbytes(self) -> int:
         """Bytes of the images; codes are few beside them."""
         return self._batches.nbytes

@@ -100,6 +100,11 @@ class Batches:
         return drawn
 
     @property
+    def device(self) -> torch.device:
+        """Where the images are."""
+        return self.images.device
+
+    @property
     def nbytes(self) -> int:
         """Bytes of the images."""
         return self.images.nbytes
@@ -159,6 +164,11 @@ class Coded:
         """As Batches, and `key`."""
         assert self._codes is not None  # something was chosen before
         return {**self._batches.gathered(chosen), self._key: self._codes.index_select(0, chosen["rows"])}
+
+    @property
+    def device(self) -> torch.device:
+        """Where the images are."""
+        return self._batches.device
 
     @property
     def nbytes(self) -> int:

@@ -34,9 +34,11 @@ class BatchNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.training and among().count > 1:
             return batch_norm_of_ranks(x, self.weight, self.bias)
-        if self.training:
-            return batch_norm(x, None, None, self.weight, self.bias, training=True)
-        return batch_norm(x, self.mean, self.var, self.weight, self.bias, training=False)
+        mean, var = (None, None) if self.training else (self.mean, self.var)
+        if self.weight is None and self.bias is not None:  # torch's CUDA kernel has no gradient for a bias alone
+            gain = torch.ones_like(self.bias)
+            return batch_norm(x, mean, var, gain, self.bias, training=self.training)
+        return batch_norm(x, mean, var, self.weight, self.bias, training=self.training)
 
 
 @torch.no_grad()
