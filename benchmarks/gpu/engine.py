@@ -36,6 +36,8 @@ from energan.runs.checkpoints import read_checkpoint, write_checkpoint
 
 CONVOLUTIONAL = "ebgan-pt convolutional"  # has batch norm in both players, and channels-last maps
 ROWS = 8
+STEPS_AHEAD = 20
+BUSY = 10**9  # of a GPU's clock ticks: half a second
 IMAGES = torch.randint(256, (40, 2, 8, 8), generator=torch.Generator().manual_seed(5), dtype=torch.uint8)
 
 
@@ -48,6 +50,7 @@ def items() -> list[Item]:
         "checkpoint to the CPU and back": crossing,
         "reading ahead, pinned": reading_ahead,
         "images on the device": resident_images,
+        "batches that are dropped before the device has them": run_ahead,
     }
     return [
         *(Item("engine", name, check) for name, check in checks.items()),
@@ -165,6 +168,21 @@ def resident_images(at: Setting) -> Finding:
         expect(torch.allclose(batch.cpu(), batches(k)["x"], rtol=0, atol=1e-6), f"batch {k} is another")
     one, other = (_of_images(at.device, each) for each in (batches, source))
     return Finding(_same_play(one, other), FP32)
+
+
+def run_ahead(at: Setting) -> Finding:
+    """The host is many steps ahead of a busy device, and a batch's memory is used again by the next ones."""
+
+    def source(k: int) -> dict[str, Tensor]:
+        return {"x": torch.rand(ROWS, 2, 8, 8, generator=torch.Generator().manual_seed(k)) * 2 - 1}
+
+    one, other = _of_images(at.device, source), _of_images(at.device, source)
+    first = of_nets(one.nets, learners(one.game))
+    if at.cuda:
+        torch.cuda._sleep(BUSY)
+    ahead = [one.step() for _ in range(STEPS_AHEAD)]
+    logs = [{k: float(v) for k, v in step.items()} for step in ahead]
+    return Finding(larger(*apart(games.played(other, STEPS_AHEAD), games.so_far(one, logs), first)), FP32)
 
 
 def _of_images(device: str, source: Any) -> Trainer:

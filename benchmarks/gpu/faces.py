@@ -11,9 +11,9 @@ import torch
 from benchmarks.gpu import commands
 from benchmarks.gpu.commands import process
 from benchmarks.gpu.outcome import FP32, Finding, Item, Setting, SkippedError, expect
+from energan.data.download import FetchError
 from energan.metrics.features.catalog import NETWORKS, describe
 from energan.recipes.catalog import RECIPES
-from energan.utils.errors import UserError
 
 
 def items() -> list[Item]:
@@ -44,9 +44,12 @@ def recipe(name: str, at: Setting) -> Finding:
 
     with trusting("tiny_encoder"):
         run = build(name, **arguments(name, at.folder / "run", device=at.device, precision="bf16"))
-    data = run.training_set()
-    one = trainer_of(run, data)
-    logs = [one.step() for _ in range(2)]
+    try:
+        data = run.training_set()
+        one = trainer_of(run, data)
+        logs = [one.step() for _ in range(2)]
+    except FetchError as error:  # an encoder of sentences is a download
+        raise SkippedError(str(error)) from error
     expect(all(bool(v.isfinite()) for step in logs for v in step.values()), "a log is not finite")
     model = snapshot(one, data.images, run.batch)
     if run.game.sample is not None:
@@ -67,7 +70,7 @@ def features(name: str, at: Setting) -> Finding:
     images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
     try:
         here, there = (describe(images, name, device).features for device in ("cpu", at.device))
-    except UserError as error:  # its weights are a download
+    except FetchError as error:  # its weights are a download
         raise SkippedError(str(error)) from error
     return Finding(float((here - there).abs().max() / here.abs().max()), FP32)
 

@@ -49,6 +49,11 @@ def items() -> list[Item]:
 
 def played(one: Trainer, steps: int = STEPS) -> Played:
     logs = [{k: float(v) for k, v in one.step().items()} for _ in range(steps)]
+    return so_far(one, logs)
+
+
+def so_far(one: Trainer, logs: Sequence[dict[str, float]]) -> Played:
+    """What is compared of a trainer, where these were its logs."""
     return Played(of_nets(one.nets, learners(one.game)), of_moments(one.state()["moments"]), logs)
 
 

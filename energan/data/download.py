@@ -24,19 +24,23 @@ from energan.utils.files import cache_dir, keep
 DOWNLOAD_SECONDS = 600  # a client that has not finished by then is taken for hung
 
 
+class FetchError(UserError):
+    """A package client did not bring what it was asked for."""
+
+
 def client(command: list[str], folder: Path) -> None:
-    """Runs a package client in `folder`. UserError with its last line of output if it fails."""
+    """Runs a package client in `folder`. FetchError with its last line of output if it fails."""
     try:
         process = subprocess.run(
             command, cwd=folder, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS, check=False
         )
     except FileNotFoundError as error:
-        raise UserError(f"there is no {command[0]} on this machine") from error
+        raise FetchError(f"there is no {command[0]} on this machine") from error
     except subprocess.TimeoutExpired as error:
-        raise UserError(f"{command[0]} did not finish within {DOWNLOAD_SECONDS} s") from error
+        raise FetchError(f"{command[0]} did not finish within {DOWNLOAD_SECONDS} s") from error
     if process.returncode:
         lines = [line for line in (process.stderr or process.stdout).splitlines() if line.strip()]
-        raise UserError(lines[-1].strip() if lines else f"{command[0]} ended with code {process.returncode}")
+        raise FetchError(lines[-1].strip() if lines else f"{command[0]} ended with code {process.returncode}")
 
 
 def download_wheel(package: str, version: str) -> bytes:

@@ -12,7 +12,19 @@ from energan.engine.game import Batch, Game, Learner, Logs, Move, Objective, Pla
 from energan.engine.isolation import isolated
 from energan.engine.optimizers import Moments, Optimizer, Tree
 from energan.engine.rng import stream
-from energan.engine.state import DTYPES, Inputs, State, check, chosen, copy_into, draw, gathered, halved, parameters
+from energan.engine.state import (
+    DTYPES,
+    Inputs,
+    State,
+    check,
+    chosen,
+    copy_into,
+    draw,
+    gathered,
+    halved,
+    parameters,
+    sent,
+)
 from energan.utils.errors import UserError
 
 
@@ -107,14 +119,14 @@ class Ensemble:
     def next_inputs(self) -> Inputs:
         """Returns the host's part of the next turn, and goes on to the one after it. Data are (N, ...)."""
         trees = [chosen(source, self._draws) for source in self._sources]
-        data = {k: torch.stack([tree[k] for tree in trees]).to(self.device, non_blocking=True) for k in trees[0]}
+        data = {k: sent(torch.stack([tree[k] for tree in trees]), self.device) for k in trees[0]}
         self._draws += 1
         rates = {
             name: torch.tensor([f(self.t) if f else 1.0 for f in schedules], dtype=self._dtype)
             for name, schedules in self._schedules.items()
             if any(schedules)
         }
-        return Inputs(data, self.t, {k: rate.to(self.device, non_blocking=True) for k, rate in rates.items()})
+        return Inputs(data, self.t, {k: sent(rate, self.device) for k, rate in rates.items()})
 
     def play(self, turns: Sequence[str], inputs: Iterable[Inputs]) -> Logs:
         """The device's part of a step: plays turns with what each is given. Returns their logs.

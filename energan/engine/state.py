@@ -69,6 +69,17 @@ def gathered(source: Source, data: Mapping[str, Tensor]) -> Mapping[str, Tensor]
     return source.gathered(data) if isinstance(source, GatheringSource) else data
 
 
+def sent(x: Tensor, device: torch.device) -> Tensor:
+    """Returns x on the device, without waiting for it; x may be dropped, and its memory used again, at once.
+
+    From memory that is not pinned CUDA may copy whenever it gets there: it then must be staged by us. Pinned memory is
+    kept by torch until it has been copied.
+    """
+    if device.type == "cuda" and x.device.type == "cpu":
+        x = x.pin_memory()
+    return x.to(device, non_blocking=True)
+
+
 def parameters(net: nn.Module) -> Tree:
     """Returns the parameters that learn, by name: all but those that the user froze (requires_grad False)."""
     return {k: w for k, w in net.named_parameters() if w.requires_grad}

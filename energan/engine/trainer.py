@@ -29,6 +29,7 @@ from energan.engine.state import (
     halved,
     leaves,
     parameters,
+    sent,
     tree,
 )
 from energan.utils.checks import at_least
@@ -130,7 +131,7 @@ class Trainer:
     def next_inputs(self) -> Inputs:
         """Returns the host's part of the next turn, and goes on to the one after it."""
         rows = {k: self._ranks.rows(v) for k, v in chosen(self._source, self._draws).items()}
-        data = {k: v.to(self.device, non_blocking=True) for k, v in rows.items()}
+        data = {k: sent(v, self.device) for k, v in rows.items()}
         self._draws += 1
         return Inputs(data, self.t, {k: o.schedule(self.t) for k, o in self._optimizers.items() if o.schedule})
 

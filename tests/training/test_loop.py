@@ -240,6 +240,30 @@ def test_exploding_quantities_stop_training(tmp_path: Path, recipe: str, steps: 
     assert not RunFolder(tmp_path / "run").checkpoints()  # no exploded state was kept as a good one
 
 
+def leap(k: int, last: int, factor: float) -> Callable[[Trainer], dict[str, torch.Tensor]]:
+    """A step whose logs are `factor` times as large from step k to `last`."""
+    step = Trainer.step
+
+    def leaping(self: Trainer) -> dict[str, torch.Tensor]:
+        logs = step(self)
+        return {name: v * (factor if k <= self.t <= last else 1.0) for name, v in logs.items()}
+
+    return leaping
+
+
+@pytest.mark.parametrize("start_at, ends", [(7, False), (51, True)])
+def test_what_leaps_in_the_first_steps_and_comes_back_ends_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start_at: int, ends: bool
+) -> None:
+    run, data = start(tmp_path / "run", "gan-mnist", steps=100, save_every=100)
+    monkeypatch.setattr(Trainer, "step", leap(start_at, start_at + 8, 1e8))
+    if ends:
+        with pytest.raises(UserError, match="diverged .* grew from"):
+            train(run, RunFolder(tmp_path / "run"), data, quiet=True)
+    else:
+        assert train(run, RunFolder(tmp_path / "run"), data, quiet=True) == "finished"
+
+
 def spoil(one: Trainer) -> None:
     with torch.no_grad():
         next(one.nets["G"].parameters()).fill_(float("nan"))

@@ -73,3 +73,18 @@ def test_standing_statistics_are_measured_without_dropout():
     x = torch.randn(32, 3)
     measure_batch_norm([net], lambda: net(x), 2)
     assert torch.allclose(net[2].mean, net[0](x).mean(0), atol=1e-6)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_bias_without_a_gain_learns(training: bool) -> None:
+    layer = BatchNorm(3)
+    layer.register_parameter("weight", None)
+    layer.train(training)
+    x = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        layer.bias.copy_(torch.tensor([1.0, 2.0, 3.0]))
+    out = layer(x)
+    mean, var = (x.mean(0), x.var(0, unbiased=False)) if training else (0.0, torch.ones(3))
+    torch.testing.assert_close(out, (x - mean) / (var + 1e-5).sqrt() + layer.bias)
+    out.sum().backward()
+    assert layer.bias.grad.tolist() == [5, 5, 5]
