@@ -38,7 +38,7 @@ CELLS: dict[str, dict[str, Any]] = {
     "infogan-sigma": {"deviation": "learned"},
 }
 MAIN = ("infogan", "gan-with-q")
-COLUMNS = ("L_I", "c2 error", "c1 error %", "categories used", "MNIST-FID")
+COLUMNS = ("L_I", "c2 error", "c1 error %", "categories used")
 LAST = 500  # steps that logs are averaged over
 
 
