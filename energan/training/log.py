@@ -119,6 +119,7 @@ class Log:
         self._sums, self._counts = {}, {}
         now = time.monotonic()
         rate = (self.step - self._since_step) / (now - self._since)
+        settled = self._since_step >= SETTLED
         self._since, self._since_step = now, self.step
         finite = {k: v if math.isfinite(v) else None for k, v in means.items()}
         images = rate * self.run.batch
@@ -136,7 +137,7 @@ class Log:
             first = abs(float(self._first[k]))
             if not math.isfinite(v):
                 self.fail(f"{k} became {v}")
-            if abs(v) > EXPLODED * (1 + first) and (saving or self.step > SETTLED):
+            if abs(v) > EXPLODED * (1 + first) and (saving or settled):
                 self.fail(f"{k} grew from {first:.3g} to {v:.3g}")
 
     def fail(self, what: str) -> None:

@@ -258,7 +258,7 @@ def test_what_leaps_in_the_first_steps_and_comes_back_ends_no_run(
     run, data = start(tmp_path / "run", "gan-mnist", steps=100, save_every=100)
     monkeypatch.setattr(Trainer, "step", leap(start_at, start_at + 8, 1e8))
     if ends:
-        with pytest.raises(UserError, match="diverged .* grew from"):
+        with pytest.raises(UserError, match=r"diverged .* grew from"):
             train(run, RunFolder(tmp_path / "run"), data, quiet=True)
     else:
         assert train(run, RunFolder(tmp_path / "run"), data, quiet=True) == "finished"

@@ -12,8 +12,8 @@
 
 x (n, ...) in [-1, 1]; squares are summed over a sample, all is averaged over samples. E returns
 networks.latent.Gaussian, D Verdict; G is the paper's Dec. All move at once. VAE/GAN is k = m = a = 1, r = 0. The path
-of the lecture that proposes four losses is r = 1 alone, an auto-encoder (with noise in its codes, which it unlearns);
-+ k, a VAE; + m; + a. With m and without a, D learns to tell x~ and x_p from x, and G only matches its features.
+of the lecture that proposes four losses is r = 1 alone, an auto-encoder, whose z is mu; + k, a VAE; + m; + a. With m
+and without a, D learns to tell x~ and x_p from x, and G only matches its features.
 
 D and G rest by `losses.update_gate` of D's costs in this step, the code's rule: D where it is sure, G where D is lost.
 
@@ -40,6 +40,7 @@ from energan.losses.energy import energy
 from energan.losses.inversion import half_square
 from energan.losses.update_gate import update_gate
 from energan.losses.variational import kl_to_normal
+from energan.networks.latent.posterior import Gaussian
 from energan.networks.latent.vae_gan import Verdict
 from energan.utils.errors import UserError
 from energan.utils.specification import named, recorded
@@ -80,6 +81,12 @@ class Losses(NamedTuple):
         return bool(self.feature or self.adversarial)
 
 
+def drawn_again(p: Players, b: Batch, has: Losses) -> tuple[Tensor, Gaussian]:
+    """x~ and q(z|x)."""
+    q: Gaussian = p.E(b.x)
+    return p.G(q.at(b.eps) if has.kl else q.mean), q  # nothing but KL says how much noise a code bears
+
+
 def seen(p: Players, *images: Tensor) -> list[Verdict]:
     """What D says of each of some batches of n images; it sees all of them as one."""
     said = p.D(torch.cat(images))
@@ -104,14 +111,16 @@ def costs(said: list[Verdict]) -> tuple[Tensor, Tensor]:
 
 
 def encoder_loss(p: Players, b: Batch, has: Losses) -> tuple[Tensor, Logs]:
-    q = p.E(b.x)
-    x, kl = p.G(q.at(b.eps)), kl_to_normal(*q).mean()
+    x, q = drawn_again(p, b, has)
     far, logs = distances(b, x, seen(p, b.x, x) if has.feature else [], has)
+    if not has.kl:
+        return far, logs
+    kl = kl_to_normal(*q).mean()
     return b.kl * kl + far, {"KL": kl, **logs}
 
 
 def generator_loss(p: Players, b: Batch, has: Losses, gated: bool) -> tuple[Tensor, Logs]:
-    x = p.G(p.E(b.x).at(b.eps))
+    x, _ = drawn_again(p, b, has)
     drawn = [p.G(b.z)] if has.adversarial else []
     said = seen(p, b.x, x, *drawn) if has.judged else []
     loss, _ = distances(b, x, said, has)
@@ -126,7 +135,8 @@ def generator_loss(p: Players, b: Batch, has: Losses, gated: bool) -> tuple[Tens
 
 
 def discriminator_loss(p: Players, b: Batch, has: Losses, gated: bool) -> tuple[Tensor, Logs]:
-    said = seen(p, b.x, p.G(p.E(b.x).at(b.eps)).detach(), p.G(b.z).detach())
+    x, _ = drawn_again(p, b, has)
+    said = seen(p, b.x, x.detach(), p.G(b.z).detach())
     real, fake = costs(said)
     on_real, again, drawn = (adversarial.probability(each.logits).mean() for each in said)
     logs = {"L_GAN": real + fake, "D(x)": on_real, "D(G(z))": (again + drawn) / 2}

@@ -47,7 +47,7 @@ SMALL = {
 def by_hand(E, G, x, z, eps, kl, reconstruction, feature, adversarial, D=None, gamma=1.0, margin=None, **_):
     def draw():
         mean, log_variance = E(x)
-        return G(mean + (log_variance / 2).exp() * eps), mean, log_variance
+        return G(mean + ((log_variance / 2).exp() * eps if kl else 0)), mean, log_variance
 
     def far(again):
         total = reconstruction * 0.5 * ((x - again) ** 2).flatten(1).sum(1).mean()
