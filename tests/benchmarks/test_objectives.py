@@ -3,14 +3,16 @@
 import pytest
 import torch
 
-from benchmarks import few_labels, objectives, plug_and_play
+from benchmarks import few_labels, plug_and_play
+from benchmarks.objectives import rows, sizes
+from benchmarks.objectives.__main__ import main
 from energan.games import GAMES
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("WIDTH", 4), ("BATCH", 8), ("Z", 8)):
-        monkeypatch.setattr(objectives, name, value)
+        monkeypatch.setattr(sizes, name, value)
 
 
 def moved(net: torch.nn.Module, before: torch.nn.Module) -> torch.Tensor:
@@ -19,13 +21,13 @@ def moved(net: torch.nn.Module, before: torch.nn.Module) -> torch.Tensor:
     return torch.cat([(after - w).detach().flatten() for after, w in pairs])
 
 
-@pytest.mark.parametrize("name", objectives.ROWS)
+@pytest.mark.parametrize("name", rows.ROWS)
 def test_both_sides_make_the_same_updates(name: str) -> None:
-    one, hand = objectives.sides(name, "fp32")
+    one, hand = rows.sides(name, "fp32")
     for _ in range(3):
         one.step()
-        objectives.ROWS[name].step(hand)
-    before = objectives.game(name).players
+        rows.ROWS[name].step(hand)
+    before = rows.game(name).players
     for letter in hand.of.keys() - {"k"}:
         ours, theirs = (moved(net, before[letter].net) for net in (one.nets[letter], hand.nets[letter]))
         assert float(theirs.abs().max()) > 0
@@ -36,10 +38,10 @@ def test_both_sides_make_the_same_updates(name: str) -> None:
 
 def test_every_game_has_a_row() -> None:
     classifiers = {row.game for row in few_labels.ROWS.values()}
-    assert sorted([*classifiers, *objectives.ROWS, *plug_and_play.ROWS]) == sorted(GAMES)
+    assert sorted([*classifiers, *rows.ROWS, *plug_and_play.ROWS]) == sorted(GAMES)
 
 
 def test_it_prints_a_row(capsys: pytest.CaptureFixture[str]) -> None:
-    objectives.main(["--steps", "2", "--only", "lsgan"])
+    main(["--steps", "2", "--only", "lsgan"])
     said = capsys.readouterr().out
     assert "| game | precision | energan ms | by hand ms | energan / by hand |" in said and "| lsgan | fp32 |" in said
