@@ -29,7 +29,7 @@ SETTINGS: dict[str, type] = {  # fields that run.json has as they are
 
 DESCRIBED = (  # fields that run.json has as what they were made of
     "game", "source", "prepare", "test", "initialise", "coded", "prepare_any", "crop", "flip", "augment", "classes",
-    "sentences",
+    "sentences", "domains",
 )  # fmt: skip
 
 
@@ -44,6 +44,7 @@ class Experiment(NamedTuple):
     initialise  what is done with the training set before the first step: nets that start from data
     coded     (key, codes of the training images): what a frozen net says of each, as one more key of the batches
     sentences  (encode, how many together): captions as codes in the batches: data.batches.captioned.Captioned
+    domains   whether images without labels are of another domain: they alone are drawn as unlabelled ones
     microbatches, sync_batch_stats  how a batch is divided, here and among ranks: engine.Trainer
     graph     whether steps are replayed as CUDA graphs: engine.graphs.Graphed
     deterministic  whether a GPU's algorithms are to repeat their bits
@@ -81,6 +82,7 @@ class Experiment(NamedTuple):
     graph: "Graph" = "auto"
     deterministic: bool = False
     sentences: "tuple[Encode, int] | None" = None
+    domains: bool = False
 
     def reading_as(self, training: "ImageSet") -> "Experiment":
         """The experiment, with all other images read by the range of values of the training images."""
@@ -165,7 +167,7 @@ class Experiment(NamedTuple):
             raise UserError(f"{data.name} has no labels to learn from")
         return LabelledBatches(
             data.images, data.labels, classes=len(data.classes), labelled=self.batch, unlabelled=self.batch,
-            seed=self.seed,
+            seed=self.seed, apart=self.domains,
         )  # fmt: skip
 
     def described(self, data: "ImageSet") -> dict[str, Any]:

@@ -18,7 +18,7 @@ from jaxtyping import Int64, Shaped, UInt8
 from numpy import ndarray as Array
 from torch import Tensor
 
-from energan.data.batches.images import Batches, permutation
+from energan.data.batches.images import Epochs, permutation, shared_copy
 from energan.data.image_set import NONE, ImageSet
 from energan.data.pixels import to_unit
 from energan.utils.errors import UserError
@@ -124,7 +124,7 @@ class LabelledBatches:
 
     The labelled images go round: each pass is a fresh permutation, and a batch may span passes, or hold an image more
     than once where there are fewer than `labelled`. Unlabelled ones come from all images, those with labels too (as in
-    the ladder's and improved GAN's protocols), as `Batches` draws them.
+    the ladder's and improved GAN's protocols), as `Batches` draws them; or from those without, where they are `apart`.
 
     Args:
         images: bytes (n, c, h, w).
@@ -133,6 +133,7 @@ class LabelledBatches:
         labelled: labelled rows a batch.
         unlabelled: unlabelled rows a batch.
         seed: of the permutations.
+        apart: unlabelled images are of another domain than labelled ones.
 
     Raises:
         UserError: for labels of another number or range, without any label, and for batches that cannot be filled.
@@ -153,6 +154,7 @@ class LabelledBatches:
         labelled: int,
         unlabelled: int,
         seed: int,
+        apart: bool = False,
     ) -> None:
         _check(labels, len(images), classes)
         if labelled < 1:
@@ -161,7 +163,12 @@ class LabelledBatches:
         if not len(self.indices):
             raise UserError("no image has a label: every one is -1")
         self.images, self.labels, self.classes, self.labelled, self.seed = images, labels, classes, labelled, seed
-        self._unlabelled = Batches(images, None, unlabelled, seed)
+        self._others = (labels == NONE).nonzero().squeeze(1).cpu() if apart else torch.arange(len(images))
+        if len(self._others) < unlabelled:
+            raise UserError(
+                f"a batch of {unlabelled} unlabelled images cannot be drawn from {len(self._others)}: lower `batch`"
+            )
+        self._unlabelled = Epochs(len(self._others), unlabelled, seed)
         self._orders: dict[int, Tensor] = {}  # of the passes that the last batch was of
 
     def epoch(self, k: int) -> int:
@@ -178,15 +185,15 @@ class LabelledBatches:
 
     def chosen(self, k: int) -> dict[str, Tensor]:
         """rows, unlabelled: indices of batch k's images, (labelled,) and (unlabelled,) int64. On the CPU."""
-        unlabelled = self._unlabelled.rows(k)
+        unlabelled = self._others[self._unlabelled.rows(k)]
         return {"rows": self.indices[self._rows(k)], "unlabelled": unlabelled}
 
     def gathered(self, chosen: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The batch of these rows, where the images are: what a call returns. Nobody waits for a value."""
-        u = self._unlabelled.gathered({"rows": chosen["unlabelled"]})["x"]
+        x, u = (to_unit(self.images.index_select(0, chosen[name])) for name in ("rows", "unlabelled"))
         labels = self.labels.index_select(0, chosen["rows"])
         y = (labels[:, None] == torch.arange(self.classes, device=labels.device)).to(torch.float32)
-        return {"x": to_unit(self.images.index_select(0, chosen["rows"])), "y": y, "u": u}
+        return {"x": x, "y": y, "u": u}
 
     @property
     def device(self) -> torch.device:
@@ -196,13 +203,12 @@ class LabelledBatches:
     @property
     def nbytes(self) -> int:
         """Bytes of the images."""
-        return self._unlabelled.nbytes
+        return self.images.nbytes
 
     def to(self, device: str | torch.device) -> "LabelledBatches":
         """The same batches, of images and labels on the device."""
         moved = copy(self)
-        moved._unlabelled = self._unlabelled.to(device)  # the same images, once
-        moved.images, moved.labels = moved._unlabelled.images, self.labels.to(device)
+        moved.images, moved.labels = shared_copy(self.images, torch.device(device)), self.labels.to(device)
         return moved
 
     def _rows(self, k: int) -> Int64[Tensor, " labelled"]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from energan.engine.game import Game
+from energan.games.adaptation.dann import dann
 from energan.games.conditional.acgan import acgan
 from energan.games.conditional.cgan import cgan
 from energan.games.conditional.conditional_ebgan import conditional_ebgan
@@ -50,6 +51,7 @@ GAMES: dict[str, Callable[..., Game]] = {
     "classifier": classifier,
     "conditional-ebgan": conditional_ebgan,
     "conditional-faces": conditional_faces,
+    "dann": dann,
     "dgn-am": dgn_am,
     "ebgan": ebgan,
     "ebgan-pt": ebgan_pt,

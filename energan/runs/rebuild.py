@@ -25,7 +25,8 @@ DAMAGED = "this run's run.json is damaged"
 
 NEWER: dict[str, Any] = {"graph": "auto", "deterministic": False}  # settings that older runs do not record
 
-NEWER_PARTS: dict[str, Any] = {"sentences": None}  # parts of an experiment that older runs do not describe
+# parts of an experiment that older runs do not describe
+NEWER_PARTS: dict[str, Any] = {"sentences": None, "domains": False}
 
 LARGEST_SIDE = 2**14  # pixels: of a crop; an image that is decoded has fewer
 
@@ -121,6 +122,7 @@ def _check(parts: Mapping[str, Any], ema: Mapping[str, float]) -> None:
         "augment": _texts(parts["augment"]),
         "classes": classes is None or _texts(classes),
         "sentences": sentences is None or _reading(sentences),
+        "domains": isinstance(parts["domains"], bool),
     }
     if wrong := [name for name, right in kinds.items() if not right]:
         raise UserError(f"{DAMAGED}: {wrong[0]} of its experiment is no such thing")

@@ -118,7 +118,7 @@ def turn_batch(small: Small, game: Game, dtype: torch.dtype = torch.float64, n: 
     data = {k: v.to(dtype) for k, v in source(small, n=n)(0).items()}
     noise = {k: f(g, n).to(dtype) for k, f in game.noise.items()}
     hyperparameters = {k: torch.tensor(v, dtype=dtype) for k, v in game.hyperparameters.items()}
-    values = {**data, **noise, **hyperparameters, "t": torch.tensor(0), "key": torch.tensor(5)}
+    values = {**data, **noise, **hyperparameters, "t": torch.tensor(1), "key": torch.tensor(5)}
     if game.conditions is not None and game.conditions.draw is not None:
         players = Players({k: p.net for k, p in game.players.items()})
         values["c"] = game.conditions.draw(players, Batch(values)).detach().to(dtype)

@@ -73,6 +73,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "two-stage-64": {"data": "pictures", "width": 2, "z": 4, "ema": 0.9},
     "mode-regularised-mnist": {"data": "digits", "width": 4, "z": 8, "ema": 0.9},
     "encoder-mnist": {"data": "digits", "net": "sgan"},
+    "dann-mnist": {"data": "digits", "target": "digits", "size": 16, "channels": 1},
     "latent-discriminators-mnist": {
         "data": "digits",
         "module": "tiny_encoder:Net",
@@ -139,7 +140,11 @@ def arguments(recipe: str, folder: Path, **changes: Any) -> dict[str, Any]:
 def steady(recipe: str) -> dict[str, Any]:
     """What keeps a run's learning rates, and margin, from depending on how many steps it is to have."""
     flags = parameters(RECIPES[recipe])
-    return {name: value for name, value in (("decay", 0.0), ("switch", 0.0), ("halvings", 0)) if name in flags}
+    return {
+        name: value
+        for name, value in (("decay", 0.0), ("switch", 0.0), ("halvings", 0), ("horizon", 8))
+        if name in flags
+    }
 
 
 def start(folder: Path, recipe: str = "ebgan-pt-mnist", **changes: Any) -> tuple[Experiment, ImageSet]:

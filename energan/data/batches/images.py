@@ -20,6 +20,30 @@ from energan.utils.errors import UserError
 VIEWS = 1  # beside (seed, k), so that views have nothing in common with the order of epoch k
 
 
+class Epochs:
+    """Rows of n things, a batch at a time: a pure function of (seed, k). Each epoch is a fresh permutation, seeded by
+    (seed, epoch); what is left over at its end and fills no batch is skipped in it."""
+
+    def __init__(self, n: int, batch: int, seed: int) -> None:
+        self.batch, self.per_epoch = batch, n // batch
+        self._n, self._seed = n, seed
+        self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64)
+
+    def epoch(self, k: int) -> int:
+        """The number (from 0) of the pass that batch k belongs to."""
+        return k // self.per_epoch
+
+    def rows(self, k: int) -> Int64[Tensor, " batch"]:
+        """The indices of batch k."""
+        if k < 0:
+            raise IndexError(f"batches are numbered from 0, not {k}")
+        if self.epoch(k) != self._epoch:
+            self._epoch = self.epoch(k)
+            self._order = permutation(self._n, self._seed, self._epoch)
+        start = (k % self.per_epoch) * self.batch
+        return self._order[start : start + self.batch]
+
+
 class Batches:
     """Batches of images: `Batches(images, labels, batch, seed)(k)` is the k-th, a pure function of (seed, k).
 
@@ -66,15 +90,14 @@ class Batches:
         _check(images, crop)
         self.crop, self.flip, self.augment = crop, flip, tuple(augment)
         self._numbers = (3 + numbers(augment)) if crop or flip or augment else 0  # for each image
-        self.per_epoch = len(images) // batch  # batches
+        self._epochs = Epochs(len(images), batch, seed)
+        self.per_epoch = self._epochs.per_epoch
         if labels is not None:
             self._classes = torch.arange(classes or int(labels.max()) + 1, device=labels.device)
-        self._epoch = -1
-        self._order = torch.empty(0, dtype=torch.int64)
 
     def epoch(self, k: int) -> int:
         """The number (from 0) of the pass over the data that batch k belongs to."""
-        return k // self.per_epoch
+        return self._epochs.epoch(k)
 
     def __call__(self, k: int) -> dict[str, Tensor]:
         """x: float32 (batch, c, h, w) in [-1, 1], channels last; with labels, y: one-hot float32 (batch, classes).
@@ -112,7 +135,7 @@ class Batches:
     def to(self, device: str | torch.device) -> "Batches":
         """The same batches, of images and labels on the device."""
         moved = copy(self)
-        moved.images = _shared_copy(self.images, torch.device(device))
+        moved.images = shared_copy(self.images, torch.device(device))
         if self.labels is not None:
             moved.labels, moved._classes = self.labels.to(device), self._classes.to(device)
         return moved
@@ -130,13 +153,7 @@ class Batches:
 
     def rows(self, k: int) -> Int64[Tensor, " batch"]:
         """The indices of batch k's images."""
-        if k < 0:
-            raise IndexError(f"batches are numbered from 0, not {k}")
-        if self.epoch(k) != self._epoch:
-            self._epoch = self.epoch(k)
-            self._order = permutation(len(self.images), self.seed, self._epoch)
-        start = (k % self.per_epoch) * self.batch
-        return self._order[start : start + self.batch]
+        return self._epochs.rows(k)
 
 
 class Coded:
@@ -226,7 +243,7 @@ def patches(data: ImageSet, side: int, seed: int = 0, rows: Int64[Tensor, " k"] 
 _copies = WeakTensorKeyDictionary()  # images -> a weak reference to their copy on another device
 
 
-def _shared_copy(images: UInt8[Tensor, "n c h w"], device: torch.device) -> UInt8[Tensor, "n c h w"]:
+def shared_copy(images: UInt8[Tensor, "n c h w"], device: torch.device) -> UInt8[Tensor, "n c h w"]:
     """The images on the device. Sources of the same images, as those of an Ensemble, share one copy."""
     known = _copies.get(images)
     copied = known() if known else None

@@ -18,9 +18,10 @@ from torch import Tensor
 
 from energan.data.decoding.memory_map import map_file
 from energan.data.image_set import ImageSet
-from energan.data.named import emoji_captions, icons
+from energan.data.named import emoji_captions, icons, photos
 from energan.data.named.emoji import CATEGORIES, FLUENT, NOTO, TWEMOJI, local_emoji, npm_emoji
 from energan.data.named.emoji_attributes import COMBINATIONS, STYLES, local_emoji_attributes, npm_emoji_attributes
+from energan.data.named.mnist_m import Photos, mnist_m
 from energan.data.named.npm import Archive, local_packages, npm_packages
 from energan.data.named.readers import (
     Published,
@@ -114,6 +115,10 @@ def _packages(read: Callable[..., Published], archives: Callable[[], Sequence[Ar
     )
 
 
+def _on_photographs(photographs: Photos) -> Reader:
+    return lambda split: mnist_m(load_named("mnist", split), photographs, split)
+
+
 NAMED: dict[str, Named] = {
     "mnist": Named(
         (1, 28, 28),
@@ -144,6 +149,20 @@ NAMED: dict[str, Named] = {
         CLASSES,
         HASHES["stacked-mnist"],
         (Source("triples of mnist", lambda split: stacked(load_named("mnist", split), split)),),
+    ),
+    "mnist-m": Named(
+        (3, 28, 28),
+        DIGITS,
+        HASHES["mnist-m"],
+        tuple(
+            Source(words, _on_photographs(read))
+            for words, read in (
+                ("mnist and the photographs in the folder ENERGAN_DATA", photos.local_photos),
+                ("mnist and photographs of Debian packages", photos.debian_photos),
+            )
+        ),
+        files=f"the set's IDX files, and the photographs of {', '.join(photos.PACKAGES)} in a folder `backgrounds`,",
+        rendered=True,
     ),
     "worded-mnist": Named(
         (3, SIDE, SIDE),

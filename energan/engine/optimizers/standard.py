@@ -202,6 +202,16 @@ def linear_decay_last(share: float, total_steps: int) -> Schedule:
     return linear_decay(min(int(total_steps * (1 - share)), total_steps - 1), total_steps)
 
 
+@recorded
+def inverse_decay(span: int, alpha: float = 10.0, beta: float = 0.75) -> Schedule:
+    """Returns the schedule (1 + alpha t / span)^-beta: DANN's (arXiv:1409.7495, section 4).
+
+    >>> round(inverse_decay(100)(100), 4)
+    0.1656
+    """
+    return lambda t: float((1 + alpha * t / span) ** -beta)
+
+
 class Step(int):
     """The number of a step, which remembers what it was worked out from."""
 
