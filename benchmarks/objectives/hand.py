@@ -27,6 +27,7 @@ class Hand:
         self.generator = torch.Generator().manual_seed(0)
         self.autocast = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16")
         self.k = 0.0  # BEGAN's
+        self.steps = 0  # DANN's
         self.more: dict[str, torch.optim.Optimizer] = {}  # of players that have one for each turn
 
     def further(self, letter: str, turn: str) -> torch.optim.Optimizer:

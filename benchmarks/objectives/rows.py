@@ -9,6 +9,7 @@ from torch import nn
 
 from benchmarks.engine import batches
 from benchmarks.objectives import sizes
+from benchmarks.objectives.adaptation import game_of_dann, of_domains
 from benchmarks.objectives.conditional import (
     captioned,
     classify,
@@ -134,6 +135,7 @@ ROWS = {
     "began": Row(began, autoencoder=True, settings={"gamma": BALANCE, "rate": STEP}),
     "cgan": Row(of_class, whole=game_of_cgan, source=labelled),
     "classifier": Row(classify, whole=game_of_classifier, source=labelled),
+    "dann": Row(of_domains, whole=game_of_dann, source=few_labelled),
     "conditional-faces": Row(of_attributes, whole=game_of_faces, source=partial(labelled, (3, 32, 32))),
     "conditional-ebgan": Row(of_energy, whole=game_of_conditional_ebgan, source=partial(labelled, SIZE)),
     "ebgan": Row(turns(ebgan_D, ebgan_G), autoencoder=True, settings={"margin": MARGIN}),

@@ -247,7 +247,7 @@ def _rendered(
     row: Named, split: str, images: UInt8[Array, "n c h w"], labels: Int[Array, " n"], captions: bytes
 ) -> tuple[UInt8[Tensor, "n c h w"], Int64[Tensor, " n"]] | None:
     """The images and labels, whatever the pixels, if the labels' and the captions' hashes are right."""
-    parts = (labels.astype(row.label).tobytes(), captions)
+    parts = (labels.astype(row.label).tobytes(), *([captions] if captions else []))
     if tuple(hashlib.sha256(part).hexdigest() for part in parts) != tuple(row.sha256[split][1:]):
         return None
     return torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64))

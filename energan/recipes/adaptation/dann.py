@@ -54,7 +54,7 @@ def dann_mnist(
     from energan.games.adaptation.dann import dann
     from energan.networks.conv import dann as nets
 
-    at_least(2, classes=classes)
+    at_least(2, classes=classes, size=size)
     positive(lr=lr, steps=training.steps)
     not_negative(weight=weight, horizon=horizon)
     fraction(momentum=momentum)

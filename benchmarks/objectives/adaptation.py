@@ -1,0 +1,43 @@
+"""Steps by hand of systems that adapt to another domain, with their games."""
+
+import math
+
+import torch
+from torch.nn.functional import cross_entropy, softplus
+
+from benchmarks.objectives.hand import BETA1, LR, Hand
+from energan.engine.game import Game
+from energan.engine.optimizers import Adam
+from energan.engine.rng import seeded
+from energan.games.adaptation.dann import dann
+from energan.networks.conv import dann as nets
+
+SPAN = 20  # steps
+
+
+def of_domains(h: Hand) -> None:
+    """DANN: one pass over the images of both domains; a reversed gradient in the features."""
+    x, y, u = h.batch()
+    E, C, D = (h.nets[letter] for letter in "ECD")
+    rate = 2 / (1 + math.exp(-10 * h.steps / SPAN)) - 1
+    h.steps += 1
+    with h.autocast:
+        features = E(torch.cat([x, u]))
+        kept = features.detach().float().requires_grad_(True)
+        ours, theirs = D(kept).float().chunk(2)
+        of_domain = softplus(-ours).mean() + softplus(theirs).mean()
+        of_labels = cross_entropy(C(features[: len(x)]).float(), y)
+    for optimizer in h.of.values():
+        optimizer.zero_grad(set_to_none=True)
+    of_domain.backward()
+    assert kept.grad is not None
+    torch.autograd.backward([of_labels, features], [None, -rate * kept.grad.to(features.dtype)])
+    for optimizer in h.of.values():
+        optimizer.step()
+
+
+def game_of_dann() -> Game:
+    """The paper's nets, on one channel."""
+    with seeded(0):
+        E, C, D = nets.encoder(channels=1), nets.classifier(), nets.domain_critic()
+    return dann(E, C, D, span=SPAN, **{f"optimizer_{letter}": Adam(LR, BETA1) for letter in "ECD"})
