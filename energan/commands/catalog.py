@@ -5,6 +5,7 @@ A command returns the exit code. `train`, `bench` and `lab`, which take a recipe
 
 from collections.abc import Callable
 
+from energan.commands.adapt import adapt
 from energan.commands.classify import classify
 from energan.commands.evaluate import evaluate, report
 from energan.commands.explore.excite import excite
@@ -28,6 +29,7 @@ from energan.commands.walk.walk import walk
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "classify": classify,
+    "adapt": adapt,
     "resume": with_trust(resume),
     "sample": with_trust(sample),
     "invert": with_trust(invert),

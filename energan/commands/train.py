@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from energan.data import ImageSet
     from energan.experiment import Experiment
 
-FILES = ("data", "labels_csv", "test", "encoder")  # arguments of recipes that may name a file or folder
+FILES = ("data", "labels_csv", "test", "encoder", "target")  # arguments of recipes that may name a file or folder
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -98,6 +98,7 @@ def both_domains(
     Both are read by one range of values, into bytes. UserError for a source of other classes, or one without a label.
     """
     from hashlib import sha256
+    from itertools import compress
 
     import torch
 
@@ -111,7 +112,8 @@ def both_domains(
         raise UserError(f"{data.name} has {len(data.classes)} classes: set `classes` to {len(data.classes)}")
     other = load(target, split, size=size, channels=channels, value_range=data.value_range or value_range)
     assert data.labels is not None
-    known = data.labels != NONE  # an image of the source without a label would be taken for one of the target
+    known = data.labels != NONE  # else an image of the source without a label would be taken for one of the target
+    files = (*compress(data.files, known.tolist()), *other.files) if data.files and other.files else ()
     return ImageSet(
         images=torch.cat([data.images[known], other.images]),
         labels=torch.cat([data.labels[known], torch.full((len(other.images),), NONE)]),
@@ -120,6 +122,7 @@ def both_domains(
         source=f"{data.source}, with labels; {other.source}, without",
         sha256=sha256(f"{data.sha256} {other.sha256}".encode()).hexdigest(),
         skipped=(*data.skipped, *other.skipped),
+        files=files,
         place=f"{data.counted} with labels and {other.counted} without",
         value_range=data.value_range,
     )

@@ -1,0 +1,66 @@
+"""The command `adapt`: trains a classifier for images whose labels nobody knows, from labelled ones of another kind."""
+
+from energan.commands.train import TrainOptions, start, with_absolute_paths
+from energan.utils.hardware import Precision
+
+
+def adapt(
+    *,
+    source: str,
+    target: str,
+    labels: str = "",
+    test: str = "",
+    weight: float = 1.0,
+    steps: int = 5000,
+    batch: int = 64,
+    seed: int = 0,
+    size: int = 28,
+    channels: int = 3,
+    precision: Precision = "auto",
+    device: str = "auto",
+    value_range: tuple[float, float] | None = None,
+    out: str = "",
+    quiet: bool = False,
+) -> int:
+    """Train a classifier of --target's images, whose labels nobody knows, from --source's labels (DANN).
+
+    Args:
+        source: Images with labels: a folder with one sub-folder per class, any folder with --labels, or a named set.
+        target: Images of the other kind; labels that they have are not used.
+        labels: A CSV with columns file and label, of the source's images.
+        test: Labelled images of the target to measure the error on, one sub-folder per class; by default those that
+            --target holds out.
+        weight: How much features go against the discriminator of domains at the end; 0: a classifier of the source.
+        steps: Training steps.
+        batch: Images of either kind a step; less where there are fewer.
+        seed: Of the weights and the order of the data.
+        size: Pixels a side that images are brought to.
+        channels: 3 for colour, 1 for grey.
+        precision: bf16 (autocast), fp32, or auto (bf16 where the processor has units for it).
+        device: cpu, cuda, cuda:1, or auto.
+        value_range: What is black and what is white in images of more than 8 bits; by default measured over the source.
+        out: The run's folder; a new one under runs/ by default.
+        quiet: No progress bar.
+    """
+    from energan.data import load
+    from energan.recipes.semi_supervised.labelled_data import labelled_images
+
+    named = with_absolute_paths({"data": source, "labels_csv": labels, "test": test, "target": target})
+    images = labelled_images(
+        named["data"], "train", labels_csv=named["labels_csv"], size=size, channels=channels, value_range=value_range
+    )
+    others = load(named["target"], size=size, channels=channels, value_range=images.value_range or value_range)
+    arguments = {
+        **named,
+        "classes": len(images.classes),
+        "weight": weight,
+        "size": size,
+        "channels": channels,
+        "steps": steps,
+        "batch": min(batch, len(others.images)),
+        "seed": seed,
+        "precision": precision,
+        "device": device,
+        "value_range": value_range,
+    }
+    return start("dann-mnist", arguments, TrainOptions(out=out, quiet=quiet))
