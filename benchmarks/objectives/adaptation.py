@@ -5,11 +5,13 @@ import math
 import torch
 from torch.nn.functional import cross_entropy, softplus
 
-from benchmarks.objectives.hand import BETA1, LR, Hand
+from benchmarks.objectives.hand import BETA1, LR, Hand, descend
 from energan.engine.game import Game
 from energan.engine.optimizers import Adam
 from energan.engine.rng import seeded
+from energan.games.adaptation.adda import adda
 from energan.games.adaptation.dann import dann
+from energan.networks.conv import adda as adda_nets
 from energan.networks.conv import dann as nets
 
 SPAN = 20  # steps
@@ -41,3 +43,29 @@ def game_of_dann() -> Game:
     with seeded(0):
         E, C, D = nets.encoder(channels=1), nets.classifier(), nets.domain_critic()
     return dann(E, C, D, span=SPAN, **{f"optimizer_{letter}": Adam(LR, BETA1) for letter in "ECD"})
+
+
+def apart(h: Hand) -> None:
+    """ADDA's second part: D, then the target's encoder."""
+    S, E, D = (h.nets[letter] for letter in "SED")
+    D.requires_grad_(True)
+    x, _, u = h.batch()
+    with h.autocast:
+        with torch.no_grad():
+            ours, theirs = S(x), E(u)
+        loss = softplus(-D(ours).float()).mean() + softplus(D(theirs).float()).mean()
+    descend(h.of["D"], loss)
+    D.requires_grad_(False)
+    _, _, u = h.batch()
+    with h.autocast:
+        loss = softplus(-D(E(u)).float()).mean()
+    descend(h.of["E"], loss)
+
+
+def game_of_adda() -> Game:
+    """The paper's nets, on one channel, from the first step of its second part."""
+    with seeded(0):
+        S, E = (adda_nets.encoder(channels=1) for _ in range(2))
+        C, D = adda_nets.classifier(), adda_nets.domain_critic()
+    adam = Adam(LR, BETA1)
+    return adda(S, E, C, D, adapt_from=0, optimizer_S=adam, optimizer_E=adam, optimizer_D=adam)

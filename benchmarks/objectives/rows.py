@@ -9,7 +9,7 @@ from torch import nn
 
 from benchmarks.engine import batches
 from benchmarks.objectives import sizes
-from benchmarks.objectives.adaptation import game_of_dann, of_domains
+from benchmarks.objectives.adaptation import apart, game_of_adda, game_of_dann, of_domains
 from benchmarks.objectives.conditional import (
     captioned,
     classify,
@@ -106,7 +106,7 @@ from energan.networks.conv import autoencoder, dcgan, wgan_gp
 class Row(NamedTuple):
     """A game's settings, the letter and the net of its other player (or none), and its step by hand.
 
-    whole: the game, where it has other players. source: its data.
+    whole: the game, where it has other players. source: its data. still: players that do not move in these steps.
     """
 
     step: Callable[[Hand], None]
@@ -114,6 +114,7 @@ class Row(NamedTuple):
     autoencoder: bool = False
     settings: Mapping[str, Any] = MappingProxyType({})
     whole: Callable[[], Game] | None = None
+    still: str = ""
     source: Callable[[], Source] = lambda: batches(SIZE, sizes.BATCH)
 
 
@@ -131,6 +132,7 @@ ROWS = {
         partial(of_categories, labels=True), whole=partial(game_of_categories, aae_ssl, "EGDRL"), source=few_labelled
     ),
     "acgan": Row(of_classifier, whole=game_of_acgan, source=partial(labelled, SIZE)),
+    "adda": Row(apart, whole=game_of_adda, source=few_labelled, still="SC"),
     "autoencoder": Row(reconstruct, autoencoder=True),
     "began": Row(began, autoencoder=True, settings={"gamma": BALANCE, "rate": STEP}),
     "cgan": Row(of_class, whole=game_of_cgan, source=labelled),

@@ -1,6 +1,9 @@
 """The command `adapt`: trains a classifier for images whose labels nobody knows, from labelled ones of another kind."""
 
+from typing import Any, Literal
+
 from energan.commands.train import TrainOptions, start, with_absolute_paths
+from energan.utils.errors import UserError
 from energan.utils.hardware import Precision
 
 
@@ -10,8 +13,9 @@ def adapt(
     target: str,
     labels: str = "",
     test: str = "",
-    weight: float = 1.0,
-    steps: int = 5000,
+    system: Literal["dann", "adda"] = "dann",
+    weight: float | None = None,
+    steps: int = 20000,
     batch: int = 64,
     seed: int = 0,
     size: int = 28,
@@ -22,7 +26,7 @@ def adapt(
     out: str = "",
     quiet: bool = False,
 ) -> int:
-    """Train a classifier of --target's images, whose labels nobody knows, from --source's labels (DANN).
+    """Train a classifier of --target's images, whose labels nobody knows, from --source's labels.
 
     Args:
         source: Images with labels: a folder with one sub-folder per class, any folder with --labels, or a named set.
@@ -30,7 +34,9 @@ def adapt(
         labels: A CSV with columns file and label, of the source's images.
         test: Labelled images of the target to measure the error on, one sub-folder per class; by default those that
             --target holds out.
-        weight: How much features go against the discriminator of domains at the end; 0: a classifier of the source.
+        system: What learns: DANN, one encoder for both domains, or ADDA, an encoder for each.
+        weight: Of DANN: how much features go against the discriminator of domains at the end, by default 1; 0: a
+            classifier of the source.
         steps: Training steps.
         batch: Images of either kind a step; less where there are fewer.
         seed: Of the weights and the order of the data.
@@ -45,15 +51,16 @@ def adapt(
     from energan.data import load
     from energan.recipes.semi_supervised.labelled_data import labelled_images
 
+    if weight is not None and system != "dann":
+        raise UserError(f"`weight` is DANN's, and {system} has none: leave it out, or use `system` dann")
     named = with_absolute_paths({"data": source, "labels_csv": labels, "test": test, "target": target})
     images = labelled_images(
         named["data"], "train", labels_csv=named["labels_csv"], size=size, channels=channels, value_range=value_range
     )
     others = load(named["target"], size=size, channels=channels, value_range=images.value_range or value_range)
-    arguments = {
+    arguments: dict[str, Any] = {
         **named,
         "classes": len(images.classes),
-        "weight": weight,
         "size": size,
         "channels": channels,
         "steps": steps,
@@ -62,5 +69,6 @@ def adapt(
         "precision": precision,
         "device": device,
         "value_range": value_range,
+        **({} if weight is None else {"weight": weight}),
     }
-    return start("dann-mnist", arguments, TrainOptions(out=out, quiet=quiet))
+    return start(f"{system}-mnist", arguments, TrainOptions(out=out, quiet=quiet))

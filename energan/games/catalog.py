@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from energan.engine.game import Game
+from energan.games.adaptation.adda import adda
 from energan.games.adaptation.dann import dann
 from energan.games.conditional.acgan import acgan
 from energan.games.conditional.cgan import cgan
@@ -45,6 +46,7 @@ GAMES: dict[str, Callable[..., Game]] = {
     "aae-clusters": aae_clusters,
     "aae-ssl": aae_ssl,
     "acgan": acgan,
+    "adda": adda,
     "autoencoder": autoencoder,
     "began": began,
     "cgan": cgan,

@@ -7,6 +7,7 @@ called.
 from collections.abc import Callable
 
 from energan.experiment import Experiment
+from energan.recipes.adaptation.adda import adda_mnist
 from energan.recipes.adaptation.dann import dann_mnist
 from energan.recipes.conditional.cgan import cgan_mnist
 from energan.recipes.conditional.conditional_dcgan import conditional_dcgan_mnist
@@ -106,5 +107,6 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     "ebgan-pt-128": ebgan_pt_128,
     "ebgan-pt-256": ebgan_pt_256,
     "dann-mnist": dann_mnist,
+    "adda-mnist": adda_mnist,
     "dcgan-64": dcgan_64,
 }

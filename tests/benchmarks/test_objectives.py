@@ -28,7 +28,7 @@ def test_both_sides_make_the_same_updates(name: str) -> None:
         one.step()
         rows.ROWS[name].step(hand)
     before = rows.game(name).players
-    for letter in hand.of.keys() - {"k"}:
+    for letter in hand.of.keys() - {"k", *rows.ROWS[name].still}:
         ours, theirs = (moved(net, before[letter].net) for net in (one.nets[letter], hand.nets[letter]))
         assert float(theirs.abs().max()) > 0
         torch.testing.assert_close(ours, theirs, rtol=0, atol=0.02 * float(theirs.abs().max()))

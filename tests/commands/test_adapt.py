@@ -55,6 +55,21 @@ def test_a_classifier_of_unlabelled_images_is_trained_by_others(
     assert energan.load(tmp_path / "run").probabilities(load(str(target), size=16, channels=1).images).shape == (10, 2)
 
 
+def test_an_encoder_for_each_domain(tmp_path: Path, folders: tuple[Path, Path]) -> None:
+    told = [
+        "--source",
+        str(folders[0]),
+        "--target",
+        str(folders[1]),
+        "--system",
+        "adda",
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    assert main(["adapt", *told, *SMALL]) == 0
+    assert RunFolder(tmp_path / "run").record["recipe"] == "adda-mnist"
+
+
 def test_the_recorded_command_adapts_again(tmp_path: Path, folders: tuple[Path, Path]) -> None:
     source, target = folders
     run = tmp_path / "run"
@@ -92,6 +107,10 @@ def test_nothing_of_the_target_has_labels_and_that_is_said(
         (lambda s, t: ("--source", str(s), "--target", str(t / "nothing")), "nothing"),
         (lambda s, t: ("--source", str(s), "--target", str(t), "--size", "8"), "16 x 16 pixels or more, not 8 x 8"),
         (lambda s, t: ("--source", str(s), "--target", str(t), "--weight", "-1"), "weight"),
+        (
+            lambda s, t: ("--source", str(s), "--target", str(t), "--weight", "1", "--system", "adda"),
+            "weight` is DANN's",
+        ),
         (lambda s, t: ("--source", str(s / "left"), "--target", str(t)), "left"),
     ],
 )

@@ -230,7 +230,7 @@ def test_settings_of_alternating_optimizers_are_one_flat_set():
     assert both.optimizers == (Adam(0.1, beta1=0.5, schedule=DECAY), SGD(0.3, momentum=0.9, schedule=DECAY))
     assert both.schedule is DECAY and optimizer.with_settings(lr=1.0).settings()["lr_0"] == 1.0
     for bad in ((), (Adam(), Adam(schedule=DECAY))):
-        with pytest.raises(UserError, match="alternate"):
+        with pytest.raises(UserError, match="several optimizers of a player"):
             Alternating(bad)
 
 

@@ -22,7 +22,8 @@ from torch import Tensor
 
 from energan.engine import Ensemble, Trainer, leaves
 from energan.engine.game import Batch, Noise
-from energan.engine.optimizers import SGD, Alternating, PauseOnZeroGradient
+from energan.engine.optimizers import SGD, PauseOnZeroGradient
+from energan.engine.optimizers.wrappers import Several
 from energan.engine.rng import stream
 from energan.games import GAMES
 
@@ -184,7 +185,7 @@ class InTurn:
 def torch_optimizer(optimizer, weights) -> torch.optim.Optimizer | InTurn:
     """torch's own optimizer with the same settings."""
     weights = list(weights)
-    if isinstance(optimizer, Alternating):
+    if isinstance(optimizer, Several):  # of two updates, the first is by the first
         return InTurn([torch_optimizer(each, weights) for each in optimizer.optimizers])
     if isinstance(optimizer, SGD):
         return torch.optim.SGD(weights, optimizer.lr, optimizer.momentum)

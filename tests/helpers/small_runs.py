@@ -73,6 +73,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "two-stage-64": {"data": "pictures", "width": 2, "z": 4, "ema": 0.9},
     "mode-regularised-mnist": {"data": "digits", "width": 4, "z": 8, "ema": 0.9},
     "encoder-mnist": {"data": "digits", "net": "sgan"},
+    "adda-mnist": {"data": "digits", "target": "digits", "size": 16, "channels": 1, "units": 8},
     "dann-mnist": {"data": "digits", "target": "digits", "size": 16, "channels": 1},
     "latent-discriminators-mnist": {
         "data": "digits",
@@ -142,7 +143,7 @@ def steady(recipe: str) -> dict[str, Any]:
     flags = parameters(RECIPES[recipe])
     return {
         name: value
-        for name, value in (("decay", 0.0), ("switch", 0.0), ("halvings", 0), ("horizon", 8))
+        for name, value in (("decay", 0.0), ("switch", 0.0), ("halvings", 0), ("horizon", 8), ("first", 0.0))
         if name in flags
     }
 

@@ -82,14 +82,23 @@ SHAPES |= dict.fromkeys(CLASSIFIERS, (1, 8, 8)) | dict.fromkeys(
     ),
     (1, 28, 28),
 )
-SHAPES |= {"dann-mnist": (1, 16, 16), **PICTURES, **dict.fromkeys(("conditional-faces", *TOLD), (3, 32, 32))}
+SHAPES |= {
+    **dict.fromkeys(("dann-mnist", "adda-mnist"), (1, 16, 16)),
+    **PICTURES,
+    **dict.fromkeys(("conditional-faces", *TOLD), (3, 32, 32)),
+}
 ALONE = ("gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist")  # generators without a critic
 PLAYERS = {"wgan-mnist": "Gf", "wgan-gp-mnist": "Gf", "wgan-gp-stacked": "Gf", "fgan-mnist": "GV", "began-mnist": "GDk"}
 PLAYERS |= {**dict.fromkeys(ALONE, "G"), "ladder-mnist": "D"}
 PLAYERS |= {"vae-mnist": "EG"} | dict.fromkeys(("vae-gan-mnist", "vae-gan-64"), "EGD")
 PLAYERS |= {"mode-regularised-mnist": "GDE"}
 PLAYERS |= dict.fromkeys(("two-stage-mnist", "two-stage-64"), "EGRD")
-PLAYERS |= {"sgan-mnist": ("E_0", "E_1", "G_1", "G_0", "D_1", "D_0"), "encoder-mnist": "E", "dann-mnist": "ECD"}
+PLAYERS |= {
+    "sgan-mnist": ("E_0", "E_1", "G_1", "G_0", "D_1", "D_0"),
+    "encoder-mnist": "E",
+    "dann-mnist": "ECD",
+    "adda-mnist": "SECD",
+}
 PLAYERS |= {"latent-discriminators-mnist": ("E", "S", "G", "D_x", "D_h")}  # the others: G and D
 PLAYERS |= dict.fromkeys(PPGN, ("E", "G", "D", "gate")) | {"ppgn-x-mnist": ("E", "R")}
 PLAYERS |= {"dgn-am-mnist": ("E", "G", "D", "gate", "bounds"), "ppgn-h-mnist": ("E", "G", "D", "gate", "R")}
@@ -106,6 +115,7 @@ WITHOUT_ENERGY = (
     "ebgan-ln-mnist",
     "encoder-mnist",
     "dann-mnist",
+    "adda-mnist",
     "sgan-mnist",
     "two-stage-mnist",
     "two-stage-64",
@@ -119,7 +129,7 @@ def test_a_recipe_builds_with_its_defaults(recipe: str) -> None:
     assert run.source == given.get("data", NAMED_SETS.get(recipe, "mnist"))
     assert set(run.game.players) == set(PLAYERS.get(recipe, "GD")) and run.steps >= 1000 and run.save_every <= run.steps
     assert (run.game.energy is None) == (recipe in WITHOUT_ENERGY)
-    assert (run.game.logits is not None) == (recipe in (*CLASSIFIERS, "encoder-mnist", "dann-mnist"))
+    assert (run.game.logits is not None) == (recipe in (*CLASSIFIERS, "encoder-mnist", "dann-mnist", "adda-mnist"))
     assert (run.game.codes is not None) == (recipe in CODED) and (run.initialise is not None or recipe not in CODED)
     coded = {*CODED, "conditional-faces"} - {"ppgn-x-mnist"}  # whose codes are images
     assert (run.coded is not None) == (recipe in coded)

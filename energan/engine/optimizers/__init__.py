@@ -16,7 +16,13 @@ from energan.engine.optimizers.standard import (
     linear_decay_last,
     step_at,
 )
-from energan.engine.optimizers.wrappers import Alternating, HistoricalAveraging, PauseOnZeroGradient, Wrapper
+from energan.engine.optimizers.wrappers import (
+    Alternating,
+    HistoricalAveraging,
+    PauseOnZeroGradient,
+    Succeeding,
+    Wrapper,
+)
 
 __all__ = [
     "SGD",
@@ -30,6 +36,7 @@ __all__ = [
     "RMSProp",
     "Rate",
     "Schedule",
+    "Succeeding",
     "Tree",
     "Wrapper",
     "halved",

@@ -125,32 +125,23 @@ class PauseOnZeroGradient(Wrapper):
         return select(after, weights), {name: select(tree, moments[name]) for name, tree in moved.items()}
 
 
-@named
-@final
 @dataclass(frozen=True)
-class Alternating:
-    """Several optimizers of one player, in turn, each with moments of its own: update k is by the (k mod n)-th.
+class Several:
+    """Several optimizers of one player, each with moments of its own; subclasses say whose turn an update is.
 
-    For a player that moves once in each of n turns, and whose objectives there have nothing in common: so none of them
-    moves it on by another's momentum. All have the first one's schedule.
-
-    The settings of the i-th have _i at their end, as in lr_0; `with_settings` also takes one without, which is for all.
-    UserError for none, and for different schedules.
-
-    >>> from energan.engine.optimizers import SGD
-    >>> two, w = Alternating((SGD(lr=0.1), SGD(lr=0.5))), {"w": torch.tensor([1.0])}
-    >>> moments = two.init(w)
-    >>> for _ in range(3):
-    ...     two.step_(w, [torch.tensor([1.0])], moments, 1.0)
-    >>> w["w"]  # 1 - 0.1 - 0.5 - 0.1
-    tensor([0.3000])
+    All have the first one's schedule. The settings of the i-th have _i at their end, as in lr_0; `with_settings` also
+    takes one without, which is for all. UserError for none, and for different schedules.
     """
 
     optimizers: tuple[Optimizer, ...]
 
     def __post_init__(self) -> None:
         if not self.optimizers or any(o.schedule != self.optimizers[0].schedule for o in self.optimizers):
-            raise UserError("optimizers that alternate are one or more, with one schedule of the learning rate")
+            raise UserError("several optimizers of a player are one or more, with one schedule of the learning rate")
+
+    def which(self, updates: Any) -> Any:
+        """The number of the optimizer of the update that so many came before: of an int, or of a tensor."""
+        raise NotImplementedError
 
     @property
     def schedule(self) -> Schedule | None:
@@ -166,7 +157,7 @@ class Alternating:
 
     def step_(self, weights: Mapping[str, Tensor], grads: list[Tensor], moments: Moments, rate: Rate) -> None:
         if cheap_to_look(weights):
-            i = int(next(iter(moments["updates"].values()))) % len(self.optimizers)
+            i = self.which(int(next(iter(moments["updates"].values()))))
             self.optimizers[i].step_(weights, grads, self._of(moments, i), rate)
             torch._foreach_add_(list(moments["updates"].values()), 1)
             return
@@ -181,7 +172,7 @@ class Alternating:
         for i, optimizer in enumerate(self.optimizers):
             before = self._of(moments, i)
             stepped, inner = optimizer.step(weights, grads, before, rate)
-            now = {k: (c % len(self.optimizers)) == i for k, c in updates.items()}
+            now = {k: self.which(c) == i for k, c in updates.items()}
             new = {k: torch.where(now[k], stepped[k], w) for k, w in new.items()}
             for name, tree in inner.items():
                 after[f"{name}_{i}"] = {k: torch.where(now[k], v, before[name][k]) for k, v in tree.items()}
@@ -190,10 +181,57 @@ class Alternating:
     def settings(self) -> dict[str, Any]:
         return {f"{name}_{i}": v for i, o in enumerate(self.optimizers) for name, v in o.settings().items()}
 
-    def with_settings(self, **settings: Any) -> "Alternating":
+    def with_settings(self, **settings: Any) -> Self:
         def of(optimizer: Optimizer, i: int) -> Optimizer:
             own = {name.removesuffix(f"_{i}"): v for name, v in settings.items() if name.endswith(f"_{i}")}
             shared = {name: v for name, v in settings.items() if name in optimizer.settings()}
             return optimizer.with_settings(**shared, **own)
 
-        return Alternating(tuple(of(o, i) for i, o in enumerate(self.optimizers)))
+        return replace(self, optimizers=tuple(of(o, i) for i, o in enumerate(self.optimizers)))
+
+
+@named
+@final
+@dataclass(frozen=True)
+class Alternating(Several):
+    """Several optimizers of one player, in turn, each with moments of its own: update k is by the (k mod n)-th.
+
+    For a player that moves once in each of n turns, and whose objectives there have nothing in common: so none of them
+    moves it on by another's momentum.
+
+    >>> from energan.engine.optimizers import SGD
+    >>> two, w = Alternating((SGD(lr=0.1), SGD(lr=0.5))), {"w": torch.tensor([1.0])}
+    >>> moments = two.init(w)
+    >>> for _ in range(3):
+    ...     two.step_(w, [torch.tensor([1.0])], moments, 1.0)
+    >>> w["w"]  # 1 - 0.1 - 0.5 - 0.1
+    tensor([0.3000])
+    """
+
+    def which(self, updates: Any) -> Any:
+        return updates % len(self.optimizers)
+
+
+@named
+@final
+@dataclass(frozen=True)
+class Succeeding(Several):
+    """Two optimizers of one player, one after another: the first `after` updates are by the first, all others by the
+    second, which begins anew.
+
+    For a player that learns one thing, and then another.
+
+    >>> from energan.engine.optimizers import SGD
+    >>> two, w = Succeeding((SGD(lr=0.1), SGD(lr=0.5)), after=2), {"w": torch.tensor([1.0])}
+    >>> moments = two.init(w)
+    >>> for _ in range(3):
+    ...     two.step_(w, [torch.tensor([1.0])], moments, 1.0)
+    >>> w["w"]  # 1 - 0.1 - 0.1 - 0.5
+    tensor([0.3000])
+    """
+
+    after: int
+
+    def which(self, updates: Any) -> Any:
+        later = updates >= self.after
+        return later.long() if isinstance(later, Tensor) else int(later)
