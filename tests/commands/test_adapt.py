@@ -109,7 +109,7 @@ def test_nothing_of_the_target_has_labels_and_that_is_said(
         (lambda s, t: ("--source", str(s), "--target", str(t), "--weight", "-1"), "weight"),
         (
             lambda s, t: ("--source", str(s), "--target", str(t), "--weight", "1", "--system", "adda"),
-            "weight` is DANN's",
+            "--weight is DANN's",
         ),
         (lambda s, t: ("--source", str(s / "left"), "--target", str(t)), "left"),
     ],

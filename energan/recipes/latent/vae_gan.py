@@ -75,9 +75,10 @@ def vae_gan_mnist(
 ) -> Experiment:
     """VAE/GAN: an auto-encoder that compares images by what a discriminator sees (arXiv:1512.09300).
 
-    A step is one turn of all three players. --gamma weighs a sum over features, 64 times --width: the authors' 5e-5 would
-    be 8e-4 here; the default was chosen by the distance to training images. The path to VAE/GAN is four commands: --reconstruction 1 with --kl 0
-    --feature 0 --adversarial 0 is an auto-encoder; leave out one of the three after another.
+    A step is one turn of all three players. --gamma weighs a sum over features, 64 times --width: the authors' 5e-5
+    would be 8e-4 here; the default was chosen by the distance to training images. The path to VAE/GAN is four commands:
+    --reconstruction 1 with --kl 0 --feature 0 --adversarial 0 is an auto-encoder; leave out one of the three after
+    another.
 
     Args:
         net: The authors' convolutional nets for 32 x 32 (conv), or their fully connected ones for 28 x 28 (mlp).
