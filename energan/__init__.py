@@ -6,6 +6,8 @@
                              estimators that read codes off what they learn to draw
     LadderClassifier, EBGANLadderClassifier, ImprovedGANClassifier
                              classifiers that learn from few labels
+    DomainAdversarialClassifier
+                             a classifier of rows whose labels nobody knows, from labelled rows of another kind
     UserError                what bad input raises, with one sentence
 
 Nothing heavy is imported until it is used: `import energan` takes milliseconds.
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from energan.estimators.classifiers import EBGANLadderClassifier as EBGANLadderClassifier
     from energan.estimators.classifiers import ImprovedGANClassifier as ImprovedGANClassifier
     from energan.estimators.classifiers import LadderClassifier as LadderClassifier
+    from energan.estimators.dann import DomainAdversarialClassifier as DomainAdversarialClassifier
     from energan.estimators.dcgan import DCGAN as DCGAN
     from energan.estimators.ebgan import EBGAN as EBGAN
     from energan.estimators.infogan import InfoGAN as InfoGAN
@@ -43,6 +46,7 @@ _HOME = {
     "LadderClassifier": "energan.estimators.classifiers",
     "EBGANLadderClassifier": "energan.estimators.classifiers",
     "ImprovedGANClassifier": "energan.estimators.classifiers",
+    "DomainAdversarialClassifier": "energan.estimators.dann",
     "load": "energan.runs.rebuild",
     "UserError": "energan.utils.errors",
     "recorded": "energan.utils.specification",

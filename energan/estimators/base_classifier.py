@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-from jaxtyping import Float, Num, Shaped
+from jaxtyping import Float, Int64, Num, Shaped
 from numpy import ndarray as Array
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, check_X_y
@@ -21,6 +21,7 @@ from energan.engine.isolation import isolated
 from energan.engine.rng import seeded
 from energan.estimators.arrays import flattened, to_pixels, to_rows
 from energan.estimators.base import (
+    TrainingData,
     as_fitted,
     check_training,
     checked,
@@ -47,6 +48,11 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ig
 
     @abstractmethod
     def _game(self, networks: dict[str, nn.Module]) -> Game: ...
+
+    def _batches(self, data: TrainingData, labels: Int64[Tensor, " n"], classes: int) -> LabelledBatches:
+        return LabelledBatches(
+            data.images, labels, classes=classes, labelled=data.batch, unlabelled=data.batch, seed=data.seed
+        )
 
     def _model(self) -> Model:
         networks = copy.deepcopy(self.networks_)  # the fitted networks stay on the CPU
@@ -76,10 +82,7 @@ class SemiSupervisedClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ig
             if len(classes) < 2:
                 raise ValueError(f"y has labels of one class only, {classes[0]}: a classifier needs two or more")
             game = self._game(self._networks(data.images, len(classes)))
-            source = LabelledBatches(
-                data.images, labels, classes=len(classes), labelled=data.batch, unlabelled=data.batch,
-                seed=data.seed,
-            )  # fmt: skip
+            source = self._batches(data, labels, len(classes))
         model = play(game, source, data, dict.fromkeys(self._averaged, last_tenth(self.steps)), self)
         likeliest = probabilities(copy.deepcopy(model.classifier), model.device, data.images).argmax(axis=1)
         remember(self, X, data.frame, model)
