@@ -92,7 +92,11 @@ COMPILERS = {"compile_cheaply", "trace_only", "compile_truly"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks as `compiles` what asks for one of the fixtures that compile."""
+    """Marks as `compiles` what asks for one of the fixtures that compile; puts the longest tests first.
+
+    A page of the documentation takes up to a minute: last, it would run while the other workers are done.
+    """
+    items.sort(key=lambda item: not item.name.startswith("test_a_page_runs"))  # all others stay in their order
     for item in items:
         if COMPILERS & {*getattr(item, "fixturenames", ())}:
             item.add_marker("compiles")

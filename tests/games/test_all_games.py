@@ -350,6 +350,7 @@ def test_the_batched_turn_compiles_without_a_graph_break_and_equals_eager():
     assert_states_close(compiled.state(), eager.state(), rtol=1e-11)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("compile_truly")
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")  # torch's own
 def test_generated_code_of_one_equals_eager():

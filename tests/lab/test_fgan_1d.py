@@ -35,6 +35,7 @@ def test_a_study_writes_tables_and_pictures(tmp_path: Path) -> None:
     assert {"fits.png", "training.gif"} <= {p.name for p in (tmp_path / "s").iterdir()}
 
 
+@pytest.mark.slow
 def test_training_approaches_the_best_gaussian(tmp_path: Path) -> None:
     """250 steps are enough to come near; what the full study reaches is in docs/results.md."""
     STUDIES["fgan-1d"](**TINY, steps=250, divergences="jensen-shannon", out=str(tmp_path / "s"))

@@ -57,7 +57,11 @@ def test_entries_are_played_once_and_told(
 
 @pytest.mark.parametrize(
     ("entry", "seeds"),
-    [("figure4-ebgan-pt", "0"), ("table2-ebgan-ln-100", "0-1"), ("improved-gan-100", "0"), ("thesis-random", "0")],
+    [
+        ("figure4-ebgan-pt", "0"),
+        ("table2-ebgan-ln-100", "0-1"),
+        *(pytest.param(name, "0", marks=pytest.mark.slow) for name in ("improved-gan-100", "thesis-random")),
+    ],
 )
 def test_an_interrupted_campaign_ends_with_the_same_bits(
     tmp_path: Path, interrupted: type[Interrupted], entry: str, seeds: str
