@@ -34,13 +34,13 @@ def blended(
     random = RandomState(seed)  # NumPy promises that it never changes what it draws
     which = random.randint(len(photos), size=len(grey))
     places = random.random_sample((len(grey), 2))
-    made = np.empty((len(grey), 3, side, side), np.uint8)
+    images = np.empty((len(grey), 3, side, side), np.uint8)
     for i, (photo, (v, u)) in enumerate(zip(which, places, strict=True)):
         h, w = photos[photo].shape[:2]
         top, left = int(v * (h - side + 1)), int(u * (w - side + 1))
         piece = photos[photo][top : top + side, left : left + side].transpose(2, 0, 1)
-        made[i] = np.abs(piece.astype(np.int16) - grey[i])
-    return made, digits.labels.numpy()
+        images[i] = np.abs(piece.astype(np.int16) - grey[i])
+    return images, digits.labels.numpy()
 
 
 def mnist_m(mnist: ImageSet, photos: Photos, split: str) -> tuple[UInt8[Array, "n 3 28 28"], Int[Array, " n"]]:

@@ -51,11 +51,11 @@ def debian_photos(split: str, side: int) -> list[UInt8[Array, "h w 3"]]:
 
     Raises UserError where a package cannot be had, or lacks a photograph.
     """
-    found = []
+    photographs = []
     for package, (folder, names) in PACKAGES.items():
         with debian_folder(package, folder) as unpacked:
-            found += [reduced(path, side) for path in _of_split(unpacked, names, split)]
-    return found
+            photographs += [reduced(path, side) for path in _of_split(unpacked, names, split)]
+    return photographs
 
 
 def local_photos(split: str, side: int) -> list[UInt8[Array, "h w 3"]]:

@@ -1,5 +1,6 @@
 """Optimizers that wrap others: historical averaging, a pause where all gradients are 0, several in turn."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self, final
@@ -126,7 +127,7 @@ class PauseOnZeroGradient(Wrapper):
 
 
 @dataclass(frozen=True)
-class Several:
+class Several(ABC):
     """Several optimizers of one player, each with moments of its own; subclasses say whose turn an update is.
 
     All have the first one's schedule. The settings of the i-th have _i at their end, as in lr_0; `with_settings` also
@@ -139,9 +140,9 @@ class Several:
         if not self.optimizers or any(o.schedule != self.optimizers[0].schedule for o in self.optimizers):
             raise UserError("several optimizers of a player are one or more, with one schedule of the learning rate")
 
+    @abstractmethod
     def which(self, updates: Any) -> Any:
         """The number of the optimizer of the update that so many came before: of an int, or of a tensor."""
-        raise NotImplementedError
 
     @property
     def schedule(self) -> Schedule | None:
