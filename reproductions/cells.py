@@ -29,10 +29,10 @@ def trained(folder: Path, recipe: str, arguments: dict[str, Any], command: str) 
     return train(run, made, run.training_set()) == "finished"
 
 
-def held_out(folder: Path, n: int) -> tuple[Tensor, str]:
-    """At most n held-out images of a run, always the same, and the name of its feature network."""
+def real_images(folder: Path, n: int, training: bool = False) -> tuple[Tensor, str]:
+    """At most n held-out (or training) images of a run, always the same, and the name of its feature network."""
     run = rebuild(RunFolder(folder).record)
-    images = run.test_set().images
+    images = (run.shown(run.training_set()) if training else run.test_set()).images
     return images[fixed_subset(len(images), n)], run.network or "mnist"
 
 

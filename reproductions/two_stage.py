@@ -21,7 +21,7 @@ from energan.inference.model import Model
 from energan.lab.figures import panels, save
 from energan.utils.files import write, write_json
 from energan.utils.image_files import save_sheet
-from reproductions.cells import held_out, of_reconstructions, of_samples, table, trained
+from reproductions.cells import of_reconstructions, of_samples, real_images, table, trained
 from reproductions.vae_gan import CELLS, COLUMNS, DIGITS
 
 SINGLE, BLUR, CLEAR = "single stage", "two stages, blurred", "two stages, clear"
@@ -40,7 +40,7 @@ def measured(folder: Path, n: int) -> dict[str, dict[str, float]]:
     """The columns of each row that a finished cell has; measured once, and a sheet of samples of each."""
     path = folder / "stages.json"
     if not path.is_file():
-        rows, (images, network) = {}, held_out(folder, n)
+        rows, (images, network) = {}, real_images(folder, n)
         for name, model in models(folder).items():
             save_sheet(model.sample(SHOWN, seed=1), folder / f"{name.split()[-1]}.png", 8)
             again = model.reconstruct(images)

@@ -21,7 +21,7 @@ import energan
 from energan.lab.figures import panels, save
 from energan.utils.files import write, write_json
 from energan.utils.image_files import save_sheet
-from reproductions.cells import held_out, of_reconstructions, of_samples, table, trained
+from reproductions.cells import of_reconstructions, of_samples, real_images, table, trained
 
 CELLS: dict[str, dict[str, float]] = {
     "auto-encoder": {"kl": 0.0, "reconstruction": 1.0, "feature": 0.0, "adversarial": 0.0},
@@ -43,11 +43,11 @@ def file_of(name: str) -> str:
     return name.lower().replace("+ ", "").replace("/", "-").replace(" ", "-")
 
 
-def measured(folder: Path, n: int) -> dict[str, float]:
+def measured(folder: Path, n: int, training: bool = False) -> dict[str, float]:
     """The columns of a finished cell; measured once, and a sheet of images, reconstructions and samples."""
-    path = folder / "ablation.json"
+    path = folder / ("ablation-training.json" if training else "ablation.json")
     if not path.is_file():
-        model, (images, network) = energan.load(folder), held_out(folder, n)
+        model, (images, network) = energan.load(folder), real_images(folder, n, training)
         again = model.reconstruct(images)
         save_sheet(torch.cat([images[:SHOWN], again[:SHOWN], model.sample(SHOWN, seed=1)]), folder / "rows.png", SHOWN)
         write_json(path, {**of_samples(model, images, network), **of_reconstructions(images, again, network)})
@@ -77,6 +77,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=0, help="of each cell; 0 for the recipe's")
     parser.add_argument("--width", type=int, default=0, help="of the nets; 0 for the recipe's")
     parser.add_argument("--gamma", type=float, default=-1.0, help="below 0: the recipe's")
+    parser.add_argument("--training", action="store_true", help="measure by training images: to choose settings")
     parser.add_argument("--samples", type=int, default=10_000, help="and held-out images, at most")
     parser.add_argument("--out", type=Path, default=Path("runs/vae-gan"), help="where the cells are")
     args = parser.parse_args(arguments)
@@ -92,7 +93,7 @@ def main(arguments: list[str] | None = None) -> None:
             recipe = "vae-gan-mnist" if digits else "vae-gan-64"
             if not trained(folder, recipe, {**given, **CELLS[name], "seed": seed}, "reproductions.vae_gan"):
                 return
-            found.setdefault(name, []).append(measured(folder, args.samples))
+            found.setdefault(name, []).append(measured(folder, args.samples, args.training))
             folders.setdefault(name, folder)
             text = table("losses", COLUMNS, found)
             write(args.out / "table.md", lambda p, text=text: p.write_text(text))  # type: ignore[misc]
