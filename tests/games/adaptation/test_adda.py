@@ -1,5 +1,7 @@
 """ADDA: its small game and its steps by hand, the twin encoders, who learns when."""
 
+from functools import partial
+
 import pytest
 import torch
 from small_games import MLP, Small
@@ -14,10 +16,11 @@ from energan.networks.conv import adda as nets
 from energan.utils.errors import UserError
 
 
-def build(seed: int, i: int, adapt_from: int = 1) -> Game:
+def build(seed: int, i: int, adapt_from: int = 1, apart: int = 0) -> Game:
+    """apart: how far the encoders' seeds are from each other; 0: they are twins."""
     twins = []
-    for _ in range(2):
-        with seeded(seed):
+    for number in range(2):
+        with seeded(seed + number * apart):
             twins.append(nn.Sequential(nn.Flatten(), nn.Linear(16, 6), nn.Tanh()))
             C, D = nn.Linear(6, 3), nn.Sequential(nn.Linear(6, 4), nn.Tanh(), nn.Linear(4, 1), nn.Flatten(0))
     rates = {"optimizer_S": SGD(0.1 * (i + 1), momentum=0.9), "optimizer_E": SGD(0.05, momentum=0.5)}
@@ -38,7 +41,7 @@ def by_hand(S, E, C, D, x, y, u, **_):
     }
 
 
-SMALL = {"adda": Small(build, MLP, classes=3)}
+SMALL = {"adda": Small(partial(build, apart=7), MLP, classes=3)}  # D must see S and E each as it is
 BY_HAND = {"adda": by_hand}
 
 
