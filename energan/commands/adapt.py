@@ -64,7 +64,7 @@ def adapt(
         "size": size,
         "channels": channels,
         "steps": steps,
-        "batch": min(batch, len(others.images)),
+        "batch": min(batch, max(2, len(others.images))),  # one image is refused by the recipe
         "seed": seed,
         "precision": precision,
         "device": device,

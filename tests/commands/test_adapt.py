@@ -111,6 +111,7 @@ def test_nothing_of_the_target_has_labels_and_that_is_said(
             lambda s, t: ("--source", str(s), "--target", str(t), "--weight", "1", "--system", "adda"),
             "--weight is DANN's",
         ),
+        (lambda s, t: ("--source", str(s), "--target", str(t / "00.png")), "has one image: a target needs two or more"),
         (lambda s, t: ("--source", str(s / "left"), "--target", str(t)), "left"),
     ],
 )

@@ -7,6 +7,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from energan import DomainAdversarialClassifier
+from energan.estimators.base import prepare
 
 TINY = DomainAdversarialClassifier(hidden=(6,), steps=3, batch=8, random_state=0)
 
@@ -35,6 +36,14 @@ def test_the_target_is_what_is_given_and_what_has_no_label(names: tuple) -> None
     assert given.classes_.tolist() == list(names) and given.transduction_.shape == (32,)
     assert (given.transduction_[:20] == y).all()
     assert (given.predict_proba(others) != clone(TINY).fit(X, y, target=others + 1).predict_proba(others)).any()
+
+
+@pytest.mark.parametrize("hidden", [0, 3, 12])
+def test_what_is_drawn_as_target_is_of_it_alone(hidden: int) -> None:
+    labels = torch.where(torch.arange(20) < hidden, -1, torch.arange(20) % 2)
+    source = TINY._batches(prepare(TINY, rows(), flat=True), labels, 2)
+    drawn = torch.cat([source.chosen(k)["unlabelled"] for k in range(20)])
+    assert set(drawn.tolist()) == set(range(hidden or 20))  # without any there is nothing to adapt to
 
 
 def test_a_probability_is_the_softmax_of_the_classifier_of_features() -> None:

@@ -89,6 +89,8 @@ def both_domains(
     if len(data.classes) != classes:
         raise UserError(f"{data.name} has {len(data.classes)} classes: set `classes` to {len(data.classes)}")
     other = load(target, split, size=size, channels=channels, value_range=data.value_range or value_range)
+    if len(other.images) < 2:
+        raise UserError(f"{other.name} has one image: a target needs two or more")
     assert data.labels is not None
     known = data.labels != NONE  # else an image of the source without a label would be taken for one of the target
     files = (*compress(data.files, known.tolist()), *other.files) if data.files and other.files else ()
