@@ -138,12 +138,15 @@ class Experiment(NamedTuple):
     def origin(self, training: "ImageSet") -> str:
         """One line: which images are trained on, and which are held out to measure on, with their numbers."""
         from energan.data import held_out_split
+        from energan.data.labels import trained_without_labels
 
         split = held_out_split(self.source)
         data = None if split is None or self.test else self._prepared(self.source, split)
         measured = data if self.game.logits is None else self.held_out(training.classes)
         unlabelled = f" ({data.place} has no labels)" if data is not None and measured is None else ""
-        return f"training images: {training.counted}, held out: {measured.counted if measured else 'none'}{unlabelled}"
+        seen = trained_without_labels(measured, training) if measured and self.game.logits else 0
+        said = f"tested on, {seen} of them trained on without labels" if seen else "held out"
+        return f"training images: {training.counted}, {said}: {measured.counted if measured else 'none'}{unlabelled}"
 
     def batches(self, data: "ImageSet") -> "Source":
         """What the game is fed: images; or labelled ones and as many unlabelled. UserError if no batch can be drawn."""

@@ -15,7 +15,7 @@ from io import StringIO
 from pathlib import Path
 
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 from torch import Tensor
 
 from energan.data.classes import classes_of, plain_label
@@ -228,8 +228,7 @@ def refuse_trained(test: ImageSet, training: ImageSet) -> None:
     assert training.labels is not None
     if test.images.shape[1:] != training.images.shape[1:]:
         return
-    known = set(_digests(training.images, (training.labels != NONE).nonzero().flatten().tolist()))
-    same = sum(digest in known for digest in _digests(test.images, range(len(test.images))))
+    same = _common(test, training, training.labels != NONE)
     if same == len(test.images):
         raise UserError(
             f"the test images {test.counted} are images that the classifier learns with their labels "
@@ -237,6 +236,19 @@ def refuse_trained(test: ImageSet, training: ImageSet) -> None:
         )
     if same:
         warn(f"{same} of the {len(test.images)} test images are also training images: the error will be too low")
+
+
+def trained_without_labels(test: ImageSet, training: ImageSet) -> int:
+    """How many of the test images are trained on too, without their labels: they are not held out."""
+    if training.labels is None or test.images.shape[1:] != training.images.shape[1:]:
+        return 0
+    return _common(test, training, training.labels == NONE)
+
+
+def _common(test: ImageSet, training: ImageSet, chosen: Bool[Tensor, " n"]) -> int:
+    """How many of the test images are among the chosen training images."""
+    known = set(_digests(training.images, chosen.nonzero().flatten().tolist()))
+    return sum(digest in known for digest in _digests(test.images, range(len(test.images)))) if known else 0
 
 
 def _digests(images: UInt8[Tensor, "n c h w"], rows: Iterable[int]) -> Iterator[bytes]:

@@ -91,6 +91,17 @@ def test_labels_of_the_target_are_not_read(tmp_path: Path, folders: tuple[Path, 
     assert runs[0] == runs[1]
 
 
+def test_an_error_on_images_of_the_training_is_not_called_held_out(
+    tmp_path: Path, folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A target whose classes are known, and that holds nothing out: its labels tell the error, and no more."""
+    target = bars(tmp_path / "known", 10, 1, invert=True)
+    told = ["--source", str(folders[0]), "--target", str(target), "--out", str(tmp_path / "run")]
+    assert main(["adapt", *told, *SMALL]) == 0
+    said = capsys.readouterr().out
+    assert "tested on, 10 of them trained on without labels: known (10)" in said and "held out" not in said
+
+
 def test_nothing_of_the_target_has_labels_and_that_is_said(
     tmp_path: Path, folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -23,8 +23,8 @@ class Domains:
     target: str = "mnist-m"
     """Images of the target domain: a named set or your own; their labels are never read."""
     test: str = ""
-    """Labelled images to measure the error on, one sub-folder per class; by default what --target holds out, where it
-    has labels, else what --data holds out, which says nothing of the target: the run names them."""
+    """Labelled images to measure the error on, one sub-folder per class; by default what --target holds out, or all of
+    it, where it has labels; else what --data holds out, which says nothing of the target: the run names them."""
     labels_csv: str = ""
     """A CSV with columns file and label, for a folder of the source without class sub-folders."""
     classes: int = 10
