@@ -10,7 +10,7 @@ from functools import partial
 from math import prod
 from typing import Any
 
-from energan.data.batches.images import permutation
+from energan.data.batches.epochs import permutation
 from energan.utils.errors import UserError
 from reproductions.campaign.entry import Conditions, Entry, images_of
 from reproductions.campaign.images import Drawn, of_samples

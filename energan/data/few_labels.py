@@ -18,7 +18,8 @@ from jaxtyping import Int64, Shaped, UInt8
 from numpy import ndarray as Array
 from torch import Tensor
 
-from energan.data.batches.images import Epochs, permutation, shared_copy
+from energan.data.batches.epochs import Epochs, permutation
+from energan.data.batches.images import shared_copy
 from energan.data.image_set import NONE, ImageSet
 from energan.data.pixels import to_unit
 from energan.utils.errors import UserError

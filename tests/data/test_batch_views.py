@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from energan.data import Batches, load, to_bytes
-from energan.data.batches.images import patches, permutation
+from energan.data.batches.epochs import permutation
+from energan.data.batches.images import patches
 from energan.data.batches.resident import Prefetch
 from energan.data.diffaugment import augment
 from energan.data.few_labels import LabelledBatches

@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from energan.data.batches.images import Batches, seeded_by
+from energan.data.batches.epochs import seeded_by
+from energan.data.batches.images import Batches
 from energan.utils.checks import at_least
 from energan.utils.errors import UserError
 

@@ -7,7 +7,7 @@ from typing import Literal
 from torch import Tensor
 
 from energan.data import load
-from energan.data.batches.images import permutation
+from energan.data.batches.epochs import permutation
 from energan.data.few_labels import balanced_subset
 from energan.data.image_set import NONE
 from energan.lab.few_labels.cells import Cell, Data, Settings, play
