@@ -4,7 +4,7 @@
     C      500 - K
     D      500 - 500 ReLU - 500 ReLU - 1
 
-Weights are torch's, which the paper does not state.
+The paper says "LeNet" and the 500 units; where ReLUs are, and how weights begin, it does not: here they are torch's.
 """
 
 from torch import nn
