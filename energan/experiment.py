@@ -149,11 +149,16 @@ class Experiment(NamedTuple):
         return f"training images: {training.counted}, {said}: {measured.counted if measured else 'none'}{unlabelled}"
 
     def batches(self, data: "ImageSet") -> "Source":
-        """What the game is fed: images; or labelled ones and as many unlabelled. UserError if no batch can be drawn."""
+        """What the game is fed: images; images and targets; labelled ones and others. UserError for no batch."""
         from energan.data.batches.captioned import Captioned
         from energan.data.batches.images import Batches, Coded
+        from energan.data.batches.pairs import Pairs
         from energan.data.few_labels import LabelledBatches
 
+        if data.targets is not None:
+            return Pairs(
+                data.images, data.targets, self.batch, self.seed, paired=data.paired, crop=self.crop, flip=self.flip
+            )
         if self.game.logits is None:
             batches = Batches(
                 data.images, data.labels, self.batch, self.seed, len(data.classes), crop=self.crop, flip=self.flip,

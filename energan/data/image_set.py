@@ -37,6 +37,8 @@ class ImageSet(NamedTuple):
     attributes: Float[Tensor, "n a"] | None = None  # numbers that say what each image shows: data.attributes
     attribute_names: tuple[str, ...] = ()
     captions: tuple[tuple[str, ...], ...] = ()  # sentences of each image, one at least; () where there are none
+    targets: UInt8[Tensor, "m c2 h2 w2"] | None = None  # what images are to become: pictures of the other domain
+    paired: bool = True  # whether target i is what image i is to become; else both are of any number and order
 
     @property
     def counted(self) -> str:
@@ -122,6 +124,7 @@ def rows_of(data: ImageSet, rows: Int64[Tensor, " k"], images: UInt8[Tensor, "k 
         files=tuple(data.files[i] for i in listed) if data.files else (),
         captions=tuple(data.captions[i] for i in listed) if data.captions else (),
         attributes=None if data.attributes is None else data.attributes[rows],
+        targets=data.targets if data.targets is None or not data.paired else data.targets[rows],
     )
 
 

@@ -305,6 +305,7 @@ class _Game(NamedTuple):
     codes: LatentSpace | None = None
     conditions: Conditions | None = None
     encode: Mapping[str, Code] | None = None
+    translate: Mapping[str, Readout] | None = None
     meanings: Mapping[str, str] = {}
 
 
@@ -327,6 +328,8 @@ class Game(_Game):  # has a __dict__, for the call that made it: `_replace` give
         conditions: What it can be asked to draw: `sample` reads it as b.c. None: nothing, or by chains.
         encode: Noise that the system reads from images, by the noise's name. Where that is all noise of `sample`, an
             image can be drawn again. None: it reads none.
+        translate: What images become, by the letters of the two domains, "xy": b.x, images of x in [-1, 1], and noise
+            -> images of y in [-1, 1], whose sides are a fixed multiple of theirs. None: they become nothing.
         meanings: What hyperparameters, logged quantities and players mean, a line each; reports show it.
 
     Each turn is played on a fresh batch.

@@ -179,11 +179,18 @@ def random_images(images: UInt8[Tensor, "n c h w"], n: int) -> Float[Tensor, "k 
 
 
 def cropped(
-    images: UInt8[Tensor, "n c h w"], chosen: Int64[Tensor, " batch"], u: Float[Tensor, "batch 2"], side: int
+    images: UInt8[Tensor, "n c h w"],
+    chosen: Int64[Tensor, " batch"],
+    u: Float[Tensor, "batch 2"],
+    side: int,
+    every: int = 1,
 ) -> UInt8[Tensor, "batch c side side"]:
-    """A square of each chosen image; u in [0, 1) is its place: (0, 0) is the upper left corner."""
+    """A square of each chosen image; u in [0, 1) is its place: (0, 0) is the upper left corner.
+
+    every: pixels between two places where a square may begin.
+    """
     h, w = images.shape[2:]
-    top, left = ((u[:, i] * (length - side + 1)).long() for i, length in enumerate((h, w)))
+    top, left = ((u[:, i] * ((length - side) // every + 1)).long() * every for i, length in enumerate((h, w)))
     # a view in which each place has its square: one gather reads no more than the squares
     return images.unfold(2, side, 1).unfold(3, side, 1)[chosen, :, top, left]
 
