@@ -40,6 +40,7 @@ from energan.games.semi_supervised.classifier import classifier
 from energan.games.semi_supervised.ebgan_ln import ebgan_ln
 from energan.games.semi_supervised.improved_gan import improved_gan_ssl
 from energan.games.semi_supervised.ladder import ladder
+from energan.games.translation.srgan import srgan, srresnet
 
 GAMES: dict[str, Callable[..., Game]] = {
     "aae": aae,
@@ -82,6 +83,8 @@ GAMES: dict[str, Callable[..., Game]] = {
     "r3gan": r3gan,
     "sgan": sgan,
     "sinkhorn": sinkhorn,
+    "srgan": srgan,
+    "srresnet": srresnet,
     "two-stage": two_stage,
     "unrolled": unrolled,
     "vae": vae,

@@ -53,6 +53,7 @@ from energan.recipes.semi_supervised.classifier import encoder_mnist
 from energan.recipes.semi_supervised.ebgan_ln import ebgan_ln_mnist
 from energan.recipes.semi_supervised.improved_gan import improved_gan_mnist
 from energan.recipes.semi_supervised.ladder import ladder_mnist
+from energan.recipes.translation.srgan import srgan, srresnet
 
 RECIPES: dict[str, Callable[..., Experiment]] = {
     "ebgan-pt-mnist": ebgan_pt_mnist,
@@ -108,5 +109,7 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     "ebgan-pt-256": ebgan_pt_256,
     "dann-mnist": dann_mnist,
     "adda-mnist": adda_mnist,
+    "srresnet": srresnet,
+    "srgan": srgan,
     "dcgan-64": dcgan_64,
 }
