@@ -40,11 +40,10 @@ def load_own(parts: Mapping[str, Listed], split: str, domains: Domains, given: R
     if out is not None:
         ones, others = _part(ones, out), None if others is None else _part(others, out)
     black_to_white = given or range_of([*ones, *(others or [])], first.words)
-    x, y = (
-        _side_by_side(ones, domains, black_to_white)
-        if others is None
-        else _apart(ones, others, domains, black_to_white)
-    )
+    if others is None:
+        x, y = _side_by_side(ones, domains, black_to_white)
+    else:
+        x, y = _apart(ones, others, domains, black_to_white)
     failed = [*x.failed, *(y.failed if others is not None else ())]
     _refuse(first, failed, len(ones) + len(others or ()))
     if not x.pictures or not y.pictures:
@@ -81,10 +80,8 @@ def _side_by_side(items: list[Item], domains: Domains, black_to_white: Range | N
     """Both halves of each picture, cut before they are resized."""
     whole = _read(items, Fit(None, 3), black_to_white)
     cut = [halves(picture, name) for picture, name in zip(whole.pictures, whole.names, strict=True)]
-    x, y = (
-        [_brought(each[i], domains.resize, c) for each in cut]
-        for i, c in enumerate((domains.channels, domains.outputs))
-    )
+    x = [_brought(picture, domains.resize, domains.channels) for picture, _ in cut]
+    y = [_brought(picture, domains.resize, domains.outputs) for _, picture in cut]
     return whole._replace(pictures=x), whole._replace(pictures=y)
 
 

@@ -78,7 +78,7 @@ def halves(picture: Picture, name: str) -> tuple[Picture, Picture]:
 def common_size(pictures: Sequence[Picture]) -> tuple[int, int] | None:
     """Height and width where all have the same, else None."""
     sizes = {picture.shape[1:] for picture in pictures}
-    return next(iter(sizes)) if len(sizes) == 1 else None  # type: ignore[return-value]
+    return next(iter(sizes)) if len(sizes) == 1 else None
 
 
 def tile(pictures: Sequence[Picture], crop: int) -> int:

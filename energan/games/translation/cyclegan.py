@@ -7,8 +7,8 @@ Efros 2017, arXiv:1703.10593, and its code, junyanz/CycleGAN.
     L_D_Y = 1/2 ( E (D_Y(y) - 1)^2 + E D_Y(y')^2 ),  y' from the last 50 images G(x) of the training; so L_D_X
 
 x (n, c, h, w), y (n, c, h, w) in [-1, 1], of two domains and no pairs. G and F descend L_G, the discriminators of
-squares L_D_X + L_D_Y: all at once, from one point and one batch, as the code's updates are, since its discriminators
-see images of before G's and F's step.
+squares L_D_X + L_D_Y: one turn of the generators, then one of the discriminators, each on a fresh batch. The code's are
+of one batch, and its discriminators see images of before the generators' step.
 
 The last images are weights of the players pool_X and pool_Y: their step, of SGD with rate 1 down half the square of the
 difference, puts what is to be kept in the place of what was.
@@ -26,6 +26,7 @@ from energan.engine.noise import uniform
 from energan.engine.optimizers import SGD, Adam, Optimizer
 from energan.losses.adversarial import least_squares_discriminator, least_squares_generator
 from energan.networks.translation.pool import Pool, queried
+from energan.utils.errors import UserError
 from energan.utils.specification import recorded
 
 MEANINGS = {
@@ -63,6 +64,8 @@ def generators_loss(p: Players, b: Batch, identity: bool) -> tuple[Tensor, Logs]
 
 
 def discriminators_loss(p: Players, b: Batch, batch: int) -> tuple[Tensor, Logs]:
+    if len(b.x) != batch:
+        raise UserError(f"the pools take {batch} images a step, and {len(b.x)} came: no microbatches, no ranks")
     before = b.t * batch
     loss_X, kept_X, logs_X = of_one(p.D_X, p.pool_X(), b.x, p.F(b.y).detach(), b.u_X, before)
     loss_Y, kept_Y, logs_Y = of_one(p.D_Y, p.pool_Y(), b.y, p.G(b.x).detach(), b.u_Y, before)
@@ -107,10 +110,8 @@ def cyclegan(
             "pool_Y": Player(pool_Y, SGD(1.0)),
         },
         turns={
-            "all": (
-                Move(partial(generators_loss, identity=identity > 0), min=("G", "F")),
-                Move(partial(discriminators_loss, batch=batch), min=("D_X", "D_Y", "pool_X", "pool_Y")),
-            )
+            "G": (Move(partial(generators_loss, identity=identity > 0), min=("G", "F")),),
+            "D": (Move(partial(discriminators_loss, batch=batch), min=("D_X", "D_Y", "pool_X", "pool_Y")),),
         },
         noise={"u_X": uniform(2, low=0.0), "u_Y": uniform(2, low=0.0)},
         hyperparameters={"cycle": cycle, **({"identity": identity} if identity else {})},

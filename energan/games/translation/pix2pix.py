@@ -81,12 +81,10 @@ def pix2pix(
         raise UserError("the GAN’s loss needs a D")
     of_G = partial(generator_loss, noisy=noisy, conditional=conditional, has_D=has_D)
     of_D = partial(discriminator_loss, noisy=noisy, conditional=conditional)
-    players, turns = {"G": Player(G, optimizer_G)}, {"G": (Move(of_G, min=("G",)),)}
-    if has_D and D is not None:
-        players, turns = {**players, "D": Player(D, optimizer_D)}, {"D": (Move(of_D, min=("D",)),), **turns}
+    judge = {"D": Player(D, optimizer_D)} if has_D and D is not None else {}
     return Game(
-        players=players,
-        turns=turns,
+        players={"G": Player(G, optimizer_G), **judge},
+        turns={**{name: (Move(of_D, min=(name,)),) for name in judge}, "G": (Move(of_G, min=("G",)),)},
         noise={} if z is None else {"z": z},
         hyperparameters={"l1": l1, **({"adversarial": adversarial} if has_D else {})},
         translate={"xy": Translation(partial(drawn, noisy=noisy), multiple)},

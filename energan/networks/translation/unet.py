@@ -18,7 +18,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, relu
 
-from energan.engine.noise import Noise, uniform
+from energan.engine.game import Noise
+from energan.engine.noise import uniform
 from energan.networks.layers import initialise
 from energan.utils.checks import at_least
 from energan.utils.errors import UserError
