@@ -40,6 +40,8 @@ from energan.games.semi_supervised.classifier import classifier
 from energan.games.semi_supervised.ebgan_ln import ebgan_ln
 from energan.games.semi_supervised.improved_gan import improved_gan_ssl
 from energan.games.semi_supervised.ladder import ladder
+from energan.games.translation.cyclegan import cyclegan
+from energan.games.translation.pix2pix import pix2pix
 
 GAMES: dict[str, Callable[..., Game]] = {
     "aae": aae,
@@ -53,6 +55,7 @@ GAMES: dict[str, Callable[..., Game]] = {
     "classifier": classifier,
     "conditional-ebgan": conditional_ebgan,
     "conditional-faces": conditional_faces,
+    "cyclegan": cyclegan,
     "dann": dann,
     "dgn-am": dgn_am,
     "ebgan": ebgan,
@@ -79,6 +82,7 @@ GAMES: dict[str, Callable[..., Game]] = {
     "ppgn-h": ppgn_h,
     "joint-ppgn-h": joint_ppgn_h,
     "noiseless-joint-ppgn-h": noiseless_joint_ppgn_h,
+    "pix2pix": pix2pix,
     "r3gan": r3gan,
     "sgan": sgan,
     "sinkhorn": sinkhorn,

@@ -53,6 +53,8 @@ from energan.recipes.semi_supervised.classifier import encoder_mnist
 from energan.recipes.semi_supervised.ebgan_ln import ebgan_ln_mnist
 from energan.recipes.semi_supervised.improved_gan import improved_gan_mnist
 from energan.recipes.semi_supervised.ladder import ladder_mnist
+from energan.recipes.translation.cyclegan import cyclegan
+from energan.recipes.translation.pix2pix import pix2pix
 
 RECIPES: dict[str, Callable[..., Experiment]] = {
     "ebgan-pt-mnist": ebgan_pt_mnist,
@@ -109,4 +111,6 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     "dann-mnist": dann_mnist,
     "adda-mnist": adda_mnist,
     "dcgan-64": dcgan_64,
+    "pix2pix": pix2pix,
+    "cyclegan": cyclegan,
 }
