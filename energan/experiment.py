@@ -127,6 +127,8 @@ class Experiment(NamedTuple):
         """Real images to measure against: those held out, where the source has such, else the training images."""
         from energan.data import held_out_split
 
+        if self.game.translate is not None:
+            return self.pictures("test")
         return self.shown(self._prepared(self.source, held_out_split(self.source) or "train"))
 
     def held_out(self, classes: tuple[str, ...]) -> "ImageSet | None":

@@ -3,7 +3,7 @@
 from energan.experiment import Experiment
 from energan.recipes.common import Data, DecayingAdam, Training
 from energan.recipes.translation.pictures import Pictures
-from energan.utils.checks import at_least, not_negative
+from energan.utils.checks import at_least, not_negative, positive
 from energan.utils.errors import UserError
 
 
@@ -40,6 +40,7 @@ def cyclegan(
     from energan.networks.translation.resnet import MULTIPLE, resnet
 
     pictures.check()
+    positive(width=width, steps=training.steps)
     at_least(1, pool=pool)
     not_negative(cycle=cycle, identity=identity)
     if identity and pictures.channels != pictures.outputs:

@@ -3,7 +3,7 @@
 from energan.experiment import Experiment
 from energan.recipes.common import AdamOptions, Data, Training
 from energan.recipes.translation.pictures import Pictures
-from energan.utils.checks import not_negative
+from energan.utils.checks import not_negative, positive
 from energan.utils.errors import UserError
 
 
@@ -38,6 +38,7 @@ def pix2pix(
     from energan.networks.translation.unet import unet, unet_noise
 
     pictures.check()
+    positive(width=width, steps=training.steps)
     not_negative(l1=l1, adversarial=adversarial)
     if not l1 and not adversarial:
         raise UserError("the generator learns nothing where both `l1` and `adversarial` are 0")
