@@ -1,0 +1,1 @@
+"""Networks of systems that make images of images."""
