@@ -3,7 +3,7 @@
 from energan.experiment import Experiment
 from energan.recipes.adaptation.domains import Domains
 from energan.recipes.common import Data, Training
-from energan.utils.checks import at_least, fraction, not_negative, positive
+from energan.utils.checks import fraction, not_negative, positive
 
 
 def pixelda_mnist(
@@ -44,10 +44,9 @@ def pixelda_mnist(
     from energan.networks.translation import pixelda as nets
 
     domains.check()
-    at_least(1, z=z, width=width, width_d=width_d)
     not_negative(alpha=alpha, beta=beta, noise_d=noise_d, blocks=blocks)
     fraction(dropout_d=dropout_d, beta1=beta1)
-    positive(lr=lr)
+    positive(z=z, width=width, width_d=width_d, lr=lr)
     shape = {"channels": domains.channels, "size": domains.size}
     with training.seeded():
         T = nets.classifier(domains.classes, **shape)
