@@ -4,6 +4,7 @@ evaluate(fake, real)            -> {"MNIST-FID": ..., "MNIST-IS": ..., ...}
 energan.metrics.scores          inception_score, modified_score, modified_score_ceiling, roc_auc
 energan.metrics.feature_distances       frechet_distance, kernel_distance, precision_recall
 energan.metrics.neighbours      nearest_neighbours, parzen_log_likelihood, parzen_sigma
+energan.metrics.closeness       l1, psnr, ssim, luma: pictures against the ones that they should be
 energan.metrics.features.catalog        NETWORKS, describe: images -> features, logits
 energan.metrics.features.mnist_classifier      mnist_classifier
 """

@@ -1,1 +1,1 @@
-"""Networks of systems that make images of images."""
+"""Networks from pictures to pictures."""

@@ -15,8 +15,9 @@ from energan.data.pixels import to_unit
 from energan.engine.game import Batch, Players
 from energan.engine.isolation import isolated
 from energan.html.formatting import figure, plain
+from energan.inference.chunks import chunk_size
 from energan.inference.match import match
-from energan.inference.model import Model, chunk_size
+from energan.inference.model import Model
 from energan.metrics.worded import agreement
 from energan.runs.reader import Json, mapping
 

@@ -1,0 +1,1 @@
+"""Recipes of systems that make pictures of pictures."""
