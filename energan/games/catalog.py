@@ -5,6 +5,7 @@ from collections.abc import Callable
 from energan.engine.game import Game
 from energan.games.adaptation.adda import adda
 from energan.games.adaptation.dann import dann
+from energan.games.adaptation.pixelda import pixelda
 from energan.games.conditional.acgan import acgan
 from energan.games.conditional.cgan import cgan
 from energan.games.conditional.conditional_ebgan import conditional_ebgan
@@ -78,6 +79,7 @@ GAMES: dict[str, Callable[..., Game]] = {
     "lsgan": lsgan,
     "manifold-diffusion": manifold_diffusion,
     "mode-regularised": mode_regularised,
+    "pixelda": pixelda,
     "ppgn-x": ppgn_x,
     "ppgn-h": ppgn_h,
     "joint-ppgn-h": joint_ppgn_h,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from energan.experiment import Experiment
 from energan.recipes.adaptation.adda import adda_mnist
 from energan.recipes.adaptation.dann import dann_mnist
+from energan.recipes.adaptation.pixelda import pixelda_mnist
 from energan.recipes.conditional.cgan import cgan_mnist
 from energan.recipes.conditional.conditional_dcgan import conditional_dcgan_mnist
 from energan.recipes.conditional.conditional_ebgan import conditional_ebgan_pt_mnist
@@ -110,6 +111,7 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     "ebgan-pt-256": ebgan_pt_256,
     "dann-mnist": dann_mnist,
     "adda-mnist": adda_mnist,
+    "pixelda-mnist": pixelda_mnist,
     "dcgan-64": dcgan_64,
     "pix2pix": pix2pix,
     "cyclegan": cyclegan,

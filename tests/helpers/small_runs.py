@@ -75,6 +75,15 @@ SMALL: dict[str, dict[str, Any]] = {
     "encoder-mnist": {"data": "digits", "net": "sgan"},
     "adda-mnist": {"data": "digits", "target": "digits", "size": 16, "channels": 1, "units": 8},
     "dann-mnist": {"data": "digits", "target": "digits", "size": 16, "channels": 1},
+    "pixelda-mnist": {
+        "data": "digits",
+        "target": "digits",
+        "size": 16,
+        "channels": 1,
+        "width": 2,
+        "blocks": 1,
+        "width_d": 2,
+    },
     "latent-discriminators-mnist": {
         "data": "digits",
         "module": "tiny_encoder:Net",

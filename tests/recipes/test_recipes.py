@@ -68,6 +68,7 @@ CLASSIFIERS = (
     "improved-gan-mnist",
     "aae-ssl-mnist",
 )  # small ones see 8 x 8 digits as they are
+ADAPTED = ("dann-mnist", "adda-mnist", "pixelda-mnist")
 PPGN = ("dgn-am-mnist", "ppgn-h-mnist", "joint-ppgn-h-mnist", "noiseless-ppgn-h-mnist", "noiseless-ppgn-h-64")
 CODED = ("latent-discriminators-mnist", "ppgn-x-mnist", *PPGN)  # drawn by chains
 SHAPES |= dict.fromkeys(CLASSIFIERS, (1, 8, 8)) | dict.fromkeys(
@@ -85,7 +86,7 @@ SHAPES |= dict.fromkeys(CLASSIFIERS, (1, 8, 8)) | dict.fromkeys(
     (1, 28, 28),
 )
 SHAPES |= {
-    **dict.fromkeys(("dann-mnist", "adda-mnist"), (1, 16, 16)),
+    **dict.fromkeys(ADAPTED, (1, 16, 16)),
     **PICTURES,
     **dict.fromkeys(("pix2pix", "cyclegan"), (3, 24, 20)),
     **dict.fromkeys(("conditional-faces", *TOLD), (3, 32, 32)),
@@ -102,6 +103,7 @@ PLAYERS |= {
     "dann-mnist": "ECD",
     "adda-mnist": "SECD",
     "cyclegan": ("G", "F", "D_X", "D_Y", "pool_X", "pool_Y"),
+    "pixelda-mnist": "GDT",
 }
 PLAYERS |= {"latent-discriminators-mnist": ("E", "S", "G", "D_x", "D_h")}  # the others: G and D
 PLAYERS |= dict.fromkeys(PPGN, ("E", "G", "D", "gate")) | {"ppgn-x-mnist": ("E", "R")}
@@ -118,8 +120,7 @@ WITHOUT_ENERGY = (
     "ladder-mnist",
     "ebgan-ln-mnist",
     "encoder-mnist",
-    "dann-mnist",
-    "adda-mnist",
+    *ADAPTED,
     "sgan-mnist",
     "two-stage-mnist",
     "two-stage-64",
@@ -135,7 +136,7 @@ def test_a_recipe_builds_with_its_defaults(recipe: str) -> None:
     assert run.source == given.get("data", NAMED_SETS.get(recipe, "mnist"))
     assert set(run.game.players) == set(PLAYERS.get(recipe, "GD")) and run.steps >= 1000 and run.save_every <= run.steps
     assert (run.game.energy is None) == (recipe in WITHOUT_ENERGY)
-    assert (run.game.logits is not None) == (recipe in (*CLASSIFIERS, "encoder-mnist", "dann-mnist", "adda-mnist"))
+    assert (run.game.logits is not None) == (recipe in (*CLASSIFIERS, *ADAPTED, "encoder-mnist"))
     assert (run.game.codes is not None) == (recipe in CODED) and (run.initialise is not None or recipe not in CODED)
     coded = {*CODED, "conditional-faces"} - {"ppgn-x-mnist"}  # whose codes are images
     assert (run.coded is not None) == (recipe in coded)
