@@ -33,6 +33,7 @@ from energan.recipes.gan.dcgan import dcgan_64
 from energan.recipes.gan.fgan import fgan_mnist
 from energan.recipes.gan.gan import gan_mnist, maxout_gan_mnist
 from energan.recipes.gan.hinge import hinge_mnist
+from energan.recipes.gan.lapgan import lapgan_64, lapgan_mnist
 from energan.recipes.gan.lsgan import lsgan_mnist
 from energan.recipes.gan.r3gan import r3gan_mnist
 from energan.recipes.gan.unrolled import unrolled_mnist
@@ -68,6 +69,7 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     "unrolled-mnist": unrolled_mnist,
     "lsgan-mnist": lsgan_mnist,
     "hinge-mnist": hinge_mnist,
+    "lapgan-mnist": lapgan_mnist,
     "r3gan-mnist": r3gan_mnist,
     "gmmn-mnist": gmmn_mnist,
     "energy-distance-mnist": energy_distance_mnist,
@@ -109,4 +111,5 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     "dann-mnist": dann_mnist,
     "adda-mnist": adda_mnist,
     "dcgan-64": dcgan_64,
+    "lapgan-64": lapgan_64,
 }
