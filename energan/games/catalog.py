@@ -22,6 +22,7 @@ from energan.games.energy.energy_losses import energy_losses
 from energan.games.gan.fgan import fgan
 from energan.games.gan.gan import gan
 from energan.games.gan.hinge import hinge
+from energan.games.gan.lapgan import lapgan
 from energan.games.gan.lsgan import lsgan
 from energan.games.gan.r3gan import r3gan
 from energan.games.gan.unrolled import unrolled
@@ -75,6 +76,7 @@ GAMES: dict[str, Callable[..., Game]] = {
     "improved-gan-ssl": improved_gan_ssl,
     "infogan": infogan,
     "ladder": ladder,
+    "lapgan": lapgan,
     "latent-discriminators": latent_discriminators,
     "lsgan": lsgan,
     "manifold-diffusion": manifold_diffusion,

@@ -34,6 +34,7 @@ from energan.recipes.gan.dcgan import dcgan_64
 from energan.recipes.gan.fgan import fgan_mnist
 from energan.recipes.gan.gan import gan_mnist, maxout_gan_mnist
 from energan.recipes.gan.hinge import hinge_mnist
+from energan.recipes.gan.lapgan import lapgan_64, lapgan_mnist
 from energan.recipes.gan.lsgan import lsgan_mnist
 from energan.recipes.gan.r3gan import r3gan_mnist
 from energan.recipes.gan.unrolled import unrolled_mnist
@@ -71,6 +72,7 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     "unrolled-mnist": unrolled_mnist,
     "lsgan-mnist": lsgan_mnist,
     "hinge-mnist": hinge_mnist,
+    "lapgan-mnist": lapgan_mnist,
     "r3gan-mnist": r3gan_mnist,
     "gmmn-mnist": gmmn_mnist,
     "energy-distance-mnist": energy_distance_mnist,
@@ -115,4 +117,5 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     "dcgan-64": dcgan_64,
     "pix2pix": pix2pix,
     "cyclegan": cyclegan,
+    "lapgan-64": lapgan_64,
 }

@@ -52,6 +52,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "unrolled-mnist": {"data": "digits", "unroll": 2, "width": 4, "width_d": 2, "z": 8, "ema": 0.9},
     "lsgan-mnist": {"data": "digits", "width": 4, "z": 8, "ema": 0.9},
     "hinge-mnist": {"data": "digits", "width": 4, "z": 8, "ema": 0.9},
+    "lapgan-mnist": {"data": "digits", "width": 4, "z": 8, "size_g": 16, "size_d": 16, "ema": 0.9},
+    "lapgan-64": {"data": "pictures", "width": 2, "z": 8, "size_g": 16, "size_d": 16, "ema": 0.9},
     "r3gan-mnist": {"data": "digits", "width": 4, "z": 8, "ema": 0.9},
     "gmmn-mnist": {"data": "digits", "z": 8},
     "energy-distance-mnist": {"data": "digits", "z": 8},

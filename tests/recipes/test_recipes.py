@@ -36,6 +36,7 @@ PICTURES |= {
     "gan-int-cls-64": (3, 64, 64),
     "vae-gan-64": (3, 64, 64),
     "two-stage-64": (3, 64, 64),
+    "lapgan-64": (3, 64, 64),
     "ebgan-pt-128": (3, 128, 128),
     "ebgan-pt-256": (3, 256, 256),
 }  # the user's own
@@ -45,6 +46,7 @@ SHAPES = {"wgan-gp-stacked": (3, 32, 32)} | dict.fromkeys(
         "cgan-mnist",
         "wgan-mnist",
         "wgan-gp-mnist",
+        "lapgan-mnist",
         "gmmn-mnist",
         "energy-distance-mnist",
         "sinkhorn-mnist",
@@ -109,6 +111,10 @@ PLAYERS |= {"latent-discriminators-mnist": ("E", "S", "G", "D_x", "D_h")}  # the
 PLAYERS |= dict.fromkeys(PPGN, ("E", "G", "D", "gate")) | {"ppgn-x-mnist": ("E", "R")}
 PLAYERS |= {"dgn-am-mnist": ("E", "G", "D", "gate", "bounds"), "ppgn-h-mnist": ("E", "G", "D", "gate", "R")}
 PLAYERS |= {"aae-mnist": "EGD", **dict.fromkeys(("aae-ssl-mnist", "aae-clusters-mnist"), ("E", "G", "D_y", "D_z"))}
+PLAYERS |= {
+    "lapgan-mnist": ("G_0", "G_1", "G_2", "D_0", "D_1", "D_2"),
+    "lapgan-64": ("G_0", "G_1", "G_2", "G_3", "D_0", "D_1", "D_2", "D_3"),
+}
 PLAYERS |= {"conditional-faces": ("G", "D", "K", "S")}
 PLAYERS |= dict.fromkeys((*TOLD, "gan-int-cls-64"), ("G", "D", "T"))
 WITHOUT_ENERGY = (
