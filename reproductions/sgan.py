@@ -23,7 +23,8 @@ from energan.capabilities.inversion.measure import diversity
 from energan.data import load
 from energan.data.pixels import to_bytes
 from energan.engine import Trainer
-from energan.inference.model import CHUNK, Model
+from energan.inference.chunks import CHUNK
+from energan.inference.model import Model
 from energan.inference.snapshot import snapshot
 from energan.lab.figures import panels, save, spread
 from energan.metrics.features.mnist_classifier import mnist_classifier

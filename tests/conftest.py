@@ -59,6 +59,7 @@ def small_previews() -> Iterator[None]:
         patch.setattr("energan.capabilities.reference.MEASURED", 64)
         patch.setattr("energan.inference.snapshot.BATCHES", 3)
         patch.setattr("energan.inference.model.CHUNK", 16)
+        patch.setattr("energan.inference.chunks.CHUNK", 16)
         for name, network in NETWORKS.items():
             patch.setitem(NETWORKS, name, network._replace(samples=64))
         yield

@@ -293,6 +293,23 @@ class Code(NamedTuple):
     kind: Literal["numbers", "category"] = "numbers"
 
 
+class Translation(NamedTuple):
+    """What images of one domain become.
+
+    Attributes:
+        read: b.x (n, c, h, w) in [-1, 1], and the game's noise -> images (n, c2, scale h, scale w) in [-1, 1].
+        multiple: Sides of b.x are to be multiples of it.
+        scale: How many times larger than b.x the images are.
+
+    >>> Translation(lambda p, b: p.G(b.x), multiple=4).scale
+    1
+    """
+
+    read: Readout
+    multiple: int = 1
+    scale: int = 1
+
+
 class _Game(NamedTuple):
     players: dict[str, Player]
     turns: dict[str, tuple[Move, ...]]
@@ -305,7 +322,7 @@ class _Game(NamedTuple):
     codes: LatentSpace | None = None
     conditions: Conditions | None = None
     encode: Mapping[str, Code] | None = None
-    translate: Mapping[str, Readout] | None = None
+    translate: Mapping[str, Translation] | None = None
     meanings: Mapping[str, str] = {}
 
 
@@ -328,8 +345,8 @@ class Game(_Game):  # has a __dict__, for the call that made it: `_replace` give
         conditions: What it can be asked to draw: `sample` reads it as b.c. None: nothing, or by chains.
         encode: Noise that the system reads from images, by the noise's name. Where that is all noise of `sample`, an
             image can be drawn again. None: it reads none.
-        translate: What images become, by the letters of the two domains, "xy": b.x, images of x in [-1, 1], and noise
-            -> images of y in [-1, 1], whose sides are a fixed multiple of theirs. None: they become nothing.
+        translate: What images become, by the letters of the two domains, "xy": images of x become images of y. None:
+            they become nothing.
         meanings: What hyperparameters, logged quantities and players mean, a line each; reports show it.
 
     Each turn is played on a fresh batch.

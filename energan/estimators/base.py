@@ -22,7 +22,8 @@ from energan.engine.game import Game, Source
 from energan.engine.graphs import Graphed
 from energan.engine.isolation import isolated
 from energan.estimators.arrays import Frame, check_units, flattened, learn_frame, to_pixels
-from energan.inference.model import CHUNK, Model
+from energan.inference.chunks import CHUNK
+from energan.inference.model import Model
 from energan.inference.snapshot import snapshot
 from energan.utils.checks import at_least, fraction, positive, whole
 from energan.utils.console import counted

@@ -31,7 +31,8 @@ from energan.estimators.base import (
     prepare,
     remember,
 )
-from energan.inference.model import CHUNK, Model
+from energan.inference.chunks import CHUNK
+from energan.inference.model import Model
 from energan.utils.hardware import pick_device
 
 

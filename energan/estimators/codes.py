@@ -7,7 +7,8 @@ from torch import Tensor
 
 from energan.data.pixels import to_unit
 from energan.engine.isolation import isolated
-from energan.inference.model import CHUNK, Model
+from energan.inference.chunks import CHUNK
+from energan.inference.model import Model
 
 
 @isolated(gradients=False)

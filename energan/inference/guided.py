@@ -16,8 +16,9 @@ from energan.data.pixels import to_bytes, to_unit
 from energan.engine.game import Batch, LatentSpace, Players, Readout, SamplerSettings
 from energan.engine.isolation import isolated
 from energan.engine.precision import autocast
+from energan.inference.chunks import CHUNK
 from energan.inference.images import as_pixels
-from energan.inference.model import CHUNK, Model
+from energan.inference.model import Model
 from energan.samplers.chains import Bounds, Map, Trace, row_seeds
 from energan.samplers.inpainting import Context
 from energan.samplers.mala import mala_approx

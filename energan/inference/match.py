@@ -7,7 +7,8 @@ from torch import Tensor
 from energan.data.pixels import to_unit
 from energan.engine.game import Batch, Players
 from energan.engine.isolation import isolated
-from energan.inference.model import Model, chunk_size
+from energan.inference.chunks import chunk_size
+from energan.inference.model import Model
 from energan.utils.errors import UserError
 
 

@@ -4,9 +4,8 @@ Its modules are ordinary ones: a sample or score never depends on its neighbours
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
 from typing import Any, final
 
 import torch
@@ -17,8 +16,10 @@ from energan.data.pixels import to_bytes, to_unit
 from energan.engine.game import Game
 from energan.engine.isolation import isolated
 from energan.engine.noise import Distribution, distribution
+from energan.inference.chunks import CHUNK, chunk_size, fitting
+from energan.inference.codes.latents import as_drawn, checked_noise, decoded_names
+from energan.inference.codes.projection import Projection, projected
 from energan.inference.images import BYTES, as_pixels
-from energan.inference.latents import as_drawn, checked_noise, decoded_names
 from energan.inference.modules import (
     ClassifierModule,
     EncoderModule,
@@ -30,13 +31,11 @@ from energan.inference.modules import (
     require,
 )
 from energan.inference.probes.paths import checked_truncation, paths
-from energan.inference.projection import Projection, projected
+from energan.inference.translation import FIRST, translated, way_of
 from energan.utils.checks import at_least, usable_seed, whole
 from energan.utils.console import counted
 from energan.utils.errors import UserError
 from energan.utils.hardware import fits_in_memory
-
-CHUNK = 250  # images at a time
 
 LAST = 10**6  # samples of a seed that have numbers: the noise of all before one is drawn to reach it
 
@@ -337,7 +336,7 @@ class Model:
         """
         self.require_eval_mode()
         read, pixels = self.encoder, as_pixels(images, self.shape, value_range)
-        with _fitting(pixels):
+        with fitting(pixels):
             chunks = [read(to_unit(x.to(self.device))) for x in pixels.split(chunk_size(pixels.shape[2:].numel()))]
         return {name: torch.cat([chunk[name].float().cpu() for chunk in chunks]) for name in chunks[0]}
 
@@ -439,6 +438,30 @@ class Model:
         generator = self.noise_of_seed(seed)
         return projected(self.game, self.nets, to_unit(pixels.to(self.device)), start, steps, generator)
 
+    @isolated(gradients=False)
+    def translate(
+        self, images: Any, way: str = FIRST, *, seed: int = 0, value_range: tuple[float, float] | None = None
+    ) -> UInt8[Tensor, "n c h w"]:
+        """What pictures become: those of the other domain, or larger ones.
+
+        Args:
+            images: As those of `score`, but of any size: (n, c, h, w).
+            way: From which domain to which: "xy", and of a system that goes both ways "yx".
+            seed: Seed of the noise, where the system has any; each picture gets the same.
+            value_range: The values that are black and white, such as (0, 1) or (-1, 1).
+
+        Returns:
+            A picture for each, bytes from 0 to 255, of the same height and width times the system's scale.
+
+        Raises:
+            UserError: The system makes nothing of pictures, or does not go this way; the images cannot be read.
+        """
+        way_of(self.game, way)
+        self.require_eval_mode()
+        return translated(
+            self.game, self.nets, as_pixels(images, None, value_range), way, partial(self.noise_of_seed, seed)
+        )
+
     @cached_property
     def decoded(self) -> tuple[str, ...]:
         """The names of the noise that images are drawn from: what `sample` of the game reads."""
@@ -473,7 +496,7 @@ class Model:
         self.require_eval_mode()
         read, size = self.energy, chunk_size(pixels.shape[2:].numel())
         chunks = counted(pixels.split(size), len(pixels), "scoring images", each=size)
-        with _fitting(pixels):
+        with fitting(pixels):
             return torch.cat([read(to_unit(chunk.to(self.device))).float().cpu() for chunk in chunks])
 
     @isolated(gradients=False)
@@ -495,7 +518,7 @@ class Model:
         self.require_eval_mode()
         read = self.classifier
         pixels = as_pixels(images, self.shape, value_range)
-        with _fitting(pixels):
+        with fitting(pixels):
             chunks = [read(to_unit(chunk.to(self.device))).float().softmax(1).cpu() for chunk in pixels.split(CHUNK)]
         return torch.cat(chunks)
 
@@ -505,21 +528,3 @@ def numbered(number: int) -> int:
     if not 0 <= (found := whole("numbers", number)) < LAST:
         raise UserError(f"samples are numbered from 0 to {LAST - 1:,}, and {found} is no such number")
     return found
-
-
-@contextmanager
-def _fitting(pixels: Tensor) -> Iterator[None]:
-    """Turns torch's error of a size that the networks do not take into a UserError."""
-    try:
-        yield
-    except torch.OutOfMemoryError:
-        raise
-    except RuntimeError as error:
-        size = " x ".join(map(str, pixels.shape[1:]))
-        reason = str(error).strip().splitlines()[0][:150]
-        raise UserError(f"this model's networks do not take images of {size} ({reason})") from error
-
-
-def chunk_size(pixels: int) -> int:
-    """How many images of so many pixels go through the nets at a time."""
-    return max(1, min(CHUNK, CHUNK * 64**2 // pixels))

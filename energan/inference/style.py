@@ -14,7 +14,8 @@ from torch.nn.functional import mse_loss
 from energan.data.pixels import to_unit
 from energan.engine.isolation import isolated
 from energan.engine.rng import seeded
-from energan.inference.model import CHUNK, Model
+from energan.inference.chunks import CHUNK
+from energan.inference.model import Model
 from energan.networks.conditional.gan_cls import StyleEncoder
 from energan.utils.console import counted
 from energan.utils.errors import UserError

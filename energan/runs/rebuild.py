@@ -12,7 +12,8 @@ from energan.engine.game import Batch, Game, Players
 from energan.engine.isolation import isolated
 from energan.engine.optimizers import Optimizer
 from energan.experiment import DESCRIBED, SETTINGS, Experiment, recorded_range
-from energan.inference.model import Model, chunk_size
+from energan.inference.chunks import chunk_size
+from energan.inference.model import Model
 from energan.inference.modules import inputs
 from energan.runs.bounds import bounded_memory
 from energan.runs.checkpoints import Checkpoint, read_checkpoint

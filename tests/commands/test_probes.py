@@ -17,7 +17,7 @@ from energan.cli import main
 from energan.commands.probe import forget, linear, observer
 from energan.commands.probe.forget import _compared
 from energan.commands.probe.observer import of_words
-from energan.inference import projection
+from energan.inference.codes import projection
 from energan.metrics.neighbours import copies
 from energan.utils.errors import UserError
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from energan.data import NAMED, held_out_split
-from energan.data.named import catalog
+from energan.data.named import catalog, published
 
 
 def test_each_named_set_has_hashes_of_both_splits() -> None:
@@ -18,9 +18,9 @@ def test_each_named_set_has_hashes_of_both_splits() -> None:
 def test_a_damaged_table_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = {"digits": {"train": {"images": "0" * 64, "labels": "0" * 63}}}
     (tmp_path / "hashes.json").write_text(json.dumps(table))
-    monkeypatch.setattr(catalog, "__file__", str(tmp_path / "catalog.py"))
+    monkeypatch.setattr(published, "__file__", str(tmp_path / "published.py"))
     with pytest.raises(ValueError, match=r"hashes.json is damaged: '0+' is no sha256"):
-        catalog._hashes()
+        published.read_hashes()
 
 
 def test_only_named_sets_have_a_test_split_for_sure() -> None:

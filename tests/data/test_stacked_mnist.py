@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from energan.data import NAMED, Batches, download, image_set, load
-from energan.data.named import catalog, readers, stacked_mnist
-from energan.data.named.stacked_mnist import stack
+from energan.data.named import catalog, readers
+from energan.data.named.digits import stacked_mnist
+from energan.data.named.digits.stacked_mnist import stack
 from energan.utils.errors import UserError
 
 

@@ -8,8 +8,8 @@ import torch
 from numpy.random import RandomState
 
 from energan.data import load, splits_of
-from energan.data.named.worded_mnist import HEIGHT, PLACES, RADII, ZERO_SHOT, draw, skeleton, worded
-from energan.data.named.wording import FACTS, SAYS, VALUES, WORDS, Facts, facts, sentence, sentences
+from energan.data.named.captioned.worded_mnist import HEIGHT, PLACES, RADII, ZERO_SHOT, draw, skeleton, worded
+from energan.data.named.captioned.wording import FACTS, SAYS, VALUES, WORDS, Facts, facts, sentence, sentences
 from energan.utils.errors import UserError
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from shape_checks import untyped
 
-from energan.inference.attribute_vectors import attribute_vectors
+from energan.inference.codes.attribute_vectors import attribute_vectors
 from energan.utils.errors import UserError
 
 

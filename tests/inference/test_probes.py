@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from energan.data.pixels import to_unit
 from energan.games.gan.lsgan import lsgan
-from energan.inference import projection
+from energan.inference.codes import projection
 from energan.inference.critic import critic_of, critics, features, generator_layer, layers_of
 from energan.inference.model import Model
 from energan.inference.probes import forgetting, linear

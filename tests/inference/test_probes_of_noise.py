@@ -37,6 +37,7 @@ def test_every_recipe_that_draws_is_probed(recipe: str, tmp_path: Path, monkeypa
     monkeypatch.setattr(combined_module, "NEW", 1)
     monkeypatch.setattr(combined_module, "STEPS", 2)
     monkeypatch.setattr("energan.inference.model.CHUNK", 8)
+    monkeypatch.setattr("energan.inference.chunks.CHUNK", 8)
     run, data = start(tmp_path / "run", recipe)
     c, h, w = run.shown(data).images.shape[1:]
     model = Model(run.game, {name: player.net for name, player in run.game.players.items()}, shape=(c, h, w))

@@ -148,9 +148,10 @@ def test_a_batch_in_parts_is_not_auto(tmp_path, capsys):
 def test_large_images_are_drawn_and_scored_in_slices(tmp_path, monkeypatch):
     """The same images as at once: 256 x 256 go through the nets sixteenfold fewer at a time."""
     import energan
-    from energan.inference import model
+    from energan.inference import chunks, model
 
     monkeypatch.setattr(model, "CHUNK", 250)  # as users have it
+    monkeypatch.setattr(chunks, "CHUNK", 250)
     folder = trained(tmp_path / "run", "ebgan-pt-128", width=1, steps=2, save_every=2)
     one, at_once = energan.load(folder), []
     one.generator.register_forward_pre_hook(lambda _, noise: at_once.append(len(noise[0])))
@@ -165,9 +166,10 @@ def test_large_images_are_drawn_and_scored_in_slices(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("pixels", "n"), [(28 * 28, 250), (64 * 64, 250), (128 * 128, 62), (256 * 256, 15)])
 def test_how_many_go_at_once(pixels, n, monkeypatch):
-    from energan.inference import model
+    from energan.inference import chunks, model
 
     monkeypatch.setattr(model, "CHUNK", 250)  # as users have it
+    monkeypatch.setattr(chunks, "CHUNK", 250)
     assert model.chunk_size(pixels) == n
 
 

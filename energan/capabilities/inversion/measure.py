@@ -16,8 +16,9 @@ from energan.data import ImageSet
 from energan.data.image_set import fixed_subset
 from energan.data.pixels import to_bytes, to_unit
 from energan.html.formatting import figure, plain
+from energan.inference.chunks import CHUNK
 from energan.inference.guided import final_images, latent_maps, reconstruct, sample_guided
-from energan.inference.model import CHUNK, Model
+from energan.inference.model import Model
 from energan.metrics.features.catalog import Description, describe
 from energan.metrics.features.mnist_classifier import mnist_classifier
 from energan.runs.reader import Json

@@ -60,8 +60,8 @@ def excite(
     from energan.commands.explore.guided_run import open_guided_run, with_progress
     from energan.data.image_set import fixed_subset
     from energan.data.pixels import to_unit
+    from energan.inference.chunks import CHUNK
     from energan.inference.guided import CHAINS, final_images, start_codes
-    from energan.inference.model import CHUNK
     from energan.runs.rebuild import rebuild
     from energan.runs.sources import Sources, settled, training_images
     from energan.samplers.activation_maximisation import activation_maximisation

@@ -13,8 +13,9 @@ from energan.commands.explore.class_names import class_names
 from energan.commands.explore.flag_types import Guidance
 from energan.data.pixels import to_unit
 from energan.engine.game import SamplerSettings
+from energan.inference.chunks import CHUNK
 from energan.inference.guided import CHAINS, LatentMaps, latent_maps, latent_space, sample_guided
-from energan.inference.model import CHUNK, Model
+from energan.inference.model import Model
 from energan.networks.layers import FeatureExtractor
 from energan.networks.pretrained import extract_features
 from energan.recipes.plug_and_play.encoder import known_classes, open_classifier

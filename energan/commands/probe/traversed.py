@@ -10,7 +10,8 @@ from torch import Tensor
 
 from energan.engine.isolation import isolated
 from energan.engine.noise import Distribution
-from energan.inference.model import CHUNK, Model
+from energan.inference.chunks import CHUNK
+from energan.inference.model import Model
 from energan.inference.probes.directions import Directions, factorised, principal
 from energan.inference.probes.first_layer import FirstLayer, activations, first_layer, seen, weight
 from energan.runs.probes import Number

@@ -17,7 +17,7 @@ from energan.data import ImageSet
 from energan.data.pixels import to_unit
 from energan.engine.precision import autocast
 from energan.engine.rng import seeded
-from energan.inference.model import CHUNK
+from energan.inference.chunks import CHUNK
 from energan.inference.modules import classifier_module
 from energan.networks.layers import FeatureExtractor
 from energan.networks.pretrained import ENCODERS, frozen, import_network, load_network_weights

@@ -10,13 +10,14 @@ from torch import Tensor
 from energan.capabilities.capability import Measurement
 from energan.data import ImageSet, held_out_split
 from energan.data.image_set import fixed_subset
-from energan.data.named.wording import FACTS, facts
+from energan.data.named.captioned.wording import FACTS, facts
 from energan.data.pixels import to_unit
 from energan.engine.game import Batch, Players
 from energan.engine.isolation import isolated
 from energan.html.formatting import figure, plain
+from energan.inference.chunks import chunk_size
 from energan.inference.match import match
-from energan.inference.model import Model, chunk_size
+from energan.inference.model import Model
 from energan.metrics.worded import agreement
 from energan.runs.reader import Json, mapping
 

@@ -1,0 +1,1 @@
+"""What noise is read from images, and what is done with it."""
