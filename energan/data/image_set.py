@@ -128,8 +128,11 @@ def cut(data: ImageSet, side: int) -> ImageSet:
     top, left = h % side // 2, w % side // 2
     inside = data.images[..., top : top + rows * side, left : left + columns * side]
     squares = inside.unflatten(3, (columns, side)).unflatten(2, (rows, side)).permute(0, 2, 4, 1, 3, 5)
-    whole = rows_of(data, torch.arange(n).repeat_interleave(rows * columns), squares.reshape(-1, c, side, side))
-    return whole._replace(source=f"{data.source}, cut into squares of {side} x {side}")
+    each = rows * columns
+    whole = rows_of(data, torch.arange(n).repeat_interleave(each), squares.reshape(-1, c, side, side))
+    files = data.files or [f"image {i}" for i in range(n)]
+    names = tuple(f"{name} square {j}" if each > 1 else name for name in files for j in range(each))
+    return whole._replace(source=f"{data.source}, cut into squares of {side} x {side}", files=names)
 
 
 def rows_of(data: ImageSet, rows: Int64[Tensor, " k"], images: UInt8[Tensor, "k c h w"] | None = None) -> ImageSet:

@@ -8,7 +8,7 @@ from tyro.conf import arg
 
 from energan.experiment import Experiment
 from energan.recipes.common import GeneratorTraining, experiment
-from energan.utils.checks import at_least, not_negative, positive, share
+from energan.utils.checks import not_negative, positive, share
 from energan.utils.errors import UserError
 from energan.utils.specification import named
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from energan.data import ImageSet
     from energan.engine.game import Game
-    from energan.engine.optimizers import Adam
+    from energan.engine.optimizers import Schedule
     from energan.networks.conv.mobilenet_v2 import MobileNetClassifier
     from energan.networks.layers import FeatureExtractor
 
@@ -42,7 +42,7 @@ class Enlargement:
     """Feature maps of the generator; less is faster."""
     blocks: int = 16
     """Residual blocks of the generator; less is faster."""
-    bicubic: bool = False
+    bicubic: bool = True
     """Add the bicubic enlargement to what the generator draws (not in the paper)."""
     flip: bool = True
     """Mirror half of the pictures, others each time."""
@@ -51,8 +51,7 @@ class Enlargement:
 
     def check(self) -> None:
         """UserError for numbers that cannot be used."""
-        at_least(2, scale=self.scale)
-        positive(lr=self.lr)
+        positive(scale=self.scale, width=self.width, blocks=self.blocks, lr=self.lr)
         if self.channels not in (1, 3):
             raise UserError(f"`channels` is 1 (grey) or 3 (colour), not {self.channels}")
         if self.crop % self.scale or not 2 * self.scale <= self.crop <= self.square:
@@ -68,13 +67,6 @@ class Enlargement:
             return Generator(
                 self.scale, channels=self.channels, width=self.width, blocks=self.blocks, bicubic=self.bicubic
             )
-
-    def adam(self, lr: float, steps: int, decay: float) -> "Adam":
-        """Adam with the paper's moments, ten times slower over the last share of the steps."""
-        from energan.engine.optimizers import Adam, lowered_last
-
-        share(decay=decay)
-        return Adam(lr, beta1=0.9, schedule=lowered_last(decay, steps) if decay and steps > 0 else None)
 
     def experiment(self, game: "Game", system: str, data: str, training: GeneratorTraining) -> Experiment:
         """The Experiment of a game that enlarges."""
@@ -93,11 +85,38 @@ def _pairs(
     channels: int,
     value_range: tuple[float, float] | None = None,
 ) -> "ImageSet":
-    """Squares of pictures, beside smaller ones made from them."""
-    from energan.data import load
-    from energan.data.resampling import smaller_pairs
+    """Squares of pictures, beside smaller ones made from them.
 
-    return smaller_pairs(load(source, split, channels=channels, squares=square, value_range=value_range), scale)
+    Where a source has no split to validate or to test on, a tenth of its pictures is held out, with all their squares.
+    """
+    import torch
+
+    from energan.data import load, splits_of
+    from energan.data.image_set import rows_of
+    from energan.data.pairs.domains import held_out, split_of
+    from energan.data.resampling import smaller_pairs
+    from energan.data.splits import TRAIN
+
+    of, part = split_of(splits_of(source), split)
+    data = load(source, of or TRAIN, channels=channels, squares=square, value_range=value_range)
+    if part is not None:
+        pictures = [name.rpartition(" square ")[0] or name for name in data.files or map(str, range(len(data.images)))]
+        names = sorted(set(pictures))
+        apart = {names[i] for i in held_out(names)}
+        rows = torch.tensor([i for i, name in enumerate(pictures) if (name in apart) == part], dtype=torch.int64)
+        said = f"{len(apart)} of {len(names)} pictures held out"
+        if not len(rows):
+            raise UserError(f"{data.name} has one picture, and one is to be held out: give more")
+        data = rows_of(data, rows)._replace(source=f"{data.source}, {said}", place=f"{data.place or data.name}, {said}")
+    return smaller_pairs(data, scale)
+
+
+def lowered(steps: int, decay: float) -> "Schedule | None":
+    """A learning rate that is a tenth over the last share of the steps; None where it is constant."""
+    from energan.engine.optimizers import lowered_last
+
+    share(decay=decay)
+    return lowered_last(decay, steps) if decay and steps > 0 else None
 
 
 def srresnet(
@@ -114,11 +133,12 @@ def srresnet(
     Args:
         decay: Share of the steps, the last ones, in which the learning rate is a tenth (not in the paper).
     """
+    from energan.engine.optimizers import Adam
     from energan.games.translation.srgan import srresnet as game
 
     enlargement.check()
     G = enlargement.generator(training)
-    adam = enlargement.adam(enlargement.lr, training.steps, decay)
+    adam = Adam(enlargement.lr, beta1=0.9, schedule=lowered(training.steps, decay))
     return enlargement.experiment(game(G, scale=enlargement.scale, optimizer_G=adam), "srresnet", data, training)
 
 
@@ -168,6 +188,7 @@ def srgan(
     first: float = 0.8,
     decay: float = 0.1,
     adversarial: float = 1e-3,
+    lr_g: float = 1e-4,
     lr_d: float = 1e-4,
     width_d: int = 64,
     hidden_d: int = 1024,
@@ -183,27 +204,29 @@ def srgan(
         first: Share of the steps, the first ones, in which the generator learns by pixels alone.
         decay: Share of the steps, the last ones, in which learning rates are a tenth.
         adversarial: Weight of D's verdict in the generator's loss.
+        lr_g: Adam's learning rate of the generator against D; --lr is that of the steps before.
         lr_d: Adam's learning rate of D.
         width_d: Feature maps of D's first layer; less is faster.
         hidden_d: Units of D's dense layer.
     """
-    from energan.engine.optimizers import step_at
+    from energan.engine.optimizers import Adam, step_at
     from energan.games.translation.srgan import srgan as game
     from energan.networks.translation.srresnet import Discriminator
 
     e = enlargement
     e.check()
     share(first=first)
-    positive(lr_d=lr_d)
+    positive(lr_g=lr_g, lr_d=lr_d, width_d=width_d, hidden_d=hidden_d)
     not_negative(adversarial=adversarial)
     G = e.generator(training)
     with training.seeded():
         D = Discriminator(e.crop, channels=e.channels, width=width_d, hidden=hidden_d)
     phi, load = loss.extractor(e.crop, e.channels, data)
-    adam = e.adam(e.lr, training.steps, decay)
+    adam = Adam(e.lr, beta1=0.9, schedule=lowered(training.steps, decay))
     system = game(
         G, D, phi, layer=loss.features, adversarial_from=step_at(first, training.steps), scale=e.scale,
-        content=loss.content, adversarial=adversarial, optimizer_first=adam, optimizer_G=adam,
-        optimizer_D=e.adam(lr_d, training.steps, decay),
+        content=loss.content, adversarial=adversarial,
+        optimizer_first=adam, optimizer_G=adam.with_settings(lr=lr_g),
+        optimizer_D=adam.with_settings(lr=lr_d),
     )  # fmt: skip
     return e.experiment(system, "srgan", data, training)._replace(initialise=load)
