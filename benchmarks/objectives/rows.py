@@ -9,7 +9,7 @@ from torch import nn
 
 from benchmarks.engine import batches
 from benchmarks.objectives import sizes
-from benchmarks.objectives.adaptation import apart, game_of_adda, game_of_dann, of_domains
+from benchmarks.objectives.adaptation import apart, by_pixels, game_of_adda, game_of_dann, game_of_pixelda, of_domains
 from benchmarks.objectives.conditional import (
     captioned,
     classify,
@@ -160,6 +160,7 @@ ROWS = {
     "lsgan": Row(turns(least_squares_D, least_squares_G)),
     "manifold-diffusion": Row(diffusing, whole=partial(game_with_encoder, manifold_diffusion, ("D_1", "D_2"))),
     "mode-regularised": Row(regularised, whole=partial(game_with_encoder, mode_regularised, ("D",))),
+    "pixelda": Row(by_pixels, whole=game_of_pixelda, source=few_labelled),
     "r3gan": Row(turns(r3gan_D, r3gan_G), settings={"gamma": GAMMA}),
     "sgan": Row(stacked, whole=game_of_sgan, source=labelled),
     "sinkhorn": Row(partial(alone, loss=sinkhorn), "", settings={"epsilon": EPSILON, "iterations": ITERATIONS}),

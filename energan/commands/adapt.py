@@ -13,7 +13,7 @@ def adapt(
     target: str,
     labels: str = "",
     test: str = "",
-    system: Literal["dann", "adda"] = "dann",
+    system: Literal["dann", "adda", "pixelda"] = "dann",
     weight: float | None = None,
     steps: int = 20000,
     batch: int = 64,
@@ -34,7 +34,8 @@ def adapt(
         labels: A CSV with columns file and label, of the source's images.
         test: Labelled images of the target to measure the error on, one sub-folder per class; by default those that
             --target holds out.
-        system: What learns: DANN, one encoder for both domains, or ADDA, an encoder for each.
+        system: What learns: DANN, one encoder for both domains; ADDA, an encoder for each; or PixelDA, which makes the
+            source's images look like the target's.
         weight: Of DANN: how much features go against the discriminator of domains at the end, by default 1; 0: a
             classifier of the source.
         steps: Training steps.

@@ -55,19 +55,20 @@ def test_a_classifier_of_unlabelled_images_is_trained_by_others(
     assert energan.load(tmp_path / "run").probabilities(load(str(target), size=16, channels=1).images).shape == (10, 2)
 
 
-def test_an_encoder_for_each_domain(tmp_path: Path, folders: tuple[Path, Path]) -> None:
+@pytest.mark.parametrize("system", ["adda", "pixelda"])
+def test_other_systems_adapt_too(tmp_path: Path, folders: tuple[Path, Path], system: str) -> None:
     told = [
         "--source",
         str(folders[0]),
         "--target",
         str(folders[1]),
         "--system",
-        "adda",
+        system,
         "--out",
         str(tmp_path / "run"),
     ]
     assert main(["adapt", *told, *SMALL]) == 0
-    assert RunFolder(tmp_path / "run").record["recipe"] == "adda-mnist"
+    assert RunFolder(tmp_path / "run").record["recipe"] == f"{system}-mnist"
 
 
 def test_the_recorded_command_adapts_again(tmp_path: Path, folders: tuple[Path, Path]) -> None:

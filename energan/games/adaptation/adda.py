@@ -12,7 +12,8 @@ labels nobody knows; all in [-1, 1]. S and E return features (n, d), C logits (n
 The paper copies S into E when S is trained. Here E starts as S and takes its very steps, which comes to the same and
 needs no copy: S and E are nets with the same weights, and their first optimizers are the same.
 
-Not to be confused with DANN (dann.py), which has one encoder for both domains.
+Not to be confused with DANN (dann.py), which has one encoder for both domains; nor with PixelDA (pixelda.py), which
+adapts images.
 NOTE: nothing holds E to the classes: with too high a rate it goes astray, and classes change places.
 """
 

@@ -12,7 +12,8 @@ paper's gradient reversal layer is this game's max: E ascends what D descends, l
 
 With w = 0 this is the classifier of the source alone, and D only watches.
 
-Not to be confused with ADDA (adda.py), which has an encoder for each domain, and lets E fool D instead of hindering it.
+Not to be confused with ADDA (adda.py), which has an encoder for each domain, and lets E fool D instead of hindering it;
+nor with PixelDA (pixelda.py), which adapts images.
 NOTE: L_d is the sum of both domains' means, as the paper sums over all examples beside the labelled ones; public ports
 often take the mean over both domains, which is half. D learns at its full rate, whatever lambda: so the paper.
 """
