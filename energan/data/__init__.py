@@ -73,8 +73,7 @@ def load(
         split: "train", "test" or "validation", by any usual name (splits/words.py); a source has others than "train"
             only if it says so. "all": every image, where no folder is a split.
         size: resizes the largest centred square, antialiased, to size x size; without it images keep their size.
-        channels: 1 (luminance) or 3 (RGB), of images and of what they are to become; without it 1 if no image has
-            colours, and of named sets what each of the two has.
+        channels: 1 (luminance) or 3 (RGB); without it 1 if no image has colours. Targets keep what they have.
         centre: of image files, crops the centred square of so many pixels first (CelebA's papers: 108, 160).
         only: classes by name, or "first..last" in the classes' order; other images are left out (class_filter.py).
         label: the attribute of CelebA that is the label, such as "Smiling".
@@ -239,13 +238,13 @@ def _whole(
 
 
 def _fitted(data: ImageSet, size: int | None, channels: int | None, progress: bool) -> ImageSet:
-    """A named set's images and targets with `channels`; targets are as many times larger than `size` as they were."""
+    """A named set's images of this size and with these channels; targets are as many times larger as they were."""
     images = fit_all(data.images, size, channels, data.name, progress)
     changes = [] if images is data.images else [f"as {' x '.join(map(str, images.shape[1:]))}"]
     targets = data.targets
     if targets is not None:
         side = None if size is None else size * scale_of(data.images, targets)
-        targets = fit_all(targets, side, channels, f"{data.name}'s targets", progress)
+        targets = fit_all(targets, side, None, f"{data.name}'s targets", progress)
         changes += [] if targets is data.targets else [f"targets as {' x '.join(map(str, targets.shape[1:]))}"]
     return data._replace(images=images, targets=targets, source=", ".join((data.source, *changes)))
 

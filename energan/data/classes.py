@@ -117,10 +117,7 @@ def joined(parts: Sequence[ImageSet]) -> ImageSet:
     if len({bool(part.captions) for part in parts}) > 1:
         raise UserError(f"some parts of {parts[0].name} have captions and others have none: name one of them")
     targets = [part.targets for part in parts if part.targets is not None]
-    if (
-        len(targets) not in (0, len(parts))
-        or len({(y.shape[1:], part.paired) for y, part in zip(targets, parts, strict=False)}) > 1
-    ):
+    if len(targets) not in (0, len(parts)) or len({y.shape[1:] for y in targets}) > 1:
         raise UserError(f"the parts of {parts[0].name} are to become pictures of different shapes: name one of them")
     first = next((part.classes for part in parts if part.classes), ())
     same = all(set(part.classes) <= set(first) for part in parts)

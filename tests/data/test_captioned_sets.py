@@ -84,7 +84,7 @@ def test_small_emoji_in_three_styles_and_a_tone():
     ]
     words = packed({emoji_captions.TABLE: json.dumps(entries).encode()})
     parts = [emoji_captions.read_captioned(*styles, words, split) for split in ("train", "test")]
-    images, labels, captions = parts[0]
+    images, labels, captions, _ = parts[0]
     assert sum(len(part[1]) for part in parts) == 12
     said = {text for part in parts for each in part[2] for text in each}
     assert {"runner with dark skin, a glossy 3D model", "a Noto emoji: runner", "Objects, Twemoji"} <= said

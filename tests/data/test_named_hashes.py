@@ -11,8 +11,17 @@ from energan.data.named import catalog, published
 
 def test_each_named_set_has_hashes_of_both_splits() -> None:
     assert catalog.HASHES.keys() == NAMED.keys()
+    three = {"train", "validation", "test"}
     splits = {"worded-mnist": {"train", "test", "zero-shot"}}
-    assert all(set(row.sha256) == splits.get(name, {"train", "test"}) for name, row in NAMED.items())
+    for name, row in NAMED.items():
+        assert set(row.sha256) == splits.get(name, three if row.target else {"train", "test"}), name
+
+
+def test_hashes_are_of_what_a_set_has() -> None:
+    for row in NAMED.values():
+        for hashes in row.sha256.values():
+            assert hashes.images and bool(hashes.labels) == bool(row.classes)
+            assert bool(hashes.targets) == (row.target is not None) and bool(hashes.captions) == row.captioned
 
 
 def test_a_damaged_table_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,7 +112,7 @@ def test_the_set_has_captions_and_holds_combinations_back():
     mnist = load("mnist", "test")
     few = mnist._replace(images=mnist.images[:300], labels=mnist.labels[:300])
     for split, unseen in (("train", False), ("test", False), ("zero-shot", True)):
-        images, labels, captions = worded(few, split)
+        images, labels, captions, _ = worded(few, split)
         assert images.shape == (300, 3, 32, 32) and np.array_equal(labels, few.labels)
         true = [facts(said[0]) for said in captions]
         assert [int(each.digit) for each in true] == labels.tolist()
