@@ -21,7 +21,6 @@ OUT/figure.png shows samples, and of a pyramid what each level makes of the one 
 import argparse
 import json
 import math
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 import energan
-from energan.data.pixels import to_bytes, to_unit
+from energan.data.pixels import to_bytes
 from energan.engine.game import Batch, Players
 from energan.games.gan.lapgan import down, stages, up
 from energan.inference.model import Model
@@ -58,20 +57,21 @@ def file_of(name: str) -> str:
 
 
 def runs(data: str, width: int) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Cell -> its recipe and settings: G of about as many weights as the pyramid's, all with Adam and dropout as there.
+    """Cell -> its recipe and settings. At a width of 16 all G have about as many weights.
 
-    >>> [recipe for recipe, settings in runs("mnist", 32).values()]
+    >>> [recipe for recipe, settings in runs("mnist", 16).values()]
     ['lapgan-mnist', 'lapgan-mnist', 'fgan-mnist']
     """
     if data in DIGITS:
-        dense = {"levels": 1, "size_g": 384, "size_d": 256}
-        conv: tuple[str, dict[str, Any]] = ("fgan-mnist", {"divergence": "gan", "width": width})
-        return {"LAPGAN": ("lapgan-mnist", {"width": width}), DENSE: ("lapgan-mnist", dense), CONVOLUTIONAL: conv}
-    dense = {"levels": 1, "size_g": 128, "size_d": 64}
+        return {
+            "LAPGAN": ("lapgan-mnist", {"width": width}),
+            DENSE: ("lapgan-mnist", {"levels": 1, "size_g": 320, "size_d": 288}),
+            CONVOLUTIONAL: ("fgan-mnist", {"divergence": "gan", "width": round(width * 1.6)}),
+        }
     return {
         "LAPGAN": ("lapgan-64", {"width": width}),
-        DENSE: ("lapgan-64", dense),
-        CONVOLUTIONAL: ("dcgan-64", {"width": width, "lr": 5e-4}),
+        DENSE: ("lapgan-64", {"levels": 1, "size_g": 110, "size_d": 100}),
+        CONVOLUTIONAL: ("dcgan-64", {"width": 2 * width, "lr": 5e-4}),
     }
 
 
@@ -193,7 +193,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", default="mnist", help="mnist and its like, or images of 64 x 64")
     parser.add_argument("--steps", type=int, default=3000, help="of each cell")
     parser.add_argument("--batch", type=int, default=64, help="images a turn")
-    parser.add_argument("--width", type=int, default=32, help="feature maps of the convolutional nets")
+    parser.add_argument("--width", type=int, default=16, help="feature maps of the convolutional nets")
     parser.add_argument("--training", action="store_true", help="measure by training images: to choose settings")
     parser.add_argument("--samples", type=int, default=10_000, help="and held-out images, at most")
     parser.add_argument("--draws", type=int, default=200, help="of each level for each image, for Parzen by levels")
