@@ -4,9 +4,10 @@
     python -m reproductions.lapgan --data emoji-noto --steps 2000 --out runs/lapgan-emoji
 
 "GAN, dense" is the authors' own comparison: the pyramid's coarsest nets on whole images, which is a pyramid of one
-level. "GAN, convolutional" has DCGAN's nets. A cell is a run folder, OUT/NAME-SEED; finished ones are kept. OUT/table.md
-has means and deviations over the seeds that are there: the weights of all generators and of all discriminators, distance
-of samples to held-out images, with precision and recall, and of digits two likelihoods by Parzen windows, in nats:
+level. "GAN, convolutional" has DCGAN's nets. A cell is a run folder, OUT/NAME-SEED; finished ones are kept.
+OUT/table.md has means and deviations over the seeds that are there: the weights of all generators and of all
+discriminators, distance of samples to held-out images, with precision and recall, and of digits two likelihoods by
+Parzen windows, in nats:
 
     Parzen             of images in windows around samples, as of any GAN (metrics/parzen.py)
     Parzen by levels   log q_K(c_K) + sum over k < K of log q_k(d_k | c_k+1), as the authors' (their appendix A)

@@ -62,7 +62,7 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """h and l (n, channels, size, size), y (n, classes) -> logits (n,). classes 0: without y.
 
-    UserError for fewer than 9 pixels a side.
+    Without l, h is an image, which is their sum. UserError for fewer than 9 pixels a side.
     """
 
     def __init__(
@@ -79,8 +79,9 @@ class Discriminator(nn.Module):
             nn.Flatten(), Dropout(dropout), nn.Linear(width * left * left, 1),
         )  # fmt: skip
 
-    def forward(self, h: Tensor, low: Tensor, y: Tensor | None = None) -> Float[Tensor, " n"]:
-        return self.net(torch.cat([h + low, *_planes(self.plane, y)], 1)).squeeze(1)
+    def forward(self, h: Tensor, low: Tensor | None = None, y: Tensor | None = None) -> Float[Tensor, " n"]:
+        image = h if low is None else h + low
+        return self.net(torch.cat([image, *_planes(self.plane, y)], 1)).squeeze(1)
 
 
 @recorded
