@@ -139,7 +139,7 @@ def _matched(first: Files, ones: list[Item], second: Files, others: list[Item]) 
     if not both:
         raise UserError(
             f"no picture of {first.words} has the name of one of {second.words}: pairs have equal names; "
-            "for pictures without pairs choose `cyclegan`"
+            "for pictures without pairs choose cyclegan"
         )
     alone = [item.name for item, key in zip(ones, keys, strict=True) if key not in by_key]
     alone += [item.name for key, item in by_key.items() if key not in set(keys)]
