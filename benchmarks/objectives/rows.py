@@ -92,6 +92,7 @@ from benchmarks.objectives.latent import (
     of_prior,
     regularised,
 )
+from benchmarks.objectives.pyramid import game_of_lapgan, of_levels
 from energan.engine import Trainer
 from energan.engine.game import Game, Source
 from energan.engine.optimizers import Adam, RMSProp
@@ -156,6 +157,7 @@ ROWS = {
     "gmmn": Row(partial(alone, loss=mmd), "", settings={"widths": WIDTHS}),
     "hinge": Row(turns(hinge_D, critic_G)),
     "infogan": Row(of_codes, whole=game_of_infogan, source=lambda: batches((1, 28, 28), sizes.BATCH)),
+    "lapgan": Row(of_levels, whole=game_of_lapgan),
     "latent-discriminators": Row(latent, whole=game_of_latent, source=coded),
     "lsgan": Row(turns(least_squares_D, least_squares_G)),
     "manifold-diffusion": Row(diffusing, whole=partial(game_with_encoder, manifold_diffusion, ("D_1", "D_2"))),
