@@ -6,7 +6,7 @@ A new set is one row of NAMED and the readers that its row names.
 from collections.abc import Callable, Sequence
 
 from energan.data.image_set import ImageSet
-from energan.data.named import photos
+from energan.data.named import photo_squares, photos
 from energan.data.named.captioned import emoji_captions, icons
 from energan.data.named.captioned.worded_mnist import SIDE, worded
 from energan.data.named.digits.mnist_m import Photos, mnist_m
@@ -47,6 +47,9 @@ def _packages(read: Callable[..., Published], archives: Callable[[], Sequence[Ar
 
 def _on_photographs(photographs: Photos) -> Reader:
     return lambda split: Published(*mnist_m(load_named("mnist", split), photographs, split))
+
+
+PHOTOGRAPHS = f"the photographs of {', '.join(photos.PACKAGES)} in a folder `backgrounds`,"
 
 
 NAMED: dict[str, Named] = {
@@ -91,7 +94,7 @@ NAMED: dict[str, Named] = {
                 ("mnist and photographs of Debian packages", photos.debian_photos),
             )
         ),
-        files=f"the set's IDX files, and the photographs of {', '.join(photos.PACKAGES)} in a folder `backgrounds`,",
+        files=f"the set's IDX files, and {PHOTOGRAPHS}",
         rendered=True,
     ),
     "worded-mnist": Named(
@@ -113,6 +116,17 @@ NAMED: dict[str, Named] = {
         HASHES["icons-captions"],
         _packages(icons.read_icons, lambda: (icons.FONTS, icons.WORDS)),
         files=f"{icons.FONTS.file} and {icons.WORDS.file}",
+        rendered=True,
+    ),
+    "photos": Named(
+        (3, photo_squares.SIDE, photo_squares.SIDE),
+        photos.NAMES,
+        HASHES["photos"],
+        (
+            Source("the folder ENERGAN_DATA", lambda split: photo_squares.read_squares(photos.of_folder, split)),
+            Source("Debian packages", lambda split: photo_squares.read_squares(photos.of_debian, split)),
+        ),
+        files=PHOTOGRAPHS,
         rendered=True,
     ),
     "line-emoji": Named(
