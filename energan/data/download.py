@@ -11,7 +11,7 @@ import tempfile
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import import_module
@@ -135,12 +135,13 @@ def fetch_hub_file(repository: str, file: str) -> Path:
 
 
 @contextmanager
-def debian_folder(package: str, folder: str) -> Iterator[Path]:
+def debian_folder(package: str, folder: str, holding: Iterable[str] = ()) -> Iterator[Path]:
     """A Debian package's folder: the installed one, else the archive's, unpacked (no root) for the block.
 
-    `folder` is the absolute path that the package installs to. Raises UserError if the package cannot be had.
+    `folder` is the absolute path that the package installs to, and `holding` are files there, by which it is told from
+    other packages' that share the folder. Raises UserError if the package cannot be had.
     """
-    if Path(folder).is_dir():
+    if Path(folder).is_dir() and all(Path(folder, file).is_file() for file in holding):
         yield Path(folder)
         return
     with tempfile.TemporaryDirectory() as name:

@@ -16,6 +16,8 @@ from energan.data.named.emoji_attributes import COMBINATIONS, STYLES, local_emoj
 from energan.data.named.loading import load_row
 from energan.data.named.npm import Archive, local_packages, npm_packages
 from energan.data.named.pairs import emoji as pairs
+from energan.data.named.pairs import icons as filled
+from energan.data.named.pairs import zi2zi
 from energan.data.named.published import HASHES, Named, Published, Reader, Source
 from energan.data.named.readers import debian_idx, hub_parquet, local_idx, mnist_wheel, sklearn_digits
 
@@ -145,6 +147,27 @@ NAMED: dict[str, Named] = {
         _packages(pairs.read_noto_twemoji, lambda: (NOTO, TWEMOJI)),
         files=f"{NOTO.file} and {TWEMOJI.file}",
         target=(3, pairs.SIDE, pairs.SIDE),
+    ),
+    "zi2zi": Named(
+        (1, zi2zi.SIDE, zi2zi.SIDE),
+        (),
+        HASHES["zi2zi"],
+        (
+            Source("the folder ENERGAN_DATA", zi2zi.local_zi2zi),
+            Source("Debian packages", zi2zi.debian_zi2zi),
+        ),
+        files=f"{' and '.join(file for file, _ in zi2zi.FONTS.values())} of {' and '.join(zi2zi.FONTS)}",
+        rendered=True,
+        target=(1, zi2zi.SIDE, zi2zi.SIDE),
+    ),
+    "icons-filled": Named(
+        (1, icons.SIDE, icons.SIDE),
+        (),
+        HASHES["icons-filled"],
+        _packages(filled.read_filled, lambda: (icons.FONTS, icons.WORDS)),
+        files=f"{icons.FONTS.file} and {icons.WORDS.file}",
+        rendered=True,
+        target=(1, icons.SIDE, icons.SIDE),
     ),
     "emoji-noto": _emoji("emoji-noto", NOTO),
     "emoji-twemoji": _emoji("emoji-twemoji", TWEMOJI),

@@ -58,9 +58,10 @@ def of_debian(wanted: Wanted, read: Callable[[Path], Any]) -> list[Any]:
     """
     made = []
     for package, (folder, names) in PACKAGES.items():
-        if any(map(wanted, names)):
-            with debian_folder(package, folder) as unpacked:
-                made += [read(path) for path in _files(unpacked, filter(wanted, names))]
+        chosen = list(filter(wanted, names))
+        if chosen:
+            with debian_folder(package, folder, (f"{name}.jpg" for name in chosen)) as unpacked:
+                made += [read(path) for path in _files(unpacked, chosen)]
     return made
 
 
