@@ -129,9 +129,7 @@ def test_columns_of_parquet_files(tmp_path: Path, names: tuple[str, str]) -> Non
 
 def test_columns_that_say_nothing_are_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"left": [png(0)] * 4, "right": [png(1)] * 4}), tmp_path / "a.parquet")
-    with pytest.raises(
-        UserError, match="in the columns left, right: two domains are called input and output"
-    ):
+    with pytest.raises(UserError, match="in the columns left, right: two domains are called input and output"):
         read(tmp_path)
 
 
