@@ -24,7 +24,7 @@ def without_downloads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(srgan, "describe", described)
     monkeypatch.setattr(srgan, "test_pictures", lambda: known)
     monkeypatch.setattr("energan.networks.conv.mobilenet_v2.mobilenet_v2", MobileNetV2)
-    monkeypatch.setattr("energan.capabilities.translation.compared.usable_network", lambda run, real: "")
+    monkeypatch.setattr("energan.capabilities.translation.compared.usable_network", lambda run, real, **_: "")
 
 
 def test_a_cell_is_trained_measured_once_and_shown(tmp_path: Path) -> None:
@@ -68,3 +68,8 @@ def test_the_square_with_the_most_detail_is_shown() -> None:
     picture[..., 200:296:2, 104:200] = 255
     assert srgan.busiest(picture) == (200, 104)
     assert srgan.square(picture, (200, 104)).shape == (1, 3, 192, 192)
+
+
+def test_settings_that_keep_no_checkpoint_of_srresnet_are_refused() -> None:
+    with pytest.raises(SystemExit, match="SRResNet is the run at step 50 of 100"):
+        srgan.main(["--set", "steps=100", "first=0.5", "save_every=10", "width=2", "blocks=1"])
