@@ -98,13 +98,17 @@ def _made(
     each: Found, model: "Model", tile: int, channels: int, black_to_white: tuple[float, float] | None
 ) -> "Image | str":
     """The enlarged picture, or why the file cannot be read."""
+    import warnings
+
     from energan.data.decoding.failures import UNREADABLE, reason
     from energan.data.transparency import decode_apart
 
-    try:
-        apart = decode_apart(each.item.read(), black_to_white)
-    except UNREADABLE as error:
-        return reason(error)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata
+        try:
+            apart = decode_apart(each.item.read(), black_to_white)
+        except UNREADABLE as error:
+            return reason(error)
     return enlarged(apart, model, tile, channels, each.item.name)
 
 
