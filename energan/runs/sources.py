@@ -102,9 +102,11 @@ def _allowed(name: str, source: str, folder: Path, ours: bool) -> str:
 
 
 _WORDS = {
-    "data": "training images are", "test": "test images are", "labels_csv": "labels are",
+    "data": "training images are",
+    "test": "test images are",
+    "labels_csv": "labels are",
     "target": "pictures of the other domain are",
-}  # fmt: skip
+}
 
 
 def training_images(experiment: Experiment, record: Mapping[str, Any], folder: Path) -> ImageSet:

@@ -154,7 +154,7 @@ def test_larger_pictures_come_of_smaller_ones() -> None:
 def test_a_run_is_looked_at_measured_and_reported(
     recipe: str, ways: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("energan.capabilities.translation.compared.usable_network", lambda run, real: "")
+    monkeypatch.setattr("energan.capabilities.translation.compared.usable_network", lambda *_, **__: "")
     folder = trained(tmp_path / "run", recipe)
     looked = [row["metrics"] for row in log(folder) if "metrics" in row]
     names = {"L1", "PSNR", "SSIM"} if recipe == "pix2pix" else {"cycle error xy", "cycle error yx"}
@@ -176,7 +176,7 @@ def test_a_run_is_looked_at_measured_and_reported(
 
 
 def test_hidden_pairs_are_known_to_the_measurement_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("energan.capabilities.translation.compared.usable_network", lambda run, real: "")
+    monkeypatch.setattr("energan.capabilities.translation.compared.usable_network", lambda *_, **__: "")
     known = Experiment.pictures
     monkeypatch.setattr(Experiment, "pictures", lambda run, split: known(run, split)._replace(paired=True))
     folder = trained(tmp_path / "run", "cyclegan")
@@ -187,7 +187,7 @@ def test_hidden_pairs_are_known_to_the_measurement_alone(tmp_path: Path, monkeyp
 
 
 def test_a_layout_from_a_stranger_shows_no_sliders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("energan.capabilities.translation.compared.usable_network", lambda run, real: "")
+    monkeypatch.setattr("energan.capabilities.translation.compared.usable_network", lambda *_, **__: "")
     folder = trained(tmp_path / "run", "pix2pix")
     evaluate(folder)
     for layout in ({"each": 0, "columns": 0, "count": 5}, {"each": 3, "columns": 5, "count": 3}, {"each": "x"}, []):

@@ -14,14 +14,14 @@ from energan.cli import main
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("energan.capabilities.translation.compared.usable_network", lambda run, real: "")
+        patch.setattr("energan.capabilities.translation.compared.usable_network", lambda *_, **__: "")
         return trained(tmp_path_factory.mktemp("translate") / "run", "pix2pix", steps=2)
 
 
 @pytest.fixture(scope="module")
 def both_ways(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("energan.capabilities.translation.compared.usable_network", lambda run, real: "")
+        patch.setattr("energan.capabilities.translation.compared.usable_network", lambda *_, **__: "")
         given = {"steps": 2, "outputs": 1}
         return trained(tmp_path_factory.mktemp("both") / "run", "cyclegan", **given)
 

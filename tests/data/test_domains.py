@@ -1,9 +1,12 @@
 """The user's pictures of two domains: layouts, splits, partners, sizes, ranges, what cannot be read."""
 
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
@@ -100,6 +103,83 @@ def test_a_width_that_is_odd_is_no_two_pictures(tmp_path: Path) -> None:
         picture(tmp_path / f"{i}", i, (2 * SIDE + 1, SIDE))
     with pytest.raises(UserError, match="33 pixels wide, which are no two pictures side by side"):
         read(tmp_path)
+
+
+def png(number: int) -> bytes:
+    file = BytesIO()
+    Image.fromarray(np.full((SIDE, SIDE, 3), number, np.uint8)).save(file, format="PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("names", [("input", "output"), ("A", "B"), ("source", "target")])
+def test_columns_of_parquet_files(tmp_path: Path, names: tuple[str, str]) -> None:
+    for split, n in (("train", 12), ("test", 3)):
+        columns = {
+            names[0]: [{"bytes": png(i), "path": None} for i in range(n)],
+            names[1]: [{"bytes": png(100 + i), "path": None} for i in range(n)],
+            "caption": [str(i) for i in range(n)],
+        }
+        pq.write_table(pa.table(columns), tmp_path / f"{split}-0.parquet")
+    data = read(tmp_path)
+    assert len(data.images) == 11 and reds(data.targets) == [100 + red for red in reds(data.images)]
+    assert reds(read(tmp_path, "test").targets) == [100, 101, 102]
+    one = read(tmp_path / "test-0.parquet")  # a file is all one
+    assert len(one.images) == 2 and reds(one.targets) == [100 + red for red in reds(one.images)]
+
+
+def test_columns_that_say_nothing_are_refused(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"left": [png(0)] * 4, "right": [png(1)] * 4}), tmp_path / "a.parquet")
+    with pytest.raises(UserError, match="in the columns left, right: two domains are called input and output"):
+        read(tmp_path)
+
+
+def array(n: int, first: int, side: int = SIDE) -> np.ndarray:
+    return np.broadcast_to(np.arange(first, first + n, dtype=np.uint8)[:, None, None, None], (n, side, side, 3)).copy()
+
+
+def test_arrays_of_one_file(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=array(20, 0), y=array(20, 100))
+    train, held = read(tmp_path / "a.npz"), read(tmp_path / "a.npz", "validation")
+    assert sorted(reds(train.images) + reds(held.images)) == list(range(20)) and len(held.images) == 2
+    assert reds(train.targets) == [100 + red for red in reds(train.images)]
+    np.savez(tmp_path / "b.npz", **{
+        f"{name}_{split}": array(n, 100 * (name == "output"))
+        for name in ("input", "output") for split, n in (("train", 6), ("val", 2), ("test", 3))
+    })  # fmt: skip
+    assert [len(read(tmp_path / "b.npz", split).images) for split in ("train", "validation", "test")] == [6, 2, 3]
+    turned = read(tmp_path / "b.npz", "test", reverse=True, paired=False)
+    assert reds(turned.images) == [100, 101, 102] and not turned.paired
+
+
+def test_deep_arrays_of_both_domains_have_one_range(tmp_path: Path) -> None:
+    x, y = (np.linspace(0, top, 4 * SIDE * SIDE).reshape(4, SIDE, SIDE).astype(np.uint16) for top in (1000, 4000))
+    np.savez(tmp_path / "a.npz", x=x, y=y)
+    data = read(tmp_path / "a.npz", channels=1, outputs=1)
+    assert data.value_range == (0, 4095) and data.targets is not None
+    assert int(data.images.max()) < 70 and int(data.targets.max()) > 180
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"x": array(4, 0), "z": array(4, 0)}, "two domains are called x and y, or input and output"),
+        ({"x": array(4, 0), "y": array(3, 0)}, "has x and y of .*: pairs are as many, and of one size"),
+        ({"x": array(4, 0), "y": array(4, 0, 8)}, "pairs are as many, and of one size"),
+        ({"x": array(4, 0), "y": np.arange(4)}, "which are no images"),
+        ({"x": array(4, 0), "y": np.array([object()] * 4)}, "Python objects, which are not loaded"),
+        ({"x": array(4, 0), "y": array(4, 0), "x_test": array(4, 0), "y_test": array(4, 0)}, "or all without"),
+    ],
+)
+def test_arrays_that_are_no_pairs_are_refused(tmp_path: Path, arrays: dict[str, np.ndarray], words: str) -> None:
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises(UserError, match=words):
+        read(tmp_path / "a.npz")
+
+
+def test_one_file_has_both_domains_already(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=array(4, 0), y=array(4, 0))
+    with pytest.raises(UserError, match="is one file of both domains: leave out target"):
+        read(tmp_path / "a.npz", target=tmp_path)
 
 
 # ----------------------------------------------------------------------------------------------------- partners

@@ -408,8 +408,8 @@ def test_a_run_of_any_kind_of_players_is_sampled_scored_exported_and_reported(
     recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """No critic at all; a critic f, and noise that no sample needs; a critic V; a third player."""
-    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
-    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
     folder, scores = str(trained(tmp_path / "run", recipe, steps=3)), tmp_path / "scores.csv"
     for command in (
         ["sample", folder, "--n", "3", "--out", str(tmp_path / "three.npz")],

@@ -187,7 +187,7 @@ def decode_pages(
             if size and not centre:
                 _reduce(page, size)
             with bounds.pixels.taken(_pixels(page)):
-                pixels = fit(_loaded(page), size, channels, centre)
+                pixels = fit(loaded(page), size, channels, centre)
             yield from map(Page, squares_of(pixels, squares) if squares else [pixels])
 
 
@@ -246,7 +246,7 @@ def _pixels(image: Opened) -> int:
     return image.size[0] * image.size[1]
 
 
-def _loaded(image: Opened) -> Image.Image:
+def loaded(image: Opened) -> Image.Image:
     """An image of eight bits a sample, decoded and turned upright."""
     if (white := maxval(image)) is not None:  # Pillow takes a minute for a large one
         values = to_eight_bits(netpbm(image), (0.0, float(white)))

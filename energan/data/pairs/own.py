@@ -6,7 +6,7 @@ from typing import NamedTuple
 from PIL import Image
 from torch import Tensor
 
-from energan.data.decoding.decode import Fit, fit
+from energan.data.decoding.decode import EXTENSIONS, Fit, fit
 from energan.data.decoding.listing import Files, Item
 from energan.data.decoding.values import Range
 from energan.data.image_set import ImageSet, content_hash
@@ -124,7 +124,8 @@ def _part(items: list[Item], out: bool) -> list[Item]:
 
 def _key(name: str) -> str:
     """A file's name without its ending: what the two of a pair have in common."""
-    return name.rpartition(".")[0] or name
+    stem, _, ending = name.rpartition(".")
+    return stem if stem and f".{ending.lower()}" in EXTENSIONS else name
 
 
 def _matched(first: Files, ones: list[Item], second: Files, others: list[Item]) -> tuple[list[Item], list[Item]]:
