@@ -103,9 +103,18 @@ class Experiment(NamedTuple):
     def shown(self, data: "ImageSet") -> "ImageSet":
         """What the nets see, to look at and to measure by: of images that batches crop, a crop each, 20,000 at most."""
         from energan.data.batches.images import patches
+        from energan.data.batches.pairs import pair_patches
         from energan.data.image_set import fixed_subset
 
-        return data if self.crop is None else patches(data, self.crop, rows=fixed_subset(len(data.images), SHOWN))
+        cut = patches if data.targets is None else pair_patches
+        return data if self.crop is None else cut(data, self.crop, rows=fixed_subset(len(data.images), SHOWN))
+
+    def pictures(self, split: str) -> "ImageSet":
+        """Images and their targets, of "validation" or "test", as the nets see them; `prepare` has both of any source.
+
+        Where the pairs of an unpaired set are known, `paired` is True here, and False of the training set.
+        """
+        return self.shown(self._prepared(self.source, split))
 
     def given(self, source: str, split: str) -> "ImageSet":
         """Anyone's images as the nets see them."""
@@ -118,6 +127,8 @@ class Experiment(NamedTuple):
         """Real images to measure against: those held out, where the source has such, else the training images."""
         from energan.data import held_out_split
 
+        if self.game.translate is not None:
+            return self.pictures("test")
         return self.shown(self._prepared(self.source, held_out_split(self.source) or "train"))
 
     def held_out(self, classes: tuple[str, ...]) -> "ImageSet | None":
@@ -140,6 +151,9 @@ class Experiment(NamedTuple):
         from energan.data import held_out_split
         from energan.data.labels import trained_without_labels
 
+        if training.targets is not None:
+            told = [f"{name}: {self._prepared(self.source, name).counted}" for name in ("validation", "test")]
+            return f"training images: {training.counted}, held out: {'; '.join(told)}"
         split = held_out_split(self.source)
         data = None if split is None or self.test else self._prepared(self.source, split)
         measured = data if self.game.logits is None else self.held_out(training.classes)
@@ -205,6 +219,7 @@ class Experiment(NamedTuple):
                 "value_range": None if data.value_range is None else list(data.value_range),
                 "skipped": list(data.skipped),
                 **(_attributes(data) if data.attributes is not None else {}),
+                **(_targets(data) if data.targets is not None else {}),
                 **(_labels(data) if self.game.logits else {}),
                 **({"words": _words(data)} if self.sentences else {}),
             },
@@ -247,6 +262,13 @@ def _attributes(data: "ImageSet") -> dict[str, Any]:
     means, deviations = values.mean(0).tolist(), values.std(0, correction=0).tolist()
     rows = zip(data.attribute_names, means, deviations, strict=True)
     return {"attributes": [{"name": name, "mean": mean, "deviation": deviation} for name, mean, deviation in rows]}
+
+
+def _targets(data: "ImageSet") -> dict[str, Any]:
+    """What images are to become: how many pictures of which shape, and whether each has its own."""
+    assert data.targets is not None
+    shape = list(data.targets.shape[1:])
+    return {"targets": {"n": len(data.targets), "shape": shape, "paired": data.paired}}
 
 
 def _labels(data: "ImageSet") -> dict[str, Any]:

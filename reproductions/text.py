@@ -17,7 +17,7 @@ from typing import Any
 
 import energan
 from energan import evaluation
-from energan.data.named.wording import FACTS
+from energan.data.named.captioned.wording import FACTS
 from energan.lab.figures import panels, save, spread
 from energan.networks.text.minilm import sentence_codes
 from energan.recipes.build import build

@@ -9,7 +9,7 @@ A capability knows games by their readouts alone. Training, evaluation, the repo
 CAPABILITIES and know none by name: a new capability is a folder here and a row below.
 """
 
-from energan.capabilities import classification, conditions, drawing, encoding, energies, inversion
+from energan.capabilities import classification, conditions, drawing, encoding, energies, inversion, translation
 from energan.capabilities.capability import Capability, Measurement, Preview, Section, Sheets
 from energan.engine.game import Game
 from energan.runs.reader import RunFiles
@@ -21,6 +21,7 @@ CAPABILITIES: dict[str, Capability] = {  # in the order in which they are measur
     "drawing": drawing.CAPABILITY,
     "encoding": encoding.CAPABILITY,
     "inversion": inversion.CAPABILITY,
+    "translation": translation.CAPABILITY,
     "energies": energies.CAPABILITY,
 }
 

@@ -17,6 +17,7 @@ from energan.commands.export import export
 from energan.commands.info import doctor, info, recipes
 from energan.commands.margin import margin
 from energan.commands.open_run import with_trust
+from energan.commands.pictures.translate import translate
 from energan.commands.probe.arithmetic import arithmetic
 from energan.commands.probe.forget import forget
 from energan.commands.probe.linear import probe
@@ -39,6 +40,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "traverse": with_trust(traverse),
     "excite": with_trust(excite),
     "restyle": with_trust(restyle),
+    "translate": with_trust(translate),
     "project": with_trust(project),
     "neighbours": with_trust(neighbours),
     "forget": with_trust(forget),

@@ -17,6 +17,7 @@ def evaluate(
     data: str = "",
     test: str = "",
     labels_csv: str = "",
+    target: str = "",
     device: str = "auto",
     json: bool = False,
 ) -> int:
@@ -30,6 +31,7 @@ def evaluate(
         data: Where the training images are now; by default where they were.
         test: Where a classifier's labelled test images are now.
         labels_csv: Where the images' labels are now.
+        target: Where the pictures of the other domain are now.
         device: cpu, cuda, cuda:1, or auto.
         json: Print JSON instead of a table.
     """
@@ -39,7 +41,7 @@ def evaluate(
 
     usable_seed(seed)
     announce = partial(print, file=sys.stderr) if json else say  # what is printed as JSON is nothing else
-    named = Sources(data, test, labels_csv)
+    named = Sources(data, test, labels_csv, target)
     result = evaluation.evaluate(
         Path(run), n=n, seed=seed, checkpoint=checkpoint or None, named=named, device=device, announce=announce
     )

@@ -84,6 +84,7 @@ def resume(
     data: str = "",
     test: str = "",
     labels_csv: str = "",
+    target: str = "",
     device: str = "",
     quiet: bool = False,
     microbatches: int = 0,
@@ -98,6 +99,7 @@ def resume(
         data: Where the training images are now, if they were moved; they must be the same ones.
         test: Where a classifier's labelled test images are now.
         labels_csv: Where the images' labels are now.
+        target: Where the pictures of the other domain are now.
         device: cpu, cuda, cuda:1, or auto; by default what the run was started with. Another one draws other noise.
         quiet: No progress bar.
         microbatches: Equal microbatches in which a batch is played; 0 for what the run was started with.
@@ -112,7 +114,7 @@ def resume(
 
     if steps:
         positive(steps=steps)
-    folder, named = RunFolder(Path(run)), Sources(data, test, labels_csv)
+    folder, named = RunFolder(Path(run)), Sources(data, test, labels_csv, target)
     with progress_shown(not quiet), joined() as ranks:
         before = ranks.on_rank_zero(lambda: folder.record)
         record = ranks.on_rank_zero(lambda: settled(before, folder.path, named))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from energan.data.batches.images import Batches
+from energan.data.batches.pairs import scale_of
 from energan.data.class_filter import only_files, only_images
 from energan.data.classes import joined
 from energan.data.containers.tar import is_tar
@@ -71,7 +72,7 @@ def load(
         split: "train", "test" or "validation", by any usual name (splits/words.py); a source has others than "train"
             only if it says so. "all": every image, where no folder is a split.
         size: resizes the largest centred square, antialiased, to size x size; without it images keep their size.
-        channels: 1 (luminance) or 3 (RGB); without it 1 if no image has colours.
+        channels: 1 (luminance) or 3 (RGB); without it 1 if no image has colours. Targets keep what they have.
         centre: of image files, crops the centred square of so many pixels first (CelebA's papers: 108, 160).
         only: classes by name, or "first..last" in the classes' order; other images are left out (class_filter.py).
         label: the attribute of CelebA that is the label, such as "Smiling".
@@ -213,13 +214,24 @@ def _whole(
     """The images of a source that is read whole: named sets, arrays, CIFAR-10. None for image files."""
     if isinstance(source, str) and source in NAMED:
         data = load_named(source, split)
-        images = fit_all(data.images, size, channels, source, progress)
-        changes = "" if images is data.images else f", as {' x '.join(map(str, images.shape[1:]))}"
-        return data._replace(images=images, source=data.source + changes, place=f"{source}, {split}")
+        data = data._replace(place=f"{source}, {split}")
+        return _fitted(data, size, channels, progress)
     path = _path(source)
     if path.suffix.lower() in (".npz", ".npy") and path.is_file():
         return load_arrays(path, split, size, channels, progress, value_range)
     return load_cifar(path, split, size, channels, progress) if is_cifar(path) else None
+
+
+def _fitted(data: ImageSet, size: int | None, channels: int | None, progress: bool) -> ImageSet:
+    """A named set's images of this size and with these channels; targets are as many times larger as they were."""
+    images = fit_all(data.images, size, channels, data.name, progress)
+    changes = [] if images is data.images else [f"as {' x '.join(map(str, images.shape[1:]))}"]
+    targets = data.targets
+    if targets is not None:
+        side = None if size is None else size * scale_of(data.images, targets)
+        targets = fit_all(targets, side, None, f"{data.name}'s targets", progress)
+        changes += [] if targets is data.targets else [f"targets as {' x '.join(map(str, targets.shape[1:]))}"]
+    return data._replace(images=images, targets=targets, source=", ".join((data.source, *changes)))
 
 
 def _files(path: Path, split: str, label: str) -> Files:

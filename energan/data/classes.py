@@ -103,7 +103,7 @@ def numbered_as(
 def joined(parts: Sequence[ImageSet]) -> ImageSet:
     """The images of several sets, in their order, with the classes of all: `labels` is None where none has any.
 
-    UserError for images of different sizes, channels or ranges of values, and where some parts have captions only.
+    UserError for images of different sizes, channels or ranges of values, and where only some have captions or targets.
     """
     if len(parts) == 1:
         return parts[0]
@@ -116,6 +116,9 @@ def joined(parts: Sequence[ImageSet]) -> ImageSet:
         )
     if len({bool(part.captions) for part in parts}) > 1:
         raise UserError(f"some parts of {parts[0].name} have captions and others have none: name one of them")
+    targets = [part.targets for part in parts if part.targets is not None]
+    if len(targets) not in (0, len(parts)) or len({y.shape[1:] for y in targets}) > 1:
+        raise UserError(f"the parts of {parts[0].name} are to become pictures of different shapes: name one of them")
     first = next((part.classes for part in parts if part.classes), ())
     same = all(set(part.classes) <= set(first) for part in parts)
     classes = first if same else class_order(name for part in parts for name in part.classes)
@@ -128,6 +131,7 @@ def joined(parts: Sequence[ImageSet]) -> ImageSet:
         skipped=tuple(text for part in parts for text in part.skipped),
         files=tuple(file for part in parts for file in part.files),
         captions=tuple(said for part in parts for said in part.captions),
+        targets=torch.cat(targets) if targets else None,
         place=" and ".join(part.place for part in parts),
     )
 

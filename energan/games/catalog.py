@@ -22,6 +22,7 @@ from energan.games.energy.energy_losses import energy_losses
 from energan.games.gan.fgan import fgan
 from energan.games.gan.gan import gan
 from energan.games.gan.hinge import hinge
+from energan.games.gan.lapgan import lapgan
 from energan.games.gan.lsgan import lsgan
 from energan.games.gan.r3gan import r3gan
 from energan.games.gan.unrolled import unrolled
@@ -41,6 +42,8 @@ from energan.games.semi_supervised.classifier import classifier
 from energan.games.semi_supervised.ebgan_ln import ebgan_ln
 from energan.games.semi_supervised.improved_gan import improved_gan_ssl
 from energan.games.semi_supervised.ladder import ladder
+from energan.games.translation.cyclegan import cyclegan
+from energan.games.translation.pix2pix import pix2pix
 
 GAMES: dict[str, Callable[..., Game]] = {
     "aae": aae,
@@ -54,6 +57,7 @@ GAMES: dict[str, Callable[..., Game]] = {
     "classifier": classifier,
     "conditional-ebgan": conditional_ebgan,
     "conditional-faces": conditional_faces,
+    "cyclegan": cyclegan,
     "dann": dann,
     "dgn-am": dgn_am,
     "ebgan": ebgan,
@@ -72,6 +76,7 @@ GAMES: dict[str, Callable[..., Game]] = {
     "improved-gan-ssl": improved_gan_ssl,
     "infogan": infogan,
     "ladder": ladder,
+    "lapgan": lapgan,
     "latent-discriminators": latent_discriminators,
     "lsgan": lsgan,
     "manifold-diffusion": manifold_diffusion,
@@ -81,6 +86,7 @@ GAMES: dict[str, Callable[..., Game]] = {
     "ppgn-h": ppgn_h,
     "joint-ppgn-h": joint_ppgn_h,
     "noiseless-joint-ppgn-h": noiseless_joint_ppgn_h,
+    "pix2pix": pix2pix,
     "r3gan": r3gan,
     "sgan": sgan,
     "sinkhorn": sinkhorn,

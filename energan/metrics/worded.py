@@ -19,8 +19,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
-from energan.data.named.worded_mnist import COLOURS, PLACES, SIDE
-from energan.data.named.wording import FACTS, VALUES, Facts
+from energan.data.named.captioned.worded_mnist import COLOURS, PLACES, SIDE
+from energan.data.named.captioned.wording import FACTS, VALUES, Facts
 from energan.metrics.features.catalog import describe
 from energan.utils.errors import UserError
 
@@ -97,7 +97,7 @@ def agreement(images: UInt8[Tensor, "n 3 32 32"], asked: Sequence[Facts]) -> dic
 
     Example:
         >>> from energan.data import load
-        >>> from energan.data.named.wording import facts
+        >>> from energan.data.named.captioned.wording import facts
         >>> real = load("worded-mnist", "test")
         >>> shares = agreement(real.images[:100], [facts(said[0]) for said in real.captions[:100]])
         >>> shares["colour"], shares["position"] > 0.9

@@ -34,6 +34,7 @@ from energan.recipes.gan.dcgan import dcgan_64
 from energan.recipes.gan.fgan import fgan_mnist
 from energan.recipes.gan.gan import gan_mnist, maxout_gan_mnist
 from energan.recipes.gan.hinge import hinge_mnist
+from energan.recipes.gan.lapgan import lapgan_64, lapgan_mnist
 from energan.recipes.gan.lsgan import lsgan_mnist
 from energan.recipes.gan.r3gan import r3gan_mnist
 from energan.recipes.gan.unrolled import unrolled_mnist
@@ -54,6 +55,8 @@ from energan.recipes.semi_supervised.classifier import encoder_mnist
 from energan.recipes.semi_supervised.ebgan_ln import ebgan_ln_mnist
 from energan.recipes.semi_supervised.improved_gan import improved_gan_mnist
 from energan.recipes.semi_supervised.ladder import ladder_mnist
+from energan.recipes.translation.cyclegan import cyclegan
+from energan.recipes.translation.pix2pix import pix2pix
 
 RECIPES: dict[str, Callable[..., Experiment]] = {
     "ebgan-pt-mnist": ebgan_pt_mnist,
@@ -69,6 +72,7 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     "unrolled-mnist": unrolled_mnist,
     "lsgan-mnist": lsgan_mnist,
     "hinge-mnist": hinge_mnist,
+    "lapgan-mnist": lapgan_mnist,
     "r3gan-mnist": r3gan_mnist,
     "gmmn-mnist": gmmn_mnist,
     "energy-distance-mnist": energy_distance_mnist,
@@ -111,4 +115,7 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     "adda-mnist": adda_mnist,
     "pixelda-mnist": pixelda_mnist,
     "dcgan-64": dcgan_64,
+    "pix2pix": pix2pix,
+    "cyclegan": cyclegan,
+    "lapgan-64": lapgan_64,
 }

@@ -90,8 +90,12 @@ def experiment(
     prepare: "Callable[[str, str], ImageSet]",
     training: Training,
     network: str = "mnist",
+    least: int = 2,
 ) -> Experiment:
-    """The Experiment of a game, GAMES[system]. UserError for options of training that cannot be used."""
+    """The Experiment of a game, GAMES[system]. UserError for options of training that cannot be used.
+
+    least: images a batch; of one there are no batch statistics, and no pairs to pull away.
+    """
     from energan.data.decoding.values import checked_range
     from energan.experiment import Experiment
     from energan.utils.hardware import pick_device, pick_precision
@@ -99,7 +103,7 @@ def experiment(
     if isinstance(training.batch, str):
         raise UserError("`batch` auto is for `energan train`; elsewhere it is a number")
     positive(steps=training.steps, save_every=training.save_every)
-    at_least(2, batch=training.batch)  # one image has no batch statistics, and no pairs to pull away
+    at_least(least, batch=training.batch)
     usable_seed(training.seed)
     device = pick_device(training.device)
     return Experiment(

@@ -128,7 +128,7 @@ RULES: dict[str, Check] = {  # what a run must have, to be more than looked at
     "recipe": TEXT,
     "arguments": MAPPING,
     "steps": (lambda value: _whole(value, 1), "a whole number from 1"),
-    "batch": (lambda value: _whole(value, 2, 2**31), "a whole number from 2"),
+    "batch": COUNT,
     "seed": (lambda value: _whole(value, 0, 2**63), "a whole number from 0"),
     "save_every": COUNT,
     "precision": (lambda value: value in ("fp32", "bf16"), "fp32 or bf16"),

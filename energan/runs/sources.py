@@ -24,17 +24,21 @@ OF_AN_ENCODER = ("_weights_of_file", "_weights_of_run", "_trained_weights")  # f
 class Sources(NamedTuple):
     """What a run reads, by the names of the flags: paths or names of sets, "" for none.
 
-    data: the training images; test: labelled images to measure a classifier with; labels_csv: labels of the images.
+    data: the training images; test: labelled images to measure a classifier with; labels_csv: labels of the images;
+    target: pictures of another domain.
     """
 
     data: str = ""
     test: str = ""
     labels_csv: str = ""
+    target: str = ""
 
     def resolved(self) -> "Sources":
         """The same with paths in full, so that they are right from any folder."""
         return Sources(*(str(user_path(s).resolve()) if _is_path(s) else s for s in self))
 
+
+OF_PREPARE = ("labels_csv", "target")  # arguments of a recipe's `prepare`, wherever they are in the description
 
 AS_RECORDED = Sources()  # nothing is named anew
 
@@ -46,9 +50,13 @@ def _is_path(source: str) -> bool:
 def recorded(record: Mapping[str, Any]) -> Sources:
     """The sources that run.json names."""
     parts = _parts(record)
-    labels = [value for key, value in _entries(record["experiment"]) if key == "labels_csv" and isinstance(value, str)]
     data, test = (value if isinstance(value := parts.get(name), str) else "" for name in ("source", "test"))
-    return Sources(data, test, next(filter(None, labels), ""))
+    entries = [*_entries(record["experiment"])]
+    labels_csv, target = (
+        next((value for key, value in entries if key == name and isinstance(value, str) and value), "")
+        for name in OF_PREPARE
+    )
+    return Sources(data, test, labels_csv, target)
 
 
 def settled(record: dict[str, Any], folder: Path, named: Sources = AS_RECORDED) -> dict[str, Any]:
@@ -93,7 +101,7 @@ def _allowed(name: str, source: str, folder: Path, ours: bool) -> str:
     )
 
 
-_WORDS = {"data": "training images are", "test": "test images are", "labels_csv": "labels are"}
+_WORDS = {"data": "training images are", "test": "test images are", "labels_csv": "labels are", "target": "pictures of the other domain are"}
 
 
 def training_images(experiment: Experiment, record: Mapping[str, Any], folder: Path) -> ImageSet:
@@ -182,7 +190,10 @@ def _with_sources(record: dict[str, Any], now: Sources) -> dict[str, Any]:
     def changed(value: Any) -> Any:
         match value:
             case dict(entries):
-                return {k: now.labels_csv if k == "labels_csv" and v else changed(v) for k, v in entries.items()}
+                return {
+                    k: getattr(now, k) if k in OF_PREPARE and isinstance(v, str) and v else changed(v)
+                    for k, v in entries.items()
+                }
             case list(items):
                 return [*map(changed, items)]
         return value

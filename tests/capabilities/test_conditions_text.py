@@ -13,7 +13,7 @@ from energan.capabilities.conditions.kinds import KINDS
 from energan.capabilities.conditions.text import measure, preview
 from energan.capabilities.conditions.text.section import words
 from energan.data import ImageSet
-from energan.data.named.wording import FACTS, facts
+from energan.data.named.captioned.wording import FACTS, facts
 from energan.engine.game import Conditions, Game, Player
 from energan.inference.model import Model
 from energan.runs.reader import read

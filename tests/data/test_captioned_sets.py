@@ -1,5 +1,6 @@
 """Emoji and icons with sentences: the published sets by hash, and small archives in npm's layout."""
 
+import hashlib
 import io
 import json
 import tarfile
@@ -10,9 +11,11 @@ import torch
 from PIL import Image
 
 from energan.data import NAMED, load
-from energan.data.named import catalog, emoji_captions, icons
+from energan.data.named.captioned import emoji_captions, icons
+from energan.data.named.captioned.icons import held_out
 from energan.data.named.emoji import FLUENT, NOTO, TWEMOJI
-from energan.data.named.icons import held_out
+from energan.data.named.loading import written
+from energan.data.named.published import Hashes, Source
 from energan.utils.errors import UserError
 
 
@@ -81,7 +84,7 @@ def test_small_emoji_in_three_styles_and_a_tone():
     ]
     words = packed({emoji_captions.TABLE: json.dumps(entries).encode()})
     parts = [emoji_captions.read_captioned(*styles, words, split) for split in ("train", "test")]
-    images, labels, captions = parts[0]
+    images, labels, captions, _ = parts[0]
     assert sum(len(part[1]) for part in parts) == 12
     said = {text for part in parts for each in part[2] for text in each}
     assert {"runner with dark skin, a glossy 3D model", "a Noto emoji: runner", "Objects, Twemoji"} <= said
@@ -102,10 +105,10 @@ def drawn_here(tmp_path, monkeypatch):
     images, labels = np.full((4, 1, 64, 64), 7, np.uint8), np.arange(4)
     captions = tuple((f"icon {i}", "another") for i in range(4))
     monkeypatch.setenv("ENERGAN_CACHE", str(tmp_path))
-    hashes = [catalog.hashlib.sha256(part).hexdigest() for part in (b"other", bytes(range(4)), b"")]
-    hashes[2] = catalog.hashlib.sha256(catalog._written(captions)).hexdigest()
-    source = catalog.Source("a test", lambda split: (images, labels, captions))
-    row = NAMED["icons-captions"]._replace(sha256={"test": tuple(hashes)}, sources=(source,))
+    hashes = [hashlib.sha256(part).hexdigest() for part in (b"other", bytes(range(4)), b"")]
+    hashes[2] = hashlib.sha256(written(captions)).hexdigest()
+    source = Source("a test", lambda split: (images, labels, captions))
+    row = NAMED["icons-captions"]._replace(sha256={"test": Hashes(*hashes)}, sources=(source,))
     monkeypatch.setitem(NAMED, "icons-captions", row)
     return row, captions
 
@@ -122,7 +125,7 @@ def test_other_words_or_pixels_of_a_set_that_nobody_draws_are_refused(drawn_here
     monkeypatch.setitem(NAMED, "icons-captions", row._replace(rendered=False))
     with pytest.raises(UserError, match="hashes differ"):
         load("icons-captions", "test", progress=False)
-    hashes = (*row.sha256["test"][:2], "0" * 64)
+    hashes = row.sha256["test"]._replace(captions="0" * 64)
     monkeypatch.setitem(NAMED, "icons-captions", row._replace(sha256={"test": hashes}))
     with pytest.raises(UserError, match="hashes differ"):
         load("icons-captions", "test", progress=False)
@@ -131,7 +134,7 @@ def test_other_words_or_pixels_of_a_set_that_nobody_draws_are_refused(drawn_here
 def test_captions_of_the_cache_are_checked_too(tmp_path, monkeypatch, drawn_here):
     row, captions = drawn_here
     images = np.full((4, 1, 64, 64), 7, np.uint8)
-    right = (catalog.hashlib.sha256(images.tobytes()).hexdigest(), *row.sha256["test"][1:])
+    right = Hashes(hashlib.sha256(images.tobytes()).hexdigest(), *row.sha256["test"][1:])
     monkeypatch.setitem(NAMED, "icons-captions", row._replace(sha256={"test": right}))
     load("icons-captions", "test", progress=False)
     assert "cache" in load("icons-captions", "test", progress=False).source

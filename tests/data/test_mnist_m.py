@@ -9,7 +9,7 @@ from PIL import Image
 
 from energan.data import NAMED, ImageSet, load
 from energan.data.named import catalog, photos
-from energan.data.named.mnist_m import blended
+from energan.data.named.digits.mnist_m import blended
 from energan.utils.errors import UserError
 
 NAMES = [name for _, names in photos.PACKAGES.values() for name in names]

@@ -23,6 +23,7 @@ from PIL import Image
 
 from energan.data import ImageSet, download, load, pad
 from energan.data.named import catalog, readers
+from energan.data.named.published import Hashes
 from energan.utils.errors import UserError
 
 # md5 of the unpacked IDX files (images, labels) as published
@@ -110,7 +111,7 @@ def make_small_mnist(folder: Path, monkeypatch: pytest.MonkeyPatch, packed: bool
     """Two images that are MNIST's test set as far as the table says; returns their bytes."""
     images = np.arange(2 * 784, dtype=np.uint32).astype(np.uint8).tobytes()
     labels = bytes([3, 1])
-    hashes = {"test": (hashlib.sha256(images).hexdigest(), hashlib.sha256(labels).hexdigest())}
+    hashes = {"test": Hashes(hashlib.sha256(images).hexdigest(), hashlib.sha256(labels).hexdigest())}
     monkeypatch.setitem(catalog.NAMED, "mnist", catalog.NAMED["mnist"]._replace(sha256=hashes))
     folder.mkdir(parents=True, exist_ok=True)
     files = {"images-idx3": struct.pack(">4i", 2051, 2, 28, 28) + images}

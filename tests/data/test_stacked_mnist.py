@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from energan.data import NAMED, Batches, download, image_set, load
-from energan.data.named import catalog, readers, stacked_mnist
-from energan.data.named.stacked_mnist import stack
+from energan.data.named import catalog, readers
+from energan.data.named.digits import stacked_mnist
+from energan.data.named.digits.stacked_mnist import stack
+from energan.data.named.published import Hashes
 from energan.utils.errors import UserError
 
 
@@ -18,7 +20,7 @@ def few(monkeypatch, tmp_path):
     images, labels = stack(load("mnist", "test"), 40, seed=1)
     content = (images.tobytes(), labels.astype("<u2").tobytes())
     hashes = tuple(hashlib.sha256(part).hexdigest() for part in content)
-    row = NAMED["stacked-mnist"]._replace(sha256={"test": hashes})
+    row = NAMED["stacked-mnist"]._replace(sha256={"test": Hashes(*hashes)})
     monkeypatch.setitem(NAMED, "stacked-mnist", row)
     monkeypatch.setitem(stacked_mnist.TRIPLES, "test", 40)
     mnist = load("mnist", "test")

@@ -8,8 +8,8 @@ import torch
 from numpy.random import RandomState
 
 from energan.data import load, splits_of
-from energan.data.named.worded_mnist import HEIGHT, PLACES, RADII, ZERO_SHOT, draw, skeleton, worded
-from energan.data.named.wording import FACTS, SAYS, VALUES, WORDS, Facts, facts, sentence, sentences
+from energan.data.named.captioned.worded_mnist import HEIGHT, PLACES, RADII, ZERO_SHOT, draw, skeleton, worded
+from energan.data.named.captioned.wording import FACTS, SAYS, VALUES, WORDS, Facts, facts, sentence, sentences
 from energan.utils.errors import UserError
 
 
@@ -112,7 +112,7 @@ def test_the_set_has_captions_and_holds_combinations_back():
     mnist = load("mnist", "test")
     few = mnist._replace(images=mnist.images[:300], labels=mnist.labels[:300])
     for split, unseen in (("train", False), ("test", False), ("zero-shot", True)):
-        images, labels, captions = worded(few, split)
+        images, labels, captions, _ = worded(few, split)
         assert images.shape == (300, 3, 32, 32) and np.array_equal(labels, few.labels)
         true = [facts(said[0]) for said in captions]
         assert [int(each.digit) for each in true] == labels.tolist()

@@ -37,6 +37,7 @@ class Small(NamedTuple):
     labels: int = 0  # classes of x, where no u is needed
     coded: bool = False  # the batches have the codes h of x
     words: int = 0  # numbers of the codes of words: right ones and wrong ones of each x
+    other: tuple[int, ...] = ()  # of y, images of the other domain
     clamp: Mapping[str, tuple[float, float]] = {}  # player -> bounds of its weights after each of its steps
 
 
@@ -104,6 +105,8 @@ def source(small: Small, seed: int = 0, n: int = 5) -> Source:
         if small.words:
             right, wrong = (torch.rand(n, small.words, generator=g) for _ in range(2))
             return {"x": x, "h": right, "h_wrong": wrong}
+        if small.other:
+            return {"x": x, "y": torch.rand(n, *small.other, generator=g) * 2 - 1}
         if not classes:
             return {"x": x}
         y = torch.randint(classes, (n,), generator=g)

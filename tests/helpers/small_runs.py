@@ -52,6 +52,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "unrolled-mnist": {"data": "digits", "unroll": 2, "width": 4, "width_d": 2, "z": 8, "ema": 0.9},
     "lsgan-mnist": {"data": "digits", "width": 4, "z": 8, "ema": 0.9},
     "hinge-mnist": {"data": "digits", "width": 4, "z": 8, "ema": 0.9},
+    "lapgan-mnist": {"data": "digits", "width": 4, "z": 8, "size_g": 16, "size_d": 16, "ema": 0.9},
+    "lapgan-64": {"data": "pictures", "width": 2, "z": 8, "size_g": 16, "size_d": 16, "ema": 0.9},
     "r3gan-mnist": {"data": "digits", "width": 4, "z": 8, "ema": 0.9},
     "gmmn-mnist": {"data": "digits", "z": 8},
     "energy-distance-mnist": {"data": "digits", "z": 8},
@@ -108,6 +110,10 @@ SMALL: dict[str, dict[str, Any]] = {
     "noiseless-ppgn-h-mnist": {"data": "digits", "width": 2, "paired": True, **INVERTED},
     "noiseless-ppgn-h-64": {"data": "pictures", "width": 2, **INVERTED, "module": "tiny_encoder:Colour"},
 }
+SMALL |= {
+    "pix2pix": {"data": "paired pictures", "size": 16, "width": 2, "patch": 16},
+    "cyclegan": {"data": "paired pictures", "size": 16, "width": 1, "blocks": 1, "patch": 16, "pool": 10, "flip": True},
+}
 COMMON = {"steps": 8, "save_every": 3, "batch": 8, "precision": "fp32", "device": "cpu"}
 
 
@@ -117,6 +123,14 @@ def pictures(folder: Path, n: int = 12) -> Path:
     random = np.random.default_rng(0)
     for i in range(n):
         Image.fromarray(random.integers(0, 256, (24, 20, 3), dtype=np.uint8)).save(folder / f"{i:02d}.png")
+    return folder
+
+
+def paired_pictures(folder: Path, n: int = 12) -> Path:
+    """The pictures in `input`, and upside down in `output`."""
+    for path in sorted(pictures(folder / "input", n).iterdir()):
+        (folder / "output").mkdir(exist_ok=True)
+        Image.open(path).rotate(180).save(folder / "output" / path.name)
     return folder
 
 
@@ -140,6 +154,8 @@ def arguments(recipe: str, folder: Path, **changes: Any) -> dict[str, Any]:
     small = {**COMMON, **SMALL[recipe], **changes}
     if small["data"] == "pictures":
         small["data"] = str(pictures(folder.parent / "pictures"))
+    if small["data"] == "paired pictures":
+        small["data"] = str(paired_pictures(folder.parent / "paired"))
     if small["data"] == "described pictures":
         small["data"] = str(described_pictures(folder.parent / "described"))
     if small["data"] == "captioned pictures":

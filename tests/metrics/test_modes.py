@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from energan.data import load
-from energan.data.named.stacked_mnist import stack
+from energan.data.named.digits.stacked_mnist import stack
 from energan.data.toys import grid, ring, ring_unrolled_notebook
 from energan.metrics.modes import modes, stacked_modes
 from energan.utils.errors import UserError

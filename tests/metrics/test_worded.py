@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from energan.data import load
-from energan.data.named.wording import FACTS, VALUES, Facts, facts
+from energan.data.named.captioned.wording import FACTS, VALUES, Facts, facts
 from energan.metrics.worded import agreement, judge, measured
 from energan.utils.errors import UserError
 

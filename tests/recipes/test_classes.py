@@ -54,8 +54,9 @@ def made(source: Path, recipe: str = "r3gan-mnist", **changes: Any) -> Experimen
 
 
 def test_the_recipes_of_these_families_draw_classes() -> None:
-    of_images = {"dcgan-64", "ebgan-pt-64", "ebgan-pt-128", "ebgan-pt-256"}
+    of_images = {"dcgan-64", "ebgan-pt-64", "ebgan-pt-128", "ebgan-pt-256", "lapgan-64"}
     of_digits = {"ebgan-pt-mnist", "wgan-gp-mnist", "wgan-gp-stacked", "r3gan-mnist", "lsgan-mnist", "hinge-mnist"}
+    of_digits |= {"lapgan-mnist"}
     assert set(ASKED) == of_images | of_digits
 
 
@@ -66,10 +67,11 @@ def test_a_recipe_asked_for_classes_plays_a_step_and_draws_each(recipe: str, tmp
     run = made(source, recipe, **small)
     data = run.training_set()
     assert data.classes == ("a", "b") and run.game.conditions is not None and run.game.conditions.kind == "classes"
-    before = [w.clone() for w in run.game.players["G"].net.parameters()]
+    G = next(player.net for name, player in run.game.players.items() if name.startswith("G"))
+    before = [w.clone() for w in G.parameters()]
     trainer = Trainer(run.game, run.batches(data), seed=0)
     assert all(bool(v.isfinite()) for v in trainer.step().values())
-    assert any(not torch.equal(a, b) for a, b in zip(before, run.game.players["G"].net.parameters(), strict=True))
+    assert any(not torch.equal(a, b) for a, b in zip(before, G.parameters(), strict=True))
     model = snapshot(trainer, data.images, batch=2)
     drawn = [model.sample(2, class_index=k) for k in (0, 1)]
     assert drawn[0].shape[1:] == data.images.shape[1:] and not torch.equal(*drawn)

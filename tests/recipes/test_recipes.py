@@ -36,6 +36,7 @@ PICTURES |= {
     "gan-int-cls-64": (3, 64, 64),
     "vae-gan-64": (3, 64, 64),
     "two-stage-64": (3, 64, 64),
+    "lapgan-64": (3, 64, 64),
     "ebgan-pt-128": (3, 128, 128),
     "ebgan-pt-256": (3, 256, 256),
 }  # the user's own
@@ -45,6 +46,7 @@ SHAPES = {"wgan-gp-stacked": (3, 32, 32)} | dict.fromkeys(
         "cgan-mnist",
         "wgan-mnist",
         "wgan-gp-mnist",
+        "lapgan-mnist",
         "gmmn-mnist",
         "energy-distance-mnist",
         "sinkhorn-mnist",
@@ -59,6 +61,8 @@ NAMED_SETS = {
     **dict.fromkeys(TOLD, "worded-mnist"),
     "wgan-gp-stacked": "stacked-mnist",
     "conditional-faces": "emoji-attributes",
+    "pix2pix": "line-emoji",
+    "cyclegan": "noto-twemoji",
 }  # the others: mnist
 CLASSIFIERS = (
     "ladder-mnist",
@@ -86,6 +90,7 @@ SHAPES |= dict.fromkeys(CLASSIFIERS, (1, 8, 8)) | dict.fromkeys(
 SHAPES |= {
     **dict.fromkeys(ADAPTED, (1, 16, 16)),
     **PICTURES,
+    **dict.fromkeys(("pix2pix", "cyclegan"), (3, 24, 20)),
     **dict.fromkeys(("conditional-faces", *TOLD), (3, 32, 32)),
 }
 ALONE = ("gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist")  # generators without a critic
@@ -99,12 +104,17 @@ PLAYERS |= {
     "encoder-mnist": "E",
     "dann-mnist": "ECD",
     "adda-mnist": "SECD",
+    "cyclegan": ("G", "F", "D_X", "D_Y", "pool_X", "pool_Y"),
     "pixelda-mnist": "GDT",
 }
 PLAYERS |= {"latent-discriminators-mnist": ("E", "S", "G", "D_x", "D_h")}  # the others: G and D
 PLAYERS |= dict.fromkeys(PPGN, ("E", "G", "D", "gate")) | {"ppgn-x-mnist": ("E", "R")}
 PLAYERS |= {"dgn-am-mnist": ("E", "G", "D", "gate", "bounds"), "ppgn-h-mnist": ("E", "G", "D", "gate", "R")}
 PLAYERS |= {"aae-mnist": "EGD", **dict.fromkeys(("aae-ssl-mnist", "aae-clusters-mnist"), ("E", "G", "D_y", "D_z"))}
+PLAYERS |= {
+    "lapgan-mnist": ("G_0", "G_1", "G_2", "D_0", "D_1", "D_2"),
+    "lapgan-64": ("G_0", "G_1", "G_2", "G_3", "D_0", "D_1", "D_2", "D_3"),
+}
 PLAYERS |= {"conditional-faces": ("G", "D", "K", "S")}
 PLAYERS |= dict.fromkeys((*TOLD, "gan-int-cls-64"), ("G", "D", "T"))
 WITHOUT_ENERGY = (
@@ -120,6 +130,8 @@ WITHOUT_ENERGY = (
     "sgan-mnist",
     "two-stage-mnist",
     "two-stage-64",
+    "pix2pix",
+    "cyclegan",
 )
 
 
@@ -141,8 +153,8 @@ def test_a_recipe_builds_with_its_defaults(recipe: str) -> None:
 def test_a_recipe_loads_images_in_the_shape_its_nets_take(recipe: str, tmp_path: Path) -> None:
     run = build(recipe, **arguments(recipe, tmp_path / "run"))
     assert run.training_set().images.shape[1:] == SHAPES.get(recipe, (1, 32, 32))
-    named = SMALL[recipe]["data"] == "digits"
-    assert len(run.test_set().images) == (256 if named else 12)  # a folder has no test images of its own
+    held_out = {"digits": 256, "paired pictures": 1}  # other folders have no test images of their own
+    assert len(run.test_set().images) == held_out.get(SMALL[recipe]["data"], 12)
 
 
 FLAGS: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "flags.json").read_text())
@@ -170,6 +182,8 @@ def test_every_flag_is_flat_and_has_a_sentence(
     assert all(len(sentence.split()) >= 3 for sentence in sentences.values()), sentences
 
 
+OF_PICTURES = ("pix2pix", "cyclegan")  # a batch of which may be one picture: no net has batch norm
+
 DEFAULTS = {name: flat(make) for name, make in RECIPES.items()}
 
 
@@ -182,7 +196,7 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     **dict.fromkeys(("steps", "save_every", "z", "lr", "width", "size_g"), ((0,), "must be above 0")),
     **dict.fromkeys(("layers_g", "size_d", "width_d", "lr_d", "clip", "scale", "epsilon"), ((0,), "must be above 0")),
     "margin": ((0.0, -1.0, NAN, INF), "must be above 0"),
-    "batch": ((-1, 0, 1), "must be 2 or more"),
+    "batch": ((-1, 0), "must be "),
     "value_range": (((1, 0), (0, NAN)), "is two numbers, black and white, the smaller first"),
     "seed": ((-1, 2**63), "must be from 0 to"),
     **dict.fromkeys(("ema", "smoothing"), ((-0.1, 1.0), "must be 0 or above and below 1")),
@@ -210,13 +224,15 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     "switch": ((-0.1, 1.1, NAN), "is a share of the steps"),
     "hidden": (((16, 0),), "must be above 0"),
     "patches": ((31,), "must be "),
-    "centre": ((-1,), "must be 0 or above"),
+    **dict.fromkeys(("centre", "resize", "l1", "cycle", "identity"), ((-1,), "must be 0 or above")),
+    "pool": ((0,), "must be 1 or more"),
     "augment": ((("blur",),), ""),
 }
 BAD: list[tuple[str, dict[str, Any], str]] = [
     *((recipe, {flag: value}, f"{flag} {expected}")
       for flag, (values, expected) in REFUSED.items() for value in values for recipe in having(flag)
       if type(DEFAULTS[recipe][flag]) is not bool),
+    *((recipe, {"batch": 1}, "batch must be 2 or more") for recipe in RECIPES if recipe not in OF_PICTURES),
     *((recipe, {"device": "tpu"}, "device tpu: not a device") for recipe in RECIPES),
     *((recipe, {"critic_steps": 0}, "critic_steps must be 1 or more")
       for recipe in having("clip") + having("penalty")),

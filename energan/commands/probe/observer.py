@@ -56,7 +56,7 @@ def of_words(feature: str) -> Observer:
     """The judge of worded digits. UserError for what is no word of theirs."""
     import torch
 
-    from energan.data.named.wording import FACTS, VALUES
+    from energan.data.named.captioned.wording import FACTS, VALUES
     from energan.metrics.worded import judge
 
     of = next((fact for fact in FACTS if feature in VALUES[fact]), None)

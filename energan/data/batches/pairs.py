@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from copy import copy
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from energan.data.batches.epochs import Epochs, seeded_by
 from energan.data.batches.images import VIEWS, cropped, shared_copy
+from energan.data.image_set import ImageSet, rows_of
 from energan.data.pixels import to_unit
 from energan.utils.checks import at_least
 from energan.utils.errors import UserError
@@ -146,3 +147,27 @@ def scale_of(images: UInt8[Tensor, "n c h w"], targets: UInt8[Tensor, "n c2 h2 w
             "the images'"
         )
     return scale
+
+
+def pair_patches(data: ImageSet, side: int, seed: int = 0, rows: Int64[Tensor, " k"] | None = None) -> ImageSet:
+    """One square of each image and of its target, at a place chosen once; of unpaired ones, of each by itself.
+
+    Args:
+        data: images (n, c, h, w), with targets.
+        side: pixels a side of images' squares; of targets it is as many times larger as they are.
+        seed: of the places.
+        rows: indices (k,) of the images to crop; None: all. Of unpaired targets all are kept.
+
+    Raises:
+        UserError: for a side that does not fit.
+    """
+    assert data.targets is not None
+    rows = torch.arange(len(data.images)) if rows is None else rows
+    chosen = rows_of(data, rows)
+    assert chosen.targets is not None
+    scale = scale_of(chosen.images, chosen.targets) if data.paired else 1
+    u = torch.rand(len(data.images), 2, generator=seeded_by(seed, 0, VIEWS))[rows]
+    v = u if data.paired else torch.rand(len(chosen.targets), 2, generator=seeded_by(seed, 0, OTHERS))
+    domains = ((chosen.images, u, 1), (chosen.targets, v, scale))
+    images, targets = (cropped(x, torch.arange(len(x)), at, side * every, every) for x, at, every in domains)
+    return chosen._replace(images=images, targets=targets)

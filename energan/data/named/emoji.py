@@ -5,7 +5,6 @@ category. All styles are split alike: a fifth of the families is for testing, so
 man and a person running) are not among the training images.
 """
 
-import hashlib
 import json
 import tarfile
 from collections.abc import Iterable, Sequence
@@ -16,8 +15,9 @@ import numpy as np
 
 from energan.data.decoding.decode import decode
 from energan.data.decoding.failures import UNREADABLE
+from energan.data.named import families
 from energan.data.named.npm import Archive, local_packages, members, npm_packages
-from energan.data.named.readers import Published, Reader
+from energan.data.named.published import Published, Reader
 from energan.utils.errors import UserError
 
 CATEGORIES = (
@@ -26,9 +26,6 @@ CATEGORIES = (
 )  # fmt: skip
 
 FLAGS = range(0x1F1E6, 0x1F200)  # regional indicators: a flag is two of them, and each is a family of its own
-
-HELD_OUT = 5  # one family of so many is for testing
-
 
 NOTO = Archive(
     "emoji-datasource-google", "16.0.0", "fb5fd131b362aab7a55542d2a147a79708cce0a8b1c1bbacd470172708b5c438",
@@ -73,7 +70,7 @@ def read_emoji(table: bytes, images: bytes, style: Archive, split: str) -> Publi
         pixels = np.stack([decode(data, style.size, 3) for _, data in pairs])
     except (*UNREADABLE, tarfile.TarError) as error:
         raise UserError(f"{style.file} cannot be read ({error})") from error
-    return pixels, np.array([CATEGORIES.index(row["category"]) for row, _ in pairs])
+    return Published(pixels, np.array([CATEGORIES.index(row["category"]) for row, _ in pairs]))
 
 
 Row = dict[str, Any]  # an emoji of Unicode's table
@@ -94,10 +91,14 @@ def drawn(rows: Sequence[Row], images: bytes, style: Archive) -> list[tuple[Row,
 
 
 def held_out(unified: str) -> bool:
-    """Whether an emoji's family, that of its first code point ("1F3C3-200D-2640-FE0F": runners), is for testing."""
+    """Whether an emoji's family is for testing."""
+    return families.held_out(family(unified))
+
+
+def family(unified: str) -> str:
+    """An emoji's family, its first code point: of "1F3C3-200D-2640-FE0F", a woman running, that of runners."""
     first = unified.partition("-")[0]
-    family = unified if int(first, 16) in FLAGS else first
-    return hashlib.sha256(family.encode()).digest()[0] % HELD_OUT == 0
+    return unified if int(first, 16) in FLAGS else first
 
 
 def _names(row: dict[str, Any]) -> list[str]:

@@ -22,7 +22,7 @@ from energan.data.decoding.decode import decode
 from energan.data.decoding.failures import UNREADABLE
 from energan.data.named.emoji import CATEGORIES, FLUENT, NOTO, TWEMOJI, _contents, _names, held_out
 from energan.data.named.npm import Archive, local_packages, members, npm_packages
-from energan.data.named.readers import Published
+from energan.data.named.published import Published
 from energan.utils.errors import UserError
 
 NAME = "emoji-attributes"
@@ -92,7 +92,7 @@ def read_all(archives: dict[Archive, bytes], split: str) -> Published:
                     labels.append(int(np.ravel_multi_index(places, [len(block) for block in _BLOCKS])))
     except (*UNREADABLE, tarfile.TarError) as error:
         raise UserError(f"the archives of {NAME} cannot be read ({error})") from error
-    return np.stack(images), np.array(labels)
+    return Published(np.stack(images), np.array(labels))
 
 
 def emoji_of(table: bytes, split: str) -> list[Emoji]:

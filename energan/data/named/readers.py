@@ -6,23 +6,14 @@ Raises UserError with the reason where it cannot; what it returns is accepted on
 import gzip
 import os
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int, UInt8
-from numpy import ndarray as Array
 
 from energan.data.containers.pickled import read_pickle
 from energan.data.download import debian_folder, fetch_hub_file, fetch_wheel_member
+from energan.data.named.published import Published, Reader
 from energan.utils.errors import UserError
-
-Published = (
-    tuple[UInt8[Array, "..."], Int[Array, " n"]]
-    | tuple[UInt8[Array, "..."], Int[Array, " n"], tuple[tuple[str, ...], ...]]
-)  # images (n, h, w[, c]), labels, and of some sets captions
-
-Reader = Callable[[str], Published]
 
 
 def read_idx(folder: Path, split: str) -> Published:
@@ -32,7 +23,7 @@ def read_idx(folder: Path, split: str) -> Published:
         _unzipped(folder, f"{stem}-{kind}")[header:]
         for kind, header in (("images-idx3-ubyte", 16), ("labels-idx1-ubyte", 8))
     )
-    return np.frombuffer(images, np.uint8), np.frombuffer(labels, np.uint8)
+    return Published(np.frombuffer(images, np.uint8), np.frombuffer(labels, np.uint8))
 
 
 def _unzipped(folder: Path, name: str) -> bytes:
@@ -74,7 +65,7 @@ def hub_parquet(repository: str, file: str) -> Reader:
     def read(split: str) -> Published:
         from energan.data.formats.parquet import read_images
 
-        return read_images(fetch_hub_file(repository, file.format(split=split)))
+        return Published(*read_images(fetch_hub_file(repository, file.format(split=split))))
 
     return read
 
@@ -90,7 +81,7 @@ def mnist_wheel(split: str) -> Published:
     parts = read_pickle(gzip.decompress(content))
     chosen = parts[:2] if split == "train" else parts[2:]
     images, labels = (np.concatenate(column) for column in zip(*chosen, strict=True))
-    return np.round(images * 256).astype(np.uint8), labels
+    return Published(np.round(images * 256).astype(np.uint8), labels)
 
 
 def sklearn_digits(split: str) -> Published:
@@ -100,4 +91,4 @@ def sklearn_digits(split: str) -> Published:
 
     digits = load_digits()
     chosen = (np.arange(len(digits.target)) % 7 == 6) == (split == "test")
-    return np.round(digits.images[chosen] * (255 / 16)).astype(np.uint8), digits.target[chosen]
+    return Published(np.round(digits.images[chosen] * (255 / 16)).astype(np.uint8), digits.target[chosen])

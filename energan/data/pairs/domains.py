@@ -67,7 +67,7 @@ def both(one: ImageSet, other: ImageSet, paired: bool) -> ImageSet:
     return one._replace(
         labels=None, classes=(), targets=other.images, paired=paired, name=f"{one.name} to {other.name}",
         source=f"{one.source}; to {other.source}", sha256=sha, skipped=(*one.skipped, *other.skipped),
-        place=f"{one.counted} to {other.counted}" if not paired else one.place,
+        place=one.place if paired else f"{other.counted} and {one.place or one.name}",
     )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from energan.engine.game import Batch, Game, Logs, Move, Player, Players, Translation
 from energan.engine.noise import uniform
 from energan.engine.optimizers import SGD, Adam, Optimizer
+from energan.engine.precision import wide
 from energan.losses.adversarial import least_squares_discriminator, least_squares_generator
 from energan.networks.translation.pool import Pool, queried
 from energan.utils.errors import UserError
@@ -78,7 +79,7 @@ def of_one(
 ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
     """L_D; half the square by which the pool changes; D's mean verdicts on real and on made pictures."""
     query = queried(pool.detach(), fake.to(pool.dtype), u, before)
-    on_real, on_fake = D(real).flatten(), D(query.shown).flatten()
+    on_real, on_fake = (wide(D(images).flatten()) for images in (real, query.shown))
     kept = (pool - query.kept).square().sum() / 2
     return least_squares_discriminator(on_real, on_fake), kept, (on_real.mean(), on_fake.mean())
 

@@ -125,6 +125,12 @@
     player(root, frames.map((f) => f.step), (i) => { image.src = frames[i].uri; });
   };
 
+  // A slider between two pictures that lie on each other: the upper one is cut where the slider stands.
+  const wipe = (root) => {
+    const range = root.querySelector("input");
+    range.addEventListener("input", () => root.style.setProperty("--cut", `${range.value}%`));
+  };
+
   // The chains of all classes at one step: each tile is a window onto the sheet of paths, of images 1 pixel apart.
   const path = (root) => {
     const { steps, rows, width, height } = data(root), sheet = root.querySelector("img");
@@ -215,6 +221,7 @@
   });
 
   document.querySelectorAll("figure.chart > .plot").forEach((place) => curves(place.parentElement));
+  document.querySelectorAll(".wipe").forEach(wipe);
   for (const [id, use] of Object.entries({ sheets, path, histogram, copy })) {
     const root = document.getElementById(id);
     if (root) use(root);

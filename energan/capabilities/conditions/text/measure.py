@@ -10,7 +10,7 @@ from torch import Tensor
 from energan.capabilities.capability import Measurement
 from energan.data import ImageSet, held_out_split
 from energan.data.image_set import fixed_subset
-from energan.data.named.wording import FACTS, facts
+from energan.data.named.captioned.wording import FACTS, facts
 from energan.data.pixels import to_unit
 from energan.engine.game import Batch, Players
 from energan.engine.isolation import isolated

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from energan.capabilities.capability import Section
 from energan.capabilities.conditions.text.measure import METRICS, shares
-from energan.data.named.wording import FACTS
+from energan.data.named.captioned.wording import FACTS
 from energan.html import formatting
 from energan.html.pictures import Picture, groups, picture
 from energan.runs.reader import RunFiles, mapping, number, sequence

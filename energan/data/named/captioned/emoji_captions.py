@@ -16,7 +16,7 @@ from energan.data.decoding.failures import UNREADABLE
 from energan.data.named import emoji
 from energan.data.named.emoji import CATEGORIES, Row, drawn, rows_of
 from energan.data.named.npm import Archive, members
-from energan.data.named.readers import Published
+from energan.data.named.published import Published
 from energan.utils.errors import UserError
 
 SIDE = 64
@@ -52,7 +52,7 @@ def read_captioned(noto: bytes, twemoji: bytes, fluent: bytes, words: bytes, spl
         said = tuple(captions(known[row["base"].replace("-FE0F", "")], row, style) for style, row, _ in found)
     except (*UNREADABLE, tarfile.TarError) as error:
         raise UserError(f"the archives of emoji-captions cannot be read ({error})") from error
-    return pixels, np.array([CATEGORIES.index(row["category"]) for _, row, _ in found]), said
+    return Published(pixels, np.array([CATEGORIES.index(row["category"]) for _, row, _ in found]), said)
 
 
 def _toned(row: Row) -> list[Row]:

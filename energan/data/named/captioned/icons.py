@@ -8,7 +8,6 @@ Fonts are drawn by FreeType, whose versions may round a pixel differently. The a
 ever; pixels other than the published ones are too, with a warning, and are not cached.
 """
 
-import hashlib
 import re
 import tarfile
 from io import BytesIO
@@ -20,8 +19,9 @@ from numpy import ndarray as Array
 from PIL import Image, ImageDraw, ImageFont
 
 from energan.data.decoding.failures import UNREADABLE
+from energan.data.named import families
 from energan.data.named.npm import Archive, members
-from energan.data.named.readers import Published
+from energan.data.named.published import Published
 from energan.utils.errors import UserError
 
 SIDE, MARGIN = 64, 2  # pixels; an icon's own square is SIDE - 2 MARGIN
@@ -42,8 +42,6 @@ WEIGHTS = {  # the label's class: its font, what is said of it
 }
 
 SHADE = 0.2  # of duotone's first sign; the outline is the next one
-
-HELD_OUT = 5  # one family of so many is for testing
 
 # an entry of the table, which is JavaScript and is not run
 ENTRY = re.compile(r'name: "([a-z0-9-]+)",.*?tags: \[(.*?)\],\s*codepoint: (\d+)', re.DOTALL)
@@ -71,12 +69,18 @@ def read_icons(fonts: bytes, words: bytes, split: str) -> Published:
     known = [bool(of_icon.any()) for of_icon in images]  # three icons have words, and no sign in the fonts
     images, icons = images[known].reshape(-1, 1, SIDE, SIDE), list(compress(icons, known))
     labels = np.tile(np.arange(len(WEIGHTS)), len(icons))
-    return images, labels, tuple(captions(name, tags, weight) for name, tags, _ in icons for weight in WEIGHTS)
+    said = (captions(name, tags, weight) for name, tags, _ in icons for weight in WEIGHTS)
+    return Published(images, labels, tuple(said))
 
 
 def held_out(name: str) -> bool:
     """Whether an icon's family ("arrow-up", "arrow-down") is for testing."""
-    return hashlib.sha256(name.partition("-")[0].encode()).digest()[0] % HELD_OUT == 0
+    return families.held_out(family(name))
+
+
+def family(name: str) -> str:
+    """The first word of an icon's name."""
+    return name.partition("-")[0]
 
 
 def drawn(face: ImageFont.FreeTypeFont, code: int, duotone: bool) -> UInt8[Array, "64 64"]:

@@ -19,8 +19,8 @@ from numpy import ndarray as Array
 from numpy.random import RandomState
 
 from energan.data.image_set import ImageSet
-from energan.data.named.readers import Published
-from energan.data.named.wording import FACTS, VALUES, Facts, sentences
+from energan.data.named.captioned.wording import FACTS, VALUES, Facts, sentences
+from energan.data.named.published import Published
 
 SIDE = 32
 
@@ -62,7 +62,7 @@ def worded(mnist: ImageSet, split: str) -> Published:
     labels = mnist.labels.numpy()
     true = [_drawn_facts(int(digit), split == "zero-shot", random) for digit in labels]
     images = draw(mnist.images[:, 0].numpy(), true, random)
-    return images, labels, tuple(sentences(each, CAPTIONS) for each in true)
+    return Published(images, labels, tuple(sentences(each, CAPTIONS) for each in true))
 
 
 def _drawn_facts(digit: int, zero_shot: bool, random: RandomState) -> Facts:

@@ -1,0 +1,118 @@
+"""Pictures that a system made, beside the true ones where these are known, else beside the other domain's."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from energan import metrics
+from energan.capabilities.reference import usable_network
+from energan.data.image_set import ImageSet
+from energan.experiment import Experiment
+from energan.inference.model import Model
+from energan.inference.translation import ways
+from energan.metrics.closeness import l1, psnr, ssim
+from energan.metrics.features.catalog import describe
+
+LEAST_SSIM = 11  # pixels a side of its window
+
+FIRST, BACK = "xy", "yx"
+
+
+class Both(NamedTuple):
+    """Pictures of both domains; `paired` says whether row i of both is one pair."""
+
+    x: UInt8[Tensor, "n c h w"]
+    y: UInt8[Tensor, "m c2 h2 w2"]
+    paired: bool
+
+    def turned(self, way: str) -> "Both":
+        """What goes in first, then what should come out."""
+        return self if way == FIRST else Both(self.y, self.x, self.paired)
+
+
+class Made(NamedTuple):
+    """What a way makes of pictures.
+
+    images  what came out
+    values  metrics by name, of this way
+    """
+
+    images: UInt8[Tensor, "n c2 h2 w2"]
+    values: dict[str, float]
+
+
+def of_rows(data: ImageSet, x: Tensor, y: Tensor) -> Both:
+    """The pictures of these rows of x, and of y where they are no pairs."""
+    assert data.targets is not None
+    return Both(data.images[x], data.targets[x if data.paired else y], data.paired)
+
+
+def network_of(experiment: Experiment, pictures: Both) -> str:
+    """The feature network; "" where there is none, with a warning."""
+    return usable_network(experiment, colour(pictures.y))
+
+
+def compared(model: Model, pictures: Both, network: str) -> dict[str, Made]:
+    """What each way of the system makes of the pictures, with its metrics."""
+    both = len(there := ways(model.game)) > 1
+    made = {way: model.translate(pictures.turned(way).x, way) for way in there}
+    return {
+        way: Made(images, {f"{name} {way}" if both else name: value for name, value in values.items()})
+        for way, images in made.items()
+        for values in [_values(model, pictures.turned(way), images, way, both, network)]
+    }
+
+
+def _values(model: Model, pictures: Both, made: Tensor, way: str, both: bool, network: str) -> dict[str, float]:
+    values = closeness(made, pictures.y, network) if pictures.paired else _likeness(made, pictures.y, network)
+    if both:
+        values["cycle error"] = l1(model.translate(made, BACK if way == FIRST else FIRST), pictures.x)
+    return values
+
+
+def closeness(made: Tensor, true: Tensor, network: str) -> dict[str, float]:
+    """How close made pictures are to the true ones, each to its own."""
+    values = {"L1": l1(made, true), "PSNR": psnr(made, true)}
+    if min(made.shape[2:]) >= LEAST_SSIM:
+        values["SSIM"] = ssim(made, true)
+    if network:
+        of_made, of_true = (describe(colour(x), network).features for x in (made, true))
+        values["feature distance"] = float((of_made - of_true).norm(dim=1).mean())
+        values["found %"] = found(of_made, of_true)
+    return values
+
+
+def _likeness(made: Tensor, real: Tensor, network: str) -> dict[str, float]:
+    """How like the other domain's pictures the made ones are, all together."""
+    return dict(metrics.evaluate(colour(made), colour(real), network)) if network else {}
+
+
+def found(made: Float[Tensor, "n d"], true: Float[Tensor, "n d"]) -> float:
+    """Percentage of rows whose nearest row of `true` is their own.
+
+    >>> found(torch.tensor([[0.1], [0.9], [0.2]]), torch.tensor([[0.0], [1.0], [2.0]]))
+    66.66666666666667
+    """
+    nearest = torch.cdist(made.double(), true.double()).argmin(1)
+    return 100 * float((nearest == torch.arange(len(true))).double().mean())
+
+
+def of_all(made: Mapping[str, Made]) -> dict[str, float]:
+    """The metrics of all ways together."""
+    return {name: value for each in made.values() for name, value in each.values.items()}
+
+
+def judged(values: Mapping[str, float]) -> float | None:
+    """What the best checkpoint has the least of: feature distance, else the distance to the domain, else L1."""
+    for word in ("feature distance", "FID", "L1"):
+        if of := [value for name, value in values.items() if word in name]:
+            return sum(of) / len(of)
+    return None
+
+
+def colour(images: UInt8[Tensor, "n c h w"]) -> UInt8[Tensor, "n 3 h w"]:
+    """Grey images as colour ones."""
+    return images if images.shape[1] == 3 else images.expand(-1, 3, -1, -1).contiguous()

@@ -1,0 +1,1 @@
+"""Sets that are made from MNIST's digits."""

@@ -1,0 +1,1 @@
+"""Sets of pairs: an image, and what it is to become."""
