@@ -66,7 +66,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
+        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
         folder = trained(tmp_path_factory.mktemp("runs") / "run")
         evaluation.evaluate(folder, n=20)
         write_report(folder)
@@ -241,7 +241,7 @@ USES = st.sampled_from(("load", "load", "load", "resume", "evaluate", "report", 
 
 @pytest.fixture(autouse=True)
 def nothing_measured_after_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
 
 
 def test_run_json_of_any_values(run: Path) -> None:

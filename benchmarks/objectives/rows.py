@@ -92,6 +92,8 @@ from benchmarks.objectives.latent import (
     of_prior,
     regularised,
 )
+from benchmarks.objectives.pictures import game_of_cyclegan, game_of_pix2pix, of_cycles, of_pairs, two_domains
+from benchmarks.objectives.pyramid import game_of_lapgan, of_levels
 from energan.engine import Trainer
 from energan.engine.game import Game, Source
 from energan.engine.optimizers import Adam, RMSProp
@@ -156,10 +158,13 @@ ROWS = {
     "gmmn": Row(partial(alone, loss=mmd), "", settings={"widths": WIDTHS}),
     "hinge": Row(turns(hinge_D, critic_G)),
     "infogan": Row(of_codes, whole=game_of_infogan, source=lambda: batches((1, 28, 28), sizes.BATCH)),
+    "lapgan": Row(of_levels, whole=game_of_lapgan),
     "latent-discriminators": Row(latent, whole=game_of_latent, source=coded),
     "lsgan": Row(turns(least_squares_D, least_squares_G)),
     "manifold-diffusion": Row(diffusing, whole=partial(game_with_encoder, manifold_diffusion, ("D_1", "D_2"))),
     "mode-regularised": Row(regularised, whole=partial(game_with_encoder, mode_regularised, ("D",))),
+    "pix2pix": Row(of_pairs, whole=game_of_pix2pix, source=two_domains),
+    "cyclegan": Row(of_cycles, whole=game_of_cyclegan, source=two_domains),
     "pixelda": Row(by_pixels, whole=game_of_pixelda, source=few_labelled),
     "r3gan": Row(turns(r3gan_D, r3gan_G), settings={"gamma": GAMMA}),
     "sgan": Row(stacked, whole=game_of_sgan, source=labelled),

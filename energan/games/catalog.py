@@ -44,6 +44,7 @@ from energan.games.semi_supervised.improved_gan import improved_gan_ssl
 from energan.games.semi_supervised.ladder import ladder
 from energan.games.translation.cyclegan import cyclegan
 from energan.games.translation.pix2pix import pix2pix
+from energan.games.translation.srgan import srgan, srresnet
 
 GAMES: dict[str, Callable[..., Game]] = {
     "aae": aae,
@@ -90,6 +91,8 @@ GAMES: dict[str, Callable[..., Game]] = {
     "r3gan": r3gan,
     "sgan": sgan,
     "sinkhorn": sinkhorn,
+    "srgan": srgan,
+    "srresnet": srresnet,
     "two-stage": two_stage,
     "unrolled": unrolled,
     "vae": vae,

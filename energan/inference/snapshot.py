@@ -14,6 +14,7 @@ from energan.engine.game import Batch, Code, Players
 from energan.engine.isolation import isolated
 from energan.inference.model import SAMPLING_SEED_OFFSET, Model
 from energan.inference.modules import inputs
+from energan.inference.translation import FIRST
 from energan.networks.layers import BatchNorm, measure_batch_norm
 
 BATCHES = 16  # that batch-norm statistics are measured over
@@ -78,6 +79,9 @@ def snapshot(trainer: Trainer, images: UInt8[Tensor, "n c h w"], batch: int, see
         seen = ({"x": b["x"][:batch], "c": b[conditions.data][:batch]} for b in asked)
         measure_batch_norm(nets.values(), lambda: conditions.match(players, Batch(next(seen))), BATCHES)
         return model
+    if game.translate and (way := game.translate.get(FIRST)) is not None:
+        fed = ({"x": x, **{name: draw(generator, len(x)) for name, draw in game.noise.items()}} for x in chunks)
+        measure_batch_norm(nets.values(), lambda: way.read(players, Batch(next(fed))), len(chunks))
     if (space := game.codes) is not None:  # of those that learn: a frozen encoder has its own
         learning = [net for name, net in nets.items() if game.players[name].optimizer]
         reconstructions = (space.decode(players, Batch({"h": space.encode(players, Batch({"x": x}))})) for x in chunks)

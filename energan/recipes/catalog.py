@@ -57,6 +57,7 @@ from energan.recipes.semi_supervised.improved_gan import improved_gan_mnist
 from energan.recipes.semi_supervised.ladder import ladder_mnist
 from energan.recipes.translation.cyclegan import cyclegan
 from energan.recipes.translation.pix2pix import pix2pix
+from energan.recipes.translation.srgan import srgan, srresnet
 
 RECIPES: dict[str, Callable[..., Experiment]] = {
     "ebgan-pt-mnist": ebgan_pt_mnist,
@@ -114,6 +115,8 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     "dann-mnist": dann_mnist,
     "adda-mnist": adda_mnist,
     "pixelda-mnist": pixelda_mnist,
+    "srresnet": srresnet,
+    "srgan": srgan,
     "dcgan-64": dcgan_64,
     "pix2pix": pix2pix,
     "cyclegan": cyclegan,

@@ -101,7 +101,12 @@ def _allowed(name: str, source: str, folder: Path, ours: bool) -> str:
     )
 
 
-_WORDS = {"data": "training images are", "test": "test images are", "labels_csv": "labels are", "target": "pictures of the other domain are"}
+_WORDS = {
+    "data": "training images are",
+    "test": "test images are",
+    "labels_csv": "labels are",
+    "target": "pictures of the other domain are",
+}
 
 
 def training_images(experiment: Experiment, record: Mapping[str, Any], folder: Path) -> ImageSet:

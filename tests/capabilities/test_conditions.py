@@ -207,7 +207,7 @@ def test_a_run_is_measured(run: Path) -> None:
 def test_without_a_feature_network_the_own_reading_is_left(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
     again = copytree(run, tmp_path / "run")
     told = evaluation.evaluate(again)["conditions"]
     assert "classes" not in told and "judge" not in told and told["reading"]["images"] == 36

@@ -36,7 +36,7 @@ TRUST = ("small_encoding",)
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that reads all of its noise, measured and reported; read-only."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
+        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
         there = trained(tmp_path_factory.mktemp("read") / "run")
         with trusting(*TRUST):
             evaluation.evaluate(there, n=100)

@@ -37,7 +37,7 @@ STEPS = 4
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
+        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
         changes = {"steps": 2, "chain_steps": STEPS}
         return trained(tmp_path_factory.mktemp("runs") / "run", "latent-discriminators-mnist", **changes)
 

@@ -24,7 +24,7 @@ TRUST = ("--trust", "small_conditional")
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
+        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
         folder = tmp_path_factory.mktemp("asked")
         return trained(folder / "run", data=str(pictures(folder / "mine")), classes=3)
 

@@ -46,8 +46,8 @@ DRAWING = CLASSIFIERS[1:]
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No feature network, and nets of a folder's run as small as those of the tests' own recipes."""
-    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
-    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
 
 
 def draw(path: Path, dark: bool, random: np.random.Generator) -> None:

@@ -209,7 +209,7 @@ def test_resume_keeps_the_precision_that_auto_meant(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, native: bool
 ) -> None:
     """On another machine, "auto" may mean another precision, which would not be the same run."""
-    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
     monkeypatch.setattr(hardware, "native_bf16", lambda device: native)
     whole = trained(tmp_path / "whole", steps=4, precision="auto", decay=0.0)
     trained(tmp_path / "run", steps=2, precision="auto", decay=0.0)
@@ -222,7 +222,7 @@ def test_resume_keeps_the_precision_that_auto_meant(
 def test_graphs_that_there_cannot_be_are_refused_before_a_folder_is_made_and_given_up_by_resume(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
     monkeypatch.setattr(train, "_finish", lambda folder, state: 0)
     small = ["--data", "digits", "--steps", "2", "--batch", "16", "--size-g", "8", "--size-d", "8", "--device", "cpu"]
     assert main(["train", "gan-mnist", *small, "--graph", "on", "--out", str(tmp_path / "none")]) == 2

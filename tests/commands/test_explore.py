@@ -73,7 +73,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with runs: an encoder, one of two named classes, a generator with codes, one without; and modules."""
     folder = tmp_path_factory.mktemp("steering")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
+        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
         made(folder / "encoder", "encoder-mnist", steps=2, save_every=2)
         made(folder / "parity", "encoder-mnist", steps=2, save_every=2, merge="odd=1+3+5+7+9,even=0+2+4+6+8")
         settings = {"variant": "none", "width": 4, "chain_steps": 2}

@@ -31,7 +31,7 @@ from energan.utils.errors import UserError
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
+        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
         return trained(tmp_path_factory.mktemp("export") / "run", steps=4)
 
 
@@ -89,7 +89,7 @@ def test_a_run_with_codes_gives_generator_encoder_and_classifier(
 ) -> None:
     import onnxruntime
 
-    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
     monkeypatch.chdir(tmp_path)
     Path("net_of_codes.py").write_text(
         "from torch import nn\nfrom collections import OrderedDict as O\nclass Net(nn.Sequential):\n"
@@ -190,7 +190,7 @@ def test_a_part_whose_batches_would_be_of_one_size_is_refused(tmp_path: Path) ->
 def test_what_a_conditional_generator_reads_is_named_and_nothing_else_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
     data = str(small_conditional.pictures(tmp_path / "mine"))
     folder = small_conditional.trained(tmp_path / "run", data=data, classes=3, critic=True)
     assert main(["export", str(folder), "--out", str(tmp_path / "out"), "--trust", "small_conditional"]) == 0

@@ -27,7 +27,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with runs: one that draws classes, one of pictures without any, one that draws by chains."""
     folder = tmp_path_factory.mktemp("probed")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
+        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
         trained(folder / "run", "conditional-dcgan-mnist", steps=2, save_every=2)
         trained(folder / "plain", "ebgan-pt-64", steps=1, save_every=1)
         trained(folder / "blind", "gmmn-mnist", steps=1, save_every=1)

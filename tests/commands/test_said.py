@@ -21,7 +21,7 @@ from energan.utils.errors import UserError
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
+        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
         return trained(tmp_path_factory.mktemp("said") / "run", "gan-int-cls-mnist", steps=4, save_every=4)
 
 

@@ -24,7 +24,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs: one of normal noise, one that draws classes from uniform noise."""
     folder = tmp_path_factory.mktemp("walked")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
+        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
         trained(folder / "run", "lsgan-mnist", steps=2, save_every=2, z=12)
         trained(folder / "asked", "conditional-dcgan-mnist", steps=2, save_every=2, z=12)
     return folder

@@ -20,6 +20,7 @@ from energan.utils.arguments import parameters
 from energan.utils.files import read_weights
 
 INVERTED = {"module": "tiny_encoder:Net", "features": "h.1", "chain_steps": 2}
+ENLARGED = {"square": 16, "crop": 16, "scale": 2, "width": 2, "blocks": 1}
 SMALL: dict[str, dict[str, Any]] = {
     "ebgan-pt-mnist": {"data": "digits", "width": 4, "z": 8, "ema": 0.9},
     "ebgan-mnist": {"data": "digits", "pt": 0.1, "size_g": 16, "size_d": 16, "dropout_d": 0.5, "ema": 0.9},
@@ -112,6 +113,17 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 SMALL |= {
     "pix2pix": {"data": "paired pictures", "size": 16, "width": 2, "patch": 16},
+    "srresnet": {"data": "pictures", **ENLARGED, "ema": 0.9},
+    "srgan": {
+        "data": "pictures",
+        **ENLARGED,
+        "width_d": 1,
+        "hidden_d": 4,
+        "module": "tiny_encoder:Maps",
+        "features": "maps.1",
+        "first": 0.5,
+        "ema": 0.9,
+    },
     "cyclegan": {"data": "paired pictures", "size": 16, "width": 1, "blocks": 1, "patch": 16, "pool": 10, "flip": True},
 }
 COMMON = {"steps": 8, "save_every": 3, "batch": 8, "precision": "fp32", "device": "cpu"}

@@ -15,6 +15,16 @@ class Net(nn.Sequential):
             self.logits = nn.Linear(6, 10)
 
 
+class Maps(nn.Sequential):
+    """Images in colour, of any size -> "maps", 4 maps >= 0 -> 3 logits. Always the same."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        with seeded(0):
+            self.maps = nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), nn.ReLU())
+            self.logits = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+
+
 class Colour(nn.Sequential):
     """64 x 64 images in colour -> "h", 6 numbers >= 0 -> 3 logits. Always the same."""
 

@@ -30,13 +30,13 @@ from energan.utils.specification.hints import fits
 
 @pytest.fixture(autouse=True)
 def no_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
+        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
         folder = trained(tmp_path_factory.mktemp("runs") / "run", steps=3, width=2)
         main(["evaluate", str(folder), "--n", "12"])
         return folder

@@ -31,7 +31,7 @@ from energan.utils.image_files import save_images, save_sheet
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
+        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
         return trained(tmp_path_factory.mktemp("runs") / "run")
 
 
@@ -310,7 +310,7 @@ def test_a_loaded_run_samples_and_scores(run: Path) -> None:
 def test_nothing_depends_on_its_neighbours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str, generator: torch.Generator
 ) -> None:
-    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
     model = energan.load(trained(tmp_path / "run", recipe, steps=1))
     if model.game.sample is not None:
         z = model.noise(5, generator)

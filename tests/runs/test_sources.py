@@ -25,7 +25,7 @@ EBGAN = {"recipe": "ebgan-pt-mnist", "width": 2}
 
 @pytest.fixture(autouse=True)
 def no_metrics(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
     monkeypatch.setenv("ENERGAN_STATE", str(tmp_path / "state"))
 
 

@@ -33,7 +33,7 @@ from energan.utils.files import read_weights
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No metrics; one thread, since sums over more of them may round differently."""
-    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "")
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

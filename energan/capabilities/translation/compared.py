@@ -52,7 +52,8 @@ def of_rows(data: ImageSet, x: Tensor, y: Tensor) -> Both:
 
 def network_of(experiment: Experiment, pictures: Both) -> str:
     """The feature network; "" where there is none, with a warning."""
-    return usable_network(experiment, colour(pictures.y))
+    enough = {"least": 1} if pictures.paired else {}  # a pair has a distance of its own
+    return usable_network(experiment, colour(pictures.y), **enough)
 
 
 def compared(model: Model, pictures: Both, network: str) -> dict[str, Made]:

@@ -68,7 +68,7 @@ def translate(
     failed: list[str] = []
     with new_folder(user_path(out)) as folder:
         for each, pixels in read(found, channels, recorded_range(record), failed):
-            picture = model.translate(torch.from_numpy(pixels)[None], way, seed=seed)[0].numpy()
+            picture = model.translate(torch.tensor(pixels)[None], way, seed=seed)[0].numpy()
             (folder / each.to).parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(picture[0] if len(picture) == 1 else picture.transpose(1, 2, 0)).save(folder / each.to)
         if len(failed) == len(found):

@@ -41,36 +41,40 @@ def load_files(
     progress: bool,
     centre: int | None = None,
     value_range: Range | None = None,
+    squares: int | None = None,
 ) -> ImageSet:
     """The files' images, decoded now or before.
 
     UserError if none can be read, or too few, if values lie outside the range that was given, or the disk is full.
     """
-    key = stamp(FORMAT, files.stamp, size, channels, centre, value_range)
+    cut = (f"squares of {squares}",) if squares else ()  # what was cached without any stays
+    key = stamp(FORMAT, files.stamp, size, channels, centre, value_range, *cut)
     raw = cache_dir() / "images" / f"{key}.u8"
     cached = _cached(raw)
     if cached is not None and cached[0].unread and _any_readable(files, cached[0].unread):
         raw.unlink(missing_ok=True)
         cached = None
-    decoded, content = cached or _make(files, raw, size, channels, centre, value_range, progress)
+    decoded, content = cached or _make(files, raw, size, channels, centre, value_range, progress, squares)
     if decoded.skipped:
         examples = "; ".join(decoded.skipped[:3]) + ("; ..." if len(decoded.skipped) > 3 else "")
         warn(f"{len(decoded.skipped)} of {files.total} files of {files.words} were skipped: {examples}")
     labels = None if decoded.labels is None else torch.tensor(decoded.labels, dtype=torch.int64)
     classes = () if labels is None else files.classes
     return ImageSet(
-        content.view(decoded.shape), labels, files.name, classes, _source(files, decoded), decoded.sha256,
+        content.view(decoded.shape), labels, files.name, classes, _source(files, decoded, squares), decoded.sha256,
         tuple(decoded.skipped), tuple(decoded.files), value_range=decoded.value_range,
     )  # fmt: skip
 
 
-def _source(files: Files, decoded: Decoded) -> str:
+def _source(files: Files, decoded: Decoded, squares: int | None) -> str:
     """Where the images came from, and what was made of what could be taken in two ways."""
     words = files.words
     if decoded.value_range is not None:
         words += f", {worded(decoded.value_range)}"
         if said := check_outside(decoded.outside, decoded.values, decoded.value_range, files.words):
             warn(said)
+    if squares:
+        return f"{words}, cut into squares of {squares} x {squares}"
     if decoded.several:
         words += f", every page an image (in {decoded.several} files of several pages)"
     return words
@@ -113,11 +117,12 @@ def _make(
     centre: int | None,
     value_range: Range | None,
     progress: bool,
+    squares: int | None = None,
 ) -> tuple[Decoded, UInt8[Tensor, " bytes"]]:
     """Decodes into the cache; into memory, with a warning, where the cache folder cannot be written."""
     with warnings.catch_warnings():  # here and not in the threads: the filters belong to the whole process
         warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata; `open_image` refuses bombs itself
-        fit = Fit(size, channels or (1 if all_grey(files) else 3), centre)
+        fit = Fit(size, channels or (1 if all_grey(files) else 3), centre, squares)
         try:
             return _make_file(files, raw, fit, value_range, progress)
         except OSError as error:

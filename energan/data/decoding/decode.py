@@ -74,6 +74,7 @@ class Fit(NamedTuple):
     size: int | None
     channels: int
     centre: int | None = None
+    squares: int | None = None  # what there is at its own size, cut into squares of so many pixels a side: `squares_of`
 
 
 class Page(NamedTuple):
@@ -101,13 +102,13 @@ def open_image(file: Path | bytes) -> Opened:
     return image
 
 
-def check_side(size: int | None) -> None:
+def check_side(size: int | None, name: str = "size") -> None:
     """UserError unless images may be brought to so many pixels a side: 2 or more, and no more than files may have."""
     if size is None:
         return
-    at_least(2, size=size)
+    at_least(2, **{name: size})
     if Image.MAX_IMAGE_PIXELS and size * size > Image.MAX_IMAGE_PIXELS:
-        raise UserError(f"`size` must be {math.isqrt(Image.MAX_IMAGE_PIXELS)} or less, got {size}")
+        raise UserError(f"`{name}` must be {math.isqrt(Image.MAX_IMAGE_PIXELS)} or less, got {size}")
 
 
 def check_size(image: Opened) -> None:
@@ -161,16 +162,16 @@ def extents(file: Path | bytes) -> list[Extent]:
 def decode_pages(
     file: Path | bytes, fit_to: Fit, value_range: Callable[[], Range] | None = None, shape: tuple[int, ...] = ()
 ) -> Iterator[Page]:
-    """The file's images as `fit` makes them: one, or one for each page of a TIFF.
+    """The file's images as `fit` makes them: one, or one for each page of a TIFF; or the squares of each.
 
     value_range: finds out what is black and white in images of more than eight bits, once it is needed; None: each
     file's own. shape: (c, h, w) of the images so far, which all others have. Raises one of UNREADABLE, and OtherSize
     before an image is decoded in vain.
     """
-    size, channels, centre = fit_to
+    size, channels, centre, squares = fit_to
     with _Reader(file) as opened:
         for page in opened.pages():
-            if shape and not size and not centre and sorted(page.size) != sorted(shape[1:]):
+            if shape and not size and not centre and not squares and sorted(page.size) != sorted(shape[1:]):
                 raise OtherSize(*page.size)
             if is_deep(page):
                 of_set = value_range() if value_range else None
@@ -179,13 +180,15 @@ def decode_pages(
                 black_to_white = of_set or common_range([("it", extent)], "the image")
                 with bounds.pixels.taken(_pixels(page)):
                     pixels = fit(deep.image(black_to_white), size, channels, centre)
-                yield Page(pixels, deep.values.size, deep.outside(black_to_white))
+                parts = squares_of(pixels, squares) if squares else [pixels]
+                yield Page(parts[0], deep.values.size, deep.outside(black_to_white))
+                yield from map(Page, parts[1:])
                 continue
             if size and not centre:
                 _reduce(page, size)
             with bounds.pixels.taken(_pixels(page)):
-                pixels = fit(_loaded(page), size, channels, centre)
-            yield Page(pixels)
+                pixels = fit(loaded(page), size, channels, centre)
+            yield from map(Page, squares_of(pixels, squares) if squares else [pixels])
 
 
 def decode(file: Path | bytes, size: int | None, channels: int, centre: int | None = None) -> UInt8[Array, "c h w"]:
@@ -243,7 +246,7 @@ def _pixels(image: Opened) -> int:
     return image.size[0] * image.size[1]
 
 
-def _loaded(image: Opened) -> Image.Image:
+def loaded(image: Opened) -> Image.Image:
     """An image of eight bits a sample, decoded and turned upright."""
     if (white := maxval(image)) is not None:  # Pillow takes a minute for a large one
         values = to_eight_bits(netpbm(image), (0.0, float(white)))
@@ -279,6 +282,21 @@ def fit(image: Image.Image, size: int | None, channels: int, centre: int | None 
         image = image.resize((size, size), kernel, (left, top, left + side, top + side), reducing_gap=3.0)
     pixels = np.asarray(image)
     return pixels[None] if channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def squares_of(pixels: UInt8[Array, "c h w"], side: int) -> list[UInt8[Array, "c side side"]]:
+    """As many squares as fit, side by side, row by row; the margin that is left is the same on both sides.
+
+    ValueError for an image that is smaller than one.
+
+    >>> [square.tolist() for square in squares_of(np.arange(14, dtype=np.uint8).reshape(1, 2, 7), 2)]
+    [[[[0, 1], [7, 8]]], [[[2, 3], [9, 10]]], [[[4, 5], [11, 12]]]]
+    """
+    h, w = pixels.shape[1:]
+    if min(h, w) < side:
+        raise ValueError(f"{w} x {h} pixels have no square of {side} x {side}")
+    rows, columns = (range(length % side // 2, length - side + 1, side) for length in (h, w))
+    return [pixels[:, i : i + side, j : j + side].copy() for i in rows for j in columns]
 
 
 def _on_white(image: Image.Image) -> Image.Image:

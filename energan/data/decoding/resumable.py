@@ -35,6 +35,7 @@ class Partial:
     value_range  what is black and white in images of more than eight bits; None as long as there was none
     values       how many values these have, of which `outside` lie outside the range
     several      files of several pages
+    kind         what one of several images of a file is called
     """
 
     def __init__(self, pixels: IO[bytes], log: IO[bytes] | None = None) -> None:
@@ -48,6 +49,7 @@ class Partial:
         self.unread: list[int] = []
         self.value_range: tuple[float, float] | None = None
         self.values = self.outside = self.several = 0
+        self.kind = "page"
         self._logged_at = time.monotonic()
         self._logged = [0, 0]  # images and skipped files that the log has
         if log is not None:
@@ -87,7 +89,7 @@ class Partial:
             self.shape = image.shape
             self._pixels.write(image.data)
             self.labels.append(label)
-            self.files.append(name if len(images) == 1 else f"{name} page {number}")
+            self.files.append(name if len(images) == 1 else f"{name} {self.kind} {number}")
         self.several += len(images) > 1
         self.position += 1
         self._flush_if_due()

@@ -74,10 +74,11 @@ def write(files: Files, part: Partial, fit: Fit, progress: bool, *, in_memory: b
     and, in memory, for more than there is.
     """
     given = part.value_range
+    part.kind = "square" if fit.squares else "page"
     value_range = Once(lambda: given or measured(files))
 
     def work(item: Item) -> tuple[Item, list[Page] | Lost | OtherSize]:
-        shape = () if fit.size or fit.centre else part.shape
+        shape = () if fit.size or fit.centre or fit.squares else part.shape
         try:
             if item.size > bounds.LARGE_MEMBER:
                 with bounds.members.taken(1):

@@ -81,7 +81,7 @@ def load_arrays(
 def npz_splits(path: Path) -> tuple[str, ...]:
     """The splits that an .npz's arrays are of; () where their names do not say. Raises UserError as `load_arrays`."""
     with as_user_error(printable(path)), zipfile.ZipFile(path) as archive:
-        return array_splits(_shapes(archive))
+        return array_splits(named_shapes(archive))
 
 
 class _Read(NamedTuple):
@@ -94,17 +94,17 @@ class _Read(NamedTuple):
 def _read_npz(path: Path, split: str, where: str) -> list[_Read]:
     """The arrays of a split; of "all", those of every split."""
     with zipfile.ZipFile(path) as archive:
-        shapes = _shapes(archive)
+        shapes = named_shapes(archive)
         trained: tuple[str, ...] = ()
         if split not in (TRAIN, ALL) and TRAIN in array_splits(shapes):
             (train,) = pairs(shapes, TRAIN, where)
             if train.labels:
-                values = _read_member(archive, train.labels)
+                values = read_member(archive, train.labels)
                 trained = label_numbers(values, len(values), where)[1]
         return [
             _Read(
-                _read_member(archive, pair.images),
-                _read_member(archive, pair.labels) if pair.labels else None,
+                read_member(archive, pair.images),
+                read_member(archive, pair.labels) if pair.labels else None,
                 trained,
                 pair.words,
             )
@@ -112,7 +112,7 @@ def _read_npz(path: Path, split: str, where: str) -> list[_Read]:
         ]
 
 
-def _shapes(archive: zipfile.ZipFile) -> dict[str, Shape]:
+def named_shapes(archive: zipfile.ZipFile) -> dict[str, Shape]:
     """The shape of each array, by its name; its values are not read."""
     names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
     if not names:
@@ -130,7 +130,7 @@ def _read_npy(path: Path) -> Array[Any, Any]:
     return npy.open_memmap(path, mode="r")
 
 
-def _read_member(archive: zipfile.ZipFile, name: str) -> Array[Any, Any]:
+def read_member(archive: zipfile.ZipFile, name: str) -> Array[Any, Any]:
     """An array of an .npz that fits in memory."""
     member = archive.getinfo(f"{name}.npy")
     check_inflation(f"array {printable(name)}", member.file_size, member.compress_size, COPIES)

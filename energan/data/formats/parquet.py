@@ -139,9 +139,30 @@ def _labels(paths: list[Path], where: str) -> tuple[list[int], tuple[str, ...]]:
     return classes_of(values, next(iter(named), ()), where)
 
 
-def _files(ours: list[Path], folder: Path, where: str, name: str, place: str) -> Files:
+def columns_of(path: Path) -> tuple[str, ...]:
+    """The names of a parquet file's columns that may be images. UserError where it cannot be read, or has none."""
+    return _pictures(path, _open(path).schema_arrow)
+
+
+def column_files(paths: list[Path], folder: Path, column: str, place: str) -> Files:
+    """The images of one column of some of a folder's parquet files. UserError if one cannot be read."""
+    where = f"{printable(folder)}, {place}, column {printable(column)}"
+    for path in paths:
+        if column not in columns_of(path):
+            raise UserError(f"the parquet file {printable(path)} has no images in a column {printable(column)}")
+    return _files(paths, folder, where, printable(column), place, column)._replace(classes=())
+
+
+def tables_by_split(folder: Path) -> dict[str, list[Path]]:
+    """A folder's parquet files by their split; under "" where no name says one. UserError as `parquet_folder`."""
+    paths = _tables(folder)
+    split_of = _splits(folder, paths)
+    return {s: [p for p in paths if split_of.get(p, "") == s] for s in in_order(split_of.values()) or ("",)}
+
+
+def _files(ours: list[Path], folder: Path, where: str, name: str, place: str, column: str = "") -> Files:
     tables = [_open(path) for path in ours]
-    column = _images(ours[0], tables[0].schema_arrow)
+    column = column or _images(ours[0], tables[0].schema_arrow)
     for path, table in zip(ours, tables, strict=True):
         _check_rows(path, table, column)
     labels, classes = _labels(ours, where)
@@ -192,6 +213,11 @@ def _check_rows(path: Path, table: "ParquetFile", column: str) -> None:
 
 def _images(path: Path, schema: "Schema") -> str:
     """The name of the column of images."""
+    return image_column(_pictures(path, schema), f"the parquet file {printable(path)}")
+
+
+def _pictures(path: Path, schema: "Schema") -> tuple[str, ...]:
+    """The names of the columns that may be images. UserError for none."""
     import pyarrow.types as kinds
 
     def fits(kind: Any) -> bool:
@@ -199,13 +225,13 @@ def _images(path: Path, schema: "Schema") -> str:
             return any(field.name == "bytes" for field in kind)
         return kinds.is_binary(kind) or kinds.is_large_binary(kind)
 
-    pictures = [field.name for field in schema if fits(field.type)]
+    pictures = tuple(field.name for field in schema if fits(field.type))
     if not pictures:
         raise UserError(
             f"the parquet file {printable(path)} has no column of images (binary, or a struct with bytes), "
             f"only {', '.join(map(printable, schema.names))}"
         )
-    return image_column(pictures, f"the parquet file {printable(path)}")
+    return pictures
 
 
 def image_column(pictures: Sequence[str], where: str) -> str:

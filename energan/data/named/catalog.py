@@ -6,7 +6,7 @@ A new set is one row of NAMED and the readers that its row names.
 from collections.abc import Callable, Sequence
 
 from energan.data.image_set import ImageSet
-from energan.data.named import photos
+from energan.data.named import photo_squares, photos
 from energan.data.named.captioned import emoji_captions, icons
 from energan.data.named.captioned.worded_mnist import SIDE, worded
 from energan.data.named.digits.mnist_m import Photos, mnist_m
@@ -16,6 +16,8 @@ from energan.data.named.emoji_attributes import COMBINATIONS, STYLES, local_emoj
 from energan.data.named.loading import load_row
 from energan.data.named.npm import Archive, local_packages, npm_packages
 from energan.data.named.pairs import emoji as pairs
+from energan.data.named.pairs import icons as filled
+from energan.data.named.pairs import zi2zi
 from energan.data.named.published import HASHES, Named, Published, Reader, Source
 from energan.data.named.readers import debian_idx, hub_parquet, local_idx, mnist_wheel, sklearn_digits
 
@@ -47,6 +49,9 @@ def _packages(read: Callable[..., Published], archives: Callable[[], Sequence[Ar
 
 def _on_photographs(photographs: Photos) -> Reader:
     return lambda split: Published(*mnist_m(load_named("mnist", split), photographs, split))
+
+
+PHOTOGRAPHS = f"the photographs of {', '.join(photos.PACKAGES)} in a folder `backgrounds`,"
 
 
 NAMED: dict[str, Named] = {
@@ -91,7 +96,7 @@ NAMED: dict[str, Named] = {
                 ("mnist and photographs of Debian packages", photos.debian_photos),
             )
         ),
-        files=f"the set's IDX files, and the photographs of {', '.join(photos.PACKAGES)} in a folder `backgrounds`,",
+        files=f"the set's IDX files, and {PHOTOGRAPHS}",
         rendered=True,
     ),
     "worded-mnist": Named(
@@ -115,6 +120,17 @@ NAMED: dict[str, Named] = {
         files=f"{icons.FONTS.file} and {icons.WORDS.file}",
         rendered=True,
     ),
+    "photos": Named(
+        (3, photo_squares.SIDE, photo_squares.SIDE),
+        photos.NAMES,
+        HASHES["photos"],
+        (
+            Source("the folder ENERGAN_DATA", lambda split: photo_squares.read_squares(photos.of_folder, split)),
+            Source("Debian packages", lambda split: photo_squares.read_squares(photos.of_debian, split)),
+        ),
+        files=PHOTOGRAPHS,
+        rendered=True,
+    ),
     "line-emoji": Named(
         (1, pairs.SIDE, pairs.SIDE),
         CATEGORIES,
@@ -131,6 +147,27 @@ NAMED: dict[str, Named] = {
         _packages(pairs.read_noto_twemoji, lambda: (NOTO, TWEMOJI)),
         files=f"{NOTO.file} and {TWEMOJI.file}",
         target=(3, pairs.SIDE, pairs.SIDE),
+    ),
+    "zi2zi": Named(
+        (1, zi2zi.SIDE, zi2zi.SIDE),
+        (),
+        HASHES["zi2zi"],
+        (
+            Source("the folder ENERGAN_DATA", zi2zi.local_zi2zi),
+            Source("Debian packages", zi2zi.debian_zi2zi),
+        ),
+        files=f"{' and '.join(file for file, _ in zi2zi.FONTS.values())} of {' and '.join(zi2zi.FONTS)}",
+        rendered=True,
+        target=(1, zi2zi.SIDE, zi2zi.SIDE),
+    ),
+    "icons-filled": Named(
+        (1, icons.SIDE, icons.SIDE),
+        (),
+        HASHES["icons-filled"],
+        _packages(filled.read_filled, lambda: (icons.FONTS, icons.WORDS)),
+        files=f"{icons.FONTS.file} and {icons.WORDS.file}",
+        rendered=True,
+        target=(1, icons.SIDE, icons.SIDE),
     ),
     "emoji-noto": _emoji("emoji-noto", NOTO),
     "emoji-twemoji": _emoji("emoji-twemoji", TWEMOJI),

@@ -5,8 +5,9 @@ licences that ask for their authors' names (the packages' copyright files), so t
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -43,37 +44,55 @@ HELD_OUT = frozenset({
     "Dune", "RainDrops",
 })  # fmt: skip
 
+NAMES = tuple(name for _, names in PACKAGES.values() for name in names)
+
+Wanted = Callable[[str], bool]  # a photograph's name
+
 LICENCES = "the copyright files of " + ", ".join(PACKAGES)
 
 
-def debian_photos(split: str, side: int) -> list[UInt8[Array, "h w 3"]]:
-    """The photographs of "train" or "test", in the packages' order, none longer than about `side` pixels.
+def of_debian(wanted: Wanted, read: Callable[[Path], Any]) -> list[Any]:
+    """What `read` makes of each wanted photograph's file, in the packages' order.
 
     Raises UserError where a package cannot be had, or lacks a photograph.
     """
-    photographs = []
+    made = []
     for package, (folder, names) in PACKAGES.items():
-        with debian_folder(package, folder) as unpacked:
-            photographs += [reduced(path, side) for path in _of_split(unpacked, names, split)]
-    return photographs
+        chosen = list(filter(wanted, names))
+        if chosen:
+            with debian_folder(package, folder, (f"{name}.jpg" for name in chosen)) as unpacked:
+                made += [read(path) for path in _files(unpacked, chosen)]
+    return made
 
 
-def local_photos(split: str, side: int) -> list[UInt8[Array, "h w 3"]]:
+def of_folder(wanted: Wanted, read: Callable[[Path], Any]) -> list[Any]:
     """The same, from the folder `backgrounds` in the one that ENERGAN_DATA names, with all files in it."""
     root = os.environ.get("ENERGAN_DATA")
     if not root:
         raise UserError("ENERGAN_DATA names no folder")
-    names = [name for _, names in PACKAGES.values() for name in names]
-    return [reduced(path, side) for path in _of_split(Path(root, "backgrounds"), names, split)]
+    return [read(path) for path in _files(Path(root, "backgrounds"), filter(wanted, NAMES))]
 
 
-def _of_split(folder: Path, names: tuple[str, ...] | list[str], split: str) -> Iterator[Path]:
+def debian_photos(split: str, side: int) -> list[UInt8[Array, "h w 3"]]:
+    """The photographs of "train" or "test", none longer than about `side` pixels. UserError as `of_debian`."""
+    return of_debian(_of_split(split), lambda path: reduced(path, side))
+
+
+def local_photos(split: str, side: int) -> list[UInt8[Array, "h w 3"]]:
+    """The same, of the user's folder. UserError as `of_folder`."""
+    return of_folder(_of_split(split), lambda path: reduced(path, side))
+
+
+def _of_split(split: str) -> Wanted:
+    return lambda name: (name in HELD_OUT) == (split == "test")
+
+
+def _files(folder: Path, names: Iterable[str]) -> Iterator[Path]:
     for name in names:
-        if (name in HELD_OUT) == (split == "test"):
-            path = folder / f"{name}.jpg"
-            if not path.is_file():
-                raise UserError(f"{folder} holds no {path.name}")
-            yield path
+        path = folder / f"{name}.jpg"
+        if not path.is_file():
+            raise UserError(f"{folder} holds no {path.name}")
+        yield path
 
 
 def reduced(path: Path, side: int) -> UInt8[Array, "h w 3"]:

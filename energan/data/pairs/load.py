@@ -9,12 +9,15 @@ from energan.data.decoding.decode import check_side
 from energan.data.decoding.values import Range, checked_range
 from energan.data.formats.arrays import fit_all
 from energan.data.image_set import ImageSet, rows_of
+from energan.data.pairs.arrays import load_npz
 from energan.data.pairs.domains import Domains, both, held_out, split_of, turned
 from energan.data.pairs.folders import listed
 from energan.data.pairs.own import load_own
+from energan.data.pairs.tables import holds_tables, listed_columns
 from energan.data.splits import TRAIN
 from energan.utils.checks import at_least
 from energan.utils.errors import UserError
+from energan.utils.files import user_path
 
 AS_THEY_ARE = Domains()
 
@@ -34,7 +37,8 @@ def load_domains(
     known: to measure by (`paired` of the result), never to train on.
 
     Args:
-        source: A named set of pairs, or any named set or folder of the first domain; a folder of both (folders.py).
+        source: A named set of pairs, or any named set or folder of the first domain; a folder (folders.py), an .npz
+            (arrays.py) or parquet files (tables.py) of both.
         split: "train", "validation" or "test".
         target: The second domain: a named set or a folder; "": it is in `source`.
         domains: How they are read.
@@ -51,8 +55,13 @@ def load_domains(
     at_least(2, crop=domains.crop)
     if str(source) in NAMED or str(target) in NAMED:
         return _named(str(source), split, str(target), domains)
-    parts = listed(source, target)
-    return load_own(parts, split, domains, checked_range(value_range))
+    path, black_to_white = user_path(source), checked_range(value_range)
+    if path.suffix.lower() == ".npz" and path.is_file():
+        if target:
+            raise UserError(f"{source} is one file of both domains: leave out `target`")
+        return load_npz(path, split, domains, black_to_white)
+    parts = listed_columns(path) if not target and holds_tables(path) else listed(path, target)
+    return load_own(parts, split, domains, black_to_white)
 
 
 def _named(source: str, split: str, target: str, domains: Domains) -> ImageSet:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from PIL import Image
 from torch import Tensor
 
-from energan.data.decoding.decode import Fit, fit
+from energan.data.decoding.decode import EXTENSIONS, Fit, fit
 from energan.data.decoding.listing import Files, Item
 from energan.data.decoding.values import Range
 from energan.data.image_set import ImageSet, content_hash
@@ -124,7 +124,8 @@ def _part(items: list[Item], out: bool) -> list[Item]:
 
 def _key(name: str) -> str:
     """A file's name without its ending: what the two of a pair have in common."""
-    return name.rpartition(".")[0] or name
+    stem, _, ending = name.rpartition(".")
+    return stem if stem and f".{ending.lower()}" in EXTENSIONS else name
 
 
 def _matched(first: Files, ones: list[Item], second: Files, others: list[Item]) -> tuple[list[Item], list[Item]]:
@@ -139,7 +140,7 @@ def _matched(first: Files, ones: list[Item], second: Files, others: list[Item]) 
     if not both:
         raise UserError(
             f"no picture of {first.words} has the name of one of {second.words}: pairs have equal names; "
-            "for pictures without pairs choose `cyclegan`"
+            "for pictures without pairs choose cyclegan"
         )
     alone = [item.name for item, key in zip(ones, keys, strict=True) if key not in by_key]
     alone += [item.name for key, item in by_key.items() if key not in set(keys)]

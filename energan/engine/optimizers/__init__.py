@@ -14,6 +14,7 @@ from energan.engine.optimizers.standard import (
     inverse_decay,
     linear_decay,
     linear_decay_last,
+    lowered_last,
     step_at,
 )
 from energan.engine.optimizers.wrappers import (
@@ -43,5 +44,6 @@ __all__ = [
     "inverse_decay",
     "linear_decay",
     "linear_decay_last",
+    "lowered_last",
     "step_at",
 ]

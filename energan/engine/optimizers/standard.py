@@ -203,6 +203,16 @@ def linear_decay_last(share: float, total_steps: int) -> Schedule:
 
 
 @recorded
+def lowered_last(share: float, total_steps: int, factor: float = 0.1) -> Schedule:
+    """Returns the schedule that is 1, then `factor` over the last `share` of the steps.
+
+    >>> [lowered_last(0.5, 4)(t) for t in range(4)]
+    [1.0, 1.0, 0.1, 0.1]
+    """
+    return lambda t: factor if t >= total_steps - round(share * total_steps) else 1.0
+
+
+@recorded
 def inverse_decay(span: int, alpha: float = 10.0, beta: float = 0.75) -> Schedule:
     """Returns the schedule (1 + alpha t / span)^-beta: DANN's (arXiv:1409.7495, section 4).
 

@@ -93,13 +93,18 @@ def generator_loss(p: Players, b: Batch, k: int, K: int) -> tuple[Tensor, Logs]:
     return loss, {"loss": loss}
 
 
+def stages(p: Players, b: Batch, K: int) -> list[Tensor]:
+    """I~_K, ..., I~_0: images (n, c, h / 2^k, w / 2^k), the coarsest first, not bounded."""
+    images = [wide(getattr(p, f"G_{K}")(getattr(b, f"z_{K}")))]
+    for k in reversed(range(K)):
+        low = up(images[-1])
+        images.append(low + getattr(p, f"G_{k}")(getattr(b, f"z_{k}"), low))
+    return images
+
+
 def sample(p: Players, b: Batch, K: int) -> Tensor:
     """I~_0, clipped: images (n, c, h, w) in [-1, 1]."""
-    image = wide(getattr(p, f"G_{K}")(getattr(b, f"z_{K}")))
-    for k in reversed(range(K)):
-        low = up(image)
-        image = low + getattr(p, f"G_{k}")(getattr(b, f"z_{k}"), low)
-    return image.clamp(-1, 1)
+    return stages(p, b, K)[-1].clamp(-1, 1)
 
 
 def energy(p: Players, b: Batch, K: int) -> Tensor:

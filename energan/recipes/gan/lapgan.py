@@ -19,7 +19,7 @@ class Pyramid:
     """The pyramid's levels and their nets."""
 
     levels: int = 3
-    """Levels of the pyramid, each of half the side of the one before: 28, 14 and 7 pixels are three."""
+    """Levels of the pyramid, each of half the side of the one before: 28, 14 and 7 pixels are three; 1: a GAN."""
     z: int = 100
     """Dimensions of the coarsest level's noise, U(-1, 1); each other level's is one more plane of its images."""
     width: int = 32
@@ -35,15 +35,16 @@ class Pyramid:
         """The levels' sides in pixels, the finest first. UserError for levels that images of `size` do not have."""
         from energan.networks.conditional.lapgan import LEAST
 
-        at_least(2, levels=self.levels)
-        sides = tuple(size // 2**k for k in range(self.levels))
-        if size % 2 ** (self.levels - 1) or sides[-2] < LEAST:
-            most = next(n for n in range(size, 0, -1) if size % 2 ** (n - 1) == 0 and size // 2 ** (n - 2) >= LEAST)
+        at_least(1, levels=self.levels)
+        sides = [size]
+        while sides[-1] % 2 == 0 and sides[-1] >= LEAST:
+            sides.append(sides[-1] // 2)
+        if self.levels > len(sides):
             raise UserError(
-                f"`levels` is at most {most} for images of {size} pixels a side: each level halves the side, and all "
-                f"but the coarsest need {LEAST} pixels or more; got {self.levels}"
+                f"`levels` is at most {len(sides)} for images of {size} pixels a side: each level halves the side, and "
+                f"all but the coarsest need {LEAST} pixels or more; got {self.levels}"
             )
-        return sides
+        return tuple(sides[: self.levels])
 
     def game(
         self,
