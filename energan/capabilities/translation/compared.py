@@ -13,7 +13,7 @@ from energan.data.image_set import ImageSet
 from energan.data.resampling import enlarged
 from energan.experiment import Experiment
 from energan.inference.model import Model
-from energan.inference.translation import ways
+from energan.inference.pictures.translation import ways
 from energan.metrics.closeness import l1, psnr, ssim
 from energan.metrics.features.catalog import describe
 

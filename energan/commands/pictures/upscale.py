@@ -42,7 +42,7 @@ def upscale(
         device: cpu, cuda, cuda:1, or auto.
     """
     from energan.experiment import recorded_range
-    from energan.inference.translation import FIRST, way_of
+    from energan.inference.pictures.translation import FIRST, way_of
     from energan.runs.folder import RunFolder
     from energan.utils.files import new_folder, user_path, write
 
@@ -120,8 +120,8 @@ def enlarged(apart: "Apart", model: "Model", tile: int, channels: int, name: str
     from energan.data.decoding.bounds import check_memory
     from energan.data.resampling import enlarged as bicubic
     from energan.data.transparency import without_holes
+    from energan.inference.pictures.translation import FIRST, way_of
     from energan.inference.tiles import translated_in_tiles
-    from energan.inference.translation import FIRST, way_of
 
     scale = way_of(model.game, FIRST).scale
     c, h, w = apart.colours.shape
