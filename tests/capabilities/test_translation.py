@@ -11,11 +11,14 @@ from torch import Tensor, nn
 from energan.capabilities.translation.compared import Both, compared, found, judged, of_all
 from energan.capabilities.translation.preview import sheet
 from energan.capabilities.translation.verdicts import Facts, taken, verdicts
+from energan.data.resampling import enlarged
 from energan.engine.game import Game, Move, Player, Readout, Translation
 from energan.evaluation import evaluate
 from energan.experiment import Experiment
+from energan.games.translation.srgan import srresnet
 from energan.inference.model import Model
 from energan.inference.translation import padded
+from energan.metrics.closeness import psnr, ssim
 from energan.report import write_report
 from energan.runs.folder import RunFolder
 from energan.utils.errors import UserError
@@ -48,6 +51,20 @@ def test_a_perfect_system_has_perfect_measures() -> None:
     x = pictures()
     values = of_all(compared(model(xy=inverted), Both(x, 255 - x, True), ""))
     assert values["L1"] == 0 and values["PSNR"] == 100 and values["SSIM"] == pytest.approx(1) and len(values) == 3
+
+
+def test_a_system_that_enlarges_is_measured_beside_bicubic() -> None:
+    """Bicubic enlargement itself has its own figures; all of its luma, less a border."""
+    small = pictures()
+    G = torch.nn.Upsample(scale_factor=4, mode="nearest")
+    game = srresnet(G, scale=4)
+    x, y = small, enlarged(small, 4)
+    values = of_all(compared(Model(game, {"G": G}), Both(x, y, True), ""))
+    assert values["bicubic PSNR Y"] == 100 and values["bicubic SSIM Y"] == pytest.approx(1)
+    blocks = small.repeat_interleave(4, 2).repeat_interleave(4, 3)
+    assert values["PSNR Y"] == psnr(blocks, y, border=4, luma=True) < 100
+    assert values["SSIM Y"] == pytest.approx(ssim(blocks, y, border=4, luma=True))
+    assert judged({"feature distance": 2.0, "bicubic feature distance": 9.0, "L1": 0.1}) == 2.0
 
 
 def test_a_system_of_two_ways_is_measured_both_ways() -> None:

@@ -16,14 +16,14 @@ SCALE = 2
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
+        patch.setattr("energan.capabilities.translation.compared.usable_network", lambda run, real, least=0: "")
         return trained(tmp_path_factory.mktemp("enlarged") / "run", "srresnet", steps=4, save_every=4)
 
 
 @pytest.fixture(scope="module")
 def grey_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
+        patch.setattr("energan.capabilities.translation.compared.usable_network", lambda run, real, least=0: "")
         return trained(tmp_path_factory.mktemp("grey") / "run", "srresnet", steps=4, save_every=4, channels=1)
 
 
@@ -168,7 +168,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(
 
 def test_a_run_that_enlarges_nothing_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
+        patch.setattr("energan.capabilities.translation.compared.usable_network", lambda run, real, least=0: "")
         same = trained(tmp_path / "run", "pix2pix", steps=2, save_every=2)
     Image.fromarray(picture(20, 20)).save(tmp_path / "a.png")
     assert main(["upscale", str(tmp_path / "a.png"), "--run", str(same), "--out", str(tmp_path / "b.png")]) == 2

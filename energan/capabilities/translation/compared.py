@@ -10,6 +10,7 @@ from torch import Tensor
 from energan import metrics
 from energan.capabilities.reference import usable_network
 from energan.data.image_set import ImageSet
+from energan.data.resampling import enlarged
 from energan.experiment import Experiment
 from energan.inference.model import Model
 from energan.inference.translation import ways
@@ -19,6 +20,8 @@ from energan.metrics.features.catalog import describe
 LEAST_SSIM = 11  # pixels a side of its window
 
 FIRST, BACK = "xy", "yx"
+
+BICUBIC = "bicubic "  # before the names of what bicubic enlargement reaches
 
 
 class Both(NamedTuple):
@@ -69,6 +72,8 @@ def compared(model: Model, pictures: Both, network: str) -> dict[str, Made]:
 
 def _values(model: Model, pictures: Both, made: Tensor, way: str, both: bool, network: str) -> dict[str, float]:
     values = closeness(made, pictures.y, network) if pictures.paired else _likeness(made, pictures.y, network)
+    if pictures.paired and (scale := ways(model.game)[way].scale) > 1:
+        values |= beside_bicubic(made, pictures, scale, network)
     if both:
         values["cycle error"] = l1(model.translate(made, BACK if way == FIRST else FIRST), pictures.x)
     return values
@@ -84,6 +89,25 @@ def closeness(made: Tensor, true: Tensor, network: str) -> dict[str, float]:
         values["feature distance"] = float((of_made - of_true).norm(dim=1).mean())
         values["found %"] = found(of_made, of_true)
     return values
+
+
+def beside_bicubic(made: Tensor, pictures: Both, scale: int, network: str) -> dict[str, float]:
+    """How close enlarged pictures are on their luma, less a border, as papers measure it; and bicubic's own figures."""
+    values = _of_luma(made, pictures.y, scale)
+    if pictures.x.shape[1] != pictures.y.shape[1]:
+        return values
+    plain = enlarged(pictures.x, scale)
+    values |= {BICUBIC + name: value for name, value in _of_luma(plain, pictures.y, scale).items()}
+    if network:
+        of_plain, of_true = (describe(colour(x), network).features for x in (plain, pictures.y))
+        values[f"{BICUBIC}feature distance"] = float((of_plain - of_true).norm(dim=1).mean())
+    return values
+
+
+def _of_luma(made: Tensor, true: Tensor, scale: int) -> dict[str, float]:
+    inside = min(true.shape[2:]) - 2 * scale
+    values = {"PSNR Y": psnr(made, true, border=scale, luma=True)} if inside > 0 else {}
+    return values | ({"SSIM Y": ssim(made, true, border=scale, luma=True)} if inside >= LEAST_SSIM else {})
 
 
 def _likeness(made: Tensor, real: Tensor, network: str) -> dict[str, float]:
@@ -109,7 +133,7 @@ def of_all(made: Mapping[str, Made]) -> dict[str, float]:
 def judged(values: Mapping[str, float]) -> float | None:
     """What the best checkpoint has the least of: feature distance, else the distance to the domain, else L1."""
     for word in ("feature distance", "FID", "L1"):
-        if of := [value for name, value in values.items() if word in name]:
+        if of := [value for name, value in values.items() if word in name and not name.startswith(BICUBIC)]:
             return sum(of) / len(of)
     return None
 

@@ -21,6 +21,11 @@ METRICS = {
     "L1": ("lower", "mean distance of made from true pictures, pixels from 0 to 1"),
     "PSNR": ("higher", "peak signal-to-noise ratio of made and true pictures, in dB"),
     "SSIM": ("higher", "structural similarity of made and true pictures; 1 for equal ones"),
+    "PSNR Y": ("higher", "PSNR of the luma (16 to 235), without a border as wide as pictures are enlarged"),
+    "SSIM Y": ("higher", "structural similarity of the luma, without a border as wide as pictures are enlarged"),
+    "bicubic PSNR Y": ("higher", "the same of bicubic enlargement: what a net is to be better than"),
+    "bicubic SSIM Y": ("higher", "the same of bicubic enlargement: what a net is to be better than"),
+    "bicubic feature distance": ("lower", "feature distance of bicubic enlargement: what a net is to be better than"),
     "feature": ("lower", "mean distance of made and true pictures in the features of a classifier of photographs"),
     "found": (
         "higher",

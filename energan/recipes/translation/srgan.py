@@ -44,6 +44,8 @@ class Enlargement:
     """Residual blocks of the generator; less is faster."""
     bicubic: bool = True
     """Add the bicubic enlargement to what the generator draws (not in the paper)."""
+    norm: bool = True
+    """Batch norm in the generator, as the paper; without it (EDSR), colours of unusual pictures are truer."""
     flip: bool = True
     """Mirror half of the pictures, others each time."""
     lr: float = 1e-4
@@ -65,7 +67,12 @@ class Enlargement:
 
         with training.seeded():
             return Generator(
-                self.scale, channels=self.channels, width=self.width, blocks=self.blocks, bicubic=self.bicubic
+                self.scale,
+                channels=self.channels,
+                width=self.width,
+                blocks=self.blocks,
+                bicubic=self.bicubic,
+                norm=self.norm,
             )
 
     def experiment(self, game: "Game", system: str, data: str, training: GeneratorTraining) -> Experiment:
