@@ -17,7 +17,7 @@ from energan.evaluation import evaluate
 from energan.experiment import Experiment
 from energan.games.translation.srgan import srresnet
 from energan.inference.model import Model
-from energan.inference.translation import padded
+from energan.inference.pictures.translation import padded
 from energan.metrics.closeness import psnr, ssim
 from energan.report import write_report
 from energan.runs.folder import RunFolder

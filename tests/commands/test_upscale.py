@@ -8,7 +8,7 @@ from PIL import Image, ImageCms
 from small_runs import sentence, trained
 
 from energan.cli import main
-from energan.data.transparency import decode_apart, without_holes
+from energan.data.transparency import decode_apart
 
 SCALE = 2
 
@@ -99,13 +99,6 @@ def test_opacity_is_kept_and_what_is_hidden_does_not_leak(run: Path, tmp_path: P
     other = np.asarray(upscaled(run, tmp_path / "plain.png"))
     visible = seen[..., 3] > 0
     assert np.abs(seen.astype(np.int16) - other)[visible].max() <= 1
-
-
-def test_colours_spread_from_what_is_nearest() -> None:
-    colours = np.zeros((1, 1, 5), np.uint8)
-    colours[0, 0] = 10, 99, 99, 99, 30
-    opacity = np.array([[255, 0, 0, 0, 1]], np.uint8)
-    assert without_holes(colours, opacity)[0, 0].tolist() == [10, 10, 20, 30, 30]
 
 
 def test_sixteen_bits_are_read_by_their_range(run: Path, tmp_path: Path) -> None:

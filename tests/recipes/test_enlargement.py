@@ -95,7 +95,7 @@ def test_grey_pictures_need_a_net_of_their_own() -> None:
 
 
 def test_batch_norm_is_measured_for_use(photographs: Path) -> None:
-    run = build("srresnet", data=str(photographs), **ENLARGED, precision="fp32", batch=4)
+    run = build("srresnet", data=str(photographs), **ENLARGED, precision="fp32", batch=4, norm=True)
     data = run.training_set()
     trainer = Trainer(run.game, run.batches(data), seed=0)
     trainer.step()

@@ -13,7 +13,7 @@ from energan.data.image_set import ImageSet
 from energan.data.resampling import enlarged
 from energan.experiment import Experiment
 from energan.inference.model import Model
-from energan.inference.translation import ways
+from energan.inference.pictures.translation import ways
 from energan.metrics.closeness import l1, psnr, ssim
 from energan.metrics.features.catalog import describe
 
@@ -118,8 +118,8 @@ def _likeness(made: Tensor, real: Tensor, network: str) -> dict[str, float]:
 def found(made: Float[Tensor, "n d"], true: Float[Tensor, "n d"]) -> float:
     """Percentage of rows whose nearest row of `true` is their own.
 
-    >>> found(torch.tensor([[0.1], [0.9], [0.2]]), torch.tensor([[0.0], [1.0], [2.0]]))
-    66.66666666666667
+    >>> round(found(torch.tensor([[0.1], [0.9], [0.2]]), torch.tensor([[0.0], [1.0], [2.0]])), 3)
+    66.667
     """
     nearest = torch.cdist(made.double(), true.double()).argmin(1)
     return 100 * float((nearest == torch.arange(len(true))).double().mean())

@@ -22,7 +22,7 @@ from energan.capabilities.translation.compared import (
 from energan.data.image_set import ImageSet, fixed_subset
 from energan.experiment import Experiment
 from energan.inference.model import Model
-from energan.inference.translation import ways
+from energan.inference.pictures.translation import ways
 
 SHEET = 12  # pictures on a sheet
 

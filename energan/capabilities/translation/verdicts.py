@@ -7,7 +7,7 @@ from torch import Tensor
 
 from energan.capabilities.translation.compared import Both, colour
 from energan.inference.model import Model
-from energan.inference.translation import ways
+from energan.inference.pictures.translation import ways
 from energan.metrics.closeness import l1
 
 SAME = 0.1  # of the distance of input and truth: an output this close to its input is the input

@@ -55,7 +55,7 @@ def translate(
     from PIL import Image
 
     from energan.experiment import recorded_range
-    from energan.inference.translation import way_of
+    from energan.inference.pictures.translation import way_of
     from energan.runs.folder import RunFolder
     from energan.utils.files import new_folder, user_path
 

@@ -42,7 +42,7 @@ def upscale(
         device: cpu, cuda, cuda:1, or auto.
     """
     from energan.experiment import recorded_range
-    from energan.inference.translation import FIRST, way_of
+    from energan.inference.pictures.translation import FIRST, way_of
     from energan.runs.folder import RunFolder
     from energan.utils.files import new_folder, user_path, write
 
@@ -98,13 +98,17 @@ def _made(
     each: Found, model: "Model", tile: int, channels: int, black_to_white: tuple[float, float] | None
 ) -> "Image | str":
     """The enlarged picture, or why the file cannot be read."""
+    import warnings
+
     from energan.data.decoding.failures import UNREADABLE, reason
     from energan.data.transparency import decode_apart
 
-    try:
-        apart = decode_apart(each.item.read(), black_to_white)
-    except UNREADABLE as error:
-        return reason(error)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata
+        try:
+            apart = decode_apart(each.item.read(), black_to_white)
+        except UNREADABLE as error:
+            return reason(error)
     return enlarged(apart, model, tile, channels, each.item.name)
 
 
@@ -116,8 +120,8 @@ def enlarged(apart: "Apart", model: "Model", tile: int, channels: int, name: str
     from energan.data.decoding.bounds import check_memory
     from energan.data.resampling import enlarged as bicubic
     from energan.data.transparency import without_holes
+    from energan.inference.pictures.translation import FIRST, way_of
     from energan.inference.tiles import translated_in_tiles
-    from energan.inference.translation import FIRST, way_of
 
     scale = way_of(model.game, FIRST).scale
     c, h, w = apart.colours.shape
