@@ -64,7 +64,7 @@ def translate(
     way_of(model.game, way)
     files = picture_files(images)
     found = places([*files.items()])
-    channels = _channels(record, way)
+    channels = channels_of(record, way)
     failed: list[str] = []
     with new_folder(user_path(out)) as folder:
         for each, pixels in read(found, channels, recorded_range(record), failed):
@@ -130,7 +130,7 @@ def read(
             yield each, one.picture
 
 
-def _channels(record: Mapping[str, Any], way: str) -> int:
+def channels_of(record: Mapping[str, Any], way: str) -> int:
     """Channels of what goes in. UserError where run.json does not say it."""
     from energan.runs.reader import mapping
 
