@@ -283,6 +283,19 @@ def test_splits_of_one_domain_alone_are_refused(tmp_path: Path) -> None:
         read(tmp_path)
 
 
+def test_channels_are_of_what_comes_first_once_turned(tmp_path: Path) -> None:
+    two(tmp_path, "input", "output", n=4)
+    data = read(tmp_path, reverse=True, channels=3, outputs=1)
+    assert data.images.shape[1] == 3 and data.targets is not None and data.targets.shape[1] == 1
+    assert reds(data.images)[0] >= 100
+
+
+def test_nothing_to_train_on_is_refused(tmp_path: Path) -> None:
+    two(tmp_path / "test", "input", "output", n=4)
+    with pytest.raises(UserError, match="have test, and nothing to train on: name a folder train"):
+        read(tmp_path)
+
+
 # -------------------------------------------------------------------------------------------- sizes and squares
 
 

@@ -55,23 +55,32 @@ def of_rows(data: ImageSet, x: Tensor, y: Tensor) -> Both:
 
 def network_of(experiment: Experiment, pictures: Both) -> str:
     """The feature network; "" where there is none, with a warning."""
-    enough = {"least": 1} if pictures.paired else {}  # a pair has a distance of its own
-    return usable_network(experiment, colour(pictures.y), **enough)
+    if pictures.paired:  # a pair has a distance of its own
+        return usable_network(experiment, colour(pictures.y), least=1)
+    return usable_network(experiment, min(colour(pictures.x), colour(pictures.y), key=len))
 
 
-def compared(model: Model, pictures: Both, network: str) -> dict[str, Made]:
-    """What each way of the system makes of the pictures, with its metrics."""
+def compared(model: Model, pictures: Both, network: str, *, seen: bool) -> dict[str, Made]:
+    """What each way of the system makes of the pictures, with its metrics.
+
+    seen: whether the training saw pairs; where it did not, pictures are measured against the other domain as a whole,
+    too: that is all that could be known.
+    """
     both = len(there := ways(model.game)) > 1
     made = {way: model.translate(pictures.turned(way).x, way) for way in there}
     return {
         way: Made(images, {f"{name} {way}" if both else name: value for name, value in values.items()})
         for way, images in made.items()
-        for values in [_values(model, pictures.turned(way), images, way, both, network)]
+        for values in [_values(model, pictures.turned(way), images, way, both, network, seen)]
     }
 
 
-def _values(model: Model, pictures: Both, made: Tensor, way: str, both: bool, network: str) -> dict[str, float]:
-    values = closeness(made, pictures.y, network) if pictures.paired else _likeness(made, pictures.y, network)
+def _values(
+    model: Model, pictures: Both, made: Tensor, way: str, both: bool, network: str, seen: bool
+) -> dict[str, float]:
+    values = closeness(made, pictures.y, network) if pictures.paired else {}
+    if not seen:
+        values |= _likeness(made, pictures.y, network)
     if pictures.paired and (scale := ways(model.game)[way].scale) > 1:
         values |= beside_bicubic(made, pictures, scale, network)
     if both:
@@ -87,7 +96,8 @@ def closeness(made: Tensor, true: Tensor, network: str) -> dict[str, float]:
     if network:
         of_made, of_true = (describe(colour(x), network).features for x in (made, true))
         values["feature distance"] = float((of_made - of_true).norm(dim=1).mean())
-        values["found %"] = found(of_made, of_true)
+        if len(made) >= metrics.LEAST_IMAGES:  # of four, one in four is found by chance
+            values["found %"] = found(of_made, of_true)
     return values
 
 
@@ -112,7 +122,8 @@ def _of_luma(made: Tensor, true: Tensor, scale: int) -> dict[str, float]:
 
 def _likeness(made: Tensor, real: Tensor, network: str) -> dict[str, float]:
     """How like the other domain's pictures the made ones are, all together."""
-    return dict(metrics.evaluate(colour(made), colour(real), network)) if network else {}
+    enough = min(len(made), len(real)) >= metrics.LEAST_IMAGES
+    return dict(metrics.evaluate(colour(made), colour(real), network)) if network and enough else {}
 
 
 def found(made: Float[Tensor, "n d"], true: Float[Tensor, "n d"]) -> float:
@@ -130,9 +141,10 @@ def of_all(made: Mapping[str, Made]) -> dict[str, float]:
     return {name: value for each in made.values() for name, value in each.values.items()}
 
 
-def judged(values: Mapping[str, float]) -> float | None:
-    """What the best checkpoint has the least of: feature distance, else the distance to the domain, else L1."""
-    for word in ("feature distance", "FID", "L1"):
+def judged(values: Mapping[str, float], *, seen: bool) -> float | None:
+    """What the best checkpoint has the least of: feature distance, else L1; of a training that saw no pairs, the
+    distance to the domain, since it must not be chosen by pairs either. None: nothing such was measured."""
+    for word in ("feature distance", "L1") if seen else ("FID",):
         if of := [value for name, value in values.items() if word in name and not name.startswith(BICUBIC)]:
             return sum(of) / len(of)
     return None

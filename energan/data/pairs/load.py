@@ -51,6 +51,8 @@ def load_domains(
         UserError: The domains cannot be told apart, pictures have no partner of the same name or size, too few are
             left, or too many cannot be read.
     """
+    if domains.reverse:  # channels are of what images and targets are then
+        domains = domains._replace(channels=domains.outputs, outputs=domains.channels)
     check_side(domains.resize)
     at_least(2, crop=domains.crop)
     if str(source) in NAMED or str(target) in NAMED:

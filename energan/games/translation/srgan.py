@@ -13,6 +13,7 @@ Not to be confused with pix2pix (pix2pix.py), whose D sees x beside y; here D se
 NOTE: the paper's phi is VGG19's 5th block, whose weights cannot be had from a package registry. Ours is any layer of
 any net; MobileNetV2's are what the recipe has. Their differences were about 0.6 where SRGAN began, so the paper's
 c = 0.006 gives content about its share of the loss.
+NOTE: the paper's eq. 6 is a sum over the samples of a batch, ours a mean.
 NOTE: D and G have a fresh batch each.
 """
 

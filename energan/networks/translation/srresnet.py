@@ -9,7 +9,8 @@
 Batch norm has standing statistics in use (layers/batch_norm.py), so a picture does not depend on its neighbours, and a
 part of it not on the rest: that is what lets `energan upscale` work in tiles. Borders are padded with zeros (grey).
 A PReLU has a slope for each map. Weights are torch's, which the paper does not state.
-NOTE: the paper's x is in [0, 1], ours in [-1, 1] as all images here; the first layer makes no difference of it.
+NOTE: the paper's x is in [0, 1], ours in [-1, 1] as all images here; the first layer makes no difference of it but
+at borders, whose zeros are grey here and black there.
 NOTE: `bicubic` adds x, bicubically enlarged, to what the net draws, which the paper does not: the net then learns what
 is missing.
 NOTE: without `norm` G has no batch norm, as EDSR's (Lim et al. 2017, arXiv:1707.02921). With it, colours of a picture
