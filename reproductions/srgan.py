@@ -1,6 +1,6 @@
 """Bicubic, SRResNet and SRGAN on the pictures that come with scikit-image  (arXiv:1609.04802, table 2).
 
-    python -m reproductions.srgan --seeds 0 --out runs/srgan --set steps=5000 width=32 blocks=6
+    python -m reproductions.srgan --seeds 0 --out runs/srgan --set steps=5000 save_every=500 width=32 blocks=6
     python -m reproductions.srgan --validation ...       measures on the run's own held-out squares: to choose settings
 
 A cell is a run folder, OUT/srgan-SEED, of the recipe srgan on the set `photos`; finished ones are kept. SRResNet is the

@@ -83,7 +83,7 @@ def translate(
     way_of(model.game, way)
     files = picture_files(images)
     found = places([*files.items()])
-    channels = _channels(record, way)
+    channels = channels_of(record, way)
     failed = [*files.skipped]
     black_to_white = recorded_range(record) or range_of([each.item for each in found], files.words)
     with new_folder(user_path(out)) as folder:
@@ -167,7 +167,7 @@ def read(
         warn(said)
 
 
-def _channels(record: Mapping[str, Any], way: str) -> int:
+def channels_of(record: Mapping[str, Any], way: str) -> int:
     """Channels of what goes in. UserError where run.json does not say it."""
     from energan.runs.reader import mapping
 

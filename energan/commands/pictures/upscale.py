@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from energan.commands.open_run import open_model
-from energan.commands.pictures.translate import NAMES, Found, picture_files, places
+from energan.commands.pictures.translate import NAMES, Found, channels_of, picture_files, places
 from energan.utils.checks import not_negative
 from energan.utils.console import counted, say, warn
 from energan.utils.errors import UserError, printable
@@ -55,7 +55,7 @@ def upscale(
         raise UserError("what this run makes of pictures is no larger than they are: `energan translate` makes it")
     sources = [picture_files(source) for source in pictures]
     found = _apart(places([item for files in sources for item in files.items()]))
-    black_to_white, channels = recorded_range(record), int(record["data"]["shape"][0])
+    black_to_white, channels = recorded_range(record), channels_of(record, FIRST)
     single = len(pictures) == 1 and user_path(pictures[0]).is_file() and len(found) == 1
     if single:
         picture = _made(found[0], model, tile, channels, black_to_white)
