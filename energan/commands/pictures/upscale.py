@@ -54,7 +54,7 @@ def upscale(
     if scale < 2:
         raise UserError("what this run makes of pictures is no larger than they are: `energan translate` makes it")
     sources = [picture_files(source) for source in pictures]
-    found = _apart(places([item for files in sources for item in files.items()]))
+    found = places([item for files in sources for item in files.items()])
     black_to_white, channels = recorded_range(record), channels_of(record, FIRST)
     single = len(pictures) == 1 and user_path(pictures[0]).is_file() and len(found) == 1
     if single:
@@ -82,16 +82,6 @@ def upscale(
         warn(f"{len(failed)} pictures cannot be read, and are left out: {printable('; '.join(failed[:NAMES]))}")
     say(f"{len(found) - len(failed)} pictures in {printable(out)}, {scale} times as large")
     return 0
-
-
-def _apart(found: list[Found]) -> list[Found]:
-    """The same. UserError where two pictures would have one name."""
-    there: dict[Path, str] = {}
-    for each in found:
-        if each.to in there:
-            raise UserError(f"two pictures would be called {printable(each.to)}: enlarge their folders one by one")
-        there[each.to] = each.item.name
-    return found
 
 
 def _made(
