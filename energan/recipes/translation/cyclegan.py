@@ -55,6 +55,7 @@ def cyclegan(
     from energan.networks.translation.patch import check_side, patch_critic
     from energan.networks.translation.pool import Pool
     from energan.networks.translation.resnet import MULTIPLE, check_sides, resnet
+    from energan.utils.hardware import fits_in_memory
 
     pictures.check()
     positive(width=width, steps=training.steps)
@@ -65,6 +66,7 @@ def cyclegan(
     size, x, y = pictures.size, pictures.channels, pictures.outputs
     check_side(size, patch)
     check_sides(size)
+    fits_in_memory("pool", pool, 3 * 4 * (x + y) * size * size)  # images, their gradients and what SGD keeps of them
     with training.seeded():
         G = resnet(channels=x, outputs=y, width=width, blocks=blocks)
         F = resnet(channels=y, outputs=x, width=width, blocks=blocks)
