@@ -14,7 +14,7 @@ from energan.networks.translation.pool import Pool, queried
 from energan.networks.translation.resnet import resnet
 from energan.utils.errors import UserError
 
-SHAPE, BATCH, ROWS = (2, 8, 8), 5, 7
+SHAPE, BATCH, ROWS = (2, 16, 16), 5, 7  # on 8 x 8, maps of 2 x 2 are normalised: rounding decides the steps
 
 
 def builder(identity: float):
