@@ -21,7 +21,7 @@ from energan.sweep.play import GivenUp, Keep, Stop, play
 from energan.sweep.trials import Result, Trial
 
 LOOK_SECONDS = 0.2  # between two looks whether to stop
-TRIES = 2  # of a trial whose process dies
+TRIES = 2  # of a trial whose process dies: "twice"
 
 
 class Executor(Protocol):
@@ -84,6 +84,7 @@ class Processes:
                         free.append(lane)
                         yield future.result()
                     else:
+                        cause = _cause(lane)
                         lane.shutdown(wait=False)
                         if stop():  # Ctrl-C reached the process, too
                             return
@@ -92,7 +93,7 @@ class Processes:
                             running[lane.submit(play, trial, self._keep)] = trial, lane, tries + 1
                         else:
                             free.append(lane)
-                            yield trial.row("failed", f"its process died, {TRIES} times (memory, or a signal)")
+                            yield trial.row("failed", f"its process died{cause}, twice")
         finally:
             for lane in [*free, *(lane for _, lane, _ in running.values())]:
                 _end(lane)
@@ -103,6 +104,15 @@ def threads() -> int:
     with suppress(KeyError, ValueError):
         return max(1, int(os.environ["OMP_NUM_THREADS"]))
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _cause(lane: ProcessPoolExecutor) -> str:
+    """By which signal the lane's process died, in words."""
+    for process in list((lane._processes or {}).values()):
+        process.join(LOOK_SECONDS)
+        if (code := process.exitcode) is not None and code < 0:
+            return f" by {signal.Signals(-code).name}"
+    return ""
 
 
 def _end(lane: ProcessPoolExecutor) -> None:
@@ -117,14 +127,11 @@ def _begin(count: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    os.environ["OMP_NUM_THREADS"] = str(count)
-
-    import torch
+    os.environ["OMP_NUM_THREADS"] = str(count)  # which torch will read
 
     from energan.utils.hardware import keep_memory
 
     keep_memory()
-    torch.set_num_threads(count)
 
 
 def _end_with_parent() -> None:

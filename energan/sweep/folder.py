@@ -7,7 +7,6 @@ sheets/000123.png  samples of a trial, and runs/000123/, its run folder, where t
 """
 
 import json
-import math
 import os
 from array import array
 from collections.abc import Iterator, Mapping
@@ -16,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, final
 
-from energan.sweep.table import STATES, as_row, write_parquet
+from energan.sweep.table import LARGEST_VALUE, STATES, as_row, write_parquet
 from energan.sweep.trials import FORMAT, Plan, Result
 from energan.utils.console import warn
 from energan.utils.errors import UserError
@@ -158,7 +157,7 @@ class SweepFolder:
 
     def add(self, row: Result) -> None:
         """Appends the row of a trial that ended. UserError where the disk is full."""
-        text = json.dumps(finite(row), default=str) + "\n"
+        text = json.dumps({**row, "metrics": finite(row["metrics"])}, default=str) + "\n"
         try:
             with (self.path / ROWS).open("ab") as file:
                 place = file.tell()
@@ -186,11 +185,9 @@ class SweepFolder:
         return write_parquet(self.path / TABLE, self.rows)
 
 
-def finite(value: Any) -> Any:
-    """The value with None for each number that is not finite."""
-    if isinstance(value, Mapping):
-        return {name: finite(each) for name, each in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def finite(metrics: Mapping[str, float]) -> dict[str, float | None]:
+    """The metrics with None for each number that is not finite, or as good as that."""
+    return {name: value if abs(value) < LARGEST_VALUE else None for name, value in metrics.items()}
 
 
 def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

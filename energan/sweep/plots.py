@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, final
 from markupsafe import Markup, escape
 
 from energan.html.formatting import figure, plain
+from energan.sweep.table import LARGEST_VALUE
 
 WIDE, HIGH = 420, 230  # of a plot, in units of its own
 LEFT, RIGHT, TOP, BOTTOM = 54, 12, 10, 34  # its margins
@@ -46,7 +47,7 @@ class Scale(NamedTuple):
 
 def scale_of(values: Sequence[Any]) -> Scale:
     """The scale of a setting's values. Numbers that span more than 20 times their least stand by their logarithm."""
-    numbers = [v for v in values if type(v) in (int, float) and math.isfinite(v)]
+    numbers = [v for v in values if type(v) in (int, float) and abs(v) < LARGEST_VALUE]
     distinct = {plain(v) for v in values}
     if len(numbers) < len(values) or len(distinct) < 2:
         return Scale(0, 1, False, tuple(sorted(distinct)))
@@ -102,7 +103,7 @@ def _medians(settings: Sequence[Any], values: Sequence[float], across: Scale) ->
     distinct = {plain(s) for s in settings}
     if across.names or len(distinct) <= GROUPS:
         for setting, value in zip(settings, values, strict=True):
-            groups.setdefault(setting if not isinstance(setting, list) else plain(setting), []).append(value)
+            groups.setdefault(plain(setting) if across.names else setting, []).append(value)
         return sorted(((at, median(of)) for at, of in groups.items()), key=lambda pair: across.at(pair[0]))
     order = sorted(zip(settings, values, strict=True))
     parts = [order[len(order) * i // GROUPS : len(order) * (i + 1) // GROUPS] for i in range(GROUPS)]

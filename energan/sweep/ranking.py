@@ -19,6 +19,12 @@ class Metric(NamedTuple):
     way: str
     meaning: str
 
+    @property
+    def sentence(self) -> str:
+        """What it says."""
+        meaning = self.meaning or "a metric of evaluation.json"
+        return f"{meaning[0].upper()}{meaning[1:]}."
+
     def key(self, row: Result) -> float:
         """Less is better; a metric of which neither is better counts from its least."""
         value = row["metrics"][self.name]

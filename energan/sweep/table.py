@@ -17,6 +17,7 @@ STATES = {
 
 TOGETHER = 4096  # rows that are in memory when a table is written
 LARGEST_STEP = 2**53
+LARGEST_VALUE = 1e150  # of a metric: beyond it, squares are not finite
 COLUMNS = ("trial", "identity", "seed", "state", "message", "step", "seconds")  # beside settings and metrics
 
 
@@ -30,9 +31,13 @@ def as_row(text: bytes) -> Result | None:
             and all(isinstance(row[name], str) for name in ("identity", "state", "message"))
             and row["state"] in STATES
             and type(row["seconds"]) in (int, float)
+            and 0 <= row["seconds"] < LARGEST_VALUE
             and isinstance(row["setting"], dict)
             and isinstance(row["metrics"], dict)
-            and all(type(value) in (int, float, type(None)) for value in row["metrics"].values())
+            and all(
+                value is None or (type(value) in (int, float) and abs(value) < LARGEST_VALUE)
+                for value in row["metrics"].values()
+            )
         )
     except (ValueError, RecursionError, KeyError, TypeError):
         return None
