@@ -205,10 +205,7 @@ class Sample:
     def setting(self, i: int) -> Setting:
         if self._grid:
             return _of_grid(self._over, _shuffled(i, self._grid, self._seed))
-        import numpy as np
-
-        draws = np.random.default_rng([self._seed, i]).random(len(self._over))
-        return {name: axis.at(float(u)) for (name, axis), u in zip(self._over.items(), draws, strict=True)}
+        return {name: axis.at(_uniform(f"{self._seed} {i} {name}")) for name, axis in self._over.items()}
 
     def described(self) -> dict[str, Any]:
         over = {name: axis.described() for name, axis in self._over.items()}
@@ -312,6 +309,11 @@ def _read(source: str) -> Any:
         raise UserError(f"cannot read `points` {source}: {(error.strerror or str(error)).lower()}") from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"`points` {source} is no JSON ({str(error)[:200]})") from error
+
+
+def _uniform(text: str) -> float:
+    """A number from 0 to below 1, as random as a hash is."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big") / 2**48
 
 
 def _shuffled(i: int, n: int, seed: int) -> int:

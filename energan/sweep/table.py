@@ -15,7 +15,7 @@ STATES = {
     "failed": "an error, or a killed process, ended it",
 }
 
-TOGETHER = 4096  # rows that are in memory when a table is written
+TOGETHER = 512  # rows that are in memory when a table is written
 LARGEST_STEP = 2**53
 LARGEST_VALUE = 1e150  # of a metric: beyond it, squares are not finite
 COLUMNS = ("trial", "identity", "seed", "state", "message", "step", "seconds")  # beside settings and metrics
@@ -47,7 +47,7 @@ def as_row(text: bytes) -> Result | None:
 def write_parquet(path: Path, rows: Callable[[], Iterator[Result]]) -> Path:
     """Writes the rows as a table: a column for each setting and metric, beside COLUMNS. Returns the path.
 
-    `rows` is called twice; some thousand rows are in memory at a time. A setting of numbers alone, and a metric, is a
+    `rows` is called twice; some hundred rows are in memory at a time. A setting of numbers alone, and a metric, is a
     column of numbers, any other setting one of texts. A metric is called as in evaluation.json; one that has the name
     of another column is called "metric NAME".
     """
