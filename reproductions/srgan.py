@@ -1,6 +1,6 @@
 """Bicubic, SRResNet and SRGAN on the pictures that come with scikit-image  (arXiv:1609.04802, table 2).
 
-    python -m reproductions.srgan --seeds 0 --out runs/srgan --set steps=5000 width=32 blocks=6
+    python -m reproductions.srgan --seeds 0 --out runs/srgan --set steps=5000 save_every=500 width=32 blocks=6
     python -m reproductions.srgan --validation ...       measures on the run's own held-out squares: to choose settings
 
 A cell is a run folder, OUT/srgan-SEED, of the recipe srgan on the set `photos`; finished ones are kept. SRResNet is the
@@ -28,11 +28,13 @@ from energan.data.decoding.decode import squares_of
 from energan.data.image_set import fixed_subset
 from energan.data.named.pictures import test_pictures
 from energan.data.resampling import cropped_to_multiple, enlarged, reduced
+from energan.experiment import Experiment
 from energan.inference.model import Model
 from energan.inference.tiles import translated_in_tiles
 from energan.metrics.closeness import psnr, ssim
 from energan.metrics.features.catalog import describe
-from energan.runs.folder import RunFolder
+from energan.recipes.build import build
+from energan.runs.folder import KEPT, RunFolder
 from energan.runs.rebuild import rebuild
 from energan.utils.files import write, write_json
 from energan.utils.image_files import save_sheet
@@ -99,11 +101,12 @@ def made_of(models: dict[str, Model], small: Tensor, true: Tensor, scale: int) -
     return made
 
 
-def pictures_of(run: Any, validation: bool) -> dict[str, Tensor]:
+def pictures_of(run: Experiment, validation: bool) -> dict[str, Tensor]:
     """The pictures to measure on, (1, c, h, w)."""
     if not validation:
         return {name: torch.from_numpy(pixels.copy())[None] for name, pixels in test_pictures().items()}
     held = run.pictures("validation").targets
+    assert held is not None
     return {f"{i}": held[i : i + 1] for i in fixed_subset(len(held), VALIDATED).tolist()}
 
 
@@ -116,9 +119,8 @@ def cell(folder: Path, validation: bool) -> dict[str, dict[str, dict[str, float]
     record = RunFolder(folder).record
     run = rebuild(record)
     assert run.game.translate is not None
-    scale, every = run.game.translate["xy"].scale, run.save_every
-    first = next(t for t in range(run.steps) if "D" in run.game.turns_at(t))
-    models = {"SRResNet": energan.load(folder, checkpoint=first // every * every), "SRGAN": energan.load(folder)}
+    scale = run.game.translate["xy"].scale
+    models = {"SRResNet": energan.load(folder, checkpoint=joins(run)), "SRGAN": energan.load(folder)}
     found: dict[str, dict[str, dict[str, float]]] = {name: {} for name in ROWS}
     shown = []
     for name, whole in pictures_of(run, validation).items():
@@ -135,6 +137,22 @@ def cell(folder: Path, validation: bool) -> dict[str, dict[str, dict[str, float]
     return found
 
 
+def check(given: dict[str, Any]) -> None:
+    """SystemExit unless the checkpoint of SRResNet, at which D joins, is among the last three when the run ends."""
+    run = build("srgan", **given)
+    first, every = joins(run), run.save_every
+    if first % every or run.steps - first > (KEPT - 1) * every:
+        raise SystemExit(
+            f"SRResNet is the run at step {first} of {run.steps}, of which a checkpoint must be among the last {KEPT}: "
+            f"choose save_every, now {every}, so that it divides {first} and that {KEPT - 1} times it reach the end"
+        )
+
+
+def joins(run: Experiment) -> int:
+    """The step at which D joins."""
+    return next(t for t in range(run.steps) if "D" in run.game.turns_at(t))
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Trains what is missing, measures what is finished, and writes the table and the squares."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -145,6 +163,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/srgan"), help="where the cells are")
     args = parser.parse_args(arguments)
     given = {name: json.loads(value) for name, _, value in (each.partition("=") for each in args.set)}
+    check({"data": args.data, **given})
     found: dict[str, list[dict[str, float]]] = {name: [] for name in ROWS}
     for seed in args.seeds:
         folder = args.out / f"srgan-{seed}"

@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import softplus
+from torch.nn.functional import mse_loss, softplus
 
 from benchmarks.engine import batches
 from benchmarks.objectives import sizes
@@ -12,12 +12,17 @@ from energan.engine.optimizers import Adam
 from energan.engine.rng import seeded
 from energan.games.translation.cyclegan import cyclegan
 from energan.games.translation.pix2pix import pix2pix
+from energan.games.translation.srgan import srgan, srresnet
+from energan.networks.layers import FeatureExtractor
+from energan.networks.pretrained import frozen
 from energan.networks.translation.patch import patch_critic
 from energan.networks.translation.pool import Pool
 from energan.networks.translation.resnet import resnet
+from energan.networks.translation.srresnet import Discriminator, Generator
 from energan.networks.translation.unet import unet, unet_noise
 
 L1, CYCLE, PATCH, ROWS = 100.0, 10.0, 34, 50
+SCALE, BLOCKS, CONTENT, ADVERSARIAL = 2, 2, 0.006, 1e-3
 
 
 def two_domains() -> Source:
@@ -115,3 +120,71 @@ def game_of_cyclegan() -> Game:
     pools = [Pool(ROWS, SIZE) for _ in range(2)]
     adam = Adam(LR, BETA1)
     return cyclegan(G, F, D_X, D_Y, *pools, batch=sizes.BATCH, optimizer_generators=adam, optimizer_discriminators=adam)
+
+
+def small_and_large() -> Source:
+    """Batches of noise in two sizes."""
+    small = (SIZE[0], SIZE[1] // SCALE, SIZE[2] // SCALE)
+    x, y = batches(small, sizes.BATCH), batches(SIZE, sizes.BATCH, seed=1)
+    return lambda k: {"x": x(k)["x"], "y": y(k)["x"]}
+
+
+def by_error(h: Hand) -> None:
+    """SRResNet: the mean squared error."""
+    x, y = h.batch()
+    with h.autocast:
+        made = h.nets["G"](x)
+    descend(h.of["G"], mse_loss(made.float(), y))
+
+
+def by_adversary(h: Hand) -> None:
+    """SRGAN's second part: D, then G by a frozen net's features and by D."""
+    G, D, maps = h.nets["G"], h.nets["D"], h.nets["phi"].module.maps
+    D.requires_grad_(True)
+    x, y = h.batch()
+    with h.autocast:
+        with torch.no_grad():
+            fake = G(x)
+        loss = softplus(-D(y).float()).mean() + softplus(D(fake).float()).mean()
+    descend(h.of["D"], loss)
+    D.requires_grad_(False)
+    x, y = h.batch()
+    with h.autocast:
+        fake = G(x)
+        with torch.no_grad():
+            true = maps(y).float()
+        loss = CONTENT * mse_loss(maps(fake.float()).float(), true)
+        loss = loss + ADVERSARIAL * softplus(-D(fake).float()).mean()
+    descend(h.of["G"], loss)
+
+
+def _generator() -> Generator:
+    return Generator(SCALE, channels=1, width=sizes.WIDTH, blocks=BLOCKS)
+
+
+def game_of_srresnet() -> Game:
+    """The paper's net, narrower and with two blocks, on one channel."""
+    with seeded(0):
+        G = _generator()
+    return srresnet(G, scale=SCALE, optimizer_G=Adam(LR, BETA1))
+
+
+class Classifier(nn.Sequential):
+    """Any pictures -> logits, by one layer of maps: what a frozen net costs is its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maps = nn.Sequential(nn.Conv2d(SIZE[0], 8, 3, padding=1), nn.ReLU())
+        self.logits = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2))
+
+
+def game_of_srgan() -> Game:
+    """The paper's nets, narrower, on one channel, from the first step against D."""
+    with seeded(0):
+        G, D = _generator(), Discriminator(SIZE[1], channels=1, width=sizes.WIDTH, hidden=64)
+        phi = FeatureExtractor(frozen(Classifier()), ("maps",))
+    adam = Adam(LR, BETA1)
+    return srgan(
+        G, D, phi, layer="maps", adversarial_from=0, scale=SCALE, content=CONTENT, adversarial=ADVERSARIAL,
+        optimizer_first=adam, optimizer_G=adam, optimizer_D=adam,
+    )  # fmt: skip

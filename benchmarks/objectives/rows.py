@@ -92,7 +92,18 @@ from benchmarks.objectives.latent import (
     of_prior,
     regularised,
 )
-from benchmarks.objectives.pictures import game_of_cyclegan, game_of_pix2pix, of_cycles, of_pairs, two_domains
+from benchmarks.objectives.pictures import (
+    by_adversary,
+    by_error,
+    game_of_cyclegan,
+    game_of_pix2pix,
+    game_of_srgan,
+    game_of_srresnet,
+    of_cycles,
+    of_pairs,
+    small_and_large,
+    two_domains,
+)  # fmt: skip
 from benchmarks.objectives.pyramid import game_of_lapgan, of_levels
 from energan.engine import Trainer
 from energan.engine.game import Game, Source
@@ -169,6 +180,8 @@ ROWS = {
     "r3gan": Row(turns(r3gan_D, r3gan_G), settings={"gamma": GAMMA}),
     "sgan": Row(stacked, whole=game_of_sgan, source=labelled),
     "sinkhorn": Row(partial(alone, loss=sinkhorn), "", settings={"epsilon": EPSILON, "iterations": ITERATIONS}),
+    "srgan": Row(by_adversary, whole=game_of_srgan, source=small_and_large),
+    "srresnet": Row(by_error, whole=game_of_srresnet, source=small_and_large),
     "two-stage": Row(clear, whole=game_of_two_stage),
     "unrolled": Row(unrolled, settings={"steps": K}),
     "vae": Row(bound, whole=game_of_vae, source=lambda: batches((1, 28, 28), sizes.BATCH)),

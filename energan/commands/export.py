@@ -1,4 +1,4 @@
-"""The command `export`: generator, encoder, energy and classifier as safetensors, JSON and ONNX."""
+"""The command `export`: generator, encoder, energy, classifier and translations as safetensors, JSON and ONNX."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def export(run: str, /, *, out: str = "export", checkpoint: str = "", onnx: bool = False) -> int:
-    """Write a run's generator, encoder, energy and classifier as safetensors with JSON, and as ONNX.
+    """Write a run's generator, encoder, energy, classifier and translations as safetensors with JSON, and as ONNX.
 
     Args:
         run: The run's folder.
@@ -24,15 +24,19 @@ def export(run: str, /, *, out: str = "export", checkpoint: str = "", onnx: bool
     from energan.commands.explore.guided_run import open_guided_run
     from energan.inference.onnx import run_and_list_nets, write_onnx
     from energan.runs.folder import RunFolder
+    from energan.runs.reader import mapping, sequence
     from energan.runs.rebuild import load
     from energan.utils.files import check_free, new_folder, write_json, write_weights
 
     source, target = Path(run), Path(out)
     check_free(target)
     model, record = load(source, checkpoint=checkpoint or None), RunFolder(source).record
+    shape = model.shape or tuple(record["data"]["shape"])
+    channels = sequence(mapping(record["data"].get("targets")).get("shape"))[:1]
+    targets = (int(str(channels[0])), *shape[1:]) if channels else None
     with new_folder(target) as folder:
         descriptions: dict[str, dict[str, Any]] = {}
-        for name, (module, inputs) in _parts(model, model.shape or record["data"]["shape"]).items():
+        for name, (module, inputs) in _parts(model, shape, targets).items():
             output, used = run_and_list_nets(module, model.nets, tuple(inputs.values()))
             weights = {k: w for k, w in module.state_dict().items() if k.split(".")[1] in used}  # "nets.G.net.0.weight"
             write_weights(folder / f"{name}.safetensors", weights, {"format": "1", "part": name})
@@ -52,15 +56,20 @@ def export(run: str, /, *, out: str = "export", checkpoint: str = "", onnx: bool
     return 0
 
 
-def _parts(model: "Model", shape: tuple[int, ...]) -> "dict[str, tuple[nn.Module, dict[str, Tensor]]]":
+def _parts(
+    model: "Model", shape: tuple[int, ...], targets: tuple[int, ...] | None
+) -> "dict[str, tuple[nn.Module, dict[str, Tensor]]]":
     """The parts that the model has, each as a module with inputs for two rows, by their letters in the equations.
 
-    generator, energy, classifier; where chains draw, the generator takes codes, and an encoder gives them. Noise that
-    the generator does not read is no input.
+    generator, energy, classifier; where chains draw, the generator takes codes, and an encoder gives them; "translation
+    xy" of a system that makes pictures of pictures. Noise that a part does not read is no input.
+
+    targets: channels, height and width of what training images are to become.
     """
     import torch
 
     from energan.inference.modules import ReadoutModule, generator_of_what_it_reads
+    from energan.inference.pictures.translation import FIRST, of_what_it_reads
 
     game, images = model.game, torch.rand(2, *shape) * 2 - 1
     parts: dict[str, tuple[nn.Module, dict[str, Tensor]]] = {}
@@ -80,4 +89,7 @@ def _parts(model: "Model", shape: tuple[int, ...]) -> "dict[str, tuple[nn.Module
         parts["energy"] = (model.energy, {"x": images})
     if game.logits is not None:
         parts["classifier"] = (model.classifier, {"x": images})
+    for way in game.translate or {}:
+        x = images if way == FIRST or targets is None else torch.rand(2, *targets) * 2 - 1
+        parts[f"translation {way}"] = of_what_it_reads(game, model.nets, way, x)
     return parts

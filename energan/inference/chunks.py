@@ -20,6 +20,8 @@ def fitting(pixels: Tensor) -> Iterator[None]:
         raise
     except RuntimeError as error:
         size = " x ".join(map(str, pixels.shape[1:]))
+        if "alloc" in str(error):
+            raise UserError(f"images of {size} take more memory than there is: make them smaller") from error
         reason = str(error).strip().splitlines()[0][:150]
         raise UserError(f"this model's networks do not take images of {size} ({reason})") from error
 

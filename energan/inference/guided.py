@@ -17,8 +17,8 @@ from energan.engine.game import Batch, LatentSpace, Players, Readout, SamplerSet
 from energan.engine.isolation import isolated
 from energan.engine.precision import autocast
 from energan.inference.chunks import CHUNK
-from energan.inference.images import as_pixels
 from energan.inference.model import Model
+from energan.inference.pictures.images import as_pixels
 from energan.samplers.chains import Bounds, Map, Trace, row_seeds
 from energan.samplers.inpainting import Context
 from energan.samplers.mala import mala_approx

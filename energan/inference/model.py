@@ -19,7 +19,6 @@ from energan.engine.noise import Distribution, distribution
 from energan.inference.chunks import CHUNK, chunk_size, fitting
 from energan.inference.codes.latents import as_drawn, checked_noise, decoded_names
 from energan.inference.codes.projection import Projection, projected
-from energan.inference.images import BYTES, as_pixels
 from energan.inference.modules import (
     ClassifierModule,
     EncoderModule,
@@ -30,8 +29,9 @@ from energan.inference.modules import (
     inputs,
     require,
 )
+from energan.inference.pictures.images import BYTES, as_pixels
+from energan.inference.pictures.translation import FIRST, translated, way_of
 from energan.inference.probes.paths import checked_truncation, paths
-from energan.inference.translation import FIRST, translated, way_of
 from energan.utils.checks import at_least, usable_seed, whole
 from energan.utils.console import counted
 from energan.utils.errors import UserError

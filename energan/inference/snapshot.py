@@ -14,7 +14,7 @@ from energan.engine.game import Batch, Code, Players
 from energan.engine.isolation import isolated
 from energan.inference.model import SAMPLING_SEED_OFFSET, Model
 from energan.inference.modules import inputs
-from energan.inference.translation import FIRST
+from energan.inference.pictures.translation import FIRST
 from energan.networks.layers import BatchNorm, measure_batch_norm
 
 BATCHES = 16  # that batch-norm statistics are measured over

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from energan.engine.game import Batch, Game, Players
 from energan.inference.model import Model
-from energan.inference.translation import FIRST, way_of
+from energan.inference.pictures.translation import FIRST, way_of
 from energan.utils.checks import at_least, not_negative
 from energan.utils.console import counted
 from energan.utils.errors import UserError

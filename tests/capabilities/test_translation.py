@@ -8,14 +8,18 @@ import torch
 from small_runs import log, trained
 from torch import Tensor, nn
 
-from energan.capabilities.translation.compared import Both, compared, found, judged, of_all
+from energan.capabilities.translation import compared as compared_module
+from energan.capabilities.translation.compared import Both, compared, found, judged, network_of, of_all
 from energan.capabilities.translation.preview import sheet
 from energan.capabilities.translation.verdicts import Facts, taken, verdicts
+from energan.data.resampling import enlarged
 from energan.engine.game import Game, Move, Player, Readout, Translation
 from energan.evaluation import evaluate
 from energan.experiment import Experiment
+from energan.games.translation.srgan import srresnet
 from energan.inference.model import Model
-from energan.inference.translation import padded
+from energan.inference.pictures.translation import padded
+from energan.metrics.closeness import psnr, ssim
 from energan.report import write_report
 from energan.runs.folder import RunFolder
 from energan.utils.errors import UserError
@@ -46,13 +50,27 @@ def inverted(_, b):
 
 def test_a_perfect_system_has_perfect_measures() -> None:
     x = pictures()
-    values = of_all(compared(model(xy=inverted), Both(x, 255 - x, True), ""))
+    values = of_all(compared(model(xy=inverted), Both(x, 255 - x, True), "", seen=True))
     assert values["L1"] == 0 and values["PSNR"] == 100 and values["SSIM"] == pytest.approx(1) and len(values) == 3
+
+
+def test_a_system_that_enlarges_is_measured_beside_bicubic() -> None:
+    """Bicubic enlargement itself has its own figures; all of its luma, less a border."""
+    small = pictures()
+    G = torch.nn.Upsample(scale_factor=4, mode="nearest")
+    game = srresnet(G, scale=4)
+    x, y = small, enlarged(small, 4)
+    values = of_all(compared(Model(game, {"G": G}), Both(x, y, True), "", seen=True))
+    assert values["bicubic PSNR Y"] == 100 and values["bicubic SSIM Y"] == pytest.approx(1)
+    blocks = small.repeat_interleave(4, 2).repeat_interleave(4, 3)
+    assert values["PSNR Y"] == psnr(blocks, y, border=4, luma=True) < 100
+    assert values["SSIM Y"] == pytest.approx(ssim(blocks, y, border=4, luma=True))
+    assert judged({"feature distance": 2.0, "bicubic feature distance": 9.0, "L1": 0.1}, seen=True) == 2.0
 
 
 def test_a_system_of_two_ways_is_measured_both_ways() -> None:
     x = pictures()
-    made = compared(model(xy=inverted, yx=same), Both(x, 255 - x, True), "")
+    made = compared(model(xy=inverted, yx=same), Both(x, 255 - x, True), "", seen=True)
     values = of_all(made)
     assert values["L1 xy"] == 0 and values["L1 yx"] > 0.3
     assert values["cycle error xy"] == values["cycle error yx"] == pytest.approx(values["L1 yx"])
@@ -60,7 +78,7 @@ def test_a_system_of_two_ways_is_measured_both_ways() -> None:
 
 
 def test_without_pairs_nothing_is_compared_with_a_partner() -> None:
-    values = of_all(compared(model(xy=inverted, yx=inverted), Both(pictures(), pictures(4, 1), False), ""))
+    values = of_all(compared(model(xy=inverted, yx=inverted), Both(pictures(), pictures(4, 1), False), "", seen=False))
     assert set(values) == {"cycle error xy", "cycle error yx"} and values["cycle error xy"] < 1e-6
 
 
@@ -70,9 +88,24 @@ def test_a_picture_is_found_where_it_is_the_nearest() -> None:
 
 
 def test_the_best_has_the_least_of_what_looks_best_at_features() -> None:
-    assert judged({"L1": 0.1, "feature distance": 3.0, "PSNR": 20.0}) == 3
-    assert judged({"FID xy": 10.0, "FID yx": 20.0, "cycle error xy": 0.1}) == 15
-    assert judged({"L1": 0.1, "SSIM": 0.5}) == 0.1 and judged({"cycle error": 1.0}) is None
+    assert judged({"L1": 0.1, "feature distance": 3.0, "PSNR": 20.0}, seen=True) == 3
+    assert judged({"L1": 0.1, "SSIM": 0.5}, seen=True) == 0.1 and judged({"cycle error": 1.0}, seen=False) is None
+
+
+def test_the_best_of_a_training_without_pairs_is_not_chosen_by_pairs() -> None:
+    known = {"feature distance xy": 1.0, "L1 xy": 0.1}
+    assert judged({**known, "FID xy": 10.0, "FID yx": 20.0, "cycle error xy": 0.1}, seen=False) == 15
+    assert judged(known, seen=False) is None
+
+
+def test_without_pairs_few_pictures_have_no_distance_to_a_domain(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = pictures(4), pictures(40, 1)
+    asked: list[int] = []
+    monkeypatch.setattr(compared_module, "usable_network", lambda run, real, least=32: asked.append(len(real)) or "")
+    network_of(None, Both(x, y, False))  # type: ignore[arg-type]
+    assert asked == [4]  # the smaller domain
+    values = of_all(compared(model(xy=same, yx=same), Both(x, y, False), "mobilenetv2", seen=False))
+    assert set(values) == {"cycle error xy", "cycle error yx"}
 
 
 # ------------------------------------------------------------------------------------------------------ verdicts
@@ -84,7 +117,7 @@ def test_idle_and_inverting_systems_are_called_so() -> None:
 
     def said(**ways: Readout) -> list[str]:
         system = model(**ways)
-        made = {way: each.images for way, each in compared(system, held, "").items()}
+        made = {way: each.images for way, each in compared(system, held, "", seen=False).items()}
         return verdicts(taken(system, made, held, training))
 
     assert said(xy=same, yx=same) == ["Both generators do nothing: what comes out is what goes in."]
@@ -97,15 +130,21 @@ def test_idle_and_inverting_systems_are_called_so() -> None:
 
 
 def test_overfitting_is_said_of_pairs_alone() -> None:
-    fit = Facts(moved=0.3, truth=0.3, training=0.1, held_out=0.14, alike=0.5)
+    fit = Facts(moved=0.3, truth=0.3, held_out=0.14, training=0.1, training_truth=0.3)
     assert verdicts({"xy": fit}) == []
     assert verdicts({"xy": fit._replace(held_out=0.2)})[0].startswith("It overfits: held-out pictures are 2.0 times")
     assert verdicts({"xy": fit._replace(held_out=0.2, training=None)}) == []
 
 
+def test_harder_pictures_are_no_overfitting() -> None:
+    fit = Facts(truth=0.04, held_out=0.02, training=0.01, training_truth=0.02)
+    assert fit.overfit == pytest.approx(1) and verdicts({"xy": fit}) == []
+
+
 def test_line_drawings_of_colours_are_not_inverted_colours() -> None:
-    facts = Facts(moved=0.5, truth=0.5, training=0.1, held_out=0.1, alike=-0.6)  # the truth is darker where x is bright
-    assert verdicts({"xy": facts}) == []
+    drawn = Facts(moved=0.5, truth=0.5, alike=-0.6, true_alike=-0.5)  # the truth is dark where x is bright, too
+    assert verdicts({"xy": drawn}) == []
+    assert "look inverted" in verdicts({"xy": drawn._replace(true_alike=0.1)})[0]
 
 
 # ------------------------------------------------------------------------------------------- pictures of any size

@@ -9,6 +9,7 @@ from PIL import Image
 from small_runs import leftovers, sentence, trained
 
 from energan.cli import main
+from energan.runs.folder import RunFolder
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,34 @@ def test_names_folders_and_sizes_are_kept(run: Path, tmp_path: Path, capsys: pyt
     assert made(tmp_path / "zip") == KEPT
     same = [(tmp_path / each / "a.png").read_bytes() for each in ("out", "zip")]
     assert same[0] == same[1]
+
+
+def test_no_picture_takes_the_place_of_another(run: Path, tmp_path: Path) -> None:
+    for name in ("a.jpg", "a.png", "a.jpg.webp", "b/A.png"):
+        picture(tmp_path / "there" / name, (16, 16))
+    assert main(["translate", str(tmp_path / "there"), "--run", str(run), "--out", str(tmp_path / "out")]) == 0
+    assert set(made(tmp_path / "out")) == {"a.jpg.png", "a.png.png", "a.jpg (2).png", "b/A.png"}
+
+
+def test_deep_pictures_are_read_by_the_runs_range(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("energan.capabilities.translation.compared.usable_network", lambda *_, **__: "")
+    for domain in ("input", "output"):
+        for i in range(12):
+            deep(tmp_path / "pairs" / domain / f"{i}.png", 4095)
+    grey = {"data": str(tmp_path / "pairs"), "channels": 1, "outputs": 1, "steps": 1}
+    folder = trained(tmp_path / "run", "pix2pix", **grey)
+    assert RunFolder(folder).record["data"]["value_range"] == [0, 4095]
+    bright = deep(tmp_path / "bright.png", 60000)
+    assert main(["translate", str(bright), "--run", str(folder), "--out", str(tmp_path / "out")]) == 2
+    assert "lie outside 0..4095" in sentence(capsys) and not (tmp_path / "out").exists()
+
+
+def deep(path: Path, top: int) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.linspace(0, top, 400).reshape(20, 20).astype(np.uint16)).save(path)
+    return path
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P", "1"])

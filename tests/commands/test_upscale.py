@@ -8,7 +8,7 @@ from PIL import Image, ImageCms
 from small_runs import sentence, trained
 
 from energan.cli import main
-from energan.data.transparency import decode_apart, without_holes
+from energan.data.transparency import decode_apart
 
 SCALE = 2
 
@@ -16,14 +16,14 @@ SCALE = 2
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
+        patch.setattr("energan.capabilities.translation.compared.usable_network", lambda run, real, least=0: "")
         return trained(tmp_path_factory.mktemp("enlarged") / "run", "srresnet", steps=4, save_every=4)
 
 
 @pytest.fixture(scope="module")
 def grey_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
+        patch.setattr("energan.capabilities.translation.compared.usable_network", lambda run, real, least=0: "")
         return trained(tmp_path_factory.mktemp("grey") / "run", "srresnet", steps=4, save_every=4, channels=1)
 
 
@@ -101,13 +101,6 @@ def test_opacity_is_kept_and_what_is_hidden_does_not_leak(run: Path, tmp_path: P
     assert np.abs(seen.astype(np.int16) - other)[visible].max() <= 1
 
 
-def test_colours_spread_from_what_is_nearest() -> None:
-    colours = np.zeros((1, 1, 5), np.uint8)
-    colours[0, 0] = 10, 99, 99, 99, 30
-    opacity = np.array([[255, 0, 0, 0, 1]], np.uint8)
-    assert without_holes(colours, opacity)[0, 0].tolist() == [10, 10, 20, 30, 30]
-
-
 def test_sixteen_bits_are_read_by_their_range(run: Path, tmp_path: Path) -> None:
     deep = picture(20, 24, 1).astype(np.uint16) * 16  # of twelve bits
     Image.fromarray(deep).save(tmp_path / "deep.png")
@@ -154,10 +147,6 @@ def test_what_cannot_be_done_is_said_in_a_sentence(
         ([str(tmp_path / "a.png"), *to, str(tmp_path / "b.jpg")], "is written as a .png"),
         ([str(tmp_path / "nothing.png"), *to, str(tmp_path / "b.png")], "there is no"),
         ([str(tmp_path / "broken.png"), *to, str(tmp_path / "b.png")], "cannot be read"),
-        (
-            [str(tmp_path / "a.png"), str(tmp_path / "other"), *to, str(tmp_path / "b")],
-            "two pictures would be called a.png",
-        ),
         ([*to, str(tmp_path / "b")], "no pictures were named"),
         ([str(tmp_path / "a.png"), *to, str(tmp_path / "b.png"), "--tile", "3"], "tile must be 8 or more"),
     ):
@@ -168,7 +157,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(
 
 def test_a_run_that_enlarges_nothing_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
+        patch.setattr("energan.capabilities.translation.compared.usable_network", lambda run, real, least=0: "")
         same = trained(tmp_path / "run", "pix2pix", steps=2, save_every=2)
     Image.fromarray(picture(20, 20)).save(tmp_path / "a.png")
     assert main(["upscale", str(tmp_path / "a.png"), "--run", str(same), "--out", str(tmp_path / "b.png")]) == 2
@@ -182,3 +171,12 @@ def test_a_picture_that_memory_does_not_hold_is_refused(
     monkeypatch.setattr("energan.data.decoding.bounds.available_memory", lambda: 100)
     assert main(["upscale", str(tmp_path / "a.png"), "--run", str(run), "--out", str(tmp_path / "b.png")]) == 2
     assert "bytes of memory" in sentence(capsys)
+
+
+def test_pictures_of_one_name_are_kept_apart(run: Path, tmp_path: Path) -> None:
+    for folder in ("one", "other"):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(picture(20, 20)).save(tmp_path / folder / "a.png")
+    there = [str(tmp_path / folder) for folder in ("one", "other")]
+    assert main(["upscale", *there, "--run", str(run), "--out", str(tmp_path / "out")]) == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a.png.png", "a.png (2).png"}

@@ -49,7 +49,9 @@ def reds(images: torch.Tensor | None) -> list[int]:
 # ------------------------------------------------------------------------------------------------------- layouts
 
 
-@pytest.mark.parametrize(("first", "second"), [("input", "output"), ("A", "B"), ("x", "y"), ("Source", "Target")])
+@pytest.mark.parametrize(
+    ("first", "second"), [("input", "output"), ("A", "B"), ("x", "y"), ("Source", "Target"), ("input", "target")]
+)
 def test_two_folders_in_one(tmp_path: Path, first: str, second: str) -> None:
     data = read(two(tmp_path, first, second))
     assert data.targets is not None and data.paired
@@ -196,7 +198,9 @@ def test_pictures_without_a_partner_are_left_out_and_said(tmp_path: Path, capsys
 def test_no_partner_at_all_is_refused(tmp_path: Path) -> None:
     for i in range(4):
         picture(tmp_path / "input" / f"a{i}", i), picture(tmp_path / "output" / f"b{i}", i)
-    with pytest.raises(UserError, match="pairs have equal names; for pictures without pairs choose cyclegan"):
+    with pytest.raises(
+        UserError, match=r"have equal names \(12.png, 12.jpg\); for pictures without pairs choose cyclegan"
+    ):
         read(tmp_path)
     data = read(tmp_path, paired=False)
     assert not data.paired and len(data.images) == 3 and data.targets is not None and len(data.targets) == 3
@@ -211,11 +215,15 @@ def test_two_of_one_name_are_refused(tmp_path: Path) -> None:
 
 def test_pairs_of_two_sizes_are_refused_or_resized(tmp_path: Path) -> None:
     two(tmp_path, "input", "output", n=4)
-    picture(tmp_path / "output" / "2", 102, (20, 30), ending=".bmp")
-    with pytest.raises(UserError, match=r"2.png is 16 x 16 pixels and its partner 20 x 30: .* resize brings both"):
+    picture(tmp_path / "output" / "2", 102, (32, 32), ending=".bmp")
+    with pytest.raises(UserError, match=r"2.png is 16 x 16 pixels and its partner 32 x 32: .* resize brings both"):
         for split in ("train", "validation"):  # it is in one of them
             read(tmp_path, split)
     assert read(tmp_path, resize=SIDE).images.shape[2:] == (SIDE, SIDE)
+    picture(tmp_path / "output" / "2", 102, (20, 40), ending=".bmp")
+    with pytest.raises(UserError, match=r"16 x 16 pixels and its partner 20 x 40: the two of a pair are of one shape"):
+        for split in ("train", "validation"):
+            read(tmp_path, split, resize=SIDE)
 
 
 def damage(path: Path) -> None:
@@ -230,15 +238,31 @@ def test_an_unreadable_picture_takes_its_partner_with_it(
     pairs = [read(tmp_path, split) for split in ("train", "validation")]
     assert sum(len(data.images) for data in pairs) == 19
     assert all(reds(data.targets) == [100 + red for red in reds(data.images)] for data in pairs)
-    assert f"cannot be read, and are left out: {Path(domain).name}" in capsys.readouterr().err
+    assert f"/{domain.replace('/', ', ')}: " in capsys.readouterr().err
 
 
 def test_many_unreadable_pictures_are_refused(tmp_path: Path) -> None:
     two(tmp_path, "input", "output", n=12)
     for i in range(8):
         damage(tmp_path / "input" / f"{i}.png")
-    with pytest.raises(UserError, match=r"pictures of .* cannot be read: "):
+    with pytest.raises(UserError, match=r"8 of 2. pictures cannot be read: the folder"):
         read(tmp_path)
+
+
+def many(path: Path, *names: str) -> Path:
+    for name in names:
+        for i in range(4):
+            picture(path / "own" / name / f"{i}", i, (2 * SIDE, SIDE))
+    return path / "own"
+
+
+def deep(path: Path, tops: dict[str, int]) -> Path:
+    for name, top in tops.items():
+        (path / "deep" / name).mkdir(parents=True)
+        for i in range(10):
+            pixels = np.linspace(0, top, SIDE * SIDE).reshape(SIDE, SIDE).astype(np.uint16)
+            Image.fromarray(pixels).save(path / "deep" / name / f"{i}.png")
+    return path / "deep"
 
 
 REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
@@ -255,6 +279,50 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "two named sets as pairs": (
         lambda path: load_domains("digits", "train", target="digits", domains=Domains()),
         "digits and digits are no pairs",
+    ),
+    "folders of other names": (
+        lambda path: read(many(path, "photos", "paintings")),
+        "has the folders paintings, photos: two domains are folders called input and output",
+    ),
+    "one domain alone": (
+        lambda path: read(many(path, "input")),
+        "has the folders input: two domains are folders",
+    ),
+    "more folders than two": (
+        lambda path: read(many(path, "input", "output", "target")),
+        "of which two would be domains: name these, the second as target",
+    ),
+    "splits beside domains": (
+        lambda path: read(many(path, "input", "output", "train")),
+        "two would be domains",
+    ),
+    "a domain of CycleGAN's without the other": (
+        lambda path: read(many(path, "trainA", "trainB", "testA")),
+        "testA has no folder testB beside it",
+    ),
+    "folders in each other": (
+        lambda path: read(path, target=path / "output", paired=False),
+        "lie in each other: its pictures would be of both",
+    ),
+    "values outside the range that is given": (
+        lambda path: load_domains(
+            deep(path, {"input": 4000, "output": 4000}),
+            "train",
+            domains=Domains(crop=SIDE, channels=1, outputs=1),
+            value_range=(0, 100),
+        ),
+        r"lie outside 0..100, which was given as black and white \(value_range\)",
+    ),
+    "a domain of small pictures": (
+        lambda path: (
+            [picture(path / "small" / f"{i}", i, (9, 9)) for i in range(4)]
+            and read(path / "input", target=path / "small", paired=False)
+        ),
+        "a picture has a side of 9 pixels, and the nets see squares of 16",
+    ),
+    "a named set of small pictures": (
+        lambda path: load_domains("digits", "train", target="digits", domains=Domains(paired=False, crop=SIDE)),
+        "a picture has a side of 8 pixels, and the nets see squares of 16",
     ),
     "pictures smaller than the nets' squares": (
         lambda path: (
@@ -278,8 +346,21 @@ def test_what_cannot_be_read_is_one_sentence(case: str, tmp_path: Path) -> None:
 
 
 def test_splits_of_one_domain_alone_are_refused(tmp_path: Path) -> None:
-    two(tmp_path, "input/train", "output", n=4), two(tmp_path, "input/test", "nowhere", n=4)
-    with pytest.raises(UserError, match=r"has train, test and .* has no splits: give both domains the same splits"):
+    two(tmp_path, "input/train", "output", n=4), two(tmp_path, "input/test", "input/val", n=4)
+    with pytest.raises(UserError, match=r"has train, test, validation and .* has no splits: give both the same splits"):
+        read(tmp_path)
+
+
+def test_channels_are_of_what_comes_first_once_turned(tmp_path: Path) -> None:
+    two(tmp_path, "input", "output", n=4)
+    data = read(tmp_path, reverse=True, channels=3, outputs=1)
+    assert data.images.shape[1] == 3 and data.targets is not None and data.targets.shape[1] == 1
+    assert reds(data.images)[0] >= 100
+
+
+def test_nothing_to_train_on_is_refused(tmp_path: Path) -> None:
+    two(tmp_path / "test", "input", "output", n=4)
+    with pytest.raises(UserError, match="have test, and nothing to train on: name a folder train"):
         read(tmp_path)
 
 

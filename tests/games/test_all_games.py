@@ -37,7 +37,7 @@ DIFFERENTIATED = {"ebgan-pt", "wgan-gp", "unrolled", "noiseless-joint-ppgn-h", "
 # All whose objectives and layers others have too (`test_all_objectives_and_layers_are_compiled`): only in `make slow`
 REPEATED = {
     *("cgan", "ebgan", "ebgan-pt dropout", "gan", "gan simultaneous", "gan-cls", "gan-int"),
-    *("improved-gan-ssl", "lapgan of classes", "sgan"),
+    *("improved-gan-ssl", "sgan"),
 }
 every_game = pytest.mark.parametrize("name", SMALL)
 

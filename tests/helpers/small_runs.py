@@ -113,7 +113,7 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 SMALL |= {
     "pix2pix": {"data": "paired pictures", "size": 16, "width": 2, "patch": 16},
-    "srresnet": {"data": "pictures", **ENLARGED, "ema": 0.9},
+    "srresnet": {"data": "pictures", **ENLARGED, "norm": True, "ema": 0.9},
     "srgan": {
         "data": "pictures",
         **ENLARGED,

@@ -10,8 +10,8 @@ from PIL import Image
 from torch import nn
 
 from energan.games.gan.lsgan import lsgan
-from energan.inference.images import as_pixels
 from energan.inference.model import Model
+from energan.inference.pictures.images import as_pixels
 from energan.utils.errors import UserError
 
 COLOUR, GREY = (3, 5, 7), (1, 5, 7)

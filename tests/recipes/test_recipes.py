@@ -243,6 +243,10 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     *((recipe, {"device": "tpu"}, "device tpu: not a device") for recipe in RECIPES),
     *((recipe, {"critic_steps": 0}, "critic_steps must be 1 or more")
       for recipe in having("clip") + having("penalty")),
+    ("pix2pix", {"patch": 70}, "a discriminator of squares of 70 pixels needs images of 24 or more: lower patch"),
+    ("cyclegan", {"patch": 70}, "a discriminator of squares of 70 pixels needs images of 24 or more: lower patch"),
+    ("cyclegan", {"size": 18}, "CycleGAN's generators see squares of 8, 12, 16, ... pixels a side, and not 18"),
+    ("pix2pix", {"size": 48}, "a U-Net sees squares of 4, 8, 16, ... pixels a side, and 48 is no such number"),
     ("gmmn-mnist", {"widths": (4.0, 0.0)}, "widths must be above 0, got 0.0"),
 ]  # fmt: skip
 

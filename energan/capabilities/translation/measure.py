@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from energan import metrics
 from energan.capabilities.capability import Measurement
 from energan.capabilities.translation.compared import Both, colour, compared, found, network_of, of_all, of_rows
 from energan.capabilities.translation.preview import sheet
 from energan.capabilities.translation.verdicts import taken, verdicts
 from energan.data.image_set import fixed_subset
-from energan.html.formatting import plain
+from energan.html.formatting import figure, plain
 from energan.metrics.features.catalog import describe
 from energan.runs.reader import Json, mapping
 from energan.utils.files import write_json
@@ -21,6 +22,11 @@ METRICS = {
     "L1": ("lower", "mean distance of made from true pictures, pixels from 0 to 1"),
     "PSNR": ("higher", "peak signal-to-noise ratio of made and true pictures, in dB"),
     "SSIM": ("higher", "structural similarity of made and true pictures; 1 for equal ones"),
+    "PSNR Y": ("higher", "PSNR of the luma (16 to 235), without a border as wide as pictures are enlarged"),
+    "SSIM Y": ("higher", "structural similarity of the luma, without a border as wide as pictures are enlarged"),
+    "bicubic PSNR Y": ("higher", "the same of bicubic enlargement: what a net is to be better than"),
+    "bicubic SSIM Y": ("higher", "the same of bicubic enlargement: what a net is to be better than"),
+    "bicubic feature distance": ("lower", "feature distance of bicubic enlargement: what a net is to be better than"),
     "feature": ("lower", "mean distance of made and true pictures in the features of a classifier of photographs"),
     "found": (
         "higher",
@@ -37,9 +43,9 @@ def measure(run: Measurement) -> dict[str, Any]:
     rows = [fixed_subset(len(each), run.n) for each in (data.images, data.targets)]
     held = of_rows(data, *rows)
     network = network_of(run.experiment, held)
-    made = compared(run.model, held, network)
-    values = of_all(made)
     trained = run.training
+    made = compared(run.model, held, network, seen=trained.paired)
+    values = of_all(made)
     assert trained.targets is not None
     some = [fixed_subset(len(each), COMPARED) for each in (trained.images, trained.targets)]
     known = taken(run.model, {way: each.images for way, each in made.items()}, held, of_rows(trained, *some))
@@ -57,7 +63,7 @@ def measure(run: Measurement) -> dict[str, Any]:
             "paired": held.paired,
             "trained with pairs": trained.paired,
             "ways": list(made),
-            "found of inputs %": _found_of_inputs(held, network),
+            "found of inputs %": {way: _found_of_inputs(held.turned(way), network) for way in made},
             "verdicts": said,
             "facts": {way: each._asdict() for way, each in known.items()},
         },
@@ -66,7 +72,7 @@ def measure(run: Measurement) -> dict[str, Any]:
 
 def _found_of_inputs(held: Both, network: str) -> float | None:
     """The share of inputs that are nearest to their own true picture: what is reached by doing nothing."""
-    if not network or not held.paired:
+    if not network or not held.paired or len(held.x) < metrics.LEAST_IMAGES:
         return None
     x, y = (describe(colour(images), network).features for images in (held.x, held.y))
     return found(x, y)
@@ -79,4 +85,4 @@ def summary(result: Json) -> str:
         return ""
     said = told.get("verdicts")
     words = " ".join(plain(each) for each in said) if isinstance(said, list) else ""
-    return f"pictures of {plain(told['where'])}{'. ' + words if words else ''}"
+    return f"{figure(told['images'])} pictures of {plain(told['where'])}{'. ' + words if words else ''}"

@@ -22,7 +22,7 @@ from energan.capabilities.translation.compared import (
 from energan.data.image_set import ImageSet, fixed_subset
 from energan.experiment import Experiment
 from energan.inference.model import Model
-from energan.inference.translation import ways
+from energan.inference.pictures.translation import ways
 
 SHEET = 12  # pictures on a sheet
 
@@ -30,10 +30,12 @@ MEASURED = 200  # pictures of the metrics during training
 
 
 class Held(NamedTuple):
-    """Pictures of the validation split, and the feature network that they are measured by; "" for none."""
+    """Pictures of the validation split, the feature network that they are measured by ("" for none), and whether the
+    training sees pairs."""
 
     pictures: Both
     network: str
+    seen: bool
 
 
 def validate(experiment: Experiment, training: ImageSet) -> None:
@@ -48,7 +50,7 @@ def prepare(experiment: Experiment, training: ImageSet) -> Held:
     assert data.targets is not None
     rows = [fixed_subset(len(each), MEASURED) for each in (data.images, data.targets)]
     pictures = of_rows(data, *rows)
-    return Held(pictures, network_of(experiment, pictures))
+    return Held(pictures, network_of(experiment, pictures), training.paired)
 
 
 def preview(run: Preview, held: Held) -> None:
@@ -56,9 +58,9 @@ def preview(run: Preview, held: Held) -> None:
     run.show(*sheet(run.model, held.pictures))
     if not run.metrics:
         return
-    values = of_all(compared(run.model, held.pictures, held.network))
+    values = of_all(compared(run.model, held.pictures, held.network, seen=held.seen))
     run.log(values, len(held.pictures.x))
-    if (distance := judged(values)) is not None:
+    if (distance := judged(values, seen=held.seen)) is not None:
         run.save_best(distance)
 
 

@@ -37,7 +37,11 @@ def sections(run: RunFiles) -> list[Section]:
         "where": plain(told.get("where")),
         "paired": told.get("paired") is True,
         "hidden": told.get("paired") is True and told.get("trained with pairs") is False,
-        "inputs": number(told.get("found of inputs %")),
+        "inputs": [
+            (plain(way), share)
+            for way, each in mapping(told.get("found of inputs %")).items()
+            if (share := number(each)) is not None
+        ],
         "images": number(told.get("images")),
         "verdicts": said,
         "shown": _shown(run),

@@ -1,6 +1,8 @@
 """The command `translate`: makes pictures of pictures."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +17,22 @@ if TYPE_CHECKING:
     from energan.data.decoding.listing import Files, Item
 
 FIRST = "xy"  # from the domain whose shape run.json has as the images'
+
+EXTENSIONS = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".gif",
+    ".webp",
+    ".bmp",
+    ".tif",
+    ".tiff",
+    ".ppm",
+    ".pgm",
+    ".avif",
+    ".jp2",
+    ".heic",
+)
 
 NAMES = 3  # files that a sentence names
 
@@ -54,8 +72,9 @@ def translate(
     import torch
     from PIL import Image
 
+    from energan.data.pairs.pixels import range_of
     from energan.experiment import recorded_range
-    from energan.inference.translation import way_of
+    from energan.inference.pictures.translation import way_of
     from energan.runs.folder import RunFolder
     from energan.utils.files import new_folder, user_path
 
@@ -64,18 +83,19 @@ def translate(
     way_of(model.game, way)
     files = picture_files(images)
     found = places([*files.items()])
-    channels = _channels(record, way)
-    failed: list[str] = []
+    channels = channels_of(record, way)
+    failed = [*files.skipped]
+    black_to_white = recorded_range(record) or range_of([each.item for each in found], files.words)
     with new_folder(user_path(out)) as folder:
-        for each, pixels in read(found, channels, recorded_range(record), failed):
+        for each, pixels in read(found, channels, black_to_white, failed, files.words):
             picture = model.translate(torch.tensor(pixels)[None], way, seed=seed)[0].numpy()
             (folder / each.to).parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(picture[0] if len(picture) == 1 else picture.transpose(1, 2, 0)).save(folder / each.to)
-        if len(failed) == len(found):
+        if not any(folder.iterdir()):
             raise UserError(f"none of the {len(found)} pictures of {files.words} can be read: {failed[0]}")
     if failed:
         warn(f"{len(failed)} pictures cannot be read, and are left out: {'; '.join(failed[:NAMES])}")
-    say(f"{len(found) - len(failed)} pictures in {out}")
+    say(f"{sum(1 for _ in user_path(out).rglob('*.png'))} pictures in {out}")
     return 0
 
 
@@ -98,39 +118,56 @@ def picture_files(source: str) -> "Files":
 
 
 def places(items: "Sequence[Item]") -> list[Found]:
-    """Where each picture goes: its own path with the ending .png; of several with one such path, the whole name too.
+    """Where each picture goes: its own path with the ending .png; of several with one such path, the whole name too,
+    and a number where that is another's.
 
     >>> from energan.data.decoding.listing import Item
     >>> names = ("a.jpg", "b/c.png", "b/c.webp")
     >>> [str(each.to) for each in places([Item(name, bytes, None) for name in names])]
     ['a.png', 'b/c.png.png', 'b/c.webp.png']
     """
-    stems = [Path(item.name).with_suffix("") for item in items]
-    twice = {stem for stem in stems if stems.count(stem) > 1} if len(set(stems)) < len(stems) else set()
-    found = []
-    for item, stem in zip(items, stems, strict=True):
-        name = Path(item.name).name if stem in twice else stem.name
-        inside = [part for part in stem.parent.parts if part not in ("..", "/", "\\")]
-        found.append(Found(item, Path(*inside, f"{name}.png")))
+    from energan.data.decoding.decode import EXTENSIONS
+
+    paths = [_inside(item.name) for item in items]
+    stems = [path.with_suffix("") if path.suffix.lower() in EXTENSIONS else path for path in paths]
+    counts = Counter(str(stem).casefold() for stem in stems)
+    found, taken = [], set[str]()
+    for item, path, stem in zip(items, paths, stems, strict=True):
+        name = stem.name if counts[str(stem).casefold()] == 1 else path.name
+        there = (path.with_name(f"{name}{more}.png") for more in chain([""], (f" ({i})" for i in count(2))))
+        to = next(each for each in there if str(each).casefold() not in taken)
+        taken.add(str(to).casefold())
+        found.append(Found(item, to))
     return found
 
 
-def read(
-    found: Sequence[Found], channels: int, value_range: tuple[float, float] | None, failed: list[str]
-) -> "Iterator[tuple[Found, Array]]":
-    """Each picture that can be read, (c, h, w) bytes; "name: reason" of the others goes into `failed`."""
-    from energan.data.decoding.decode import Fit
-    from energan.data.pairs.pixels import decoded
+def _inside(name: str) -> Path:
+    """A name as a path that leads nowhere else."""
+    return Path(*[part for part in Path(name).parts if part not in ("..", "/", "\\")])
 
-    pictures = decoded([each.item for each in found], Fit(None, channels), value_range)
+
+def read(
+    found: Sequence[Found], channels: int, black_to_white: tuple[float, float] | None, failed: list[str], words: str
+) -> "Iterator[tuple[Found, Array]]":
+    """Each picture that can be read, (c, h, w) bytes; "name: reason" of the others goes into `failed`.
+
+    UserError where more than one value in a thousand lies outside the range, which is that of the training pictures.
+    """
+    from energan.data.decoding.decode import Fit
+    from energan.data.pairs.pixels import decoded, said_of_range
+
+    pictures, told = decoded([each.item for each in found], Fit(None, channels), black_to_white), []
     for each, one in zip(found, counted(pictures, len(found), "pictures"), strict=True):
+        told.append(one._replace(picture=None))
         if one.picture is None:
             failed.append(f"{each.item.name}: {one.failure}")
         else:
             yield each, one.picture
+    if said := said_of_range(told, black_to_white, words):
+        warn(said)
 
 
-def _channels(record: Mapping[str, Any], way: str) -> int:
+def channels_of(record: Mapping[str, Any], way: str) -> int:
     """Channels of what goes in. UserError where run.json does not say it."""
     from energan.runs.reader import mapping
 

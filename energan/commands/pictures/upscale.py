@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from energan.commands.open_run import open_model
-from energan.commands.pictures.translate import NAMES, Found, picture_files, places
+from energan.commands.pictures.translate import NAMES, Found, channels_of, picture_files, places
 from energan.utils.checks import not_negative
 from energan.utils.console import counted, say, warn
 from energan.utils.errors import UserError, printable
@@ -42,7 +42,7 @@ def upscale(
         device: cpu, cuda, cuda:1, or auto.
     """
     from energan.experiment import recorded_range
-    from energan.inference.translation import FIRST, way_of
+    from energan.inference.pictures.translation import FIRST, way_of
     from energan.runs.folder import RunFolder
     from energan.utils.files import new_folder, user_path, write
 
@@ -54,8 +54,8 @@ def upscale(
     if scale < 2:
         raise UserError("what this run makes of pictures is no larger than they are: `energan translate` makes it")
     sources = [picture_files(source) for source in pictures]
-    found = _apart(places([item for files in sources for item in files.items()]))
-    black_to_white, channels = recorded_range(record), int(record["data"]["shape"][0])
+    found = places([item for files in sources for item in files.items()])
+    black_to_white, channels = recorded_range(record), channels_of(record, FIRST)
     single = len(pictures) == 1 and user_path(pictures[0]).is_file() and len(found) == 1
     if single:
         picture = _made(found[0], model, tile, channels, black_to_white)
@@ -84,27 +84,21 @@ def upscale(
     return 0
 
 
-def _apart(found: list[Found]) -> list[Found]:
-    """The same. UserError where two pictures would have one name."""
-    there: dict[Path, str] = {}
-    for each in found:
-        if each.to in there:
-            raise UserError(f"two pictures would be called {printable(each.to)}: enlarge their folders one by one")
-        there[each.to] = each.item.name
-    return found
-
-
 def _made(
     each: Found, model: "Model", tile: int, channels: int, black_to_white: tuple[float, float] | None
 ) -> "Image | str":
     """The enlarged picture, or why the file cannot be read."""
+    import warnings
+
     from energan.data.decoding.failures import UNREADABLE, reason
     from energan.data.transparency import decode_apart
 
-    try:
-        apart = decode_apart(each.item.read(), black_to_white)
-    except UNREADABLE as error:
-        return reason(error)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata
+        try:
+            apart = decode_apart(each.item.read(), black_to_white)
+        except UNREADABLE as error:
+            return reason(error)
     return enlarged(apart, model, tile, channels, each.item.name)
 
 
@@ -116,8 +110,8 @@ def enlarged(apart: "Apart", model: "Model", tile: int, channels: int, name: str
     from energan.data.decoding.bounds import check_memory
     from energan.data.resampling import enlarged as bicubic
     from energan.data.transparency import without_holes
+    from energan.inference.pictures.translation import FIRST, way_of
     from energan.inference.tiles import translated_in_tiles
-    from energan.inference.translation import FIRST, way_of
 
     scale = way_of(model.game, FIRST).scale
     c, h, w = apart.colours.shape

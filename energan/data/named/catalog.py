@@ -10,6 +10,8 @@ from energan.data.named import photo_squares, photos
 from energan.data.named.captioned import emoji_captions, icons
 from energan.data.named.captioned.worded_mnist import SIDE, worded
 from energan.data.named.digits.mnist_m import Photos, mnist_m
+from energan.data.named.digits.mnist_usps import SIDE as USPS_SIDE
+from energan.data.named.digits.mnist_usps import mnist_usps
 from energan.data.named.digits.stacked_mnist import CLASSES, stacked
 from energan.data.named.emoji import CATEGORIES, FLUENT, NOTO, TWEMOJI, local_emoji, npm_emoji
 from energan.data.named.emoji_attributes import COMBINATIONS, STYLES, local_emoji_attributes, npm_emoji_attributes
@@ -97,6 +99,13 @@ NAMED: dict[str, Named] = {
             )
         ),
         files=f"the set's IDX files, and {PHOTOGRAPHS}",
+        rendered=True,
+    ),
+    "mnist-usps": Named(
+        (1, USPS_SIDE, USPS_SIDE),
+        DIGITS,
+        HASHES["mnist-usps"],
+        (Source("made from mnist", lambda split: Published(*mnist_usps(load_named("mnist", split), split))),),
         rendered=True,
     ),
     "worded-mnist": Named(

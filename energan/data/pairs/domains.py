@@ -21,7 +21,7 @@ class Domains(NamedTuple):
     reverse   whether the two change places
     crop      pixels a side of the squares that the nets see
     resize    pixels a side that pictures' largest centred squares are brought to; None: nothing is resized
-    channels, outputs  1 (luminance) or 3 (RGB), of images and of targets
+    channels, outputs  1 (luminance) or 3 (RGB), of images and of targets, once they have changed places
     """
 
     paired: bool = True
@@ -44,6 +44,8 @@ def split_of(splits: Sequence[str], split: str) -> tuple[str, bool | None]:
     """
     if not splits or set(splits) == {WHOLE}:
         return WHOLE, split != TRAIN
+    if TRAIN not in splits:
+        raise UserError(f"these pictures have {' and '.join(splits)}, and nothing to train on: name a folder train")
     if split == VALIDATION and VALIDATION not in splits:
         return TRAIN, True
     if split == TRAIN and VALIDATION not in splits:

@@ -37,18 +37,41 @@ def listed(source: str | Path, target: str | Path = "") -> Mapping[str, Listed]:
     folder = _folder(source)
     if target:
         return _in_two(folder, _folder(target))
-    names = {path.name.lower(): path for path in sorted(folder.iterdir()) if path.is_dir()}
-    for one, other in zip(FIRST, SECOND, strict=True):
-        if one in names and other in names:
-            return _in_two(names[one], names[other])
+    names = _folders(folder)
     if glued := _cyclegan(names):
         return glued
+    if own := _two_of(names, folder):
+        return _in_two(*own)
     if inside := _in_each_split(folder, names):
         return inside
+    strange = [name for name in names if canonical(name) not in SPLITS]
+    if strange:
+        raise UserError(
+            f"{printable(folder)} has the folders {', '.join(map(printable, names))}: two domains are folders called "
+            "input and output, or the other one is named as `target`"
+        )
     splits = folder_splits(folder)
     if not splits:
         return {WHOLE: Listed(folder_files(folder, ALL), None)}
     return {split: Listed(folder_files(folder, split), None) for split in splits}
+
+
+def _folders(folder: Path) -> dict[str, Path]:
+    """The folders in a folder by their names in small letters; hidden ones are not seen."""
+    return {path.name.lower(): path for path in sorted(folder.iterdir()) if path.is_dir() and path.name[0] not in "._"}
+
+
+def _two_of(names: Mapping[str, Path], where: Path) -> tuple[Path, Path] | None:
+    """The folders of both domains; None where there are none. UserError where more than two folders are there."""
+    firsts, seconds = ([name for name in names if name in known] for known in (FIRST, SECOND))
+    if not firsts or not seconds:
+        return None
+    if len(names) > 2:
+        raise UserError(
+            f"{printable(where)} has the folders {', '.join(map(printable, names))}, of which two would be domains: "
+            "name these, the second as `target`"
+        )
+    return names[firsts[0]], names[seconds[0]]
 
 
 def _folder(source: str | Path) -> Path:
@@ -60,13 +83,16 @@ def _folder(source: str | Path) -> Path:
 
 def _in_two(first: Path, second: Path) -> dict[str, Listed]:
     """The files of two folders. UserError where one has splits and the other has not, or others."""
-    if first.resolve() == second.resolve():
+    one, other = first.resolve(), second.resolve()
+    if one == other:
         raise UserError(f"{printable(first)} is named for both domains: name the folder of each")
+    if one.is_relative_to(other) or other.is_relative_to(one):
+        raise UserError(f"{printable(first)} and {printable(second)} lie in each other: its pictures would be of both")
     splits, others = folder_splits(first), folder_splits(second)
     if set(splits) != set(others):
         both = ((first, splits), (second, others))
         said = [f"{printable(path)} has {', '.join(of) or 'no splits'}" for path, of in both]
-        raise UserError(f"{' and '.join(said)}: give both domains the same splits")
+        raise UserError(f"{' and '.join(said)}: give both the same splits")
     if not splits:
         return {WHOLE: Listed(folder_files(first, ALL), folder_files(second, ALL))}
     return {split: Listed(folder_files(first, split), folder_files(second, split)) for split in splits}
@@ -77,7 +103,9 @@ def _cyclegan(names: Mapping[str, Path]) -> dict[str, Listed]:
     found = {}
     for name, path in names.items():
         split = canonical(name[:-1]) if name.endswith("a") else ""
-        if split in SPLITS and f"{name[:-1]}b" in names:
+        if split in SPLITS and f"{name[:-1]}b" not in names:
+            raise UserError(f"{printable(path)} has no folder {printable(path.name[:-1])}B beside it")
+        if split in SPLITS:
             found[split] = Listed(folder_files(path, ALL), folder_files(names[f"{name[:-1]}b"], ALL))
     return {split: found[split] for split in in_order(found)}
 
@@ -87,10 +115,8 @@ def _in_each_split(folder: Path, names: Mapping[str, Path]) -> dict[str, Listed]
     found: dict[str, Listed] = {}
     for name, path in names.items():
         split = canonical(name)
-        inner = {each.name.lower(): each for each in path.iterdir() if each.is_dir()} if split in SPLITS else {}
-        for one, other in zip(FIRST, SECOND, strict=True):
-            if one in inner and other in inner:
-                if split in found:
-                    raise UserError(f"{printable(folder)} has two folders of the split {split}: leave one")
-                found[split] = Listed(folder_files(inner[one], ALL), folder_files(inner[other], ALL))
+        if split in SPLITS and (own := _two_of(_folders(path), path)):
+            if split in found:
+                raise UserError(f"{printable(folder)} has two folders of the split {split}: leave one")
+            found[split] = Listed(*(folder_files(each, ALL) for each in own))
     return {split: found[split] for split in in_order(found)}

@@ -5,7 +5,6 @@ from pathlib import Path
 import torch
 
 from energan.data import NAMED, load, splits_of
-from energan.data.decoding.decode import check_side
 from energan.data.decoding.values import Range, checked_range
 from energan.data.formats.arrays import fit_all
 from energan.data.image_set import ImageSet, rows_of
@@ -13,6 +12,7 @@ from energan.data.pairs.arrays import load_npz
 from energan.data.pairs.domains import Domains, both, held_out, split_of, turned
 from energan.data.pairs.folders import listed
 from energan.data.pairs.own import load_own
+from energan.data.pairs.pixels import check_large
 from energan.data.pairs.tables import holds_tables, listed_columns
 from energan.data.splits import TRAIN
 from energan.utils.checks import at_least
@@ -51,8 +51,20 @@ def load_domains(
         UserError: The domains cannot be told apart, pictures have no partner of the same name or size, too few are
             left, or too many cannot be read.
     """
-    check_side(domains.resize)
+    if domains.reverse:  # channels are of what images and targets are then
+        domains = domains._replace(channels=domains.outputs, outputs=domains.channels)
+    if domains.resize is not None:
+        at_least(2, resize=domains.resize)
     at_least(2, crop=domains.crop)
+    data = _loaded(source, split, target, domains, value_range)
+    assert data.targets is not None
+    check_large(min(*data.images.shape[2:], *data.targets.shape[2:]), domains.crop)
+    return data
+
+
+def _loaded(
+    source: str | Path, split: str, target: str | Path, domains: Domains, value_range: Range | None
+) -> ImageSet:
     if str(source) in NAMED or str(target) in NAMED:
         return _named(str(source), split, str(target), domains)
     path, black_to_white = user_path(source), checked_range(value_range)

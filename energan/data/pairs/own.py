@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from PIL import Image
 from torch import Tensor
 
-from energan.data.decoding.decode import EXTENSIONS, Fit, fit
+from energan.data.decoding.decode import EXTENSIONS, Fit
 from energan.data.decoding.listing import Files, Item
 from energan.data.decoding.values import Range
 from energan.data.image_set import ImageSet, content_hash
 from energan.data.pairs.domains import Domains, both, held_out, split_of, turned
 from energan.data.pairs.folders import Listed
-from energan.data.pairs.pixels import Picture, decoded, halves, range_of, stacked
+from energan.data.pairs.pixels import Picture, brought, decoded, halves, range_of, said_of_range, stacked
+from energan.data.splits.words import normal
 from energan.utils.console import warn
 from energan.utils.errors import UserError
 
@@ -26,6 +26,7 @@ class Read(NamedTuple):
 
     pictures: list[Picture]
     names: list[str]
+    shapes: list[tuple[int, int]]  # height and width before they were resized
     failed: list[str]
 
 
@@ -41,16 +42,19 @@ def load_own(parts: Mapping[str, Listed], split: str, domains: Domains, given: R
         ones, others = _part(ones, out), None if others is None else _part(others, out)
     black_to_white = given or range_of([*ones, *(others or [])], first.words)
     if others is None:
-        x, y = _side_by_side(ones, domains, black_to_white)
+        x, y = _side_by_side(ones, domains, black_to_white, first.words)
     else:
-        x, y = _apart(ones, others, domains, black_to_white)
+        assert second is not None
+        x, y = _apart(ones, others, domains, black_to_white, (first.words, second.words))
     failed = [*x.failed, *(y.failed if others is not None else ())]
-    _refuse(first, failed, len(ones) + len(others or ()))
+    _refuse(failed, len(ones) + len(others or ()))
     if not x.pictures or not y.pictures:
-        raise UserError(f"{first.words} has no pictures for {split}: it needs two or more")
+        why = f": {failed[0]}" if failed else ", which needs two or more in all"
+        raise UserError(f"{first.words} has no picture that can be read for {split}{why}")
     if domains.paired:
-        _same_sizes(x, y)
-    said = {None: "", True: ", held out by name", False: ", without those held out by name"}[out]
+        _same_sizes(x, y, domains.resize is not None)
+    halved = ", each file two pictures side by side" if second is None else ""
+    said = halved + {None: "", True: ", held out by name", False: ", without those held out by name"}[out]
     one = _domain(first, x, domains, domains.crop)._replace(place=f"{first.place}{said}")
     other = _domain(second, y, domains, domains.crop)
     skipped = (*first.skipped, *(second.skipped if second else ()), *failed)
@@ -76,23 +80,21 @@ def _words(domains: Domains, pictures: list[Picture], images: Tensor) -> str:
     return f"{len(pictures)} pictures cut into {len(images)} squares of {h} x {w}, nothing resized"
 
 
-def _side_by_side(items: list[Item], domains: Domains, black_to_white: Range | None) -> tuple[Read, Read]:
+def _side_by_side(items: list[Item], domains: Domains, black_to_white: Range | None, words: str) -> tuple[Read, Read]:
     """Both halves of each picture, cut before they are resized."""
-    whole = _read(items, Fit(None, 3), black_to_white)
+    whole = _read(items, Fit(None, 3), black_to_white, words)
     cut = [halves(picture, name) for picture, name in zip(whole.pictures, whole.names, strict=True)]
-    x = [_brought(picture, domains.resize, domains.channels) for picture, _ in cut]
-    y = [_brought(picture, domains.resize, domains.outputs) for _, picture in cut]
+    x = [brought(picture, domains.resize, domains.channels) for picture, _ in cut]
+    y = [brought(picture, domains.resize, domains.outputs) for _, picture in cut]
     return whole._replace(pictures=x), whole._replace(pictures=y)
 
 
-def _brought(picture: Picture, resize: int | None, channels: int) -> Picture:
-    return fit(Image.fromarray(picture.transpose(1, 2, 0)), resize, channels)
-
-
-def _apart(ones: list[Item], others: list[Item], domains: Domains, black_to_white: Range | None) -> tuple[Read, Read]:
+def _apart(
+    ones: list[Item], others: list[Item], domains: Domains, black_to_white: Range | None, words: tuple[str, str]
+) -> tuple[Read, Read]:
     """The pictures of two lists of files; of pairs, those of which both can be read."""
-    x = _read(ones, Fit(domains.resize, domains.channels), black_to_white)
-    y = _read(others, Fit(domains.resize, domains.outputs), black_to_white)
+    x = _read(ones, Fit(domains.resize, domains.channels), black_to_white, words[0])
+    y = _read(others, Fit(domains.resize, domains.outputs), black_to_white, words[1])
     if not domains.paired:
         return x, y
     keys = {_key(name) for name in x.names} & {_key(name) for name in y.names}
@@ -100,20 +102,25 @@ def _apart(ones: list[Item], others: list[Item], domains: Domains, black_to_whit
         each._replace(
             pictures=[p for p, name in zip(each.pictures, each.names, strict=True) if _key(name) in keys],
             names=[name for name in each.names if _key(name) in keys],
+            shapes=[shape for shape, name in zip(each.shapes, each.names, strict=True) if _key(name) in keys],
         )
         for each in (x, y)
     )
     return x, y
 
 
-def _read(items: list[Item], to: Fit, black_to_white: Range | None) -> Read:
-    found = Read([], [], [])
+def _read(items: list[Item], to: Fit, black_to_white: Range | None, words: str) -> Read:
+    found, told = Read([], [], [], []), []
     for item, each in zip(items, decoded(items, to, black_to_white), strict=True):
+        told.append(each._replace(picture=None))
         if each.picture is None:
-            found.failed.append(f"{item.name}: {each.failure}")
+            found.failed.append(f"{words}, {item.name}: {each.failure}")
         else:
             found.pictures.append(each.picture)
             found.names.append(item.name)
+            found.shapes.append(each.shape)
+    if said := said_of_range(told, black_to_white, words):
+        warn(said)
     return found
 
 
@@ -125,7 +132,7 @@ def _part(items: list[Item], out: bool) -> list[Item]:
 def _key(name: str) -> str:
     """A file's name without its ending: what the two of a pair have in common."""
     stem, _, ending = name.rpartition(".")
-    return stem if stem and f".{ending.lower()}" in EXTENSIONS else name
+    return normal(stem if stem and f".{ending.lower()}" in EXTENSIONS else name)
 
 
 def _matched(first: Files, ones: list[Item], second: Files, others: list[Item]) -> tuple[list[Item], list[Item]]:
@@ -139,8 +146,8 @@ def _matched(first: Files, ones: list[Item], second: Files, others: list[Item]) 
     both = [key for key in keys if key in by_key]
     if not both:
         raise UserError(
-            f"no picture of {first.words} has the name of one of {second.words}: pairs have equal names; "
-            "for pictures without pairs choose cyclegan"
+            f"no picture of {first.words} has the name of one of {second.words}: pairs have equal names (12.png, "
+            "12.jpg); for pictures without pairs choose cyclegan"
         )
     alone = [item.name for item, key in zip(ones, keys, strict=True) if key not in by_key]
     alone += [item.name for key, item in by_key.items() if key not in set(keys)]
@@ -151,21 +158,22 @@ def _matched(first: Files, ones: list[Item], second: Files, others: list[Item]) 
     return [of[key] for key in both], [by_key[key] for key in both]
 
 
-def _same_sizes(x: Read, y: Read) -> None:
-    for a, b, name in zip(x.pictures, y.pictures, x.names, strict=True):
-        if a.shape[1:] != b.shape[1:]:
-            (h, w), (h2, w2) = a.shape[1:], b.shape[1:]
+def _same_sizes(x: Read, y: Read, resized: bool) -> None:
+    """UserError for a pair of two sizes; where both are resized, of two shapes: another part of each would be left."""
+    for (h, w), (h2, w2), name in zip(x.shapes, y.shapes, x.names, strict=True):
+        alike = abs(h * w2 - h2 * w) <= max(w, w2) if resized else (h, w) == (h2, w2)
+        if not alike:
             raise UserError(
-                f"{name} is {w} x {h} pixels and its partner {w2} x {h2}: the two of a pair are of one size; "
-                "`resize` brings both to one"
+                f"{name} is {w} x {h} pixels and its partner {w2} x {h2}: the two of a pair are of one "
+                + ("shape, to show the same" if resized else "size; `resize` brings both to one")
             )
 
 
-def _refuse(files: Files, failed: list[str], total: int) -> None:
+def _refuse(failed: list[str], total: int) -> None:
     """UserError where too many pictures cannot be read; else a warning that names some."""
     if not failed:
         return
     named = "; ".join(failed[:NAMES]) + ("; ..." if len(failed) > NAMES else "")
     if len(failed) > max(UNREADABLE_MOST, UNREADABLE_SHARE * total):
-        raise UserError(f"{len(failed)} of {total} pictures of {files.words} cannot be read: {named}")
-    warn(f"{len(failed)} pictures of {files.words} cannot be read, and are left out: {named}")
+        raise UserError(f"{len(failed)} of {total} pictures cannot be read: {named}")
+    warn(f"{len(failed)} pictures cannot be read, and are left out: {named}")

@@ -13,13 +13,14 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 from numpy import ndarray as Array
+from PIL import Image
 from torch import Tensor
 
-from energan.data.decoding.decode import Fit, decode_pages, extents
+from energan.data.decoding.decode import Fit, decode_pages, extents, fit
 from energan.data.decoding.failures import UNREADABLE, reason
 from energan.data.decoding.listing import Item
 from energan.data.decoding.parallel import in_order
-from energan.data.decoding.values import Extent, Range, common_range
+from energan.data.decoding.values import Extent, Range, check_outside, common_range
 from energan.utils.errors import UserError
 
 LARGEST = 4  # crops along a side of the squares that pictures of several sizes are cut into
@@ -28,27 +29,51 @@ Picture = UInt8[Array, "c h w"]
 
 
 class Decoded(NamedTuple):
-    """A picture, or why there is none."""
+    """A picture, or why there is none.
+
+    shape: height and width before it was resized; values, outside: how many values of more than eight bits it had, and
+    how many of these lay outside the range.
+    """
 
     picture: Picture | None
     failure: str = ""
+    shape: tuple[int, int] = (0, 0)
+    values: int = 0
+    outside: int = 0
 
 
-def decoded(items: Sequence[Item], fit: Fit, black_to_white: Range | None) -> Iterator[Decoded]:
+def decoded(items: Sequence[Item], fit_to: Fit, black_to_white: Range | None) -> Iterator[Decoded]:
     """Each item's first image, in order."""
-    return in_order(partial(_decoded, fit=fit, black_to_white=black_to_white), items, lambda each: _size(each.picture))
+    read = partial(_decoded, fit_to=fit_to, black_to_white=black_to_white)
+    return in_order(read, items, lambda each: _size(each.picture))
 
 
 def _size(picture: Picture | None) -> int:
     return 0 if picture is None else picture.nbytes
 
 
-def _decoded(item: Item, fit: Fit, black_to_white: Range | None) -> Decoded:
+def _decoded(item: Item, fit_to: Fit, black_to_white: Range | None) -> Decoded:
     try:
         known = None if black_to_white is None else (lambda: black_to_white)
-        return Decoded(next(decode_pages(item.read(), fit, known)).pixels)
+        page = next(decode_pages(item.read(), fit_to._replace(size=None), known))
+        resized = brought(page.pixels, fit_to.size, fit_to.channels) if fit_to.size else page.pixels
+        h, w = page.pixels.shape[1:]
+        return Decoded(resized, "", (h, w), page.values, page.outside)
     except UNREADABLE as error:
         return Decoded(None, reason(error))
+
+
+def brought(picture: Picture, size: int | None, channels: int) -> Picture:
+    """The largest centred square resized to `size`; None: as it is."""
+    pixels = picture[0] if len(picture) == 1 else np.ascontiguousarray(picture.transpose(1, 2, 0))
+    return fit(Image.fromarray(pixels), size, channels)
+
+
+def said_of_range(pictures: Sequence[Decoded], black_to_white: Range | None, words: str) -> str:
+    """What is said of values outside the range, "" of none. UserError for more than one in a thousand."""
+    if black_to_white is None:
+        return ""
+    return check_outside(sum(p.outside for p in pictures), sum(p.values for p in pictures), black_to_white, words)
 
 
 def range_of(items: Sequence[Item], words: str) -> Range | None:
@@ -87,12 +112,17 @@ def tile(pictures: Sequence[Picture], crop: int) -> int:
     UserError for a picture that is smaller than a crop.
     """
     least = min(min(picture.shape[1:]) for picture in pictures)
+    check_large(least, crop)
+    return min(least, LARGEST * crop)
+
+
+def check_large(least: int, crop: int) -> None:
+    """UserError for pictures whose least side is shorter than a crop."""
     if least < crop:
         raise UserError(
             f"a picture has a side of {least} pixels, and the nets see squares of {crop}: lower `size`, or give "
             "`resize`, to which pictures are brought first"
         )
-    return min(least, LARGEST * crop)
 
 
 def starts(length: int, side: int, crop: int) -> list[int]:

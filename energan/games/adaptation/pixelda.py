@@ -16,7 +16,8 @@ Not to be confused with DANN and ADDA (dann.py, adda.py), which adapt features, 
 NOTE: G's first term is the non-saturating one, as in the authors' code. D and T descend losses of weight 1: with Adam
 their scale does not count, and of alpha and beta only the ratio does.
 NOTE: the authors' T has a first layer of its own for each domain; here T is one net, as in eq. 3. Their content loss,
-for images with a mask, is left out: they use none for digits.
+for images with a mask, is left out: they use none for digits. So are their weight decay of 1e-5, their clipping of
+gradients to a norm of 5, and their learning rate's decay by .95 every 20,000 steps.
 """
 
 from torch import Tensor, nn
@@ -77,7 +78,7 @@ def pixelda(
     optimizer_D: Optimizer = Adam(1e-3, beta1=0.5),
     optimizer_T: Optimizer = Adam(1e-3, beta1=0.5),
 ) -> Game:
-    """PixelDA. z: dimensions of U(-1, 1), or a Noise. The weights and rates are the authors' for MNIST-M."""
+    """PixelDA. z: dimensions of U(-1, 1), or a Noise. alpha, beta and the rates are the authors' for MNIST-M."""
     return Game(
         players={"G": Player(G, optimizer_G), "D": Player(D, optimizer_D), "T": Player(T, optimizer_T)},
         turns={

@@ -12,14 +12,15 @@ bounded, nor are the images between, and I~_0 is clipped to [-1, 1]. Level k lea
 no image passes from one level to another, so each trains as if it were by itself, here all in one turn of every D_k and
 one of every G_k, each on a fresh batch.
 
-If every D_k were the best there is, the sum of its logits over the levels would be log p(x) - log p_G(x): the energy
-reading is minus that sum.
+The energy reading is minus the sum of D's logits over the levels: high where some level takes x for generated. It is a
+heuristic, and no log-likelihood: real h_k lie in 3/4 of the dimensions in which G_k draws.
 
 Also known as the Laplacian (pyramid) GAN. Not to be confused with progressive growing, whose one G grows; nor with
 stacked GANs (sgan.py), whose levels are features, or StackGAN, whose second G sees the first one's images in training.
 NOTE: the authors' real and generated h_k in a batch have the l_k of different images, here of the same ones.
 NOTE: theirs are images of mean 0 and deviation 1 in each pixel; d and u are a library's scaling of images, here means
 of 2 x 2 pixels and bilinear interpolation, both in training and in sampling.
+NOTE: their optimizer is SGD at 0.02 with a momentum that rises from 0.5 to 0.7; ours is Adam.
 """
 
 from functools import partial

@@ -66,7 +66,10 @@ def generators_loss(p: Players, b: Batch, identity: bool) -> tuple[Tensor, Logs]
 
 def discriminators_loss(p: Players, b: Batch, batch: int) -> tuple[Tensor, Logs]:
     if len(b.x) != batch:
-        raise UserError(f"the pools take {batch} images a step, and {len(b.x)} came: no microbatches, no ranks")
+        raise UserError(
+            f"CycleGAN's pools take all {batch} images of a step, and {len(b.x)} came: use 1 of `microbatches`, and "
+            "one process"
+        )
     before = b.t * batch
     loss_X, kept_X, logs_X = of_one(p.D_X, p.pool_X(), b.x, p.F(b.y).detach(), b.u_X, before)
     loss_Y, kept_Y, logs_Y = of_one(p.D_Y, p.pool_Y(), b.y, p.G(b.x).detach(), b.u_Y, before)

@@ -28,7 +28,7 @@ MEANINGS = {
     "adversarial": "weight of the GAN’s loss in G’s",
     "l1": "weight of the distance to the true picture in G’s loss",
     "loss": "what D minimises; 0.69 where it cannot tell real from generated pictures",
-    "L1": "mean distance of a generated from the true picture, pixels from −1 to 1; on training pairs",
+    "L1": "mean distance of a generated from the true picture, pixels from 0 to 1 as the metric’s; of training pairs",
     "L_GAN": "what G minimises of D’s verdict; 0.69 where D cannot tell",
     "D(x, y)": "mean probability of being real that D gives to squares of real pictures; 0.5: it cannot tell",
     "D(x, G(x))": "the same for squares of generated pictures",
@@ -57,9 +57,9 @@ def generator_loss(p: Players, b: Batch, noisy: bool, conditional: bool, has_D: 
     fake = drawn(p, b, noisy)
     l1 = (b.y - fake).abs().mean()
     if not has_D:
-        return b.l1 * l1, {"L1": l1}
+        return b.l1 * l1, {"L1": l1 / 2}
     gan = adversarial.non_saturating(judged(p, b.x, fake, conditional).flatten())
-    return b.adversarial * gan + b.l1 * l1, {"L1": l1, "L_GAN": gan}
+    return b.adversarial * gan + b.l1 * l1, {"L1": l1 / 2, "L_GAN": gan}
 
 
 @recorded

@@ -6,7 +6,7 @@
 
 leaky ReLU 0.2 after each but the last; instance norm in each but the first and the last. 70 has three layers of stride
 2; each more doubles the square and adds 2. CycleGAN (arXiv:1703.10593) has the same, without gains and biases of the
-norm. Weights ~ N(0, 0.02).
+norm. Weights ~ N(0, 0.02); gains start at 1, the code's at N(1, 0.02).
 """
 
 from torch import nn
@@ -28,9 +28,11 @@ def strides(patch: int) -> int:
     return SQUARES.index(patch)
 
 
-def least_side(patch: int) -> int:
-    """Pixels a side that an image needs to have a logit, and norms of more than one pixel: the strides halve it."""
-    return max(2, 2 ** strides(patch) * 3)
+def check_side(size: int, patch: int) -> None:
+    """UserError for images of too few pixels a side to have a logit, and norms of more than one pixel."""
+    least = 2 if patch == PIXEL else 3 * 2 ** strides(patch)
+    if size < least:
+        raise UserError(f"a discriminator of squares of {patch} pixels needs images of {least} or more: lower `patch`")
 
 
 @recorded

@@ -4,8 +4,8 @@
     conv 7 x 7 to the image, tanh
 
 6 blocks for 128 pixels a side, 9 for 256. A block is two 3 x 3 convolutions, ReLU after the first. Instance norm,
-without gains and biases as in the code, follows each convolution but the last. Borders are reflected. Weights
-~ N(0, 0.02).
+without gains and biases as in the code, follows each convolution but the last. The borders of
+the 7 x 7 and the residual convolutions are reflected, of the others zeros, as in the code. Weights ~ N(0, 0.02).
 """
 
 from jaxtyping import Float
@@ -13,9 +13,16 @@ from torch import Tensor, nn
 
 from energan.networks.layers import initialise
 from energan.utils.checks import at_least
+from energan.utils.errors import UserError
 from energan.utils.specification import recorded
 
 MULTIPLE = 4  # of pixels a side that images have: two layers halve them
+
+
+def check_sides(size: int) -> None:
+    """UserError unless images of so many pixels a side can be halved twice, and reflected then."""
+    if size % MULTIPLE or size < 2 * MULTIPLE:
+        raise UserError(f"CycleGAN's generators see squares of 8, 12, 16, ... pixels a side, and not {size}")
 
 
 class Residual(nn.Module):

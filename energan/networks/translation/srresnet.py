@@ -9,9 +9,12 @@
 Batch norm has standing statistics in use (layers/batch_norm.py), so a picture does not depend on its neighbours, and a
 part of it not on the rest: that is what lets `energan upscale` work in tiles. Borders are padded with zeros (grey).
 A PReLU has a slope for each map. Weights are torch's, which the paper does not state.
-NOTE: the paper's x is in [0, 1], ours in [-1, 1] as all images here; the first layer makes no difference of it.
+NOTE: the paper's x is in [0, 1], ours in [-1, 1] as all images here; the first layer makes no difference of it but
+at borders, whose zeros are grey here and black there.
 NOTE: `bicubic` adds x, bicubically enlarged, to what the net draws, which the paper does not: the net then learns what
 is missing.
+NOTE: without `norm` G has no batch norm, as EDSR's (Lim et al. 2017, arXiv:1707.02921). With it, colours of a picture
+that is unlike the training pictures are a little off, by what its statistics differ from theirs.
 """
 
 from jaxtyping import Float
@@ -31,9 +34,10 @@ LEAST = 16  # pixels a side of D's pictures
 class Residual(nn.Module):
     """x (n, width, h, w) -> x + f(x)."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, norm: bool = True) -> None:
         super().__init__()
-        self.net = nn.Sequential(*_normed(width, width), nn.PReLU(width), *_normed(width, width))
+        first, second = (_convolution(width, width, norm=norm) for _ in range(2))
+        self.net = nn.Sequential(*first, nn.PReLU(width), *second)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         return x + self.net(x)
@@ -44,7 +48,14 @@ class Generator(nn.Module):
     """x (n, channels, h, w) in [-1, 1] -> (n, channels, scale h, scale w), about in [-1, 1], of any h and w."""
 
     def __init__(
-        self, scale: int = 4, *, channels: int = 3, width: int = 64, blocks: int = 16, bicubic: bool = False
+        self,
+        scale: int = 4,
+        *,
+        channels: int = 3,
+        width: int = 64,
+        blocks: int = 16,
+        bicubic: bool = False,
+        norm: bool = True,
     ) -> None:
         super().__init__()
         at_least(1, channels=channels, width=width, blocks=blocks)
@@ -53,7 +64,9 @@ class Generator(nn.Module):
             raise UserError(f"`scale` is 2, 4, 8, ...: pixels double again and again; got {scale}")
         self.scale, self.bicubic = scale, bicubic
         self.first = nn.Sequential(nn.Conv2d(channels, width, 9, padding=4), nn.PReLU(width))
-        self.blocks = nn.Sequential(*(Residual(width) for _ in range(blocks)), *_normed(width, width))
+        self.blocks = nn.Sequential(
+            *(Residual(width, norm) for _ in range(blocks)), *_convolution(width, width, norm=norm)
+        )
         double = (
             (nn.Conv2d(width, 4 * width, 3, padding=1), nn.PixelShuffle(2), nn.PReLU(width)) for _ in range(doublings)
         )
@@ -79,7 +92,7 @@ class Discriminator(nn.Module):
         maps = [width * 2 ** (i // 2) for i in range(len(STRIDES))]
         layers: list[nn.Module] = [nn.Conv2d(channels, width, 3, padding=1), nn.LeakyReLU(0.2)]
         for a, b, stride in zip(maps, maps[1:], STRIDES[1:], strict=False):
-            layers += [*_normed(a, b, stride), nn.LeakyReLU(0.2)]
+            layers += [*_convolution(a, b, stride), nn.LeakyReLU(0.2)]
         side = -(-size // LEAST)
         dense = [nn.Linear(maps[-1] * side * side, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, 1), nn.Flatten(0)]
         self.net = nn.Sequential(*layers, nn.Flatten(), *dense)
@@ -88,5 +101,6 @@ class Discriminator(nn.Module):
         return self.net(y)
 
 
-def _normed(inputs: int, outputs: int, stride: int = 1) -> tuple[nn.Module, nn.Module]:
-    return nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), BatchNorm(outputs)
+def _convolution(inputs: int, outputs: int, stride: int = 1, *, norm: bool = True) -> tuple[nn.Module, ...]:
+    conv = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=not norm)
+    return (conv, BatchNorm(outputs)) if norm else (conv,)

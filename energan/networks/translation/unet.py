@@ -8,7 +8,7 @@ its size. The first three layers up drop half of their maps' numbers: that is th
 which those below 0.5 drop. On an image that is larger than `size` the noise repeats as tiles do.
 
 The norm is instance norm with gains and biases, which is what batch norm is with the authors' batch of one image: so it
-means one thing while training and in use. Weights ~ N(0, 0.02).
+means one thing while training and in use. Weights ~ N(0, 0.02); gains start at 1, the code's at N(1, 0.02).
 """
 
 from itertools import pairwise

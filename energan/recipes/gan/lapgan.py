@@ -22,7 +22,7 @@ class Pyramid:
     """Levels of the pyramid, each of half the side of the one before: 28, 14 and 7 pixels are three; 1: a GAN."""
     z: int = 100
     """Dimensions of the coarsest level's noise, U(-1, 1); each other level's is one more plane of its images."""
-    width: int = 32
+    width: int = 16
     """Feature maps of the levels' convolutions (64 in the authors' code); less is faster."""
     size_g: int = 512
     """Units of the two hidden layers of the coarsest level's generator (8,000 in the authors' code)."""
@@ -102,7 +102,7 @@ def lapgan_mnist(
 def lapgan_64(
     data: Pictures,
     *,
-    pyramid: Pyramid = Pyramid(levels=4, size_g=1024, size_d=1024),
+    pyramid: Pyramid = Pyramid(levels=4, width=32, size_g=1024, size_d=1024),
     classes: Classes = Classes(),
     adam: DecayingAdam = DecayingAdam(lr=5e-4),
     views: Views = Views(),

@@ -1,10 +1,27 @@
 """Pictures of pictures, learned from two domains without pairs (arXiv:1703.10593)."""
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 from energan.experiment import Experiment
-from energan.recipes.common import Data, DecayingAdam, Training
+from energan.recipes.common import AdamOptions, Data, Training, decayed
 from energan.recipes.translation.pictures import Pictures
 from energan.utils.checks import at_least, not_negative, positive
 from energan.utils.errors import UserError
+
+if TYPE_CHECKING:
+    from energan.engine.optimizers import Adam
+
+
+@dataclass(frozen=True, kw_only=True)
+class Falling(AdamOptions):
+    """Adam, with the paper's learning rate, which falls at the end."""
+
+    decay: float = 0.5
+    """Share of the steps, the last ones, over which the learning rate falls linearly to 0 (paper: half)."""
+
+    def optimizer(self, steps: int) -> "Adam":
+        return super().optimizer(steps).with_settings(schedule=decayed(steps, self.decay))
 
 
 def cyclegan(
@@ -16,7 +33,7 @@ def cyclegan(
     cycle: float = 10.0,
     identity: float = 0.0,
     pool: int = 50,
-    adam: DecayingAdam = DecayingAdam(lr=2e-4, beta1=0.5),
+    adam: Falling = Falling(lr=2e-4, beta1=0.5),
     pictures: Pictures = Pictures(),
     training: Training = Training(steps=20000, batch=1, save_every=1000),
 ) -> Experiment:
@@ -35,9 +52,10 @@ def cyclegan(
         pool: How many made pictures are kept to show to each discriminator.
     """
     from energan.games.translation.cyclegan import cyclegan as game
-    from energan.networks.translation.patch import patch_critic
+    from energan.networks.translation.patch import check_side, patch_critic
     from energan.networks.translation.pool import Pool
-    from energan.networks.translation.resnet import MULTIPLE, resnet
+    from energan.networks.translation.resnet import MULTIPLE, check_sides, resnet
+    from energan.utils.hardware import fits_in_memory
 
     pictures.check()
     positive(width=width, steps=training.steps)
@@ -46,6 +64,9 @@ def cyclegan(
     if identity and pictures.channels != pictures.outputs:
         raise UserError("a generator leaves its target domain alone only if both domains have as many channels")
     size, x, y = pictures.size, pictures.channels, pictures.outputs
+    check_side(size, patch)
+    check_sides(size)
+    fits_in_memory("pool", pool, 3 * 4 * (x + y) * size * size)  # images, their gradients and what SGD keeps of them
     with training.seeded():
         G = resnet(channels=x, outputs=y, width=width, blocks=blocks)
         F = resnet(channels=y, outputs=x, width=width, blocks=blocks)

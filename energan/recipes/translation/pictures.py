@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from energan.data import ImageSet
     from energan.engine.game import Game
 
+LARGEST = 8192  # pixels a side
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pictures:
@@ -39,6 +41,9 @@ class Pictures:
         """UserError for numbers that cannot be used."""
         at_least(2, size=self.size)
         not_negative(resize=self.resize)
+        if max(self.size, self.resize) > LARGEST:
+            name = "size" if self.size > LARGEST else "resize"
+            raise UserError(f"pictures have {LARGEST} pixels a side at most here: lower `{name}`")
         for name, count in (("channels", self.channels), ("outputs", self.outputs)):
             if count not in (1, 3):
                 raise UserError(f"pictures have 1 (grey) or 3 (RGB) channels: `{name}` is {count}")

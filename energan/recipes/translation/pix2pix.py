@@ -34,7 +34,7 @@ def pix2pix(
         noise: Whether half of the numbers of three layers drop, which is the noise.
     """
     from energan.games.translation.pix2pix import pix2pix as game
-    from energan.networks.translation.patch import patch_critic
+    from energan.networks.translation.patch import check_side, patch_critic
     from energan.networks.translation.unet import unet, unet_noise
 
     pictures.check()
@@ -43,6 +43,8 @@ def pix2pix(
     if not l1 and not adversarial:
         raise UserError("the generator learns nothing where both `l1` and `adversarial` are 0")
     size, x, y = pictures.size, pictures.channels, pictures.outputs
+    if adversarial:
+        check_side(size, patch)
     with training.seeded():
         G = unet(channels=x, outputs=y, size=size, width=width)
         D = patch_critic(channels=x + y if conditional else y, patch=patch, width=width) if adversarial else None

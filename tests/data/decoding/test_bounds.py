@@ -170,8 +170,8 @@ def test_an_image_of_another_size_is_not_decoded(tmp_path, monkeypatch):
     for index in range(1, 40):
         (tmp_path / f"{index}.png").write_bytes(png(side=64))
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
-    decoded, load_pixels = [], decode._loaded
-    monkeypatch.setattr(decode, "_loaded", lambda image: decoded.append(image.size) or load_pixels(image))
+    decoded, load_pixels = [], decode.loaded
+    monkeypatch.setattr(decode, "loaded", lambda image: decoded.append(image.size) or load_pixels(image))
     refused(tmp_path, "different sizes")
     assert decoded.count((64, 64)) <= 2
 

@@ -112,7 +112,7 @@ def test_pools_hold_the_last_images_and_are_in_the_state() -> None:
 def test_a_part_of_a_batch_is_refused() -> None:
     game = builder(0.0)(0, 0)
     data = torch.rand(6, *SHAPE)
-    with pytest.raises(UserError, match="the pools take 5 images a step, and 6 came: no microbatches, no ranks"):
+    with pytest.raises(UserError, match="pools take all 5 images of a step, and 6 came: use 1 of microbatches"):
         Trainer(game, lambda k: {"x": data, "y": data}, seed=0).step()
 
 

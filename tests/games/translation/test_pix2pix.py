@@ -7,7 +7,7 @@ from small_games import Small, rates, scaled
 from energan.engine.game import Game
 from energan.engine.rng import seeded
 from energan.games.translation.pix2pix import pix2pix
-from energan.networks.translation.patch import SQUARES, patch_critic
+from energan.networks.translation.patch import SQUARES, check_side, patch_critic
 from energan.networks.translation.unet import RATE, depth, dropped, unet, unet_noise
 from energan.utils.errors import UserError
 
@@ -95,6 +95,22 @@ def test_a_side_that_no_halving_brings_to_one_pixel_is_refused(size: int) -> Non
 def test_a_square_that_no_net_sees_is_refused() -> None:
     with pytest.raises(UserError, match="1, 16, 34, 70, 142, 286 pixels a side, and not 64"):
         patch_critic(patch=64)
+
+
+@pytest.mark.parametrize("patch", SQUARES)
+def test_the_least_image_has_a_logit_and_smaller_ones_are_refused(patch: int) -> None:
+    D = patch_critic(channels=1, patch=patch, width=1)
+    least = next(size for size in range(1, 200) if takes(D, size))
+    check_side(least, patch)
+    with pytest.raises(UserError, match=f"a discriminator of squares of {patch} pixels needs images of"):
+        check_side(least - 1, patch)
+
+
+def takes(D: torch.nn.Module, size: int) -> bool:
+    try:
+        return D(torch.zeros(1, 1, size, size)).numel() > 0
+    except (RuntimeError, ValueError):
+        return False
 
 
 def test_noise_drops_half_and_keeps_the_mean() -> None:

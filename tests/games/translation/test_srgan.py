@@ -31,7 +31,7 @@ class Classifier(nn.Sequential):
 
 def generator(seed: int, bicubic: bool) -> Generator:
     with seeded(seed):
-        return Generator(SCALE, channels=1, width=2, blocks=1, bicubic=bicubic)
+        return Generator(SCALE, channels=1, width=2, blocks=1, bicubic=bicubic, norm=not bicubic)
 
 
 def of_pixels(seed: int, i: int, bicubic: bool = False) -> Game:

@@ -32,15 +32,37 @@ def way_of(game: Game, way: str) -> Translation:
 
 
 class TranslationModule(nn.Module):
-    """One way of the game as a module: b.x (n, c, h, w) in [-1, 1], and its noise, -> images in [-1, 1]."""
+    """One way of the game as a module: b.x (n, c, h, w) in [-1, 1], and its noise, -> images in [-1, 1].
 
-    def __init__(self, game: Game, nets: dict[str, nn.Module], way: str = FIRST) -> None:
+    only: the names of the noise that it takes, where it is not to take all.
+    """
+
+    def __init__(
+        self, game: Game, nets: dict[str, nn.Module], way: str = FIRST, only: tuple[str, ...] | None = None
+    ) -> None:
         super().__init__()
         self.nets = nn.ModuleDict(nets)
-        self._read, self.inputs = way_of(game, way).read, ("x", *game.noise)
+        self._read = way_of(game, way).read
+        self.inputs = ("x", *(game.noise if only is None else only))
 
     def forward(self, *values: Tensor) -> Tensor:
         return self._read(Players(dict(self.nets)), Batch(dict(zip(self.inputs, values, strict=True))))
+
+
+def of_what_it_reads(
+    game: Game, nets: dict[str, nn.Module], way: str, x: Tensor
+) -> tuple[TranslationModule, dict[str, Tensor]]:
+    """The way without noise that it does not read, as CycleGAN's pools', and its inputs for as many rows as x has."""
+    generator, values = torch.Generator().manual_seed(0), {"x": x}
+    only: tuple[str, ...] = ()
+    for name, draw in game.noise.items():
+        without = TranslationModule(game, nets, way, tuple(n for n in game.noise if n != name)).eval()
+        others = [other(torch.Generator().manual_seed(0), len(x)) for n, other in game.noise.items() if n != name]
+        try:
+            without(x, *others)
+        except AttributeError:  # the batch has no such entry: it is read
+            only, values[name] = (*only, name), draw(generator, len(x))
+    return TranslationModule(game, nets, way, only).eval(), values
 
 
 def translated(
