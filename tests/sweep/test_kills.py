@@ -20,7 +20,7 @@ KILLS = 20
 
 
 def command(out: Path, *flags: str) -> list[str]:
-    small = "--data digits --width 4 --z 8 --batch 8 --steps 60 --n 64 --quiet".split()
+    small = ["--data", "digits", "--width", "4", "--z", "8", "--batch", "8", "--steps", "60", "--n", "64", "--quiet"]
     over = ["--over", "lr=1e-4:1e30:log", "--over", "margin=5:20", "--sobol", "32", "--seeds", "0", "1"]
     return [sys.executable, "-m", "energan", "sweep", "ebgan-pt-mnist", *small, *over, "--out", str(out), *flags]
 
