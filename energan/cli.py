@@ -1,4 +1,4 @@
-"""The command line: energan train | bench | lab | classify | resume | sample | evaluate | score | report | list ...
+"""The command line: energan train | bench | sweep | lab | classify | resume | sample | evaluate | report | list ...
 
 Exit codes: 0, 1 for a defect of ours, 2 for input that cannot be used (one sentence on stderr), 130 after Ctrl-C.
 """
@@ -19,6 +19,7 @@ from energan.commands.bench import bench_command
 from energan.commands.catalog import COMMANDS
 from energan.commands.lab import lab_command
 from energan.commands.open_run import with_trust
+from energan.commands.sweep.sweep import sweep_command, sweep_report
 from energan.commands.train import train_command
 from energan.engine.distributed import rank_from_env
 from energan.recipes.catalog import RECIPES
@@ -36,7 +37,12 @@ from energan.utils.errors import UserError, printable
 from energan.utils.signals import interruptible
 from energan.utils.version import __version__
 
-FAMILIES = {"train": "recipe", "bench": "recipe", "lab": "study"}  # commands that take a name, and what it names
+FAMILIES = {
+    "train": "recipe",
+    "bench": "recipe",
+    "sweep": "recipe",
+    "lab": "study",
+}  # commands that take a name, and what it names
 
 
 def _members(family: str) -> Mapping[str, Callable[..., Any]]:
@@ -49,17 +55,25 @@ def _members(family: str) -> Mapping[str, Callable[..., Any]]:
 
 def _member_command(family: str, member: str) -> Callable[..., int]:
     """The command of one recipe or study. UserError for a name that there is not."""
+    if (family, member) == ("sweep", "report"):
+        return sweep_report
     if family == "lab" or ":" not in member:  # my.module:recipe is anyone's
         _pick(member, list(_members(family)), FAMILIES[family])
-    return {"train": lambda recipe: with_trust(train_command(recipe)), "bench": bench_command, "lab": lab_command}[
-        family
-    ](member)
+    return {
+        "train": lambda recipe: with_trust(train_command(recipe)),
+        "bench": bench_command,
+        "sweep": sweep_command,
+        "lab": lab_command,
+    }[family](member)
 
 
 def _help() -> str:
     lines = ["usage: energan COMMAND [flags]      (energan COMMAND --help tells its flags)", ""]
     lines += ["  train RECIPE  Train a recipe, or your own (my.module:recipe); energan train --help lists them."]
     lines += ["  bench RECIPE  Measure a recipe's step on this machine, beside the least time it could take."]
+    lines += [
+        "  sweep RECIPE  Train a recipe with many settings and seeds; energan sweep report DIR writes a page of it."
+    ]
     lines += ["  lab STUDY     Run a study of theory or toys; energan lab --help lists the studies."]
     lines += [f"  {name:14}{first_line(command)}" for name, command in COMMANDS.items()]
     return "\n".join([*lines, "", f"energan {__version__}; a first run: energan train ebgan-pt-mnist"])

@@ -8,6 +8,7 @@ from typing import Any
 
 from energan import capabilities
 from energan.capabilities import Measurement
+from energan.experiment import Experiment
 from energan.metrics.features.catalog import NETWORKS
 from energan.runs.checkpoints import read_checkpoint
 from energan.runs.folder import RunFolder
@@ -61,28 +62,41 @@ def evaluate(
     if announce:
         announce(experiment.origin(data))
     training = experiment.shown(data)
-    n = n or NETWORKS[experiment.network or "mnist"].samples
-    measurement = Measurement(folder, experiment, model, training, n, seed)
+    measurement = Measurement(folder, experiment, model, training, n or samples_of(experiment), seed)
+    result, summary = measured(measurement, saved.step, finish=finish)
+    write_json(folder / "evaluation.json", result)
+    if any(named) and (changes := remembered(record, data, run.record)):
+        with suppress(UserError), run.locked():  # a run that trains at this moment has run.json for itself
+            run.update(**changes)
+    return result | {"summary": summary}
+
+
+def samples_of(experiment: Experiment) -> int:
+    """How many samples a run is measured by, where nobody says: what its feature network is quick enough for."""
+    return NETWORKS[experiment.network or "mnist"].samples
+
+
+def measured(measurement: Measurement, step: int, *, finish: bool = False) -> tuple[dict[str, Any], list[str]]:
+    """What the capabilities of a model of so many steps measure, as in evaluation.json, and lines for people.
+
+    finish: Whether to write what a run ends with, too.
+    """
     result: dict[str, Any] = {
-        "step": saved.step,
-        "seed": seed,
+        "step": step,
+        "seed": measurement.seed,
         "samples": 0,
         "reference": "",
         "network": "",
         "metrics": {},
     }
     summary: list[str] = []
-    for capability in capabilities.of(experiment.game):
+    for capability in capabilities.of(measurement.experiment.game):
         if capability.measure:
             entries = capability.measure(measurement)
             result |= {**entries, "metrics": result["metrics"] | entries.get("metrics", {})}
             summary += filter(None, [capability.summary(result) if capability.summary else ""])
         summary += [capability.finish(measurement)] if capability.finish and finish else []
-    write_json(folder / "evaluation.json", result)
-    if any(named) and (changes := remembered(record, data, run.record)):
-        with suppress(UserError), run.locked():  # a run that trains at this moment has run.json for itself
-            run.update(**changes)
-    return result | {"summary": summary}
+    return result, summary
 
 
 def as_json(result: dict[str, Any]) -> str:

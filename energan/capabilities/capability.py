@@ -69,6 +69,7 @@ class Measurement:
     """A run folder that is measured: n samples, and at most n real images.
 
     training   training images as the nets see them
+    pictures   whether training images near to samples are looked for and drawn, too: numbers alone take less time
     """
 
     folder: Path
@@ -77,6 +78,7 @@ class Measurement:
     training: ImageSet
     n: int
     seed: int
+    pictures: bool = True
     _samples: Tensor | None = None
 
     def asked(self, n: int) -> Float[Tensor, "n d"] | None:

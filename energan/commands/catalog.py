@@ -1,6 +1,6 @@
 """The commands by name: a command is a function, its flags are its arguments, its docstring their help.
 
-A command returns the exit code. `train`, `bench` and `lab`, which take a recipe or a study, are in cli.py.
+A command returns the exit code. `train`, `bench`, `sweep` and `lab`, which take a recipe or a study, are in cli.py.
 """
 
 from collections.abc import Callable

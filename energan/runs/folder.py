@@ -8,10 +8,8 @@ evaluation.json, neighbours.png, report.html
 uncertain.png, predictions.csv  of a classifier
 """
 
-import fcntl
 import json
 import math
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -27,7 +25,7 @@ from energan.runs.checkpoints import FOLDER, write_checkpoint
 from energan.runs.record import FORMAT, checked, read_run_json, refuse_links
 from energan.runs.signature import sign
 from energan.utils.errors import UserError
-from energan.utils.files import read_json_lines, read_weights, sweep, unwritable, write_json
+from energan.utils.files import exclusive, read_json_lines, read_weights, sweep, unwritable, write_json
 from energan.utils.hardware import environment
 from energan.utils.version import __version__
 
@@ -100,22 +98,9 @@ class RunFolder:
 
         run.json is read again afterwards: who had the folder before may have changed it.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.path, os.O_RDONLY)
-        except OSError as error:
-            raise unwritable(self.path / "run.json", error) from error
-        try:
-            with suppress(OSError):  # a file system without locks
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    message = f"another process trains in {self.path} at this moment; choose another `out`"
-                    raise UserError(message) from None
+        with exclusive(self.path, f"another process trains in {self.path} at this moment; choose another `out`"):
             self.__dict__.pop("record", None)
             yield
-        finally:
-            os.close(handle)  # and the lock is gone
 
     def save(self, trainer: Trainer, model: Model) -> Path:
         """Writes a checkpoint, called by its step, and drops the oldest. Returns its path."""

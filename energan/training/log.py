@@ -7,7 +7,6 @@ import time
 from types import TracebackType
 from typing import Any, final
 
-import torch
 from torch import Tensor
 
 from energan.engine import Trainer
@@ -15,15 +14,13 @@ from energan.engine.game import Logs
 from energan.experiment import Experiment
 from energan.runs.folder import RunFolder
 from energan.runs.reader import number
+from energan.training.divergence import Means, not_finite
 from energan.utils.console import progress_bar
 from energan.utils.errors import UserError
 from energan.utils.files import read_json_lines, unwritable, write
 from energan.utils.hardware import peak_memory
 
 SHOWN_SECONDS = 1.0  # between two steps that the progress shows
-
-EXPLODED = 1e4  # times what a quantity was at the session's first step that had it
-SETTLED = 50  # steps in which an optimizer's moments are still estimated: what leaps there may come back
 
 
 def log_every(experiment: Experiment) -> int:
@@ -42,11 +39,9 @@ class Log:
         from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
         from rich.table import Column
 
-        self.folder, self.run, self.step = folder, run, step
+        self.folder, self.run = folder, run
         self._path = folder.path / "log.jsonl"
-        self._sums: Logs = {}
-        self._counts: dict[str, int] = {}  # by quantity: not every step has the same turns
-        self._first: Logs = {}
+        self._means = Means(step)
         self._before, self.best = 0.0, math.inf
         whole, rest = Column(no_wrap=True, min_width=len(f"{run.steps}") * 2 + 6), Column(no_wrap=True, ratio=1)
         columns = (  # what does not fit in the terminal's width is cut from the quantities
@@ -76,7 +71,6 @@ class Log:
         self._board = SummaryWriter(str(self.folder.path / "tensorboard"), purge_step=self.step)
         self._progress.start()
         self._started = self._since = self._shown = time.monotonic()
-        self._since_step = self.step
         return self
 
     def __exit__(
@@ -93,17 +87,18 @@ class Log:
             self._hook(error)
 
     @property
+    def step(self) -> int:
+        """Steps that are done."""
+        return self._means.step
+
+    @property
     def seconds(self) -> float:
         """Of training so far, over all sessions."""
         return self._before + time.monotonic() - self._started
 
     def add(self, logs: Logs) -> None:
         """Takes one step's logs into the interval's mean; nothing is synchronised with the device."""
-        for k, v in logs.items():
-            self._sums[k] = self._sums[k] + v if k in self._sums else v
-            self._counts[k] = self._counts.get(k, 0) + 1
-            self._first.setdefault(k, v)  # a step, not an interval, which may have exploded already
-        self.step += 1
+        self._means.add(logs)
         if (now := time.monotonic()) - self._shown > SHOWN_SECONDS:  # else a line of the log may be minutes away
             self._shown = now
             self._progress.update(self._task, completed=self.step)
@@ -113,14 +108,13 @@ class Log:
 
         UserError if a quantity is not finite any more, or exploded; in the first steps, if the state is to be kept.
         """
-        if not self._counts:
+        if not self._means.counts:
             return
-        means = {k: float(v) / self._counts[k] for k, v in self._sums.items()}
-        self._sums, self._counts = {}, {}
+        before = self._means.since
+        means, wrong = self._means.take(saving)
         now = time.monotonic()
-        rate = (self.step - self._since_step) / (now - self._since)
-        settled = self._since_step >= SETTLED
-        self._since, self._since_step = now, self.step
+        rate = (self.step - before) / (now - self._since)
+        self._since = now
         finite = {k: v if math.isfinite(v) else None for k, v in means.items()}
         images = rate * self.run.batch
         self.write({
@@ -133,12 +127,8 @@ class Log:
         self._progress.update(
             self._task, completed=self.step, rate=f"{rate:.1f} steps/s {images:.0f} images/s", logs=shown
         )
-        for k, v in means.items():
-            first = abs(float(self._first[k]))
-            if not math.isfinite(v):
-                self.fail(f"{k} became {v}")
-            if abs(v) > EXPLODED * (1 + first) and (saving or settled):
-                self.fail(f"{k} grew from {first:.3g} to {v:.3g}")
+        if wrong:
+            self.fail(wrong)
 
     def fail(self, what: str) -> None:
         kept = self.folder.checkpoints()
@@ -149,10 +139,8 @@ class Log:
 
     def check_finite(self, one: Trainer) -> None:
         """Before a checkpoint is written: every weight is finite."""
-        for name, net in one.nets.items():
-            total = torch.stack([w.detach().abs().sum() for w in net.parameters()] or [torch.zeros(())]).sum()
-            if not bool(total.isfinite()):
-                self.fail(f"the weights of {name} are no longer finite")
+        if wrong := not_finite(one):
+            self.fail(wrong)
 
     def write(self, line: dict[str, Any]) -> None:
         try:

@@ -29,6 +29,16 @@ def parameters(function: Function) -> dict[str, Any]:
     return flat
 
 
+def flat_types(function: Function) -> dict[str, Any]:
+    """Each flat argument's type, in order."""
+    hints, flat = type_hints(function), dict[str, Any]()
+    for name, parameter in inspect.signature(function).parameters.items():
+        group = parameter.default
+        grouped = is_dataclass(group) and not isinstance(group, type)
+        flat |= get_type_hints(type(group), include_extras=True) if grouped else {name: hints[name]}
+    return flat
+
+
 def flattened(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments, each dataclass among them replaced by its fields."""
     flat: dict[str, Any] = {}

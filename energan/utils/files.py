@@ -138,6 +138,28 @@ def new_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(hidden, ignore_errors=True)
 
 
+@contextmanager
+def exclusive(folder: Path, message: str) -> Iterator[None]:
+    """The folder, made if need be, for this process alone. UserError with the message where another one has it.
+
+    A lock ends with its process. On a file system without locks, nobody is kept out.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    try:
+        with suppress(OSError):
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(message) from None
+        yield
+    finally:
+        os.close(handle)  # and the lock is gone
+
+
 def user_path(text: str | Path) -> Path:
     """The path, with ~ and ~name as home folders; as it is where there is no such home."""
     try:

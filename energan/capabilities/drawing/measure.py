@@ -33,7 +33,7 @@ METRICS = {
 
 
 def measure(run: Measurement) -> dict[str, Any]:
-    """Metrics of n samples against at most n real images; writes neighbours.png and .json."""
+    """Metrics of n samples against at most n real images; writes neighbours.png and .json if it is to draw."""
     real = run.experiment.test_set()
     network = reference.usable_network(run.experiment, real.images)
     samples = run.samples(run.n if network else SHOWN)
@@ -41,7 +41,8 @@ def measure(run: Measurement) -> dict[str, Any]:
     if network:
         compared = real.images[fixed_subset(len(real.images), run.n)]
         values = metrics.evaluate(samples, compared, network, seed=run.seed)
-    write_nearest(run.folder, samples[:SHOWN], run.training.images, network)
+    if run.pictures:
+        write_nearest(run.folder, samples[:SHOWN], run.training.images, network)
     return {
         "samples": len(samples),
         "reference": named(run.experiment, real, min(run.n, len(real.images))),

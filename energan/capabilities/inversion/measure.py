@@ -68,7 +68,8 @@ def measure(run: Measurement) -> dict[str, Any]:
     pairs = torch.stack([test.images[:PAIRS], reconstructions[:PAIRS]], 1).flatten(0, 1)
     save_sheet(pairs, run.folder / "reconstructions.png", columns=10)
     images, of_chains = _chains(run, test, network)
-    write_nearest(run.folder, images[:: max(1, len(images) // SHOWN)][:SHOWN], run.training.images, network)
+    if run.pictures:
+        write_nearest(run.folder, images[:: max(1, len(images) // SHOWN)][:SHOWN], run.training.images, network)
     return {
         "samples": len(images),
         "reference": named(run.experiment, test, len(test.images)),

@@ -1,0 +1,147 @@
+"""The command `sweep RECIPE`: the recipe's arguments, and which of them take several values."""
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from tyro.conf import UseAppendAction, arg
+
+from energan.commands.train import with_absolute_paths
+from energan.recipes.build import find_recipe
+from energan.utils.arguments import description, flat_types, flattened, parameters, recorder
+from energan.utils.checks import at_least, not_negative, usable_seed
+from energan.utils.console import COMMAND_LINE, STOPPED, say
+from energan.utils.errors import UserError
+from energan.utils.files import user_path
+
+if TYPE_CHECKING:
+    from energan.sweep.space import Space
+
+ABOUT = (
+    "Trained many times, each time measured: --over lr=1e-3,1e-4 names values, --over margin=5:20:log a range. Ctrl-C "
+    "stops; the same command goes on. `energan sweep report DIR` writes a page."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepOptions:
+    """The options of `sweep`, besides the recipe's."""
+
+    out: str
+    """The sweep's folder: a new one, or that of the same command."""
+    over: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="FLAG=VALUES")] = ()
+    """A flag and its values: lr=1e-3,1e-4, or a range, margin=5:20, margin=5:20:log, or 4 values of it,
+    margin=5:20:log:4. May be given several times. By itself, each value is tried with each of the others."""
+    sample: int = 0
+    """Draw so many settings at random."""
+    sobol: int = 0
+    """Take so many points of a Sobol sequence, which fill the space more evenly."""
+    draw_seed: int = 0
+    """Seed of what is drawn."""
+    points: str = ""
+    """A list of settings instead of --over: a .json file, [{"lr": 0.001}, ...], or my.module:function."""
+    seeds: tuple[int, ...] = ()
+    """Seeds that each setting is trained with; by default the recipe's --seed."""
+    jobs: int = 1
+    """Processes that play trials at once, and share the threads."""
+    n: int | None = None
+    """Samples that a trial is measured by; by default as many as the feature network is quick enough for."""
+    metric: str = ""
+    """The metric that the best trials are found by, as evaluation.json calls it; by default the first."""
+    sheets: bool = False
+    """Keep a sheet of samples of each trial."""
+    runs: bool = False
+    """Keep each trial's run folder, with its last checkpoint."""
+    quiet: bool = False
+    """No progress."""
+
+
+def sweep_command(recipe: str) -> Callable[..., int]:
+    """The command `sweep RECIPE`: the recipe's arguments and SweepOptions are its flags."""
+    function = find_recipe(recipe)
+
+    def sweep(
+        arguments: Annotated[dict[str, Any], arg(name="", constructor=recorder(function))], options: SweepOptions
+    ) -> int:
+        return start(recipe, flattened(arguments), options)
+
+    sweep.__doc__ = f"{description(function)}\n\n{ABOUT}"
+    return sweep
+
+
+def start(recipe: str, arguments: Mapping[str, Any], options: SweepOptions) -> int:
+    """Plays a sweep of a recipe, called with flat arguments. Returns the exit code."""
+    from energan.sweep.driver import run
+    from energan.sweep.executors import Here, Processes
+    from energan.sweep.play import Keep
+    from energan.sweep.ranking import told
+    from energan.sweep.trials import Plan
+
+    at_least(1, jobs=options.jobs)
+    if options.n is not None:
+        at_least(1, n=options.n)
+    out = user_path(options.out)
+    types = flat_types(find_recipe(recipe))
+    space = _space(options, types)
+    plan = Plan(recipe, with_absolute_paths(arguments), space, _seeds(recipe, arguments, options.seeds), options.n)
+    keep = Keep(out.resolve(), options.sheets, options.runs)
+    executor = Here(keep) if options.jobs == 1 else Processes(options.jobs, keep)
+    if not options.quiet:
+        say(f"{len(plan):,} trials of {recipe}: {len(space):,} settings, {len(plan.seeds)} seeds, in {out}")
+    folder = run(
+        plan, executor, out, metric=options.metric, command=shlex.join(COMMAND_LINE.get()), quiet=options.quiet
+    )
+    say(told(folder, options.metric))
+    if folder.done < len(plan):
+        say(f"stopped and saved after {folder.done:,} of {len(plan):,} trials; the same command goes on")
+        return STOPPED
+    say(f"table: {folder.path / 'results.parquet'}; `energan sweep report {shlex.quote(str(out))}` writes a page")
+    return 0
+
+
+def _space(options: SweepOptions, types: Mapping[str, Any]) -> "Space":
+    """The settings that the options describe. UserError where they contradict each other."""
+    from energan.sweep.space import MOST, Grid, Sample, Sobol, axes, points
+
+    not_negative(sample=options.sample, sobol=options.sobol)
+    usable_seed(options.draw_seed, "draw_seed")
+    ways = [name for name in ("sample", "sobol", "points") if getattr(options, name)]
+    if len(ways) > 1:
+        raise UserError(f"`{ways[0]}` and `{ways[1]}` are two ways to choose settings: give one")
+    if options.points:
+        if options.over:
+            raise UserError("`points` lists all settings: leave out `over`")
+        return points(options.points, types)
+    over = axes(options.over, types)
+    if not over:
+        raise UserError("a sweep needs an `over`, as in --over lr=1e-3,1e-4, or `points`")
+    if max(options.sample, options.sobol) > MOST:
+        raise UserError(f"`{ways[0]}` must be {MOST:,} at most")
+    if options.sobol:
+        return Sobol(over, options.sobol, options.draw_seed)
+    return Sample(over, options.sample, options.draw_seed) if options.sample else Grid(over)
+
+
+def _seeds(recipe: str, arguments: Mapping[str, Any], seeds: Sequence[int]) -> tuple[int, ...]:
+    if not seeds:
+        return (arguments.get("seed", 0),)
+    for seed in seeds:
+        usable_seed(seed, "seeds")
+    if arguments.get("seed") != parameters(find_recipe(recipe)).get("seed"):
+        raise UserError("`seeds` and `seed` are two ways to say it: give one")
+    return tuple(seeds)
+
+
+def sweep_report(sweep: str, /, *, metric: str = "") -> int:
+    """Write the report of a sweep: one HTML page that opens from disk.
+
+    Args:
+        sweep: The sweep's folder.
+        metric: The metric that trials are compared by, as evaluation.json calls it; by default the first.
+    """
+    from energan.sweep.page import write_page
+
+    say(f"report: {write_page(Path(sweep), metric)}")
+    return 0

@@ -1,0 +1,73 @@
+"""Plays a plan: what is left of it, by an executor, into a folder."""
+
+import time
+from pathlib import Path
+
+from energan.sweep.executors import Executor
+from energan.sweep.folder import SweepFolder
+from energan.sweep.trials import Plan, Result
+from energan.utils.console import progress_bar
+from energan.utils.errors import UserError
+from energan.utils.files import unwritable
+from energan.utils.signals import stopping
+
+
+def run(
+    plan: Plan, executor: Executor, out: Path, *, metric: str = "", command: str = "", quiet: bool = False
+) -> SweepFolder:
+    """The folder of the sweep, once all its trials have a row, or after a signal. The same call goes on.
+
+    Args:
+        plan: The trials.
+        executor: What plays them.
+        out: The folder; a new one, or that of this very sweep.
+        metric: A metric that each measured trial must have; "" for any.
+        command: What was typed, for the record.
+        quiet: No progress.
+
+    Raises:
+        UserError: The folder holds something else or cannot be written; the first trial that ends was refused, so that
+            all may be; a measured trial has no such metric.
+    """
+    folder = SweepFolder(out, plan)
+    if out.exists() and not out.is_dir():
+        raise UserError(f"`out` {out} is there already, a file; choose another")
+    with folder.locked(), stopping() as caught:
+        folder.open(command)
+        for row in folder.rows():
+            if row["state"] == "finished":
+                _check_metric(metric, row)
+                break
+        progress = progress_bar("trials", show=not quiet)
+        with progress:
+            task = progress.add_task("sweep", total=len(plan), completed=folder.done, rate="-")
+            begun, before = time.monotonic(), folder.done
+            rows = executor.rows(plan.trials(folder.left()), lambda: bool(caught))
+            try:
+                for row in rows:
+                    _check_first(row, folder)
+                    folder.add(row)
+                    _check_metric(metric, row)
+                    rate = (folder.done - before) / (time.monotonic() - begun)
+                    progress.update(task, completed=folder.done, rate=f"{rate:.2g}")
+            except OSError as error:
+                raise unwritable(out, error) from error
+            finally:
+                rows.close()  # type: ignore[attr-defined]
+                if folder.done:
+                    folder.compact()
+    return folder
+
+
+def _check_first(row: Result, folder: SweepFolder) -> None:
+    """UserError where the first trial that ends was refused: then a flag is wrong that all trials have, most likely."""
+    if row["state"] in ("refused", "failed") and not folder.done:
+        folder.abandon()
+        setting = ", ".join(f"{name} {value}" for name, value in row["setting"].items())
+        raise UserError(f"the sweep's first trial ({setting or 'no setting'}) cannot be trained: {row['message']}")
+
+
+def _check_metric(metric: str, row: Result) -> None:
+    if metric and row["state"] == "finished" and metric not in row["metrics"]:
+        names = ", ".join(row["metrics"]) or "none"
+        raise UserError(f"`metric` {metric!r} is not measured here: there are {names}")

@@ -1,0 +1,167 @@
+"""A trial, played: trained, measured, and forgotten but for its row."""
+
+import functools
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, NamedTuple, final
+
+from energan.sweep.trials import Result, Trial
+from energan.utils.console import progress_shown
+from energan.utils.errors import UserError, printable
+
+if TYPE_CHECKING:
+    from energan.data import ImageSet
+    from energan.engine import Trainer
+    from energan.experiment import Experiment
+    from energan.inference.model import Model
+
+KEPT = 4  # sets of images that a process keeps, for the next trial's use
+SHEET = 64  # samples of a sheet
+
+Stop = Callable[[], bool]
+
+
+@final
+class Keep(NamedTuple):
+    """What is kept of a trial besides its row.
+
+    folder  the sweep's
+    sheets  a sheet of samples, where the system draws
+    runs    its run folder, with the last checkpoint, which all commands open
+    """
+
+    folder: Path
+    sheets: bool = False
+    runs: bool = False
+
+
+class GivenUp(Exception):
+    """The trial was stopped before its end: nothing of it is kept, and it is played again."""
+
+
+class Diverged(Exception):
+    """Training diverged."""
+
+
+def play(trial: Trial, keep: Keep, stop: Stop = lambda: False) -> Result:
+    """The trial's row. GivenUp where `stop` says so between two steps.
+
+    What goes wrong in a trial is its result. KeyboardInterrupt passes.
+    """
+    begun = time.monotonic()
+    reached: list[int] = [0]
+    try:
+        with progress_shown(False):
+            metrics = _played(trial, keep, stop, reached)
+        state, message = "finished", ""
+    except GivenUp:
+        raise
+    except Diverged as error:
+        state, message, metrics = "diverged", f"training diverged before step {reached[0]}: {error}", {}
+    except UserError as error:
+        state, message, metrics = "refused", str(error), {}
+    except Exception as error:  # of memory, of a user's own recipe: other trials go on
+        reason = " ".join(str(error).split())[:300]
+        state, message, metrics = "failed", printable(f"{type(error).__name__}: {reason}"), {}
+    seconds = round(time.monotonic() - begun, 3)
+    return trial.row(state, message, step=reached[0], seconds=seconds, metrics=metrics)
+
+
+def _played(trial: Trial, keep: Keep, stop: Stop, reached: list[int]) -> dict[str, float]:
+    """The metrics of the trial. `reached` tells at which step it is."""
+    from energan import capabilities
+    from energan.capabilities import Measurement
+    from energan.evaluation import measured, samples_of
+    from energan.inference.snapshot import snapshot
+    from energan.recipes.build import build
+    from energan.training.divergence import not_finite
+    from energan.utils.hardware import deterministic
+
+    built = build(trial.recipe, **trial.arguments)
+    experiment = built._replace(prepare=_remembered(built.prepare))
+    data = experiment.training_set()
+    for capability in capabilities.of(experiment.game):
+        if capability.validate:
+            capability.validate(experiment, data)
+    experiment = experiment.reading_as(data)
+    with deterministic(experiment.deterministic):
+        trainer = _trained(experiment, data, stop, reached)
+        if wrong := not_finite(trainer):
+            raise Diverged(wrong)
+        shown = experiment.shown(data)
+        model = snapshot(trainer, shown.images, experiment.batch // experiment.microbatches)
+        with TemporaryDirectory(prefix="energan-") as scratch:
+            n = trial.samples or samples_of(experiment)
+            measurement = Measurement(Path(scratch), experiment, model, shown, n, seed=0, pictures=False)
+            result, _ = measured(measurement, trainer.t)
+            if keep.sheets and experiment.game.sample is not None:
+                from energan.utils.image_files import save_sheet
+
+                save_sheet(measurement.samples(SHEET)[:SHEET], keep.folder / "sheets" / f"{trial.number:06d}.png")
+    if keep.runs:
+        _keep_run(keep.folder / "runs" / f"{trial.number:06d}", built.reading_as(data), data, trial, trainer, model)
+    return result["metrics"]
+
+
+def _trained(experiment: "Experiment", data: "ImageSet", stop: Stop, reached: list[int]) -> "Trainer":
+    """The trainer after all steps. Diverged, as a run would find it."""
+    from energan.engine.graphs import Graphed
+    from energan.training.divergence import Means
+    from energan.training.log import log_every
+    from energan.training.loop import trainer_of
+
+    if experiment.initialise:
+        experiment.initialise(data)
+    trainer = trainer_of(experiment, data)
+    graphed, means, every = Graphed(trainer, experiment.graph), Means(), log_every(experiment)
+    while trainer.t < experiment.steps:
+        if stop():
+            raise GivenUp
+        means.add(graphed.step())
+        reached[0] = trainer.t
+        if trainer.t % every == 0 or trainer.t == experiment.steps:
+            _, wrong = means.take(saving=trainer.t == experiment.steps)
+            if wrong:
+                raise Diverged(wrong)
+    return trainer
+
+
+def _keep_run(
+    path: Path, experiment: "Experiment", data: "ImageSet", trial: Trial, trainer: "Trainer", model: "Model"
+) -> None:
+    """Writes the trial's run folder; one that a kill left before its row was written is replaced."""
+    import shutil
+
+    from energan.runs.folder import RunFolder
+
+    shutil.rmtree(path, ignore_errors=True)
+    folder = RunFolder(path)
+    folder.create(experiment, data, trial.recipe, trial.arguments, f"a trial of the sweep in {path.parent.parent}")
+    folder.save(trainer, model)
+    folder.update(status={"state": "finished", "step": trainer.t, "seconds": 0.0, "message": ""})
+
+
+_sets: dict[str, "ImageSet"] = {}  # the images that this process has read
+
+
+def _remembered(prepare: "Callable[..., ImageSet]") -> "Callable[..., ImageSet]":
+    """The function that loads images, which remembers the last sets: trials of one process mostly share them."""
+    from energan.utils.specification import describe
+
+    try:
+        known = repr(describe(prepare))
+    except UserError:  # anyone's function: what it does is not known
+        return prepare
+
+    @functools.wraps(prepare)
+    def load(*given: Any, **named: Any) -> "ImageSet":
+        key = f"{known} {given} {named}"
+        if key not in _sets:
+            while len(_sets) >= KEPT:
+                del _sets[next(iter(_sets))]
+            _sets[key] = prepare(*given, **named)
+        return _sets[key]
+
+    return load
