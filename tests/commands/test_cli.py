@@ -390,7 +390,7 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ("sample file", "file is not a run folder"),
         ("train ebgan-pt-mnist --data digits --out run", "run is there already and not empty; choose another --out"),
         ("train ebgan-pt-mnist --data digits --out file", "file is there already"),
-        ("train ebgan-pt-mnist --data digits --out file/run", "cannot write file/run/run.json"),
+        ("train ebgan-pt-mnist --data digits --out file/run", "cannot write file/run: not a directory"),
         ("train ebgan-pt-mnist --data digits --out new --batch 2000", "a batch of 2000 cannot be drawn"),
         ("train ebgan-pt-mnist --data digits --out new --margin 0", "--margin must be above 0, got 0.0"),
         ("train ebgan-pt-mnist --data digits --out new --margin -1", "--margin must be above 0, got -1.0"),
