@@ -12,7 +12,7 @@ from energan.data.named import catalog, published
 def test_each_named_set_has_hashes_of_both_splits() -> None:
     assert catalog.HASHES.keys() == NAMED.keys()
     three = {"train", "validation", "test"}
-    splits = {"worded-mnist": {"train", "test", "zero-shot"}, "photos": three}
+    splits = {"worded-mnist": {"train", "test", "zero-shot"}, "debian-photos": three}
     for name, row in NAMED.items():
         assert set(row.sha256) == splits.get(name, three if row.target else {"train", "test"}), name
 

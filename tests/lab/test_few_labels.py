@@ -121,7 +121,7 @@ def test_validation_is_on_training_images_that_give_no_labels() -> None:
         ({"labels": "25"}, "multiple"),
         ({"labels": "100000"}, "fewer than"),
         ({"labels": "0"}, "labels"),
-        ({"data": "holidays"}, "named set"),
+        ({"data": "photos"}, "named set"),
         ({"systems": "improved-gan", "together": True, "steps": 60}, "averaged"),
         ({"part": "3/2"}, "part"),
         ({"part": "half"}, "part"),

@@ -81,11 +81,11 @@ def test_a_single_picture_is_refused(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_enlarged_is_refused(changes: dict[str, int], expected: str) -> None:
     with pytest.raises(UserError, match=expected):
-        build("srresnet", data="photos", **{**ENLARGED, **changes})
+        build("srresnet", data="debian-photos", **{**ENLARGED, **changes})
 
 
 def test_grey_pictures_need_a_net_of_their_own() -> None:
-    small = {**SMALL["srgan"], "data": "photos", "channels": 1}
+    small = {**SMALL["srgan"], "data": "debian-photos", "channels": 1}
     with pytest.raises(UserError, match="does not take images"):
         build("srgan", **small)
     with pytest.raises(UserError, match="MobileNetV2 reads colours"):

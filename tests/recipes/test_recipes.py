@@ -63,7 +63,7 @@ NAMED_SETS = {
     "conditional-faces": "emoji-attributes",
     "pix2pix": "line-emoji",
     "cyclegan": "noto-twemoji",
-    **dict.fromkeys(("srresnet", "srgan"), "photos"),
+    **dict.fromkeys(("srresnet", "srgan"), "debian-photos"),
 }  # the others: mnist
 CLASSIFIERS = (
     "ladder-mnist",

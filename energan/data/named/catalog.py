@@ -129,10 +129,10 @@ NAMED: dict[str, Named] = {
         files=f"{icons.FONTS.file} and {icons.WORDS.file}",
         rendered=True,
     ),
-    "photos": Named(
+    "debian-photos": Named(
         (3, photo_squares.SIDE, photo_squares.SIDE),
         photos.NAMES,
-        HASHES["photos"],
+        HASHES["debian-photos"],
         (
             Source("the folder ENERGAN_DATA", lambda split: photo_squares.read_squares(photos.of_folder, split)),
             Source("Debian packages", lambda split: photo_squares.read_squares(photos.of_debian, split)),

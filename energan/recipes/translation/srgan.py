@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from energan.networks.conv.mobilenet_v2 import MobileNetClassifier
     from energan.networks.layers import FeatureExtractor
 
-Photographs = Annotated[str, arg(help="photos, or your own pictures of any sizes (folder, .zip, .npz, .parquet).")]
+Photographs = Annotated[str, arg(help="debian-photos, or your own pictures of any size (folder, .zip, ...).")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +134,7 @@ def lowered(steps: int, decay: float) -> "Schedule | None":
 
 def srresnet(
     *,
-    data: Photographs = "photos",
+    data: Photographs = "debian-photos",
     decay: float = 0.0,
     enlargement: Enlargement = Enlargement(),
     training: GeneratorTraining = GeneratorTraining(steps=20000, batch=16, save_every=2000),
@@ -197,7 +197,7 @@ def _published(net: "MobileNetClassifier", data: "ImageSet") -> None:
 
 def srgan(
     *,
-    data: Photographs = "photos",
+    data: Photographs = "debian-photos",
     first: float = 0.8,
     decay: float = 0.1,
     adversarial: float = 1e-3,

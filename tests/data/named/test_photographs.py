@@ -88,23 +88,23 @@ def test_each_photograph_is_of_one_split(folder: Path) -> None:
 
 
 def test_a_photograph_that_is_damaged_is_named_and_other_ones_are_no_set(folder: Path) -> None:
-    with pytest.raises(UserError, match="its content is not photos"):  # other squares than the published ones
-        load("photos", "validation")
+    with pytest.raises(UserError, match="its content is not debian-photos"):  # other squares than the published ones
+        load("debian-photos", "validation")
     (folder / "LadyBird.jpg").write_bytes(b"no picture")
     with pytest.raises(UserError, match=r"LadyBird.jpg cannot be read"):
-        load("photos", "validation")
+        load("debian-photos", "validation")
     (folder / "LadyBird.jpg").unlink()
     with pytest.raises(UserError, match=r"backgrounds holds no LadyBird.jpg"):
-        load("photos", "validation")
+        load("debian-photos", "validation")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("split", "n"), [("train", 380), ("validation", 85), ("test", 183)])
 def test_the_published_squares(split: str, n: int) -> None:
-    data = load("photos", split)
+    data = load("debian-photos", split)
     assert data.images.shape == (n, 3, SIDE, SIDE) and data.targets is None and data.classes == photos.NAMES
     assert {data.classes[i] in photos.HELD_OUT for i in data.labels.tolist()} == {split == "test"}
-    assert data.sha256 == NAMED["photos"].sha256[split].images or "drawn by this machine" in data.source
+    assert data.sha256 == NAMED["debian-photos"].sha256[split].images or "drawn by this machine" in data.source
 
 
 def wheel(members: dict[str, bytes]) -> bytes:
