@@ -3,7 +3,7 @@
     python -m reproductions.srgan --seeds 0 --out runs/srgan --set steps=5000 save_every=500 width=32 blocks=6
     python -m reproductions.srgan --validation ...       measures on the run's own held-out squares: to choose settings
 
-A cell is a run folder, OUT/srgan-SEED, of the recipe srgan on the set `debian-photos`; finished ones are kept. SRResNet is the
+A cell is a run folder, OUT/srgan-SEED, of the recipe srgan on `debian-photos`; finished ones are kept. SRResNet is the
 same run at the step before D joins: the recipe's first steps are SRResNet's. OUT/table.md has means over pictures, of
 deviations over seeds: PSNR and SSIM of the luma without a border of `scale` pixels, and how far MobileNetV2's features
 are from the true picture's, a mean over squares of at most 224 pixels. OUT/pictures.json has each picture's, and
