@@ -7,7 +7,6 @@ CAPABILITY = Capability(
     readout="translate",
     serves=("translate", "upscale"),
     verb="make pictures of pictures",
-    validate=preview.validate,
     prepare=preview.prepare,
     preview=preview.preview,
     measure=measure.measure,

@@ -38,12 +38,6 @@ class Held(NamedTuple):
     seen: bool
 
 
-def validate(experiment: Experiment, training: ImageSet) -> None:
-    """UserError where there are no held-out pictures."""
-    for split in ("validation", "test"):
-        experiment.pictures(split)
-
-
 def prepare(experiment: Experiment, training: ImageSet) -> Held:
     """At most 200 pictures of the validation split, always the same."""
     data = experiment.pictures("validation")
