@@ -1,10 +1,13 @@
 """Distances between sets of features, against closed forms, brute force and the reference library."""
 
+import statistics
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torchmetrics.image.kid import poly_mmd
 
 from energan.metrics import feature_distances
 from energan.metrics.feature_distances import frechet_distance, kernel_distance, precision_recall
@@ -85,6 +88,19 @@ def test_kernel_distance_by_loops():
     mean, deviation = kernel_distance(a, b, subsets=3)  # subsets of all rows: the same each time
     assert mean == pytest.approx(kernel_by_loops(a, b), rel=1e-9)
     assert deviation == pytest.approx(0, abs=1e-9)
+
+
+def test_kernel_distance_is_one_whether_subsets_share_their_kernels():
+    a, b = normal(0, 300, 6), normal(1, 280, 6) * 1.3 + 0.2
+    shared = kernel_distance(a, b, subsets=40, subset_size=100)
+    apart = kernel_distance(a, b, subsets=10, subset_size=100)  # 40 x 100^2 pairs are more than 300^2 + ..., 10 x fewer
+    drawn = torch.Generator().manual_seed(0)
+    values = [
+        float(poly_mmd(a[torch.randperm(300, generator=drawn)[:100]], b[torch.randperm(280, generator=drawn)[:100]]))
+        for _ in range(40)
+    ]
+    assert shared == pytest.approx((statistics.mean(values), statistics.pstdev(values)), rel=1e-9)
+    assert apart == pytest.approx((statistics.mean(values[:10]), statistics.pstdev(values[:10])), rel=1e-9)
 
 
 def test_kernel_distance_is_unbiased():
