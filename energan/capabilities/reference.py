@@ -1,9 +1,11 @@
 """What a run is measured against: real images, described by its feature network."""
 
+from collections.abc import MutableMapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
 
 from energan import metrics
 from energan.data import ImageSet, held_out_split
@@ -21,6 +23,8 @@ SHOWN = 12  # images whose nearest training images are looked for
 NEIGHBOURS = 3  # training images shown beside each
 SEARCHED = 20000  # training images that are searched
 GATHERED = 2**29  # bytes of them, at most
+
+_descriptions: MutableMapping[Tensor, dict[tuple[int, str], Description]] = WeakIdKeyDictionary()
 
 
 def usable_network(experiment: Experiment, real: Tensor, least: int = metrics.LEAST_IMAGES) -> str:
@@ -44,7 +48,15 @@ def reference_features(experiment: Experiment, training: ImageSet) -> Descriptio
     """Features of the real images that previews compare with; None where nothing can be measured."""
     real = experiment.test_set().images
     network = usable_network(experiment, real)
-    return describe(real[fixed_subset(len(real), MEASURED)], network) if network else None
+    return described(real, MEASURED, network) if network else None
+
+
+def described(real: Tensor, n: int, network: str) -> Description:
+    """Features of at most n of the real images, always the same ones, worked out once while the images are in memory."""
+    known = _descriptions.setdefault(real, {})
+    if (n, network) not in known:
+        known[n, network] = describe(real[fixed_subset(len(real), n)], network)
+    return known[n, network]
 
 
 def named(experiment: Experiment, data: ImageSet, n: int) -> str:

@@ -204,7 +204,7 @@ class Sample:
 
     def setting(self, i: int) -> Setting:
         if self._grid:
-            return _of_grid(self._over, _shuffled(i, self._grid, self._seed))
+            return _of_grid(self._over, shuffled(i, self._grid, self._seed))
         return {name: axis.at(_uniform(f"{self._seed} {i} {name}")) for name, axis in self._over.items()}
 
     def described(self) -> dict[str, Any]:
@@ -316,7 +316,7 @@ def _uniform(text: str) -> float:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big") / 2**48
 
 
-def _shuffled(i: int, n: int, seed: int) -> int:
+def shuffled(i: int, n: int, seed: int) -> int:
     """Where i goes in a random order of n numbers: a Feistel network, walked until it ends among them."""
     half = max(1, (max(n - 1, 1).bit_length() + 1) // 2)
     mask = (1 << half) - 1

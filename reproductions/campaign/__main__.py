@@ -25,13 +25,14 @@ from energan.utils.console import STOPPED, complain, duration, lasting_streams, 
 from energan.utils.errors import UserError
 from energan.utils.hardware import deterministic, pick_device
 from energan.utils.signals import interruptible
-from reproductions import grid
 from reproductions.campaign import records, tables
 from reproductions.campaign.catalog import catalog
 from reproductions.campaign.entry import Conditions, Entry
 from reproductions.campaign.piece import Folders, unfinished
 from reproductions.campaign.plan import earlier, plan
 from reproductions.campaign.play import play_all
+from reproductions.grid.entries import SYSTEMS
+from reproductions.grid.table1 import configuration
 
 MOST = 1000  # seeds of a range
 
@@ -115,8 +116,8 @@ def chosen(entries: Sequence[Entry], only: str, seeds: str) -> list[Entry]:
     for entry in found:
         if numbers and entry.axis == "margin" and not set(entry.seeds).issuperset(numbers):
             raise UserError(f"`seeds`: {entry.name} has the {entry.axis}s {', '.join(map(str, entry.seeds))}")
-        for number in numbers if entry.name in grid.SYSTEMS else ():
-            grid.configuration(grid.SYSTEMS[entry.name][2], number)
+        for number in numbers if entry.name in SYSTEMS else ():
+            configuration(SYSTEMS[entry.name][2], number)
     return [entry._replace(seeds=numbers) for entry in found] if numbers else found
 
 

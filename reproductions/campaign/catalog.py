@@ -1,8 +1,9 @@
 """The entries of the campaign, most valuable first."""
 
-from reproductions import cgan, emoji, figure4, figure9, grid, parzen, table2
+from reproductions import cgan, emoji, figure4, figure9, parzen, table2
 from reproductions.campaign import thesis
 from reproductions.campaign.entry import Conditions, Entry
+from reproductions.grid import entries as grid
 
 
 def catalog(where: Conditions) -> list[Entry]:

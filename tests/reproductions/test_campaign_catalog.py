@@ -7,10 +7,11 @@ import pytest
 from energan.engine.optimizers import Adam
 from energan.lab.few_labels.systems import SYSTEMS, Task
 from energan.utils.errors import UserError
-from reproductions import grid, table2
+from reproductions import table2
 from reproductions.campaign.__main__ import chosen
 from reproductions.campaign.catalog import catalog
 from reproductions.campaign.entry import Conditions
+from reproductions.grid import table1
 
 TOY = Conditions(toy=True, device="cpu")
 FULL = Conditions(toy=False, device="cpu")
@@ -39,11 +40,11 @@ def test_names_and_seeds_that_there_are_not_are_refused() -> None:
 
 
 def test_the_grids_are_the_papers() -> None:
-    for which, n in ((grid.EBGAN, 512), (grid.GAN, 6144)):
-        found = {tuple(grid.configuration(which, i).values()) for i in range(n)}
-        assert len(found) == n == grid.size(which)
+    for which, n in ((table1.EBGAN, 512), (table1.GAN, 6144)):
+        found = {tuple(table1.configuration(which, i).values()) for i in range(n)}
+        assert len(found) == n == table1.size(which)
     best = {"layers_g": 5, "layers_d": 2, "size_g": 800, "size_d": 1024, "dropout_d": 0.0, "lr": 1e-3}
-    assert any(best.items() <= grid.configuration(grid.EBGAN, i).items() for i in range(512))
+    assert any(best.items() <= table1.configuration(table1.EBGAN, i).items() for i in range(512))
 
 
 def test_ladders_of_full_length_have_the_papers_schedule() -> None:

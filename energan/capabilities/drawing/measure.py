@@ -6,7 +6,6 @@ from energan import metrics
 from energan.capabilities import reference
 from energan.capabilities.capability import Measurement
 from energan.capabilities.reference import SHOWN, named, write_nearest
-from energan.data.image_set import fixed_subset
 from energan.html.formatting import figure, plain
 from energan.runs.reader import Json
 
@@ -39,8 +38,7 @@ def measure(run: Measurement) -> dict[str, Any]:
     samples = run.samples(run.n if network else SHOWN)
     values: dict[str, float] = {}
     if network:
-        compared = real.images[fixed_subset(len(real.images), run.n)]
-        values = metrics.evaluate(samples, compared, network, seed=run.seed)
+        values = metrics.evaluate(samples, reference.described(real.images, run.n, network), network, seed=run.seed)
     if run.pictures:
         write_nearest(run.folder, samples[:SHOWN], run.training.images, network)
     return {
