@@ -52,7 +52,7 @@ def reference_features(experiment: Experiment, training: ImageSet) -> Descriptio
 
 
 def described(real: Tensor, n: int, network: str) -> Description:
-    """Features of at most n of the real images, always the same ones, worked out once while the images are in memory."""
+    """Features of at most n real images, always the same ones, worked out once while the images are in memory."""
     known = _descriptions.setdefault(real, {})
     if (n, network) not in known:
         known[n, network] = describe(real[fixed_subset(len(real), n)], network)

@@ -68,7 +68,7 @@ class Ensemble:
     ) -> None:
         for game in games:
             check(game)
-            _same_structure(games[0], game)
+            same_structure(games[0], game)
         if not len(games) == len(sources) == len(seeds):
             raise UserError(f"{len(games)} games need as many sources and seeds, got {len(sources)} and {len(seeds)}")
         if precision not in ("fp32", "fp64"):
@@ -231,8 +231,8 @@ def _tensors(numbers: Mapping[str, Any]) -> Tree:
     return {k: torch.tensor(v, dtype=torch.float64) for k, v in numbers.items() if isinstance(v, float | int)}
 
 
-def _same_structure(a: Game, b: Game) -> None:
-    """UserError unless the two games differ only in weights and hyperparameters."""
+def same_structure(a: Game, b: Game) -> None:
+    """UserError unless the two games differ only in weights and hyperparameters, as those of an Ensemble may."""
     for name, player in a.players.items():
         other = b.players.get(name, Player(nn.Identity()))
         if _architecture(player.net) != _architecture(other.net):

@@ -111,10 +111,15 @@ def snapshots(
         yield snapshot(player, images, batch)
         return
     for i in range(len(player)):
-        one = again(i)
-        for name, net in one.nets.items():
-            net.load_state_dict({k: w.to(one.device) for k, w in player.players(i).weights(name).items()}, strict=False)
-        yield snapshot(one, images, batch)
+        yield snapshot(taken(player, i, again(i)), images, batch)
+
+
+def taken(many: Ensemble, i: int, one: Trainer) -> Trainer:
+    """The Trainer `one` of the i-th game, with the weights that it has in the Ensemble."""
+    players = many.players(i)
+    for name, net in one.nets.items():
+        net.load_state_dict({k: w.to(one.device) for k, w in players.weights(name).items()}, strict=False)
+    return one
 
 
 def batch_norm_statistics(model: Model) -> dict[str, Tensor]:

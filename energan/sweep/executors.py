@@ -1,10 +1,10 @@
 """Where trials are played. Whoever executes takes trials as it has room, and yields their rows as they end.
 
-    Here           this process, one after another
+    Here           this process
     Processes(n)   n processes of this machine, each with its share of the threads
 
-A trial is plain data that may be sent anywhere, and its row is a dictionary: an executor of batched models or of a
-cluster needs nothing else.
+Either plays trials one after another, or some of one shape as one program (together.py). A trial is plain data that
+may be sent anywhere, and its row is a dictionary.
 """
 
 import os
@@ -17,7 +17,8 @@ from contextlib import suppress
 from multiprocessing import connection, get_context, parent_process
 from typing import Protocol, final
 
-from energan.sweep.play import GivenUp, Keep, Stop, play
+from energan.sweep.play import GivenUp, Keep, Stop
+from energan.sweep.together import groups, play_all
 from energan.sweep.trials import Result, Trial
 
 LOOK_SECONDS = 0.2  # between two looks whether to stop
@@ -37,15 +38,15 @@ class Executor(Protocol):
 
 @final
 class Here:
-    """This process, one trial after another."""
+    """This process, one group of trials after another."""
 
-    def __init__(self, keep: Keep) -> None:
-        self._keep = keep
+    def __init__(self, keep: Keep, together: int = 1) -> None:
+        self._keep, self._together = keep, together
 
     def rows(self, trials: Iterator[Trial], stop: Stop) -> Iterator[Result]:
-        for trial in trials:
+        for group in groups(trials, self._together):
             try:
-                yield play(trial, self._keep, stop)
+                yield from play_all(group, self._keep, stop)
             except GivenUp:
                 return
 
@@ -54,12 +55,12 @@ class Here:
 class Processes:
     """n processes of this machine, which share its threads.
 
-    Each is a pool of one, so that a process that dies takes its own trial with it and no other: the trial is tried once
-    more, in a new process, and then failed.
+    Each is a pool of one, so that a process that dies takes its own trials with it and no others: they are tried once
+    more, each by itself, in a new process. A trial whose process dies twice has failed.
     """
 
-    def __init__(self, n: int, keep: Keep) -> None:
-        self._n, self._keep = n, keep
+    def __init__(self, n: int, keep: Keep, together: int = 1) -> None:
+        self._n, self._keep, self._together = n, keep, together
         self._threads = max(1, threads() // n)
 
     def _lane(self) -> ProcessPoolExecutor:
@@ -67,35 +68,42 @@ class Processes:
 
     def rows(self, trials: Iterator[Trial], stop: Stop) -> Iterator[Result]:
         free = [self._lane() for _ in range(self._n)]
-        running: dict[Future[Result], tuple[Trial, ProcessPoolExecutor, int]] = {}
+        running: dict[Future[list[Result]], tuple[list[Trial], ProcessPoolExecutor]] = {}
+        again: list[list[Trial]] = []  # whose process died
+        died: dict[int, int] = {}  # how often the process of a trial by itself did
+        waiting = groups(trials, self._together)
         try:
             while not stop():
-                while free and (trial := next(trials, None)) is not None:
+                while free and (group := again.pop() if again else next(waiting, None)) is not None:
                     lane = free.pop()
-                    running[lane.submit(play, trial, self._keep)] = trial, lane, 1
+                    running[lane.submit(play_all, group, self._keep)] = group, lane
                 if not running:
                     return
                 done, _ = wait(running, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
                 for future in done:
-                    trial, lane, tries = running.pop(future)
+                    group, lane = running.pop(future)
                     if not isinstance(error := future.exception(), BrokenProcessPool):
                         if error is not None:
                             raise error
                         free.append(lane)
-                        yield future.result()
+                        yield from future.result()
+                        continue
+                    cause = _cause(lane)
+                    lane.shutdown(wait=False)
+                    if stop():  # Ctrl-C reached the process, too
+                        return
+                    free.append(self._lane())
+                    if len(group) > 1:
+                        again += [[trial] for trial in group]
+                        continue
+                    trial = group[0]
+                    died[trial.number] = died.get(trial.number, 0) + 1
+                    if died[trial.number] < TRIES:
+                        again.append(group)
                     else:
-                        cause = _cause(lane)
-                        lane.shutdown(wait=False)
-                        if stop():  # Ctrl-C reached the process, too
-                            return
-                        lane = self._lane()
-                        if tries < TRIES:
-                            running[lane.submit(play, trial, self._keep)] = trial, lane, tries + 1
-                        else:
-                            free.append(lane)
-                            yield trial.row("failed", f"its process died{cause}, twice")
+                        yield trial.row("failed", f"its process died{cause}, twice")
         finally:
-            for lane in [*free, *(lane for _, lane, _ in running.values())]:
+            for lane in [*free, *(lane for _, lane in running.values())]:
                 _end(lane)
 
 

@@ -50,34 +50,46 @@ def play(trial: Trial, keep: Keep, stop: Stop = lambda: False) -> Result:
 
     What goes wrong in a trial is its result. KeyboardInterrupt passes.
     """
-    begun = time.monotonic()
-    reached: list[int] = [0]
+    reached = [0]
+    return outcome(trial, reached, lambda: _played(trial, keep, stop, reached))
+
+
+def outcome(trial: Trial, reached: list[int], work: Callable[[], dict[str, float]], spent: float = 0.0) -> Result:
+    """The row of a trial whose metrics `work` gives, or raises what went wrong. GivenUp passes.
+
+    reached: [the step that it is at]; spent: seconds that it took already.
+    """
+    begun, metrics = time.monotonic(), dict[str, float]()
     try:
         with progress_shown(False):
-            metrics = _played(trial, keep, stop, reached)
+            metrics = work()
         state, message = "finished", ""
     except GivenUp:
         raise
     except Diverged as error:
-        state, message, metrics = "diverged", f"training diverged before step {reached[0]}: {error}", {}
+        state, message = "diverged", f"training diverged before step {reached[0]}: {error}"
     except UserError as error:
-        state, message, metrics = "refused", str(error), {}
+        state, message = "refused", str(error)
     except Exception as error:  # of memory, of a user's own recipe: other trials go on
         reason = " ".join(str(error).split())[:300]
-        state, message, metrics = "failed", printable(f"{type(error).__name__}: {reason}"), {}
-    seconds = round(time.monotonic() - begun, 3)
+        state, message = "failed", printable(f"{type(error).__name__}: {reason}")
+    seconds = round(spent + time.monotonic() - begun, 3)
     return trial.row(state, message, step=reached[0], seconds=seconds, metrics=metrics)
 
 
-def _played(trial: Trial, keep: Keep, stop: Stop, reached: list[int]) -> dict[str, float]:
-    """The metrics of the trial. `reached` tells at which step it is."""
+@final
+class Ready(NamedTuple):
+    """A trial that can begin: its experiment as it was built, as its images make it, and the images."""
+
+    built: "Experiment"
+    experiment: "Experiment"
+    data: "ImageSet"
+
+
+def ready(trial: Trial) -> Ready:
+    """The trial's experiment and images. UserError for what cannot be trained."""
     from energan import capabilities
-    from energan.capabilities import Measurement
-    from energan.evaluation import measured, samples_of
-    from energan.inference.snapshot import snapshot
     from energan.recipes.build import build
-    from energan.training.divergence import not_finite
-    from energan.utils.hardware import deterministic
 
     built = build(trial.recipe, **trial.arguments)
     experiment = built._replace(prepare=_remembered(built.prepare))
@@ -85,23 +97,43 @@ def _played(trial: Trial, keep: Keep, stop: Stop, reached: list[int]) -> dict[st
     for capability in capabilities.of(experiment.game):
         if capability.validate:
             capability.validate(experiment, data)
-    experiment = experiment.reading_as(data)
-    with deterministic(experiment.deterministic):
-        trainer = _trained(experiment, data, stop, reached)
-        if wrong := not_finite(trainer):
-            raise Diverged(wrong)
-        shown = experiment.shown(data)
-        model = snapshot(trainer, shown.images, experiment.batch // experiment.microbatches)
-        with TemporaryDirectory(prefix="energan-") as scratch:
-            n = trial.samples or samples_of(experiment)
-            measurement = Measurement(Path(scratch), experiment, model, shown, n, seed=0, pictures=False)
-            result, _ = measured(measurement, trainer.t)
-            if keep.sheets and experiment.game.sample is not None:
-                from energan.utils.image_files import save_sheet
+    if experiment.initialise:
+        experiment.initialise(data)
+    return Ready(built, experiment.reading_as(data), data)
 
-                save_sheet(measurement.samples(SHEET)[:SHEET], keep.folder / "sheets" / f"{trial.number:06d}.png")
+
+def _played(trial: Trial, keep: Keep, stop: Stop, reached: list[int]) -> dict[str, float]:
+    """The metrics of the trial. `reached` tells at which step it is."""
+    from energan.utils.hardware import deterministic
+
+    start = ready(trial)
+    with deterministic(start.experiment.deterministic):
+        return metrics_of(trial, start, _trained(start.experiment, start.data, stop, reached), keep)
+
+
+def metrics_of(trial: Trial, start: Ready, trainer: "Trainer", keep: Keep) -> dict[str, float]:
+    """The metrics of the trial, trained; keeps what is to be kept. Diverged where the weights are not finite."""
+    from energan.capabilities import Measurement
+    from energan.evaluation import measured, samples_of
+    from energan.inference.snapshot import snapshot
+    from energan.training.divergence import not_finite
+
+    if wrong := not_finite(trainer):
+        raise Diverged(wrong)
+    experiment = start.experiment
+    shown = experiment.shown(start.data)
+    model = snapshot(trainer, shown.images, experiment.batch // experiment.microbatches)
+    with TemporaryDirectory(prefix="energan-") as scratch:
+        n = trial.samples or samples_of(experiment)
+        measurement = Measurement(Path(scratch), experiment, model, shown, n, seed=0, pictures=False)
+        result, _ = measured(measurement, trainer.t)
+        if keep.sheets and experiment.game.sample is not None:
+            from energan.utils.image_files import save_sheet
+
+            save_sheet(measurement.samples(SHEET)[:SHEET], keep.folder / "sheets" / f"{trial.number:06d}.png")
     if keep.runs:
-        _keep_run(keep.folder / "runs" / f"{trial.number:06d}", built.reading_as(data), data, trial, trainer, model)
+        path = keep.folder / "runs" / f"{trial.number:06d}"
+        _keep_run(path, start.built.reading_as(start.data), start.data, trial, trainer, model)
     return result["metrics"]
 
 
@@ -112,8 +144,6 @@ def _trained(experiment: "Experiment", data: "ImageSet", stop: Stop, reached: li
     from energan.training.log import log_every
     from energan.training.loop import trainer_of
 
-    if experiment.initialise:
-        experiment.initialise(data)
     trainer = trainer_of(experiment, data)
     graphed, means, every = Graphed(trainer, experiment.graph), Means(), log_every(experiment)
     while trainer.t < experiment.steps:

@@ -1,6 +1,7 @@
 """Whether training diverged: the means of what is logged over intervals, and the weights before they are kept."""
 
 import math
+from collections.abc import Mapping
 from typing import final
 
 import torch
@@ -38,16 +39,26 @@ class Means:
 
         Where a quantity is not finite any more, or exploded; in the first steps, if the state is to be kept (saving).
         """
-        means = {k: float(v) / self.counts[k] for k, v in self._sums.items()}
-        settled = self.since >= SETTLED
+        return self.take_each(saving, 1)[0]
+
+    def take_each(self, saving: bool, n: int) -> list[tuple[dict[str, float], str]]:
+        """The same of each of n models that are trained as one program, whose logs are (n,)."""
+        means = {k: (v.reshape(-1).double() / self.counts[k]).tolist() for k, v in self._sums.items()}
+        first = {k: self._first[k].reshape(-1).tolist() for k in means}
+        settled = saving or self.since >= SETTLED
         self._sums, self.counts, self.since = {}, {}, self.step
-        for k, v in means.items():
-            first = abs(float(self._first[k]))
-            if not math.isfinite(v):
-                return means, f"{k} became {v}"
-            if abs(v) > EXPLODED * (1 + first) and (saving or settled):
-                return means, f"{k} grew from {first:.3g} to {v:.3g}"
-        return means, ""
+        each = [{k: v[i] for k, v in means.items()} for i in range(n)]
+        return [(some, _wrong(some, {k: v[i] for k, v in first.items()}, settled)) for i, some in enumerate(each)]
+
+
+def _wrong(means: Mapping[str, float], first: Mapping[str, float], settled: bool) -> str:
+    for k, v in means.items():
+        was = abs(first[k])
+        if not math.isfinite(v):
+            return f"{k} became {v}"
+        if settled and abs(v) > EXPLODED * (1 + was):
+            return f"{k} grew from {was:.3g} to {v:.3g}"
+    return ""
 
 
 def not_finite(trainer: Trainer) -> str:

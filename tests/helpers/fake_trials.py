@@ -30,3 +30,8 @@ def _first(path: Path) -> bool:
         return False
     path.touch()
     return True
+
+
+def play_all(trials: list[Trial], keep: Keep, stop: Stop = lambda: False) -> list[Result]:
+    """Their rows."""
+    return [play(trial, keep, stop) for trial in trials]

@@ -22,7 +22,7 @@ TINY = ["--data", "digits", "--width", "4", "--z", "8", "--batch", "8", "--steps
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executors, "play", fake_trials.play)
+    monkeypatch.setattr(executors, "play_all", fake_trials.play_all)
 
 
 def sweep(out: Path, *flags: str, recipe: str = "ebgan-pt-mnist") -> int:

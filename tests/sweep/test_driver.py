@@ -29,7 +29,7 @@ TYPES = {"lr": float, "z": int}
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executors, "play", fake_trials.play)
+    monkeypatch.setattr(executors, "play_all", fake_trials.play_all)
     monkeypatch.setattr("energan.sweep.folder.environment", lambda: {"cores": 1})
 
 
@@ -159,7 +159,7 @@ def test_another_sweep_or_anything_else_in_the_folder_is_refused(tmp_path: Path)
 
 
 def test_a_sweep_whose_first_trial_is_refused_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executors, "play", lambda trial, *_: trial.row("refused", "no such images"))
+    monkeypatch.setattr(executors, "play_all", lambda trials, *_: [trials[0].row("refused", "no such images")])
     with pytest.raises(UserError, match=r"first trial \(lr 1\.0\) cannot be trained: no such images"):
         here(tmp_path / "a", plan())
     assert not (tmp_path / "a").exists()

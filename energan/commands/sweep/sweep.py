@@ -46,6 +46,8 @@ class SweepOptions:
     """Seeds that each setting is trained with; by default the recipe's --seed."""
     jobs: int = 1
     """Processes that play trials at once, and share the threads."""
+    together: int = 1
+    """Trials of nets of one shape that are trained as one program, at most: quicker for small nets, and in fp32."""
     n: int | None = None
     """Samples that a trial is measured by; by default as many as the feature network is quick enough for."""
     metric: str = ""
@@ -79,15 +81,17 @@ def start(recipe: str, arguments: Mapping[str, Any], options: SweepOptions) -> i
     from energan.sweep.ranking import told
     from energan.sweep.trials import Plan
 
-    at_least(1, jobs=options.jobs)
+    at_least(1, jobs=options.jobs, together=options.together)
     if options.n is not None:
         at_least(1, n=options.n)
     out = user_path(options.out)
     types = flat_types(find_recipe(recipe))
     space = _space(options, types)
-    plan = Plan(recipe, with_absolute_paths(arguments), space, _seeds(recipe, arguments, options.seeds), options.n)
+    given = with_absolute_paths(_in_fp32(arguments) if options.together > 1 else arguments)
+    plan = Plan(recipe, given, space, _seeds(recipe, arguments, options.seeds), options.n)
     keep = Keep(out.resolve(), options.sheets, options.runs)
-    executor = Here(keep) if options.jobs == 1 else Processes(options.jobs, keep)
+    processes = Processes(options.jobs, keep, options.together)
+    executor = Here(keep, options.together) if options.jobs == 1 else processes
     if not options.quiet:
         say(f"{len(plan):,} trials of {recipe}: {len(space):,} settings, {len(plan.seeds)} seeds, in {out}")
     folder = run(
@@ -99,6 +103,13 @@ def start(recipe: str, arguments: Mapping[str, Any], options: SweepOptions) -> i
         return STOPPED
     say(f"table: {folder.path / 'results.parquet'}; `energan sweep report {shlex.quote(str(out))}` writes a page")
     return 0
+
+
+def _in_fp32(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of trials that are trained together. UserError where another precision is asked for."""
+    if (precision := arguments.get("precision")) not in ("auto", "fp32"):
+        raise UserError(f"`together` trains in fp32, and `precision` is {precision}: leave one of them out")
+    return {**arguments, "precision": "fp32"}
 
 
 def _space(options: SweepOptions, types: Mapping[str, Any]) -> "Space":
