@@ -3,9 +3,9 @@
 import time
 from pathlib import Path
 
-from energan.sweep.executors import Executor
 from energan.sweep.folder import SweepFolder
-from energan.sweep.trials import Plan, Result
+from energan.sweep.plan.trials import Plan, Result
+from energan.sweep.playing.executors import Executor
 from energan.utils.console import progress_bar
 from energan.utils.errors import UserError
 from energan.utils.files import unwritable

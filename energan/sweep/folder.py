@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, final
 
+from energan.sweep.plan.trials import FORMAT, Plan, Result
 from energan.sweep.table import LARGEST_VALUE, STATES, as_row, write_parquet
-from energan.sweep.trials import FORMAT, Plan, Result
 from energan.utils.console import warn
 from energan.utils.errors import UserError
 from energan.utils.files import LARGEST_LINE, exclusive, read_file, sweep, unwritable, write_json

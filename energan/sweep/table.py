@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from energan.sweep.trials import Result
+from energan.sweep.plan.trials import Result
 from energan.utils.files import write
 
 STATES = {

@@ -16,10 +16,10 @@ from typing import Any
 
 from energan.recipes.build import find_recipe
 from energan.sweep.driver import run
-from energan.sweep.executors import Executor, Here, Processes
 from energan.sweep.folder import read_record, read_rows
-from energan.sweep.play import Keep
-from energan.sweep.trials import Plan
+from energan.sweep.plan.trials import Plan
+from energan.sweep.playing.executors import Executor, Here, Processes
+from energan.sweep.playing.play import Keep
 from energan.utils.arguments import parameters
 from energan.utils.checks import at_least
 from energan.utils.console import STOPPED, complain, say

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any, final
 
-from energan.sweep.space import Setting, shuffled
+from energan.sweep.plan.space import Setting, shuffled
 from energan.utils.errors import UserError
 
 NETS: dict[str, tuple[Any, ...]] = {

@@ -5,8 +5,8 @@ import signal
 import time
 from pathlib import Path
 
-from energan.sweep.play import GivenUp, Keep, Stop
-from energan.sweep.trials import Result, Trial
+from energan.sweep.plan.trials import Result, Trial
+from energan.sweep.playing.play import GivenUp, Keep, Stop
 
 
 def play(trial: Trial, keep: Keep, stop: Stop = lambda: False) -> Result:

@@ -12,10 +12,10 @@ import pytest
 
 from energan.cli import main
 from energan.evaluation import evaluate
-from energan.sweep import executors
-from energan.sweep.page import write_page
-from energan.sweep.play import Keep
-from energan.sweep.trials import Result, Trial
+from energan.sweep.plan.trials import Result, Trial
+from energan.sweep.playing import executors
+from energan.sweep.playing.play import Keep
+from energan.sweep.report.page import write_page
 
 TINY = ["--data", "digits", "--width", "4", "--z", "8", "--batch", "8", "--steps", "4", "--n", "64", "--quiet"]
 
@@ -173,11 +173,11 @@ def test_a_folder_that_is_no_sweep_is_told(tmp_path: Path, capsys: pytest.Captur
 
 
 def test_an_error_in_one_trial_is_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from energan.sweep.play import play
+    from energan.sweep.playing.play import play
 
     def broken(trial: Trial, *given: Any) -> Any:
         raise RuntimeError("of another kind\nin two lines")
 
-    monkeypatch.setattr("energan.sweep.play._played", broken)
+    monkeypatch.setattr("energan.sweep.playing.play._played", broken)
     row: Result = play(Trial(3, "id", "gan-mnist", {}, {"lr": 1}, 0, None), Keep(tmp_path))
     assert (row["state"], row["message"]) == ("failed", "RuntimeError: of another kind in two lines")

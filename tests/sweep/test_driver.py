@@ -15,13 +15,13 @@ import psutil
 import pyarrow.parquet
 import pytest
 
-from energan.sweep import executors
 from energan.sweep.driver import run
-from energan.sweep.executors import Here, Processes
 from energan.sweep.folder import SweepFolder, read_rows
-from energan.sweep.play import Keep
-from energan.sweep.space import Grid, Sample, axes
-from energan.sweep.trials import Plan
+from energan.sweep.plan.space import Grid, Sample, axes
+from energan.sweep.plan.trials import Plan
+from energan.sweep.playing import executors
+from energan.sweep.playing.executors import Here, Processes
+from energan.sweep.playing.play import Keep
 from energan.utils.errors import UserError
 
 TYPES = {"lr": float, "z": int}

@@ -7,8 +7,8 @@ from typing import Any, Literal
 import pytest
 
 from energan.recipes.catalog import RECIPES
-from energan.sweep.space import Choices, Grid, Range, Sample, Sobol, axes, points
-from energan.sweep.values import value_of
+from energan.sweep.plan.space import Choices, Grid, Range, Sample, Sobol, axes, points
+from energan.sweep.plan.values import value_of
 from energan.utils.arguments import flat_types, parameters
 from energan.utils.errors import UserError
 

@@ -8,10 +8,10 @@ import pytest
 import energan
 from energan.cli import main
 from energan.sweep.folder import read_rows
-from energan.sweep.play import GivenUp, Keep, play
-from energan.sweep.space import Points
-from energan.sweep.together import WAITING, groups, play_all
-from energan.sweep.trials import Plan, Trial
+from energan.sweep.plan.space import Points
+from energan.sweep.plan.trials import Plan, Trial
+from energan.sweep.playing.play import GivenUp, Keep, play
+from energan.sweep.playing.together import WAITING, groups, play_all
 
 SMALL: dict[str, Any] = {
     "data": "digits", "steps": 6, "batch": 8, "z": 4, "size_g": 16, "size_d": 16, "layers_g": 2, "precision": "fp32",
@@ -51,7 +51,7 @@ def test_few_trials_wait() -> None:
 
 
 def test_models_that_memory_does_not_take_are_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("energan.sweep.together._room", lambda experiment: 3)
+    monkeypatch.setattr("energan.sweep.playing.together._room", lambda experiment: 3)
     assert list(map(len, groups(iter(trials(*({"lr": 1e-3 * i} for i in range(1, 9)))), 8))) == [3, 3, 2]
 
 

@@ -17,7 +17,7 @@ from energan.utils.errors import UserError
 from energan.utils.files import user_path
 
 if TYPE_CHECKING:
-    from energan.sweep.space import Space
+    from energan.sweep.plan.space import Space
 
 ABOUT = (
     "Trained many times, each time measured: --over lr=1e-3,1e-4 names values, --over margin=5:20:log a range. Ctrl-C "
@@ -76,10 +76,10 @@ def sweep_command(recipe: str) -> Callable[..., int]:
 def start(recipe: str, arguments: Mapping[str, Any], options: SweepOptions) -> int:
     """Plays a sweep of a recipe, called with flat arguments. Returns the exit code."""
     from energan.sweep.driver import run
-    from energan.sweep.executors import Here, Processes
-    from energan.sweep.play import Keep
-    from energan.sweep.ranking import told
-    from energan.sweep.trials import Plan
+    from energan.sweep.plan.trials import Plan
+    from energan.sweep.playing.executors import Here, Processes
+    from energan.sweep.playing.play import Keep
+    from energan.sweep.report.ranking import told
 
     at_least(1, jobs=options.jobs, together=options.together)
     if options.n is not None:
@@ -114,7 +114,7 @@ def _in_fp32(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def _space(options: SweepOptions, types: Mapping[str, Any]) -> "Space":
     """The settings that the options describe. UserError where they contradict each other."""
-    from energan.sweep.space import MOST, Grid, Sample, Sobol, axes, points
+    from energan.sweep.plan.space import MOST, Grid, Sample, Sobol, axes, points
 
     not_negative(sample=options.sample, sobol=options.sobol)
     usable_seed(options.draw_seed, "draw_seed")
@@ -152,7 +152,7 @@ def sweep_report(sweep: str, /, *, metric: str = "") -> int:
         sweep: The sweep's folder.
         metric: The metric that trials are compared by, as evaluation.json calls it; by default the first.
     """
-    from energan.sweep.page import write_page
+    from energan.sweep.report.page import write_page
 
     say(f"report: {write_page(Path(sweep), metric)}")
     return 0

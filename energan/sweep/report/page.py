@@ -9,11 +9,11 @@ from typing import Any
 from energan.html import formatting
 from energan.html.pictures import picture
 from energan.runs.reader import mapping, sequence
-from energan.sweep import plots
 from energan.sweep.folder import read_record, read_rows
-from energan.sweep.ranking import Metric, metric_of, ranked
+from energan.sweep.plan.trials import Result
+from energan.sweep.report import plots
+from energan.sweep.report.ranking import Metric, metric_of, ranked
 from energan.sweep.table import STATES
-from energan.sweep.trials import Result
 from energan.utils.errors import printable
 from energan.utils.files import write
 
@@ -50,7 +50,7 @@ def _render(folder: Path, record: dict[str, Any], rows: list[Result], metric: Me
     from markupsafe import Markup
 
     environment = Environment(
-        loader=PackageLoader("energan.sweep", "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("energan.sweep.report", "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"figure": formatting.figure, "plain": formatting.plain, "printable": printable}
     style = files("energan").joinpath("report/templates/page.css").read_text(encoding="utf-8")

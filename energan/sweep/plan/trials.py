@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, final
 
-from energan.sweep.space import Setting, Space
+from energan.sweep.plan.space import Setting, Space
 from energan.utils.errors import UserError
 
 FORMAT = 1  # of sweep.json and of a row

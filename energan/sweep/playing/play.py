@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
-from energan.sweep.trials import Result, Trial
+from energan.sweep.plan.trials import Result, Trial
 from energan.utils.console import progress_shown
 from energan.utils.errors import UserError, printable
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol, final
 
-from energan.sweep.values import value_of
+from energan.sweep.plan.values import value_of
 from energan.utils.errors import UserError
 from energan.utils.files import read_file, user_path
 from energan.utils.imports import import_attribute

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple, final
 
 from energan.sweep.folder import SweepFolder
+from energan.sweep.plan.trials import Result
 from energan.sweep.table import STATES
-from energan.sweep.trials import Result
 from energan.utils.errors import UserError
 
 SHOWN = 5  # best trials that the command tells

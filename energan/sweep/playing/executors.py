@@ -17,9 +17,9 @@ from contextlib import suppress
 from multiprocessing import connection, get_context, parent_process
 from typing import Protocol, final
 
-from energan.sweep.play import GivenUp, Keep, Stop
-from energan.sweep.together import groups, play_all
-from energan.sweep.trials import Result, Trial
+from energan.sweep.plan.trials import Result, Trial
+from energan.sweep.playing.play import GivenUp, Keep, Stop
+from energan.sweep.playing.together import groups, play_all
 
 LOOK_SECONDS = 0.2  # between two looks whether to stop
 TRIES = 2  # of a trial whose process dies: "twice"

@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from energan.sweep.play import Diverged, GivenUp, Keep, Ready, Stop, metrics_of, outcome, play, ready
-from energan.sweep.trials import Result, Trial
+from energan.sweep.plan.trials import Result, Trial
+from energan.sweep.playing.play import Diverged, GivenUp, Keep, Ready, Stop, metrics_of, outcome, play, ready
 from energan.utils.errors import UserError
 
 if TYPE_CHECKING:

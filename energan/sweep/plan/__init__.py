@@ -1,0 +1,1 @@
+"""What a sweep is to do: settings, trials, the plan."""

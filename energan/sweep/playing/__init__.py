@@ -1,0 +1,1 @@
+"""How trials are played: one, several as one program, and where."""
