@@ -3,7 +3,8 @@
 import time
 from pathlib import Path
 
-from energan.sweep.folder import SweepFolder
+from energan.sweep.folder import SweepFolder, read_rows
+from energan.sweep.plan.halving import Ask, Judge, never
 from energan.sweep.plan.trials import Plan, Result
 from energan.sweep.playing.executors import Executor
 from energan.utils.console import progress_bar
@@ -42,7 +43,7 @@ def run(
         with progress:
             task = progress.add_task("sweep", total=len(plan), completed=folder.done, rate="-")
             begun, before = time.monotonic(), folder.done
-            rows = executor.rows(plan.trials(folder.left()), lambda: bool(caught))
+            rows = executor.rows(plan.trials(folder.left()), lambda: bool(caught), _judge(plan, folder))
             try:
                 for row in rows:
                     _check_first(row, folder)
@@ -57,6 +58,16 @@ def run(
                 if folder.done:
                     folder.compact()
     return folder
+
+
+def _judge(plan: Plan, folder: SweepFolder) -> Ask:
+    """Who says which trials are stopped early; it knows those of earlier sessions."""
+    if plan.halving is None:
+        return never
+    judge = Judge(plan.halving)
+    for _, row in read_rows(folder.path):
+        judge.remember(row)
+    return judge
 
 
 def _check_first(row: Result, folder: SweepFolder) -> None:

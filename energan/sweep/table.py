@@ -10,6 +10,7 @@ from energan.utils.files import write
 
 STATES = {
     "finished": "trained to its end, and measured",
+    "stopped": "it was not among the best where it was looked at, and was not trained on",
     "diverged": "its training diverged: that is a result, and its row says how",
     "refused": "its settings cannot be trained",
     "failed": "an error, or a killed process, ended it",

@@ -17,6 +17,7 @@ from energan.utils.errors import UserError
 from energan.utils.files import user_path
 
 if TYPE_CHECKING:
+    from energan.sweep.plan.halving import Halving
     from energan.sweep.plan.space import Space
 
 ABOUT = (
@@ -48,6 +49,10 @@ class SweepOptions:
     """Processes that play trials at once, and share the threads."""
     together: int = 1
     """Trials of nets of one shape that are trained as one program, at most: quicker for small nets, and in fp32."""
+    halving: int = 0
+    """Stop the worse trials early: at each of three looks, one in so many goes on. Needs energan[sweep]."""
+    first_look: int | None = None
+    """Steps before the first look; each later one is after `halving` times as many."""
     n: int | None = None
     """Samples that a trial is measured by; by default as many as the feature network is quick enough for."""
     metric: str = ""
@@ -88,7 +93,8 @@ def start(recipe: str, arguments: Mapping[str, Any], options: SweepOptions) -> i
     types = flat_types(find_recipe(recipe))
     space = _space(options, types)
     given = with_absolute_paths(_in_fp32(arguments) if options.together > 1 else arguments)
-    plan = Plan(recipe, given, space, _seeds(recipe, arguments, options.seeds), options.n)
+    stopping = _halving(given, space, options)
+    plan = Plan(recipe, given, space, _seeds(recipe, arguments, options.seeds), options.n, stopping)
     keep = Keep(out.resolve(), options.sheets, options.runs)
     processes = Processes(options.jobs, keep, options.together)
     executor = Here(keep, options.together) if options.jobs == 1 else processes
@@ -110,6 +116,21 @@ def _in_fp32(arguments: Mapping[str, Any]) -> dict[str, Any]:
     if (precision := arguments.get("precision")) not in ("auto", "fp32"):
         raise UserError(f"`together` trains in fp32, and `precision` is {precision}: leave one of them out")
     return {**arguments, "precision": "fp32"}
+
+
+def _halving(arguments: Mapping[str, Any], space: "Space", options: SweepOptions) -> "Halving | None":
+    """How trials are stopped early. UserError where they could not be compared."""
+    from energan.sweep.plan.halving import halving
+
+    if not options.halving:
+        if options.first_look is not None:
+            raise UserError("`first_look` is for `halving`, which is not asked for")
+        return None
+    if options.together > 1:
+        raise UserError("`halving` stops single trials, and `together` trains several as one: give one of them")
+    if "steps" in space.setting(0):
+        raise UserError("`halving` compares trials after equally many steps: `over` cannot name steps")
+    return halving(options.halving, options.first_look, options.metric, arguments["steps"])
 
 
 def _space(options: SweepOptions, types: Mapping[str, Any]) -> "Space":

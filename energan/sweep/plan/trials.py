@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, final
 
+from energan.sweep.plan.halving import Halving
 from energan.sweep.plan.space import Setting, Space
 from energan.utils.errors import UserError
 
@@ -23,6 +24,7 @@ class Trial(NamedTuple):
     """One training: `recipe` with `arguments` (all of them, flat), of which `setting` and `seed` are the sweep's.
 
     samples: How many samples it is measured by; None for as many as its feature network is quick enough for.
+    halving: How it may be stopped early; None: not.
     """
 
     number: int
@@ -32,6 +34,7 @@ class Trial(NamedTuple):
     setting: Setting
     seed: int
     samples: int | None
+    halving: Halving | None = None
 
     def row(self, state: str, message: str = "", **more: Any) -> Result:
         """The trial's result, as plain data."""
@@ -52,6 +55,7 @@ class Plan:
     space: Space
     seeds: tuple[int, ...]
     samples: int | None = None
+    halving: Halving | None = None
 
     def __post_init__(self) -> None:
         if not len(self.space):
@@ -67,9 +71,10 @@ class Plan:
         place, turn = divmod(number, len(self.seeds))
         setting, seed = self.space.setting(place), self.seeds[turn]
         arguments = {**self.arguments, **setting, "seed": seed}
-        told = json.dumps([FORMAT, self.recipe, arguments, self.samples], sort_keys=True, default=str)
+        known = [FORMAT, self.recipe, arguments, self.samples, *(self.halving or ())]
+        told = json.dumps(known, sort_keys=True, default=str)
         identity = hashlib.sha256(told.encode()).hexdigest()[:16]
-        return Trial(number, identity, self.recipe, arguments, setting, seed, self.samples)
+        return Trial(number, identity, self.recipe, arguments, setting, seed, self.samples, self.halving)
 
     def trials(self, numbers: Iterator[int]) -> Iterator[Trial]:
         """The trials of these numbers, made one at a time."""
@@ -83,5 +88,6 @@ class Plan:
             "space": self.space.described(),
             "seeds": list(self.seeds),
             "samples": self.samples,
+            **({"halving": self.halving._asdict()} if self.halving else {}),
         }
         return json.loads(json.dumps(told, default=str))

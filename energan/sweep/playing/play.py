@@ -1,12 +1,15 @@
 """A trial, played: trained, measured, and forgotten but for its row."""
 
 import functools
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
+from energan.sweep.metric import known
+from energan.sweep.plan.halving import Ask, Halving, never
 from energan.sweep.plan.trials import Result, Trial
 from energan.utils.console import progress_shown
 from energan.utils.errors import UserError, printable
@@ -45,13 +48,25 @@ class Diverged(Exception):
     """Training diverged."""
 
 
-def play(trial: Trial, keep: Keep, stop: Stop = lambda: False) -> Result:
+class Stopped(Exception):
+    """The trial was not good enough to go on: `metrics` are what it had."""
+
+    def __init__(self, metrics: dict[str, float]) -> None:
+        super().__init__()
+        self.metrics = metrics
+
+
+def play(trial: Trial, keep: Keep, stop: Stop = lambda: False, ask: Ask = never) -> Result:
     """The trial's row. GivenUp where `stop` says so between two steps.
 
     What goes wrong in a trial is its result. KeyboardInterrupt passes.
+
+    ask: Whether a trial that is looked at while it trains is stopped there.
     """
     reached = [0]
-    return outcome(trial, reached, lambda: _played(trial, keep, stop, reached))
+    looks: list[tuple[int, float | None]] = []
+    row = outcome(trial, reached, lambda: _played(trial, keep, stop, ask, reached, looks))
+    return {**row, "looks": looks} if trial.halving else row
 
 
 def outcome(trial: Trial, reached: list[int], work: Callable[[], dict[str, float]], spent: float = 0.0) -> Result:
@@ -68,6 +83,9 @@ def outcome(trial: Trial, reached: list[int], work: Callable[[], dict[str, float
         raise
     except Diverged as error:
         state, message = "diverged", f"training diverged before step {reached[0]}: {error}"
+    except Stopped as error:
+        state, metrics = "stopped", error.metrics
+        message = f"stopped after {reached[0]:,} of {trial.arguments['steps']:,} steps: others were better there"
     except UserError as error:
         state, message = "refused", str(error)
     except Exception as error:  # of memory, of a user's own recipe: other trials go on
@@ -102,13 +120,35 @@ def ready(trial: Trial) -> Ready:
     return Ready(built, experiment.reading_as(data), data)
 
 
-def _played(trial: Trial, keep: Keep, stop: Stop, reached: list[int]) -> dict[str, float]:
-    """The metrics of the trial. `reached` tells at which step it is."""
+def _played(
+    trial: Trial, keep: Keep, stop: Stop, ask: Ask, reached: list[int], looks: list[tuple[int, float | None]]
+) -> dict[str, float]:
+    """The metrics of the trial. `reached` tells at which step it is, `looks` what was seen on the way."""
     from energan.utils.hardware import deterministic
 
     start = ready(trial)
+
+    def look(trainer: "Trainer") -> None:
+        metrics = metrics_of(trial, start, trainer, Keep(keep.folder))
+        cost = _cost(trial.halving, metrics)
+        looks.append((trainer.t, cost if math.isfinite(cost) else None))
+        if ask(trial.number, trainer.t, cost):
+            raise Stopped(metrics)
+
+    when = trial.halving.looks(start.experiment.steps) if trial.halving else frozenset[int]()
     with deterministic(start.experiment.deterministic):
-        return metrics_of(trial, start, _trained(start.experiment, start.data, stop, reached), keep)
+        trainer = _trained(start.experiment, start.data, stop, reached, lambda t: look(t) if t.t in when else None)
+        return metrics_of(trial, start, trainer, keep)
+
+
+def _cost(halving: Halving | None, metrics: dict[str, float]) -> float:
+    """What is looked at, less being better. UserError where it is not measured, or neither way is better."""
+    name = (halving.metric if halving else "") or next(iter(metrics), "")
+    if name not in metrics:
+        raise UserError(f"`metric` {name!r} is not measured here: there are {', '.join(metrics) or 'none'}")
+    if not (metric := known(name)).way:
+        raise UserError(f"`halving` needs a `metric` of which less or more is better, and of {name} neither is")
+    return metric.key(metrics[name])
 
 
 def metrics_of(trial: Trial, start: Ready, trainer: "Trainer", keep: Keep) -> dict[str, float]:
@@ -137,8 +177,10 @@ def metrics_of(trial: Trial, start: Ready, trainer: "Trainer", keep: Keep) -> di
     return result["metrics"]
 
 
-def _trained(experiment: "Experiment", data: "ImageSet", stop: Stop, reached: list[int]) -> "Trainer":
-    """The trainer after all steps. Diverged, as a run would find it."""
+def _trained(
+    experiment: "Experiment", data: "ImageSet", stop: Stop, reached: list[int], look: Callable[["Trainer"], None]
+) -> "Trainer":
+    """The trainer after all steps, each of which is shown to `look`. Diverged, as a run would find it."""
     from energan.engine.graphs import Graphed
     from energan.training.divergence import Means
     from energan.training.log import log_every
@@ -155,6 +197,7 @@ def _trained(experiment: "Experiment", data: "ImageSet", stop: Stop, reached: li
             _, wrong = means.take(saving=trainer.t == experiment.steps)
             if wrong:
                 raise Diverged(wrong)
+        look(trainer)
     return trainer
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from energan.sweep.plan.halving import Ask, never
 from energan.sweep.plan.trials import Result, Trial
 from energan.sweep.playing.play import Diverged, GivenUp, Keep, Ready, Stop, metrics_of, outcome, play, ready
 from energan.utils.errors import UserError
@@ -49,14 +50,14 @@ def groups(trials: Iterator[Trial], most: int) -> Iterator[list[Trial]]:
     yield from (group for *_, group in waiting)
 
 
-def play_all(trials: list[Trial], keep: Keep, stop: Stop = lambda: False) -> list[Result]:
+def play_all(trials: list[Trial], keep: Keep, stop: Stop = lambda: False, ask: Ask = never) -> list[Result]:
     """The rows of trials, trained as one program, or one after another where they cannot be. GivenUp as of `play`."""
     if len(trials) > 1:
         try:
             return _played(trials, keep, stop)
         except (UserError, RuntimeError):  # other images than was thought; a layer that torch does not batch
             pass
-    return [play(trial, keep, stop) for trial in trials]
+    return [play(trial, keep, stop, ask) for trial in trials]
 
 
 def _played(trials: list[Trial], keep: Keep, stop: Stop) -> list[Result]:

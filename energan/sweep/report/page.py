@@ -10,9 +10,10 @@ from energan.html import formatting
 from energan.html.pictures import picture
 from energan.runs.reader import mapping, sequence
 from energan.sweep.folder import read_record, read_rows
+from energan.sweep.metric import Metric
 from energan.sweep.plan.trials import Result
 from energan.sweep.report import plots
-from energan.sweep.report.ranking import Metric, metric_of, ranked
+from energan.sweep.report.ranking import metric_of, ranked
 from energan.sweep.table import STATES
 from energan.utils.errors import printable
 from energan.utils.files import write
@@ -73,8 +74,8 @@ def _render(folder: Path, record: dict[str, Any], rows: list[Result], metric: Me
         best=best[:LISTED],
         measured=len(best),
         settings=_settings(best, metric, names)[:LISTED] if metric else [],
-        ended=[row for row in rows if row["state"] != "finished"][:UNFINISHED],
-        not_finished=sum(row["state"] != "finished" for row in rows),
+        ended=[row for row in rows if row["state"] not in ("finished", "stopped")][:UNFINISHED],
+        not_finished=sum(row["state"] not in ("finished", "stopped") for row in rows),
         sheets=_sheets(folder, best),
         seconds=formatting.duration(sum(row["seconds"] for row in rows)),
         pictures=_pictures(best, metric, names) if metric and best else None,

@@ -1,34 +1,15 @@
 """Which trials are the best, by one metric."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple, final
+from typing import Any
 
 from energan.sweep.folder import SweepFolder
+from energan.sweep.metric import Metric, known
 from energan.sweep.plan.trials import Result
 from energan.sweep.table import STATES
 from energan.utils.errors import UserError
 
 SHOWN = 5  # best trials that the command tells
-
-
-@final
-class Metric(NamedTuple):
-    """A metric by its name in evaluation.json. `way` is "lower" or "higher", which is better, or "" if neither is."""
-
-    name: str
-    way: str
-    meaning: str
-
-    @property
-    def sentence(self) -> str:
-        """What it says."""
-        meaning = self.meaning or "a metric of evaluation.json"
-        return f"{meaning[0].upper()}{meaning[1:]}."
-
-    def key(self, row: Result) -> float:
-        """Less is better; a metric of which neither is better counts from its least."""
-        value = row["metrics"][self.name]
-        return -value if self.way == "higher" else value
 
 
 def metric_of(name: str, rows: Iterable[Result]) -> Metric | None:
@@ -42,20 +23,13 @@ def metric_of(name: str, rows: Iterable[Result]) -> Metric | None:
     if name and names and name not in names:
         raise UserError(f"`metric` {name!r} is not measured here: there are {', '.join(names)}")
     name = name or next(iter(names), "")
-    if name not in names:
-        return None
-    from energan.capabilities import CAPABILITIES
-
-    words = {word: entry for capability in CAPABILITIES.values() for word, entry in capability.metrics.items()}
-    held = max((word for word in words if word in name), key=len, default="")
-    way, meaning = words.get(held, ("", ""))
-    return Metric(name, way, meaning)
+    return known(name) if name in names else None
 
 
 def ranked(rows: Iterable[Result], metric: Metric) -> list[Result]:
-    """The trials that have a finite value of the metric, best first; of equals, the first."""
-    known = [row for row in rows if row["metrics"].get(metric.name) is not None]
-    return sorted(known, key=lambda row: (metric.key(row), row["trial"]))
+    """The trials that were trained to their end and have a finite value of it, best first; of equals, the first."""
+    ended = [row for row in rows if row["state"] == "finished" and row["metrics"].get(metric.name) is not None]
+    return sorted(ended, key=lambda row: (metric.key(row["metrics"][metric.name]), row["trial"]))
 
 
 def told(folder: SweepFolder, name: str) -> str:
