@@ -223,9 +223,9 @@ class Sobol:
 
     @cached_property
     def _points(self) -> Any:
-        from scipy.stats import qmc
+        from torch.quasirandom import SobolEngine
 
-        return qmc.Sobol(len(self._over), scramble=True, rng=self._seed)
+        return SobolEngine(len(self._over), scramble=True, seed=self._seed)
 
     def __len__(self) -> int:
         return self._n
@@ -234,11 +234,13 @@ class Sobol:
         if i < self._next:
             self._points.reset()
             self._next = 0
+        import torch
+
         if i > self._next:
             self._points.fast_forward(i - self._next)
         self._next = i + 1
-        point = self._points.random(1)[0]
-        return {name: axis.at(float(u)) for (name, axis), u in zip(self._over.items(), point, strict=True)}
+        point = self._points.draw(1, dtype=torch.float64)[0].tolist()
+        return {name: axis.at(u) for (name, axis), u in zip(self._over.items(), point, strict=True)}
 
     def described(self) -> dict[str, Any]:
         over = {name: axis.described() for name, axis in self._over.items()}
