@@ -5,6 +5,7 @@ import pytest
 from benchmarks.sweep import main
 
 
+@pytest.mark.slow
 def test_each_executor_is_timed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.sweep.MANY", 100)
     main(["--data", "digits", "--trials", "2", "--steps", "2", "--size", "8", "--batch", "8", "--n", "32"])
