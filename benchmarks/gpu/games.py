@@ -30,6 +30,8 @@ from energan.engine.game import Game
 
 STEPS = 3
 MODELS = 2
+PERTURBED = 5
+UNIT = 2.0**-24  # of fp32: half the distance from 1 to the next number
 LONGEST = 12  # eager steps until a graph has to be there
 REPLAYED = 6  # steps after it
 
@@ -73,9 +75,30 @@ def reference(name: str, precision: str = "fp64") -> Played:
     return played(small.trainer(name, "cpu", precision))
 
 
+@cache
+def rounding(name: str) -> float:
+    """How far float64's steps go apart where only the first weights are rounded to fp32, at random, PERTURBED times."""
+    worst = 0.0
+    for seed in range(PERTURBED):
+        one, draws = small.trainer(name, "cpu", "fp64"), torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for who in learners(one.game):
+                for weight in one.nets[who].parameters():
+                    weight.mul_(1 + UNIT * torch.randn(weight.shape, generator=draws, dtype=weight.dtype))
+        worst = larger(worst, *apart(reference(name), played(one), start(name)))
+    return worst
+
+
 def fp32(name: str, at: Setting) -> Finding:
     found = played(small.trainer(name, at.device, "fp32"))
-    return Finding(larger(*apart(reference(name), found, start(name))), FP32)
+    return _in_fp32(name, larger(*apart(reference(name), found, start(name))))
+
+
+def _in_fp32(name: str, apart_by: float) -> Finding:
+    """The finding: a game that doubles a rounding at every turn may be as far apart as rounding alone takes it."""
+    if apart_by <= FP32 or (most := TIMES * rounding(name)) <= FP32:
+        return Finding(apart_by, FP32)
+    return Finding(apart_by, most, "rounding decides the steps: float64's own go as far apart, of weights rounded once")
 
 
 def bf16(name: str, at: Setting) -> Finding:
@@ -106,7 +129,7 @@ def many(name: str, at: Setting) -> Finding:
             [{k: float(v[i]) for k, v in step.items()} for step in logs],
         )
         worst = larger(worst, *apart(alone, mine, first))
-    return Finding(worst, FP32)
+    return _in_fp32(name, worst)
 
 
 def _model(tree: Any, i: int) -> Any:
