@@ -154,7 +154,7 @@ def pyramid(model: Model, n: int) -> Tensor:
 
 def measured(folder: Path, n: int, draws: int, training: bool) -> dict[str, float]:
     """The columns of a finished cell; measured once, and a sheet of samples."""
-    path = folder / ("lapgan-training.json" if training else "lapgan.json")
+    path = folder / f"lapgan-{n}-{draws}{'-training' if training else ''}.json"  # other counts give other numbers
     if not path.is_file():
         model, (images, network) = energan.load(folder), real_images(folder, n, training)
         rows: dict[str, float] = {"weights of G": weights(model, "G"), "weights of D": weights(model, "DV")}
