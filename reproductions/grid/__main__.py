@@ -25,6 +25,7 @@ from energan.utils.checks import at_least
 from energan.utils.console import STOPPED, complain, say
 from energan.utils.errors import UserError
 from energan.utils.files import user_path, write
+from energan.utils.hardware import pick_device, pick_precision
 from reproductions.cells import trained
 from reproductions.grid.claim import SCORE, table
 from reproductions.grid.figures import figure2, figure3
@@ -36,7 +37,9 @@ SAMPLES = 2000  # that a trial is measured by
 
 def plan(given: argparse.Namespace) -> Plan:
     """The trials that the command asks for."""
+    precision = pick_precision("auto", pick_device(given.device))  # another machine goes on in the same
     told = {"data": given.data, "steps": given.steps, "batch": given.batch, "z": given.z, "device": given.device}
+    told["precision"] = precision
     drawn = Drawn(given.sample, given.draw_seed, given.narrow)
     return Plan(RECIPE, parameters(find_recipe(RECIPE)) | told, drawn, (0,), given.n)
 
