@@ -30,7 +30,7 @@ def margin(
     Args:
         data: A folder, .zip, .npz or .parquet of images, or a named set.
         size: Pixels a side (32 pads 28 x 28 digits, as the MNIST recipes do).
-        channels: 3 for colour, 1 for grey.
+        channels: 3 for colour, 1 for grey, 4 for colour with opacity.
         width: The recipe's --width; 0 for its default at this size.
         only: The recipe's --only.
         centre: The recipe's --centre.

@@ -17,8 +17,8 @@ from energan.data.class_filter import only_files, only_images
 from energan.data.classes import joined
 from energan.data.containers.tar import is_tar
 from energan.data.decoding.cache import load_files
-from energan.data.decoding.decode import check_side
 from energan.data.decoding.failures import LONGEST, reason
+from energan.data.decoding.fitting import check_channels, check_side, refuse_opacity, warn_if_opaque
 from energan.data.decoding.listing import Files
 from energan.data.decoding.values import checked_range
 from energan.data.formats.archives import tar_files
@@ -73,7 +73,9 @@ def load(
         split: "train", "test" or "validation", by any usual name (splits/words.py); a source has others than "train"
             only if it says so. "all": every image, where no folder is a split.
         size: resizes the largest centred square, antialiased, to size x size; without it images keep their size.
-        channels: 1 (luminance) or 3 (RGB); without it 1 if no image has colours. Targets keep what they have.
+        channels: 1 (luminance), 3 (RGB), or 4: RGB as it is seen on white, and the opacity, 255 where there is none;
+            without it 1 if no image has colours, else 3. Arrays of four channels are read as PNG has them, but for
+            those called `images_on_white`, which `energan sample` writes. Targets keep what they have.
         centre: of image files, crops the centred square of so many pixels first (CelebA's papers: 108, 160).
         only: classes by name, or "first..last" in the classes' order; other images are left out (class_filter.py).
         label: the attribute of CelebA that is the label, such as "Smiling".
@@ -137,6 +139,7 @@ def load(
     said = (*files.notes, *files.left_out)
     left_out = f"; left out: {'; '.join(said)}" if said else ""
     data = data._replace(source=data.source + left_out, place=files.place)
+    warn_if_opaque(data.images, data.name)
     return with_captions(data, _path(source), split) if captions else data
 
 
@@ -144,8 +147,7 @@ def _check_shape(size: int | None, channels: int | None, centre: int | None, squ
     """UserError for a shape that images cannot be brought to."""
     check_side(size)
     check_side(squares, "squares")
-    if channels not in (None, 1, 3):
-        raise UserError(f"images have 1 (grey) or 3 (RGB) `channels`, not {channels}")
+    check_channels(channels)
     if centre is not None:
         at_least(2, centre=centre)
     if squares and (size or centre):
@@ -228,13 +230,17 @@ def _whole(
 ) -> ImageSet | None:
     """The images of a source that is read whole: named sets, arrays, CIFAR-10. None for image files."""
     if isinstance(source, str) and source in NAMED:
+        refuse_opacity(source, channels)
         data = load_named(source, split)
         data = data._replace(place=f"{source}, {split}")
         return _fitted(data, size, channels, progress)
     path = _path(source)
     if path.suffix.lower() in (".npz", ".npy") and path.is_file():
         return load_arrays(path, split, size, channels, progress, value_range)
-    return load_cifar(path, split, size, channels, progress) if is_cifar(path) else None
+    if is_cifar(path):
+        refuse_opacity(printable(path), channels)
+        return load_cifar(path, split, size, channels, progress)
+    return None
 
 
 def _fitted(data: ImageSet, size: int | None, channels: int | None, progress: bool) -> ImageSet:

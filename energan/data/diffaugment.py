@@ -22,13 +22,27 @@ from energan.utils.specification import recorded
 
 SHIFT = 1 / 8  # of a side, by which an image is moved at most
 
+LEAST = 1e-3  # of the mean opacity: what is all but transparent has no mean colour
+
 HOLE = 1 / 2  # of a side: that of the square which is cut out
 
 
 def colour(x: Float[Tensor, "n c h w"], u: Float[Tensor, "n 3"]) -> Float[Tensor, "n c h w"]:
     """Brightness: + U(-0.5, 0.5). Saturation: times U(0, 2) around each pixel's mean. Contrast: times U(0.5, 1.5)
-    around the image's mean."""
+    around the image's mean.
+
+    A fourth channel, the opacity a in 0..1, stays. The others are seen on white, 1: a colour c as a c + (1 - a). What
+    changes is c, so that what is transparent stays white: the mean is that of c, weighted by a.
+    """
     brightness, saturation, contrast = u[:, :, None, None, None].unbind(1)
+    if x.shape[1] == 4:
+        opacity = (x[:, 3:] + 1) / 2
+        seen = x[:, :3] - (1 - opacity) + opacity * (brightness - 0.5)
+        grey = seen.mean(1, keepdim=True)
+        seen = grey + (seen - grey) * (saturation * 2)
+        mean = seen.mean((1, 2, 3), keepdim=True) / opacity.mean((2, 3), keepdim=True).clamp(min=LEAST)
+        seen = opacity * mean + (seen - opacity * mean) * (contrast + 0.5)
+        return torch.cat([seen + (1 - opacity), x[:, 3:]], 1)
     x = x + (brightness - 0.5)
     grey = x.mean(1, keepdim=True)
     x = grey + (x - grey) * (saturation * 2)

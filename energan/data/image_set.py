@@ -24,7 +24,9 @@ class ImageSet(NamedTuple):
         'made here, zero-padded to 32 x 32'
     """
 
-    images: UInt8[Tensor, "n c h w"]  # 0..255, c is 1 (grey) or 3 (RGB); memory-mapped where it comes from a cache
+    images: UInt8[
+        Tensor, "n c h w"
+    ]  # 0..255; c: grey, RGB or (RGB on white, opacity); memory-mapped where it comes from a cache
     labels: Int64[Tensor, " n"] | None  # 0..len(classes)-1, or -1 for an image without one
     name: str  # "mnist", or the name of the folder or file
     classes: tuple[str, ...]  # () when there are no labels

@@ -39,7 +39,8 @@ def decode_apart(file: Path | bytes, value_range: Range | None = None) -> Apart:
             with open_image(file) as again:
                 deep = read_deep(image, lambda: again)
             known = value_range or common_range([("it", deep.extent())], "the image")
-            opacity = None if deep.shown is None else _eight_bits(deep.shown)
+            shown = deep.opacity()
+            opacity = None if shown is None else np.array(shown)
             return Apart(_planes(deep._replace(shown=None).image(known), colours), opacity)
         picture, profile = loaded(image), image.info.get("icc_profile")
         kept = profile if isinstance(profile, bytes) and image.mode in PROFILED else b""
@@ -61,12 +62,6 @@ def without_holes(colours: UInt8[Array, "c h w"], opacity: UInt8[Array, "h w"]) 
         filled = torch.where((known == 0) & (count > 0), around / count.clamp(min=1e-6), filled)
         known = ((known > 0) | (count > 0)).float()
     return filled.round().clamp(0, 255).to(torch.uint8).numpy()
-
-
-def _eight_bits(shown: Array[tuple[int, ...], np.dtype[np.generic]]) -> UInt8[Array, "h w"]:
-    if shown.dtype == np.bool_:
-        return np.where(shown, 255, 0).astype(np.uint8)
-    return np.round(shown.astype(np.float32) / 257).astype(np.uint8)
 
 
 def _planes(picture: Image.Image, colours: bool) -> UInt8[Array, "c h w"]:

@@ -112,7 +112,7 @@ def _uri(data: bytes, kind: str) -> str:
 
 def _smaller(image: "Image.Image", most: int) -> bytes:
     """The image as WebP of at most so many bytes: of lower quality first, then of fewer pixels."""
-    copy = image.convert("RGB")
+    copy = image.convert("RGBA" if image.has_transparency_data else "RGB")
     copy.thumbnail((SIDE, SIDE))
     while True:
         for quality in (88, 70, 50):

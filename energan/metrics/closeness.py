@@ -109,7 +109,8 @@ def luma(rgb: UInt8[Tensor, "n c h w"]) -> Float64[Tensor, "n 1 h w"]:
     """Y of MATLAB's rgb2ycbcr (ITU-R BT.601), 16 (black) to 235 (white): 16 + (65.481 R + 128.553 G + 24.966 B) / 255.
 
     Args:
-        rgb: (n, 3, h, w); or grey ones (n, 1, h, w), which are colour pictures of equal channels.
+        rgb: (n, 3, h, w); grey ones (n, 1, h, w), which are colour pictures of equal channels; or with an opacity
+            (n, 4, h, w), of which the first three are what is seen on white.
 
     Returns:
         Y, not rounded.  MATLAB's is, for bytes: half a level at most.
@@ -121,9 +122,10 @@ def luma(rgb: UInt8[Tensor, "n c h w"]) -> Float64[Tensor, "n 1 h w"]:
         >>> luma(torch.tensor([0, 255], dtype=torch.uint8).reshape(2, 1, 1, 1)).flatten().tolist()
         [16.0, 235.0]
     """
-    if rgb.ndim != 4 or rgb.dtype != torch.uint8 or rgb.shape[1] not in (1, 3):
-        raise UserError(f"luma is of grey or RGB bytes (n, 1 or 3, h, w), not of {rgb.dtype} {tuple(rgb.shape)}")
+    if rgb.ndim != 4 or rgb.dtype != torch.uint8 or rgb.shape[1] not in (1, 3, 4):
+        raise UserError(f"luma is of grey or RGB bytes (n, 1, 3 or 4, h, w), not of {rgb.dtype} {tuple(rgb.shape)}")
     weights = torch.tensor([65.481, 128.553, 24.966], dtype=torch.float64, device=rgb.device)
+    rgb = rgb[:, :3]
     weights = weights if rgb.shape[1] == 3 else weights.sum()[None]
     return 16 + (rgb.double() * weights[:, None, None]).sum(1, keepdim=True) / PEAK
 

@@ -220,7 +220,9 @@ def padded_digits(
 ) -> "ImageSet":
     """28 x 28 images, grey by default, zero-padded to 32 x 32 as in the paper's grid search (appendix D)."""
     from energan.data import load, pad
+    from energan.data.decoding.fitting import check_channels
 
+    check_channels(channels, most=3)
     return pad(load(source, split, size=28, channels=channels, label=label, value_range=value_range), 32)
 
 

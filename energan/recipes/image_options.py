@@ -29,7 +29,7 @@ class Views:
     """How images are loaded and shown."""
 
     channels: int = 3
-    """3 for colour, 1 for grey."""
+    """3 for colour, 1 for grey, 4 for colour with opacity."""
     only: tuple[str, ...] = ()
     """Classes to train on, by name, or first..last in their order; all by default."""
     centre: int = 0

@@ -107,7 +107,7 @@ def _shape(value: object) -> bool:
     return (
         isinstance(value, list)
         and len(value) == 3
-        and value[0] in (1, 3)
+        and value[0] in (1, 3, 4)
         and all(_whole(side, 1, 2**16) for side in value)
     )
 

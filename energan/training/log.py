@@ -155,7 +155,7 @@ class Log:
             self._board.add_scalar(f"metrics/{k}", v, self.step)
 
     def images(self, images: Tensor) -> None:
-        self._board.add_images("samples", images, self.step)
+        self._board.add_images("samples", images[:, :3], self.step)  # of four channels, what is seen on white
 
     def status(self, state: str, message: str = "") -> None:
         status = {"state": state, "step": self.step, "seconds": round(self.seconds, 1), "message": message}

@@ -84,6 +84,7 @@ def write_video(films: UInt8[Tensor, "k frames c h w"], path: Path) -> Path:
 
 def _pages(films: UInt8[Tensor, "k frames c h w"]) -> UInt8[Tensor, "frames c H W"]:
     """The frames of all films together, in rows, enlarged."""
+    films = films[:, :, :3]  # of four channels, what is seen on white: a film has no opacity
     k, frames, c, h, w = films.shape
     columns = k if k <= IN_A_ROW else ceil(sqrt(k))
     rows = ceil(k / columns)

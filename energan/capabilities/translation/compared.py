@@ -151,5 +151,5 @@ def judged(values: Mapping[str, float], *, seen: bool) -> float | None:
 
 
 def colour(images: UInt8[Tensor, "n c h w"]) -> UInt8[Tensor, "n 3 h w"]:
-    """Grey images as colour ones."""
-    return images if images.shape[1] == 3 else images.expand(-1, 3, -1, -1).contiguous()
+    """Grey images as colour ones; of images with an opacity, what is seen on white."""
+    return images[:, :3] if images.shape[1] >= 3 else images.expand(-1, 3, -1, -1).contiguous()

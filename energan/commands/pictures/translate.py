@@ -58,7 +58,8 @@ def translate(
     """Make pictures of pictures: those of the other domain, by pix2pix or CycleGAN.
 
     Pictures of any size; each keeps its size (times the scale of a system that enlarges) and its name, with the ending
-    .png, in the folders that it lies in. Transparent pictures are seen on white.
+    .png, in the folders that it lies in. Transparent pictures are seen on white; a run that was trained with four
+    channels, such as --outputs 4, reads or writes their opacity too.
 
     Args:
         images: A picture, a folder with folders in it, a .zip or a .tar.
@@ -70,13 +71,13 @@ def translate(
         device: cpu, cuda, cuda:1, or auto.
     """
     import torch
-    from PIL import Image
 
     from energan.data.pairs.pixels import range_of
     from energan.experiment import recorded_range
     from energan.inference.pictures.translation import way_of
     from energan.runs.folder import RunFolder
     from energan.utils.files import new_folder, user_path
+    from energan.utils.image_files import as_picture
 
     usable_seed(seed)
     model, record = open_model(Path(run), "translate", checkpoint, device), RunFolder(Path(run)).record
@@ -88,9 +89,9 @@ def translate(
     black_to_white = recorded_range(record) or range_of([each.item for each in found], files.words)
     with new_folder(user_path(out)) as folder:
         for each, pixels in read(found, channels, black_to_white, failed, files.words):
-            picture = model.translate(torch.tensor(pixels)[None], way, seed=seed)[0].numpy()
+            picture = model.translate(torch.tensor(pixels)[None], way, seed=seed)[0]
             (folder / each.to).parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(picture[0] if len(picture) == 1 else picture.transpose(1, 2, 0)).save(folder / each.to)
+            as_picture(picture).save(folder / each.to)
         if not any(folder.iterdir()):
             raise UserError(f"none of the {len(found)} pictures of {files.words} can be read: {failed[0]}")
     if failed:
@@ -173,6 +174,6 @@ def channels_of(record: Mapping[str, Any], way: str) -> int:
 
     data = record["data"]
     shape = data["shape"] if way == FIRST else mapping(data.get("targets")).get("shape")
-    if isinstance(shape, list) and shape and shape[0] in (1, 3):
+    if isinstance(shape, list) and shape and shape[0] in (1, 3, 4):
         return int(shape[0])
     raise UserError("this run's run.json is damaged: it does not say how many channels its pictures have")

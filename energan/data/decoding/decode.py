@@ -1,11 +1,11 @@
 """One image file to bytes: every mode, any size, the right way up, without trusting the file.
 
 Grey (1, L, 16-bit, integer and float modes) or RGB; palettes are looked up; CMYK and YCbCr become RGB; what is
-transparent shows white behind it; of an animation the first frame is taken, of a TIFF every page; EXIF rotation is
-applied. Samples of more than eight bits are scaled by a range that is the same for all of a set (values.py).
+transparent shows white behind it, and its opacity may be kept as a fourth channel; of an animation the first frame is
+taken, of a TIFF every page; EXIF rotation is applied. Samples of more than eight bits are scaled by a range that is the
+same for all of a set (values.py).
 """
 
-import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -15,7 +15,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple, final
 
-import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray as Array
 from PIL import Image
@@ -34,9 +33,8 @@ from energan.data.decoding.deep import (
     read_deep,
     upright,
 )
+from energan.data.decoding.fitting import SEEN_AND_OPACITY, fit, squares_of
 from energan.data.decoding.values import Extent, Range, common_range, to_eight_bits
-from energan.utils.checks import at_least
-from energan.utils.errors import UserError
 
 EXTENSIONS = tuple(
     f".{ending}"
@@ -52,8 +50,6 @@ FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "WEBP", "TIFF", "PPM", "AV
 HEIF = "HEIF"  # read with the extra `heic`
 
 MOST_PAGES = 10_000  # of a TIFF
-
-STRIP = 2**20  # pixels whose transparency is resolved at a time
 
 REDUCED, MASK, SUBFILE_TYPE = 1, 4, 254  # TIFF's pages that are thumbnails or masks, and the tag that says so
 
@@ -100,15 +96,6 @@ def open_image(file: Path | bytes) -> Opened:
         image.close()
         raise
     return image
-
-
-def check_side(size: int | None, name: str = "size") -> None:
-    """UserError unless images may be brought to so many pixels a side: 2 or more, and no more than files may have."""
-    if size is None:
-        return
-    at_least(2, **{name: size})
-    if Image.MAX_IMAGE_PIXELS and size * size > Image.MAX_IMAGE_PIXELS:
-        raise UserError(f"`{name}` must be {math.isqrt(Image.MAX_IMAGE_PIXELS)} or less, got {size}")
 
 
 def check_size(image: Opened) -> None:
@@ -179,7 +166,8 @@ def decode_pages(
                 extent = deep.extent()  # always: it refuses NaN
                 black_to_white = of_set or common_range([("it", extent)], "the image")
                 with bounds.pixels.taken(_pixels(page)):
-                    pixels = fit(deep.image(black_to_white), size, channels, centre)
+                    opacity = deep.opacity() if channels == SEEN_AND_OPACITY else None
+                    pixels = fit(deep.image(black_to_white), size, channels, centre, opacity)
                 parts = squares_of(pixels, squares) if squares else [pixels]
                 yield Page(parts[0], deep.values.size, deep.outside(black_to_white))
                 yield from map(Page, parts[1:])
@@ -257,64 +245,3 @@ def loaded(image: Opened) -> Image.Image:
     if scale and isinstance(transparent, int):
         image.info["transparency"] = transparent * scale
     return image
-
-
-def fit(image: Image.Image, size: int | None, channels: int, centre: int | None = None) -> UInt8[Array, "c h w"]:
-    """`channels` 1 (luminance) or 3; the largest centred square resized, antialiased, to `size` x `size`.
-
-    image   of eight bits a sample
-    centre  pixels a side: this centred square is cut out first; ValueError for an image that is smaller
-    Without `size` what there is keeps its own.
-    """
-    if centre:
-        image = _cut(image, centre)
-    image = image.convert("L") if image.mode == "1" and not image.has_transparency_data else image
-    if image.has_transparency_data:
-        image = _on_white(image)
-    image = image if image.mode in ("L", "RGB") else image.convert("RGB")
-    wanted = "L" if channels == 1 else "RGB"
-    image = image if image.mode == wanted else image.convert(wanted)
-    if size and image.size != (size, size):
-        w, h = image.size
-        side = min(w, h)
-        left, top = (w - side) / 2, (h - side) / 2
-        kernel = Image.Resampling.LANCZOS if side > size else Image.Resampling.BICUBIC
-        image = image.resize((size, size), kernel, (left, top, left + side, top + side), reducing_gap=3.0)
-    pixels = np.asarray(image)
-    return pixels[None] if channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
-
-
-def squares_of(pixels: UInt8[Array, "c h w"], side: int) -> list[UInt8[Array, "c side side"]]:
-    """As many squares as fit, side by side, row by row; the margin that is left is the same on both sides.
-
-    ValueError for an image that is smaller than one.
-
-    >>> [square.tolist() for square in squares_of(np.arange(14, dtype=np.uint8).reshape(1, 2, 7), 2)]
-    [[[[0, 1], [7, 8]]], [[[2, 3], [9, 10]]], [[[4, 5], [11, 12]]]]
-    """
-    h, w = pixels.shape[1:]
-    if min(h, w) < side:
-        raise ValueError(f"{w} x {h} pixels have no square of {side} x {side}")
-    rows, columns = (range(length % side // 2, length - side + 1, side) for length in (h, w))
-    return [pixels[:, i : i + side, j : j + side].copy() for i in rows for j in columns]
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    """The image over white, in strips: copies of the whole would take four times its memory."""
-    w, h = image.size
-    opaque = Image.new("RGB", image.size)
-    height = max(1, STRIP // w)
-    for top in range(0, h, height):
-        strip = image.crop((0, top, w, min(h, top + height))).convert("RGBA")
-        white = Image.new("RGBA", strip.size, "white")
-        opaque.paste(Image.alpha_composite(white, strip).convert("RGB"), (0, top))
-    return opaque
-
-
-def _cut(image: Image.Image, side: int) -> Image.Image:
-    """The centred square. Where the margin is odd, the extra row or column is left out at the end."""
-    w, h = image.size
-    if min(w, h) < side:
-        raise ValueError(f"{w} x {h} pixels have no centre of {side} x {side}")
-    left, top = (w - side) // 2, (h - side) // 2
-    return image.crop((left, top, left + side, top + side))

@@ -62,6 +62,16 @@ class Deep(NamedTuple):
             pixels[rows] = strip
         return Image.fromarray(pixels[..., 0] if c == 1 else pixels)
 
+    def opacity(self) -> Image.Image | None:
+        """L, 0 to 255; None where all is opaque."""
+        if self.shown is None:
+            return None
+        pixels = np.empty(self.shown.shape, np.uint8)
+        most = 1 if self.shown.dtype == np.bool_ else SIXTEEN_BITS
+        for rows in self._strips():
+            pixels[rows] = np.round(self.shown[rows].astype(np.float32) * (255 / most))
+        return Image.fromarray(pixels)
+
     def _strips(self) -> list[slice]:
         height = max(1, ROWS // self.values.shape[1])
         return [slice(top, top + height) for top in range(0, len(self.values), height)]

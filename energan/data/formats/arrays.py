@@ -16,8 +16,8 @@ from torch import Tensor
 
 from energan.data.classes import classes_of, joined, numbered_as
 from energan.data.decoding.bounds import check_inflation, check_memory
-from energan.data.decoding.decode import fit
 from energan.data.decoding.failures import as_user_error
+from energan.data.decoding.fitting import SEEN_AND_OPACITY, fit, refit
 from energan.data.decoding.parallel import in_order
 from energan.data.decoding.values import (
     UNIT,
@@ -35,8 +35,9 @@ from energan.data.splits import ALL, TRAIN
 from energan.data.splits.arrays import Shape, array_splits, pairs
 from energan.utils.console import counted, warn
 from energan.utils.errors import UserError
+from energan.utils.image_files import ON_WHITE
 
-MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # opacity as PNG has it, beside colours that are not yet on white
 
 CHUNK = 256  # images
 
@@ -50,7 +51,8 @@ def load_arrays(
 ) -> ImageSet:
     """The images of an .npy or .npz file: (n, h, w), (n, h, w, c) or (n, c, h, w), or one of (h, w, c); any numbers.
 
-    The names of an .npz's arrays say which are of the split ("x_test", "y_test"); an .npy is all one.
+    The names of an .npz's arrays say which are of the split ("x_test", "y_test"); an .npy is all one. Arrays of two and
+    of four channels have opacity as PNG has it, but for those called ON_WHITE.
     Raises UserError if the file cannot be read, holds Python objects, arrays that are not images, or several that may
     be, and for a split that is not there.
     """
@@ -59,7 +61,7 @@ def load_arrays(
         if path.suffix.lower() == ".npz":
             read = _read_npz(path, split, where)
         elif split in (TRAIN, ALL):
-            read = [_Read(_read_npy(path), None, (), "")]
+            read = [_Read(_read_npy(path), None, (), "", "")]
         else:
             raise UserError(f"{where} has no split {split!r}: name the file that holds it")
     if len(read) > 1 and value_range is None:
@@ -68,7 +70,9 @@ def load_arrays(
     def image_set(part: _Read) -> ImageSet:
         of = f", array {printable(part.words)}" if part.words else ""
         content, words, used = to_nchw(part.images, where, value_range, labelled=part.labels is not None)
-        content = fit_all(content, size, channels, where, progress)
+        on_white = part.name == ON_WHITE and content.shape[1] == SEEN_AND_OPACITY
+        words += said_of_opacity(content, channels, on_white)
+        content = fit_all(content, size, channels, where, progress, on_white=on_white)
         labels, classes = label_numbers(part.labels, len(content), where, part.trained)
         key = content_hash(content.numpy(), None if labels is None else labels.tolist(), classes)
         name, source = printable(path.stem), f"{where}{of}, {words}"
@@ -89,6 +93,7 @@ class _Read(NamedTuple):
     labels: Array[Any, Any] | None
     trained: tuple[str, ...]  # the classes of the training images, if these are others
     words: str  # which arrays they are
+    name: str  # that of the images
 
 
 def _read_npz(path: Path, split: str, where: str) -> list[_Read]:
@@ -107,6 +112,7 @@ def _read_npz(path: Path, split: str, where: str) -> list[_Read]:
                 read_member(archive, pair.labels) if pair.labels else None,
                 trained,
                 pair.words,
+                pair.images,
             )
             for pair in pairs(shapes, split, where)
         ]
@@ -263,21 +269,37 @@ def _range(images: Num[Array, "..."], where: str, given: Range | None) -> tuple[
     return used, f"numbers from {low:g} to {high:g}, taken as {used[0]:g}..{used[1]:g}"
 
 
-def fit_all(
-    images: UInt8[Tensor, "n c h w"], size: int | None, channels: int | None, words: str, progress: bool
-) -> UInt8[Tensor, "n k s s"]:
-    """The images with 1 or 3 `channels`, the centre square resized to `size`; None keeps what they have.
+def said_of_opacity(images: UInt8[Tensor, "n c h w"], channels: int | None, on_white: bool = False) -> str:
+    """How the opacity of an array is read, where it is kept; "" where it is not, or where there is none."""
+    if channels != SEEN_AND_OPACITY or images.shape[1] not in (2, 4):
+        return ""
+    return f", {'on white, and its opacity' if on_white else 'with opacity beside colours, as PNG has it'}"
 
+
+def fit_all(
+    images: UInt8[Tensor, "n c h w"],
+    size: int | None,
+    channels: int | None,
+    words: str,
+    progress: bool,
+    *,
+    on_white: bool = False,
+) -> UInt8[Tensor, "n k s s"]:
+    """The images with 1, 3 or 4 `channels`, the centre square resized to `size`; None keeps what they have.
+
+    on_white: images of four channels are what `fit` makes; False: they are as PNG has them (MODES).
     UserError for more than memory has.
     """
     n, c, h, w = images.shape
     channels = channels or (1 if c <= 2 else 3)
-    if c == channels and (size is None or h == w == size):
+    if c == channels and (size is None or h == w == size) and (c != SEEN_AND_OPACITY or on_white):
         return images
     check_memory(f"{words} at {size or h} pixels a side", n * channels * (size or h) * (size or w))
     squeezed = images.numpy().transpose(0, 2, 3, 1)[..., 0] if c == 1 else images.numpy().transpose(0, 2, 3, 1)
 
     def work(start: int) -> UInt8[Array, "m k s s"]:
+        if on_white:
+            return np.stack([refit(x, size, channels) for x in images[start : start + CHUNK].numpy()])
         chunk = squeezed[start : start + CHUNK]
         return np.stack([fit(Image.fromarray(np.ascontiguousarray(x), MODES[c]), size, channels) for x in chunk])
 

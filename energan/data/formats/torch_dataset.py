@@ -10,9 +10,9 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
-from energan.data.decoding.decode import check_side, fit
 from energan.data.decoding.deep import has_colours
 from energan.data.decoding.failures import as_user_error
+from energan.data.decoding.fitting import SEEN_AND_OPACITY, check_channels, check_side, fit
 from energan.data.decoding.values import Range, common_range, extent, to_eight_bits, worded
 from energan.data.formats.arrays import fit_all, label_numbers, to_nchw
 from energan.data.image_set import ImageSet, content_hash
@@ -40,7 +40,8 @@ def from_dataset(
         dataset: anything of torch.utils.data with items or an iterator.
         name: the set's name, in messages and reports.
         size: resizes each image to size x size; without it all must have one size.
-        channels: 1 or 3; without it as the images have.
+        channels: 1, 3, or 4: what is seen on white, and the opacity (data.load); without it as the images have, of a
+            transparent one 3. Arrays of four channels are read as PNG has them: colours, and beside them opacity.
         progress: shows a bar on stderr.
 
     Returns:
@@ -56,16 +57,20 @@ def from_dataset(
         ((4, 3, 8, 8), [0, 1, 1, 0], 'dataset, floats in [0, 1], (n, c, h, w)')
     """
     check_side(size)
+    check_channels(channels)
     given: list[Array[Any, Any] | Image.Image] = []
-    labels = []
+    labels, drawn = [], set[bool]()
     total = len(dataset) if isinstance(dataset, Sized) else 0
     for item in counted(_items(dataset), total, f"reading {name}", show=progress):
         image, label = _parts(item, name)
         given.append(_pixels(image, size, channels, name))
         labels.append(_label(label))
+        drawn.add(isinstance(image, Image.Image))
     if not given:
         raise UserError(f"{name} holds no images")
-    images, found = _same_range(given, size, name)
+    if channels == SEEN_AND_OPACITY and len(drawn) > 1:
+        raise UserError(f"{name} mixes PIL images and arrays: with 4 `channels` give all as one of the two")
+    images, found = _same_range(given, size, channels, name)
     if len({image.shape for image in images}) > 1:
         shapes = " and ".join(map(str, sorted({image.shape for image in images})[:2]))
         raise UserError(f"the images of {name} have different shapes ({shapes}): make them one size first")
@@ -77,14 +82,14 @@ def from_dataset(
     content, words, value_range = to_nchw(np.stack(images), name, labelled=True)
     value_range = found or value_range
     words = f"{worded(found)}, {words}" if found else words
-    content = fit_all(content, size, channels, name, progress)
+    content = fit_all(content, size, channels, name, progress, on_white=drawn == {True})
     numbers, classes = label_numbers(labels, len(images), name)
     key = content_hash(content.numpy(), None if numbers is None else numbers.tolist(), classes)
     return ImageSet(content, numbers, name, classes, f"{name}, {words}", key, (), value_range=value_range)
 
 
 def _same_range(
-    images: list[Array[Any, Any] | Image.Image], size: int | None, name: str
+    images: list[Array[Any, Any] | Image.Image], size: int | None, channels: int | None, name: str
 ) -> tuple[list[Array[Any, Any]], Range | None]:
     """The images as arrays: PIL's of more than eight bits as bytes, by one range for all, which is returned."""
     deep = [np.asarray(image) for image in images if isinstance(image, Image.Image)]
@@ -94,7 +99,8 @@ def _same_range(
     def made(image: Array[Any, Any] | Image.Image) -> Array[Any, Any]:
         if not isinstance(image, Image.Image):
             return image
-        return fit(Image.fromarray(to_eight_bits(np.asarray(image), used)), size, 1)
+        kept = SEEN_AND_OPACITY if channels == SEEN_AND_OPACITY else 1
+        return fit(Image.fromarray(to_eight_bits(np.asarray(image), used)), size, kept)
 
     return [made(image) for image in images], used if deep else None
 

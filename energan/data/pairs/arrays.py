@@ -10,7 +10,7 @@ from numpy import ndarray as Array
 
 from energan.data.decoding.failures import as_user_error
 from energan.data.decoding.values import Range
-from energan.data.formats.arrays import fit_all, named_shapes, read_member, shared_range, to_nchw
+from energan.data.formats.arrays import fit_all, named_shapes, read_member, said_of_opacity, shared_range, to_nchw
 from energan.data.formats.folders import printable
 from energan.data.image_set import ImageSet, content_hash, rows_of
 from energan.data.pairs.domains import Domains, both, held_out, split_of, turned
@@ -39,6 +39,7 @@ def load_npz(path: Path, split: str, domains: Domains, given: Range | None) -> I
 
     def domain(name: str, array: Num[Array, "..."], channels: int) -> ImageSet:
         content, words, _ = to_nchw(array, where, used, labelled=True)
+        words += said_of_opacity(content, channels)
         content = fit_all(content, domains.resize, channels, where, progress=False)
         sha, called = content_hash(content.numpy()), f"array {printable(name)}"
         place = f"{printable(path.name)}, {called}{said}"

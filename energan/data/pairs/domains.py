@@ -21,7 +21,7 @@ class Domains(NamedTuple):
     reverse   whether the two change places
     crop      pixels a side of the squares that the nets see
     resize    pixels a side that pictures' largest centred squares are brought to; None: nothing is resized
-    channels, outputs  1 (luminance) or 3 (RGB), of images and of targets, once they have changed places
+    channels, outputs  1 (luminance), 3 (RGB) or 4 (and opacity) of images and of targets, once they changed places
     """
 
     paired: bool = True

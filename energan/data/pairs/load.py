@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from energan.data import NAMED, load, splits_of
+from energan.data.decoding.fitting import refuse_opacity, warn_if_opaque
 from energan.data.decoding.values import Range, checked_range
 from energan.data.formats.arrays import fit_all
 from energan.data.image_set import ImageSet, rows_of
@@ -58,6 +59,8 @@ def load_domains(
     at_least(2, crop=domains.crop)
     data = _loaded(source, split, target, domains, value_range)
     assert data.targets is not None
+    for images in (data.images, data.targets):
+        warn_if_opaque(images, data.name)
     check_large(min(*data.images.shape[2:], *data.targets.shape[2:]), domains.crop)
     return data
 
@@ -82,6 +85,7 @@ def _named(source: str, split: str, target: str, domains: Domains) -> ImageSet:
     if not target:
         if one.targets is None:
             raise UserError(f"{source} has one domain: name the other one as `target`")
+        refuse_opacity(source, domains.outputs)
         data = one._replace(targets=fit_all(one.targets, None, domains.outputs, source, progress=False))
         return turned(data._replace(paired=domains.paired or split != TRAIN), domains.reverse)
     if domains.paired:

@@ -6,12 +6,13 @@ from typing import NamedTuple
 from torch import Tensor
 
 from energan.data.decoding.decode import EXTENSIONS, Fit
+from energan.data.decoding.fitting import SEEN_AND_OPACITY, refit
 from energan.data.decoding.listing import Files, Item
 from energan.data.decoding.values import Range
 from energan.data.image_set import ImageSet, content_hash
 from energan.data.pairs.domains import Domains, both, held_out, split_of, turned
 from energan.data.pairs.folders import Listed
-from energan.data.pairs.pixels import Picture, brought, decoded, halves, range_of, said_of_range, stacked
+from energan.data.pairs.pixels import Picture, decoded, halves, range_of, said_of_range, stacked
 from energan.data.splits.words import normal
 from energan.utils.console import warn
 from energan.utils.errors import UserError
@@ -82,10 +83,11 @@ def _words(domains: Domains, pictures: list[Picture], images: Tensor) -> str:
 
 def _side_by_side(items: list[Item], domains: Domains, black_to_white: Range | None, words: str) -> tuple[Read, Read]:
     """Both halves of each picture, cut before they are resized."""
-    whole = _read(items, Fit(None, 3), black_to_white, words)
+    opacity = SEEN_AND_OPACITY in (domains.channels, domains.outputs)
+    whole = _read(items, Fit(None, SEEN_AND_OPACITY if opacity else 3), black_to_white, words)
     cut = [halves(picture, name) for picture, name in zip(whole.pictures, whole.names, strict=True)]
-    x = [brought(picture, domains.resize, domains.channels) for picture, _ in cut]
-    y = [brought(picture, domains.resize, domains.outputs) for _, picture in cut]
+    x = [refit(picture, domains.resize, domains.channels) for picture, _ in cut]
+    y = [refit(picture, domains.resize, domains.outputs) for _, picture in cut]
     return whole._replace(pictures=x), whole._replace(pictures=y)
 
 

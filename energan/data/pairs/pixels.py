@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 from numpy import ndarray as Array
-from PIL import Image
 from torch import Tensor
 
-from energan.data.decoding.decode import Fit, decode_pages, extents, fit
+from energan.data.decoding.decode import Fit, decode_pages, extents
 from energan.data.decoding.failures import UNREADABLE, reason
+from energan.data.decoding.fitting import refit
 from energan.data.decoding.listing import Item
 from energan.data.decoding.parallel import in_order
 from energan.data.decoding.values import Extent, Range, check_outside, common_range
@@ -56,17 +56,11 @@ def _decoded(item: Item, fit_to: Fit, black_to_white: Range | None) -> Decoded:
     try:
         known = None if black_to_white is None else (lambda: black_to_white)
         page = next(decode_pages(item.read(), fit_to._replace(size=None), known))
-        resized = brought(page.pixels, fit_to.size, fit_to.channels) if fit_to.size else page.pixels
+        resized = refit(page.pixels, fit_to.size, fit_to.channels) if fit_to.size else page.pixels
         h, w = page.pixels.shape[1:]
         return Decoded(resized, "", (h, w), page.values, page.outside)
     except UNREADABLE as error:
         return Decoded(None, reason(error))
-
-
-def brought(picture: Picture, size: int | None, channels: int) -> Picture:
-    """The largest centred square resized to `size`; None: as it is."""
-    pixels = picture[0] if len(picture) == 1 else np.ascontiguousarray(picture.transpose(1, 2, 0))
-    return fit(Image.fromarray(pixels), size, channels)
 
 
 def said_of_range(pictures: Sequence[Decoded], black_to_white: Range | None, words: str) -> str:

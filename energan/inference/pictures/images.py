@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Num
 from torch import Tensor
 
+from energan.data.decoding.fitting import SEEN_AND_OPACITY, fit
 from energan.utils.errors import UserError
 
 Shape = tuple[int, int, int]  # channels, height, width
@@ -17,6 +18,8 @@ BYTES = (0.0, 255.0)
 
 BEYOND = 1e-6  # of the range: by so much, rounding may leave it
 
+WITH_OPACITY = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")  # and with it, all of eight bits
+
 MODES = {"1": "L", "L": "L", "RGB": "RGB"}  # of Pillow's 8-bit images without transparency, and what they are read as
 
 
@@ -25,7 +28,8 @@ def as_pixels(images: Any, shape: Shape | None = None, value_range: Range | None
 
     Args:
         images: A tensor, an array, a Pillow image, or a list of these of one size: (n, c, h, w), and where `shape` is
-            known also (n, h, w, c), (n, h, w) of grey images, or one image without the first axis.
+            known also (n, h, w, c), (n, h, w) of grey images, or one image without the first axis. Of a model with
+            opacity, arrays are as it draws them: what is seen on white, and the opacity; Pillow images are as files.
         shape: The images' channels, height and width; None: unknown, and images are (n, c, h, w).
         value_range: The values that are black and white, such as (0, 1) or (-1, 1). None: bytes from 0 to 255.
 
@@ -43,7 +47,7 @@ def as_pixels(images: Any, shape: Shape | None = None, value_range: Range | None
         ...
         energan.utils.errors.UserError: the images are float64, whose black and white are unknown: give value_range...
     """
-    tensor = _in_layout(_tensor(images), shape)
+    tensor = _in_layout(_tensor(images, with_opacity=shape is not None and shape[0] == SEEN_AND_OPACITY), shape)
     if not len(tensor):
         raise UserError("there are no images: give one or more")
     known = None if value_range is None else _checked_range(value_range)
@@ -58,16 +62,20 @@ def as_pixels(images: Any, shape: Shape | None = None, value_range: Range | None
     return _scaled(tensor, known)
 
 
-def _tensor(images: Any) -> Tensor:
-    """Anything that holds numbers, as a tensor. UserError for anything else."""
+def _tensor(images: Any, *, with_opacity: bool = False) -> Tensor:
+    """Anything that holds numbers, as a tensor; Pillow images with their opacity, if asked. UserError for others."""
     if isinstance(images, Tensor):
         return images.detach()
     if hasattr(images, "mode") and hasattr(images, "getbands"):  # of Pillow
+        if with_opacity and images.mode in WITH_OPACITY:
+            return torch.from_numpy(fit(images, None, SEEN_AND_OPACITY))
+        if with_opacity:
+            raise UserError(f"the image has the mode {images.mode}: convert it to RGBA first")
         if images.mode not in MODES:
             raise UserError(f"the image has the mode {images.mode}: convert it to L (grey) or RGB first")
         return torch.from_numpy(np.array(images.convert(MODES[images.mode])))
     if isinstance(images, list | tuple) and any(hasattr(x, "shape") or hasattr(x, "mode") for x in images):
-        parts = [_tensor(x) for x in images]
+        parts = [_tensor(x, with_opacity=with_opacity) for x in images]
         if (sizes := {tuple(x.shape) for x in parts}) and len(sizes) > 1:
             raise UserError(f"the images are of several sizes ({_words(sorted(sizes)[:3])}): bring them to one first")
         if len({x.dtype for x in parts}) > 1:

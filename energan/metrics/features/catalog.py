@@ -81,12 +81,15 @@ def describe(images: UInt8[Tensor, "n c h w"], network: str = "mnist", device: s
     """Features (n, d) and, where the classes are the data's own, logits (n, k), in float32 on the CPU.
 
     Images are drawn in small batches, so that memory stays bounded, and described on `device`: auto is a GPU where
-    there is one.  Raises UserError for an unknown network, no images, or images that the network does not take (dtype,
-    shape).
+    there is one.  Of images with an opacity, what is seen on white is described: the first three channels.
+
+    Raises UserError for an unknown network, no images, or images that the network does not take (dtype, shape).
     """
     named = network_named(network)
     if len(images) == 0:
         raise UserError("there are no images to describe: give at least one")
+    if images.ndim == 4 and images.shape[1] == 4:
+        images = images[:, :3]
     device = pick_device(device)
     net, batch = named.load(device), named.batch if device == "cpu" else GPU_BATCHES * named.batch
     batches = counted(torch.split(images, batch), len(images), "describing images", each=batch)

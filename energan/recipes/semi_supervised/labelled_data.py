@@ -99,10 +99,12 @@ def labelled_images(
     UserError for training images without labels or with fewer than two classes.
     """
     from energan.data import load
+    from energan.data.decoding.fitting import check_channels
     from energan.data.few_labels import unlabelled_class
     from energan.data.image_set import NONE
     from energan.data.labels import labelled_by
 
+    check_channels(channels, most=3)
     data = load(source, split, size=size, channels=channels, value_range=value_range)
     if split != "train":
         if data.labels is None and labels_csv:

@@ -31,9 +31,9 @@ class Pictures:
     resize: int = 0
     """Pixels a side that pictures' largest centred squares are brought to before; 0: nothing is resized."""
     channels: int = 3
-    """3 for colour, 1 for grey, of the input."""
+    """3 for colour, 1 for grey, 4 for colour with opacity, of the input."""
     outputs: int = 3
-    """3 for colour, 1 for grey, of the output."""
+    """3 for colour, 1 for grey, 4 for colour with opacity, of the output."""
     flip: bool = False
     """Mirror half of the pictures, of a pair both, left to right."""
 
@@ -45,8 +45,8 @@ class Pictures:
             name = "size" if self.size > LARGEST else "resize"
             raise UserError(f"pictures have {LARGEST} pixels a side at most here: lower `{name}`")
         for name, count in (("channels", self.channels), ("outputs", self.outputs)):
-            if count not in (1, 3):
-                raise UserError(f"pictures have 1 (grey) or 3 (RGB) channels: `{name}` is {count}")
+            if count not in (1, 3, 4):
+                raise UserError(f"pictures have 1 (grey), 3 (RGB) or 4 (RGB and opacity) channels: `{name}` is {count}")
         if self.resize and self.resize < self.size:
             raise UserError(f"pictures resized to {self.resize} have no squares of {self.size}: raise `resize`")
 
