@@ -174,6 +174,17 @@ def test_a_video_needs_an_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         usable_film(tmp_path / "x.mp4")
 
 
+def test_a_film_of_pictures_with_opacity_is_on_white(tmp_path):
+    films = torch.full((1, 2, 4, 8, 8), 255, dtype=torch.uint8)
+    films[:, :, 1:3, :4] = 0  # red
+    films[:, :, 3, 4:] = 0  # transparent, which is seen as white
+    save_films(films, tmp_path / "x.gif")
+    with Image.open(tmp_path / "x.gif") as film:
+        assert (
+            film.convert("RGB").getpixel((1, 1)) == (255, 0, 0) and film.convert("RGB").getpixel((1, 31)) == (255,) * 3
+        )
+
+
 def test_a_video_by_an_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that stands in for the real one: it takes even sizes, in colour, and all frames."""
     taken: list[object] = []

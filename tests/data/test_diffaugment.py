@@ -36,6 +36,28 @@ def test_each_colour_change_by_hand():
     assert torch.allclose(colour(x, u(0.25, 0.5, 0.75)), mean - 0.25 + 1.25 * (x - mean))  # brightness comes first
 
 
+def test_colours_change_and_opacity_does_not():
+    """By hand: opaque is as three channels are, what is transparent stays white, and between, colours change alone."""
+    solid = torch.cat([picture(2, 2) * 2 - 1, torch.ones(1, 1, 2, 2)], 1)
+    changed = colour(solid, u(0.7, 0.3, 0.9))
+    assert torch.allclose(changed[:, :3], colour(solid[:, :3], u(0.7, 0.3, 0.9)), atol=1e-6)
+    colours, opacity = (
+        torch.tensor([[-0.6, 0.2, 0.1], [0.4, -0.8, 0.0]]).T[None, :, :, None],
+        torch.tensor([0.25, 0.75]),
+    )
+    a = opacity[None, None, :, None]
+    x = torch.cat([a * colours + (1 - a), 2 * a - 1], 1)
+    brighter = colour(x, u(0.75, 0.5, 0.5))
+    assert torch.allclose(brighter[:, :3], a * (colours + 0.25) + (1 - a), atol=1e-6)
+    mean = (a * colours).mean() / a.mean()
+    steeper = colour(x, u(0.5, 0.5, 1.0))
+    assert torch.allclose(steeper[:, :3], a * (mean + 1.5 * (colours - mean)) + (1 - a), atol=1e-6)
+    for made in (changed, brighter, steeper):
+        assert torch.equal(made[:, 3:], (solid if made is changed else x)[:, 3:])
+    empty = torch.cat([torch.ones(1, 3, 2, 2), -torch.ones(1, 1, 2, 2)], 1)
+    assert torch.equal(colour(empty, u(0.9, 0.1, 0.9)), empty)
+
+
 def test_images_have_changes_of_their_own():
     x = picture().expand(2, 3, 8, 8)
     both = colour(x, torch.tensor([[0.9, 0.2, 0.1], [0.1, 0.8, 0.7]]))

@@ -134,6 +134,14 @@ def test_borders_that_leave_too_little_are_refused():
 
 
 def test_luma_of_other_channels_is_refused():
-    for picture in (noise(0, 1, 4, 3, 3), noise(0, 1, 2, 3, 3), torch.zeros(1, 3, 2, 2)):
+    for picture in (noise(0, 1, 5, 3, 3), noise(0, 1, 2, 3, 3), torch.zeros(1, 3, 2, 2)):
         with pytest.raises(UserError, match="grey or RGB bytes"):
             luma(picture)
+
+
+def test_of_four_channels_luma_is_of_what_is_seen_and_l1_of_all() -> None:
+    a = torch.randint(0, 256, (2, 4, 12, 12), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    b = a.clone()
+    b[:, 3] = 255 - b[:, 3]
+    assert torch.equal(luma(a), luma(a[:, :3])) and psnr(a, b, luma=True) == 100
+    assert l1(a, b) == pytest.approx(l1(a[:, 3:], b[:, 3:]) / 4)

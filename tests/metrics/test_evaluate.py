@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from energan.metrics import evaluate
+from energan.metrics.features import catalog
 from energan.metrics.features.catalog import NETWORKS, describe
 from energan.networks.conv import mobilenet_v2 as mobilenet
 from energan.networks.conv.mobilenet_v2 import MobileNetV2, mobilenet_v2, standardised
@@ -146,6 +147,13 @@ def test_bad_input_is_one_sentence():
     with pytest.raises(UserError, match="no images"):
         describe(digits[:0])
     assert set(NETWORKS) == {"mnist", "mobilenetv2"}
+
+
+def test_of_four_channels_what_is_seen_is_described(monkeypatch):
+    pixels = catalog.Network("{}", 2, 10, lambda device: lambda x: catalog.Description(x.flatten(1).float(), None))
+    monkeypatch.setitem(NETWORKS, "pixels", pixels)
+    images = noise(0, 5, 4, 3, 3)
+    assert torch.equal(describe(images, "pixels").features, images[:, :3].flatten(1).float())
 
 
 def test_mobilenet_takes_uint8_of_one_or_three_channels():

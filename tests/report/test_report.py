@@ -261,6 +261,16 @@ def test_frames_are_evenly_spaced_with_the_first_and_the_last(tmp_path: Path):
     assert evenly(3, 40) == [0, 1, 2]
 
 
+def test_a_picture_that_is_made_smaller_keeps_its_opacity(tmp_path: Path):
+    pixels = np.random.RandomState(0).randint(0, 256, (200, 200, 4)).astype(np.uint8)
+    pixels[:100, :, 3] = 0
+    Image.fromarray(pixels).save(tmp_path / "x.png")
+    shown = picture(tmp_path / "x.png", most=20_000)
+    assert shown is not None and shown.uri.startswith("data:image/webp")
+    with Image.open(BytesIO(b64decode(shown.uri.partition(",")[2]))) as smaller:
+        assert smaller.mode == "RGBA" and np.array(smaller)[:20, :, 3].max() < 128
+
+
 def test_unreadable_pictures_are_left_out(tmp_path: Path):
     run = make_run(tmp_path / "run")
     good = (run / "samples" / "003000.png").read_bytes()
