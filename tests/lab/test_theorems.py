@@ -22,6 +22,7 @@ from energan.lab.theorems.atoms import (
 )
 from energan.lab.theorems.claims import Claim
 from energan.lab.theorems.line import GAN_PQ, densities, integral
+from energan.lab.theorems.saddle import energies, local_convergence
 from energan.lab.theorems.theorems import theorems
 from energan.losses.f_divergence import DIVERGENCES
 from energan.utils.errors import UserError
@@ -129,3 +130,14 @@ def test_learning_confirms_the_theory(tmp_path):
 def test_settings_out_of_range_are_refused(wrong, tmp_path):
     with pytest.raises(UserError, match=f"^{next(iter(wrong))} must be "):
         study_of(tmp_path / "x", **wrong)
+
+
+def test_the_single_step_method_shrinks_j_as_theorem_2_says() -> None:
+    """The first step by hand: (1, -1/2) at d = 1, L = 2, eta = 1/2."""
+    J = energies(1.0, 0.5, 2)
+    x, y = 1 - 0.5 * (-0.5 + 1), -0.5 + 0.5 * (1 + 0.5)
+    assert pytest.approx([1 + 0.25, x**2 + y**2]) == J
+    assert J[1] / J[0] == pytest.approx(1 / 2)
+    claims = local_convergence()
+    assert [claim.agrees() for claim in claims] == [True] * 4
+    assert [claim.exact for claim in claims] == pytest.approx([1 / 2, 0.8, 1 - 0.01 / 1.01, 1.01])
