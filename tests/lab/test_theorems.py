@@ -21,6 +21,7 @@ from energan.lab.theorems.atoms import (
     value,
 )
 from energan.lab.theorems.claims import Claim
+from energan.lab.theorems.equilibria import equilibria
 from energan.lab.theorems.line import GAN_PQ, densities, integral
 from energan.lab.theorems.saddle import energies, local_convergence
 from energan.lab.theorems.theorems import theorems
@@ -43,6 +44,13 @@ def test_the_sheets_numbers():
     assert value(P, P, torch.tensor([[0, 5, 10, 12.0, 3], [12.0] * 5], dtype=P.dtype)).tolist() == pytest.approx(
         [10.5, 12]
     )
+
+
+def test_equilibria_are_what_theorem_2_says_and_nothing_else():
+    claims = equilibria(0)
+    assert all(claim.agrees() for claim in claims), [claim.row() for claim in claims if not claim.agrees()]
+    # a claim that would hold of anything says nothing: of q = p, G gains nothing against D*, which is 0 everywhere
+    assert float((P * best_response(P, P)).sum() - best_response(P, P).min()) == 0
 
 
 def test_the_bounds_are_tight_at_the_best_critics_and_below_elsewhere():
