@@ -8,6 +8,7 @@ from typing import Any
 
 from energan import capabilities
 from energan.capabilities import Measurement
+from energan.data import ImageSet
 from energan.experiment import Experiment
 from energan.metrics.features.catalog import NETWORKS
 from energan.runs.checkpoints import read_checkpoint
@@ -18,6 +19,7 @@ from energan.utils.checks import at_least
 from energan.utils.errors import UserError
 from energan.utils.files import write_json
 
+FEWEST = 1000  # samples that a run is measured by, where nobody says how many
 DEVICE = "auto"  # a run that was trained on a GPU is measured where there is none, too
 
 
@@ -36,7 +38,7 @@ def evaluate(
 
     Args:
         folder: The run folder. evaluation.json and the capabilities' sheets are written into it.
-        n: Samples, and real images at most; by default what the run's feature network is quick enough for.
+        n: Samples, and real images at most; by default as many as training images (`samples_of`).
         seed: Of the noise.
         checkpoint: "best", a step, or a path; the newest by default.
         finish: Whether to write what a run ends with, too, such as a classifier's predictions.
@@ -62,7 +64,7 @@ def evaluate(
     if announce:
         announce(experiment.origin(data))
     training = experiment.shown(data)
-    measurement = Measurement(folder, experiment, model, training, n or samples_of(experiment), seed)
+    measurement = Measurement(folder, experiment, model, training, n or samples_of(experiment, training), seed)
     result, summary = measured(measurement, saved.step, finish=finish)
     write_json(folder / "evaluation.json", result)
     if any(named) and (changes := remembered(record, data, run.record)):
@@ -71,9 +73,13 @@ def evaluate(
     return result | {"summary": summary}
 
 
-def samples_of(experiment: Experiment) -> int:
-    """How many samples a run is measured by, where nobody says: what its feature network is quick enough for."""
-    return NETWORKS[experiment.network or "mnist"].samples
+def samples_of(experiment: Experiment, training: ImageSet) -> int:
+    """How many samples a run is measured by, where nobody says.
+
+    As many as there are training images, for more say little beside so few real ones; at least FEWEST, and at most
+    what the run's feature network is quick enough for.
+    """
+    return min(NETWORKS[experiment.network or "mnist"].samples, max(FEWEST, len(training.images)))
 
 
 def measured(measurement: Measurement, step: int, *, finish: bool = False) -> tuple[dict[str, Any], list[str]]:

@@ -122,7 +122,7 @@ class DCGAN(BaseEstimator):  # type: ignore[misc]
             raise ValueError("DCGAN is convolutional and needs images, but X is a table (n, d); EBGAN takes tables")
         data, classes = with_classes(data, X, y)
         told, channels = (classes.inputs if classes else 0), data.frame.chw[0]
-        shape = {"size": data.frame.side, "width": self.width}
+        shape: dict[str, Any] = {"size": data.frame.side, "width": self.width}
         with seeded(data.seed):
             G = told_generator(dcgan.Generator(self.z + told, channels=channels, **shape), classes)
             D = told_discriminator(dcgan.Discriminator(channels=channels + told, **shape), classes)

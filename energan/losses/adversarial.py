@@ -165,12 +165,16 @@ def hinge_discriminator(real: Float[Tensor, " n"], fake: Float[Tensor, " m"]) ->
     return (1 - wide(real)).relu().mean() + (1 + wide(fake)).relu().mean()
 
 
-def least_squares_discriminator(real: Float[Tensor, " n"], fake: Float[Tensor, " m"]) -> Float[Tensor, ""]:
-    """1/2 E (D(x) - 1)^2 + 1/2 E D(G(z))^2.  Mao et al. 2016, arXiv:1611.04076, eq. 9 (a = 0, b = c = 1).
+def least_squares_discriminator(
+    real: Float[Tensor, " n"], fake: Float[Tensor, " m"], a: float = 0.0, b: float = 1.0
+) -> Float[Tensor, ""]:
+    """1/2 E (D(x) - b)^2 + 1/2 E (D(G(z)) - a)^2.  Mao et al. 2016, arXiv:1611.04076, eq. 2; eq. 9 has a 0, b 1.
 
     Args:
         real: D(x), (n,), any numbers.
         fake: D(G(z)), (m,).
+        a: The target of samples.
+        b: The target of real images.
 
     Returns:
         The loss, (), at least 0.
@@ -178,14 +182,15 @@ def least_squares_discriminator(real: Float[Tensor, " n"], fake: Float[Tensor, "
     >>> least_squares_discriminator(torch.tensor([0.5]), torch.tensor([0.5]))
     tensor(0.2500)
     """
-    return ((wide(real) - 1).square().mean() + wide(fake).square().mean()) / 2
+    return ((wide(real) - b).square().mean() + (wide(fake) - a).square().mean()) / 2
 
 
-def least_squares_generator(fake: Float[Tensor, " m"]) -> Float[Tensor, ""]:
-    """1/2 E (D(G(z)) - 1)^2.  Mao et al. 2016, eq. 9.
+def least_squares_generator(fake: Float[Tensor, " m"], c: float = 1.0) -> Float[Tensor, ""]:
+    """1/2 E (D(G(z)) - c)^2.  Mao et al. 2016, eq. 2; eq. 9 has c 1.
 
     Args:
         fake: D(G(z)), (m,).
+        c: What G wants D to say of samples.
 
     Returns:
         The loss, (), at least 0.
@@ -193,7 +198,7 @@ def least_squares_generator(fake: Float[Tensor, " m"]) -> Float[Tensor, ""]:
     >>> least_squares_generator(torch.tensor([0.0]))
     tensor(0.5000)
     """
-    return (wide(fake) - 1).square().mean() / 2
+    return (wide(fake) - c).square().mean() / 2
 
 
 def relativistic(real: Float[Tensor, " n"], fake: Float[Tensor, " n"]) -> Float[Tensor, ""]:

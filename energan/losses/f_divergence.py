@@ -11,6 +11,7 @@ critic is, u < 0 would attain it. Logarithms are natural, divergences in nats.
 
 NOTE: where e^V or e^-V would overflow, V beyond 30 or below -30 is bent to +-(30 + log(1 + |V| - 30)), which
 makes a line of the exponential: values and gradients stay finite. Elsewhere nothing changes.
+Two families have a parameter: `weighted_jensen_shannon` and `alpha_divergence`.
 """
 
 from collections.abc import Callable
@@ -49,8 +50,10 @@ class Divergence(NamedTuple):
     threshold: float
 
 
-def _bent(v: Tensor) -> Tensor:
-    return v.clamp(max=BEND) + (v - BEND).relu().log1p()
+def _bent(v: Tensor, power: float = 1.0) -> Tensor:
+    """v, bent so that e^(power v) becomes a line where it would overflow."""
+    at = BEND / power
+    return v.clamp(max=at) + (power * (v - at)).relu().log1p() / power
 
 
 def _bent_below(v: Tensor) -> Tensor:
@@ -136,6 +139,70 @@ DIVERGENCES: dict[str, Divergence] = {
         threshold=0.0,  # a kink: the middle of [-1/2, 1/2]
     ),
 }
+
+
+def weighted_jensen_shannon(pi: float) -> Divergence:
+    """pi KL(P||M) + (1 - pi) KL(Q||M), M = pi P + (1 - pi) Q; the paper's table 5. pi in (0, 1); 1/2 is the usual JSD.
+
+    >>> weighted_jensen_shannon(0.5).f(torch.tensor([1.0, 2.0]))  # half of the row "jensen-shannon"
+    tensor([0.0000, 0.0850])
+    """
+
+    def exponent(v: Tensor) -> Tensor:
+        return softplus(-_bent(v)) / pi  # -log sigmoid(v) / pi
+
+    return Divergence(
+        f=lambda u: pi * torch.xlogy(u, u) - torch.xlogy(1 - pi + pi * u, 1 - pi + pi * u),
+        conjugate=lambda t: (1 - pi) * (log(1 - pi) - (-((t / pi + log(pi)).expm1())).log()),
+        activation=lambda v: -pi * log(pi) - softplus(-_bent(v)),
+        composed=lambda v: (1 - pi) * (log(1 - pi) - (-((-exponent(v)).expm1())).log()),
+        threshold=0.0,
+    )
+
+
+def alpha_divergence(alpha: float) -> Divergence:
+    """(E_Q[(p/q)^alpha] - 1) / (alpha (alpha - 1)); the paper's table 5. alpha is not 0 nor 1, its limits (two KLs).
+
+    2 is half of Pearson's, 1/2 four times half the squared Hellinger distance, -1 half of Neyman's.
+
+    >>> alpha_divergence(2.0).f(torch.tensor([1.0, 3.0]))
+    tensor([0., 2.])
+    """
+    power = alpha / (alpha - 1)
+
+    def conjugate(t: Tensor) -> Tensor:
+        return ((1 + (alpha - 1) * t).relu() ** power - 1) / alpha
+
+    if alpha > 1:
+        return Divergence(
+            f=lambda u: (u**alpha - 1 - alpha * (u - 1)) / (alpha * (alpha - 1)),
+            conjugate=conjugate,
+            activation=lambda v: v,
+            composed=conjugate,
+            threshold=0.0,
+        )
+
+    def less(v: Tensor) -> Tensor:
+        return softplus(-_bent(v, max(1.0, abs(power))))
+
+    return Divergence(
+        f=lambda u: (u**alpha - 1 - alpha * (u - 1)) / (alpha * (alpha - 1)),
+        conjugate=conjugate,
+        activation=lambda v: 1 / (1 - alpha) - less(v),
+        composed=lambda v: (((1 - alpha) * less(v)) ** power - 1) / alpha,
+        threshold=0.0,
+    )
+
+
+FAMILIES: dict[str, Callable[[float], Divergence]] = {
+    "weighted-jensen-shannon": weighted_jensen_shannon,
+    "alpha": alpha_divergence,
+}
+
+
+def divergence_of(name: str, parameter: float | None = None) -> Divergence:
+    """The row of that name, or the member of that family: divergence_of("alpha", 0.5)."""
+    return DIVERGENCES[name] if parameter is None else FAMILIES[name](parameter)
 
 
 def variational(divergence: Divergence, real: Float[Tensor, " n"], fake: Float[Tensor, " m"]) -> Float[Tensor, ""]:

@@ -1,6 +1,8 @@
 """Penalties on a critic's gradient with respect to its input.
 
     WGAN-GP   E (||grad D(x^)||_2 - 1)^2,  x^ = eps x + (1 - eps) x~    Gulrajani et al. 2017, arXiv:1704.00028, eq. 3
+    WGAN-LP   E [||grad D(x^)||_2 - 1]+^2, one-sided                    Petzka et al. 2018, arXiv:1709.08894, eq. 8
+    DRAGAN    E (||grad D(x + delta)||_2 - 1)^2, around real x          Kodali et al. 2017, arXiv:1705.07215
     R1, R2    E ||grad D(x)||_2^2, x real (R1) or fake (R2)             Mescheder et al. 2018, arXiv:1801.04406
 
 A critic is a callable (n, *d) -> (n,) whose i-th output depends on its i-th input alone (no batch norm), such as p.D.
@@ -100,7 +102,26 @@ def wgan_gp(
     >>> wgan_gp(lambda x: 3 * x[:, 0] + 4 * x[:, 1], x, x, torch.rand(1))
     tensor(16.)
     """
-    return (gradient_norms(critic, interpolate(real, fake, eps)) - 1).square().mean()
+    return unit_norm(critic, interpolate(real, fake, eps))
+
+
+def unit_norm(critic: Critic, x: Float[Tensor, " n *d"], *, one_sided: bool = False) -> Float[Tensor, ""]:
+    """E (||grad D(x)||_2 - 1)^2, or E [||grad D(x)||_2 - 1]+^2 if one-sided: only what is steeper than 1 costs.
+
+    Args:
+        critic: D.
+        x: Where its gradient is taken, (n, *d): between pairs (WGAN-GP, WGAN-LP), around real examples (DRAGAN).
+        one_sided: Whether a gradient below 1 is free.
+
+    Returns:
+        The penalty, (), at least 0.
+
+    >>> flat = lambda x: 0.25 * x[:, 0]
+    >>> unit_norm(flat, torch.zeros(1, 2)), unit_norm(flat, torch.zeros(1, 2), one_sided=True)
+    (tensor(0.5625), tensor(0.))
+    """
+    off = gradient_norms(critic, x) - 1
+    return (off.relu() if one_sided else off).square().mean()
 
 
 def value_and_grad_norm(critic: Critic, x: Float[Tensor, " n *d"]) -> tuple[Float[Tensor, " n"], Float[Tensor, ""]]:

@@ -12,6 +12,7 @@ from tyro.conf import arg
 
 from energan.experiment import Experiment
 from energan.recipes.classes import NOBODY, Asked
+from energan.recipes.critic_options import PLAIN, CriticOptions
 from energan.utils.checks import at_least, fraction, not_negative, positive, share, usable_seed
 from energan.utils.errors import UserError
 from energan.utils.hardware import Precision
@@ -192,12 +193,13 @@ class DcganPair:
         channels: int = 1,
         norm: bool = True,
         width_d: int | None = None,
+        critics: CriticOptions = PLAIN,
     ) -> "tuple[nn.Module, nn.Module]":
         """G and D, checked, told the classes that are asked for. norm False: D without batch norm reads each image by
         itself.
 
         That D is WGAN-GP's critic, which takes 32 x 32 as it takes 28 x 28. D is as wide as G unless `width_d` says
-        else.
+        else. critics: what is added to D.
         """
         from energan.networks.conv import dcgan, wgan_gp
 
@@ -205,9 +207,11 @@ class DcganPair:
         positive(z=self.z, width=self.width, width_d=width_d)
         with training.seeded():
             G = asked.generator(lambda k: dcgan.Generator(self.z + k, channels=channels, size=32, width=self.width))
-            if norm:
-                return G, asked.critic(lambda k: dcgan.Discriminator(channels=channels + k, size=32, width=width_d))
-            return G, asked.critic(lambda k: wgan_gp.Critic(channels=channels + k, width=width_d))
+            batch = training.batch
+            if norm and critics.norm:
+                plain = partial(dcgan.Discriminator, size=32, width=width_d)
+                return G, critics.critic(asked, lambda k: plain(channels=k), channels, batch)
+            return G, critics.critic(asked, lambda k: wgan_gp.Critic(channels=k, width=width_d), channels, batch)
 
 
 @named

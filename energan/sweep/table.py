@@ -39,6 +39,12 @@ def as_row(text: bytes) -> Result | None:
                 value is None or (type(value) in (int, float) and abs(value) < LARGEST_VALUE)
                 for value in row["metrics"].values()
             )
+            and all(
+                type(step) is int
+                and 0 <= step < LARGEST_STEP
+                and (cost is None or (type(cost) in (int, float) and abs(cost) < LARGEST_VALUE))
+                for step, cost in row.get("looks", [])
+            )
         )
     except (ValueError, RecursionError, KeyError, TypeError):
         return None

@@ -21,7 +21,9 @@ from energan.lab.theorems.atoms import (
     value,
 )
 from energan.lab.theorems.claims import Claim
+from energan.lab.theorems.equilibria import equilibria
 from energan.lab.theorems.line import GAN_PQ, densities, integral
+from energan.lab.theorems.saddle import energies, local_convergence
 from energan.lab.theorems.theorems import theorems
 from energan.losses.f_divergence import DIVERGENCES
 from energan.utils.errors import UserError
@@ -42,6 +44,13 @@ def test_the_sheets_numbers():
     assert value(P, P, torch.tensor([[0, 5, 10, 12.0, 3], [12.0] * 5], dtype=P.dtype)).tolist() == pytest.approx(
         [10.5, 12]
     )
+
+
+def test_equilibria_are_what_theorem_2_says_and_nothing_else():
+    claims = equilibria(0)
+    assert all(claim.agrees() for claim in claims), [claim.row() for claim in claims if not claim.agrees()]
+    # a claim that would hold of anything says nothing: of q = p, G gains nothing against D*, which is 0 everywhere
+    assert float((P * best_response(P, P)).sum() - best_response(P, P).min()) == 0
 
 
 def test_the_bounds_are_tight_at_the_best_critics_and_below_elsewhere():
@@ -129,3 +138,14 @@ def test_learning_confirms_the_theory(tmp_path):
 def test_settings_out_of_range_are_refused(wrong, tmp_path):
     with pytest.raises(UserError, match=f"^{next(iter(wrong))} must be "):
         study_of(tmp_path / "x", **wrong)
+
+
+def test_the_single_step_method_shrinks_j_as_theorem_2_says() -> None:
+    """The first step by hand: (1, -1/2) at d = 1, L = 2, eta = 1/2."""
+    J = energies(1.0, 0.5, 2)
+    x, y = 1 - 0.5 * (-0.5 + 1), -0.5 + 0.5 * (1 + 0.5)
+    assert pytest.approx([1 + 0.25, x**2 + y**2]) == J
+    assert J[1] / J[0] == pytest.approx(1 / 2)
+    claims = local_convergence()
+    assert [claim.agrees() for claim in claims] == [True] * 4
+    assert [claim.exact for claim in claims] == pytest.approx([1 / 2, 0.8, 1 - 0.01 / 1.01, 1.01])

@@ -8,11 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from energan.data import ImageSet
+from energan.evaluation import samples_of
 from energan.metrics import evaluate
 from energan.metrics.features import catalog
 from energan.metrics.features.catalog import NETWORKS, describe
 from energan.networks.conv import mobilenet_v2 as mobilenet
 from energan.networks.conv.mobilenet_v2 import MobileNetV2, mobilenet_v2, standardised
+from energan.recipes.build import build
 from energan.utils.errors import UserError
 
 SAMPLED = ["FID", "KID", "precision", "recall", "density", "coverage"]
@@ -201,3 +204,15 @@ def test_mobilenet_sees_what_is_in_a_photograph(mobile):
 def test_mobilenet_judges_each_image_alone(mobile):
     images = noise(0, 4, 3, 16, 16)
     torch.testing.assert_close(mobile(images)[3:], mobile(images[3:]), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(("recipe", "there", "taken"), [
+    ("gan-mnist", 200, 1000), ("gan-mnist", 1437, 1437), ("gan-mnist", 60_000, 10_000), ("dcgan-64", 60_000, 2_000),
+])  # fmt: skip
+def test_a_run_is_measured_by_as_many_samples_as_it_has_images(recipe, there, taken, monkeypatch):
+    for name, most in (("mnist", 10_000), ("mobilenetv2", 2_000)):
+        monkeypatch.setitem(NETWORKS, name, NETWORKS[name]._replace(samples=most))
+    run = build(recipe, data="emoji-noto" if recipe == "dcgan-64" else "digits")
+    assert (
+        samples_of(run, ImageSet(torch.zeros(there, 1, 1, 1, dtype=torch.uint8), None, "mine", (), "", "", ())) == taken
+    )

@@ -19,7 +19,7 @@ from energan.engine import Trainer
 from energan.engine.optimizers import AnnealedSGD
 from energan.games.semi_supervised.ladder import COSTS
 from energan.losses.contrastive_energy import LOSSES
-from energan.losses.f_divergence import DIVERGENCES
+from energan.losses.f_divergence import DIVERGENCES, FAMILIES
 from energan.networks.dense.ladder import HIDDEN
 from energan.networks.layers import SpectralNorm
 from energan.networks.layers.ladder_combinators import COMBINATORS
@@ -387,7 +387,7 @@ def test_every_layer_of_the_hinge_discriminator_has_a_spectral_norm() -> None:
 @pytest.mark.parametrize(
     ("recipe", "flag", "table"),
     [
-        ("fgan-mnist", "divergence", DIVERGENCES),
+        ("fgan-mnist", "divergence", DIVERGENCES | FAMILIES),
         ("energy-losses-mnist", "loss", LOSSES),
         ("ladder-mnist", "costs", COSTS),
         ("ladder-mnist", "combinator", COMBINATORS),

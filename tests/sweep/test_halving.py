@@ -16,6 +16,7 @@ from energan.sweep.plan.trials import Plan
 from energan.sweep.playing import executors
 from energan.sweep.playing.executors import Here, Processes
 from energan.sweep.playing.play import Keep
+from energan.sweep.table import as_row
 from energan.utils.errors import UserError
 
 
@@ -94,6 +95,14 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     }  # fmt: skip
     capsys.readouterr()
     assert main(["sweep", "report", str(out)]) == 0
+    assert "<h3>Looks</h3>" in (out / "report.html").read_text()
+
+
+def test_looks_of_a_stranger_are_no_row(tmp_path: Path) -> None:
+    row = fake_trials.play(plan().trial(0), Keep(tmp_path))
+    assert as_row(json.dumps(row).encode()) == json.loads(json.dumps(row))
+    for looks in ("x", 3, [3], [[3]], [[3, "x"]], [["3", 1.0]], [[3, 1.0, 2]], {"3": 1}, [[-1, 1.0]], [[3, 1e200]]):
+        assert as_row(json.dumps({**row, "looks": looks}).encode()) is None
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ class SweepOptions:
     first_look: int | None = None
     """Steps before the first look; each later one is after `halving` times as many."""
     n: int | None = None
-    """Samples that a trial is measured by; by default as many as the feature network is quick enough for."""
+    """Samples that a trial is measured by; by default as many as `evaluate` takes."""
     metric: str = ""
     """The metric that the best trials are found by, as evaluation.json calls it; by default the first."""
     sheets: bool = False

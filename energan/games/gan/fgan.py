@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from energan.engine.game import Batch, Game, Logs, Move, Noise, Player, Players
 from energan.engine.noise import as_noise, normal
 from energan.engine.optimizers import Adam, Optimizer
-from energan.losses.f_divergence import DIVERGENCES, divergence_trick, variational
+from energan.losses.f_divergence import divergence_of, divergence_trick, variational
 from energan.utils.specification import recorded
 
 MEANINGS = {
@@ -29,13 +29,13 @@ MEANINGS = {
 }
 
 
-def bound(p: Players, b: Batch, divergence: str) -> tuple[Tensor, Logs]:
-    value = variational(DIVERGENCES[divergence], p.V(b.x), p.V(p.G(b.z)))
+def bound(p: Players, b: Batch, divergence: str, parameter: float | None) -> tuple[Tensor, Logs]:
+    value = variational(divergence_of(divergence, parameter), p.V(b.x), p.V(p.G(b.z)))
     return value, {"F": value}
 
 
-def trick(p: Players, b: Batch, divergence: str) -> tuple[Tensor, Logs]:
-    value = divergence_trick(DIVERGENCES[divergence], p.V(p.G(b.z)))
+def trick(p: Players, b: Batch, divergence: str, parameter: float | None) -> tuple[Tensor, Logs]:
+    value = divergence_trick(divergence_of(divergence, parameter), p.V(p.G(b.z)))
     return value, {"T(G(z))": value}
 
 
@@ -46,15 +46,20 @@ def fgan(
     z: int | Noise,
     *,
     divergence: str = "gan",
+    parameter: float | None = None,
     critic_steps: int = 0,
     loss: Literal["bound", "trick"] = "bound",
     optimizer_G: Optimizer = Adam(2e-4, beta1=0.5),
     optimizer_V: Optimizer = Adam(2e-4, beta1=0.5),
 ) -> Game:
-    """f-GAN of one of DIVERGENCES; critic_steps 0 is the single-step method. Its energy reading is f'(1) - g(V(x))."""
-    row = DIVERGENCES[divergence]
-    ascent = partial(bound, divergence=divergence)
-    descent = Move(ascent, min=("G",)) if loss == "bound" else Move(partial(trick, divergence=divergence), max=("G",))
+    """f-GAN of one of DIVERGENCES, or of FAMILIES by its parameter; critic_steps 0 is the single-step method.
+
+    Its energy reading is f'(1) - g(V(x)).
+    """
+    row = divergence_of(divergence, parameter)
+    ascent = partial(bound, divergence=divergence, parameter=parameter)
+    easier = Move(partial(trick, divergence=divergence, parameter=parameter), max=("G",))
+    descent = Move(ascent, min=("G",)) if loss == "bound" else easier
     turns: dict[str, tuple[Move, ...]]
     if critic_steps:
         turns = {"V": (Move(ascent, max=("V",)),), "G": (descent,)}

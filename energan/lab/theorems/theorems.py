@@ -3,7 +3,9 @@
 from energan.lab.figures import spread
 from energan.lab.study import study
 from energan.lab.theorems.atoms import discrete_bounds, learned_responses, lemma, play
+from energan.lab.theorems.equilibria import equilibria
 from energan.lab.theorems.line import FRESH, line_bounds, optimal_discriminator
+from energan.lab.theorems.saddle import local_convergence
 from energan.utils.checks import at_least, usable_seed
 
 NOTES = (
@@ -37,8 +39,11 @@ def theorems(
     at_least(1, steps=steps, rounds=rounds)
     usable_seed(seed)
     with study("theorems", {"seeds": seeds, "steps": steps, "rounds": rounds, "seed": seed}, out, quiet) as s:
-        claims = lemma(seed) + learned_responses(s, seeds, steps, seed) + play(s, seeds, rounds, seed)
+        claims = (
+            lemma(seed) + equilibria(seed) + learned_responses(s, seeds, steps, seed) + play(s, seeds, rounds, seed)
+        )
         claims += discrete_bounds(s, seeds, steps, seed) + optimal_discriminator(s, seeds, steps, seed)
+        claims += local_convergence()
         bounds_on_the_line = line_bounds(s, seeds, steps, seed)
         columns = ("claim", "exact", "measured", "tolerance", "agrees")
         s.table("Claims", columns, [claim.row() for claim in claims], NOTES)

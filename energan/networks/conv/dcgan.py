@@ -44,14 +44,18 @@ class Generator(nn.Module):
 
 @recorded
 class Discriminator(nn.Module):
-    """x (n, channels, size, size) -> logits (n,): `read` of `maps`, which are (n, features, 4, 4)."""
+    """x (n, channels, size, size) -> logits (n,): `read` of `maps`, which are (n, features, 4, 4).
 
-    def __init__(self, *, channels: int = 3, size: int = 64, width: int = 64) -> None:
+    norm: Whether layers but the first and the last have batch norm.
+    """
+
+    def __init__(self, *, channels: int = 3, size: int = 64, width: int = 64, norm: bool = True) -> None:
         super().__init__()
         maps = [width * 2**i for i in range(levels(size))]  # 64, 128, 256, 512 at size 64
         layers: list[nn.Module] = [nn.Conv2d(channels, maps[0], 4, 2, 1), nn.LeakyReLU(0.2)]
         for a, b in itertools.pairwise(maps):
-            layers += [nn.Conv2d(a, b, 4, 2, 1, bias=False), BatchNorm(b, 0.02), nn.LeakyReLU(0.2)]
+            between = [BatchNorm(b, 0.02)] if norm else []
+            layers += [nn.Conv2d(a, b, 4, 2, 1, bias=not norm), *between, nn.LeakyReLU(0.2)]
         self.net, self.features = nn.Sequential(*layers, nn.Conv2d(maps[-1], 1, 4)), maps[-1]
         initialise(self, 0.02)
 

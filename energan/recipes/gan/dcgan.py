@@ -1,8 +1,11 @@
 """DCGAN on images of 64 x 64 (arXiv:1511.06434)."""
 
+from functools import partial
+
 from energan.experiment import Experiment
 from energan.recipes.classes import CriticClasses
 from energan.recipes.common import DecayingAdam, GeneratorTraining, experiment
+from energan.recipes.critic_options import PLAIN, CriticOptions
 from energan.recipes.image_options import Pictures, Views
 from energan.utils.checks import fraction, positive
 from energan.utils.errors import UserError
@@ -15,6 +18,7 @@ def dcgan_64(
     z: int = 100,
     width: int = 64,
     classes: CriticClasses = CriticClasses(),
+    critics: CriticOptions = CriticOptions(),
     adam: DecayingAdam = DecayingAdam(lr=2e-4),
     views: Views = Views(),
     training: GeneratorTraining = GeneratorTraining(steps=50000, batch=128, save_every=1000, ema=0.999),
@@ -36,7 +40,10 @@ def dcgan_64(
     asked, prepare = classes.asked(data, views.prepare(64), training.value_range, only=views.only)
     with training.seeded():
         G = asked.generator(lambda k: dcgan.Generator(z + k, channels=views.channels, size=64, width=width))
-        D = asked.critic(lambda k: dcgan.Discriminator(channels=views.channels + k, size=64, width=width))
+        if asked.told == "auxiliary" and critics != PLAIN:
+            raise UserError("ACGAN has a D of its own: leave out `critic_steps`, `gradient_penalty` and `pack`")
+        make = partial(dcgan.Discriminator, size=64, width=width, norm=critics.norm)
+        D = critics.critic(asked, lambda k: make(channels=k), views.channels, training.batch)
     G, opt = views.generator(G), adam.optimizer(training.steps)
     if asked.names and asked.told == "auxiliary":
         if smoothing:
@@ -44,5 +51,5 @@ def dcgan_64(
         game, system = acgan(G, D, uniform(z), len(asked.names), optimizer_G=opt, optimizer_D=opt), "acgan"
     else:
         game, system = gan(G, D, uniform(z), smoothing=smoothing, optimizer_G=opt, optimizer_D=opt), "gan"
-        game = asked.game(game)
+        game = asked.game(critics.game(game))
     return views.shown(experiment(game, system, data, prepare, training, "mobilenetv2"), 64)

@@ -1,13 +1,9 @@
 """Hinge GAN on digits (arXiv:1705.02894), with spectral normalisation."""
 
-from typing import TYPE_CHECKING
-
 from energan.experiment import Experiment
 from energan.recipes.classes import CriticClasses
 from energan.recipes.common import AdamOptions, Data, DcganPair, GeneratorTraining, experiment, padded_digits
-
-if TYPE_CHECKING:
-    pass
+from energan.recipes.critic_options import CriticOptions
 
 
 def hinge_mnist(
@@ -15,6 +11,7 @@ def hinge_mnist(
     data: Data = "mnist",
     classes: CriticClasses = CriticClasses(),
     networks: DcganPair = DcganPair(),
+    critics: CriticOptions = CriticOptions(),
     adam: AdamOptions = AdamOptions(lr=2e-4),
     training: GeneratorTraining = GeneratorTraining(steps=3000, batch=64, save_every=250, ema=0.999),
 ) -> Experiment:
@@ -23,7 +20,8 @@ def hinge_mnist(
     from energan.networks.layers import spectral_norm
 
     asked, prepare = classes.asked(data, padded_digits, training.value_range)
-    G, D = networks.build(training, asked, norm=False)
+    G, D = networks.build(training, asked, norm=False, critics=critics)
     optimizer = adam.optimizer(training.steps)
-    game = asked.game(hinge(G, spectral_norm(D), networks.z, optimizer_G=optimizer, optimizer_D=optimizer))
+    game = hinge(G, spectral_norm(D), networks.z, optimizer_G=optimizer, optimizer_D=optimizer)
+    game = asked.game(critics.game(game))
     return asked.shown(experiment(game, "hinge", data, prepare, training), padded_digits)

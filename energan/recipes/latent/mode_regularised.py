@@ -1,7 +1,7 @@
 """Mode-regularised GANs on digits and on stacked MNIST (arXiv:1612.02136), with DCGAN's networks."""
 
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from energan.experiment import Experiment
 from energan.recipes.common import AdamOptions, DcganPair, GeneratorTraining, experiment, padded_digits
@@ -40,7 +40,7 @@ def mode_regularised_mnist(
     not_negative(distance=distance, mode=mode, weight=weight)
     at_least(1, channels=channels)
     G, D = networks.build(training, channels=channels)
-    shape = {"channels": channels, "size": 32, "width": networks.width}
+    shape: dict[str, Any] = {"channels": channels, "size": 32, "width": networks.width}
     with training.seeded():
         E = encoder(networks.z, **shape)
         D_2 = dcgan.Discriminator(**shape)

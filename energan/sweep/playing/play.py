@@ -164,7 +164,7 @@ def metrics_of(trial: Trial, start: Ready, trainer: "Trainer", keep: Keep) -> di
     shown = experiment.shown(start.data)
     model = snapshot(trainer, shown.images, experiment.batch // experiment.microbatches)
     with TemporaryDirectory(prefix="energan-") as scratch:
-        n = trial.samples or samples_of(experiment)
+        n = trial.samples or samples_of(experiment, shown)
         measurement = Measurement(Path(scratch), experiment, model, shown, n, seed=0, pictures=False)
         result, _ = measured(measurement, trainer.t)
         if keep.sheets and experiment.game.sample is not None:

@@ -10,7 +10,7 @@ from energan.html import formatting
 from energan.html.pictures import picture
 from energan.runs.reader import mapping, sequence
 from energan.sweep.folder import read_record, read_rows
-from energan.sweep.metric import Metric
+from energan.sweep.metric import Metric, known
 from energan.sweep.plan.trials import Result
 from energan.sweep.report import plots
 from energan.sweep.report.ranking import metric_of, ranked
@@ -79,7 +79,20 @@ def _render(folder: Path, record: dict[str, Any], rows: list[Result], metric: Me
         sheets=_sheets(folder, best),
         seconds=formatting.duration(sum(row["seconds"] for row in rows)),
         pictures=_pictures(best, metric, names) if metric and best else None,
+        looks=_looks(rows, str(mapping(plan.get("halving")).get("metric") or (metric.name if metric else ""))),
     )
+
+
+def _looks(rows: list[Result], name: str) -> Any:
+    """The plot of what trials were stopped by; None where they were not looked at."""
+    sign = -1 if known(name).way == "higher" else 1
+    lines, ended = list[list[tuple[int, float]]](), list[bool]()
+    for row in rows:
+        seen = sorted((step, sign * cost) for step, cost in row.get("looks", []) if cost is not None)
+        if seen and len(lines) < plots.LINES:
+            lines.append(seen)
+            ended.append(row["state"] == "finished")
+    return (name, plots.looks(lines, ended, name)) if lines else None
 
 
 def _settings(best: list[Result], metric: Metric, names: list[str]) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ BINS = 24  # of a histogram, at most
 GROUPS = 6  # of a range: a median each
 LINES = 400  # trials of parallel coordinates, at most: the best
 MARKS = 12  # choices that are written beside an axis, at most
+DIGITS = (3, 4, 5, 6)  # of a mark: so many that no two are alike
 WIDTH_OF_TEXT = 14  # letters of a mark
 
 
@@ -42,7 +43,11 @@ class Scale(NamedTuple):
             return [(self.at(name), _short(name)) for name in self.names[::step]]
         ends = [self.low, (self.low + self.high) / 2, self.high]
         values = [math.exp(x) for x in ends] if self.log else ends
-        return [(i / 2, figure(float(f"{v:.3g}"))) for i, v in enumerate(values)]
+        for digits in DIGITS:
+            marks = [figure(float(f"{v:.3g}")) if digits == DIGITS[0] else f"{v:.{digits}g}" for v in values]
+            if len(set(marks)) == len(marks):
+                break
+        return [(i / 2, mark) for i, mark in enumerate(marks)]
 
 
 def scale_of(values: Sequence[Any]) -> Scale:
@@ -138,6 +143,30 @@ def parallel(
         axes.append(_text(x, HIGH - 8, _short(name, 24), "middle", "name"))
         axes += [_text(x + 4, _y(at) + 4, mark, "start") for at, mark in scale.marks]
     return _plot([*lines, *axes], f"Parallel coordinates of the settings and {metric}", wide)
+
+
+def looks(lines: Sequence[Sequence[tuple[int, float]]], ended: Sequence[bool], metric: str) -> Markup:
+    """What trials were seen to have at which step: a line or a point each; those that were trained to the end on top.
+
+    lines: of trials, [(step, value), ...] by step, not empty.
+    """
+    across = scale_of([step for line in lines for step, _ in line])
+    values = [value for line in lines for _, value in line]
+    up = _upright(values, min(values) > 0)
+    parts = []
+    for line, whole in sorted(zip(lines, ended, strict=True), key=lambda pair: pair[1]):
+        points = [(_x(across.at(step)), _y(up.at(value))) for step, value in line]
+        kind = "best" if whole else "rest"
+        if len(points) > 1:
+            told = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+            parts.append(Markup('<polyline class="{}" points="{}"/>').format(kind, told))
+        x, y = points[-1]
+        parts.append(
+            Markup('<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="2.4"/>').format("middle" if whole else "point", x, y)
+        )
+    steps = sorted({step for line in lines for step, _ in line})
+    marks = [(across.at(step), figure(step)) for step in steps[:: -(-len(steps) // MARKS)]]
+    return _plot([*parts, _below(marks, "step"), _beside(up.marks)], f"{metric} at each look")
 
 
 def _upright(values: Sequence[float], log: bool) -> Scale:
