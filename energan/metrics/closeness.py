@@ -2,6 +2,8 @@
 
 a, b: uint8 (n, c, h, w) of one shape; picture i of a is compared with picture i of b.  All are blind to what is seen:
 a blurred picture scores better than a sharp one whose edges are a pixel off (Blau & Michaeli 2018, arXiv:1711.06077).
+
+Of pictures with an opacity (data.load), L1 is of all four channels; PSNR and SSIM are of the first three, what is seen.
 """
 
 from collections.abc import Iterator
@@ -40,7 +42,7 @@ def l1(a: UInt8[Tensor, "n c h w"], b: UInt8[Tensor, "n c h w"]) -> float:
         >>> l1(torch.zeros(1, 1, 2, 2, dtype=torch.uint8), torch.full((1, 1, 2, 2), 51, dtype=torch.uint8))
         0.2
     """
-    return _mean([(x - y).abs().mean((1, 2, 3)) / PEAK for x, y in _compared(a, b, 0, False)])
+    return _mean([(x - y).abs().mean((1, 2, 3)) / PEAK for x, y in _compared(a, b, 0, False, opacity=True)])
 
 
 def psnr(a: UInt8[Tensor, "n c h w"], b: UInt8[Tensor, "n c h w"], *, border: int = 0, luma: bool = False) -> float:
@@ -131,9 +133,14 @@ def luma(rgb: UInt8[Tensor, "n c h w"]) -> Float64[Tensor, "n 1 h w"]:
 
 
 def _compared(
-    a: UInt8[Tensor, "n c h w"], b: UInt8[Tensor, "n c h w"], border: int, of_luma: bool, least: int = 1
+    a: UInt8[Tensor, "n c h w"],
+    b: UInt8[Tensor, "n c h w"],
+    border: int,
+    of_luma: bool,
+    least: int = 1,
+    opacity: bool = False,
 ) -> Iterator[tuple[Float64[Tensor, "k c h w"], Float64[Tensor, "k c h w"]]]:
-    """Both in float64, a few pictures at once, less the border."""
+    """Both in float64, a few pictures at once, less the border; a fourth channel only where `opacity` is compared."""
     for x in (a, b):
         if x.dtype != torch.uint8 or x.ndim != 4 or not len(x):
             raise UserError(f"pictures to compare are bytes (n, c, h, w), one or more, not {x.dtype} {tuple(x.shape)}")
@@ -145,6 +152,8 @@ def _compared(
             f"pictures of {h} x {w} less a border of {border} pixels are too small: this measure needs {least} x "
             f"{least} pixels or more"
         )
+    if a.shape[1] == 4 and not opacity:
+        a, b = a[:, :3], b[:, :3]
     inside = (..., slice(border, h - border), slice(border, w - border))
     at_once = max(1, PIXELS // a[0].numel())
     for x, y in zip(a[inside].split(at_once), b[inside].split(at_once), strict=True):

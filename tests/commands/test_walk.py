@@ -180,9 +180,8 @@ def test_a_film_of_pictures_with_opacity_is_on_white(tmp_path):
     films[:, :, 3, 4:] = 0  # transparent, which is seen as white
     save_films(films, tmp_path / "x.gif")
     with Image.open(tmp_path / "x.gif") as film:
-        assert (
-            film.convert("RGB").getpixel((1, 1)) == (255, 0, 0) and film.convert("RGB").getpixel((1, 31)) == (255,) * 3
-        )
+        shown = film.convert("RGBA")
+    assert shown.getpixel((1, 1)) == (255, 0, 0, 255) and shown.getpixel((1, 31)) == (255, 255, 255, 255)
 
 
 def test_a_video_by_an_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

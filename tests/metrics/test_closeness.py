@@ -143,5 +143,6 @@ def test_of_four_channels_luma_is_of_what_is_seen_and_l1_of_all() -> None:
     a = torch.randint(0, 256, (2, 4, 12, 12), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     b = a.clone()
     b[:, 3] = 255 - b[:, 3]
-    assert torch.equal(luma(a), luma(a[:, :3])) and psnr(a, b, luma=True) == 100
+    assert torch.equal(luma(a), luma(a[:, :3])) and psnr(a, b, luma=True) == psnr(a, b) == 100
+    assert ssim(a, b) == pytest.approx(1)
     assert l1(a, b) == pytest.approx(l1(a[:, 3:], b[:, 3:]) / 4)

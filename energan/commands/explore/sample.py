@@ -48,7 +48,8 @@ def sample(
             for each of seven values); several with commas between.
         text: A sentence that says what to draw, of a run that was trained with captions; again for another sentence,
             which has the next row of the sheet.
-        out: x.png is one sheet, x.npz one uint8 array `images` (n, c, h, w), anything else a folder of PNGs.
+        out: x.png is one sheet, x.npz one uint8 array `images` (n, c, h, w), anything else a folder of PNGs. Pictures
+            with opacity are RGBA in PNGs; in an .npz they are as they are drawn, `images_on_white`.
         seed: Of the noise; the same seed gives the same images.
         truncation: The farthest that a number of the noise may be from its mean, in standard deviations, such as 0.7:
             images are more usual and more alike. Each number goes to where it has the same rank among those that are
