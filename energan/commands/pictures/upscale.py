@@ -56,6 +56,10 @@ def upscale(
     sources = [picture_files(source) for source in pictures]
     found = places([item for files in sources for item in files.items()])
     black_to_white, channels = recorded_range(record), channels_of(record, FIRST)
+    if channels == 4:
+        raise UserError(
+            "this run's nets take four channels, and `energan upscale` needs 1 or 3: it keeps the opacity beside them"
+        )
     single = len(pictures) == 1 and user_path(pictures[0]).is_file() and len(found) == 1
     if single:
         picture = _made(found[0], model, tile, channels, black_to_white)
