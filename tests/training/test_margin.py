@@ -92,7 +92,7 @@ def test_the_auto_encoder_is_the_recipes(size: int, width: int, maps: list[int])
         ("--batch 5000", "a batch of 5000 cannot be drawn from 1541 images"),
         ("--seed -1", "--seed must be from 0"),
         ("--width -1", "--width must be 0 or above"),
-        ("--channels 2", "1 (grey) or 3 (RGB) --channels, not 2"),
+        ("--channels 2", "3 (RGB) or 4 (RGB and opacity) --channels, not 2"),
         ("--data nowhere", "there is no nowhere"),
     ],
 )
