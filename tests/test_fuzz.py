@@ -94,7 +94,7 @@ def is_sound(data: ImageSet) -> None:
     n, c, h, w = data.images.shape
     assert data.images.dtype == torch.uint8
     assert n > 0
-    assert c in {1, 3}
+    assert c in {1, 3, 4}
     assert min(h, w) > 1
     assert all(name.isprintable() for name in (*data.classes, *data.files, *data.skipped, data.name, data.source))
     if data.labels is not None:
@@ -118,7 +118,9 @@ def test_damaged_data(kind: str) -> None:
     first = next(iter(files))
 
     @fuzz
-    @given(damage(), st.sampled_from(("train", "test", "all")), st.sampled_from((None, 6)), st.sampled_from((None, 1)))
+    @given(
+        damage(), st.sampled_from(("train", "test", "all")), st.sampled_from((None, 6)), st.sampled_from((None, 1, 4))
+    )
     def check(edit: Edit, split: str, size: int | None, channels: int | None) -> None:
         with tempfile.TemporaryDirectory() as folder:
             source = written(Path(folder), {**files, first: edit(files[first])})

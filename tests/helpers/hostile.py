@@ -121,7 +121,9 @@ def sound() -> dict[str, dict[str, bytes]]:
     sets["deep png"] = {"0.png": deep("PNG", np.uint16), **grey}
     sets["deep tiff"] = {"0.tif": deep("TIFF", np.int32), **grey}
     sets["float tiff"] = {"0.tif": deep("TIFF", np.float32, compression="tiff_lzw"), **grey}
-    sets["palette"] = {"0.png": picture("PNG", 0, "P"), **others}
+    sets |= {
+        name: {"0.png": picture("PNG", 0, mode), **others} for name, mode in (("palette", "P"), ("opacity", "RGBA"))
+    }
     for name, method in (("stored", 0), ("deflated", 8), ("bzip2", 12), ("lzma", 14)):
         sets[f"zip {name}"] = {"a.zip": zipped(members(), method)}
     for name in ("", "gz", "bz2", "xz"):
@@ -129,7 +131,10 @@ def sound() -> dict[str, dict[str, bytes]]:
     bytes_, labels = COLOURS, np.arange(6) % 2
     sets["npy"] = {"a.npy": saved(bytes_)}
     sets["npy floats"] = {"a.npy": saved(bytes_.astype(np.float32) / 255)}
-    sets["npz"] = {"a.npz": arrays(images=bytes_, labels=labels)}
+    sets |= {
+        "npz": {"a.npz": arrays(images=bytes_, labels=labels)},
+        "npz opacity": {"a.npz": arrays(images_on_white=np.concatenate([bytes_, bytes_[..., :1]], -1))},
+    }
     sets["npz splits"] = {"a.npz": arrays(x_train=bytes_, y_train=labels, x_test=bytes_[:2], y_test=labels[:2])}
     cells = [{"bytes": picture("PNG", i), "path": f"{i}.png"} for i in range(6)]
     sets["parquet"] = {"a.parquet": parquet({"image": cells, "label": labels.tolist()})}
