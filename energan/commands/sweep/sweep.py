@@ -2,9 +2,10 @@
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import UseAppendAction, arg
 
@@ -19,6 +20,9 @@ from energan.utils.files import user_path
 if TYPE_CHECKING:
     from energan.sweep.plan.halving import Halving
     from energan.sweep.plan.space import Space
+    from energan.sweep.plan.trials import Plan
+    from energan.sweep.playing.executors import Executor
+    from energan.sweep.playing.play import Keep
 
 ABOUT = (
     "Trained many times, each time measured: --over lr=1e-3,1e-4 names values, --over margin=5:20:log a range. Ctrl-C "
@@ -49,6 +53,15 @@ class SweepOptions:
     """Processes that play trials at once, and share the threads."""
     together: int = 1
     """Trials of nets of one shape that are trained as one program, at most: quicker for small nets, and in fp32."""
+    on: Literal["local", "ray"] = "local"
+    """Where trials are played: in processes of this machine, or on a cluster of Ray's."""
+    address: str = ""
+    """The cluster: auto (the one of this machine), host:port, or ray://host:port; by default a Ray of this machine's
+    own, which ends with the command."""
+    cpus: int | None = None
+    """CPUs of the cluster that a trial takes, and as many threads; by default 1."""
+    gpus: float | None = None
+    """Share of a GPU of the cluster that a trial takes, as 0.5; by default none, and trials use no GPU."""
     halving: int = 0
     """Stop the worse trials early: at each of three looks, one in so many goes on. Needs energan[sweep]."""
     first_look: int | None = None
@@ -82,7 +95,6 @@ def start(recipe: str, arguments: Mapping[str, Any], options: SweepOptions) -> i
     """Plays a sweep of a recipe, called with flat arguments. Returns the exit code."""
     from energan.sweep.driver import run
     from energan.sweep.plan.trials import Plan
-    from energan.sweep.playing.executors import Here, Processes
     from energan.sweep.playing.play import Keep
     from energan.sweep.report.ranking import told
 
@@ -96,19 +108,49 @@ def start(recipe: str, arguments: Mapping[str, Any], options: SweepOptions) -> i
     stopping = _halving(given, space, options)
     plan = Plan(recipe, given, space, _seeds(recipe, arguments, options.seeds), options.n, stopping)
     keep = Keep(out.resolve(), options.sheets, options.runs)
-    processes = Processes(options.jobs, keep, options.together)
-    executor = Here(keep, options.together) if options.jobs == 1 else processes
-    if not options.quiet:
-        say(f"{len(plan):,} trials of {recipe}: {len(space):,} settings, {len(plan.seeds)} seeds, in {out}")
-    folder = run(
-        plan, executor, out, metric=options.metric, command=shlex.join(COMMAND_LINE.get()), quiet=options.quiet
-    )
+    with _executor(plan, options, keep) as executor:
+        if not options.quiet:
+            say(f"{len(plan):,} trials of {recipe}: {len(space):,} settings, {len(plan.seeds)} seeds, in {out}")
+        folder = run(
+            plan, executor, out, metric=options.metric, command=shlex.join(COMMAND_LINE.get()), quiet=options.quiet
+        )
     say(told(folder, options.metric))
     if folder.done < len(plan):
         say(f"stopped and saved after {folder.done:,} of {len(plan):,} trials; the same command goes on")
         return STOPPED
     say(f"table: {folder.path / 'results.parquet'}; `energan sweep report {shlex.quote(str(out))}` writes a page")
     return 0
+
+
+def _executor(plan: "Plan", options: SweepOptions, keep: "Keep") -> "AbstractContextManager[Executor]":
+    """What plays the trials. UserError for options that contradict each other, or where there is no such cluster."""
+    from energan.sweep.playing.executors import Here, Processes
+
+    if options.on == "local":
+        for name in ("address", "cpus", "gpus"):
+            if getattr(options, name) not in ("", None):
+                raise UserError(f"`{name}` is of a cluster: give `on` ray, too")
+        if options.jobs == 1:
+            return nullcontext(Here(keep, options.together))
+        return nullcontext(Processes(options.jobs, keep, options.together))
+    from energan.sweep.cluster.executor import joined
+
+    if options.jobs != 1:
+        raise UserError("`jobs` is of this machine: on a cluster as many trials are played as it has `cpus` for")
+    cpus, gpus = 1 if options.cpus is None else options.cpus, options.gpus or 0.0
+    at_least(1, cpus=cpus)
+    if options.gpus is not None and not 0 < gpus <= 1:
+        raise UserError(f"`gpus` must be above 0 and at most 1, a trial's share of a GPU, got {options.gpus:g}")
+    device = str(plan.arguments.get("device", "auto"))
+    if device.startswith("cuda") and not gpus:
+        raise UserError(f"`device` {device} needs a GPU, and no trial gets one: give `gpus`, as in --gpus 0.5")
+    if device == "cpu" and gpus:
+        raise UserError("`gpus` would keep GPUs that `device` cpu does not use: leave one of them out")
+    if device.startswith("cuda:"):
+        raise UserError(f"`device` {device}: on a cluster Ray chooses which GPU a trial gets; write `device` cuda")
+    return joined(
+        plan.recipe, keep, address=options.address, cpus=cpus, gpus=gpus, together=options.together
+    )  # fmt: skip
 
 
 def _in_fp32(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,6 +36,12 @@ class Trial(NamedTuple):
     samples: int | None
     halving: Halving | None = None
 
+    def computed_identity(self) -> str:
+        """The identity that its content has."""
+        known = [FORMAT, self.recipe, self.arguments, self.samples, *(self.halving or ())]
+        told = json.dumps(known, sort_keys=True, default=str)
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
     def row(self, state: str, message: str = "", **more: Any) -> Result:
         """The trial's result, as plain data."""
         known = {"trial": self.number, "identity": self.identity, "setting": self.setting, "seed": self.seed}
@@ -71,10 +77,8 @@ class Plan:
         place, turn = divmod(number, len(self.seeds))
         setting, seed = self.space.setting(place), self.seeds[turn]
         arguments = {**self.arguments, **setting, "seed": seed}
-        known = [FORMAT, self.recipe, arguments, self.samples, *(self.halving or ())]
-        told = json.dumps(known, sort_keys=True, default=str)
-        identity = hashlib.sha256(told.encode()).hexdigest()[:16]
-        return Trial(number, identity, self.recipe, arguments, setting, seed, self.samples, self.halving)
+        trial = Trial(number, "", self.recipe, arguments, setting, seed, self.samples, self.halving)
+        return trial._replace(identity=trial.computed_identity())
 
     def trials(self, numbers: Iterator[int]) -> Iterator[Trial]:
         """The trials of these numbers, made one at a time."""

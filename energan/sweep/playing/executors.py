@@ -2,8 +2,9 @@
 
     Here           this process
     Processes(n)   n processes of this machine, each with its share of the threads
+    Cluster        a cluster of Ray's (cluster/)
 
-Either plays trials one after another, or some of one shape as one program (together.py). A trial is plain data that
+Each plays trials one after another, or some of one shape as one program (together.py). A trial is plain data that
 may be sent anywhere, and its row is a dictionary.
 """
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import suppress
@@ -107,7 +108,7 @@ def _begin(place: Place, far: Connection) -> None:
     _far = far
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = str(place.threads)  # which torch will read
     if place.cpus:
         with suppress(OSError):  # a processor that went away
@@ -118,8 +119,9 @@ def _begin(place: Place, far: Connection) -> None:
     keep_memory()
 
 
-def _end_with_parent() -> None:
-    """Without its parent, a process would wait for trials forever."""
+def end_with_parent(seconds: float = 0.0) -> None:
+    """Ends this process so long after its parent: it would wait for trials forever."""
     if (parent := parent_process()) is not None:
         connection.wait([parent.sentinel])
+        time.sleep(seconds)
         os._exit(1)

@@ -219,6 +219,11 @@ def _keep_run(
 _sets: dict[str, "ImageSet"] = {}  # the images that this process has read
 
 
+def images_read() -> dict[str, tuple[str, str]]:
+    """Name and hash of the images that this process has read, by what was asked for."""
+    return {key: (data.name, data.sha256) for key, data in _sets.items()}
+
+
 def _remembered(prepare: "Callable[..., ImageSet]") -> "Callable[..., ImageSet]":
     """The function that loads images, which remembers the last sets: trials of one process mostly share them."""
     from energan.utils.specification import describe
