@@ -53,7 +53,7 @@ def refuse_opacity(name: str, channels: int | None) -> None:
 def warn_if_opaque(images: UInt8[Tensor, "n c h w"], name: str) -> None:
     """Says so where images that have an opacity are opaque all over."""
     if images.shape[1] == SEEN_AND_OPACITY and all(bool((some[:, 3] == 255).all()) for some in images.split(AT_ONCE)):
-        warn(f"no image of {name} is transparent anywhere: 3 `channels` would show the same")
+        warn(f"no image of {name} is transparent anywhere: the opacity is 255 all over")
 
 
 def fit(
