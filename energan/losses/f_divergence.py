@@ -144,8 +144,8 @@ DIVERGENCES: dict[str, Divergence] = {
 def weighted_jensen_shannon(pi: float) -> Divergence:
     """pi KL(P||M) + (1 - pi) KL(Q||M), M = pi P + (1 - pi) Q; the paper's table 5. pi in (0, 1); 1/2 is the usual JSD.
 
-    >>> weighted_jensen_shannon(0.5).f(torch.tensor([1.0, 2.0]))  # half of the row "jensen-shannon"
-    tensor([0.0000, 0.0850])
+    >>> weighted_jensen_shannon(0.5).f(torch.tensor([1.0, 3.0]))  # half of the row "jensen-shannon"
+    tensor([0.0000, 0.2616])
     """
 
     def exponent(v: Tensor) -> Tensor:
@@ -201,7 +201,11 @@ FAMILIES: dict[str, Callable[[float], Divergence]] = {
 
 
 def divergence_of(name: str, parameter: float | None = None) -> Divergence:
-    """The row of that name, or the member of that family: divergence_of("alpha", 0.5)."""
+    """The row of that name, or the member of that family.
+
+    >>> divergence_of("alpha", 2.0).f(torch.tensor([3.0]))
+    tensor([2.])
+    """
     return DIVERGENCES[name] if parameter is None else FAMILIES[name](parameter)
 
 
