@@ -89,7 +89,7 @@ def test_it_is_given_up_between_two_steps(tmp_path: Path) -> None:
         play_all(trials({"lr": 1e-3}, {"lr": 2e-3}), Keep(tmp_path), stop=lambda: True)
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("jobs", ["1", pytest.param("2", marks=pytest.mark.slow)])
 def test_the_command(tmp_path: Path, jobs: str, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "sweep"
     flags = ["--data", "digits", "--steps", "3", "--batch", "8", "--size-g", "8", "--size-d", "8", "--z", "4"]
