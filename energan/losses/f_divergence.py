@@ -142,7 +142,7 @@ DIVERGENCES: dict[str, Divergence] = {
 
 
 def weighted_jensen_shannon(pi: float) -> Divergence:
-    """pi KL(P||M) + (1 - pi) KL(Q||M), M = pi P + (1 - pi) Q; the paper's table 5. pi in (0, 1); 1/2 is the usual JSD.
+    """pi KL(P||M) + (1 - pi) KL(Q||M), M = pi P + (1 - pi) Q; the paper's appendix. pi in (0, 1); 1/2 is the usual JSD.
 
     >>> weighted_jensen_shannon(0.5).f(torch.tensor([1.0, 3.0]))  # half of the row "jensen-shannon"
     tensor([0.0000, 0.2616])
@@ -161,7 +161,7 @@ def weighted_jensen_shannon(pi: float) -> Divergence:
 
 
 def alpha_divergence(alpha: float) -> Divergence:
-    """(E_Q[(p/q)^alpha] - 1) / (alpha (alpha - 1)); the paper's table 5. alpha is not 0 nor 1, its limits (two KLs).
+    """(E_Q[(p/q)^alpha] - 1) / (alpha (alpha - 1)); the paper's appendix. alpha is not 0 nor 1, its limits (two KLs).
 
     2 is half of Pearson's, 1/2 four times half the squared Hellinger distance, -1 half of Neyman's.
 

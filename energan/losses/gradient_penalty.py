@@ -1,7 +1,7 @@
 """Penalties on a critic's gradient with respect to its input.
 
     WGAN-GP   E (||grad D(x^)||_2 - 1)^2,  x^ = eps x + (1 - eps) x~    Gulrajani et al. 2017, arXiv:1704.00028, eq. 3
-    WGAN-LP   E [||grad D(x^)||_2 - 1]+^2, one-sided                    Petzka et al. 2018, arXiv:1709.08894, eq. 8
+    WGAN-LP   E [||grad D(x^)||_2 - 1]+^2, one-sided                    Petzka et al. 2018, arXiv:1709.08894
     DRAGAN    E (||grad D(x + delta)||_2 - 1)^2, around real x          Kodali et al. 2017, arXiv:1705.07215
     R1, R2    E ||grad D(x)||_2^2, x real (R1) or fake (R2)             Mescheder et al. 2018, arXiv:1801.04406
 

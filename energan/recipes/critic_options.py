@@ -43,6 +43,8 @@ class CriticOptions:
             return asked.critic(lambda more: make(channels + more))
         if asked.names:
             raise UserError("`pack` shows D several images at once, `classes` tells it that of one: give one of them")
+        if not self.norm:
+            raise UserError("`gradient_penalty` is of single images, and `pack` shows D several: give one of them")
         if isinstance(batch, int) and batch % self.pack:
             raise UserError(f"`batch` {batch} is no multiple of `pack` {self.pack}")
         return Packed(make(channels * self.pack), self.pack)

@@ -6,10 +6,9 @@ a sample takes them.
 
 import hashlib
 from collections.abc import Mapping
-from math import prod
 from typing import Any, final
 
-from energan.sweep.plan.space import Setting, shuffled
+from energan.sweep.plan.space import Choices, Grid, Setting, shuffled
 from energan.utils.errors import UserError
 
 NETS: dict[str, tuple[Any, ...]] = {
@@ -35,11 +34,7 @@ def configuration(grid: Mapping[str, tuple[Any, ...]], number: int) -> dict[str,
     """
     if not 0 <= number < size(grid):
         raise UserError(f"configurations are numbered from 0 to {size(grid) - 1}: there is no {number}")
-    chosen = {}
-    for name, values in reversed(list(grid.items())):
-        number, at = divmod(number, len(values))
-        chosen[name] = values[at]
-    return dict(reversed(chosen.items()))
+    return _grid(grid).setting(number)
 
 
 def size(grid: Mapping[str, tuple[Any, ...]]) -> int:
@@ -48,7 +43,11 @@ def size(grid: Mapping[str, tuple[Any, ...]]) -> int:
     >>> size(EBGAN), size(GAN)
     (512, 6144)
     """
-    return prod(len(values) for values in grid.values())
+    return len(_grid(grid))
+
+
+def _grid(grid: Mapping[str, tuple[Any, ...]]) -> Grid:
+    return Grid({name: Choices(values) for name, values in grid.items()})
 
 
 @final

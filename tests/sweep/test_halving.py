@@ -10,6 +10,7 @@ import pytest
 from energan.cli import main
 from energan.sweep.driver import run
 from energan.sweep.folder import read_rows
+from energan.sweep.metric import known
 from energan.sweep.plan.halving import Halving, Judge, halving
 from energan.sweep.plan.space import Points
 from energan.sweep.plan.trials import Plan
@@ -42,6 +43,10 @@ def test_a_trial_goes_on_where_it_is_among_the_best_of_those_before() -> None:
     assert judge(2, 2, 6.0) is True
     assert judge(9, 1, float("nan")) is True
     assert judge(1, 1, 0.0) is True  # asked again, it says what it said: a trial is not counted twice
+
+
+def test_less_is_better_whatever_the_metric() -> None:
+    assert (known("MNIST-FID").key(2.0), known("MNIST-IS").key(2.0), known("FID-MobileNetV2").way) == (2, -2, "lower")
 
 
 def plan(steps: int = 9) -> Plan:

@@ -75,6 +75,7 @@ def test_one_that_diverges_takes_no_other_with_it(tmp_path: Path) -> None:
     )
     assert bad["state"] == "diverged"
     assert bad["message"].startswith("training diverged before step")
+    assert 0 < bad["step"] < good["step"]
     assert good["state"] == "finished"
     assert good["metrics"] == pytest.approx(alone["metrics"], rel=0.02, abs=0.1)
 

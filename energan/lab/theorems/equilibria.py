@@ -31,6 +31,12 @@ def equilibria(seed: int, n: int = 500) -> list[Claim]:
             1e-9,
         ),
         Claim(f"Theorem 2: q = p, D constant: U is the constant, {counted}", 0, _other((p * flat).sum(1), gamma), 0),
+        Claim(
+            "Theorem 2: q not p: what G gains against D* is m Q(p < q), largest error",
+            0,
+            (moved - M * (q * (p < q)).sum(1)).abs().max(),
+            1e-9,
+        ),
         Claim(f"Theorem 2: q not p: G gains against D*, {counted}", 0, (moved <= 0).sum().double(), 0),
         Claim(f"Theorem 2: q = p, D not constant: G gains, {counted}", 0, (tempted <= 0).sum().double(), 0),
     ]

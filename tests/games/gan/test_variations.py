@@ -93,6 +93,8 @@ def test_one_sided_is_taken_between_an_image_and_a_sample() -> None:
     p, b = Players({"G": Ones(), "D": Square()}), Batch({"x": torch.full((1000, 1), 3.0), "z": torch.zeros(1000, 1)})
     with stream(torch.tensor(1)):  # at 1 + 2 eps, steeper than 1 by 2 eps: E (2 eps)^2 = 4/3
         assert one_sided(p, b, "D") == pytest.approx(4 / 3, rel=0.1)
+        flat = Batch({"x": torch.zeros(1000, 1), "z": torch.zeros(1000, 1)})  # at 1 - eps: nowhere steeper than 1
+        assert one_sided(p, flat, "D") == pytest.approx(0, abs=1e-6)
 
 
 def test_dragan_is_taken_around_images() -> None:
@@ -149,12 +151,14 @@ def test_a_pack_is_neighbours_and_in_use_one_image() -> None:
 def test_a_recipe_s_critic(recipe: str) -> None:
     asked = {"data": "digits"} if recipe != "dcgan-64" else {"data": "emoji-noto"}
     plain = build(recipe, width=4, **asked)
-    run = build(recipe, width=4, gradient_penalty="r1", penalty=2.0, critic_steps=2, pack=2, batch=8, **asked)
+    run = build(recipe, width=4, gradient_penalty="r1", penalty=2.0, critic_steps=2, **asked)
+    several = build(recipe, width=4, pack=2, batch=8, **asked).game.players["D"].net
     assert not has_batch_norm(run.game.players["D"].net)
     assert has_batch_norm(plain.game.players["D"].net) == (recipe != "hinge-mnist")
     assert run.game.turns_at(0) == ("D", "D", "G")
     assert run.game.hyperparameters["penalty"] == 2
     assert plain.game.order is None
+    assert any(isinstance(layer, Packed) and layer.m == 2 for layer in several.modules())
 
 
 @pytest.mark.parametrize(
@@ -164,6 +168,7 @@ def test_a_recipe_s_critic(recipe: str) -> None:
         ({"penalty": -1.0, "gradient_penalty": "r1"}, "penalty must be 0 or above"),
         ({"pack": 3, "batch": 8}, "batch 8 is no multiple of pack 3"),
         ({"pack": 2, "classes": True}, "pack shows D several images at once, classes"),
+        ({"pack": 2, "gradient_penalty": "r1"}, "gradient_penalty is of single images"),
         ({"targets": (1.0, 1.0, 0.0)}, "targets are a b c"),
     ],
 )
