@@ -57,7 +57,9 @@ def test_every_recipe_is_probed_where_it_can_be(recipe: str, tmp_path: Path, mon
             model.project(images, steps=1)
         return
     found = model.project(images, steps=1)
-    assert found.images.shape == images.shape and torch.equal(found.images, model.decode(found.noise))
+    assert found.images.shape == images.shape
+    # one grey level for rounding: batches of other sizes are added up in another order on some processors
+    assert (found.images.int() - model.decode(found.noise).int()).abs().max() <= 1
     assert bool((found.errors >= 0).all()) and set(found.noise) == set(model.decoded)
     layer = generator_layer(model.game, model.nets)
     samples = model.sample(2)
