@@ -90,7 +90,7 @@ def draw(folders: dict[str, Path], path: Path) -> None:
     """A panel for each cell: held-out pictures, what is made of them, what they should be."""
     from PIL import Image
 
-    figure, axes = panels(len(folders), 2, 5, 4)
+    figure, axes = panels(-(-len(folders) // 2), 2, 5, 4)
     for ax, (name, folder) in zip(axes, folders.items(), strict=False):
         ax.imshow(Image.open(folder / "translations.png"), cmap="gray")
         ax.set_title(name, fontsize=8)

@@ -1,6 +1,6 @@
 """The pages that lie outside docs/ become pages of the site, and links between all pages follow them.
 
-On GitHub, README.md links to docs/data.md and docs/results.md to ../benchmarks/peers.md. The site has README.md as its
+On GitHub, README.md links to docs/data.md and docs/bench.md to ../benchmarks/README.md. The site has README.md as its
 index and everything else where it lies; links to any other file outside docs/ fail the build.
 """
 

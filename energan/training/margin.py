@@ -15,7 +15,7 @@ from energan.utils.console import counted
 
 WINDOW = 100  # steps that an energy is averaged over
 
-ROOM = 3.0  # the proposal, in converged energies: at 1 digits collapsed (docs/results.md, margins)
+ROOM = 3.0  # the proposal, in converged energies: at 1 digits collapsed (docs/results/ebgan.md, margins)
 
 FLAT = 0.02  # share by which a window must fall below the last one, or the energy is taken for converged
 

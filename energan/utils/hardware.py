@@ -102,7 +102,7 @@ def keep_memory() -> bool:
     """Tells glibc's malloc not to return freed memory to the system. Returns whether it could be set.
 
     By default glibc returns large blocks at once and gets them anew, page by page and zeroed: some 4,000 faults in a
-    step of five million weights, a sixth of its time (docs/results.md). The peak stays the same.
+    step of five million weights, a sixth of its time (docs/results/speed.md). The peak stays the same.
     """
     import ctypes
 

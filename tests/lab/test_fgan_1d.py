@@ -37,7 +37,7 @@ def test_a_study_writes_tables_and_pictures(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_training_approaches_the_best_gaussian(tmp_path: Path) -> None:
-    """250 steps are enough to come near; what the full study reaches is in docs/results.md."""
+    """250 steps are enough to come near; what the full study reaches is in docs/results/laboratory.md."""
     STUDIES["fgan-1d"](**TINY, steps=250, divergences="jensen-shannon", out=str(tmp_path / "s"))
     found = json.loads((tmp_path / "s" / "results.json").read_text())["single-step"]["jensen-shannon"]
     least = best_gaussian("jensen-shannon", module.TARGET.log_density).divergence

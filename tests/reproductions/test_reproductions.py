@@ -1,4 +1,4 @@
-"""Longer runs on real data, left out of `make test`: make slow. Their results are in docs/results.md."""
+"""Longer runs on real data, left out of `make test`: make slow. Their results are in docs/results/README.md."""
 
 import json
 from pathlib import Path

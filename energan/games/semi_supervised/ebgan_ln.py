@@ -9,7 +9,7 @@ Mathieu & LeCun 2016, arXiv:1609.03126, section 4.2.
 
 D is a networks.dense.ladder.Ladder; n_x, n_u, n_z are its noise on labelled, unlabelled and generated rows, each
 kind normalised by itself. In L_D, G(z) is a constant; in L_G the gradient flows through D and through the target.
-The paper leaves open (the readings of this file; docs/results.md compares them):
+The paper leaves open (the readings of this file; docs/results/few-labels.md compares them):
   - whether lambda is on the fake term too: `scaled`, yes
   - whether G(z) goes through the corrupted encoder, as u does: `corrupted`, yes; if not, it is reconstructed from the
     clean path

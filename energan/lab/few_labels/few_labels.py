@@ -119,7 +119,7 @@ def few_labels(
         steps: Of every system, EBGAN-LN's first third with its generator. The paper's are 120,000 and 180,000.
         batch: Labelled images a step, and as many unlabelled ones.
         hidden: Units of the hidden layers.
-        lr: Adam's learning rate for all systems; 0 for each system's own (docs/results.md: how they were chosen).
+        lr: Adam's learning rate for all systems; 0 for each system's own (docs/results/few-labels.md).
         looks: How often models are tested.
         seed: The first label seed; the others follow.
         validate: Measure on 10,000 training images (a sixth where that is less), which then give no labels, instead of

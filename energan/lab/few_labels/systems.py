@@ -1,7 +1,7 @@
 """The classifiers of the few-labels study: their authors' settings, schedules scaled to `steps`.
 
 Rates that the authors chose for far longer runs (ln, ebgan-ln, improved-gan) are ours for some thousand steps
-(docs/results.md says how they were chosen).
+(docs/results/few-labels.md says how they were chosen).
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """Digits: the best configurations of the paper's grid search (arXiv:1609.03126, figure 4, appendix C), and the demo.
 
-The demo is ours: convolutional, its settings chosen by experiment (docs/results.md).
+The demo is ours: convolutional, its settings chosen by experiment (docs/results/ebgan.md).
 
 Any set of 28 x 28 grey images will do: --data fashion-mnist, a folder, an .npz. Images are zero-padded to 32 x 32.
 """
