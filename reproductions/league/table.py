@@ -1,0 +1,60 @@
+"""The league's page: a table for each set of images, the best first, a row a system, a picture beside it."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from reproductions.cells import spread
+from reproductions.league.entries import ENTRIES
+
+RESULTS = Path(__file__).with_name("results.jsonl")
+TRIALS = Path(__file__).with_name("trials.jsonl")
+PAGE = Path(__file__).parents[2] / "docs" / "league.md"
+BEGIN, END = "<!-- the league: written by `python -m reproductions.league --page` -->", "<!-- end -->"
+COLUMNS = {
+    "mnist": ("FID", "IS", "I", "precision", "recall", "coverage", "digits", "nats"),
+    "fashion-mnist": ("FID", "precision", "recall", "coverage", "nats"),
+    "emoji-noto": ("FID", "precision", "recall", "coverage"),
+}
+FEATURES = {"mnist": "MNIST-FID"}
+Row = dict[str, Any]
+
+
+def latest(rows: Iterable[Row]) -> list[Row]:
+    """Of rows of one system, data and seed the last; of others all."""
+    return list({(row["system"], row["data"], row["seed"]): row for row in rows}.values())
+
+
+def table(rows: Iterable[Row], data: str) -> str:
+    """Markdown: mean and deviation over seeds, the least FID first."""
+    of: dict[str, list[Row]] = {}
+    for row in latest(rows):
+        if row["data"] == data:
+            of.setdefault(row["system"], []).append(row)
+    columns = COLUMNS[data]
+    distance = FEATURES.get(data, "FID-MobileNetV2")
+    titles = ["system", "recipe", "seeds", "steps", distance, *columns[1:]]
+    lines = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
+    for name in sorted(of, key=lambda name: sum(row["FID"] for row in of[name]) / len(of[name])):
+        own = " ".join(f"--{key.replace('_', '-')} {value}" for key, value in ENTRIES[name].own.items())
+        recipe = f"`{ENTRIES[name].recipe}{' ' if own else ''}{own}`"
+        steps = f"{of[name][0]['steps']:,}"
+        cells = [spread([row[column] for row in of[name] if column in row]) for column in columns]
+        lines.append("| " + " | ".join([name, recipe, str(len(of[name])), steps, *cells]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def page(text: str, rows: list[Row]) -> str:
+    """The page with its tables as the rows have them."""
+    tables = []
+    for data in COLUMNS:
+        if any(row["data"] == data for row in rows):
+            tables.append(f"## {data}\n\n{table(rows, data)}")
+    before, _, rest = text.partition(BEGIN)
+    return before + BEGIN + "\n\n" + "\n".join(tables) + "\n" + END + rest.partition(END)[2]
+
+
+def read(path: Path) -> list[Row]:
+    """The rows of a file of the league, which it wrote."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
