@@ -211,6 +211,7 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     **dict.fromkeys(("pt", "penalty", "warm_steps", "rate"), ((-1,), "must be 0 or above")),
     **dict.fromkeys(("image_loss", "code_loss", "feature_loss", "adversarial"), ((-1, NAN), "must be 0 or above")),
     "chain_steps": ((0,), "must be 1 or more"),
+    "start": ((-1.1, 1.1, NAN), "must be from -1 (black) to 1 (white)"),
     **dict.fromkeys(
         ("kl", "reconstruction", "feature", "gate", "pixel", "distance", "mode"), ((-1, NAN), "must be 0 or above")
     ),

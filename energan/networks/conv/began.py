@@ -6,7 +6,8 @@
 ELU after each convolution but the last; the dense layers to and from h are linear; no batch norm. Readings where the
 paper is silent, as in the re-implementation: the strided convolutions are third ones with i n maps; weights start by
 Glorot's rule, biases at 0 (torch's own start would lose the signal to the biases within so many layers). G has Dec's
-architecture with z in the place of h, and weights of its own.
+architecture with z in the place of h, and weights of its own. `start` is the last bias of G and Dec, the grey level of
+all their pixels at first: where images have a ground of another level than 0, D learns that before all else.
 
 Outputs are linear. Clamp samples to [-1, 1] where they are shown or scored (`Game.sample`), never in training, where a
 clamp would take the gradient from pixels out of range.
@@ -40,14 +41,19 @@ def _conv(a: int, b: int, stride: int = 1) -> list[nn.Module]:
 class Generator(nn.Module):
     """z (n, z) -> (n, channels, size, size), linear; the decoder of D has this architecture too."""
 
-    def __init__(self, z: int = 64, *, channels: int = 3, size: int = 64, width: int = 128) -> None:
+    def __init__(
+        self, z: int = 64, *, channels: int = 3, size: int = 64, width: int = 128, start: float = 0.0
+    ) -> None:
         super().__init__()
         layers: list[nn.Module] = [nn.Linear(z, 64 * width), nn.Unflatten(1, (width, 8, 8))]
         for level in range(_levels(size) + 1):
             layers += [nn.Upsample(scale_factor=2)] if level else []
             layers += _conv(width, width) + _conv(width, width)
-        self.net = nn.Sequential(*layers, nn.Conv2d(width, channels, 3, 1, 1))
+        last = nn.Conv2d(width, channels, 3, 1, 1)
+        self.net = nn.Sequential(*layers, last)
         fill(self, nn.init.xavier_uniform_)
+        assert last.bias is not None
+        nn.init.constant_(last.bias, start)
 
     def forward(self, z: Tensor) -> Tensor:
         return self.net(z)
@@ -57,7 +63,9 @@ class Generator(nn.Module):
 class Autoencoder(nn.Module):
     """x (n, channels, size, size) -> (reconstruction (n, channels, size, size), code (n, code))."""
 
-    def __init__(self, *, channels: int = 3, size: int = 64, width: int = 128, code: int = 64) -> None:
+    def __init__(
+        self, *, channels: int = 3, size: int = 64, width: int = 128, code: int = 64, start: float = 0.0
+    ) -> None:
         super().__init__()
         layers, before, levels = _conv(channels, width), width, _levels(size)
         for level in range(levels + 1):
@@ -67,7 +75,7 @@ class Autoencoder(nn.Module):
             before = maps
         self.encoder = nn.Sequential(*layers, nn.Flatten(), nn.Linear(64 * before, code))
         fill(self.encoder, nn.init.xavier_uniform_)
-        self.decoder = Generator(code, channels=channels, size=size, width=width)
+        self.decoder = Generator(code, channels=channels, size=size, width=width, start=start)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         code = self.encoder(x)

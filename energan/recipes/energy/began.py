@@ -2,7 +2,8 @@
 
 from energan.experiment import Experiment
 from energan.recipes.common import Data, GeneratorTraining, LearningRate, experiment, padded_digits
-from energan.utils.checks import not_negative, positive
+from energan.utils.checks import fraction, not_negative, positive
+from energan.utils.errors import UserError
 
 
 def began_mnist(
@@ -13,6 +14,8 @@ def began_mnist(
     z: int = 64,
     width: int = 16,
     lr: LearningRate = 1e-4,
+    beta1: float = 0.9,
+    start: float = 0.0,
     training: GeneratorTraining = GeneratorTraining(steps=5000, batch=16, save_every=500),
 ) -> Experiment:
     """BEGAN: an auto-encoder's discriminator kept in balance with the generator (arXiv:1703.10717), at 32 x 32.
@@ -24,15 +27,20 @@ def began_mnist(
         rate: Step size of the balance k.
         z: Dimensions of the noise, U(-1, 1), and of D's code.
         width: Feature maps of the networks (128 in the paper, for faces); less is faster.
+        beta1: Adam's first moment.
+        start: Level of all pixels that G and D's decoder begin with, -1 (black) to 1; 0 is the authors'.
     """
     from energan.engine.optimizers import Adam
     from energan.games.energy.began import began
     from energan.networks.conv.began import Autoencoder, Generator
 
     positive(z=z, width=width, lr=lr, gamma=gamma)
+    fraction(beta1=beta1)
+    if not -1 <= start <= 1:
+        raise UserError(f"`start` must be from -1 (black) to 1 (white), got {start:g}")
     not_negative(rate=rate)
     with training.seeded():
-        G = Generator(z, channels=1, size=32, width=width)
-        D = Autoencoder(channels=1, size=32, width=width, code=z)
-    game = began(G, D, z, gamma=gamma, rate=rate, optimizer_G=Adam(lr), optimizer_D=Adam(lr))
+        G = Generator(z, channels=1, size=32, width=width, start=start)
+        D = Autoencoder(channels=1, size=32, width=width, code=z, start=start)
+    game = began(G, D, z, gamma=gamma, rate=rate, optimizer_G=Adam(lr, beta1), optimizer_D=Adam(lr, beta1))
     return experiment(game, "began", data, padded_digits, training)

@@ -45,3 +45,16 @@ def test_began_signal_survives_its_depth():
     d = began.Autoencoder(size=32, width=8)
     reconstruction, _ = d(torch.randn(16, 3, 32, 32))
     assert number(reconstruction.std(0).mean()) > 0.05
+
+
+def test_began_starts_at_a_level():
+    """Where the weights say nothing, all pixels are at `start`; 0 by default."""
+    for level, given in ((0.0, {}), (-1.0, {"start": -1.0})):
+        d = began.Autoencoder(channels=1, size=16, width=2, code=3, **given)
+        g = began.Generator(3, channels=1, size=16, width=2, **given)
+        for net in (g, d):
+            for weights in net.parameters():
+                if weights.ndim > 1:
+                    torch.nn.init.zeros_(weights)
+        assert torch.equal(g(torch.ones(2, 3)), torch.full((2, 1, 16, 16), level))
+        assert torch.equal(d(torch.ones(2, 1, 16, 16))[0], torch.full((2, 1, 16, 16), level))
