@@ -7,7 +7,8 @@
     feature matching L_f   = 1/2 |f(x) - f(x~)|^2              f: features of D; the paper's reconstruction, eq. 7
     GAN              L_GAN = - log D(x) - (log(1 - D(x~)) + log(1 - D(x_p))) / 2
     L_E = k L_KL + r L_pix + m L_f
-    L_G = gamma (r L_pix + m L_f) + (1 - gamma) a (log(1 - D(x~)) + log(1 - D(x_p)))            algorithm 1
+    L_G = gamma (r L_pix + m L_f) + (1 - gamma) a (log(1 - D(x~)) + log(1 - D(x_p)))            algorithm 1, "minimax"
+          or with - log D(x~) - log D(x_p) in its last part, which the paper has not             "non-saturating"
     L_D = a L_GAN                                              D never learns from L_f, nor E from L_GAN
 
 x (n, ...) in [-1, 1]; squares are summed over a sample, all is averaged over samples. E returns
@@ -27,7 +28,7 @@ NOTE: L_GAN halves the fakes' part for D, and not for G: so the code. With a = 0
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -119,7 +120,7 @@ def encoder_loss(p: Players, b: Batch, has: Losses) -> tuple[Tensor, Logs]:
     return b.kl * kl + far, {"KL": kl, **logs}
 
 
-def generator_loss(p: Players, b: Batch, has: Losses, gated: bool) -> tuple[Tensor, Logs]:
+def generator_loss(p: Players, b: Batch, has: Losses, gated: bool, saturates: bool) -> tuple[Tensor, Logs]:
     x, _ = drawn_again(p, b, has)
     drawn = [p.G(b.z)] if has.adversarial else []
     said = seen(p, b.x, x, *drawn) if has.judged else []
@@ -127,7 +128,8 @@ def generator_loss(p: Players, b: Batch, has: Losses, gated: bool) -> tuple[Tens
     if not has.adversarial:
         return loss, {}
     real, fake = costs(said)
-    loss = b.gamma * loss - (1 - b.gamma) * b.adversarial * 2 * fake
+    found_out = -2 * fake if saturates else sum(adversarial.non_saturating(each.logits) for each in said[1:])
+    loss = b.gamma * loss + (1 - b.gamma) * b.adversarial * found_out
     if not gated:
         return loss, {}
     learns = update_gate(real, fake, b.margin)[1].detach()
@@ -165,6 +167,7 @@ def vae_gan(
     losses: Losses = VAE_GAN,
     gamma: float = 1e-5,
     margin: float | None = 0.35,
+    loss: Literal["minimax", "non-saturating"] = "minimax",
     optimizer_E: Optimizer = RMSProp(3e-4, alpha=0.9),
     optimizer_G: Optimizer = RMSProp(3e-4, alpha=0.9),
     optimizer_D: Optimizer = RMSProp(3e-4, alpha=0.9),
@@ -175,7 +178,8 @@ def vae_gan(
     image. So its batch norm is measured on codes (inference/snapshot.py), which are not like its noise.
     """
     noise, gated = as_noise(z, normal), margin is not None and losses.judged
-    of_D, of_G = (partial(loss, has=losses, gated=gated) for loss in (discriminator_loss, generator_loss))
+    of_D = partial(discriminator_loss, has=losses, gated=gated)
+    of_G = partial(generator_loss, has=losses, gated=gated, saturates=loss == "minimax")
     moves = [Move(partial(encoder_loss, has=losses), min=("E",)), Move(of_G, min=("G",))]
     rest = PauseOnZeroGradient if gated else _as_it_is
     players = {"E": Player(E, optimizer_E), "G": Player(G, rest(optimizer_G))}

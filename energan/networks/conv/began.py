@@ -41,9 +41,7 @@ def _conv(a: int, b: int, stride: int = 1) -> list[nn.Module]:
 class Generator(nn.Module):
     """z (n, z) -> (n, channels, size, size), linear; the decoder of D has this architecture too."""
 
-    def __init__(
-        self, z: int = 64, *, channels: int = 3, size: int = 64, width: int = 128, start: float = 0.0
-    ) -> None:
+    def __init__(self, z: int = 64, *, channels: int = 3, size: int = 64, width: int = 128, start: float = 0.0) -> None:
         super().__init__()
         layers: list[nn.Module] = [nn.Linear(z, 64 * width), nn.Unflatten(1, (width, 8, 8))]
         for level in range(_levels(size) + 1):

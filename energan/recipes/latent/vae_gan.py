@@ -33,7 +33,9 @@ class FourLosses:
     gamma: float = 1e-5
     """Weight of reconstruction and feature matching in G's loss, beside 1 - gamma of the GAN's; 0 to 1."""
     gate: float = 0.35
-    """How far D's costs may be from 0.68 before D, or G, rests (the authors' rule); 0: nobody rests."""
+    """How far D's costs may be from 0.68 before D, or G, rests (the authors' rule, at 0.35); 0: nobody rests."""
+    loss: Literal["minimax", "non-saturating"] = "minimax"
+    """The GAN's loss of G: log(1 - D(G(z))), the authors', or - log D(G(z)), which pulls where D is sure."""
 
     def game(self, E: "nn.Module", G: "nn.Module", D: "nn.Module", z: int, lr: float) -> "Game":
         """UserError for weights that cannot be trained with."""
@@ -51,7 +53,7 @@ class FourLosses:
         rms = RMSProp(lr, alpha=0.9)
         return vae_gan(
             E, G, D if losses.judged else None, z, losses=losses, gamma=self.gamma, margin=self.gate or None,
-            optimizer_E=rms, optimizer_G=rms, optimizer_D=rms,
+            loss=self.loss, optimizer_E=rms, optimizer_G=rms, optimizer_D=rms,
         )  # fmt: skip
 
 

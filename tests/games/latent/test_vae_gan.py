@@ -27,10 +27,10 @@ def nets(judged: bool = True) -> tuple[nn.Module, nn.Module, nn.Module | None]:
     return E, G, Discriminator(features, top) if judged else None
 
 
-def build(seed: int, i: int, losses: Losses = VAE_GAN, margin: float | None = 0.35) -> Game:
+def build(seed: int, i: int, losses: Losses = VAE_GAN, margin: float | None = 0.35, loss: str = "minimax") -> Game:
     with seeded(seed):
         g, d = rates(i)
-        settings = {"losses": losses, "gamma": 0.1, "margin": margin}
+        settings = {"losses": losses, "gamma": 0.1, "margin": margin, "loss": loss}
         game = vae_gan(*nets(losses.judged), Z, optimizer_E=g, optimizer_G=g, optimizer_D=d, **settings)
         return scaled(game, i)
 
@@ -39,12 +39,15 @@ ALL = Losses(reconstruction=1.0)
 SMALL = {
     "vae-gan": Small(build, MLP, bounded=False),
     "vae-gan all losses, nobody rests": Small(partial(build, losses=ALL, margin=None), MLP, bounded=False),
+    "vae-gan non-saturating": Small(partial(build, loss="non-saturating"), MLP, bounded=False),
     "vae-gan auto-encoder": Small(partial(build, losses=Losses(0.0, 1.0, 0.0, 0.0)), MLP),
     "vae-gan + feature": Small(partial(build, losses=Losses(1.0, 1.0, 1.0, 0.0)), MLP, bounded=False),
 }
 
 
-def by_hand(E, G, x, z, eps, kl, reconstruction, feature, adversarial, D=None, gamma=1.0, margin=None, **_):
+def by_hand(
+    E, G, x, z, eps, kl, reconstruction, feature, adversarial, D=None, gamma=1.0, margin=None, saturates=True, **_
+):
     def draw():
         mean, log_variance = E(x)
         return G(mean + ((log_variance / 2).exp() * eps if kl else 0)), mean, log_variance
@@ -71,7 +74,8 @@ def by_hand(E, G, x, z, eps, kl, reconstruction, feature, adversarial, D=None, g
         if not adversarial:
             return far(again)
         real, fake = costs(again)
-        loss = gamma * far(again) - (1 - gamma) * adversarial * 2 * fake
+        ends = -2 * fake if saturates else -sum(torch.sigmoid(D(made)[0]).log().mean() for made in (again, G(z)))
+        loss = gamma * far(again) + (1 - gamma) * adversarial * ends
         return loss * learns(real, fake)[1]
 
     def of_D():
@@ -81,7 +85,7 @@ def by_hand(E, G, x, z, eps, kl, reconstruction, feature, adversarial, D=None, g
     return {"all": {"E": of_E, "G": of_G, **({"D": of_D} if D else {})}}
 
 
-BY_HAND = dict.fromkeys(SMALL, by_hand)
+BY_HAND = {**dict.fromkeys(SMALL, by_hand), "vae-gan non-saturating": partial(by_hand, saturates=False)}
 
 
 # ---- who rests ----
