@@ -374,6 +374,7 @@ def walk(run: Path, out: Path, cases: Iterator[tuple[str, tuple[Any, ...], Any]]
             code = error
         if code not in (0, 2):
             faults.append((command, path, value, code))
+            print(faults[-1], flush=True)  # half an hour is long to wait for the others
         shutil.rmtree(folder)
     assert not faults
 
