@@ -24,7 +24,7 @@ def began_mnist(
     --start 0. On digits, whose ground is black, k stays 0 with these and D never sees a sample (docs/results/gans.md).
 
     Args:
-        gamma: Diversity, the ratio of samples' to images' losses that the balance k holds; 0.3 to 0.7 in the paper, of faces.
+        gamma: Diversity, the ratio of samples' to images' losses that the balance k holds; the paper: 0.3 to 0.7.
         rate: Step size of the balance k.
         z: Dimensions of the noise, U(-1, 1), and of D's code.
         width: Feature maps of the networks (128 in the paper, for faces); less is faster.
