@@ -75,13 +75,16 @@ def _calls(node: ast.stmt, *names: str) -> bool:
     return (called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", None)) in names
 
 
+LOADING = ("transforms_", "dataloader", "val_dataloader")  # what scripts call what reads their images
+
+
 def loop_body(text: str, loader: str, filename: str) -> CodeType:
-    """The statements of the loop over `loader` as they stand, up to the first print (logging and images)."""
+    """The statements of the loop over `loader` as they stand, up to the first that prints (logging and images)."""
     loops = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.For)]
     of_loader = [f for f in loops if any(isinstance(n, ast.Name) and n.id == loader for n in ast.walk(f.iter))]
     if len(of_loader) != 1:
         raise UserError(f"{filename} has {len(of_loader)} loops over {loader}, not 1: it is another version")
-    body = list(itertools.takewhile(lambda s: not _calls(s, "print"), of_loader[0].body))
+    body = list(itertools.takewhile(lambda s: not _calls(s, "print", "write"), of_loader[0].body))
     return compile(ast.Module(body, []), filename, "exec", dont_inherit=True)
 
 
@@ -89,7 +92,7 @@ def prelude(text: str, filename: str) -> CodeType:
     """A training script's statements before its loop, without those that make folders, print or load data."""
 
     def kept(node: ast.stmt) -> bool:
-        loads = isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) == "dataloader"
+        loads = isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) in LOADING
         return not (loads or _calls(node, "makedirs", "print"))
 
     body = itertools.takewhile(lambda s: not isinstance(s, ast.For), ast.parse(text).body)
@@ -104,7 +107,8 @@ def _torchvision() -> Iterator[None]:
     for name, module in modules.items():
         module.__spec__ = ModuleSpec(name, None)
         setattr(modules["torchvision"], name.rpartition(".")[2], module)
-    modules["torchvision.utils"].save_image = modules["torchvision"].__path__ = []  # type: ignore[attr-defined]
+    utils = modules["torchvision.utils"]
+    utils.save_image = utils.make_grid = modules["torchvision"].__path__ = []  # type: ignore[attr-defined]
     before = {name: sys.modules.get(name) for name in names}
     sys.modules.update(modules)
     try:
@@ -113,6 +117,20 @@ def _torchvision() -> Iterator[None]:
         for name, found in before.items():
             sys.modules.pop(name)
             sys.modules.update({name: found} if found else {})
+
+
+@contextmanager
+def _neighbours(folder: Path) -> Iterator[None]:
+    """Files beside a script can be imported by their names, as when it is run, and are forgotten afterwards."""
+    names = [path.stem for path in folder.glob("*.py")]
+    before = {name: sys.modules.pop(name) for name in names if name in sys.modules}
+    try:
+        with patch.object(sys, "path", [str(folder), *sys.path]):
+            yield
+    finally:
+        for name in names:
+            sys.modules.pop(name, None)
+        sys.modules.update(before)
 
 
 class Script(NamedTuple):
@@ -128,6 +146,7 @@ def script(path: Path, reshape: bool, flags: Sequence[str], device: str = "cpu")
     names: dict[str, Any] = {"__name__": path.stem}
     with (
         _torchvision(),
+        _neighbours(path.parent),
         patch.object(sys, "argv", [path.name, *flags]),
         patch("torch.cuda.is_available", lambda: device != "cpu"),
     ):
