@@ -26,7 +26,7 @@ from typing import Any
 from energan.evaluation import evaluate
 from energan.report import write_report
 from energan.utils.files import write
-from reproductions.cells import table, trained
+from reproductions.cells import table, told, trained
 from reproductions.conditional import SAMPLES, likelihood
 
 CELLS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -95,4 +95,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    told(main)

@@ -1,5 +1,8 @@
 """What reproductions of several run folders share: training what is missing, distances, tables."""
 
+import json
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -15,14 +18,26 @@ from energan.recipes.build import build
 from energan.runs.folder import RunFolder
 from energan.runs.rebuild import rebuild
 from energan.training.loop import train
+from energan.utils.console import complain
+from energan.utils.errors import UserError
 
 
 def trained(folder: Path, recipe: str, arguments: dict[str, Any], command: str) -> bool:
-    """Trains a cell to its end, from where it stands. Whether it is there, and was not stopped."""
+    """Trains a cell to its end, from where it stands. Whether it is there, and was not stopped.
+
+    UserError where the folder holds a training with other arguments: it would be told as this one.
+    """
     if not (folder / "run.json").is_file():
         run = build(recipe, **arguments)
         RunFolder(folder).create(run, run.training_set(), recipe, arguments, command)
     made = RunFolder(folder)
+    there, asked = made.record["arguments"], json.loads(json.dumps(arguments, default=str))
+    for name in sorted({*there, *asked}):
+        if there.get(name) != asked.get(name):
+            raise UserError(
+                f"{folder} holds another training ({name} is {there.get(name)!r} there, and {asked.get(name)!r} is "
+                "asked for): choose another folder, or delete it"
+            )
     if made.record["status"]["state"] == "finished":
         return True
     run = rebuild(made.record)
@@ -73,3 +88,12 @@ def spread(values: list[float]) -> str:
     if not values:
         return "–"
     return f"{fmean(values):.3g} ± {stdev(values):.2g}" if len(values) > 1 else f"{values[0]:.3g}"
+
+
+def told(main: Callable[[], None]) -> None:
+    """Plays a reproduction's main; what it cannot do is a sentence, and exit code 2."""
+    try:
+        main()
+    except UserError as error:
+        complain(error.with_flags())
+        sys.exit(2)

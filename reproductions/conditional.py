@@ -32,7 +32,7 @@ from energan.report import write_report
 from energan.runs.folder import RunFolder
 from energan.runs.rebuild import rebuild
 from energan.utils.files import write, write_json
-from reproductions.cells import table, trained
+from reproductions.cells import table, told, trained
 from reproductions.parzen import rows
 
 EMOJI: dict[str, Any] = {"data": "emoji-noto", "width": 32, "batch": 64, "steps": 2500, "save_every": 500}
@@ -131,4 +131,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    told(main)

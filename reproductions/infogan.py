@@ -28,7 +28,7 @@ from energan.runs.folder import RunFolder
 from energan.runs.rebuild import rebuild
 from energan.utils.files import write, write_json
 from energan.utils.image_files import save_images
-from reproductions.cells import table, trained
+from reproductions.cells import table, told, trained
 
 CELLS: dict[str, dict[str, Any]] = {
     "infogan": {},
@@ -118,4 +118,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    told(main)

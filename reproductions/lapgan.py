@@ -38,7 +38,7 @@ from energan.lab.figures import panels, save
 from energan.metrics.parzen import VALIDATION, parzen
 from energan.utils.files import write, write_json
 from energan.utils.image_files import save_sheet
-from reproductions.cells import of_samples, real_images, table, trained
+from reproductions.cells import of_samples, real_images, table, told, trained
 from reproductions.vae_gan import DIGITS
 
 DENSE, CONVOLUTIONAL = "GAN, dense", "GAN, convolutional"
@@ -219,4 +219,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    told(main)

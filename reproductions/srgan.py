@@ -38,7 +38,7 @@ from energan.runs.folder import KEPT, RunFolder
 from energan.runs.rebuild import rebuild
 from energan.utils.files import write, write_json
 from energan.utils.image_files import save_sheet
-from reproductions.cells import table, trained
+from reproductions.cells import table, told, trained
 
 COLUMNS = ("PSNR", "SSIM", "feature distance")
 ROWS = ("bicubic", "SRResNet", "SRGAN")
@@ -178,4 +178,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    told(main)

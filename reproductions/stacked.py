@@ -19,7 +19,7 @@ from energan.lab.figures import panels, save
 from energan.metrics.modes import stacked_modes
 from energan.utils.files import write, write_json
 from energan.utils.image_files import save_sheet
-from reproductions.cells import table, trained
+from reproductions.cells import table, told, trained
 
 CELLS: dict[str, tuple[str, dict[str, Any]]] = {
     "GAN": ("mode-regularised-mnist", {"channels": 3, "distance": 0.0, "mode": 0.0}),
@@ -84,4 +84,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    told(main)

@@ -25,7 +25,7 @@ from energan.evaluation import evaluate
 from energan.lab.figures import panels, save
 from energan.metrics.features.catalog import NETWORKS
 from energan.utils.files import write
-from reproductions.cells import table, trained
+from reproductions.cells import table, told, trained
 
 PIX2PIX: dict[str, dict[str, Any]] = {
     "L1": {"adversarial": 0.0},
@@ -137,4 +137,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    told(main)

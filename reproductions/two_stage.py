@@ -21,7 +21,7 @@ from energan.inference.model import Model
 from energan.lab.figures import panels, save
 from energan.utils.files import write, write_json
 from energan.utils.image_files import save_sheet
-from reproductions.cells import of_reconstructions, of_samples, real_images, table, trained
+from reproductions.cells import of_reconstructions, of_samples, real_images, table, told, trained
 from reproductions.vae_gan import CELLS, COLUMNS, DIGITS
 
 SINGLE, BLUR, CLEAR = "single stage", "two stages, blurred", "two stages, clear"
@@ -93,4 +93,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    told(main)

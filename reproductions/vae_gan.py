@@ -21,7 +21,7 @@ import energan
 from energan.lab.figures import panels, save
 from energan.utils.files import write, write_json
 from energan.utils.image_files import save_sheet
-from reproductions.cells import of_reconstructions, of_samples, real_images, table, trained
+from reproductions.cells import of_reconstructions, of_samples, real_images, table, told, trained
 
 CELLS: dict[str, dict[str, float]] = {
     "auto-encoder": {"kl": 0.0, "reconstruction": 1.0, "feature": 0.0, "adversarial": 0.0},
@@ -102,4 +102,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    told(main)

@@ -22,13 +22,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from energan.utils.checks import at_least
 from energan.utils.console import STOPPED, complain, say
 from energan.utils.errors import UserError
 from energan.utils.files import user_path, write, write_json
 from energan.utils.signals import stopping
 from reproductions.league.cell import Cell, play
 from reproductions.league.entries import ENTRIES, SECONDS, entry
-from reproductions.league.table import PAGE, RESULTS, TRIALS, latest, page, read
+from reproductions.league.table import COLUMNS, PAGE, RESULTS, TRIALS, latest, page, read
 
 LOOK_SECONDS = 0.3  # between two looks whether a process has ended
 TIMED = Path(__file__).with_name("steps.json")
@@ -49,6 +50,9 @@ def value_of(text: str) -> Any:
 def cells(given: argparse.Namespace) -> Iterator[Cell]:
     """What is to be played, seed by seed: the first one of all systems comes first."""
     names = given.only or list(ENTRIES)
+    for data in given.data or ():
+        if not any(data in entry(name).data for name in names):
+            raise UserError(f"`data` {data!r} is none of these systems' images: {', '.join(COLUMNS)}")
     for seed in given.seeds:
         for name in names:
             for data in given.data or entry(name).data:
@@ -167,7 +171,28 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
 
 
+def attempt(name: str, pairs: list[str], out: Path, steps: int) -> dict[str, Any] | None:
+    """The row of a trial: other settings, measured by training images. None where it was stopped."""
+    from energan.recipes.build import find_recipe
+    from energan.utils.arguments import parameters
+
+    chosen = entry(name)
+    known = set(parameters(find_recipe(chosen.recipe)))
+    settings = dict(pair.partition("=")[::2] for pair in pairs)
+    for key in settings:
+        if key not in known:
+            raise UserError(f"a trial of {name} is KEY=VALUE, and {chosen.recipe} has no {key!r}")
+    trial = tuple((key, value_of(value)) for key, value in settings.items())
+    cell, plain = (Cell(name, chosen.data[0], 0, each) for each in (trial, ()))
+    others = [path for path in out.glob(f"{plain.folder}-*=*") if path.is_dir() and path.name != cell.folder]
+    if len(others) >= MOST_TRIALS:
+        raise UserError(f"{name} had its {MOST_TRIALS} trials")
+    return play(cell, out, steps)
+
+
 def _done(given: argparse.Namespace) -> int:
+    at_least(1, jobs=given.jobs)
+    at_least(0, steps=given.steps, minutes=given.minutes)
     out = user_path(given.out)
     if given.time:
         count_steps(given.only or list(ENTRIES))
@@ -177,14 +202,11 @@ def _done(given: argparse.Namespace) -> int:
         collect(out)
     elif given.cell:
         name, data, seed = given.cell
+        if not seed.isdecimal():
+            raise UserError(f"a `cell` has a whole number as its seed, got {seed!r}")
         return 0 if play(Cell(name, data, int(seed)), out, given.steps) else STOPPED
     elif given.tried:
-        name, *pairs = given.tried
-        trial = tuple((key, value_of(value)) for key, _, value in (pair.partition("=") for pair in pairs))
-        known = len({path for path in out.glob(f"{Cell(name, entry(name).data[0], 0).folder}-*=*") if path.is_dir()})
-        if known > MOST_TRIALS:
-            raise UserError(f"{name} had its {MOST_TRIALS} trials")
-        row = play(Cell(name, entry(name).data[0], 0, trial), out, given.steps)
+        row = attempt(given.tried[0], given.tried[1:], out, given.steps)
         say(json.dumps(row))
         return 0 if row else STOPPED
     else:

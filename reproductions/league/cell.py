@@ -1,8 +1,8 @@
 """A training of the league, measured: a row.
 
-A row says what was measured of SAMPLES samples beside the test images, of a trial beside training images; and the
-machine, its milliseconds a step and the memory at its peak. Of digits the feature network is the shipped classifier of
-digits, of all else MobileNetV2, so that of these there is no score by classes.
+A row says what was measured of SAMPLES samples beside the test images, of a trial beside training images, and on which
+machine. Of digits the feature network is the shipped classifier of digits, of all else MobileNetV2, so that of these
+there is no score by classes. What a step costs is not in it: others may play beside it (steps.json is of idle cores).
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ from energan.metrics.parzen import VALIDATION, parzen_log_likelihood, parzen_sig
 from energan.runs.folder import RunFolder
 from energan.runs.rebuild import rebuild
 from energan.utils.files import write_json
-from energan.utils.hardware import cpu_name, peak_memory
+from energan.utils.hardware import cpu_name
 from energan.utils.image_files import save_sheet
 from reproductions.cells import trained
 from reproductions.league.entries import entry, steps_of
@@ -67,7 +67,6 @@ def play(cell: Cell, out: Path, steps: int = 0) -> Row | None:
         "steps": arguments["steps"],
         **measured(folder, cell),
         "machine": cpu_name() if not torch.cuda.is_available() else torch.cuda.get_device_name(),
-        "MiB": round(peak_memory() / 2**20),
     }
     write_json(folder / "league.json", row)
     return row
@@ -89,8 +88,6 @@ def measured(folder: Path, cell: Cell) -> Row:
     if "digits covered" in values:
         found["digits"] = values["digits covered"]
     found |= likelihood(samples, images, training)
-    status = record["status"]
-    found["ms"] = 1000 * status["seconds"] / status["step"]
     return {"samples": n, **{name: round(float(value), 5) for name, value in found.items()}}
 
 

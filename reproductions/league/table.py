@@ -1,4 +1,4 @@
-"""The league's page: a table for each set of images, the best first, a row a system, a picture beside it."""
+"""The league's page: a table for each set of images, the best first, a row a system."""
 
 import json
 from collections.abc import Iterable
