@@ -20,7 +20,10 @@ __all__ = ["interrupted", "small_networks"]  # fixtures
 TOY = Conditions(toy=True, device="cpu")
 
 
-EACH_KIND = ("table2-ebgan-ln-100", "figure9", "emoji-ebgan-pt", "cgan", "thesis-combined")
+EACH_KIND = (
+    "table2-ebgan-ln-100", "figure4-ebgan-pt", "figure9", "emoji-ebgan-pt", "improved-gan-20", "parzen",
+    "cgan", "thesis-combined", "grid-ebgan",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -79,8 +79,8 @@ def vae_gan_mnist(
 
     A step is one turn of all three players. --gamma weighs a sum over features, 64 times --width: the authors' 5e-5
     would be 8e-4 here; the default was chosen by the distance to training images. So were --gate 0 and --loss
-    non-saturating: by the authors' rule D rests nearly always here, for it is sure of real digits, and G draws what D,
-    standing still, takes for one (docs/results/latent.md). The path to VAE/GAN is four commands:
+    non-saturating: by the authors' rule D rests in most steps here, for it is sure of real digits, and all samples
+    become one scribble (docs/results/latent.md). The path to VAE/GAN is four commands:
     --reconstruction 1 with --kl 0 --feature 0 --adversarial 0 is an auto-encoder; leave out one of the three after
     another.
 
