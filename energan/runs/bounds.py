@@ -8,6 +8,7 @@ import torch
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from energan.engine.isolation import OperationsMode
+from energan.runs.sizes import itemsize, numbers
 from energan.utils.errors import UserError
 from energan.utils.hardware import available_memory
 
@@ -58,12 +59,10 @@ def _bytes(func: Any, args: Any, kwargs: Mapping[str, Any]) -> int:
     """Of all tensors that the function would give; 0 for views, and where that cannot be known without calling it."""
     if all(r.alias_info is not None and not r.alias_info.is_write for r in func._schema.returns):
         return 0  # a view takes none: a linear layer's own weight, transposed, is no output of it for each row
-    args, kwargs = tree_map_only(torch.Tensor, lambda x: x.detach().to("meta"), (args, dict(kwargs)))
-    names = [argument.name for argument in func._schema.arguments[: len(args)]]
-    if torch.Tag.nondeterministic_seeded in func.tags and "size" in names:  # torch would import its compiler for them
-        size, options = args[names.index("size")], {k: v for k, v in kwargs.items() if k in ("dtype", "device")}
-        func, args, kwargs = torch.ops.aten.empty.memory_format, (size,), options
     try:
+        if (known := numbers(func, args, kwargs)) is not None:
+            return known * itemsize(func, args, kwargs)
+        args, kwargs = tree_map_only(torch.Tensor, lambda x: x.detach().to("meta"), (args, dict(kwargs)))
         given = func(*args, **{**kwargs, "device": torch.device("meta")} if "device" in kwargs else kwargs)
     except Exception:  # what depends on values, and what torch refuses anyway when it is called
         return 0
