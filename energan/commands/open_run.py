@@ -64,9 +64,9 @@ def load_images(source: str, split: str, record: dict[str, Any]) -> "ImageSet":
     from energan.data import held_out_split, load
     from energan.experiment import recorded_range
 
-    channels, size, _ = record["data"]["shape"]
+    channels, h, w = record["data"]["shape"]
     split = split or held_out_split(source) or "train"
-    return load(source, split, size=size, channels=channels, value_range=recorded_range(record))
+    return load(source, split, size=h if h == w else (h, w), channels=channels, value_range=recorded_range(record))
 
 
 def skipped_note(data: "ImageSet") -> str:

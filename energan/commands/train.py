@@ -231,7 +231,9 @@ def _create(
     on = f", {ranks} ranks" if ranks > 1 else ""
     where = f"{data.name} in {folder} ({run.precision}, {run.device}{on})"
     say(origin)
-    say(f"training {recipe} on {len(data.images)} images of {where}")
+    h, w = data.images.shape[2:]
+    shape = "" if h == w else f", {h} pixels high and {w} wide,"
+    say(f"training {recipe} on {len(data.images)} images{shape} of {where}")
     if arguments.get("classes") is False and data.labels is not None:
         say(f"the labels of {data.name} ({len(data.classes)} classes) are not used: --classes draws what is asked for")
     described = RunFolder(folder).record["data"]

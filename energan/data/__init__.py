@@ -18,7 +18,7 @@ from energan.data.classes import joined
 from energan.data.containers.tar import is_tar
 from energan.data.decoding.cache import load_files
 from energan.data.decoding.failures import LONGEST, reason
-from energan.data.decoding.fitting import check_channels, check_side, refuse_opacity, warn_if_opaque
+from energan.data.decoding.fitting import Size, check_channels, check_side, refuse_opacity, sides, warn_if_opaque
 from energan.data.decoding.listing import Files
 from energan.data.decoding.values import checked_range
 from energan.data.formats.archives import tar_files
@@ -52,7 +52,7 @@ def load(
     source: str | Path,
     split: str = "train",
     *,
-    size: int | None = None,
+    size: Size | None = None,
     channels: int | None = None,
     centre: int | None = None,
     only: Sequence[str] = (),
@@ -72,7 +72,8 @@ def load(
             LSUN, CelebA, ImageNet and CIFAR-10, and CIFAR-10's .tar.gz; "hf:owner/name" on the Hugging Face hub.
         split: "train", "test" or "validation", by any usual name (splits/words.py); a source has others than "train"
             only if it says so. "all": every image, where no folder is a split.
-        size: resizes the largest centred square, antialiased, to size x size; without it images keep their size.
+        size: resizes the largest centred square, antialiased, to size x size; two numbers are height and width, of the
+            largest centred rectangle in this proportion. Without it images keep their size.
         channels: 1 (luminance), 3 (RGB), or 4: RGB as it is seen on white, and the opacity, 255 where there is none;
             without it 1 if no image has colours, else 3. Arrays of four channels are read as PNG has them, but for
             those called `images_on_white`, which `energan sample` writes. Targets keep what they have.
@@ -143,7 +144,7 @@ def load(
     return with_captions(data, _path(source), split) if captions else data
 
 
-def _check_shape(size: int | None, channels: int | None, centre: int | None, squares: int | None) -> None:
+def _check_shape(size: Size | None, channels: int | None, centre: int | None, squares: int | None) -> None:
     """UserError for a shape that images cannot be brought to."""
     check_side(size)
     check_side(squares, "squares")
@@ -223,7 +224,7 @@ def _warn_of_empty_classes(data: ImageSet) -> None:
 def _whole(
     source: str | Path,
     split: str,
-    size: int | None,
+    size: Size | None,
     channels: int | None,
     value_range: tuple[float, float] | None,
     progress: bool,
@@ -243,14 +244,15 @@ def _whole(
     return None
 
 
-def _fitted(data: ImageSet, size: int | None, channels: int | None, progress: bool) -> ImageSet:
+def _fitted(data: ImageSet, size: Size | None, channels: int | None, progress: bool) -> ImageSet:
     """A named set's images of this size and with these channels; targets are as many times larger as they were."""
     images = fit_all(data.images, size, channels, data.name, progress)
     changes = [] if images is data.images else [f"as {' x '.join(map(str, images.shape[1:]))}"]
     targets = data.targets
     if targets is not None:
-        side = None if size is None else size * scale_of(data.images, targets)
-        targets = fit_all(targets, side, None, f"{data.name}'s targets", progress)
+        scale = scale_of(data.images, targets)
+        larger = None if size is None else (scale * sides(size)[0], scale * sides(size)[1])
+        targets = fit_all(targets, larger, None, f"{data.name}'s targets", progress)
         changes += [] if targets is data.targets else [f"targets as {' x '.join(map(str, targets.shape[1:]))}"]
     return data._replace(images=images, targets=targets, source=", ".join((data.source, *changes)))
 

@@ -3,7 +3,7 @@
 Options that several recipes have are a dataclass, whose fields are flags; a field's docstring is the flag's help.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -234,7 +234,7 @@ def padded_digits(
 def _resized(
     source: str,
     split: str,
-    size: int,
+    size: "int | Sequence[int]",
     channels: int,
     centre: int,
     only: tuple[str, ...],
@@ -244,12 +244,14 @@ def _resized(
     from energan.data import load
 
     return load(
-        source, split, size=size, channels=channels, centre=centre or None, only=only, label=label,
-        value_range=value_range,
+        source, split, size=size if isinstance(size, int) else (size[0], size[1]), channels=channels,
+        centre=centre or None, only=only, label=label, value_range=value_range,
     )  # fmt: skip
 
 
-def resized(size: int, channels: int, centre: int = 0, only: tuple[str, ...] = ()) -> "Callable[[str, str], ImageSet]":
-    """Any images at size x size; `centre` and `only` as data.load has them (0: no centre is cut out)."""
+def resized(
+    size: "int | tuple[int, int]", channels: int, centre: int = 0, only: tuple[str, ...] = ()
+) -> "Callable[[str, str], ImageSet]":
+    """Any images at size x size, or of this height and width; `centre` and `only` as data.load has them (0: none)."""
     not_negative(centre=centre)
     return partial(_resized, size=size, channels=channels, centre=centre, only=tuple(only))

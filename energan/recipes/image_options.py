@@ -1,5 +1,6 @@
 """How images of one's own are loaded and shown: the options that the recipes for them share."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from energan.data import ImageSet
+    from energan.data.decoding.fitting import Size
 
 Pictures = Annotated[
     str,
@@ -41,9 +43,11 @@ class Views:
     augment: tuple[str, ...] = ()
     """Differentiable augmentation of real and generated images, for small sets: colour, translation, cutout."""
 
-    def prepare(self, size: int) -> "Callable[[str, str], ImageSet]":
-        """What loads the images at size x size, or larger to be cut. UserError for options that cannot be used."""
-        if self.patches and self.patches < size:
+    def prepare(self, size: "Size") -> "Callable[[str, str], ImageSet]":
+        """What loads the images of this size, or larger to be cut. UserError for options that cannot be used."""
+        if self.patches and not isinstance(size, int):
+            raise UserError("`patches` are squares of 2^k pixels a side: leave out `patches`, or `size`")
+        if self.patches and isinstance(size, int) and self.patches < size:
             raise UserError(f"`patches` must be {size} or more, the side of what is cut out, got {self.patches}")
         return resized(self.patches or size, self.channels, self.centre, self.only)
 
@@ -53,11 +57,29 @@ class Views:
 
         return Augmented(G, tuple(self.augment)) if self.augment else G
 
-    def shown(self, experiment: Experiment, size: int) -> Experiment:
+    def shown(self, experiment: Experiment, size: "Size") -> Experiment:
         """The experiment with its batches shown so."""
         return experiment._replace(
             prepare_any=resized(self.patches or size, self.channels, self.centre),
-            crop=size if self.patches else None,
+            crop=size if self.patches and isinstance(size, int) else None,
             flip=self.flip,
             augment=tuple(self.augment),
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizedViews(Views):
+    """Views of recipes whose networks take other sizes, and rectangles, too."""
+
+    size: str = ""
+    """HEIGHTxWIDTH in pixels, as 64x96, or the side of a square; by default the recipe's own."""
+
+    def sides(self, usual: int) -> "Size":
+        """The size that is meant, `usual` by default. UserError for what is none."""
+        if not self.size:
+            return usual
+        found = re.fullmatch(r"([0-9]{1,5})(?:x([0-9]{1,5}))?", str(self.size))
+        if found is None:
+            raise UserError(f"`size` {self.size!r} is none: give HEIGHTxWIDTH in pixels, as 64x96, or one side, as 64")
+        h, w = int(found[1]), int(found[2] or found[1])
+        return h if h == w and h & (h - 1) == 0 else (h, w)  # the networks take others by their height and width

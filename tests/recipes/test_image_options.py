@@ -55,6 +55,41 @@ def test_patches_flips_and_augmentation_reach_the_batches_and_the_generator(reci
     assert isinstance(G, Augmented) and G.policy == policy
 
 
+@pytest.mark.parametrize("recipe", ["dcgan-64", "ebgan-pt-64"])
+def test_rectangles_are_trained_on_drawn_and_scored(recipe, tmp_path, capsys):
+    folder, source = tmp_path / "run", str(pictures(tmp_path / "mine"))
+    small = ["--width", "1", "--batch", "4", "--steps", "2", "--save-every", "2", "--flip", "--out", str(folder)]
+    augmented = ["--augment", "colour", "translation", "cutout"]
+    assert main(["train", recipe, "--data", source, "--size", "16x24", *small, *augmented]) == 0
+    assert "12 images, 16 pixels high and 24 wide, of" in capsys.readouterr().out
+    assert RunFolder(folder).record["data"]["shape"] == [3, 16, 24]
+    model = energan.load(folder)
+    assert model.sample(2).shape == (2, 3, 16, 24)
+    out = str(tmp_path / "grid.png")
+    scores, found = str(tmp_path / "scores.csv"), str(tmp_path / "found.png")
+    assert main(["sample", str(folder), "--n", "4", "--out", out]) == 0
+    assert main(["score", source, "--run", str(folder), "--out", scores]) == 0
+    assert main(["project", source, "--run", str(folder), "--steps", "2", "--out", found]) == 0
+    assert main(["walk", str(folder), "--pairs", "2", "--frames", "3", "--out", str(tmp_path / "walk.png")]) == 0
+    assert main(["resume", str(folder), "--steps", "4"]) == 0
+
+
+def test_the_default_margin_of_other_sizes_is_in_proportion_to_the_norm(tmp_path):
+    usual, large = made(tmp_path), made(tmp_path, size="128")
+    assert large.game.hyperparameters["margin"] == 2 * usual.game.hyperparameters["margin"]
+
+
+@pytest.mark.parametrize("size", ["16y24", "x24", "16x", "16x24x3", "-16", "9x24", "4", "99999", "16x24 "])
+def test_sizes_that_are_none_are_one_sentence(size, tmp_path):
+    with pytest.raises(UserError):
+        made(tmp_path, size=size)
+
+
+def test_patches_are_no_rectangles(tmp_path):
+    with pytest.raises(UserError, match="patches are squares"):
+        made(tmp_path, size="16x24", patches=32)
+
+
 def test_a_run_of_patches_trains_measures_and_draws(tmp_path):
     folder = trained(tmp_path / "run", "ebgan-pt-64", width=1, patches=80, flip=True, augment=["translation"])
     record = RunFolder(folder).record

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from energan.data.decoding.decode import Fit, is_grey, open_image
 from energan.data.decoding.failures import UNREADABLE, is_passing
+from energan.data.decoding.fitting import Size
 from energan.data.decoding.listing import Files, stamp
 from energan.data.decoding.memory_map import map_file
 from energan.data.decoding.resumable import Partial, forget, in_turn
@@ -36,7 +37,7 @@ FORMAT = 4  # raise it when decoding changes: what older versions cached is then
 
 def load_files(
     files: Files,
-    size: int | None,
+    size: Size | None,
     channels: int | None,
     progress: bool,
     centre: int | None = None,
@@ -112,7 +113,7 @@ def _cached(raw: Path) -> tuple[Decoded, UInt8[Tensor, " bytes"]] | None:
 def _make(
     files: Files,
     raw: Path,
-    size: int | None,
+    size: Size | None,
     channels: int | None,
     centre: int | None,
     value_range: Range | None,

@@ -33,7 +33,7 @@ from energan.data.decoding.deep import (
     read_deep,
     upright,
 )
-from energan.data.decoding.fitting import SEEN_AND_OPACITY, fit, squares_of
+from energan.data.decoding.fitting import SEEN_AND_OPACITY, Size, fit, sides, squares_of
 from energan.data.decoding.values import Extent, Range, common_range, to_eight_bits
 
 EXTENSIONS = tuple(
@@ -67,7 +67,7 @@ class OtherSize(Exception):
 class Fit(NamedTuple):
     """How images are brought to one shape: see `fit`."""
 
-    size: int | None
+    size: Size | None
     channels: int
     centre: int | None = None
     squares: int | None = None  # what there is at its own size, cut into squares of so many pixels a side: `squares_of`
@@ -179,7 +179,7 @@ def decode_pages(
             yield from map(Page, squares_of(pixels, squares) if squares else [pixels])
 
 
-def decode(file: Path | bytes, size: int | None, channels: int, centre: int | None = None) -> UInt8[Array, "c h w"]:
+def decode(file: Path | bytes, size: Size | None, channels: int, centre: int | None = None) -> UInt8[Array, "c h w"]:
     """The file's image, its first page, as `fit` makes it. Raises one of UNREADABLE."""
     return next(decode_pages(file, Fit(size, channels, centre))).pixels
 
@@ -215,11 +215,12 @@ class _Reader:
         return self._second
 
 
-def _reduce(image: Opened, size: int) -> None:
-    """Has a JPEG or JPEG 2000 decoded at a half, quarter, ...: enough if twice the side that is wanted remains."""
-    image.draft(None, (2 * size, 2 * size))
+def _reduce(image: Opened, size: Size) -> None:
+    """Has a JPEG or JPEG 2000 decoded at a half, quarter, ...: enough if twice the sides that are wanted remain."""
+    h, w = sides(size)
+    image.draft(None, (2 * w, 2 * h))
     if isinstance(image, Jpeg2KImageFile):
-        halvings = (min(image.size) // (2 * size)).bit_length() - 1
+        halvings = min(image.size[0] // (2 * w), image.size[1] // (2 * h)).bit_length() - 1
         image.reduce = max(0, min(halvings, _levels(image)))
 
 

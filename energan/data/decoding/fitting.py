@@ -1,4 +1,4 @@
-"""Images brought to one shape: a centred square, resized, of one, three or four channels.
+"""Images brought to one shape: a centred square or rectangle, resized, of one, three or four channels.
 
 A picture of four channels is what is seen of it on white, and its opacity. The first three channels are exactly what
 three would be: so no colour that a transparent pixel hides is seen, resampling mixes what premultiplied colours would,
@@ -18,6 +18,8 @@ from energan.utils.checks import at_least
 from energan.utils.console import warn
 from energan.utils.errors import UserError
 
+Size = int | tuple[int, int]  # pixels a side of a square; or height and width
+
 SEEN_AND_OPACITY = 4  # channels
 
 AT_ONCE = 256  # images that are looked at
@@ -25,13 +27,22 @@ AT_ONCE = 256  # images that are looked at
 STRIP = 2**20  # pixels whose transparency is resolved at a time
 
 
-def check_side(size: int | None, name: str = "size") -> None:
+def sides(size: Size) -> tuple[int, int]:
+    """Height and width."""
+    return (size, size) if isinstance(size, int) else size
+
+
+def check_side(size: Size | None, name: str = "size") -> None:
     """UserError unless images may be brought to so many pixels a side: 2 or more, and no more than files may have."""
     if size is None:
         return
-    at_least(2, **{name: size})
-    if Image.MAX_IMAGE_PIXELS and size * size > Image.MAX_IMAGE_PIXELS:
-        raise UserError(f"`{name}` must be {math.isqrt(Image.MAX_IMAGE_PIXELS)} or less, got {size}")
+    if not isinstance(size, int) and len(size) != 2:
+        raise UserError(f"`{name}` is one number, or height and width, not {size}")
+    h, w = sides(size)
+    at_least(2, **{name: min(h, w)})
+    if Image.MAX_IMAGE_PIXELS and h * w > Image.MAX_IMAGE_PIXELS:
+        most = math.isqrt(Image.MAX_IMAGE_PIXELS)
+        raise UserError(f"`{name}` must be {most} or less, or as few pixels, got {size if h == w else f'{h} x {w}'}")
 
 
 def check_channels(channels: int | None, most: int = SEEN_AND_OPACITY) -> None:
@@ -57,11 +68,12 @@ def warn_if_opaque(images: UInt8[Tensor, "n c h w"], name: str) -> None:
 
 
 def fit(
-    image: Image.Image, size: int | None, channels: int, centre: int | None = None, opacity: Image.Image | None = None
+    image: Image.Image, size: Size | None, channels: int, centre: int | None = None, opacity: Image.Image | None = None
 ) -> UInt8[Array, "c h w"]:
-    """`channels` 1 (luminance), 3 or 4; the largest centred square resized, antialiased, to `size` x `size`.
+    """`channels` 1 (luminance), 3 or 4; the largest centred square, or rectangle, resized, antialiased, to `size`.
 
     image    of eight bits a sample
+    size     a side; or height and width, of a rectangle that is cut out in this proportion
     centre   pixels a side: this centred square is cut out first; ValueError for an image that is smaller
     opacity  of an image that is on white already; None: the image's own, and 255 where it has none
     Without `size` what there is keeps its own.
@@ -80,17 +92,17 @@ def fit(
     image = image if image.mode in ("L", "RGB") else image.convert("RGB")
     wanted = "L" if channels == 1 else "RGB"
     image = image if image.mode == wanted else image.convert(wanted)
-    if size and image.size != (size, size):
-        w, h = image.size
-        side = min(w, h)
-        left, top = (w - side) / 2, (h - side) / 2
-        kernel = Image.Resampling.LANCZOS if side > size else Image.Resampling.BICUBIC
-        image = image.resize((size, size), kernel, (left, top, left + side, top + side), reducing_gap=3.0)
+    if size and image.size != sides(size)[::-1]:
+        (h, w), (width, height) = sides(size), image.size
+        scale = min(width / w, height / h)  # pixels there are to one that is wanted
+        left, top = max(0.0, (width - scale * w) / 2), max(0.0, (height - scale * h) / 2)
+        kernel = Image.Resampling.LANCZOS if scale > 1 else Image.Resampling.BICUBIC
+        image = image.resize((w, h), kernel, (left, top, width - left, height - top), reducing_gap=3.0)
     pixels = np.asarray(image)
     return pixels[None] if channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
-def refit(pixels: UInt8[Array, "c h w"], size: int | None, channels: int) -> UInt8[Array, "k s s"]:
+def refit(pixels: UInt8[Array, "c h w"], size: Size | None, channels: int) -> UInt8[Array, "k h2 w2"]:
     """What `fit` made, brought to another size or to other channels; of four, the first three are on white."""
     shown = Image.fromarray(pixels[3]) if len(pixels) == SEEN_AND_OPACITY else None
     seen = pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels[:3].transpose(1, 2, 0))

@@ -17,7 +17,7 @@ from torch import Tensor
 from energan.data.classes import classes_of, joined, numbered_as
 from energan.data.decoding.bounds import check_inflation, check_memory
 from energan.data.decoding.failures import as_user_error
-from energan.data.decoding.fitting import SEEN_AND_OPACITY, fit, refit
+from energan.data.decoding.fitting import SEEN_AND_OPACITY, Size, fit, refit, sides
 from energan.data.decoding.parallel import in_order
 from energan.data.decoding.values import (
     UNIT,
@@ -47,7 +47,7 @@ Labelled = tuple[Int64[Tensor, " n"] | None, tuple[str, ...]]  # and the classes
 
 
 def load_arrays(
-    path: Path, split: str, size: int | None, channels: int | None, progress: bool, value_range: Range | None = None
+    path: Path, split: str, size: Size | None, channels: int | None, progress: bool, value_range: Range | None = None
 ) -> ImageSet:
     """The images of an .npy or .npz file: (n, h, w), (n, h, w, c) or (n, c, h, w), or one of (h, w, c); any numbers.
 
@@ -278,26 +278,27 @@ def said_of_opacity(images: UInt8[Tensor, "n c h w"], channels: int | None, on_w
 
 def fit_all(
     images: UInt8[Tensor, "n c h w"],
-    size: int | None,
+    size: Size | None,
     channels: int | None,
     words: str,
     progress: bool,
     *,
     on_white: bool = False,
-) -> UInt8[Tensor, "n k s s"]:
-    """The images with 1, 3 or 4 `channels`, the centre square resized to `size`; None keeps what they have.
+) -> UInt8[Tensor, "n k h2 w2"]:
+    """The images with 1, 3 or 4 `channels`, the centre resized to `size`, as `fit` does; None keeps what they have.
 
     on_white: images of four channels are what `fit` makes; False: they are as PNG has them (MODES).
     UserError for more than memory has.
     """
     n, c, h, w = images.shape
     channels = channels or (1 if c <= 2 else 3)
-    if c == channels and (size is None or h == w == size) and (c != SEEN_AND_OPACITY or on_white):
+    wanted = (h, w) if size is None else sides(size)
+    if c == channels and (h, w) == wanted and (c != SEEN_AND_OPACITY or on_white):
         return images
-    check_memory(f"{words} at {size or h} pixels a side", n * channels * (size or h) * (size or w))
+    check_memory(f"{words} at {wanted[0]} x {wanted[1]} pixels", n * channels * wanted[0] * wanted[1])
     squeezed = images.numpy().transpose(0, 2, 3, 1)[..., 0] if c == 1 else images.numpy().transpose(0, 2, 3, 1)
 
-    def work(start: int) -> UInt8[Array, "m k s s"]:
+    def work(start: int) -> UInt8[Array, "m k h2 w2"]:
         if on_white:
             return np.stack([refit(x, size, channels) for x in images[start : start + CHUNK].numpy()])
         chunk = squeezed[start : start + CHUNK]

@@ -17,6 +17,7 @@ from numpy import ndarray as Array
 from energan.data.containers.pickled import read_pickle
 from energan.data.containers.tar import is_tar, opened, read_member, regular_members
 from energan.data.decoding.failures import UNREADABLE, as_user_error
+from energan.data.decoding.fitting import Size
 from energan.data.formats.arrays import fit_all
 from energan.data.formats.folders import printable, regular
 from energan.data.image_set import ImageSet, content_hash
@@ -53,7 +54,7 @@ def _holds_cifar(path: Path) -> bool:
         return False  # who reads it says so
 
 
-def load_cifar(path: Path, split: str, size: int | None, channels: int | None, progress: bool) -> ImageSet:
+def load_cifar(path: Path, split: str, size: Size | None, channels: int | None, progress: bool) -> ImageSet:
     """The images and labels of a split, "train" (all five files) or "test"; read anew each time, in a second or two.
 
     Raises UserError for another split, a file that is missing, cut off or of other records, and a pickle that holds

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset, IterableDataset
 
 from energan.data.decoding.deep import has_colours
 from energan.data.decoding.failures import as_user_error
-from energan.data.decoding.fitting import SEEN_AND_OPACITY, check_channels, check_side, fit
+from energan.data.decoding.fitting import SEEN_AND_OPACITY, Size, check_channels, check_side, fit
 from energan.data.decoding.values import Range, common_range, extent, to_eight_bits, worded
 from energan.data.formats.arrays import fit_all, label_numbers, to_nchw
 from energan.data.image_set import ImageSet, content_hash
@@ -26,7 +26,7 @@ def from_dataset(
     dataset: Dataset[Any],
     *,
     name: str = "dataset",
-    size: int | None = None,
+    size: Size | None = None,
     channels: int | None = None,
     progress: bool = True,
 ) -> ImageSet:
@@ -39,7 +39,7 @@ def from_dataset(
     Args:
         dataset: anything of torch.utils.data with items or an iterator.
         name: the set's name, in messages and reports.
-        size: resizes each image to size x size; without it all must have one size.
+        size: resizes each image to size x size, or to height and width; without it all must have one size.
         channels: 1, 3, or 4: what is seen on white, and the opacity (data.load); without it as the images have, of a
             transparent one 3. Arrays of four channels are read as PNG has them: colours, and beside them opacity.
         progress: shows a bar on stderr.
@@ -89,7 +89,7 @@ def from_dataset(
 
 
 def _same_range(
-    images: list[Array[Any, Any] | Image.Image], size: int | None, channels: int | None, name: str
+    images: list[Array[Any, Any] | Image.Image], size: Size | None, channels: int | None, name: str
 ) -> tuple[list[Array[Any, Any]], Range | None]:
     """The images as arrays: PIL's of more than eight bits as bytes, by one range for all, which is returned."""
     deep = [np.asarray(image) for image in images if isinstance(image, Image.Image)]
@@ -133,7 +133,7 @@ def _label(label: Any) -> Any:
     return label
 
 
-def _pixels(image: Any, size: int | None, channels: int | None, name: str) -> Array[Any, Any] | Image.Image:
+def _pixels(image: Any, size: Size | None, channels: int | None, name: str) -> Array[Any, Any] | Image.Image:
     if isinstance(image, Image.Image) and (image.mode in ("I", "F") or image.mode.startswith("I;16")):
         return image  # of deeper colours Pillow makes bytes
     if isinstance(image, Image.Image):

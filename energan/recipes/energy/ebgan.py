@@ -136,14 +136,15 @@ class ConvPair:
     """Feature maps of the widest resolution; less is faster."""
 
     def build(
-        self, training: Training, asked: Asked = NOBODY, *, channels: int = 1, size: int = 32
+        self, training: Training, asked: Asked = NOBODY, *, channels: int = 1, size: "int | tuple[int, int]" = 32
     ) -> "tuple[nn.Module, nn.Module]":
         from energan.networks.conv import autoencoder, dcgan
 
         positive(z=self.z, width=self.width)
         with training.seeded():
             G = asked.generator(lambda k: dcgan.Generator(self.z + k, channels=channels, size=size, width=self.width))
-            maps = [self.width * 2**i for i in range(3)]
+            side = size if isinstance(size, int) else min(size)
+            maps = [self.width * 2**i for i in range(3 if side <= 64 else 4)]  # the paper's depths, at 64 and 128
             return G, autoencoder.Autoencoder(channels=channels, maps=maps, classes=len(asked.names))
 
 

@@ -5,10 +5,12 @@ averaged weights and the learning rate that falls over the last half; --ema 0 --
 compares EBGAN-PT with EBGAN, all else equal: --pt 0.
 """
 
+from math import prod, sqrt
+
 from energan.experiment import Experiment
 from energan.recipes.common import DecayingAdam, GeneratorTraining, experiment
 from energan.recipes.energy.ebgan import ConvPair, EnergyClasses, EnergyOptions
-from energan.recipes.image_options import Pictures, Views
+from energan.recipes.image_options import Pictures, SizedViews
 
 
 def ebgan_pt_64(
@@ -18,16 +20,21 @@ def ebgan_pt_64(
     energies: EnergyOptions = EnergyOptions(),
     classes: EnergyClasses = EnergyClasses(),
     adam: DecayingAdam = DecayingAdam(lr=2e-4),
-    views: Views = Views(),
+    views: SizedViews = SizedViews(),
     training: GeneratorTraining = GeneratorTraining(steps=50000, batch=128, save_every=1000, ema=0.999),
 ) -> Experiment:
-    """EBGAN-PT on 64 x 64 images: the networks of appendix C, a DCGAN generator, CelebA's margin.
+    """EBGAN-PT on 64 x 64 images, or others of --size: the networks of appendix C, a DCGAN generator, CelebA's margin.
 
-    The default margin is 20 of the norm, the paper's for CelebA (80 for LSUN); `energan margin`
-    proposes one. The paper has the default --width.
+    The default margin is 20 of the norm, the paper's for CelebA (80 for LSUN), and of other sizes in proportion to
+    the norm; `energan margin` proposes one. The paper has the default --width.
     """
-    asked, prepare = classes.asked(data, views.prepare(64), training.value_range, only=views.only)
-    G, D = networks.build(training, asked, channels=views.channels, size=64)
-    optimizer, d = adam.optimizer(training.steps), views.channels * 64**2
-    game, system = classes.game(asked, energies, views.generator(G), D, networks.z, optimizer, norm=20.0, d=d)
-    return views.shown(experiment(game, system, data, prepare, training, "mobilenetv2"), 64)
+    from energan.data.decoding.fitting import sides
+
+    size = views.sides(64)
+    pixels = prod(sides(size))
+    asked, prepare = classes.asked(data, views.prepare(size), training.value_range, only=views.only)
+    G, D = networks.build(training, asked, channels=views.channels, size=size)
+    optimizer, d = adam.optimizer(training.steps), views.channels * pixels
+    G, norm = views.generator(G), 20.0 * sqrt(pixels / 64**2)
+    game, system = classes.game(asked, energies, G, D, networks.z, optimizer, norm=norm, d=d)
+    return views.shown(experiment(game, system, data, prepare, training, "mobilenetv2"), size)

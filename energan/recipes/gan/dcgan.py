@@ -6,7 +6,7 @@ from energan.experiment import Experiment
 from energan.recipes.classes import CriticClasses
 from energan.recipes.common import DecayingAdam, GeneratorTraining, experiment
 from energan.recipes.critic_options import PLAIN, CriticOptions
-from energan.recipes.image_options import Pictures, Views
+from energan.recipes.image_options import Pictures, SizedViews
 from energan.utils.checks import fraction, positive
 from energan.utils.errors import UserError
 
@@ -20,10 +20,10 @@ def dcgan_64(
     classes: CriticClasses = CriticClasses(),
     critics: CriticOptions = CriticOptions(),
     adam: DecayingAdam = DecayingAdam(lr=2e-4),
-    views: Views = Views(),
+    views: SizedViews = SizedViews(),
     training: GeneratorTraining = GeneratorTraining(steps=50000, batch=128, save_every=1000, ema=0.999),
 ) -> Experiment:
-    """DCGAN on 64 x 64 images (Radford et al. 2015), with 4 x 4 kernels.
+    """DCGAN on 64 x 64 images, or others of --size (Radford et al. 2015), with 4 x 4 kernels.
 
     Args:
         smoothing: One-sided label smoothing: the target of real images is 1 less this.
@@ -37,12 +37,13 @@ def dcgan_64(
 
     positive(z=z, width=width)
     fraction(smoothing=smoothing)
-    asked, prepare = classes.asked(data, views.prepare(64), training.value_range, only=views.only)
+    size = views.sides(64)
+    asked, prepare = classes.asked(data, views.prepare(size), training.value_range, only=views.only)
     with training.seeded():
-        G = asked.generator(lambda k: dcgan.Generator(z + k, channels=views.channels, size=64, width=width))
+        G = asked.generator(lambda k: dcgan.Generator(z + k, channels=views.channels, size=size, width=width))
         if asked.told == "auxiliary" and critics != PLAIN:
             raise UserError("ACGAN has a D of its own: leave out `critic_steps`, `gradient_penalty` and `pack`")
-        make = partial(dcgan.Discriminator, size=64, width=width, norm=critics.norm)
+        make = partial(dcgan.Discriminator, size=size, width=width, norm=critics.norm)
         D = critics.critic(asked, lambda k: make(channels=k), views.channels, training.batch)
     G, opt = views.generator(G), adam.optimizer(training.steps)
     if asked.names and asked.told == "auxiliary":
@@ -52,4 +53,4 @@ def dcgan_64(
     else:
         game, system = gan(G, D, uniform(z), smoothing=smoothing, optimizer_G=opt, optimizer_D=opt), "gan"
         game = asked.game(critics.game(game))
-    return views.shown(experiment(game, system, data, prepare, training, "mobilenetv2"), 64)
+    return views.shown(experiment(game, system, data, prepare, training, "mobilenetv2"), size)

@@ -22,6 +22,27 @@ def test_sizes_that_do_not_halve_to_four_are_refused(size):
             build()
 
 
+@pytest.mark.parametrize(
+    ("size", "first"), [((64, 96), (4, 6)), ((24, 16), (6, 4)), ((48, 80), (6, 10)), ([8, 60], (4, 30))]
+)
+def test_rectangles_are_halved_to_the_smallest_that_four_rows_or_columns_allow(size, first):
+    z, x = torch.randn(2, 5), torch.randn(2, 3, *size)
+    D = dcgan.Discriminator(size=size, width=2)
+    assert dcgan.Generator(5, size=size, width=2)(z).shape == x.shape
+    assert D.maps(x).shape[2:] == first and D(x).shape == (2,)
+
+
+@pytest.mark.parametrize("size", [(4, 64), (9, 24), (64, 100), (0, 0)])
+def test_rectangles_that_do_not_halve_are_refused(size):
+    with pytest.raises(UserError, match=f"{size[0]} x {size[1]} pixels"):
+        dcgan.Generator(5, size=size)
+
+
+def test_a_square_by_its_height_and_width_is_the_square():
+    twice = [dcgan.Generator(5, size=size, width=2) for size in (32, (32, 32))]
+    assert [p.shape for p in twice[0].parameters()] == [p.shape for p in twice[1].parameters()]
+
+
 def test_dcgan_layers():
     assert kinds(dcgan.Generator(4, size=16, width=2)) == [
         "ConvTranspose2d", "BatchNorm", "ReLU", "ConvTranspose2d", "BatchNorm", "ReLU", "ConvTranspose2d", "Tanh",
