@@ -9,6 +9,7 @@ from tyro.conf import arg
 
 from energan.experiment import Experiment
 from energan.recipes.common import resized
+from energan.utils.checks import at_least
 from energan.utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -82,4 +83,5 @@ class SizedViews(Views):
         if found is None:
             raise UserError(f"`size` {self.size!r} is none: give HEIGHTxWIDTH in pixels, as 64x96, or one side, as 64")
         h, w = int(found[1]), int(found[2] or found[1])
+        at_least(8, size=min(h, w))
         return h if h == w and h & (h - 1) == 0 else (h, w)  # the networks take others by their height and width
