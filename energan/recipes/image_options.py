@@ -83,5 +83,5 @@ class SizedViews(Views):
         if found is None:
             raise UserError(f"`size` {self.size!r} is none: give HEIGHTxWIDTH in pixels, as 64x96, or one side, as 64")
         h, w = int(found[1]), int(found[2] or found[1])
-        at_least(8, size=min(h, w))
+        at_least(2, size=min(h, w))
         return h if h == w and h & (h - 1) == 0 else (h, w)  # the networks take others by their height and width
