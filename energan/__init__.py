@@ -56,5 +56,10 @@ _HOME = {
 
 def __getattr__(name: str) -> object:
     if name in _HOME:
-        return getattr(import_module(_HOME[name]), name)
+        try:
+            return getattr(import_module(_HOME[name]), name)
+        except ModuleNotFoundError as error:
+            from energan.utils.extras import missing
+
+            raise ModuleNotFoundError(missing(error) or str(error), name=error.name) from error
     raise AttributeError(f"module 'energan' has no attribute {name!r}")

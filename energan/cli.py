@@ -34,6 +34,7 @@ from energan.utils.console import (
     say,
 )
 from energan.utils.errors import UserError, printable
+from energan.utils.extras import missing
 from energan.utils.signals import interruptible
 from energan.utils.version import __version__
 
@@ -173,6 +174,11 @@ def _told(arguments: list[str]) -> int:
         complain(
             f"energan: {error.filename}: {why}; name another file or folder" if error.filename else f"energan: {why}"
         )
+        return 2
+    except ModuleNotFoundError as error:
+        if (sentence := missing(error)) is None:
+            raise
+        complain(f"energan: {sentence}")
         return 2
     except KeyboardInterrupt:
         complain("energan: interrupted")

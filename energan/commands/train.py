@@ -18,6 +18,7 @@ from energan.utils.arguments import flattened, recorder
 from energan.utils.checks import at_least, positive
 from energan.utils.console import COMMAND_LINE, STOPPED, progress_shown, say
 from energan.utils.errors import UserError
+from energan.utils.extras import require_training
 from energan.utils.files import unwritable, user_path
 from energan.utils.specification import foreign_modules, trusting
 
@@ -61,6 +62,7 @@ def start(recipe: str, arguments: Mapping[str, Any], options: TrainOptions) -> i
     from energan.runs.folder import RunFolder
     from energan.training.loop import train
 
+    require_training()
     arguments = with_absolute_paths(arguments)
     with progress_shown(not options.quiet), joined() as ranks:
         if arguments.get("batch") == "auto":
@@ -112,6 +114,7 @@ def resume(
     from energan.runs.sources import Sources, encoder_of, remembered, settled, training_images
     from energan.training.loop import train
 
+    require_training()
     if steps:
         positive(steps=steps)
     folder, named = RunFolder(Path(run)), Sources(data, test, labels_csv, target)
