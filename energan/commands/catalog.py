@@ -15,6 +15,7 @@ from energan.commands.explore.restyle import restyle
 from energan.commands.explore.sample import sample
 from energan.commands.export import export
 from energan.commands.info import doctor, info, recipes
+from energan.commands.look.look import look
 from energan.commands.margin import margin
 from energan.commands.open_run import with_trust
 from energan.commands.pictures.translate import translate
@@ -52,6 +53,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "predict": with_trust(predict),
     "report": report,
     "export": with_trust(export),
+    "look": look,
     "margin": margin,
     "list": recipes,
     "info": info,
