@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from energan.commands.adapt import adapt
 from energan.commands.classify import classify
+from energan.commands.compare.compare import compare
 from energan.commands.evaluate import evaluate, report
 from energan.commands.explore.excite import excite
 from energan.commands.explore.inpaint import inpaint
@@ -54,6 +55,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "report": report,
     "export": with_trust(export),
     "look": look,
+    "compare": compare,
     "margin": margin,
     "list": recipes,
     "info": info,
