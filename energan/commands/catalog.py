@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from energan.commands.adapt import adapt
 from energan.commands.classify import classify
+from energan.commands.compare.compare import compare
 from energan.commands.evaluate import evaluate, report
 from energan.commands.explore.excite import excite
 from energan.commands.explore.inpaint import inpaint
@@ -15,6 +16,7 @@ from energan.commands.explore.restyle import restyle
 from energan.commands.explore.sample import sample
 from energan.commands.export import export
 from energan.commands.info import doctor, info, recipes
+from energan.commands.look.look import look
 from energan.commands.margin import margin
 from energan.commands.open_run import with_trust
 from energan.commands.pictures.translate import translate
@@ -52,6 +54,8 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "predict": with_trust(predict),
     "report": report,
     "export": with_trust(export),
+    "look": look,
+    "compare": compare,
     "margin": margin,
     "list": recipes,
     "info": info,

@@ -44,7 +44,8 @@ from energan.utils.errors import UserError
 from energan.utils.files import user_path
 
 __all__ = [
-    "NAMED", "Batches", "ImageSet", "from_dataset", "held_out_split", "load", "pad", "splits_of", "to_bytes", "to_unit",
+    "NAMED", "Batches", "ImageSet", "from_dataset", "held_out_split", "listed", "load", "pad", "splits_of", "to_bytes",
+    "to_unit",
 ]  # fmt: skip
 
 
@@ -126,10 +127,7 @@ def load(
             raise UserError(f"{whole.name} has no {'attributes' if label else 'image files to cut a centre out of'}")
         whole = only_images(whole, only) if only else whole
         return cut(whole, squares) if squares else whole
-    if isinstance(source, str) and source.startswith("hf:"):
-        files = hub_files(source.removeprefix("hf:"), split)
-    else:
-        files = _files(_path(source), split, label)
+    files = _listed(source, split, label)
     chosen = only_files(files, only) if only else files
     data = load_files(chosen, size, channels, progress, centre, value_range, squares)
     _warn_of_empty_classes(data)
@@ -255,6 +253,29 @@ def _fitted(data: ImageSet, size: Size | None, channels: int | None, progress: b
         targets = fit_all(targets, larger, None, f"{data.name}'s targets", progress)
         changes += [] if targets is data.targets else [f"targets as {' x '.join(map(str, targets.shape[1:]))}"]
     return data._replace(images=images, targets=targets, source=", ".join((data.source, *changes)))
+
+
+def listed(source: str | Path, split: str = "train") -> Files | None:
+    """The image files of a split, not yet opened; None for what has none: named sets, arrays, CIFAR-10.
+
+    Raises:
+        UserError: if there is no such source or split, or if it can be read in two ways.
+
+    Example:
+        >>> listed("digits") is None
+        True
+    """
+    if isinstance(source, str) and source in NAMED:
+        return None
+    path = _path(source)
+    arrays = path.suffix.lower() in (".npz", ".npy") and path.is_file()
+    return None if arrays or is_cifar(path) else _listed(source, canonical(split), "")
+
+
+def _listed(source: str | Path, split: str, label: str) -> Files:
+    if isinstance(source, str) and source.startswith("hf:"):
+        return hub_files(source.removeprefix("hf:"), split)
+    return _files(_path(source), split, label)
 
 
 def _files(path: Path, split: str, label: str) -> Files:

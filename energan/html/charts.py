@@ -21,6 +21,8 @@ APART = 10  # times less than the largest one: a curve of a joined panel that is
 
 STEEP = 50  # a curve whose largest value is this many times its median starts on a logarithmic axis
 
+OVERLAID = ("real", "fake", *OTHERS)  # tones of runs, solid and then dashed
+
 OWN = "The same curve on its own scale."
 
 UNKNOWN = "A quantity that this game logs."
@@ -55,6 +57,29 @@ def curves(logs: Sequence[Logged], numbers: Json, meanings: Json) -> list[Chart]
 def single(title: str, key: str, logs: Sequence[Logged], meaning: str, *, zero: bool = True) -> Chart:
     """A chart of one quantity."""
     return _chart(Panel(title, (key,), zero=zero), [key], logs, None, meaning)
+
+
+def overlaid(title: str, runs: Sequence[tuple[str, Sequence[Logged]]], key: str, meaning: str) -> Chart:
+    """A chart of one quantity in several runs, a curve each: (the run's name, its lines); a colour is a run's place."""
+    lines = [(name, [(line.step, line.values[key]) for line in logs if key in line.values]) for name, logs in runs]
+    merged, series, values = 1, list[dict[str, object]](), list[float]()
+    for place, (name, points) in enumerate(lines):
+        if not points:
+            continue
+        averaged, several = _averaged(points)
+        merged = max(merged, several)
+        known = [v for _, v in points if v is not None]
+        values += known
+        series.append(
+            {
+                "name": name,
+                "tone": OVERLAID[place % len(OVERLAID)],
+                "dashed": place >= len(OVERLAID),
+                "points": averaged,
+                "last": known[-1] if known else None,
+            }
+        )
+    return _described(Panel(title, (key,), zero=False), series, values, meaning, None, merged)
 
 
 def _is(name: str, pattern: str) -> bool:
@@ -138,6 +163,13 @@ def _chart(panel: Panel, keys: list[str], logs: Sequence[Logged], level: Level, 
                 "last": next((v for _, v in reversed(points) if v is not None), None),
             }
         )
+    return _described(panel, series, values, meaning, level, merged)
+
+
+def _described(
+    panel: Panel, series: list[dict[str, object]], values: list[float], meaning: str, level: Level, merged: int
+) -> Chart:
+    """The chart as the page's script reads it; values: all of its numbers."""
     return {
         "title": panel.title,
         "meaning": meaning,

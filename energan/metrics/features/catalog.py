@@ -11,7 +11,7 @@ from torch import Tensor
 
 from energan.engine.isolation import isolated
 from energan.metrics.features.mnist_classifier import mnist_classifier
-from energan.networks.conv.mobilenet_v2 import mobilenet_v2
+from energan.networks.conv.mobilenet_v2 import folded, mobilenet_v2
 from energan.utils.console import counted
 from energan.utils.errors import UserError
 from energan.utils.hardware import pick_device
@@ -48,7 +48,7 @@ def _mnist(device: str) -> Callable[[Tensor], Description]:
 
 @cache
 def _mobilenetv2(device: str) -> Callable[[Tensor], Description]:
-    net = mobilenet_v2().to(device)
+    net = folded(mobilenet_v2()).to(device)
     return lambda images: Description(net(images), None)
 
 
@@ -77,7 +77,7 @@ def _exact_convolutions() -> Iterator[None]:
 
 
 @isolated(gradients=False)
-def describe(images: UInt8[Tensor, "n c h w"], network: str = "mnist", device: str = "auto") -> Description:
+def describe(images: UInt8[Tensor, "n c h w"], network: str | Network = "mnist", device: str = "auto") -> Description:
     """Features (n, d) and, where the classes are the data's own, logits (n, k), in float32 on the CPU.
 
     Images are drawn in small batches, so that memory stays bounded, and described on `device`: auto is a GPU where
@@ -85,7 +85,7 @@ def describe(images: UInt8[Tensor, "n c h w"], network: str = "mnist", device: s
 
     Raises UserError for an unknown network, no images, or images that the network does not take (dtype, shape).
     """
-    named = network_named(network)
+    named = network_named(network) if isinstance(network, str) else network
     if len(images) == 0:
         raise UserError("there are no images to describe: give at least one")
     if images.ndim == 4 and images.shape[1] == 4:

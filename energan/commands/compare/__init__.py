@@ -1,0 +1,1 @@
+"""The command `compare`: two sets of images, or several runs."""

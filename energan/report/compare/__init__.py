@@ -1,0 +1,1 @@
+"""Pages of several things side by side: two sets of images, or several runs."""
