@@ -25,6 +25,7 @@ VOCABULARY = 20_000  # words of captions that run.json has
 SETTINGS: dict[str, type] = {  # fields that run.json has as they are
     "steps": int, "batch": int, "seed": int, "save_every": int, "precision": str, "device": str, "compile": bool,
     "ema": dict, "network": str, "microbatches": int, "sync_batch_stats": bool, "graph": str, "deterministic": bool,
+    "stop_when_flat": int,
 }  # fmt: skip
 
 DESCRIBED = (  # fields that run.json has as what they were made of
@@ -48,6 +49,7 @@ class Experiment(NamedTuple):
     microbatches, sync_batch_stats  how a batch is divided, here and among ranks: engine.Trainer
     graph     whether steps are replayed as CUDA graphs: engine.graphs.Graphed
     deterministic  whether a GPU's algorithms are to repeat their bits
+    stop_when_flat  looks (of save_every steps) without a nearer distance after which training ends; 0: never
     prepare_any  as prepare, for images of others: whatever their classes; None: prepare
     classes   names of those that the game's frozen classifier knows, () for none; None: the images' own
     value_range  what is black and white in the training images, where they have more than eight bits; all others are
@@ -81,6 +83,7 @@ class Experiment(NamedTuple):
     value_range: tuple[float, float] | None = None
     graph: "Graph" = "auto"
     deterministic: bool = False
+    stop_when_flat: int = 0
     sentences: "tuple[Encode, int] | None" = None
     domains: bool = False
 

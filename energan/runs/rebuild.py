@@ -24,7 +24,8 @@ from energan.utils.specification import build, trusting
 
 DAMAGED = "this run's run.json is damaged"
 
-NEWER: dict[str, Any] = {"graph": "auto", "deterministic": False}  # settings that older runs do not record
+# settings that older runs do not record
+NEWER: dict[str, Any] = {"graph": "auto", "deterministic": False, "stop_when_flat": 0}
 
 # parts of an experiment that older runs do not describe
 NEWER_PARTS: dict[str, Any] = {"sentences": None, "domains": False}

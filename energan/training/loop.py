@@ -40,7 +40,8 @@ def train(
             for itself and the newest checkpoint has been loaded: a run that is refused stays as it was.
 
     Returns:
-        "finished", or "stopped" after Ctrl-C or SIGTERM: then all is saved, and training again continues exactly.
+        "finished"; "finished early" where samples came no nearer for `stop_when_flat` looks; or "stopped" after Ctrl-C
+        or SIGTERM. All is saved, and training again continues exactly.
 
     Raises:
         UserError: Training diverges (the last good checkpoint is kept), the newest checkpoint cannot be continued
@@ -56,8 +57,9 @@ def train(
         make_watcher = partial(Watcher, experiment, folder, data, trainer, quiet, changes)
         try:
             with stopping() as caught, RankWatcher(experiment, trainer, ranks, make_watcher) as watcher:
-                while trainer.t < experiment.steps and not ranks.any(bool(caught)):
-                    watcher.step(graphed.step())
+                going = True
+                while going and trainer.t < experiment.steps and not ranks.any(bool(caught)):
+                    going = watcher.step(graphed.step())
                 return watcher.end(caught)
         except OSError as error:  # TensorBoard's files are not ours to write
             raise unwritable(folder.path, error) from error

@@ -32,6 +32,7 @@ class Network(NamedTuple):
     label: str  # how a result is named after it: label.format("FID")
     batch: int  # images described at once: bounds the memory, about 50 MB
     samples: int  # drawn to measure a run when it ends: half a minute's worth on one core
+    glance: int  # drawn to say how training goes, at each look: seconds
     load: Callable[[str], Callable[[Tensor], Description]]
 
 
@@ -53,8 +54,8 @@ def _mobilenetv2(device: str) -> Callable[[Tensor], Description]:
 
 
 NETWORKS: dict[str, Network] = {
-    "mnist": Network("MNIST-{}", 100, 10_000, _mnist),
-    "mobilenetv2": Network("{}-MobileNetV2", 8, 2_000, _mobilenetv2),
+    "mnist": Network("MNIST-{}", 100, 10_000, 500, _mnist),
+    "mobilenetv2": Network("{}-MobileNetV2", 8, 2_000, 128, _mobilenetv2),
 }
 
 
