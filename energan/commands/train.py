@@ -47,6 +47,8 @@ class RunOptions:
     stop_when_flat: int = 0
     """End training once samples have come no nearer to the training images, beyond the noise of that, for so many
     looks (of --save-every steps); 0: never."""
+    track: Literal["", "wandb"] = ""
+    """Send curves and samples to Weights & Biases, too (wandb; WANDB_MODE=offline keeps them in the run's folder)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,8 +92,11 @@ def start(
     """
     from energan.runs.folder import RunFolder
     from energan.training.loop import train
+    from energan.training.weights_and_biases import require
 
     arguments = with_absolute_paths(arguments)
+    if options.track:
+        require()  # before anything is written
     with progress_shown(not options.quiet), joined() as ranks:
         if arguments.get("batch") == "auto":
             arguments["batch"] = _fastest_batch(recipe, arguments, options.microbatches, ranks)
@@ -105,7 +110,7 @@ def start(
         folder = ranks.on_rank_zero(lambda: _create(options.out, run, data, recipe, arguments, ranks.count))
         if begin:
             ranks.on_rank_zero(lambda: begin(run, data, RunFolder(folder)))
-        state = train(run, RunFolder(folder), data, quiet=options.quiet, ranks=ranks)
+        state = train(run, RunFolder(folder), data, quiet=options.quiet, ranks=ranks, track=options.track)
     trusted = foreign_modules(RunFolder(folder).record["experiment"])  # which made the run in this process
     with trusting(*trusted), progress_shown(not options.quiet):
         return _finish(folder, state)
@@ -126,6 +131,7 @@ def resume(
     sync_batch_stats: bool = False,
     graph: Literal["auto", "on", "off"] | None = None,
     stop_when_flat: int | None = None,
+    track: Literal["", "wandb"] = "",
 ) -> int:
     """Continue a run exactly where its newest checkpoint stands.
 
@@ -142,13 +148,17 @@ def resume(
         sync_batch_stats: As of `train`; on if the run was started with it.
         graph: As of `train`; by default what the run was started with.
         stop_when_flat: As of `train`; by default what the run was started with. Looks are counted anew after a stop.
+        track: As of `train`.
     """
     from energan.runs.folder import RunFolder
     from energan.runs.rebuild import rebuild
     from energan.runs.signature import is_signed
     from energan.runs.sources import Sources, encoder_of, remembered, settled, training_images
     from energan.training.loop import train
+    from energan.training.weights_and_biases import require
 
+    if track:
+        require()
     if steps:
         positive(steps=steps)
     folder, named = RunFolder(Path(run)), Sources(data, test, labels_csv, target)
@@ -174,7 +184,7 @@ def resume(
         changes = settings | remembered(record, images, before) | {"arguments": arguments}
         ranks.on_rank_zero(lambda: say(spec.origin(images)))
         try:
-            state = train(spec, folder, images, quiet=quiet, ranks=ranks, changes=changes)
+            state = train(spec, folder, images, quiet=quiet, ranks=ranks, changes=changes, track=track)
         except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             if isinstance(error, UserError) or is_signed(before):
                 raise  # of a run that this user described, it is a defect of ours

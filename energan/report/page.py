@@ -103,6 +103,7 @@ def _pieces(folder: RunFiles) -> dict[str, object]:
         "final": final,
         "unread": [s.path.name for s in all_sheets if s.step > (final[0] if final else -1)],
         "real": picture(run / "real.png"),
+        "augmented": picture(run / "augmented.png"),
         "early": [section for section in sections if not section.late],
         "late": [section for section in sections if section.late],
         "evaluation": _evaluation(folder, metrics),

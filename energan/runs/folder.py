@@ -2,7 +2,7 @@
 
 run.json                        configuration, environment, command, state
 log.jsonl                       one JSON object a line: progress, energy histograms, metrics
-samples/000500.png, real.png    sheets from fixed noise; training images
+samples/000500.png, real.png    sheets from fixed noise; training images; augmented.png: as batches change them
 checkpoints/000500.safetensors  newest few and best.safetensors
 evaluation.json, neighbours.png, report.html
 uncertain.png, predictions.csv  of a classifier

@@ -1,4 +1,4 @@
-"""Training log: progress bar, log.jsonl, TensorBoard."""
+"""Training log: progress bar, log.jsonl, TensorBoard, Weights & Biases."""
 
 import json
 import math
@@ -16,6 +16,7 @@ from energan.runs.folder import RunFolder
 from energan.runs.reader import number
 from energan.training.divergence import Means, not_finite
 from energan.training.verdict import Verdict, flat_since, looks_of, settled, stays, verdict
+from energan.training.weights_and_biases import WeightsAndBiases
 from energan.utils.console import progress_bar
 from energan.utils.errors import UserError
 from energan.utils.files import read_json_lines, unwritable, write
@@ -38,11 +39,13 @@ class Log:
     Opening it on a resumed run drops the lines that a killed run wrote after its newest checkpoint.
     """
 
-    def __init__(self, folder: RunFolder, run: Experiment, step: int, quiet: bool) -> None:
+    def __init__(self, folder: RunFolder, run: Experiment, step: int, quiet: bool, track: str = "") -> None:
         from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
         from rich.table import Column
 
         self.folder, self.run = folder, run
+        self._track = track
+        self._tracker: WeightsAndBiases | None = None
         self._path = folder.path / "log.jsonl"
         self._means = Means(step)
         self._before, self.best = 0.0, math.inf
@@ -75,6 +78,8 @@ class Log:
         # TensorBoard's thread tells a full disk twice: in a traceback, and by raising from its next call here
         self._hook, threading.excepthook = threading.excepthook, self._unhandled
         self._board = SummaryWriter(str(self.folder.path / "tensorboard"), purge_step=self.step)
+        if self._track:
+            self._tracker = WeightsAndBiases(self.folder.path, self.folder.record)
         self._progress.start()
         self._started = self._since = self._shown = time.monotonic()
         return self
@@ -84,6 +89,8 @@ class Log:
     ) -> None:
         self._progress.stop()
         try:
+            if self._tracker:
+                self._tracker.close()
             self._board.close()
         finally:
             threading.excepthook = self._hook
@@ -127,8 +134,7 @@ class Log:
             "step": self.step, "seconds": round(self.seconds, 2), "steps_per_second": round(rate, 3),
             "images_per_second": round(images, 1), "logs": finite,
         })  # fmt: skip
-        for k, v in means.items():
-            self._board.add_scalar(k, v, self.step)
+        self._curves(means)
         shown = "  ".join(f"{k} {v:.3g}" for k, v in means.items() if k != "D/[m-E(G(z))]+")
         shown = f"{self._verdict.kind}  {shown}" if self._verdict else shown
         self._progress.update(
@@ -157,8 +163,7 @@ class Log:
     def write(self, line: dict[str, Any]) -> None:
         if line.keys() & JUDGED:
             self._lines.append(line)
-        for k, v in line.get("diagnosis", {}).items():
-            self._board.add_scalar(f"diagnosis/{k}", v, self.step)
+        self._curves({f"diagnosis/{k}": v for k, v in line.get("diagnosis", {}).items()})
         try:
             with self._path.open("a") as f:
                 f.write(json.dumps(line, allow_nan=False) + "\n")
@@ -181,11 +186,19 @@ class Log:
 
     def metrics(self, values: dict[str, float], samples: int) -> None:
         self.write({"step": self.step, "metrics": values, "samples": samples})
-        for k, v in values.items():
-            self._board.add_scalar(f"metrics/{k}", v, self.step)
+        self._curves({f"metrics/{k}": v for k, v in values.items()})
 
     def images(self, images: Tensor) -> None:
-        self._board.add_images("samples", images[:, :3], self.step)  # of four channels, what is seen on white
+        seen = images[:, :3]  # of four channels, what is seen on white
+        self._board.add_images("samples", seen, self.step)
+        if self._tracker:
+            self._tracker.images(seen, self.step)
+
+    def _curves(self, values: dict[str, float]) -> None:
+        for k, v in values.items():
+            self._board.add_scalar(k, v, self.step)
+        if self._tracker and values:
+            self._tracker.scalars(values, self.step)
 
     def status(self, state: str, message: str = "") -> None:
         status = {"state": state, "step": self.step, "seconds": round(self.seconds, 1), "message": message}

@@ -47,6 +47,7 @@ class Watcher:
         trainer: Trainer,
         quiet: bool,
         changes: Mapping[str, Any],
+        track: str = "",
     ) -> None:
         self.experiment, self.folder, self.trainer = experiment, folder, trainer
         with ExitStack() as stack:
@@ -59,12 +60,14 @@ class Watcher:
                 folder.update(**changes)
             self.images = experiment.shown(data).images
             save_sheet(self.images[fixed_subset(len(self.images), SHEET)], folder.path / "real.png")
+            if (changed := experiment.changed(data)) is not None:
+                save_sheet(changed[:SHEET], folder.path / "augmented.png")
             self._capabilities = [
                 (each, each.prepare(experiment, data) if each.prepare else None)
                 for each in capabilities.of(experiment.game)
             ]
             self._best = all(each.best for each, _ in self._capabilities)
-            self.log = Log(folder, experiment, trainer.t, quiet)
+            self.log = Log(folder, experiment, trainer.t, quiet, track)
             if experiment.initialise and not begun:  # whoever resumes the folder elsewhere may not be able to do that
                 folder.save(trainer, self._snapshot())
             self._stack = stack.pop_all()
