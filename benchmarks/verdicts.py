@@ -25,11 +25,13 @@ from energan.engine.optimizers import Adam
 from energan.experiment import Experiment
 from energan.games.gan.gan import gan
 from energan.recipes.build import build
+from energan.recipes.catalog import RECIPES
 from energan.recipes.common import DcganPair, GeneratorTraining, experiment, padded_digits
 from energan.runs.folder import RunFolder
 from energan.runs.reader import read
 from energan.training.loop import train
 from energan.training.verdict import verdict_of
+from energan.utils.arguments import parameters
 from energan.utils.errors import UserError
 
 SOUND = ("still improving", "flat")
@@ -56,13 +58,14 @@ class Outcome(NamedTuple):
 
 def _recipe(name: str, **changes: object) -> Callable[[int], Experiment]:
     def make(seed: int) -> Experiment:
-        settings = {"data": "mnist", "batch": 32, "precision": "fp32", "device": "cpu", **changes}
+        narrow = {"width": 8} if "width" in parameters(RECIPES[name]) else {}
+        settings = {"data": "mnist", **narrow, "batch": 32, "precision": "fp32", "device": "cpu", **changes}
         return build(name, seed=seed, **settings)
 
     return make
 
 
-def _dcgan(lr_g: float = 2e-4, lr_d: float = 2e-4, steps: int = 1200, batch: int = 32) -> Callable[[int], Experiment]:
+def _dcgan(lr_g: float = 1e-3, lr_d: float = 1e-3, steps: int = 1200, batch: int = 32) -> Callable[[int], Experiment]:
     """DCGAN, whose players have rates of their own."""
 
     def make(seed: int) -> Experiment:
@@ -91,7 +94,7 @@ def _with_nan(data: ImageSet) -> ImageSet:
     return data._replace(images=images)
 
 
-_SHORT = {"width": 8, "steps": 1200, "save_every": 100, "ema": 0.99}
+_SHORT = {"steps": 1200, "save_every": 100, "ema": 0.99}
 
 ROWS = {
     "ebgan-pt": Row("EBGAN-PT, sound", SOUND, _recipe("ebgan-pt-mnist", **_SHORT)),
@@ -99,16 +102,25 @@ ROWS = {
     "wgan-gp": Row("WGAN-GP, sound", SOUND, _recipe("wgan-gp-mnist", **{**_SHORT, "steps": 600, "save_every": 50})),
     "r3gan": Row("R3GAN, sound", SOUND, _recipe("r3gan-mnist", **_SHORT)),
     "rate": Row(
-        "WGAN-GP, learning rate x 30", ("diverged", "collapsed", "D has won"),
+        "EBGAN of fully connected nets, learning rate x 30", ("diverged", "collapsed", "D has won"),
+        _recipe(
+            "ebgan-mnist", **{**_SHORT, "lr": 30e-3, "layers_g": 3, "size_g": 128, "size_d": 128, "steps": 400,
+            "save_every": 33},
+        ),
+    ),
+    "rate-dcgan": Row(
+        "DCGAN, learning rates x 30, which still learns", SOUND, _dcgan(30e-3, 30e-3, steps=600)
+    ),
+    "rate-wgan-gp": Row(
+        "WGAN-GP, learning rate x 30, which still learns", SOUND,
         _recipe("wgan-gp-mnist", **{**_SHORT, "lr": 30 * 5e-4, "steps": 400, "save_every": 33}),
     ),
-    "rate-dcgan": Row("DCGAN, learning rates x 30, which still learns", SOUND, _dcgan(6e-3, 6e-3, steps=600)),
     "margin": Row(
         "EBGAN, margin 0.05", ("collapsed",),
-        _recipe("ebgan-pt-mnist", width=8, pt=0.0, margin=0.05, steps=600, save_every=50, ema=0.99),
+        _recipe("ebgan-pt-mnist", pt=0.0, margin=0.05, steps=600, save_every=50, ema=0.99),
     ),
     "few": Row(
-        "DCGAN, 20 images", ("copies its data",), _dcgan(1e-3, 1e-3, steps=3000, batch=16), change=_first(20)
+        "DCGAN, 20 images", ("copies its data",), _dcgan(steps=3000, batch=16), change=_first(20)
     ),
     "frozen-d": Row("DCGAN, D frozen", ("collapsed", "flat"), _dcgan(lr_d=0.0, steps=600)),
     "frozen-g": Row("DCGAN, G frozen", ("D has won",), _dcgan(lr_g=0.0, steps=600)),

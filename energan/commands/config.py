@@ -130,7 +130,7 @@ def _refuse_files(arguments: Mapping[str, Any], source: str, line: Sequence[str]
     from energan.data import NAMED
 
     words = [word.partition("=")[0] for word in line]
-    for name in FILES:
+    for name in (*FILES, "module"):  # a module's code would be run
         value = arguments.get(name)
         if value and value not in NAMED and f"--{name.replace('_', '-')}" not in words:
             raise UserError(

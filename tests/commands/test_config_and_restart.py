@@ -59,6 +59,7 @@ def test_a_file_will_do_and_the_recipe_may_stand_there(run: Path, capsys: pytest
         ("train --config typed.json", "typed.json is damaged: width is 'wide'"),
         ("train --config own.json", "own.json is a run of my_module:recipe, which is not Energan's"),
         ("train --config foreign.json", "has no signature of yours, so that /somewhere, which it names, is not read"),
+        ("train --config module.json", "has no signature of yours, so that os:system, which it names, is not read"),
         ("classify --config RUN", "which `energan classify` does not train"),
         ("adapt --config RUN", "which `energan adapt` does not train"),
         ("restart", "needs a run's folder first"),
@@ -80,6 +81,8 @@ def test_what_cannot_be_used_is_one_sentence(
     }.items():  # fmt: skip
         file = {**record, "arguments": record["arguments"] | change}
         Path(f"{name}.json").write_text(json.dumps(file | ({"signature": ""} if name == "foreign" else {})))
+    described = {**record, "recipe": "dgn-am-mnist", "arguments": {"data": "digits", "module": "os:system"}}
+    Path("module.json").write_text(json.dumps(described | {"signature": ""}))
     Path("own.json").write_text(json.dumps({**record, "recipe": "my_module:recipe"}))
     before = sorted(Path().rglob("*"))
     assert main([str(run) if word == "RUN" else word for word in shlex.split(told)]) == 2

@@ -70,6 +70,9 @@ def test_nothing_bad_is_said_before_samples_show_what_was_learned() -> None:
         ({"spread": [0.1] * 5 + [0.4, 0.1, 0.1]}, "flat"),  # one of the last three was not
         ({"distinct": 0.09}, "collapsed"),
         ({"distinct": 0.1}, "flat"),
+        ({"precision": 0.5, "recall": 0.24}, "collapsed"),
+        ({"precision": 0.5, "recall": 0.25}, "flat"),
+        ({"precision": 0.49, "recall": 0.0}, "flat"),  # they are no images yet: that is another fault
         ({"AUROC": 0.99}, "D has won"),
         ({"AUROC": 0.989}, "flat"),
         ({"AUROC": [0.99] * 3 + [0.98] + [0.99] * 4}, "flat"),  # one of the last five was not
@@ -174,8 +177,8 @@ def test_a_run_logs_what_it_is_judged_by_and_says_its_verdict(tmp_path: Path, lo
     diagnosed = [line for line in log(run) if "diagnosis" in line]
     names = {name for line in diagnosed for name in line["diagnosis"]}
     assert names == {
-        "distance", "spread", "distinct", "copies", "copies real", "train distance", "train distance real", "change",
-        "AUROC",
+        "distance", "spread", "distinct", "precision", "recall", "copies", "copies real", "train distance",
+        "train distance real", "change", "AUROC",
     }  # fmt: skip
     said = [(line["step"], line["verdict"]["kind"]) for line in log(run) if "verdict" in line]
     assert said and said[-1][0] == 9 and {kind for _, kind in said} <= {"flat", "D has won", "collapsed"}

@@ -3,13 +3,14 @@
     distance          energy coefficient H of samples and training images, by the run's feature network (two_sample.py)
     spread            mean distance between two samples, divided by that of two training images
     distinct          samples that no other is near to, divided by the same number of as many training images
+    precision, recall  share of samples that lie among training images, and of training images that lie among samples
     copies            share of samples that copy a training image (metrics.neighbours.copies)
     copies real       the same share of held-out images: what training images have in common makes no copy
     train distance, train distance real   median distance to the nearest training image, of both
     change            mean distance of a sample to that of the same noise at the look before, divided by the mean
                       distance of two training images; not of the first look after a start
 
-The first three are between features, the others between pixels, as small as 16 x 16. Those called real are of held-out
+The first five are between features, the others between pixels, as small as 16 x 16. Those called real are of held-out
 images, or, where a source holds none out, of training images whose own row is left out.
 """
 
@@ -25,6 +26,7 @@ from energan.capabilities.capability import Preview
 from energan.data import held_out_split
 from energan.data.image_set import fixed_subset
 from energan.experiment import Experiment
+from energan.metrics.feature_distances import precision_recall
 from energan.metrics.features.catalog import NETWORKS, describe
 from energan.metrics.neighbours import Copies, copies
 from energan.metrics.two_sample import inhomogeneity
@@ -33,6 +35,8 @@ MEANINGS = {
     "distance": ("lower", "how far samples are from training images: energy coefficient H, 0 to 1"),
     "spread": ("", "how much samples differ, beside training images: 1 for as much, near 0 where all are alike"),
     "distinct": ("", "distinct images among samples, beside as many training images: near 0 where G draws a few"),
+    "precision": ("higher", "share of samples that lie among training images"),
+    "recall": ("higher", "share of training images that lie among samples"),
     "copies": ("lower", "share of samples that copy a training image"),
     "copies real": ("", "the same of real images that were not trained on, or of training images beside the others"),
     "train distance": ("", "median distance of a sample to the nearest training image, between small pixels"),
@@ -97,12 +101,15 @@ class Diagnosis:
         real, samples = self._real, run.samples(self.samples)
         features, pixels = self._features(samples), _pixels(samples)
         found, apart = copies(pixels, real.pixels), inhomogeneity(real.features, features)
+        overlap = precision_recall(real.features, features)
         before, self._before = self._before, pixels
         change = {} if before is None else {"change": float((pixels - before).norm(dim=1).mean()) / real.apart}
         return {
             "distance": apart.coefficient,
             "spread": apart.spread,
             "distinct": packed(features, real.near) / len(features) / real.distinct,
+            "precision": overlap.precision,
+            "recall": overlap.recall,
             "copies": float(found.copies.float().mean()),
             "copies real": float(real.copies.copies.float().mean()),
             "train distance": float(found.nearest.distances[:, 0].median()),

@@ -21,6 +21,8 @@ ALIKE = 0.3  # of the training images' mean distance: samples below it are alike
 
 FEW = 0.1  # of as many distinct images as training images show
 
+PLAUSIBLE, COVERED = 0.5, 0.25  # precision from which samples lie among images, recall below which they are a few kinds
+
 SEPARATED = 0.99  # AUROC from which the critic tells samples from images all but without error
 
 STILL = 0.01  # of the training images' mean distance, by which samples change from look to look if G learns at all
@@ -195,6 +197,13 @@ def _alike(looks: Sequence[Look]) -> str:
         return (
             f"samples are a few: they show {last['distinct']:.2g} times as many distinct images as training images do "
             f"(the threshold is {FEW:g})"
+        )
+    if all(
+        look.values.get("precision", 0.0) >= PLAUSIBLE and look.values.get("recall", 1.0) < COVERED for look in looks
+    ):
+        return (
+            f"samples are of a few kinds: {last['precision']:.0%} of them lie among training images, and "
+            f"{last['recall']:.0%} of these among samples (the threshold is {COVERED:.0%})"
         )
     return ""
 
