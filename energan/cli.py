@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from energan.commands.bench import bench_command
-from energan.commands.catalog import COMMANDS
+from energan.commands.catalog import COMMANDS, configured_command
+from energan.commands.config import config_in, read_config
 from energan.commands.lab import lab_command
 from energan.commands.open_run import with_trust
+from energan.commands.restart import restart_command
 from energan.commands.sweep.sweep import sweep_command, sweep_report
 from energan.commands.train import train_command
 from energan.engine.distributed import rank_from_env
@@ -38,6 +40,8 @@ from energan.utils.extras import missing
 from energan.utils.signals import interruptible
 from energan.utils.version import __version__
 
+RESTART = "restart"  # a command whose flags are those of the recipe of the run that it names
+
 FAMILIES = {
     "train": "recipe",
     "bench": "recipe",
@@ -54,14 +58,19 @@ def _members(family: str) -> Mapping[str, Callable[..., Any]]:
     return STUDIES
 
 
-def _member_command(family: str, member: str) -> Callable[..., int]:
-    """The command of one recipe or study. UserError for a name that there is not."""
+def _member_command(family: str, member: str, line: Sequence[str]) -> Callable[..., int]:
+    """The command of one recipe or study. UserError for a name that there is not.
+
+    line: the words that follow, of which --config is read before the others.
+    """
     if (family, member) == ("sweep", "report"):
         return sweep_report
     if family == "lab" or ":" not in member:  # my.module:recipe is anyone's
         _pick(member, list(_members(family)), FAMILIES[family])
+    source = config_in(line) if family == "train" else ""
+    config = read_config(source, line, recipe=member) if source else None
     return {
-        "train": lambda recipe: with_trust(train_command(recipe)),
+        "train": lambda recipe: with_trust(train_command(recipe, config)),
         "bench": bench_command,
         "sweep": sweep_command,
         "lab": lab_command,
@@ -71,6 +80,7 @@ def _member_command(family: str, member: str) -> Callable[..., int]:
 def _help() -> str:
     lines = ["usage: energan COMMAND [flags]      (energan COMMAND --help tells its flags)", ""]
     lines += ["  train RECIPE  Train a recipe, or your own (my.module:recipe); energan train --help lists them."]
+    lines += ["  restart RUN   Begin a new run with the weights of another one, at other rates (--from best --lr X)."]
     lines += ["  bench RECIPE  Measure a recipe's step on this machine, beside the least time it could take."]
     lines += [
         "  sweep RECIPE  Train a recipe with many settings and seeds; energan sweep report DIR writes a page of it."
@@ -101,15 +111,22 @@ def _dispatch(arguments: list[str]) -> int:
     if arguments[0] == "--version":
         say(__version__)
         return 0
-    name, rest = _pick(arguments[0], [*FAMILIES, *COMMANDS], "command"), arguments[1:]
-    if name in FAMILIES:
+    name, rest = _pick(arguments[0], [*FAMILIES, *COMMANDS, RESTART], "command"), arguments[1:]
+    config = config_in(rest)
+    if name == "train" and config and rest[0].startswith("-"):
+        rest = [read_config(config, rest).recipe, *rest]
+    if name == RESTART:
+        if not rest or rest[0].startswith("-"):
+            raise UserError("`energan restart` needs a run's folder first: energan restart RUN --from best --lr 0.0001")
+        command, name, rest = with_trust(restart_command(rest[0], rest)), f"{name} {rest[0]}", rest[1:]
+    elif name in FAMILIES:
         if not rest or rest[0] in ("-h", "--help"):
             say(_family_help(name, FAMILIES[name], _members(name)))
             return 0
         member, rest = rest[0], rest[1:]
-        command, name = _member_command(name, member), f"{name} {member}"
+        command, name = _member_command(name, member, rest), f"{name} {member}"
     else:
-        command = COMMANDS[name]
+        command = configured_command(name, COMMANDS[name], rest)
     from energan.utils.hardware import keep_memory
 
     keep_memory()

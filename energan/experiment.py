@@ -25,11 +25,12 @@ VOCABULARY = 20_000  # words of captions that run.json has
 SETTINGS: dict[str, type] = {  # fields that run.json has as they are
     "steps": int, "batch": int, "seed": int, "save_every": int, "precision": str, "device": str, "compile": bool,
     "ema": dict, "network": str, "microbatches": int, "sync_batch_stats": bool, "graph": str, "deterministic": bool,
+    "stop_when_flat": int,
 }  # fmt: skip
 
 DESCRIBED = (  # fields that run.json has as what they were made of
     "game", "source", "prepare", "test", "initialise", "coded", "prepare_any", "crop", "flip", "augment", "classes",
-    "sentences", "domains",
+    "sentences", "domains", "withheld",
 )  # fmt: skip
 
 
@@ -48,11 +49,14 @@ class Experiment(NamedTuple):
     microbatches, sync_batch_stats  how a batch is divided, here and among ranks: engine.Trainer
     graph     whether steps are replayed as CUDA graphs: engine.graphs.Graphed
     deterministic  whether a GPU's algorithms are to repeat their bits
+    stop_when_flat  looks (of save_every steps) without a nearer distance after which training ends; 0: never
     prepare_any  as prepare, for images of others: whatever their classes; None: prepare
     classes   names of those that the game's frozen classifier knows, () for none; None: the images' own
     value_range  what is black and white in the training images, where they have more than eight bits; all others are
         read by it, too: with one, prepare(source, split, value_range=...)
-    crop, flip, augment  how batches show the images: data.Batches; with a crop, images are loaded larger than the nets
+    crop, flip, augment  how batches show the images: data.Batches; with a crop, images are loaded larger than the nets;
+        with ada among the names of `augment`, the game changes what D sees (games.adaptive), and not the batches
+    withheld  every so manyth image is not trained on, but in batches as v; 0: none
     """
 
     game: "Game"
@@ -81,8 +85,10 @@ class Experiment(NamedTuple):
     value_range: tuple[float, float] | None = None
     graph: "Graph" = "auto"
     deterministic: bool = False
+    stop_when_flat: int = 0
     sentences: "tuple[Encode, int] | None" = None
     domains: bool = False
+    withheld: int = 0
 
     def reading_as(self, training: "ImageSet") -> "Experiment":
         """The experiment, with all other images read by the range of values of the training images."""
@@ -108,6 +114,26 @@ class Experiment(NamedTuple):
 
         cut = patches if data.targets is None else pair_patches
         return data if self.crop is None else cut(data, self.crop, rows=fixed_subset(len(data.images), SHOWN))
+
+    def changed(self, data: "ImageSet") -> "Tensor | None":
+        """The first training images as D sees them, bytes (n, c, h, w); with ada, as it sees the most of them changed.
+
+        None where batches show the images as they are.
+        """
+        import torch
+
+        from energan.data.diffaugment import ADA, augment_some, changes_of
+        from energan.data.pixels import to_bytes
+        from energan.engine.rng import stream
+        from energan.games.adaptive import MOST
+
+        if data.targets is not None or not (self.crop or self.flip or self.augment):
+            return None
+        x = self.batches(data)(0)["x"].cpu()
+        if ADA in self.augment:
+            with stream(torch.tensor(self.seed)):
+                x = augment_some(x, torch.tensor(MOST), changes_of(self.augment))
+        return to_bytes(x.clamp(-1, 1))
 
     def pictures(self, split: str) -> "ImageSet":
         """Images and their targets, of "validation" or "test", as the nets see them; `prepare` has both of any source.
@@ -167,6 +193,7 @@ class Experiment(NamedTuple):
         from energan.data.batches.captioned import Captioned
         from energan.data.batches.images import Batches, Coded
         from energan.data.batches.pairs import Pairs
+        from energan.data.diffaugment import ADA
         from energan.data.few_labels import LabelledBatches
 
         if data.targets is not None:
@@ -176,7 +203,7 @@ class Experiment(NamedTuple):
         if self.game.logits is None:
             batches = Batches(
                 data.images, data.labels, self.batch, self.seed, len(data.classes), crop=self.crop, flip=self.flip,
-                augment=self.augment,
+                augment=() if ADA in self.augment else self.augment, withheld=self.withheld,
             )  # fmt: skip
             if self.sentences is not None:
                 encode, together = self.sentences

@@ -35,6 +35,7 @@ class Preview:
     write      takes one line of log.jsonl
     save_best  takes a Fréchet distance: a checkpoint is kept if it is the least so far
     data       the batches of the training
+    step       how many steps are done
     """
 
     experiment: Experiment
@@ -46,6 +47,7 @@ class Preview:
     write: Callable[[dict[str, Any]], None]
     save_best: Callable[[float], None]
     data: Source
+    step: int = 0
     _samples: Tensor | None = None
 
     def asked(self, n: int) -> Float[Tensor, "n d"] | None:
@@ -164,6 +166,7 @@ class Capability(NamedTuple):
     summary   evaluation.json, as far as it is there -> what was measured, in words
     metrics   what the metrics mean: by the word that a name holds, (which way is better, what it says)
     own       metrics that its sections show, and no other
+    diagnosis  what is measured at each look, to judge training by: (which way is better, what it says), by name
     sheets    what its previews show
     sections  run folder -> sections of the report
     finish    measurement -> what it wrote into the run folder, in words; at the end of training
@@ -180,6 +183,7 @@ class Capability(NamedTuple):
     summary: Callable[[Json], str] | None = None
     metrics: Mapping[str, tuple[str, str]] = MappingProxyType({})
     own: tuple[str, ...] = ()
+    diagnosis: Mapping[str, tuple[str, str]] = MappingProxyType({})
     sheets: Sheets | None = None
     sections: Callable[[RunFiles], list[Section]] | None = None
     finish: Callable[[Measurement], str] | None = None

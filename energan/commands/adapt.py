@@ -2,9 +2,24 @@
 
 from typing import Any, Literal
 
-from energan.commands.train import TrainOptions, start, with_absolute_paths
+from energan.commands.config import Config
+from energan.commands.train import RunOptions, start, with_absolute_paths
 from energan.utils.errors import UserError
 from energan.utils.hardware import Precision
+
+RECIPES = {f"{system}-mnist": system for system in ("dann", "adda", "pixelda")}
+
+SHARED = ("target", "test", "steps", "batch", "seed", "size", "channels", "precision", "device", "value_range")
+
+
+def flags_of(config: Config) -> dict[str, Any]:
+    """The flags of `adapt` that a run was made with. UserError for a run that it does not make."""
+    if config.recipe not in RECIPES:
+        raise UserError(f"{config.source} is a run of {config.recipe}, which `energan adapt` does not train")
+    names = {"data": "source", "labels_csv": "labels", **{name: name for name in SHARED}}
+    names |= {"weight": "weight"} if RECIPES[config.recipe] == "dann" else {}
+    flags = {flag: config.arguments[name] for name, flag in names.items() if name in config.arguments}
+    return {**flags, "system": RECIPES[config.recipe]}
 
 
 def adapt(
@@ -25,6 +40,7 @@ def adapt(
     value_range: tuple[float, float] | None = None,
     out: str = "",
     quiet: bool = False,
+    config: str = "",
 ) -> int:
     """Train a classifier of --target's images, whose labels nobody knows, from --source's labels.
 
@@ -48,6 +64,7 @@ def adapt(
         value_range: What is black and what is white in images of more than 8 bits; by default measured over the source.
         out: The run's folder; a new one under runs/ by default.
         quiet: No progress bar.
+        config: An earlier run of adapt, or its run.json, whose settings are the defaults of all flags.
     """
     from energan.data import load
     from energan.recipes.semi_supervised.labelled_data import labelled_images
@@ -72,4 +89,4 @@ def adapt(
         "value_range": value_range,
         **({} if weight is None else {"weight": weight}),
     }
-    return start(f"{system}-mnist", arguments, TrainOptions(out=out, quiet=quiet))
+    return start(f"{system}-mnist", arguments, RunOptions(out=out, quiet=quiet))

@@ -3,11 +3,15 @@
 A command returns the exit code. `train`, `bench`, `sweep` and `lab`, which take a recipe or a study, are in cli.py.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from energan.commands.adapt import adapt
+from energan.commands.adapt import flags_of as flags_of_adapt
 from energan.commands.classify import classify
+from energan.commands.classify import flags_of as flags_of_classify
 from energan.commands.compare.compare import compare
+from energan.commands.config import Config, config_in, configured, read_config
 from energan.commands.evaluate import evaluate, report
 from energan.commands.explore.excite import excite
 from energan.commands.explore.inpaint import inpaint
@@ -61,3 +65,15 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "info": info,
     "doctor": doctor,
 }
+
+CONFIGURED: dict[str, Callable[[Config], Mapping[str, Any]]] = {  # --config: their flags, of a run that they made
+    "classify": flags_of_classify,
+    "adapt": flags_of_adapt,
+}
+
+
+def configured_command(name: str, command: Callable[..., int], line: Sequence[str]) -> Callable[..., int]:
+    """The command, whose flags have the values of the run that --config names on the line, where it does."""
+    if name not in CONFIGURED or not (source := config_in(line)):
+        return command
+    return configured(command, source, CONFIGURED[name](read_config(source, line)))

@@ -1,9 +1,30 @@
 """The command `classify`: trains a classifier from few labels."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from energan.commands.train import TrainOptions, start, with_absolute_paths
+from energan.commands.config import Config
+from energan.commands.train import RunOptions, start, with_absolute_paths
+from energan.utils.errors import UserError
 from energan.utils.hardware import Precision
+
+RECIPES = {
+    "ladder": "ladder-mnist", "ebgan-ln": "ebgan-ln-mnist", "improved-gan": "improved-gan-mnist",
+    "aae": "aae-ssl-mnist",
+}  # fmt: skip
+
+SHARED = (
+    "data", "test", "steps", "batch", "seed", "label_seed", "size", "channels", "precision", "device", "value_range",
+)  # fmt: skip
+
+
+def flags_of(config: Config) -> dict[str, Any]:
+    """The flags of `classify` that a run was made with. UserError for a run that it does not make."""
+    systems = {recipe: system for system, recipe in RECIPES.items()}
+    if config.recipe not in systems:
+        raise UserError(f"{config.source} is a run of {config.recipe}, which `energan classify` does not train")
+    labels = config.arguments.get("labels") or config.arguments.get("labels_csv") or ""
+    shared = {name: config.arguments[name] for name in SHARED if name in config.arguments}
+    return {**shared, "labels": str(labels), "system": systems[config.recipe]}
 
 
 def classify(
@@ -23,6 +44,7 @@ def classify(
     value_range: tuple[float, float] | None = None,
     out: str = "",
     quiet: bool = False,
+    config: str = "",
 ) -> int:
     """Train a classifier on images of which some have labels, and predict the class of all.
 
@@ -42,6 +64,7 @@ def classify(
         value_range: What is black and what is white in images of more than 8 bits; by default measured over all.
         out: The run's folder; a new one under runs/ by default.
         quiet: No progress bar.
+        config: An earlier run of classify, or its run.json, whose settings are the defaults of all flags.
     """
     from energan.recipes.semi_supervised.labelled_data import labelled_images
 
@@ -64,5 +87,4 @@ def classify(
         "device": device,
         "value_range": value_range,
     }
-    recipe = {"aae": "aae-ssl-mnist"}.get(system, f"{system}-mnist")
-    return start(recipe, arguments, TrainOptions(out=out, quiet=quiet))
+    return start(RECIPES[system], arguments, RunOptions(out=out, quiet=quiet))

@@ -29,7 +29,7 @@ def recipes(*, json: bool = False) -> int:
 
 
 def info(run: str, /, *, json: bool = False) -> int:
-    """Tell what a run is: its system, its images and classes, how far it got, what it can do and be asked for.
+    """Tell what a run is: its system, images and classes, how far it got, how it went, what it can do and be asked for.
 
     Args:
         run: The run's folder.
@@ -39,6 +39,7 @@ def info(run: str, /, *, json: bool = False) -> int:
     from energan.commands.explore.class_names import listed
     from energan.html.formatting import figure, plain
     from energan.runs.reader import mapping, read, sequence
+    from energan.training.verdict import verdict_of
 
     folder = read(Path(run))
     config, data, status = folder.config, mapping(folder.config.get("data")), mapping(folder.config.get("status"))
@@ -46,6 +47,7 @@ def info(run: str, /, *, json: bool = False) -> int:
     kind = mapping(folder.game.get("conditions")).get("kind")
     can = [each.verb for each in capabilities.of_run(folder)]
     asked = {"classes": "classes (sample --class), by name or number", "text": "sentences (sample --text)"}
+    told = verdict_of(folder, Path(run))
     facts = {
         "recipe": config.get("recipe"),
         "system": folder.game.get("name"),
@@ -58,6 +60,7 @@ def info(run: str, /, *, json: bool = False) -> int:
         "classes": names,
         "can": can,
         "can be asked for": None if kind is None else asked.get(str(kind), str(kind)),
+        "verdict": None if told is None else told._asdict(),
     }
     if json:
         say(as_text(facts))
@@ -71,6 +74,7 @@ def info(run: str, /, *, json: bool = False) -> int:
         "classes": listed(names) if names else "none",
         "can": "; ".join(can) or "nothing that commands ask for",
         "can be asked for": plain(facts["can be asked for"]) if kind else "nothing",
+        **({"verdict": plain(told.words)} if told else {}),
     }
     for key, value in words.items():
         say(f"{key:18}{value}")

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import arg
 
+from energan.commands.config import FILES, Config, say_differences
 from energan.engine.distributed import Ranks, joined, rank_from_env
 from energan.recipes.build import build, find_recipe
 from energan.utils.arguments import flattened, recorder
-from energan.utils.checks import at_least, positive
+from energan.utils.checks import at_least, not_negative, positive
 from energan.utils.console import COMMAND_LINE, STOPPED, progress_shown, say
 from energan.utils.errors import UserError
 from energan.utils.extras import require_training
@@ -25,13 +26,16 @@ from energan.utils.specification import foreign_modules, trusting
 if TYPE_CHECKING:
     from energan.data import ImageSet
     from energan.experiment import Experiment
+    from energan.runs.folder import RunFolder
 
-FILES = ("data", "labels_csv", "test", "encoder", "target")  # arguments of recipes that may name a file or folder
+SETTLED_ANEW = ("steps", "device", "microbatches", "sync_batch_stats", "stop_when_flat")  # settings, by `resume`
+
+Begin = Callable[["Experiment", "ImageSet", "RunFolder"], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainOptions:
-    """The options of `train`, besides the recipe's."""
+class RunOptions:
+    """The options of a run, besides the recipe's."""
 
     out: str = ""
     """The run's folder; a new one under runs/ by default."""
@@ -41,38 +45,74 @@ class TrainOptions:
     """Equal parts in which a batch is played, one after another, for less memory."""
     sync_batch_stats: bool = False
     """Batch norm, and losses over the batch, see the rows of all ranks."""
+    stop_when_flat: int = 0
+    """End training once samples have come no nearer to the training images, beyond the noise of that, for so many
+    looks (of --save-every steps); 0: never."""
+    track: Literal["", "wandb"] = ""
+    """Send curves and samples to Weights & Biases, too (wandb; WANDB_MODE=offline keeps them in the run's folder)."""
 
 
-def train_command(recipe: str) -> Callable[..., int]:
-    """The command `train RECIPE`: the recipe's arguments and TrainOptions are its flags."""
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(RunOptions):
+    """The options of `train`, besides the recipe's."""
+
+    config: str = ""
+    """An earlier run, or its run.json, whose settings are the defaults of all flags."""
+
+
+def train_command(recipe: str, config: Config | None = None) -> Callable[..., int]:
+    """The command `train RECIPE`: the recipe's arguments and TrainOptions are its flags; config: their defaults."""
     function = find_recipe(recipe)
+    defaults, options_of = (config.arguments, config.options) if config else ({}, {})
 
     def train(
-        arguments: Annotated[dict[str, Any], arg(name="", constructor=recorder(function))],
-        options: TrainOptions = TrainOptions(),
+        arguments: Annotated[dict[str, Any], arg(name="", constructor=recorder(function, **defaults))],
+        options: TrainOptions = TrainOptions(**options_of),
     ) -> int:
-        return start(recipe, flattened(arguments), options)
+        flat = flattened(arguments)
+        if config:
+            say_differences(config.source, config.arguments, flat)
+        return start(recipe, flat, options)
 
     train.__doc__ = function.__doc__
     return train
 
 
-def start(recipe: str, arguments: Mapping[str, Any], options: TrainOptions) -> int:
-    """Trains a recipe, called with flat arguments, in a new folder. Returns the exit code."""
+def start(
+    recipe: str,
+    arguments: Mapping[str, Any],
+    options: RunOptions,
+    *,
+    check: "Callable[[Experiment], None] | None" = None,
+    begin: Begin | None = None,
+) -> int:
+    """Trains a recipe, called with flat arguments, in a new folder. Returns the exit code.
+
+    check: called with the experiment before anything is written; it may refuse, and changes networks' weights.
+    begin: called with the experiment, the images and the new folder: writes what training begins with.
+    """
     from energan.runs.folder import RunFolder
     from energan.training.loop import train
+    from energan.training.weights_and_biases import require
 
     require_training()
     arguments = with_absolute_paths(arguments)
+    if options.track:
+        require()  # before anything is written
     with progress_shown(not options.quiet), joined() as ranks:
         if arguments.get("batch") == "auto":
             arguments["batch"] = _fastest_batch(recipe, arguments, options.microbatches, ranks)
         run = ranks.rank_zero_first(lambda: build(recipe, **arguments))
         run = _divided(run, options.microbatches, options.sync_batch_stats, ranks)
+        run = _ending(run, options.stop_when_flat)
+        if check:
+            ranks.rank_zero_first(lambda: check(run))
         data = ranks.rank_zero_first(run.training_set)
         ranks.agree(data.sha256, "the training images")
         folder = ranks.on_rank_zero(lambda: _create(options.out, run, data, recipe, arguments, ranks.count))
-        state = train(run, RunFolder(folder), data, quiet=options.quiet, ranks=ranks)
+        if begin:
+            ranks.on_rank_zero(lambda: begin(run, data, RunFolder(folder)))
+        state = train(run, RunFolder(folder), data, quiet=options.quiet, ranks=ranks, track=options.track)
     trusted = foreign_modules(RunFolder(folder).record["experiment"])  # which made the run in this process
     with trusting(*trusted), progress_shown(not options.quiet):
         return _finish(folder, state)
@@ -92,6 +132,8 @@ def resume(
     microbatches: int = 0,
     sync_batch_stats: bool = False,
     graph: Literal["auto", "on", "off"] | None = None,
+    stop_when_flat: int | None = None,
+    track: Literal["", "wandb"] = "",
 ) -> int:
     """Continue a run exactly where its newest checkpoint stands.
 
@@ -107,14 +149,19 @@ def resume(
         microbatches: Equal microbatches in which a batch is played; 0 for what the run was started with.
         sync_batch_stats: As of `train`; on if the run was started with it.
         graph: As of `train`; by default what the run was started with.
+        stop_when_flat: As of `train`; by default what the run was started with. Looks are counted anew after a stop.
+        track: As of `train`.
     """
     from energan.runs.folder import RunFolder
     from energan.runs.rebuild import rebuild
     from energan.runs.signature import is_signed
     from energan.runs.sources import Sources, encoder_of, remembered, settled, training_images
     from energan.training.loop import train
+    from energan.training.weights_and_biases import require
 
     require_training()
+    if track:
+        require()
     if steps:
         positive(steps=steps)
     folder, named = RunFolder(Path(run)), Sources(data, test, labels_csv, target)
@@ -124,6 +171,7 @@ def resume(
         end, where = steps or record["steps"], device or record["device"]
         other: dict[str, Any] = {"graph": graph} if graph else {}
         spec = ranks.rank_zero_first(lambda: rebuild(record, steps=end, device=where, **other))
+        spec = _ending(spec, spec.stop_when_flat if stop_when_flat is None else stop_when_flat)
         microbatches = microbatches or record["microbatches"]
         spec = _divided(spec, microbatches, sync_batch_stats or record["sync_batch_stats"], ranks)
         begun = ranks.on_rank_zero(lambda: bool(folder.checkpoints()))
@@ -133,13 +181,13 @@ def resume(
                 f"{encoder}, which its run.json names; start a run of your own"
             )
         images = ranks.rank_zero_first(lambda: training_images(spec, record, folder.path))
-        settings = {k: getattr(spec, k) for k in ("steps", "device", "microbatches", "sync_batch_stats", *other)}
+        settings = {k: getattr(spec, k) for k in (*SETTLED_ANEW, *other)}
         moved = {"device": spec.device} if device else {}
         arguments = {**record["arguments"], "steps": spec.steps, **moved, **other}
         changes = settings | remembered(record, images, before) | {"arguments": arguments}
         ranks.on_rank_zero(lambda: say(spec.origin(images)))
         try:
-            state = train(spec, folder, images, quiet=quiet, ranks=ranks, changes=changes)
+            state = train(spec, folder, images, quiet=quiet, ranks=ranks, changes=changes, track=track)
         except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             if isinstance(error, UserError) or is_signed(before):
                 raise  # of a run that this user described, it is a defect of ours
@@ -192,6 +240,19 @@ def _divided(run: "Experiment", microbatches: int, sync_batch_stats: bool, ranks
     if run.graph == "on" and not run.device.startswith("cuda"):  # before a folder is made
         raise UserError(f"`graph` on needs a CUDA device, and this is {run.device}: use auto or off")
     return run._replace(microbatches=microbatches, sync_batch_stats=sync_batch_stats)
+
+
+def _ending(run: "Experiment", stop_when_flat: int) -> "Experiment":
+    """The run, which ends once it is flat for so many looks. UserError where it never could."""
+    not_negative(stop_when_flat=stop_when_flat)
+    if stop_when_flat and run.game.sample is None:
+        raise UserError("`stop_when_flat` looks at samples, and this system draws none: leave it out")
+    if stop_when_flat * run.save_every >= run.steps:
+        raise UserError(
+            f"`stop_when_flat` {stop_when_flat} looks of `save_every` {run.save_every} steps are not within the run's "
+            f"{run.steps} steps: lower one of them"
+        )
+    return run._replace(stop_when_flat=stop_when_flat)
 
 
 def _new_folder(recipe: str) -> Path:
@@ -251,11 +312,16 @@ def _finish(folder: Path, state: str) -> int:
     """After training: measure, draw the neighbours or predict, write the report; rank 0 does."""
     from energan import evaluation, report
     from energan.runs.folder import RunFolder
+    from energan.runs.reader import read
     from energan.runs.sources import recorded
+    from energan.training.verdict import verdict_of
 
     if rank_from_env()[0]:
         return STOPPED if state == "stopped" else 0
     here = shlex.quote(str(folder))
+    if state == "finished early":
+        status = RunFolder(folder).record["status"]
+        say(f"finished early, at step {status['step']}: {status['message']}; `energan resume {here}` goes on")
     if state == "stopped":
         say(f"stopped and saved; `energan resume {here}` continues exactly here")
         return STOPPED
@@ -264,6 +330,8 @@ def _finish(folder: Path, state: str) -> int:
         named = recorded(RunFolder(folder).record)  # by whoever started this process
         say("\n".join(evaluation.evaluate(folder, finish=True, named=named)["summary"]))
         say(f"report: {report.write_report(folder)}")
+        if told := verdict_of(read(folder), folder):
+            say(f"verdict: {told.words}")
     except KeyboardInterrupt:
         say(f"trained to the end; measuring was stopped, `energan evaluate {here}` and `energan report {here}` do it")
         return STOPPED

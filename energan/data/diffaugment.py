@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from energan.engine.rng import stream_uniform
 from energan.utils.errors import UserError
-from energan.utils.specification import recorded
+from energan.utils.specification import named, recorded
 
 SHIFT = 1 / 8  # of a side, by which an image is moved at most
 
@@ -98,7 +98,7 @@ def numbers(policy: Sequence[str]) -> int:
     """How many uniform numbers the policy takes for an image. UserError for an unknown augmentation."""
     for name in policy:
         if name not in AUGMENTATIONS:
-            raise UserError(f"`augment` {name} is no augmentation: choose from {', '.join(AUGMENTATIONS)}")
+            raise UserError(f"`augment` {name} is no augmentation: choose from {', '.join(AUGMENTATIONS)}, or ada")
     return sum(AUGMENTATIONS[name][1] for name in policy)
 
 
@@ -110,6 +110,28 @@ def augment(
         function, count = AUGMENTATIONS[name]
         x, u = function(x, u[:, :count]), u[:, count:]
     return x
+
+
+@named
+def augment_some(
+    x: Float[Tensor, "n c h w"], chance: Float[Tensor, ""], policy: Sequence[str]
+) -> Float[Tensor, "n c h w"]:
+    """The images, of which each augmentation changes each with a probability; numbers are of the engine's stream."""
+    for name in policy:
+        function, count = AUGMENTATIONS[name]
+        u = stream_uniform(torch.zeros(len(x), count + 1, device=x.device)).to(x.dtype)
+        x = torch.where((u[:, :1] < chance)[:, :, None, None], function(x, u[:, 1:]), x)
+    return x
+
+
+ADA = "ada"  # among the names of a policy: its augmentations are made with a probability that adapts
+
+
+def changes_of(policy: Sequence[str]) -> tuple[str, ...]:
+    """The augmentations of a policy; all, where it has the word ada alone. UserError for an unknown one."""
+    names = tuple(name for name in policy if name != ADA)
+    numbers(names)
+    return names or (tuple(AUGMENTATIONS) if ADA in policy else ())
 
 
 @recorded

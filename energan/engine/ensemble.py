@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from types import FunctionType
 from typing import Any, final
 
 import torch
@@ -273,9 +274,11 @@ def _architecture(net: nn.Module) -> list[Any]:
 
 
 def _same_move(a: Move, b: Move) -> bool:
-    def parts(f: Any) -> Any:  # an objective may have others among its arguments
+    def parts(f: Any) -> Any:  # an objective may have others among its arguments, and a game's own readouts
+        if isinstance(f, FunctionType):
+            return f.__code__, [parts(cell.cell_contents) for cell in f.__closure__ or ()]
         if not isinstance(f, partial):
-            return f
+            return id(f) if isinstance(f, Tensor) else f
         return f.func, [parts(a) for a in f.args], {name: parts(value) for name, value in f.keywords.items()}
 
     return (parts(a.objective), a.min, a.max) == (parts(b.objective), b.min, b.max)

@@ -82,7 +82,7 @@ class Players:
     By default a player is its module, called as it is. `p.move(D=weights)` rebinds D to other weights
     (functionally, so one may differentiate through them: averaged generators, vmap). `p.stepped(D=gradient)` returns
     the players after D's own next step, differentiable too: unrolled GANs. `p.given(D=c)` returns the players of which
-    D is called with c after its own arguments: D(x) is D(x, c).
+    D is called with c after its own arguments: D(x) is D(x, c). `p.then(G=f)` returns those of which G(z) is f(G(z)).
 
     >>> D = nn.Linear(1, 1, bias=False)
     >>> doubled = Players({"D": D}).move(D={"weight": torch.tensor([[2.0]])})
@@ -96,11 +96,13 @@ class Players:
         weights: Mapping[str, Weights] | None = None,
         learners: Mapping[str, Learner] | None = None,
         given: Mapping[str, Tensor] | None = None,
+        then: Mapping[str, Callable[[Any], Any]] | None = None,
     ) -> None:
         self._nets = dict(nets)
         self._weights = dict(weights or {})
         self._learners = dict(learners or {})
         self._given = dict(given or {})
+        self._then = dict(then or {})
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_") or name not in self._nets:
@@ -109,7 +111,8 @@ class Players:
             )
         net = self._nets[name]
         call = partial(_call, net, self._weights[name]) if name in self._weights else net
-        return partial(_call_given, call, self._given[name]) if name in self._given else call
+        call = partial(_call_given, call, self._given[name]) if name in self._given else call
+        return partial(_call_then, call, self._then[name]) if name in self._then else call
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._nets)
@@ -120,11 +123,15 @@ class Players:
 
     def move(self, **weights: Weights) -> "Players":
         """The same players with some rebound to other weights."""
-        return Players(self._nets, {**self._weights, **weights}, self._learners, self._given)
+        return Players(self._nets, {**self._weights, **weights}, self._learners, self._given, self._then)
 
     def given(self, **last: Tensor) -> "Players":
         """The same players, of which some are called with one more argument, the last: G(z) is G(z, c)."""
-        return Players(self._nets, self._weights, self._learners, {**self._given, **last})
+        return Players(self._nets, self._weights, self._learners, {**self._given, **last}, self._then)
+
+    def then(self, **last: Callable[[Any], Any]) -> "Players":
+        """The same players, of which some return what a function makes of their output: G(z) is f(G(z))."""
+        return Players(self._nets, self._weights, self._learners, self._given, {**self._then, **last})
 
     def stepped(self, **grads: Weights) -> "Players":
         """The players after one step of the named ones, by their own optimizers, down these gradients.
@@ -137,11 +144,15 @@ class Players:
             learning = {k: grad[k] for k in next(iter(learners[name].moments.values()))}
             after, learners[name] = learners[name].step({k: before[k] for k in learning}, learning)
             weights[name] = {**before, **after}
-        return Players(self._nets, weights, learners, self._given)
+        return Players(self._nets, weights, learners, self._given, self._then)
 
 
 def _call(net: nn.Module, weights: Weights, *arguments: Any) -> Any:
     return functional_call(net, weights, arguments)
+
+
+def _call_then(call: Callable[..., Any], function: Callable[[Any], Any], *arguments: Any) -> Any:
+    return function(call(*arguments))
 
 
 def _call_given(call: Callable[..., Any], last: Tensor, *arguments: Any) -> Any:
@@ -158,6 +169,10 @@ class Batch:
 
     def __init__(self, values: Mapping[str, Tensor]) -> None:
         self._values = dict(values)
+
+    def having(self, **values: Tensor) -> "Batch":
+        """The same batch, with other values in some places."""
+        return Batch({**self._values, **values})
 
     def __getattr__(self, name: str) -> Tensor:
         if name.startswith("_") or name not in self._values:

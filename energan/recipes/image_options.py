@@ -3,7 +3,8 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import arg
 
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
     from energan.data import ImageSet
     from energan.data.decoding.fitting import Size
+
+ADA_IMAGES = 500_000  # that D sees while the probability of augmentations goes from 0 to 1 (arXiv:2006.06676)
+
+ADA_SHARE = 4  # a run of fewer images than four times that: a quarter of them
+
+WITHHELD = 10  # every tenth image, where D's overfitting is measured by images that it was not trained on
 
 Pictures = Annotated[
     str,
@@ -42,7 +49,8 @@ class Views:
     flip: bool = False
     """Mirror half of the images, others each time."""
     augment: tuple[str, ...] = ()
-    """Differentiable augmentation of real and generated images, for small sets: colour, translation, cutout."""
+    """Differentiable augmentation of real and generated images, for small sets: colour, translation, cutout; with ada,
+    each with a probability that rises while D overfits."""
 
     def prepare(self, size: "Size") -> "Callable[[str, str], ImageSet]":
         """What loads the images of this size, or larger to be cut. UserError for options that cannot be used."""
@@ -54,18 +62,34 @@ class Views:
 
     def generator(self, G: "nn.Module") -> "nn.Module":
         """G, whose images are augmented while it trains if real ones are.  UserError for an unknown augmentation."""
-        from energan.data.diffaugment import Augmented
+        from energan.data.diffaugment import ADA, Augmented, changes_of
 
-        return Augmented(G, tuple(self.augment)) if self.augment else G
+        policy = changes_of(self.augment)
+        return Augmented(G, policy) if policy and ADA not in self.augment else G
 
-    def shown(self, experiment: Experiment, size: "Size") -> Experiment:
-        """The experiment with its batches shown so."""
+    def shown(self, experiment: Experiment, size: "Size", *, sign: bool = False) -> Experiment:
+        """The experiment with its batches shown so. sign: whether D's sign means something, as a logit's does."""
+        if "ada" in self.augment:
+            experiment = self._adaptive(experiment, sign)
         return experiment._replace(
             prepare_any=resized(self.patches or size, self.channels, self.centre),
             crop=size if self.patches and isinstance(size, int) else None,
             flip=self.flip,
             augment=tuple(self.augment),
         )
+
+    def _adaptive(self, experiment: Experiment, sign: bool) -> Experiment:
+        from energan.data.diffaugment import augment_some, changes_of
+        from energan.games.adaptive import EVERY, adaptive
+
+        if experiment.compile:
+            raise UserError("`augment` ada is not compiled: leave out `compile`, or ada")
+        images = min(ADA_IMAGES, experiment.steps * experiment.batch // ADA_SHARE)
+        rate = min(1.0, EVERY * experiment.batch / max(1, images))
+        change = partial(augment_some, policy=changes_of(self.augment))
+        heuristic: Literal["sign", "validation"] = "sign" if sign else "validation"
+        game = adaptive(experiment.game, change, rate=rate, heuristic=heuristic)
+        return experiment._replace(game=game, withheld=0 if sign else WITHHELD)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ SETTINGS = {  # of run.json, in the order shown
     "device": "",
     "ema": "decay per step of the averaged weights",
     "network": "features that metrics are measured with",
+    "stop_when_flat": "looks without a nearer distance after which it ends; 0: never",
 }
 
 DATA = {
@@ -21,6 +22,7 @@ DATA = {
 
 STATES = {
     "finished": "It finished.",
+    "finished early": "It ended before its last step: samples came no nearer; energan resume goes on.",
     "stopped": "It was stopped before its end; energan resume continues it.",
     "diverged": "It diverged: its numbers left the range that training can go on from.",
     "running": "It has not finished yet, or was killed without warning.",

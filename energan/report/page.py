@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Callable
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -13,6 +14,7 @@ from energan.html import charts, formatting
 from energan.html.pictures import picture, sheets
 from energan.report import glossary
 from energan.runs.reader import Logged, RunFiles, mapping, number, read, sequence, without
+from energan.training.verdict import verdict_of
 from energan.utils.files import write
 
 PAGE = "report.html"
@@ -101,12 +103,16 @@ def _pieces(folder: RunFiles) -> dict[str, object]:
         "final": final,
         "unread": [s.path.name for s in all_sheets if s.step > (final[0] if final else -1)],
         "real": picture(run / "real.png"),
+        "augmented": picture(run / "augmented.png"),
         "early": [section for section in sections if not section.late],
         "late": [section for section in sections if section.late],
         "evaluation": _evaluation(folder, metrics),
         "curves": charts.curves(logs, numbers, meanings),
         "rate": _rate(folder.rates),
-        "metrics": _metrics(metrics),
+        "metrics": _metrics(metrics, metric_meaning),
+        "diagnosis": _metrics(folder.logged("diagnosis"), _diagnosis_meaning),
+        "verdict": verdict_of(folder, Path(folder.path.name)),
+        "origin": mapping(config.get("restarted_from")),
         "checkpoints": [(p.name, p.lstat().st_size) for p in sorted((run / "checkpoints").glob("*.safetensors"))],
         "unread_names": folder.unread("logs") + folder.unread("metrics"),
         "last_step": logs[-1].step if logs else None,
@@ -195,13 +201,20 @@ def _rate(rates: list[Logged]) -> charts.Chart | None:
     return charts.single("Speed", "images_per_second", rates, meaning)
 
 
-def _metrics(metrics: list[Logged]) -> list[charts.Chart]:
+def _diagnosis_meaning(name: str) -> tuple[str, str]:
+    """(which way is better, what it says) of a quantity that training is judged by."""
+    return next(
+        (each.diagnosis[name] for each in capabilities.CAPABILITIES.values() if name in each.diagnosis), ("", "")
+    )
+
+
+def _metrics(metrics: list[Logged], meaning_of: Callable[[str], tuple[str, str]]) -> list[charts.Chart]:
     """One chart for each metric that was measured at two steps or more."""
     names = dict.fromkeys(name for line in metrics for name in line.values)
     shown = []
     for name in names:
         if sum(name in line.values for line in metrics) > 1:
-            better, says = metric_meaning(name)
+            better, says = meaning_of(name)
             meaning = f"{says[:1].upper()}{says[1:]}." + (f" {better.capitalize()} is better." if better else "")
             shown.append(charts.single(name, name, metrics, meaning if says else "A metric of this run."))
     return shown

@@ -2,7 +2,7 @@
 
 run.json                        configuration, environment, command, state
 log.jsonl                       one JSON object a line: progress, energy histograms, metrics
-samples/000500.png, real.png    sheets from fixed noise; training images
+samples/000500.png, real.png    sheets from fixed noise; training images; augmented.png: as batches change them
 checkpoints/000500.safetensors  newest few and best.safetensors
 evaluation.json, neighbours.png, report.html
 uncertain.png, predictions.csv  of a classifier
@@ -131,8 +131,10 @@ class RunFolder:
         """
         if self.checkpoints():
             return
+        if self.record.get("restarted_from"):
+            raise UserError(f"{self.path} was to begin with the weights of another run, and has none: restart that")
         status, logged = self.record["status"], [line["step"] for line in read_json_lines(self.path / "log.jsonl")]
-        ended = status["step"] if status["state"] in ("finished", "stopped") else 0
+        ended = status["step"] if status["state"] in ("finished", "finished early", "stopped") else 0
         logged = [step for step in logged if step > self.record["save_every"]]  # a checkpoint was written before
         if reached := max([ended, *logged]):
             raise UserError(

@@ -24,10 +24,11 @@ from energan.utils.specification import build, trusting
 
 DAMAGED = "this run's run.json is damaged"
 
-NEWER: dict[str, Any] = {"graph": "auto", "deterministic": False}  # settings that older runs do not record
+# settings that older runs do not record
+NEWER: dict[str, Any] = {"graph": "auto", "deterministic": False, "stop_when_flat": 0}
 
 # parts of an experiment that older runs do not describe
-NEWER_PARTS: dict[str, Any] = {"sentences": None, "domains": False}
+NEWER_PARTS: dict[str, Any] = {"sentences": None, "domains": False, "withheld": 0}
 
 LARGEST_SIDE = 2**14  # pixels: of a crop; an image that is decoded has fewer
 
@@ -124,6 +125,7 @@ def _check(parts: Mapping[str, Any], ema: Mapping[str, float]) -> None:
         "classes": classes is None or _texts(classes),
         "sentences": sentences is None or _reading(sentences),
         "domains": isinstance(parts["domains"], bool),
+        "withheld": type(parts["withheld"]) is int and parts["withheld"] in range(2**31) and parts["withheld"] != 1,
     }
     if wrong := [name for name, right in kinds.items() if not right]:
         raise UserError(f"{DAMAGED}: {wrong[0]} of its experiment is no such thing")

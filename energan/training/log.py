@@ -1,4 +1,4 @@
-"""Training log: progress bar, log.jsonl, TensorBoard."""
+"""Training log: progress bar, log.jsonl, TensorBoard, Weights & Biases."""
 
 import json
 import math
@@ -15,10 +15,14 @@ from energan.experiment import Experiment
 from energan.runs.folder import RunFolder
 from energan.runs.reader import number
 from energan.training.divergence import Means, not_finite
+from energan.training.verdict import Verdict, flat_since, looks_of, settled, stays, verdict
+from energan.training.weights_and_biases import WeightsAndBiases
 from energan.utils.console import progress_bar
 from energan.utils.errors import UserError
 from energan.utils.files import read_json_lines, unwritable, write
 from energan.utils.hardware import peak_memory
+
+JUDGED = {"diagnosis", "flat"}  # keys of the log's lines that a verdict is made of
 
 SHOWN_SECONDS = 1.0  # between two steps that the progress shows
 
@@ -35,14 +39,18 @@ class Log:
     Opening it on a resumed run drops the lines that a killed run wrote after its newest checkpoint.
     """
 
-    def __init__(self, folder: RunFolder, run: Experiment, step: int, quiet: bool) -> None:
+    def __init__(self, folder: RunFolder, run: Experiment, step: int, quiet: bool, track: str = "") -> None:
         from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
         from rich.table import Column
 
         self.folder, self.run = folder, run
+        self._track = track
+        self._tracker: WeightsAndBiases | None = None
         self._path = folder.path / "log.jsonl"
         self._means = Means(step)
         self._before, self.best = 0.0, math.inf
+        self._lines: list[dict[str, Any]] = []  # of the log, as far as a verdict is made of them
+        self._verdict: Verdict | None = None
         whole, rest = Column(no_wrap=True, min_width=len(f"{run.steps}") * 2 + 6), Column(no_wrap=True, ratio=1)
         columns = (  # what does not fit in the terminal's width is cut from the quantities
             TextColumn("step {task.completed:.0f}/{task.total:.0f}", table_column=whole), BarColumn(bar_width=10),
@@ -57,6 +65,7 @@ class Log:
         """Keeps the lines up to the step; gives the best Fréchet distance so far."""
         lines = [line for line in read_json_lines(self._path) if line["step"] <= self.step]
         write(self._path, lambda p: p.write_text("".join(json.dumps(line) + "\n" for line in lines)))
+        self._lines = [line for line in lines if line.keys() & JUDGED]
         measured = [entries for line in lines if isinstance(entries := line.get("metrics"), dict)]
         distances = [number(v) for entries in measured for k, v in entries.items() if "FID" in k]
         return min(self.folder.best_distance(self.step), *(v for v in distances if v is not None), math.inf)
@@ -69,6 +78,8 @@ class Log:
         # TensorBoard's thread tells a full disk twice: in a traceback, and by raising from its next call here
         self._hook, threading.excepthook = threading.excepthook, self._unhandled
         self._board = SummaryWriter(str(self.folder.path / "tensorboard"), purge_step=self.step)
+        if self._track:
+            self._tracker = WeightsAndBiases(self.folder.path, self.folder.record)
         self._progress.start()
         self._started = self._since = self._shown = time.monotonic()
         return self
@@ -78,6 +89,8 @@ class Log:
     ) -> None:
         self._progress.stop()
         try:
+            if self._tracker:
+                self._tracker.close()
             self._board.close()
         finally:
             threading.excepthook = self._hook
@@ -121,21 +134,26 @@ class Log:
             "step": self.step, "seconds": round(self.seconds, 2), "steps_per_second": round(rate, 3),
             "images_per_second": round(images, 1), "logs": finite,
         })  # fmt: skip
-        for k, v in means.items():
-            self._board.add_scalar(k, v, self.step)
+        self._curves(means)
         shown = "  ".join(f"{k} {v:.3g}" for k, v in means.items() if k != "D/[m-E(G(z))]+")
+        shown = f"{self._verdict.kind}  {shown}" if self._verdict else shown
         self._progress.update(
             self._task, completed=self.step, rate=f"{rate:.1f} steps/s {images:.0f} images/s", logs=shown
         )
         if wrong:
-            self.fail(wrong)
+            self.fail(wrong, begun=before > 0)
 
-    def fail(self, what: str) -> None:
+    def fail(self, what: str, begun: bool = True) -> None:
+        """Ends a training that diverged. begun: whether a line of the log was in order before."""
         kept = self.folder.checkpoints()
         kept_name = f"the checkpoint of step {int(kept[-1].stem)} is kept" if kept else "there was no checkpoint yet"
         message = f"training diverged before step {self.step}: {what}; {kept_name}; try a lower learning rate or margin"
+        if "nan" in what and not begun:
+            message += ", and look for NaN in the data"
         self.status("diverged", message)
-        raise UserError(message)
+        found = verdict(self.folder.record, (), self.folder.path, message)
+        assert found is not None  # of what diverged there is a verdict
+        raise UserError(f"{message}, as {found.command} does")
 
     def check_finite(self, one: Trainer) -> None:
         """Before a checkpoint is written: every weight is finite."""
@@ -143,19 +161,44 @@ class Log:
             self.fail(wrong)
 
     def write(self, line: dict[str, Any]) -> None:
+        if line.keys() & JUDGED:
+            self._lines.append(line)
+        self._curves({f"diagnosis/{k}": v for k, v in line.get("diagnosis", {}).items()})
         try:
             with self._path.open("a") as f:
                 f.write(json.dumps(line, allow_nan=False) + "\n")
         except OSError as error:
             raise unwritable(self._path, error) from error
 
+    def flat(self) -> str:
+        """What shows that training is to end before its last step: samples come no nearer; or ""."""
+        patience = self.run.stop_when_flat
+        if not patience or self.step >= self.run.steps:
+            return ""
+        went = flat_since(looks_of(self._lines, anew=True), patience, settled(self.folder.record))
+        return "" if went is None else stays(went)
+
+    def judge(self) -> None:
+        """Writes the verdict on the training so far, and shows its kind from now on."""
+        self._verdict = verdict(self.folder.record, self._lines, self.folder.path)
+        if self._verdict and any(line["step"] == self.step for line in self._lines):
+            self.write({"step": self.step, "verdict": {"kind": self._verdict.kind, "says": self._verdict.sentence}})
+
     def metrics(self, values: dict[str, float], samples: int) -> None:
         self.write({"step": self.step, "metrics": values, "samples": samples})
-        for k, v in values.items():
-            self._board.add_scalar(f"metrics/{k}", v, self.step)
+        self._curves({f"metrics/{k}": v for k, v in values.items()})
 
     def images(self, images: Tensor) -> None:
-        self._board.add_images("samples", images[:, :3], self.step)  # of four channels, what is seen on white
+        seen = images[:, :3]  # of four channels, what is seen on white
+        self._board.add_images("samples", seen, self.step)
+        if self._tracker:
+            self._tracker.images(seen, self.step)
+
+    def _curves(self, values: dict[str, float]) -> None:
+        for k, v in values.items():
+            self._board.add_scalar(k, v, self.step)
+        if self._tracker and values:
+            self._tracker.scalars(values, self.step)
 
     def status(self, state: str, message: str = "") -> None:
         status = {"state": state, "step": self.step, "seconds": round(self.seconds, 1), "message": message}

@@ -27,6 +27,7 @@ def train(
     quiet: bool = False,
     ranks: Ranks = ALONE,
     changes: Mapping[str, Any] = NOTHING,
+    track: str = "",
 ) -> str:
     """Trains in `folder` (where run.json is) from its newest checkpoint, or from the start, up to experiment.steps.
 
@@ -38,9 +39,11 @@ def train(
         ranks: The processes that train together; all end alike.
         changes: Entries of run.json that are new, such as more steps. They are written once this process has the folder
             for itself and the newest checkpoint has been loaded: a run that is refused stays as it was.
+        track: "wandb": curves and samples go to Weights & Biases, too. "": they go to TensorBoard alone.
 
     Returns:
-        "finished", or "stopped" after Ctrl-C or SIGTERM: then all is saved, and training again continues exactly.
+        "finished"; "finished early" where samples came no nearer for `stop_when_flat` looks; or "stopped" after Ctrl-C
+        or SIGTERM. All is saved, and training again continues exactly.
 
     Raises:
         UserError: Training diverges (the last good checkpoint is kept), the newest checkpoint cannot be continued
@@ -53,11 +56,12 @@ def train(
             experiment.initialise(data)
         trainer = trainer_of(experiment, data, ranks)
         graphed = Graphed(trainer, experiment.graph if ranks.count == 1 else "off")
-        make_watcher = partial(Watcher, experiment, folder, data, trainer, quiet, changes)
+        make_watcher = partial(Watcher, experiment, folder, data, trainer, quiet, changes, track)
         try:
             with stopping() as caught, RankWatcher(experiment, trainer, ranks, make_watcher) as watcher:
-                while trainer.t < experiment.steps and not ranks.any(bool(caught)):
-                    watcher.step(graphed.step())
+                going = True
+                while going and trainer.t < experiment.steps and not ranks.any(bool(caught)):
+                    going = watcher.step(graphed.step())
                 return watcher.end(caught)
         except OSError as error:  # TensorBoard's files are not ours to write
             raise unwritable(folder.path, error) from error

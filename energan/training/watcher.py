@@ -47,6 +47,7 @@ class Watcher:
         trainer: Trainer,
         quiet: bool,
         changes: Mapping[str, Any],
+        track: str = "",
     ) -> None:
         self.experiment, self.folder, self.trainer = experiment, folder, trainer
         with ExitStack() as stack:
@@ -59,12 +60,14 @@ class Watcher:
                 folder.update(**changes)
             self.images = experiment.shown(data).images
             save_sheet(self.images[fixed_subset(len(self.images), SHEET)], folder.path / "real.png")
+            if (changed := experiment.changed(data)) is not None:
+                save_sheet(changed[:SHEET], folder.path / "augmented.png")
             self._capabilities = [
                 (each, each.prepare(experiment, data) if each.prepare else None)
                 for each in capabilities.of(experiment.game)
             ]
             self._best = all(each.best for each, _ in self._capabilities)
-            self.log = Log(folder, experiment, trainer.t, quiet)
+            self.log = Log(folder, experiment, trainer.t, quiet, track)
             if experiment.initialise and not begun:  # whoever resumes the folder elsewhere may not be able to do that
                 folder.save(trainer, self._snapshot())
             self._stack = stack.pop_all()
@@ -86,14 +89,22 @@ class Watcher:
         """Takes one step's logs into the interval's means."""
         self.log.add(logs)
 
-    def look(self) -> None:
-        """Writes a line of the log; every `save_every` steps, and at the end, also previews and then a checkpoint."""
+    def look(self) -> str:
+        """Writes a line of the log; every `save_every` steps, and at the end, also previews and then a checkpoint.
+
+        Returns why training is to end here, before its last step, or "".
+        """
         saving = saves_at(self.trainer.t, self.experiment)
         self.log.flush(saving)  # before a checkpoint too: no exploded state is kept as the last good one
         if saving:
             model = self._snapshot()
             self._preview(model)
+            self.log.judge()
+            if flat := self.log.flat():
+                self.log.write({"step": self.trainer.t, "flat": True})
             self.folder.save(self.trainer, model)
+            return flat
+        return ""
 
     def end(self, state: str, reason: str) -> None:
         """Saves a run that was stopped between two looks, and writes how the run stands."""
@@ -129,6 +140,7 @@ class Watcher:
             write=lambda line: self.log.write({"step": t, **line}),
             save_best=save_best,
             data=self.trainer.data,
+            step=t,
         )
         with progress_shown(False):  # the training's own is shown
             for capability, prepared in self._capabilities:
@@ -145,6 +157,7 @@ class RankWatcher:
     ) -> None:
         self._experiment, self._ranks, self._trainer = experiment, ranks, trainer
         self._watcher: Watcher | None = None
+        self._flat = ""
         with ranks.errors_on_all_ranks():
             if ranks.rank == 0:
                 self._watcher = make_watcher()
@@ -161,20 +174,23 @@ class RankWatcher:
         if self._watcher:
             self._watcher.__exit__(kind, error, trace)
 
-    def step(self, logs: Logs) -> None:
-        """Takes one step's logs; looks at the trainer where that is due."""
+    def step(self, logs: Logs) -> bool:
+        """Takes one step's logs; looks at the trainer where that is due. Whether training is to go on."""
         if self._watcher:
             self._watcher.add(logs)
         t = self._trainer.t
         if saves_at(t, self._experiment) or t % log_every(self._experiment) == 0:
             with self._ranks.errors_on_all_ranks():
                 if self._watcher:
-                    self._watcher.look()
+                    self._flat = self._watcher.look()
+        return not (self._experiment.stop_when_flat and self._ranks.any(bool(self._flat)))
 
     def end(self, caught: list[str]) -> str:
-        """ "finished", or "stopped" where a signal (`caught`, or another rank's) ended the run; all is saved."""
-        state = "finished" if self._trainer.t >= self._experiment.steps else "stopped"
-        reason = f"stopped by {caught[0] if caught else 'another rank'}" if state == "stopped" else ""
+        """ "finished"; "finished early" where samples come no nearer; or "stopped" where a signal (`caught`, or another
+        rank's) ended the run. All is saved."""
+        flat = bool(self._experiment.stop_when_flat) and self._ranks.any(bool(self._flat))
+        state = "finished" if self._trainer.t >= self._experiment.steps else "finished early" if flat else "stopped"
+        reason = f"stopped by {caught[0] if caught else 'another rank'}" if state == "stopped" else self._flat
         with self._ranks.errors_on_all_ranks():
             if self._watcher:
                 self._watcher.end(state, reason)

@@ -66,14 +66,19 @@ def call(function: Function, /, **flat: Any) -> Any:
 def recorder(function: Function, **defaults: Any) -> Callable[..., dict[str, Any]]:
     """A function with the same parameters and help, for tyro, which returns the arguments that it is called with.
 
-    defaults: of some parameters, in place of the function's own.
+    defaults: of some flat arguments, in place of the function's own.
     """
 
     def record(**arguments: Any) -> dict[str, Any]:
         return arguments
 
+    def default(name: str, group: Any) -> Any:
+        if is_dataclass(group) and not isinstance(group, type):
+            return replace(group, **{f.name: defaults[f.name] for f in fields(group) if f.name in defaults})
+        return defaults.get(name, group)
+
     signature = inspect.signature(function)
-    changed = [p.replace(default=defaults[name]) if name in defaults else p for name, p in signature.parameters.items()]
+    changed = [p.replace(default=default(name, p.default)) for name, p in signature.parameters.items()]
     record.__signature__ = signature.replace(parameters=changed)  # type: ignore[attr-defined]
     record.__annotations__, record.__doc__ = type_hints(function), function.__doc__
     return record

@@ -14,8 +14,12 @@ EXTRA_OF = {
     **dict.fromkeys(("jinja2", "matplotlib"), "report"),
     "datasets": "hub", "huggingface_hub": "hub", "lmdb": "lmdb", "pillow_heif": "heic", "imageio_ffmpeg": "video",
     "onnx": "export", "onnxruntime": "export", "onnxscript": "export", "optuna": "sweep", "ray": "cluster",
+    "torch_fidelity": "inception", "wandb": "wandb",
 }  # fmt: skip
-NAMES = {"sklearn": "scikit-learn"}  # of packages that are not called as their modules
+NAMES = {
+    "sklearn": "scikit-learn",
+    "torch_fidelity": "torch-fidelity",
+}  # of packages that are not called as their modules
 
 
 def missing(error: ModuleNotFoundError) -> str | None:

@@ -10,5 +10,6 @@ CAPABILITY = Capability(
     preview=preview.preview,
     measure=measure.measure,
     metrics=measure.METRICS,
+    diagnosis=preview.MEANINGS,
     sections=section.sections,
 )

@@ -7,17 +7,24 @@ from jaxtyping import Float
 from torch import Tensor
 
 from energan.capabilities.capability import Preview
+from energan.metrics.scores import roc_auc
 
 IMAGES = 512  # real ones, and samples
 BINS = 40
 
+MEANINGS = {"AUROC": ("", "how surely the energy tells samples from training images: 0.5 not at all, 1 always")}
+
 
 def preview(run: Preview, _: Any) -> None:
-    """Writes a histogram of the energies of real images and of samples; nothing where a game draws no samples."""
+    """Writes a histogram of the energies of training images and of samples, and how well they separate the two.
+
+    Nothing where a game draws no samples. AUROC: the probability that a sample has more energy than a training image.
+    """
     if run.model.game.sample is None:
         return
     real, fake = run.model.score(run.training_images(IMAGES)), run.model.score(run.samples(IMAGES))
     run.write({"energies": histogram(real, fake)})
+    run.write({"diagnosis": {"AUROC": roc_auc(real, fake)}})
 
 
 def histogram(real: Float[Tensor, " n"], fake: Float[Tensor, " m"]) -> dict[str, list[float]]:

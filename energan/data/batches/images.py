@@ -17,6 +17,8 @@ from energan.data.pixels import to_unit
 from energan.utils.checks import at_least
 from energan.utils.errors import UserError
 
+WITHHELD = 2  # as VIEWS, for images that are withheld
+
 VIEWS = 1  # beside (seed, k), so that views have nothing in common with the order of epoch k
 
 
@@ -35,6 +37,7 @@ class Batches:
         crop: pixels a side; each time a new square of each image is cropped (64 of 96: "augmented LSUN").
         flip: half of the images, chosen anew each time, are mirrored left to right.
         augment: names of `diffaugment.AUGMENTATIONS`, for a game whose generator is `Augmented` by the same.
+        withheld: every so manyth image is never in x; batches have as many of these as v. 0: none is withheld.
 
     Raises:
         UserError: for fewer images than `batch`, a crop that does not fit, or an unknown augmentation.
@@ -56,17 +59,21 @@ class Batches:
         crop: int | None = None,
         flip: bool = False,
         augment: Sequence[str] = (),
+        withheld: int = 0,
     ) -> None:
         at_least(1, batch=batch)
-        if batch > len(images):
-            raise UserError(
-                f"a batch of {batch} cannot be drawn from {len(images)} images: lower `batch` to {len(images)} or less"
-            )
+        rows = torch.arange(len(images))
+        self._held = rows[withheld - 1 :: withheld] if withheld else rows[:0]
+        self._kept = rows[(rows + 1) % withheld != 0] if withheld else None
+        n = len(images) - len(self._held)
+        if batch > n:
+            said = f"{n} images, without those withheld" if withheld else f"{n} images"
+            raise UserError(f"a batch of {batch} cannot be drawn from {said}: lower `batch` to {n} or less")
         self.images, self.labels, self.batch, self.seed = images, labels, batch, seed
         _check(images, crop)
         self.crop, self.flip, self.augment = crop, flip, tuple(augment)
         self._numbers = (3 + numbers(augment)) if crop or flip or augment else 0  # for each image
-        self._epochs = Epochs(len(images), batch, seed)
+        self._epochs = Epochs(n, batch, seed)
         self.per_epoch = self._epochs.per_epoch
         if labels is not None:
             self._classes = torch.arange(classes or int(labels.max()) + 1, device=labels.device)
@@ -88,11 +95,18 @@ class Batches:
         chosen = {"rows": self.rows(k)}
         if self._numbers:
             chosen["u"] = torch.rand(self.batch, self._numbers, generator=seeded_by(self.seed, k, VIEWS))
+        if len(self._held):
+            drawn = seeded_by(self.seed, k, WITHHELD)
+            chosen["held"] = self._held[torch.randint(len(self._held), (self.batch,), generator=drawn)]
+            if self._numbers:
+                chosen["held u"] = torch.rand(self.batch, self._numbers, generator=drawn)
         return chosen
 
     def gathered(self, chosen: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The batch of these rows, where the images are: what a call returns. Nobody waits for a value."""
         drawn = {"x": self._seen(chosen["rows"], chosen.get("u"))}
+        if "held" in chosen:
+            drawn["v"] = self._seen(chosen["held"], chosen.get("held u"))
         if self.labels is not None:
             labels = self.labels.index_select(0, chosen["rows"])
             drawn["y"] = (labels[:, None] == self._classes).to(torch.float32)
@@ -129,7 +143,8 @@ class Batches:
 
     def rows(self, k: int) -> Int64[Tensor, " batch"]:
         """The indices of batch k's images."""
-        return self._epochs.rows(k)
+        rows = self._epochs.rows(k)
+        return rows if self._kept is None else self._kept[rows]
 
 
 class Coded:

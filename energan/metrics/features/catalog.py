@@ -33,6 +33,7 @@ class Network(NamedTuple):
     batch: int  # images described at once: bounds the memory, about 50 MB
     samples: int  # drawn to measure a run when it ends: half a minute's worth on one core
     load: Callable[[str], Callable[[Tensor], Description]]
+    glance: int = 128  # drawn to say how training goes, at each look: seconds
 
 
 @cache
@@ -53,7 +54,7 @@ def _mobilenetv2(device: str) -> Callable[[Tensor], Description]:
 
 
 NETWORKS: dict[str, Network] = {
-    "mnist": Network("MNIST-{}", 100, 10_000, _mnist),
+    "mnist": Network("MNIST-{}", 100, 10_000, _mnist, 500),
     "mobilenetv2": Network("{}-MobileNetV2", 8, 2_000, _mobilenetv2),
 }
 

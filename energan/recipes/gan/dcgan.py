@@ -53,4 +53,4 @@ def dcgan_64(
     else:
         game, system = gan(G, D, uniform(z), smoothing=smoothing, optimizer_G=opt, optimizer_D=opt), "gan"
         game = asked.game(critics.game(game))
-    return views.shown(experiment(game, system, data, prepare, training, "mobilenetv2"), size)
+    return views.shown(experiment(game, system, data, prepare, training, "mobilenetv2"), size, sign=True)

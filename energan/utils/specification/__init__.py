@@ -14,6 +14,9 @@ what lies in a module that the caller trusts. Weights are not in it. It knows no
 """
 
 from energan.utils.specification.build import build, foreign_modules, trusting
+from energan.utils.specification.hints import fits
 from energan.utils.specification.record import call_of, describe, inside, named, recorded, remember
 
-__all__ = ["build", "call_of", "describe", "foreign_modules", "inside", "named", "recorded", "remember", "trusting"]
+__all__ = [
+    "build", "call_of", "describe", "fits", "foreign_modules", "inside", "named", "recorded", "remember", "trusting",
+]  # fmt: skip
