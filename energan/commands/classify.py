@@ -1,9 +1,24 @@
 """The command `classify`: trains a classifier from few labels."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from energan.commands.train import TrainOptions, start, with_absolute_paths
+from energan.utils.checks import fraction
+from energan.utils.console import say
+from energan.utils.errors import UserError
 from energan.utils.hardware import Precision
+
+if TYPE_CHECKING:
+    from energan.data import ImageSet
+
+System = Literal["ladder", "ebgan-ln", "improved-gan", "aae"]
+
+RECIPES = {"aae": "aae-ssl-mnist"}  # the others' are called SYSTEM-mnist
+
+CALIBRATED = 250  # labels from which on some are held out to calibrate the probabilities, where nobody says
+HELD_OUT = 0.2  # of them
+
+FEW = 5  # labels of a class below which that is said
 
 
 def classify(
@@ -11,13 +26,19 @@ def classify(
     data: str,
     labels: str = "",
     test: str = "",
-    system: Literal["ladder", "ebgan-ln", "improved-gan", "aae"] = "ladder",
-    steps: int = 3000,
+    system: System = "ladder",
+    features: str = "none",
+    features_weights: str = "",
+    steps: int | None = None,
     batch: int = 100,
     seed: int = 0,
     label_seed: int = 0,
-    size: int = 28,
-    channels: int = 1,
+    size: int | None = None,
+    channels: int | None = None,
+    balanced: bool = False,
+    flip: bool = False,
+    augment: tuple[str, ...] = (),
+    hold_out: float | None = None,
     precision: Precision = "auto",
     device: str = "auto",
     value_range: tuple[float, float] | None = None,
@@ -31,38 +52,101 @@ def classify(
         labels: A CSV with columns file and label (empty: none), or how many labels to use; by default all there are.
         test: Labelled images to measure the error on: one sub-folder per class. By default those that --data holds out.
         system: What learns: a ladder network, EBGAN-LN, the improved GAN's classifier, or an adversarial auto-encoder.
-        steps: Training steps.
+        features: What the ladder sees: none (pixels), the features of mobilenetv2 (for photographs), or those of
+            my.module:Net, a network of yours: images in [-1, 1] to features, made without arguments.
+        features_weights: A .safetensors file with the weights of my.module:Net.
+        steps: Training steps; by default 3000, and 1000 on features.
         batch: Labelled images a step, and unlabelled ones; less where there are fewer images.
         seed: Of the weights, the noise and the order of the data.
         label_seed: Of which labels are used, where --labels is a number.
-        size: Pixels a side that images are brought to.
-        channels: 3 for colour, 1 for grey.
+        size: Pixels a side that images are brought to; by default 28, and 128 with --features.
+        channels: 3 for colour, 1 for grey; by default 1, and 3 with --features.
+        balanced: Show each class as often as the largest one, where classes have different numbers of labels.
+        flip: Mirror half of the images, others each time: for photographs, not for digits or letters.
+        augment: Of the ladder: change images otherwise each time they are shown: colour, translation, cutout.
+        hold_out: Share of the labels that is kept out of the training, to calibrate the probabilities on; by default
+            0.2 where there are 250 labels or more, else 0: then probabilities are not calibrated.
         precision: bf16 (autocast), fp32, or auto (bf16 where the processor has units for it).
         device: cpu, cuda, cuda:1, or auto.
         value_range: What is black and what is white in images of more than 8 bits; by default measured over all.
         out: The run's folder; a new one under runs/ by default.
         quiet: No progress bar.
     """
+    from energan.recipes.semi_supervised.features import SIZE
     from energan.recipes.semi_supervised.labelled_data import labelled_images
 
+    read = features != "none"
+    if read and system != "ladder":
+        raise UserError(f"`features` are for the ladder, and not for {system}: leave out `system`")
+    if augment and (read or system != "ladder"):
+        raise UserError("`augment` is for the ladder on pixels: leave it out")
+    if features_weights and not read:
+        raise UserError("`features_weights` are those of a network of yours: give `features` my.module:Net")
+    size = (SIZE if read else 28) if size is None else size
+    channels = (3 if read else 1) if channels is None else channels
     count, file = (int(labels), "") if labels.isdecimal() else (0, labels)
     named = with_absolute_paths({"data": data, "labels_csv": file, "test": test})  # as the run will name them
     images = labelled_images(
         named["data"], "train", labels_csv=named["labels_csv"], size=size, channels=channels, value_range=value_range
     )
-    arguments = {
+    counts = _counted(images)
+    arguments: dict[str, Any] = {
         **named,
         "labels": count,
         "label_seed": label_seed,
         "classes": len(images.classes),
         "size": size,
         "channels": channels,
-        "steps": steps,
+        "balanced": balanced,
+        "flip": flip,
+        "hold_out": _held_out(count or sum(counts), hold_out),
         "batch": min(batch, len(images.images)),
         "seed": seed,
         "precision": precision,
         "device": device,
         "value_range": value_range,
+        **({"features": features, "features_weights": features_weights} if read else {}),
+        **({"augment": augment} if augment else {}),
+        **({"steps": 3000} if steps is None and not read else {} if steps is None else {"steps": steps}),
     }
-    recipe = {"aae": "aae-ssl-mnist"}.get(system, f"{system}-mnist")
+    if not count:
+        _tell_few(images.classes, counts, balanced=balanced)
+    recipe = "ladder-features" if read else RECIPES.get(system, f"{system}-mnist")
     return start(recipe, arguments, TrainOptions(out=out, quiet=quiet))
+
+
+def _counted(images: "ImageSet") -> list[int]:
+    """How many labels each class has. UserError for a class without any, of which nothing can be learned."""
+    from energan.data.image_set import NONE
+
+    assert images.labels is not None
+    counts = images.labels[images.labels != NONE].bincount(minlength=len(images.classes)).tolist()
+    if lacking := [name for name, n in zip(images.classes, counts, strict=True) if not n]:
+        raise UserError(
+            f"{images.name} has no image of {', '.join(lacking[:5])}, of which nothing can be learned: add some, or "
+            "take the class away"
+        )
+    return counts
+
+
+def _held_out(labels: int, asked: float | None) -> float:
+    """The share of the labels that is held out; says where none is."""
+    if asked is not None:
+        fraction(hold_out=asked)
+        return asked
+    if labels >= CALIBRATED:
+        return HELD_OUT
+    return 0.0
+
+
+def _tell_few(classes: tuple[str, ...], counts: list[int], *, balanced: bool) -> None:
+    """Says which classes have few labels, and that some have far more than others."""
+    few = [f"{name} ({n})" for name, n in zip(classes, counts, strict=True) if n < FEW]
+    if few:
+        more = f" and {len(few) - 5} more" if len(few) > 5 else ""
+        say(f"few labels, so expect errors: {', '.join(few[:5])}{more}")
+    if max(counts) >= 3 * min(counts) and not balanced:
+        say(
+            f"classes have from {min(counts)} to {max(counts)} labels: --balanced shows each as often as the largest, "
+            "which helps the small classes"
+        )

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from energan.data import ImageSet
     from energan.experiment import Experiment
 
-FILES = ("data", "labels_csv", "test", "encoder", "target")  # arguments of recipes that may name a file or folder
+# arguments of recipes that may name a file or folder
+FILES = ("data", "labels_csv", "test", "encoder", "target", "features_weights")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -156,6 +156,7 @@ RULES: dict[str, Check] = {  # what a run must have, to be more than looked at
 OPTIONAL: dict[str, Check] = {
     "graph": (lambda value: value in ("auto", "on", "off"), "auto, on or off"),  # newer than format 2
     "deterministic": FLAG,
+    "balanced": FLAG,
     "data.classes": TEXTS,
     "data.labels": (lambda value: isinstance(value, list) and all(map(_whole, value)), "a list of counts"),
     "data.source": TEXT,

@@ -60,6 +60,15 @@ SMALL: dict[str, dict[str, Any]] = {
     "energy-distance-mnist": {"data": "digits", "z": 8},
     "sinkhorn-mnist": {"data": "digits", "z": 8},
     "ladder-mnist": {"data": "digits", "size": 8, "labels": 20, "hidden": [16, 8]},
+    "ladder-features": {
+        "data": "digits",
+        "features": "tiny_encoder:Net",
+        "size": 28,
+        "channels": 1,
+        "classes": 10,
+        "labels": 20,
+        "hidden": [8],
+    },
     "ebgan-ln-mnist": {
         "data": "digits",
         "size": 8,

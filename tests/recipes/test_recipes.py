@@ -39,6 +39,7 @@ PICTURES |= {
     "lapgan-64": (3, 64, 64),
     "ebgan-pt-128": (3, 128, 128),
     "ebgan-pt-256": (3, 256, 256),
+    "ladder-features": (1, 28, 28),
 }  # the user's own
 SHAPES = {"wgan-gp-stacked": (3, 32, 32)} | dict.fromkeys(
     (
@@ -70,6 +71,7 @@ CLASSIFIERS = (
     "ebgan-ln-mnist",
     "improved-gan-mnist",
     "aae-ssl-mnist",
+    "ladder-features",
 )  # small ones see 8 x 8 digits as they are
 ADAPTED = ("dann-mnist", "adda-mnist", "pixelda-mnist")
 PPGN = ("dgn-am-mnist", "ppgn-h-mnist", "joint-ppgn-h-mnist", "noiseless-ppgn-h-mnist", "noiseless-ppgn-h-64")
@@ -97,7 +99,7 @@ SHAPES |= {
 }
 ALONE = ("gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist")  # generators without a critic
 PLAYERS = {"wgan-mnist": "Gf", "wgan-gp-mnist": "Gf", "wgan-gp-stacked": "Gf", "fgan-mnist": "GV", "began-mnist": "GDk"}
-PLAYERS |= {**dict.fromkeys(ALONE, "G"), "ladder-mnist": "D"}
+PLAYERS |= {**dict.fromkeys(ALONE, "G"), "ladder-mnist": "D", "ladder-features": "FD"}
 PLAYERS |= {"vae-mnist": "EG"} | dict.fromkeys(("vae-gan-mnist", "vae-gan-64"), "EGD")
 PLAYERS |= {"mode-regularised-mnist": "GDE"}
 PLAYERS |= dict.fromkeys(("two-stage-mnist", "two-stage-64"), "EGRD")
@@ -128,6 +130,7 @@ WITHOUT_ENERGY = (
     "gan-int-cls-64",
     "conditional-faces",
     "ladder-mnist",
+    "ladder-features",
     "ebgan-ln-mnist",
     "encoder-mnist",
     *ADAPTED,
@@ -150,7 +153,7 @@ def test_a_recipe_builds_with_its_defaults(recipe: str) -> None:
     assert (run.game.energy is None) == (recipe in WITHOUT_ENERGY)
     assert (run.game.logits is not None) == (recipe in (*CLASSIFIERS, *ADAPTED, "encoder-mnist"))
     assert (run.game.codes is not None) == (recipe in CODED) and (run.initialise is not None or recipe not in CODED)
-    coded = {*CODED, "conditional-faces"} - {"ppgn-x-mnist"}  # whose codes are images
+    coded = {*CODED, "conditional-faces", "ladder-features"} - {"ppgn-x-mnist"}  # whose codes are images
     assert (run.coded is not None) == (recipe in coded)
     assert run.precision in ("bf16", "fp32") and run.device in ("cpu", "cuda") and not run.compile
 
