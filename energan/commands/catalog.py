@@ -6,7 +6,6 @@ A command returns the exit code. `train`, `bench`, `sweep` and `lab`, which take
 from collections.abc import Callable
 
 from energan.commands.adapt import adapt
-from energan.commands.classify import classify
 from energan.commands.evaluate import evaluate, report
 from energan.commands.explore.excite import excite
 from energan.commands.explore.inpaint import inpaint
@@ -14,6 +13,7 @@ from energan.commands.explore.invert import invert
 from energan.commands.explore.restyle import restyle
 from energan.commands.explore.sample import sample
 from energan.commands.export import export
+from energan.commands.few_labels.classify import classify
 from energan.commands.info import doctor, info, recipes
 from energan.commands.margin import margin
 from energan.commands.open_run import with_trust

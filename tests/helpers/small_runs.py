@@ -69,6 +69,15 @@ SMALL: dict[str, dict[str, Any]] = {
         "labels": 20,
         "hidden": [8],
     },
+    "conv-ladder-32": {
+        "data": "digits",
+        "size": 8,
+        "channels": 1,
+        "classes": 10,
+        "labels": 20,
+        "width": 2,
+        "costs": "bottom",
+    },
     "ebgan-ln-mnist": {
         "data": "digits",
         "size": 8,

@@ -40,6 +40,7 @@ PICTURES |= {
     "ebgan-pt-128": (3, 128, 128),
     "ebgan-pt-256": (3, 256, 256),
     "ladder-features": (1, 28, 28),
+    "conv-ladder-32": (1, 8, 8),
 }  # the user's own
 SHAPES = {"wgan-gp-stacked": (3, 32, 32)} | dict.fromkeys(
     (
@@ -72,6 +73,7 @@ CLASSIFIERS = (
     "improved-gan-mnist",
     "aae-ssl-mnist",
     "ladder-features",
+    "conv-ladder-32",
 )  # small ones see 8 x 8 digits as they are
 ADAPTED = ("dann-mnist", "adda-mnist", "pixelda-mnist")
 PPGN = ("dgn-am-mnist", "ppgn-h-mnist", "joint-ppgn-h-mnist", "noiseless-ppgn-h-mnist", "noiseless-ppgn-h-64")
@@ -99,7 +101,7 @@ SHAPES |= {
 }
 ALONE = ("gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist")  # generators without a critic
 PLAYERS = {"wgan-mnist": "Gf", "wgan-gp-mnist": "Gf", "wgan-gp-stacked": "Gf", "fgan-mnist": "GV", "began-mnist": "GDk"}
-PLAYERS |= {**dict.fromkeys(ALONE, "G"), "ladder-mnist": "D", "ladder-features": "FD"}
+PLAYERS |= {**dict.fromkeys(ALONE, "G"), "ladder-mnist": "D", "ladder-features": "FD", "conv-ladder-32": "D"}
 PLAYERS |= {"vae-mnist": "EG"} | dict.fromkeys(("vae-gan-mnist", "vae-gan-64"), "EGD")
 PLAYERS |= {"mode-regularised-mnist": "GDE"}
 PLAYERS |= dict.fromkeys(("two-stage-mnist", "two-stage-64"), "EGRD")
@@ -131,6 +133,7 @@ WITHOUT_ENERGY = (
     "conditional-faces",
     "ladder-mnist",
     "ladder-features",
+    "conv-ladder-32",
     "ebgan-ln-mnist",
     "encoder-mnist",
     *ADAPTED,

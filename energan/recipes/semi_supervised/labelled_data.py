@@ -11,7 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from energan.recipes.classes import empty_folders, listed
 from energan.utils.checks import at_least, fraction, not_negative, positive, usable_seed
+from energan.utils.console import warn
 from energan.utils.errors import UserError
 from energan.utils.specification import named
 
@@ -150,8 +152,12 @@ def labelled_images(
             with suppress(UserError):  # a CSV of other images says nothing of these
                 return labelled_by(data, Path(labels_csv), Path(source))
         return data if data.labels is None else unlabelled_class(data)
+    if not labels_csv and data.labels is None and len(tops := {Path(file).parts[0] for file in data.files}) == 1:
+        raise UserError(f"{data.name} has one class only ({tops.pop()}): a classifier needs two or more")
     data = labelled_by(data, Path(labels_csv), Path(source)) if labels_csv else unlabelled_class(data)
     assert data.labels is not None
+    if not labels_csv and (empty := empty_folders(Path(source), data)):
+        warn(f"no class, for want of images: the empty folders {listed(empty)} of {data.name}")
     present = [data.classes[index] for index in data.labels[data.labels != NONE].unique().tolist()]
     if len(present) < 2:
         raise UserError(f"{data.name} has one class only ({', '.join(present)}): a classifier needs two or more")

@@ -1,7 +1,8 @@
 """The command `classify`: trains a classifier from few labels."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from energan.commands.few_labels.curve import numbers, run_curve
 from energan.commands.train import TrainOptions, start, with_absolute_paths
 from energan.utils.checks import fraction
 from energan.utils.console import say
@@ -11,9 +12,27 @@ from energan.utils.hardware import Precision
 if TYPE_CHECKING:
     from energan.data import ImageSet
 
-System = Literal["ladder", "ebgan-ln", "improved-gan", "aae"]
+System = Literal["ladder", "conv-ladder", "ebgan-ln", "improved-gan", "aae"]
 
-RECIPES = {"aae": "aae-ssl-mnist"}  # the others' are called SYSTEM-mnist
+
+class Defaults(NamedTuple):
+    """Of a system: its recipe, and what is taken where nobody says."""
+
+    recipe: str
+    size: int = 28
+    channels: int = 1
+    steps: int = 3000
+    batch: int = 100
+
+
+SYSTEMS: dict[str, Defaults] = {
+    "ladder": Defaults("ladder-mnist"),
+    "ladder on features": Defaults("ladder-features", size=128, channels=3, steps=1000),
+    "conv-ladder": Defaults("conv-ladder-32", size=32, channels=3, steps=1000, batch=50),
+    "ebgan-ln": Defaults("ebgan-ln-mnist"),
+    "improved-gan": Defaults("improved-gan-mnist"),
+    "aae": Defaults("aae-ssl-mnist"),
+}
 
 CALIBRATED = 250  # labels from which on some are held out to calibrate the probabilities, where nobody says
 HELD_OUT = 0.2  # of them
@@ -30,7 +49,7 @@ def classify(
     features: str = "none",
     features_weights: str = "",
     steps: int | None = None,
-    batch: int = 100,
+    batch: int | None = None,
     seed: int = 0,
     label_seed: int = 0,
     size: int | None = None,
@@ -39,6 +58,7 @@ def classify(
     flip: bool = False,
     augment: tuple[str, ...] = (),
     hold_out: float | None = None,
+    label_curve: str = "",
     precision: Precision = "auto",
     device: str = "auto",
     value_range: tuple[float, float] | None = None,
@@ -51,39 +71,46 @@ def classify(
         data: A folder with one sub-folder per class and one called unlabelled; any folder with --labels; another set.
         labels: A CSV with columns file and label (empty: none), or how many labels to use; by default all there are.
         test: Labelled images to measure the error on: one sub-folder per class. By default those that --data holds out.
-        system: What learns: a ladder network, EBGAN-LN, the improved GAN's classifier, or an adversarial auto-encoder.
+        system: What learns: a ladder network, a convolutional one (small pictures), EBGAN-LN, the improved GAN's
+            classifier, or an adversarial auto-encoder.
         features: What the ladder sees: none (pixels), the features of mobilenetv2 (for photographs), or those of
             my.module:Net, a network of yours: images in [-1, 1] to features, made without arguments.
         features_weights: A .safetensors file with the weights of my.module:Net.
-        steps: Training steps; by default 3000, and 1000 on features.
-        batch: Labelled images a step, and unlabelled ones; less where there are fewer images.
+        steps: Training steps; by default 3000, and 1000 on features and of conv-ladder.
+        batch: Labelled images a step, and unlabelled ones; less where there are fewer images. By default 100, and 50 of
+            conv-ladder.
         seed: Of the weights, the noise and the order of the data.
         label_seed: Of which labels are used, where --labels is a number.
-        size: Pixels a side that images are brought to; by default 28, and 128 with --features.
-        channels: 3 for colour, 1 for grey; by default 1, and 3 with --features.
+        size: Pixels a side that images are brought to; by default 28, 128 with --features, 32 of conv-ladder.
+        channels: 3 for colour, 1 for grey; by default 1, and 3 with --features and of conv-ladder.
         balanced: Show each class as often as the largest one, where classes have different numbers of labels.
         flip: Mirror half of the images, others each time: for photographs, not for digits or letters.
         augment: Of the ladder: change images otherwise each time they are shown: colour, translation, cutout.
         hold_out: Share of the labels that is kept out of the training, to calibrate the probabilities on; by default
             0.2 where there are 250 labels or more, else 0: then probabilities are not calibrated.
+        label_curve: Numbers of labels, such as 20,50,100: a run for each in the folder --out (runs/label-curve), and a
+            curve of their test errors. Needs labels of all training images; the same command continues it.
         precision: bf16 (autocast), fp32, or auto (bf16 where the processor has units for it).
         device: cpu, cuda, cuda:1, or auto.
         value_range: What is black and what is white in images of more than 8 bits; by default measured over all.
         out: The run's folder; a new one under runs/ by default.
         quiet: No progress bar.
     """
-    from energan.recipes.semi_supervised.features import SIZE
     from energan.recipes.semi_supervised.labelled_data import labelled_images
 
     read = features != "none"
     if read and system != "ladder":
         raise UserError(f"`features` are for the ladder, and not for {system}: leave out `system`")
-    if augment and (read or system != "ladder"):
-        raise UserError("`augment` is for the ladder on pixels: leave it out")
+    if augment and (read or system not in ("ladder", "conv-ladder")):
+        raise UserError("`augment` is for ladders on pixels: leave it out")
     if features_weights and not read:
         raise UserError("`features_weights` are those of a network of yours: give `features` my.module:Net")
-    size = (SIZE if read else 28) if size is None else size
-    channels = (3 if read else 1) if channels is None else channels
+    own = SYSTEMS["ladder on features" if read else system]
+    size, channels = own.size if size is None else size, own.channels if channels is None else channels
+    batch, steps = own.batch if batch is None else batch, own.steps if steps is None else steps
+    curve = numbers(label_curve) if label_curve else ()
+    if curve and labels.isdecimal():
+        raise UserError("`labels` and `label_curve` both say how many labels are used: give one")
     count, file = (int(labels), "") if labels.isdecimal() else (0, labels)
     named = with_absolute_paths({"data": data, "labels_csv": file, "test": test})  # as the run will name them
     images = labelled_images(
@@ -92,14 +119,13 @@ def classify(
     counts = _counted(images)
     arguments: dict[str, Any] = {
         **named,
-        "labels": count,
         "label_seed": label_seed,
         "classes": len(images.classes),
         "size": size,
         "channels": channels,
         "balanced": balanced,
         "flip": flip,
-        "hold_out": _held_out(count or sum(counts), hold_out),
+        "steps": steps,
         "batch": min(batch, len(images.images)),
         "seed": seed,
         "precision": precision,
@@ -107,12 +133,17 @@ def classify(
         "value_range": value_range,
         **({"features": features, "features_weights": features_weights} if read else {}),
         **({"augment": augment} if augment else {}),
-        **({"steps": 3000} if steps is None and not read else {} if steps is None else {"steps": steps}),
     }
+
+    def train(labels: int, out: str) -> int:
+        changed = {"labels": labels, "hold_out": _held_out(labels or sum(counts), hold_out)}
+        return start(own.recipe, arguments | changed, TrainOptions(out=out, quiet=quiet))
+
+    if curve:
+        return run_curve(curve, out, train)
     if not count:
         _tell_few(images.classes, counts, balanced=balanced)
-    recipe = "ladder-features" if read else RECIPES.get(system, f"{system}-mnist")
-    return start(recipe, arguments, TrainOptions(out=out, quiet=quiet))
+    return train(count, out)
 
 
 def _counted(images: "ImageSet") -> list[int]:
