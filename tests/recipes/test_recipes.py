@@ -152,7 +152,7 @@ def test_a_recipe_builds_with_its_defaults(recipe: str) -> None:
     given = {"data": "nothing is loaded yet"} if recipe in PICTURES else {}
     run = build(recipe, **given)
     assert run.source == given.get("data", NAMED_SETS.get(recipe, "mnist"))
-    assert set(run.game.players) == set(PLAYERS.get(recipe, "GD")) and run.steps >= 1000 and run.save_every <= run.steps
+    assert set(run.game.players) == set(PLAYERS.get(recipe, "GD")) and run.steps >= 400 and run.save_every <= run.steps
     assert (run.game.energy is None) == (recipe in WITHOUT_ENERGY)
     assert (run.game.logits is not None) == (recipe in (*CLASSIFIERS, *ADAPTED, "encoder-mnist"))
     assert (run.game.codes is not None) == (recipe in CODED) and (run.initialise is not None or recipe not in CODED)

@@ -27,7 +27,7 @@ class Defaults(NamedTuple):
 
 SYSTEMS: dict[str, Defaults] = {
     "ladder": Defaults("ladder-mnist"),
-    "ladder on features": Defaults("ladder-features", size=128, channels=3, steps=1000),
+    "ladder on features": Defaults("ladder-features", size=128, channels=3, steps=400),
     "conv-ladder": Defaults("conv-ladder-32", size=32, channels=3, steps=1000, batch=50),
     "ebgan-ln": Defaults("ebgan-ln-mnist"),
     "improved-gan": Defaults("improved-gan-mnist"),
@@ -76,7 +76,7 @@ def classify(
         features: What the ladder sees: none (pixels), the features of mobilenetv2 (for photographs), or those of
             my.module:Net, a network of yours: images in [-1, 1] to features, made without arguments.
         features_weights: A .safetensors file with the weights of my.module:Net.
-        steps: Training steps; by default 3000, and 1000 on features and of conv-ladder.
+        steps: Training steps; by default 3000, 400 on features, and 1000 of conv-ladder.
         batch: Labelled images a step, and unlabelled ones; less where there are fewer images. By default 100, and 50 of
             conv-ladder.
         seed: Of the weights, the noise and the order of the data.
@@ -87,7 +87,7 @@ def classify(
         flip: Mirror half of the images, others each time: for photographs, not for digits or letters.
         augment: Of the ladder: change images otherwise each time they are shown: colour, translation, cutout.
         hold_out: Share of the labels that is kept out of the training, to calibrate the probabilities on; by default
-            0.2 where there are 250 labels or more, else 0: then probabilities are not calibrated.
+            0.2 where there are 250 labels or more, else 0, and 0 in a curve: they are not calibrated then.
         label_curve: Numbers of labels, such as 20,50,100: a run for each in the folder --out (runs/label-curve), and a
             curve of their test errors. Needs labels of all training images; the same command continues it.
         precision: bf16 (autocast), fp32, or auto (bf16 where the processor has units for it).
@@ -136,7 +136,8 @@ def classify(
     }
 
     def train(labels: int, out: str) -> int:
-        changed = {"labels": labels, "hold_out": _held_out(labels or sum(counts), hold_out)}
+        held = 0.0 if curve and hold_out is None else _held_out(labels or sum(counts), hold_out)  # all of N are shown
+        changed = {"labels": labels, "hold_out": held}
         return start(own.recipe, arguments | changed, TrainOptions(out=out, quiet=quiet))
 
     if curve:

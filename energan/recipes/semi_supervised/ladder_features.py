@@ -17,15 +17,15 @@ def ladder_features(
     data: Pictures,
     features: str = MOBILENET,
     features_weights: str = "",
-    costs: Costs = "full",
+    costs: Costs = "gamma",
     sigma: float = 0.3,
     sigma_x: float = 0.3,
-    hidden: tuple[int, ...] = (250, 100),
+    hidden: tuple[int, ...] = (250,),
     combinator: Combinator = "gaussian",
     lr: LearningRate = 2e-3,
     decay: float = 1 / 3,
     labelled: FewLabels = FewLabels(labels=0, classes=2, size=SIZE, channels=3),
-    training: Training = Training(steps=1000, batch=100, save_every=500),
+    training: Training = Training(steps=400, batch=100, save_every=200),
 ) -> Experiment:
     """A ladder network on features of a frozen network: a classifier of photographs, few of which have labels.
 
