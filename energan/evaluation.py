@@ -59,12 +59,14 @@ def evaluate(
     experiment = rebuild(record, device=device)
     path = run.checkpoint(checkpoint)
     saved = read_checkpoint(path)
-    model = restored(experiment, record, saved, path)
+    model = restored(experiment, record, saved, path)  # a classifier is calibrated anew, where it is measured
     data = training_images(experiment, record, folder)
     if announce:
         announce(experiment.origin(data))
     training = experiment.shown(data)
-    measurement = Measurement(folder, experiment, model, training, n or samples_of(experiment, training), seed)
+    measurement = Measurement(
+        folder, experiment, model, training, n or samples_of(experiment, training), seed, step=saved.step
+    )
     result, summary = measured(measurement, saved.step, finish=finish)
     write_json(folder / "evaluation.json", result)
     if any(named) and (changes := remembered(record, data, run.record)):

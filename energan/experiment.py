@@ -26,11 +26,12 @@ SETTINGS: dict[str, type] = {  # fields that run.json has as they are
     "steps": int, "batch": int, "seed": int, "save_every": int, "precision": str, "device": str, "compile": bool,
     "ema": dict, "network": str, "microbatches": int, "sync_batch_stats": bool, "graph": str, "deterministic": bool,
     "stop_when_flat": int,
+    "balanced": bool,
 }  # fmt: skip
 
 DESCRIBED = (  # fields that run.json has as what they were made of
     "game", "source", "prepare", "test", "initialise", "coded", "prepare_any", "crop", "flip", "augment", "classes",
-    "sentences", "domains", "withheld",
+    "sentences", "domains", "withheld", "calibration",
 )  # fmt: skip
 
 
@@ -43,8 +44,12 @@ class Experiment(NamedTuple):
     network   feature network of the metrics during training (metrics.NETWORKS); "" for none
     test      labelled images to measure a classifier with, where the source has none of its own
     initialise  what is done with the training set before the first step: nets that start from data
-    coded     (key, codes of the training images): what a frozen net says of each, as one more key of the batches
+    coded     (key, codes of the training images): what a frozen net says of each, as one more key of the batches; of a
+        classifier "x": batches hold codes in the place of images
     sentences  (encode, how many together): captions as codes in the batches: data.batches.captioned.Captioned
+    balanced  whether a classifier sees each class as often as the largest one
+    calibration  as prepare, for "train": labelled images kept out of the training, that probabilities are calibrated
+        on; None: there are none
     domains   whether images without labels are of another domain: they alone are drawn as unlabelled ones
     microbatches, sync_batch_stats  how a batch is divided, here and among ranks: engine.Trainer
     graph     whether steps are replayed as CUDA graphs: engine.graphs.Graphed
@@ -89,6 +94,8 @@ class Experiment(NamedTuple):
     sentences: "tuple[Encode, int] | None" = None
     domains: bool = False
     withheld: int = 0
+    balanced: bool = False
+    calibration: "Callable[[str, str], ImageSet] | None" = None
 
     def reading_as(self, training: "ImageSet") -> "Experiment":
         """The experiment, with all other images read by the range of values of the training images."""
@@ -172,6 +179,13 @@ class Experiment(NamedTuple):
         data = None if split is None else self._prepared(self.source, split)
         return None if data is None or data.labels is None else in_classes(data, classes)
 
+    def calibration_set(self) -> "ImageSet | None":
+        """Labelled images that were kept out of the training to calibrate probabilities on; None where there are none.
+
+        They are trained on without their labels.
+        """
+        return None if self.calibration is None else self._prepared(self.source, "train", self.calibration)
+
     def origin(self, training: "ImageSet") -> str:
         """One line: which images are trained on, and which are held out to measure on, with their numbers."""
         from energan.data import held_out_split
@@ -216,7 +230,8 @@ class Experiment(NamedTuple):
             raise UserError(f"{data.name} has no labels to learn from")
         return LabelledBatches(
             data.images, data.labels, classes=len(data.classes), labelled=self.batch, unlabelled=self.batch,
-            seed=self.seed, apart=self.domains,
+            seed=self.seed, apart=self.domains, balanced=self.balanced, flip=self.flip, augment=self.augment,
+            codes=None if self.coded is None else partial(self.coded[1], data),
         )  # fmt: skip
 
     def described(self, data: "ImageSet") -> dict[str, Any]:

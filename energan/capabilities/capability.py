@@ -72,6 +72,7 @@ class Measurement:
 
     training   training images as the nets see them
     pictures   whether training images near to samples are looked for and drawn, too: numbers alone take less time
+    step       of the checkpoint
     """
 
     folder: Path
@@ -81,6 +82,7 @@ class Measurement:
     n: int
     seed: int
     pictures: bool = True
+    step: int = 0
     _samples: Tensor | None = None
 
     def asked(self, n: int) -> Float[Tensor, "n d"] | None:

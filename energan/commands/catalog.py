@@ -8,8 +8,6 @@ from typing import Any
 
 from energan.commands.adapt import adapt
 from energan.commands.adapt import flags_of as flags_of_adapt
-from energan.commands.classify import classify
-from energan.commands.classify import flags_of as flags_of_classify
 from energan.commands.compare.compare import compare
 from energan.commands.config import Config, config_in, configured, read_config
 from energan.commands.evaluate import evaluate, report
@@ -19,6 +17,8 @@ from energan.commands.explore.invert import invert
 from energan.commands.explore.restyle import restyle
 from energan.commands.explore.sample import sample
 from energan.commands.export import export
+from energan.commands.few_labels.classify import classify
+from energan.commands.few_labels.classify import flags_of as flags_of_classify
 from energan.commands.info import doctor, info, recipes
 from energan.commands.look.look import look
 from energan.commands.margin import margin

@@ -19,7 +19,8 @@ from energan.utils.errors import UserError
 from energan.utils.files import read_file, user_path
 from energan.utils.specification import fits
 
-FILES = ("data", "labels_csv", "test", "encoder", "target")  # arguments of recipes that may name a file or folder
+# arguments of recipes that may name a file or folder
+FILES = ("data", "labels_csv", "test", "encoder", "target", "features_weights")
 
 OPTIONS: dict[str, type] = {"microbatches": int, "sync_batch_stats": bool, "stop_when_flat": int}  # beside the recipe's
 
@@ -130,7 +131,7 @@ def _refuse_files(arguments: Mapping[str, Any], source: str, line: Sequence[str]
     from energan.data import NAMED
 
     words = [word.partition("=")[0] for word in line]
-    for name in (*FILES, "module"):  # a module's code would be run
+    for name in (*FILES, "module", "features"):  # a module's code would be run
         value = arguments.get(name)
         if value and value not in NAMED and f"--{name.replace('_', '-')}" not in words:
             raise UserError(

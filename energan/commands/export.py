@@ -48,6 +48,7 @@ def export(run: str, /, *, out: str = "export", checkpoint: str = "", onnx: bool
             by_chains = model.game.codes is not None
             classes = open_guided_run(model, source).classes if by_chains else record["data"]["classes"]
             descriptions["classifier"]["classes"] = list(classes)
+            descriptions["classifier"]["temperature"] = model.temperature  # its logits are divided by it already
         if "generator" in descriptions and model.game.codes is None and model.classes:
             descriptions["generator"]["classes"] = list(class_names(record["classes"], model.classes))
         about = {"recipe": record["recipe"], "arguments": record["arguments"], "parts": descriptions}

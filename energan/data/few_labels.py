@@ -8,20 +8,19 @@ Images keep their shape here. Where they are to be flat vectors (permutation-inv
 networks.dense.ladder.Ladder does.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Int64, Shaped, UInt8
+from jaxtyping import Float, Int64, Shaped, UInt8
 from numpy import ndarray as Array
 from torch import Tensor
 
-from energan.data.batches.epochs import Epochs, permutation
-from energan.data.batches.images import shared_copy
+from energan.data.batches.epochs import Epochs, permutation, seeded_by
+from energan.data.batches.images import VIEWS, seen, shared_copy, view_numbers
 from energan.data.image_set import NONE, ImageSet
-from energan.data.pixels import to_unit
 from energan.utils.errors import UserError
 
 FOLDERS = ("unlabelled", "unlabeled")  # names of the class that is none, in any case
@@ -76,6 +75,26 @@ def balanced_subset(labels: Int64[Tensor, " n"], keep: int, *, classes: int, see
     hidden = torch.full_like(labels, NONE)
     hidden[indices] = labels[indices]
     return Subset(hidden, indices, seed)
+
+
+def held_out(labels: Int64[Tensor, " n"], share: float, seed: int) -> Int64[Tensor, " held"]:
+    """Indices, ascending, of labelled images to keep out of the training: this share of each class, rounded down.
+
+    Args:
+        labels: (n,), -1 where there is none.
+        share: of each class, in [0, 1); one image at least of each class stays.
+        seed: of the choice.
+
+    Example:
+        >>> held_out(torch.tensor([0, 0, 0, 0, 1, 1, -1]), 0.5, seed=0).tolist()
+        [0, 1, 4]
+    """
+    found = [torch.zeros(0, dtype=torch.int64)]
+    for number in labels[labels != NONE].unique().tolist():
+        members = (labels == number).nonzero().squeeze(1).cpu()
+        order = permutation(len(members), seed + OTHER, number)
+        found.append(members[order[: int(share * len(members))]])
+    return torch.cat(found).sort().values
 
 
 def unlabelled_class(data: ImageSet) -> ImageSet:
@@ -135,6 +154,11 @@ class LabelledBatches:
         unlabelled: unlabelled rows a batch.
         seed: of the permutations.
         apart: unlabelled images are of another domain than labelled ones.
+        balanced: each class is shown as often as the largest one: a pass shows images of smaller classes repeatedly.
+        flip: half of the images, chosen anew each time, are mirrored left to right.
+        augment: names of `diffaugment.AUGMENTATIONS`.
+        codes: () -> a row for each image that batches hold in its place, such as a frozen network's features (n, d);
+            called at the first batch. Codes are neither mirrored nor augmented.
 
     Raises:
         UserError: for labels of another number or range, without any label, and for batches that cannot be filled.
@@ -156,14 +180,26 @@ class LabelledBatches:
         unlabelled: int,
         seed: int,
         apart: bool = False,
+        balanced: bool = False,
+        flip: bool = False,
+        augment: Sequence[str] = (),
+        codes: Callable[[], Float[Tensor, "n d"]] | None = None,
     ) -> None:
         _check(labels, len(images), classes)
+        if codes is not None and (flip or augment):
+            raise UserError("features are computed once, of images as they are: leave out `flip` and `augment`")
         if labelled < 1:
             raise UserError(f"a batch of {labelled} labelled images cannot be drawn: ask for 1 or more")
         self.indices = (labels != NONE).nonzero().squeeze(1).cpu()  # of the labelled images
         if not len(self.indices):
             raise UserError("no image has a label: every one is -1")
+        if balanced:
+            self.indices = _repeated(self.indices, labels[self.indices.to(labels.device)].cpu())
         self.images, self.labels, self.classes, self.labelled, self.seed = images, labels, classes, labelled, seed
+        self.flip, self.augment = flip, tuple(augment)
+        self._numbers = view_numbers(None, flip, augment)
+        self._make = codes
+        self._codes: Tensor | None = None
         self._others = (labels == NONE).nonzero().squeeze(1).cpu() if apart else torch.arange(len(images))
         if len(self._others) < unlabelled:
             raise UserError(
@@ -178,20 +214,31 @@ class LabelledBatches:
 
     def __call__(self, k: int) -> dict[str, Tensor]:
         """{"x": labelled images (labelled, c, h, w), "y": their labels, one-hot float32 (labelled, classes),
-        "u": unlabelled images (unlabelled, c, h, w)}; images are float32 in [-1, 1], channels last.
+        "u": unlabelled images (unlabelled, c, h, w)}; images are float32 in [-1, 1], channels last; or their codes.
 
         "x" comes first: the engine draws as many rows of a game's noise as it has.
         """
         return self.gathered({name: v.to(self.images.device) for name, v in self.chosen(k).items()})
 
     def chosen(self, k: int) -> dict[str, Tensor]:
-        """rows, unlabelled: indices of batch k's images, (labelled,) and (unlabelled,) int64. On the CPU."""
+        """rows, unlabelled: indices of batch k's images, (labelled,) and (unlabelled,) int64; where they are mirrored
+        or augmented, uniform numbers for each. On the CPU."""
+        if self._make is not None and self._codes is None:
+            self._codes = self._make().to(self.images.device)
         unlabelled = self._others[self._unlabelled.rows(k)]
-        return {"rows": self.indices[self._rows(k)], "unlabelled": unlabelled}
+        chosen = {"rows": self.indices[self._rows(k)], "unlabelled": unlabelled}
+        if self._numbers:
+            generator = seeded_by(self.seed, k, VIEWS)
+            views = {
+                f"views of {name}": torch.rand(len(rows), self._numbers, generator=generator)
+                for name, rows in chosen.items()
+            }
+            chosen |= views
+        return chosen
 
     def gathered(self, chosen: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The batch of these rows, where the images are: what a call returns. Nobody waits for a value."""
-        x, u = (to_unit(self.images.index_select(0, chosen[name])) for name in ("rows", "unlabelled"))
+        x, u = (self._seen(chosen[name], chosen.get(f"views of {name}")) for name in ("rows", "unlabelled"))
         labels = self.labels.index_select(0, chosen["rows"])
         y = (labels[:, None] == torch.arange(self.classes, device=labels.device)).to(torch.float32)
         return {"x": x, "y": y, "u": u}
@@ -210,7 +257,13 @@ class LabelledBatches:
         """The same batches, of images and labels on the device."""
         moved = copy(self)
         moved.images, moved.labels = shared_copy(self.images, torch.device(device)), self.labels.to(device)
+        moved._codes = None if self._codes is None else self._codes.to(device)
         return moved
+
+    def _seen(self, rows: Tensor, views: Tensor | None) -> Tensor:
+        if self._codes is not None:
+            return self._codes.index_select(0, rows)
+        return seen(self.images, rows, views, flip=self.flip, augment=self.augment)
 
     def _rows(self, k: int) -> Int64[Tensor, " labelled"]:
         """The places, among the labelled images, of batch k's rows."""
@@ -220,6 +273,13 @@ class LabelledBatches:
         self._orders = {e: kept[e] if e in kept else permutation(n, self.seed + OTHER, e) for e in passes}
         first = start - passes[0] * n
         return torch.cat(list(self._orders.values()))[first : first + self.labelled]
+
+
+def _repeated(indices: Int64[Tensor, " n"], labels: Int64[Tensor, " n"]) -> Int64[Tensor, " m"]:
+    """The indices, those of smaller classes repeated until each class has as many as the largest."""
+    members = [indices[labels == number] for number in labels.unique()]
+    most = max(map(len, members))
+    return torch.cat([each[torch.arange(most) % len(each)] for each in members])
 
 
 def _check(labels: Tensor, n: int, classes: int) -> None:

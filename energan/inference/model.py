@@ -32,7 +32,7 @@ from energan.inference.modules import (
 from energan.inference.pictures.images import BYTES, as_pixels
 from energan.inference.pictures.translation import FIRST, translated, way_of
 from energan.inference.probes.paths import checked_truncation, paths
-from energan.utils.checks import at_least, usable_seed, whole
+from energan.utils.checks import at_least, positive, usable_seed, whole
 from energan.utils.console import counted
 from energan.utils.errors import UserError
 from energan.utils.hardware import fits_in_memory
@@ -51,6 +51,8 @@ class Model:
         nets: The trained networks by player. They are moved to the device, in float32 and eval mode.
         device: Where the networks compute.
         shape: Channels, height and width of the images that it was trained on; None: not known, so not checked.
+        temperature: What a classifier's logits are divided by, so that its probabilities are calibrated; 1: they are
+            not.
 
     Example:
         >>> from energan.games.gan.lsgan import lsgan
@@ -66,9 +68,15 @@ class Model:
 
     @isolated()
     def __init__(
-        self, game: Game, nets: dict[str, nn.Module], device: str = "cpu", shape: tuple[int, int, int] | None = None
+        self,
+        game: Game,
+        nets: dict[str, nn.Module],
+        device: str = "cpu",
+        shape: tuple[int, int, int] | None = None,
+        temperature: float = 1.0,
     ) -> None:
         self.game, self.nets, self.device, self.shape = game, nets, torch.device(device), shape
+        self.temperature = temperature
         for net in nets.values():
             net.to(self.device, torch.float32).eval().requires_grad_(False)
 
@@ -109,12 +117,21 @@ class Model:
 
     @cached_property
     def classifier(self) -> ClassifierModule:
-        """The classifier as a module: images (n, c, h, w) in [-1, 1] -> logits (n, classes).
+        """The classifier as a module: images (n, c, h, w) in [-1, 1] -> logits (n, classes), calibrated.
 
         Raises:
             UserError: The system does not classify.
         """
-        return ClassifierModule(self.game, self.nets).eval()
+        return ClassifierModule(self.game, self.nets, self.temperature).eval()
+
+    def calibrated(self, temperature: float) -> "Model":
+        """The same model, with a classifier whose logits are divided by the temperature.
+
+        Raises:
+            UserError: The temperature is not above 0.
+        """
+        positive(temperature=temperature)
+        return Model(self.game, self.nets, str(self.device), self.shape, temperature)
 
     @property
     def classes(self) -> int:
@@ -515,12 +532,24 @@ class Model:
         Raises:
             UserError: The system does not classify, or the images cannot be read as this model's.
         """
+        self.require("classifier")
+        pixels = as_pixels(images, self.shape, value_range)
+        chunks = pixels.split(chunk_size(pixels.shape[2:].numel()))
+        with fitting(pixels):
+            return torch.cat([self.logits(to_unit(chunk.to(self.device))).softmax(1) for chunk in chunks])
+
+    @isolated(gradients=False)
+    def logits(self, x: Float[Tensor, " n *image"]) -> Float[Tensor, "n classes"]:
+        """The classifier's logits of images in [-1, 1], or of their features where it reads those (FeatureNet).
+
+        On the CPU.
+
+        Raises:
+            UserError: The system does not classify.
+        """
         self.require_eval_mode()
         read = self.classifier
-        pixels = as_pixels(images, self.shape, value_range)
-        with fitting(pixels):
-            chunks = [read(to_unit(chunk.to(self.device))).float().softmax(1).cpu() for chunk in pixels.split(CHUNK)]
-        return torch.cat(chunks)
+        return torch.cat([read(chunk.to(self.device)).float().cpu() for chunk in x.split(CHUNK)])
 
 
 def numbered(number: int) -> int:

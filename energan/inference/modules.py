@@ -121,12 +121,17 @@ class EnergyModule(ReadoutModule):
 
 
 class ClassifierModule(ReadoutModule):
-    """The game's `logits` as a module: images (n, c, h, w) in [-1, 1] -> (n, classes)."""
+    """The game's `logits` as a module: images (n, c, h, w) in [-1, 1] -> (n, classes), divided by `temperature`."""
 
-    def __init__(self, game: Game, nets: dict[str, nn.Module]) -> None:
+    def __init__(self, game: Game, nets: dict[str, nn.Module], temperature: float = 1.0) -> None:
         require(game, "classifier")
         assert game.logits is not None
         super().__init__(game.logits, "x", nets)
+        self.temperature = temperature
+
+    def forward(self, values: Tensor) -> Tensor:
+        logits = super().forward(values)
+        return logits if self.temperature == 1 else logits / self.temperature
 
 
 @recorded

@@ -58,6 +58,8 @@ def snapshot(trainer: Trainer, images: UInt8[Tensor, "n c h w"], batch: int, see
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[: BATCHES * batch]
     whole = [i for i in order.split(batch) if len(i) == min(batch, len(images))]  # a single row has no statistics
     chunks = [to_unit(images[i].to(trainer.device)) for i in whole]
+    if game.logits is not None and (of_first := trainer.data(0).get("u")) is not None and of_first.ndim == 2:
+        chunks = [trainer.data(k)["u"][:batch] for k in range(BATCHES)]  # a frozen network's features, known already
     real = iter(chunks)
     players = Players(nets)
 

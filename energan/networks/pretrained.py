@@ -1,9 +1,10 @@
-"""Trained classifiers of others: by a name of ours, or my.module:Net with the weights of a .safetensors file."""
+"""Trained networks of others: by a name of ours, or my.module:Net with the weights of a .safetensors file."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from energan.networks.conv import latent_discriminators, sgan
@@ -39,6 +40,57 @@ def extract_features(
     if not isinstance(read.output, Tensor) or read.output.dim() != 2:
         raise UserError(f"{type(net).__name__} must give logits, (n, classes)")
     return E, {name: tuple(x.shape[1:]) for name, x in read.layers.items()}
+
+
+@recorded
+class FeatureNet(nn.Module):
+    """Images (n, c, h, w) in [-1, 1] -> features (n, width), each of mean 0 and deviation 1 over the training images.
+
+    Features that are computed already, (n, width), are returned as they are: so the network stands where images come,
+    and costs nothing where their features are known.
+
+    net    images -> (n, ...), flattened here
+    width  features of an image
+
+    Example:
+        >>> F = FeatureNet(nn.Flatten(), 4)
+        >>> F.standardise(torch.tensor([[0.0, 0, 0, 5], [2, 4, 6, 5]]))
+        >>> F(torch.full((1, 1, 2, 2), 5.0))
+        tensor([[4.0000, 1.5000, 0.6667, 0.0000]])
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, net: nn.Module, width: int) -> None:
+        super().__init__()
+        self.net, self.width = net, width
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("scale", torch.ones(width))
+
+    def raw(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n width"]:
+        """The net's features as they are."""
+        return self.net(x).flatten(1)
+
+    def standardised(self, raw: Float[Tensor, "n width"]) -> Float[Tensor, "n width"]:
+        """Of features as they are, those that this network gives."""
+        return (raw - self.mean) * self.scale
+
+    @torch.no_grad()
+    def standardise(self, raw: Float[Tensor, "n width"]) -> None:
+        """Takes the mean and deviation of these features; one that never varies becomes 0.
+
+        UserError for features that are not finite.
+        """
+        if not bool(raw.isfinite().all()):
+            raise UserError("the features of the training images are not all finite: choose other `features`")
+        mean, deviation = raw.double().mean(0), raw.double().std(0, correction=0)
+        varies = deviation > 1e-6 * (1 + mean.abs())
+        self.mean.copy_(mean)
+        self.scale.copy_(torch.where(varies, 1 / deviation.clamp(min=1e-12), 0.0))
+
+    def forward(self, x: Float[Tensor, " n *image"]) -> Float[Tensor, "n width"]:
+        return x if x.ndim == 2 else self.standardised(self.raw(x))
 
 
 def import_network(module: str) -> nn.Module:

@@ -52,9 +52,11 @@ from energan.recipes.plug_and_play.latent_discriminators import latent_discrimin
 from energan.recipes.plug_and_play.ppgn import joint_ppgn_h_mnist, noiseless_ppgn_h_mnist, ppgn_h_mnist, ppgn_x_mnist
 from energan.recipes.plug_and_play.ppgn_64 import noiseless_ppgn_h_64
 from energan.recipes.semi_supervised.classifier import encoder_mnist
+from energan.recipes.semi_supervised.conv_ladder import conv_ladder_32
 from energan.recipes.semi_supervised.ebgan_ln import ebgan_ln_mnist
 from energan.recipes.semi_supervised.improved_gan import improved_gan_mnist
 from energan.recipes.semi_supervised.ladder import ladder_mnist
+from energan.recipes.semi_supervised.ladder_features import ladder_features
 from energan.recipes.translation.cyclegan import cyclegan
 from energan.recipes.translation.pix2pix import pix2pix
 from energan.recipes.translation.srgan import srgan, srresnet
@@ -79,6 +81,8 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     "energy-distance-mnist": energy_distance_mnist,
     "sinkhorn-mnist": sinkhorn_mnist,
     "ladder-mnist": ladder_mnist,
+    "ladder-features": ladder_features,
+    "conv-ladder-32": conv_ladder_32,
     "ebgan-ln-mnist": ebgan_ln_mnist,
     "improved-gan-mnist": improved_gan_mnist,
     "encoder-mnist": encoder_mnist,

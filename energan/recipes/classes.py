@@ -203,7 +203,7 @@ def _numbered(data: "ImageSet", names: tuple[str, ...] | None) -> "ImageSet":
     if names is None:
         names = present
         if lacking := [name for name in data.classes if name not in present]:
-            warn(f"no class, for want of training images: {_listed(lacking)} of {data.name}")
+            warn(f"no class, for want of training images: {listed(lacking)} of {data.name}")
     number = torch.tensor([*(names.index(name) if name in names else NONE for name in data.classes), NONE])
     labels = number[data.labels]
     rows = (labels != NONE).nonzero().squeeze(1)
@@ -211,13 +211,11 @@ def _numbered(data: "ImageSet", names: tuple[str, ...] | None) -> "ImageSet":
         warn(f"left out of {data.place or data.name}: {unlabelled} images without a label")
     if strange := [name for name in present if name not in names]:
         count = len(data.images) - unlabelled - len(rows)
-        warn(
-            f"left out of {data.place or data.name}: {count} images of classes that training lacks: {_listed(strange)}"
-        )
+        warn(f"left out of {data.place or data.name}: {count} images of classes that training lacks: {listed(strange)}")
     if len(rows) == len(data.images):
         return data._replace(labels=labels, classes=names)
     if not len(rows):
-        raise UserError(f"{data.place or data.name} has no image of {_listed(names)}, the classes to draw")
+        raise UserError(f"{data.place or data.name} has no image of {listed(names)}, the classes to draw")
     return rows_of(data, rows)._replace(
         labels=labels[rows],
         classes=names,
@@ -232,16 +230,16 @@ def _present(data: "ImageSet", source: str) -> tuple[str, ...]:
 
     assert data.labels is not None
     if len(data.classes) < 2:
-        raise UserError(f"{data.name} has one class only ({_listed(data.classes)}): to draw by class takes two or more")
+        raise UserError(f"{data.name} has one class only ({listed(data.classes)}): to draw by class takes two or more")
     alone = [name for name, n in zip(data.classes, data.labels.bincount().tolist(), strict=True) if n == 1]
     if alone:
-        warn(f"one training image only, so all samples will be alike: {_listed(alone)} of {data.name}")
-    if empty := _empty_folders(Path(source), data):
-        warn(f"no class, for want of images: the empty folders {_listed(empty)} of {data.name}")
+        warn(f"one training image only, so all samples will be alike: {listed(alone)} of {data.name}")
+    if empty := empty_folders(Path(source), data):
+        warn(f"no class, for want of images: the empty folders {listed(empty)} of {data.name}")
     return data.classes
 
 
-def _empty_folders(folder: Path, data: "ImageSet") -> list[str]:
+def empty_folders(folder: Path, data: "ImageSet") -> list[str]:
     """The folders beside those of the classes in which no file is."""
     from energan.data.formats.folders import printable
 
@@ -254,5 +252,5 @@ def _empty_folders(folder: Path, data: "ImageSet") -> list[str]:
     return sorted(printable(each.name) for each in empty if not each.name.startswith("."))
 
 
-def _listed(names: "tuple[str, ...] | list[str]") -> str:
+def listed(names: "tuple[str, ...] | list[str]") -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

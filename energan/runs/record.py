@@ -157,6 +157,7 @@ OPTIONAL: dict[str, Check] = {
     "graph": (lambda value: value in ("auto", "on", "off"), "auto, on or off"),  # newer than format 2
     "deterministic": FLAG,
     "stop_when_flat": (lambda value: _whole(value, 0, 2**31), "a whole number"),
+    "balanced": FLAG,
     "data.classes": TEXTS,
     "data.labels": (lambda value: isinstance(value, list) and all(map(_whole, value)), "a list of counts"),
     "data.source": TEXT,

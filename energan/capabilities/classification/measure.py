@@ -7,6 +7,10 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from energan.capabilities.capability import Measurement
+from energan.capabilities.classification import reading
+from energan.capabilities.classification.calibration import calibrate, said, test_errors
+from energan.capabilities.classification.label_next import SHOWN, write_label_next
+from energan.capabilities.classification.suspected_labels import write_suspected
 from energan.data import ImageSet
 from energan.data.image_set import NONE
 from energan.html.formatting import figure
@@ -19,13 +23,16 @@ UNCERTAIN = 24  # images shown that the classifier is least sure of
 def measure(run: Measurement) -> dict[str, Any]:
     """Classes, error (%) and confusion (rows: truth) on test images, and the 24 images it is least sure of.
 
+    From here on, the run's model is calibrated. label_next and suspected are the first rows of the tables of that name.
+
     Without test images, error and confusion are None, and the 24 are training images without a label (of all, where
     each has one). Writes them to uncertain.png; `index` is their place among the images looked at.
     """
     test = run.experiment.held_out(run.training.classes)
     data = test if test is not None else _without_label(run.training)
     assert data.labels is not None
-    classes, probabilities = run.training.classes, run.model.probabilities(data.images)
+    run.model, calibration = calibrate(run)
+    classes, probabilities = run.training.classes, reading.probabilities(run.experiment, run.model, data)
     predicted = probabilities.argmax(1)
     uncertain = probabilities.max(1).values.argsort(stable=True)[:UNCERTAIN]
     save_sheet(data.images[uncertain], run.folder / "uncertain.png")
@@ -33,8 +40,17 @@ def measure(run: Measurement) -> dict[str, Any]:
     if test is not None:
         measured["error"] = 100 * float((predicted != data.labels).float().mean())
         measured["confusion"] = confusion(data.labels, predicted, len(classes)).tolist()
+        calibration = {**(calibration or {}), **test_errors(run, test)}
     shown = [_prediction(i, probabilities[i], int(data.labels[i]), classes) for i in uncertain.tolist()]
-    return {"classification": {"classes": list(classes), "images": len(data.images), **measured, "uncertain": shown}}
+    found = {"classes": list(classes), "images": len(data.images), **measured, "uncertain": shown}
+    return {"classification": found | {"calibration": calibration} | (_to_label(run) if run.pictures else {})}
+
+
+def _to_label(run: Measurement) -> dict[str, Any]:
+    """What a user is told to label next, and to look at again."""
+    chosen = write_label_next(run, reading.probabilities(run.experiment, run.model, run.training))
+    suspected, said = write_suspected(run)
+    return {"label_next": chosen[:SHOWN], "suspected": suspected[:SHOWN], "suspected_said": said}
 
 
 def confusion(truth: Int64[Tensor, " n"], predicted: Int64[Tensor, " n"], classes: int) -> Int64[Tensor, "k k"]:
@@ -47,9 +63,12 @@ def summary(result: Json) -> str:
     """The test error, as far as it is known."""
     measured = mapping(result.get("classification"))
     error, images = number(measured.get("error")), figure(measured.get("images"))
-    if error is None:
-        return "no test error: there are no labelled test images (--test names some)"
-    return f"test error {error:.2f} % of {images} images"
+    calibrated = said(mapping(measured.get("calibration")))
+    suspected = [text] if isinstance(text := measured.get("suspected_said"), str) else []
+    tested = "no test error: there are no labelled test images (--test names some)"
+    if error is not None:
+        tested = f"test error {error:.2f} % of {images} images"
+    return "\n".join([tested, calibrated, *suspected])
 
 
 def _prediction(i: int, probabilities: Float[Tensor, " k"], truth: int, classes: tuple[str, ...]) -> dict[str, Any]:

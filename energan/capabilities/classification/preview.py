@@ -1,6 +1,7 @@
 """The test error while a run trains."""
 
 from energan.capabilities.capability import Preview
+from energan.capabilities.classification.reading import logits
 from energan.data import ImageSet
 from energan.data.image_set import fixed_subset
 from energan.data.labels import refuse_trained
@@ -33,10 +34,10 @@ def labelled_test_images(experiment: Experiment, training: ImageSet) -> ImageSet
 def preview(run: Preview, test: ImageSet | None) -> None:
     """Logs the test error; nothing where there are no labelled test images."""
     if test is not None:
-        run.log({ERROR: error_on(run.model, test)}, len(test.images))
+        run.log({ERROR: error_on(run.experiment, run.model, test)}, len(test.images))
 
 
-def error_on(model: Model, images: ImageSet) -> float:
+def error_on(experiment: Experiment, model: Model, images: ImageSet) -> float:
     """The share of labelled images that the classifier (its clean path) gets wrong, in %."""
     assert images.labels is not None
-    return 100 * float((model.probabilities(images.images).argmax(1) != images.labels).float().mean())
+    return 100 * float((logits(experiment, model, images).argmax(1) != images.labels).float().mean())

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from energan.capabilities.capability import Section
+from energan.capabilities.classification.labels_section import labels_sections
 from energan.capabilities.classification.preview import ERROR, METRICS
 from energan.html import charts, formatting
-from energan.html.pictures import LARGEST, Picture, groups, picture
+from energan.html.pictures import Picture, groups, picture
 from energan.runs.reader import Json, RunFiles, mapping, number, sequence
 
 COUNTED = 20  # classes up to which each cell of the confusion matrix holds its count
@@ -51,12 +52,12 @@ class Uncertain(NamedTuple):
 
 
 def sections(run: RunFiles) -> list[Section]:
-    """The section "Classifier"."""
+    """The sections "Classifier" and "Labels"."""
     values = classifier(run)
     error = values["error"]
     headline = f"Its classifier’s test error is {error:.2f} %." if isinstance(error, float | int) else ""
     shown = Section("classifier", "Classifier", "classification/section.html", values, headline=headline)
-    return [shown]
+    return [shown, *labels_sections(run)]
 
 
 def classifier(run: RunFiles) -> dict[str, object]:
@@ -142,10 +143,9 @@ def _recalls(counts: list[list[int]], names: list[str]) -> list[Recall]:
 
 
 def _uncertain(path: Path, found: Json) -> list[Uncertain]:
-    """The images of uncertain.png in words, each with its tile where the sheet can be cut and is not too large."""
+    """The images of uncertain.png in words, each with its tile where the sheet can be cut."""
     entries = [mapping(entry) for entry in sequence(found.get("uncertain"))]
-    small = path.is_file() and path.stat().st_size <= LARGEST
-    tiles = groups(path, ceil(sqrt(len(entries))), 1, len(entries)) if small else []
+    tiles = groups(path, ceil(sqrt(len(entries))), 1, len(entries))
     shown = []
     for entry, tile in zip_longest(entries, tiles):
         predicted, truth, p = (

@@ -72,7 +72,7 @@ class Batches:
         self.images, self.labels, self.batch, self.seed = images, labels, batch, seed
         _check(images, crop)
         self.crop, self.flip, self.augment = crop, flip, tuple(augment)
-        self._numbers = (3 + numbers(augment)) if crop or flip or augment else 0  # for each image
+        self._numbers = view_numbers(crop, flip, augment)
         self._epochs = Epochs(n, batch, seed)
         self.per_epoch = self._epochs.per_epoch
         if labels is not None:
@@ -134,17 +134,35 @@ class Batches:
         self, chosen: Int64[Tensor, " batch"], u: Float[Tensor, "batch numbers"] | None
     ) -> Float[Tensor, "batch c h w"]:
         """The chosen images with their crops, flips and augmentations."""
-        if u is None:
-            return to_unit(self.images.index_select(0, chosen))
-        x = cropped(self.images, chosen, u[:, 1:3], self.crop) if self.crop else self.images.index_select(0, chosen)
-        if self.flip:
-            x = torch.where((u[:, 0] < 0.5)[:, None, None, None], x.flip(3), x)
-        return augmented(to_unit(x), u[:, 3:], self.augment)
+        return seen(self.images, chosen, u, crop=self.crop, flip=self.flip, augment=self.augment)
 
     def rows(self, k: int) -> Int64[Tensor, " batch"]:
         """The indices of batch k's images."""
         rows = self._epochs.rows(k)
         return rows if self._kept is None else self._kept[rows]
+
+
+def view_numbers(crop: int | None, flip: bool, augment: Sequence[str]) -> int:
+    """How many uniform numbers `seen` takes for an image. UserError for an unknown augmentation."""
+    return (3 + numbers(augment)) if crop or flip or augment else 0
+
+
+def seen(
+    images: UInt8[Tensor, "n c h w"],
+    chosen: Int64[Tensor, " batch"],
+    u: Float[Tensor, "batch numbers"] | None,
+    *,
+    crop: int | None = None,
+    flip: bool = False,
+    augment: Sequence[str] = (),
+) -> Float[Tensor, "batch c h w"]:
+    """The chosen images in [-1, 1] with their crops, flips and augmentations; u in [0, 1): `view_numbers` of each."""
+    if u is None:
+        return to_unit(images.index_select(0, chosen))
+    x = cropped(images, chosen, u[:, 1:3], crop) if crop else images.index_select(0, chosen)
+    if flip:
+        x = torch.where((u[:, 0] < 0.5)[:, None, None, None], x.flip(3), x)
+    return augmented(to_unit(x), u[:, 3:], augment)
 
 
 class Coded:

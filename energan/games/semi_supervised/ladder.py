@@ -6,8 +6,8 @@ networks", Rasmus, Valpola, Honkala, Berglund & Raiko 2015, arXiv:1507.02672.
 
 x (n, ...) labelled, y (n, classes) one-hot, u (n, ...) unlabelled, images in [-1, 1]; n_x, n_u ~ N(0, I) are the noise
 of all layers, (n, sum of their widths), of which the input's is scaled by sigma_x, the others' by sigma. D is a
-networks.dense.ladder.Ladder, named as in the EBGAN whose discriminator it becomes (ebgan_ln.py). In use, labels are
-read off the clean path.
+networks.dense.ladder.Ladder, named as in the EBGAN whose discriminator it becomes (ebgan_ln.py), or a
+networks.conv.ladder.ConvLadder (their section 4.2). In use, labels are read off the clean path.
 
 Its Gamma-model is costs "gamma": the cost of the top layer alone; "bottom": that of the pixels alone.
 Not to be confused with the ladder variational autoencoder (Sønderby et al. 2016, arXiv:1602.02282).
@@ -24,6 +24,7 @@ from energan.engine.game import Batch, Game, Logs, Move, Player, Players
 from energan.engine.noise import normal
 from energan.engine.optimizers import Adam, Optimizer
 from energan.engine.precision import wide
+from energan.networks.conv.ladder import ConvLadder
 from energan.networks.dense.ladder import Denoised, Ladder, denoising
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
@@ -54,10 +55,12 @@ def denoised(p: Players, b: Batch, depth: int) -> Denoised:
     return p.D(torch.cat([b.x, b.u]), scaled(b, torch.cat([b.n_x, b.n_u])), len(b.x), depth)
 
 
-def loss(p: Players, b: Batch, lambdas: tuple[float, ...]) -> tuple[Tensor, Logs]:
+def loss(p: Players, b: Batch, lambdas: tuple[float, ...], layers: tuple[int, ...]) -> tuple[Tensor, Logs]:
+    """lambdas: of the costs of these layers, the lowest first."""
     logits, costs = denoised(p, b, len(lambdas))
     ce = cross_entropy(wide(logits), b.y)
-    return ce + denoising(costs, lambdas), {"CE": ce, **{f"C_{i}": c.mean() for i, c in enumerate(costs)}}
+    logs = {f"C_{i}": c.mean() for i, c in zip(layers, costs, strict=True)}
+    return ce + denoising(costs, lambdas), {"CE": ce, **logs}
 
 
 def supervised_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
@@ -83,7 +86,7 @@ def weights(costs: str | Sequence[float], layers: int) -> tuple[float, ...]:
 
 @recorded
 def ladder(
-    D: Ladder,
+    D: Ladder | ConvLadder,
     *,
     costs: str | Sequence[float] = "full",
     sigma: float | None = None,
@@ -92,13 +95,19 @@ def ladder(
 ) -> Game:
     """A ladder network. costs: "full", "bottom", "gamma", "none" (supervised), or lambda_0 (pixels) to lambda_L.
 
+    UserError for a cost of a layer of which D gives none.
+
     sigma, sigma_x: standard deviations of the noise in the layers and on the input (pixels of [0, 1]). None is the
     authors' 0.3, and 0.5 in their supervised baseline; they have 0.2 with 1,000 labels and all costs.
     """
-    lambdas = weights(costs, len(D.sizes))
+    every = weights(costs, len(D.sizes))
+    if any(weight for layer, weight in enumerate(every) if layer not in D.cost_layers):
+        raise UserError("this ladder has no decoder below its top: its costs are gamma or none")
+    lambdas = tuple(every[layer] for layer in D.cost_layers)
     while lambdas and not lambdas[-1]:
         lambdas = lambdas[:-1]  # costs above the highest one that counts are not computed
-    objective = partial(loss, lambdas=lambdas) if lambdas else supervised_loss
+    layers = D.cost_layers[: len(lambdas)]
+    objective = partial(loss, lambdas=lambdas, layers=layers) if lambdas else supervised_loss
     if sigma is None:
         sigma = 0.3 if lambdas else 0.5
     widths = sum(D.sizes)
@@ -108,5 +117,5 @@ def ladder(
         noise={"n_x": normal(widths), "n_u": normal(widths)},
         hyperparameters={"sigma": sigma, "sigma_x": sigma_x},
         logits=lambda p, b: p.D(b.x),
-        meanings={k.format(i=i): v.format(i=i) for k, v in MEANINGS.items() for i in range(len(lambdas) or 1)},
+        meanings={k.format(i=i): v.format(i=i) for k, v in MEANINGS.items() for i in layers or (0,)},
     )

@@ -98,6 +98,26 @@ class MobileNetClassifier(nn.Module):
         return self.classifier(self.h(self.features(_standardised((x + 1) / 2, self.side))))
 
 
+@recorded
+class MobileNetFeatures(nn.Module):
+    """MobileNetV2 without its classifier: images (n, 1 or 3, h, w) in [-1, 1] -> 1280 features (n, 1280) in [0, 6].
+
+    It sees images at the size that they have, 32 pixels a side or more; ImageNet's is 224. Its weights have
+    MobileNetV2's names; `mobilenet_v2` has ImageNet's.
+
+    Example:
+        >>> MobileNetFeatures().eval()(torch.zeros(2, 1, 32, 32)).shape
+        torch.Size([2, 1280])
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = MobileNetV2().features
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n 1280"]:
+        return self.features(_centred((x + 1) / 2)).mean((2, 3))
+
+
 def mobilenet_v2() -> MobileNetV2:
     """The network with its ImageNet weights, frozen, in eval mode.
 
@@ -141,10 +161,14 @@ def standardised(images: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n 3 224 224
 
 def _standardised(pixels: Tensor, side: int) -> Tensor:
     """Of pixels in [0, 1]; differentiable."""
-    resized = F.interpolate(pixels, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
+    return _centred(F.interpolate(pixels, size=(side, side), mode="bilinear", antialias=True, align_corners=False))
+
+
+def _centred(pixels: Tensor) -> Tensor:
+    """ImageNet's mean and deviation taken out of pixels in [0, 1]; grey ones get three channels."""
     # filled on the device: in a CUDA graph nothing can be copied from the host
     mean, std = (torch.cat([pixels.new_full((1, 1, 1), v) for v in values]) for values in (MEAN, STD))
-    return (resized - mean) / std
+    return (pixels - mean) / std
 
 
 def _convolution(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:

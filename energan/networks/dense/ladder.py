@@ -59,6 +59,7 @@ class Ladder(nn.Module):
         if combinator not in COMBINATORS:
             raise UserError(f"there is no combinator {combinator!r}; there are {', '.join(COMBINATORS)}")
         self.sizes = tuple(sizes)
+        self.cost_layers = tuple(range(len(sizes)))  # the layers whose costs a pass gives
         pairs = list(itertools.pairwise(sizes))
         self.up = nn.ModuleList(nn.Linear(a, b, bias=False) for a, b in pairs)  # W_1 to W_L
         self.down = nn.ModuleList(nn.Linear(b, a, bias=False) for a, b in pairs)  # V_1 to V_L

@@ -81,7 +81,7 @@ def aae_ssl_mnist(
     rates: dict[str, Any] = {f"optimizer_{name}": adam for name in "EGDRL"} | {"likelihood": codes.likelihood}
     game = aae_ssl(*nets, codes.z, labelled.classes, apart=codes.heads, **rates)
     run = experiment(game, "aae-ssl", data, prepare, training, labelled.network(data))
-    return run._replace(test=labelled.test)
+    return labelled.applied(run)
 
 
 def aae_clusters_mnist(

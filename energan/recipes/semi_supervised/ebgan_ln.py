@@ -74,4 +74,4 @@ def ebgan_ln_mnist(
         optimizer_D=optimizer.with_settings(lr=lr_d),
     )
     run = experiment(game, "ebgan-ln", data, prepare, training, labelled.network(data))
-    return run._replace(test=labelled.test)
+    return labelled.applied(run)

@@ -59,7 +59,7 @@ def improved_gan_mnist(
     game = improved_gan_ssl(G, D, z, variant=variant, weight=weight, optimizer_G=adam, optimizer_D=adam)
     run = experiment(game, "improved-gan-ssl", data, prepare, training, labelled.network(data))
     averages = {"D": ema} if ema else {}
-    return run._replace(test=labelled.test, ema=averages, initialise=partial(_by_data, D, training.seed))
+    return labelled.applied(run)._replace(ema=averages, initialise=partial(_by_data, D, training.seed))
 
 
 @named

@@ -11,7 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from energan.utils.checks import at_least, not_negative, positive, usable_seed
+from energan.recipes.classes import empty_folders, listed
+from energan.utils.checks import at_least, fraction, not_negative, positive, usable_seed
+from energan.utils.console import warn
 from energan.utils.errors import UserError
 from energan.utils.specification import named
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from energan.data import ImageSet
+    from energan.experiment import Experiment
 
 HIDDEN = (1000, 500, 250, 250, 250)  # networks.dense.ladder.HIDDEN, which needs torch
 
@@ -42,6 +45,12 @@ class FewLabels:
     """Pixels a side."""
     channels: int = 1
     """3 for colour, 1 for grey."""
+    balanced: bool = False
+    """Show each class as often as the largest one; else each image with a label as often as any other."""
+    flip: bool = False
+    """Mirror half of the images, others each time: for photographs, not for digits or letters."""
+    hold_out: float = 0.0
+    """Share of each class's labels that is kept out of the training, to calibrate the probabilities on."""
 
     @property
     def pixels(self) -> int:
@@ -53,7 +62,13 @@ class FewLabels:
         not_negative(labels=self.labels)
         at_least(2, classes=self.classes, size=self.size)
         usable_seed(self.label_seed, "label_seed")
+        fraction(hold_out=self.hold_out)
         return partial(_few_labels, options=self)
+
+    def applied(self, run: "Experiment") -> "Experiment":
+        """The experiment with its test images, and its labelled images shown as these options say."""
+        calibration = partial(_held_out, options=self) if self.hold_out else None
+        return run._replace(test=self.test, balanced=self.balanced, flip=self.flip, calibration=calibration)
 
     def network(self, data: str) -> str:
         return network(data, self.size, self.channels)
@@ -63,6 +78,32 @@ class FewLabels:
 def _few_labels(
     source: str, split: str, options: FewLabels, value_range: tuple[float, float] | None = None
 ) -> "ImageSet":
+    from energan.data.few_labels import held_out
+    from energan.data.image_set import NONE
+
+    data = _kept(source, split, options, value_range)
+    if split != "train" or not options.hold_out or data.labels is None:
+        return data
+    labels = data.labels.clone()
+    labels[held_out(labels, options.hold_out, options.label_seed)] = NONE
+    return data._replace(labels=labels)
+
+
+@named
+def _held_out(
+    source: str, split: str, options: FewLabels, value_range: tuple[float, float] | None = None
+) -> "ImageSet":
+    """The labelled images that `_few_labels` keeps out of the training."""
+    from energan.data.few_labels import held_out
+    from energan.data.image_set import rows_of
+
+    data = _kept(source, split, options, value_range)
+    assert data.labels is not None
+    return rows_of(data, held_out(data.labels, options.hold_out, options.label_seed))
+
+
+def _kept(source: str, split: str, options: FewLabels, value_range: tuple[float, float] | None) -> "ImageSet":
+    """The images with the labels that may be used, whatever for."""
     from energan.data.few_labels import balanced_subset
 
     data = labelled_images(
@@ -111,8 +152,12 @@ def labelled_images(
             with suppress(UserError):  # a CSV of other images says nothing of these
                 return labelled_by(data, Path(labels_csv), Path(source))
         return data if data.labels is None else unlabelled_class(data)
+    if not labels_csv and data.labels is None and len(tops := {Path(file).parts[0] for file in data.files}) == 1:
+        raise UserError(f"{data.name} has one class only ({tops.pop()}): a classifier needs two or more")
     data = labelled_by(data, Path(labels_csv), Path(source)) if labels_csv else unlabelled_class(data)
     assert data.labels is not None
+    if not labels_csv and (empty := empty_folders(Path(source), data)):
+        warn(f"no class, for want of images: the empty folders {listed(empty)} of {data.name}")
     present = [data.classes[index] for index in data.labels[data.labels != NONE].unique().tolist()]
     if len(present) < 2:
         raise UserError(f"{data.name} has one class only ({', '.join(present)}): a classifier needs two or more")
@@ -130,3 +175,10 @@ def usable_layers(hidden: tuple[int, ...]) -> None:
     """UserError unless every hidden layer has units."""
     for width in hidden:
         positive(hidden=width)
+
+
+def usable_augmentations(augment: tuple[str, ...]) -> None:
+    """UserError for the name of no augmentation."""
+    from energan.data.batches.images import view_numbers
+
+    view_numbers(None, False, augment)

@@ -4,22 +4,24 @@ from typing import Literal
 
 from energan.experiment import Experiment
 from energan.recipes.common import Data, LearningRate, Training, decayed, experiment
-from energan.recipes.semi_supervised.labelled_data import HIDDEN, FewLabels, usable_layers
+from energan.recipes.semi_supervised.labelled_data import HIDDEN, FewLabels, usable_augmentations, usable_layers
 from energan.utils.checks import not_negative, positive
 
+Costs = Literal["full", "bottom", "gamma", "none"]
 Combinator = Literal["gaussian", "sigmoid", "amlp"]
 
 
 def ladder_mnist(
     *,
     data: Data = "mnist",
-    costs: Literal["full", "bottom", "gamma", "none"] = "full",
+    costs: Costs = "full",
     sigma: float | None = None,
     sigma_x: float = 0.3,
     hidden: tuple[int, ...] = HIDDEN,
     combinator: Combinator = "gaussian",
     lr: LearningRate = 2e-3,
     decay: float = 1 / 3,
+    augment: tuple[str, ...] = (),
     labelled: FewLabels = FewLabels(),
     training: Training = Training(steps=3000, batch=100, save_every=250),
 ) -> Experiment:
@@ -34,12 +36,14 @@ def ladder_mnist(
         hidden: Units of the hidden layers.
         combinator: Of a layer with what is above it: gaussian (the paper's), sigmoid or amlp.
         decay: Share of the steps, the last ones, over which the learning rate falls linearly to 0.
+        augment: Change images otherwise each time they are shown: colour, translation, cutout.
     """
     from energan.engine.optimizers import Adam
     from energan.games.semi_supervised.ladder import ladder
     from energan.networks.dense.ladder import Ladder
 
     prepare = labelled.prepare()
+    usable_augmentations(augment)
     positive(lr=lr)
     not_negative(sigma=sigma or 0.0, sigma_x=sigma_x)
     usable_layers(hidden)
@@ -47,4 +51,5 @@ def ladder_mnist(
         D = Ladder((labelled.pixels, *hidden, labelled.classes), combinator=combinator)
     adam = Adam(lr, schedule=decayed(training.steps, decay))
     game = ladder(D, costs=costs, sigma=sigma, sigma_x=sigma_x, optimizer_D=adam)
-    return experiment(game, "ladder", data, prepare, training, network="")._replace(test=labelled.test)
+    run = labelled.applied(experiment(game, "ladder", data, prepare, training, network=""))
+    return run._replace(augment=tuple(augment))

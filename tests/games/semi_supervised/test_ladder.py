@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from small_games import MLP, Small, rates
+from small_games import CONV, MLP, Small, rates
 from small_ladder import classified, ladder, shifted_ladder, source
 
 from energan.data.few_labels import LabelledBatches
@@ -12,6 +12,7 @@ from energan.engine.optimizers import Adam
 from energan.engine.rng import seeded
 from energan.games import GAMES
 from energan.games.semi_supervised.ladder import weights
+from energan.networks.conv.ladder import ConvLadder
 from energan.networks.dense.ladder import Ladder
 from energan.utils.errors import UserError
 
@@ -21,7 +22,20 @@ def build(seed: int, i: int) -> Game:
         return GAMES["ladder"](shifted_ladder(), sigma=0.3 + 0.1 * i, sigma_x=0.2, optimizer_D=rates(i)[0])
 
 
-SMALL = {"ladder": Small(build, MLP, classes=3)}
+def build_convolutional(seed: int, i: int) -> Game:
+    with seeded(seed):
+        D = ConvLadder((2, 8), 3, width=2, decoder=True)
+        with torch.no_grad():
+            for w in D.parameters():
+                w.add_(torch.randn_like(w), alpha=0.1)
+    costs = tuple(1.0 + layer for layer in D.cost_layers)
+    return GAMES["ladder"](D, costs=costs, sigma=0.3 + 0.1 * i, sigma_x=0.2, optimizer_D=rates(i)[0])
+
+
+SMALL = {
+    "ladder": Small(build, MLP, classes=3),
+    "ladder convolutional": Small(build_convolutional, CONV, classes=3),
+}
 
 
 def by_hand(D, sigma, sigma_x, **batch):
@@ -110,3 +124,12 @@ def test_it_learns_from_few_labels():
     with torch.no_grad():
         found = one.nets["D"].predict(images.float() / 127.5 - 1).argmax(1)
     assert float((found == kinds).float().mean()) > 0.95
+
+
+def test_a_ladder_without_a_decoder_has_the_top_s_cost_alone():
+    D = ConvLadder((1, 8), 3, width=2)
+    game = GAMES["ladder"](D, costs="gamma")
+    assert set(game.meanings) == {"sigma", "sigma_x", "CE", "C_9"}
+    assert GAMES["ladder"](D, costs="none").turns
+    with pytest.raises(UserError, match="gamma or none"):
+        GAMES["ladder"](D, costs="bottom")

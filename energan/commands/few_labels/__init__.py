@@ -1,0 +1,1 @@
+"""The command `classify`, and its curve of errors against labels."""
