@@ -31,7 +31,7 @@ SETTINGS: dict[str, type] = {  # fields that run.json has as they are
 
 DESCRIBED = (  # fields that run.json has as what they were made of
     "game", "source", "prepare", "test", "initialise", "coded", "prepare_any", "crop", "flip", "augment", "classes",
-    "sentences", "domains", "withheld", "calibration",
+    "sentences", "domains", "withheld", "labels_held",
 )  # fmt: skip
 
 
@@ -48,7 +48,7 @@ class Experiment(NamedTuple):
         classifier "x": batches hold codes in the place of images
     sentences  (encode, how many together): captions as codes in the batches: data.batches.captioned.Captioned
     balanced  whether a classifier sees each class as often as the largest one
-    calibration  as prepare, for "train": labelled images kept out of the training, that probabilities are calibrated
+    labels_held  as prepare, for "train": labelled images kept out of the training, that probabilities are calibrated
         on; None: there are none
     domains   whether images without labels are of another domain: they alone are drawn as unlabelled ones
     microbatches, sync_batch_stats  how a batch is divided, here and among ranks: engine.Trainer
@@ -95,7 +95,7 @@ class Experiment(NamedTuple):
     domains: bool = False
     withheld: int = 0
     balanced: bool = False
-    calibration: "Callable[[str, str], ImageSet] | None" = None
+    labels_held: "Callable[[str, str], ImageSet] | None" = None
 
     def reading_as(self, training: "ImageSet") -> "Experiment":
         """The experiment, with all other images read by the range of values of the training images."""
@@ -179,12 +179,12 @@ class Experiment(NamedTuple):
         data = None if split is None else self._prepared(self.source, split)
         return None if data is None or data.labels is None else in_classes(data, classes)
 
-    def calibration_set(self) -> "ImageSet | None":
+    def labels_held_set(self) -> "ImageSet | None":
         """Labelled images that were kept out of the training to calibrate probabilities on; None where there are none.
 
         They are trained on without their labels.
         """
-        return None if self.calibration is None else self._prepared(self.source, "train", self.calibration)
+        return None if self.labels_held is None else self._prepared(self.source, "train", self.labels_held)
 
     def origin(self, training: "ImageSet") -> str:
         """One line: which images are trained on, and which are held out to measure on, with their numbers."""

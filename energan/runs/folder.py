@@ -5,7 +5,7 @@ log.jsonl                       one JSON object a line: progress, energy histogr
 samples/000500.png, real.png    sheets from fixed noise; training images; augmented.png: as batches change them
 checkpoints/000500.safetensors  newest few and best.safetensors
 evaluation.json, neighbours.png, report.html
-uncertain.png, predictions.csv  of a classifier; calibration.json, label-next.csv and .png, suspected-labels.csv
+uncertain.png, predictions.csv  of a classifier; temperature.json, label-next.csv and .png, suspected-labels.csv
 """
 
 import json

@@ -16,7 +16,7 @@ from energan.inference.chunks import chunk_size
 from energan.inference.model import Model
 from energan.inference.modules import inputs
 from energan.runs.bounds import bounded_memory
-from energan.runs.calibration import read_calibration
+from energan.runs.temperature import read_temperature
 from energan.runs.checkpoints import Checkpoint, read_checkpoint
 from energan.runs.folder import RunFolder
 from energan.utils.errors import UserError
@@ -29,7 +29,7 @@ DAMAGED = "this run's run.json is damaged"
 NEWER: dict[str, Any] = {"graph": "auto", "deterministic": False, "stop_when_flat": 0, "balanced": False}
 
 # parts of an experiment that older runs do not describe
-NEWER_PARTS: dict[str, Any] = {"sentences": None, "domains": False, "withheld": 0, "calibration": None}
+NEWER_PARTS: dict[str, Any] = {"sentences": None, "domains": False, "withheld": 0, "labels_held": None}
 
 LARGEST_SIDE = 2**14  # pixels: of a crop; an image that is decoded has fewer
 
@@ -88,8 +88,8 @@ def load(
 
 
 def calibrated(model: Model, folder: Path, step: int) -> Model:
-    """The model of that step's checkpoint, calibrated where calibration.json in the run's folder says how."""
-    known = read_calibration(folder, step) if model.game.logits is not None else None
+    """The model of that step's checkpoint, calibrated where temperature.json in the run's folder says how."""
+    known = read_temperature(folder, step) if model.game.logits is not None else None
     return model if known is None else model.calibrated(known["temperature"])
 
 
@@ -134,7 +134,7 @@ def _check(parts: Mapping[str, Any], ema: Mapping[str, float]) -> None:
         "sentences": sentences is None or _reading(sentences),
         "domains": isinstance(parts["domains"], bool),
         "withheld": type(parts["withheld"]) is int and parts["withheld"] in range(2**31) and parts["withheld"] != 1,
-        "calibration": parts["calibration"] is None or _takes(parts["calibration"], "source", "split"),
+        "labels_held": parts["labels_held"] is None or _takes(parts["labels_held"], "source", "split"),
     }
     if wrong := [name for name, right in kinds.items() if not right]:
         raise UserError(f"{DAMAGED}: {wrong[0]} of its experiment is no such thing")

@@ -24,7 +24,7 @@ from energan.capabilities.classification.suspected_labels import PARTS, out_of_s
 from energan.data import ImageSet
 from energan.engine.game import Game, Player
 from energan.inference.model import Model
-from energan.runs.calibration import read_calibration
+from energan.runs.temperature import read_temperature
 from energan.utils.errors import UserError
 
 test_errors.__test__ = False  # type: ignore[attr-defined]  # no test
@@ -40,7 +40,7 @@ def measurement(folder: Path, data: ImageSet, held: ImageSet | None = None) -> M
     F = nn.Identity()
     logits = lambda p, b: torch.stack([-4 * b.x.flatten(1).mean(1), 4 * b.x.flatten(1).mean(1)], 1)  # noqa: E731
     model = Model(Game({"F": Player(F)}, {}, logits=logits), {"F": F})
-    experiment: Any = SimpleNamespace(coded=None, calibration_set=lambda: held, shown=lambda data: data)
+    experiment: Any = SimpleNamespace(coded=None, labels_held_set=lambda: held, shown=lambda data: data)
     return Measurement(folder, experiment, model, data, 10, 0, step=7)
 
 
@@ -138,7 +138,7 @@ def test_a_model_is_calibrated_on_held_out_labels_and_the_run_keeps_it(tmp_path:
     sure = model.probabilities(held.images)[0, 0]
     # as by hand: 3 of 4 are right, and 1 / 42 of doubt
     assert float(sure) == pytest.approx(0.75 * (1 - 1 / 42) + 0.25 / 42, abs=1e-3)
-    assert read_calibration(tmp_path, 7) == found and read_calibration(tmp_path, 8) is None
+    assert read_temperature(tmp_path, 7) == found and read_temperature(tmp_path, 8) is None
     run.model = model
     ece = test_errors(run, held)
     assert ece["test_ece_before"] == pytest.approx(0.25, abs=1e-2) and ece["test_ece_after"] < 0.05
@@ -156,9 +156,9 @@ def test_few_held_out_labels_calibrate_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", [0, -1, True, "1", None, math.inf])
 def test_a_damaged_temperature_is_refused(tmp_path: Path, value: Any) -> None:
-    (tmp_path / "calibration.json").write_text(json.dumps({"7": {"temperature": value}}))
+    (tmp_path / "temperature.json").write_text(json.dumps({"7": {"temperature": value}}))
     with pytest.raises(UserError, match="damaged"):
-        read_calibration(tmp_path, 7)
-    (tmp_path / "calibration.json").write_text("[" * 100_000)
+        read_temperature(tmp_path, 7)
+    (tmp_path / "temperature.json").write_text("[" * 100_000)
     with pytest.raises(UserError, match="damaged"):
-        read_calibration(tmp_path, 7)
+        read_temperature(tmp_path, 7)

@@ -247,7 +247,7 @@ def made(images: torch.Tensor, labels: list[int], classes: tuple[str, ...] = ("d
 
 def classification(model: Model, training: ImageSet, test: ImageSet | None, folder: Path) -> dict[str, Any]:
     """evaluation.json's entry of a classifier whose run has these images."""
-    experiment: Any = SimpleNamespace(held_out=lambda classes: test, coded=None, calibration_set=lambda: None)
+    experiment: Any = SimpleNamespace(held_out=lambda classes: test, coded=None, labels_held_set=lambda: None)
     return measure(Measurement(folder, experiment, model, training, 10, 0))["classification"]
 
 

@@ -106,7 +106,7 @@ def test_classify_learns_on_features_and_predict_and_export_take_images(
     assert main(["classify", "--data", "digits", *flags, "--out", run]) == 0
     said = capsys.readouterr().out
     assert "calibrated on 60 held-out labels" in said and "labels: 0 24" in said
-    assert {"label-next.csv", "calibration.json", "predictions.csv"} <= {p.name for p in Path(run).iterdir()}
+    assert {"label-next.csv", "temperature.json", "predictions.csv"} <= {p.name for p in Path(run).iterdir()}
     assert main(["predict", "digits", "--run", run, "--out", str(tmp_path / "p.csv")]) == 0
     assert main(["export", run, "--out", str(tmp_path / "export")]) == 0
     assert '"temperature": ' in (tmp_path / "export" / "model.json").read_text()

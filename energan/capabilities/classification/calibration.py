@@ -11,19 +11,19 @@ from energan.capabilities.classification.reading import logits
 from energan.data import ImageSet
 from energan.inference.model import Model
 from energan.metrics.calibration import calibration_error, cross_fitted, temperature
-from energan.runs.calibration import write_calibration
+from energan.runs.temperature import write_temperature
 from energan.runs.reader import Json, number
 
 LEAST = 20  # labelled images below which no temperature is fitted
 
 
 def calibrate(run: Measurement) -> tuple[Model, dict[str, Any] | None]:
-    """The run's model, calibrated where it can be, and what is known of it; writes calibration.json.
+    """The run's model, calibrated where it can be, and what is known of it; writes temperature.json.
 
     images: that were held out; temperature; ece_before and ece_after of them, the latter cross-fitted. Without
     temperature there are too few of them; None: the run held none out.
     """
-    plain, held = run.model.calibrated(1.0), run.experiment.calibration_set()
+    plain, held = run.model.calibrated(1.0), run.experiment.labels_held_set()
     if held is None:
         return plain, None
     if len(held.images) < LEAST:
@@ -36,7 +36,7 @@ def calibrate(run: Measurement) -> tuple[Model, dict[str, Any] | None]:
         "ece_before": calibration_error(read.softmax(1), held.labels),
         "ece_after": calibration_error(cross_fitted(read, held.labels), held.labels),
     }
-    write_calibration(run.folder, run.step, found)
+    write_temperature(run.folder, run.step, found)
     return run.model.calibrated(found["temperature"]), found
 
 

@@ -67,8 +67,8 @@ class FewLabels:
 
     def applied(self, run: "Experiment") -> "Experiment":
         """The experiment with its test images, and its labelled images shown as these options say."""
-        calibration = partial(_held_out, options=self) if self.hold_out else None
-        return run._replace(test=self.test, balanced=self.balanced, flip=self.flip, calibration=calibration)
+        labels_held = partial(_held_out, options=self) if self.hold_out else None
+        return run._replace(test=self.test, balanced=self.balanced, flip=self.flip, labels_held=labels_held)
 
     def network(self, data: str) -> str:
         return network(data, self.size, self.channels)

@@ -1,4 +1,4 @@
-"""calibration.json: the temperatures that a run's classifier is calibrated by, by the step of the checkpoint."""
+"""temperature.json: the temperatures that a run's classifier is calibrated by, by the step of the checkpoint."""
 
 import json
 import math
@@ -9,10 +9,10 @@ from energan.runs.record import LARGEST
 from energan.utils.errors import UserError
 from energan.utils.files import read_file, write_json
 
-NAME = "calibration.json"
+NAME = "temperature.json"
 
 
-def read_calibration(folder: Path, step: int) -> dict[str, Any] | None:
+def read_temperature(folder: Path, step: int) -> dict[str, Any] | None:
     """What is known of the checkpoint of that step, with its "temperature"; None where it is not calibrated.
 
     UserError for a file that is damaged.
@@ -34,7 +34,7 @@ def read_calibration(folder: Path, step: int) -> dict[str, Any] | None:
     return entry
 
 
-def write_calibration(folder: Path, step: int, entry: dict[str, Any]) -> None:
+def write_temperature(folder: Path, step: int, entry: dict[str, Any]) -> None:
     """Adds what is known of the checkpoint of that step; other steps' entries stay."""
     path = folder / NAME
     try:
