@@ -10,12 +10,17 @@ from energan.engine.game import Batch, Game, Players, Readout
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
 
-Part = Literal["generator", "encoder", "energy", "classifier", "latent space"]
+Part = Literal["generator", "encoder", "energy", "energy map", "classifier", "latent space"]
 
 PARTS: dict[Part, tuple[str, str]] = {  # the field of Game, and what is said where it is None
     "generator": ("sample", "this run's system has no generator to draw images with"),
     "encoder": ("encode", "this run's system has no encoder: it reads no noise from images"),
     "energy": ("energy", "this run's system has no energy to score images with"),
+    "energy map": (
+        "energy_map",
+        "this run's system has no energy of single pixels: maps are of systems whose energy is a reconstruction error, "
+        "such as EBGAN, BEGAN and auto-encoders",
+    ),
     "classifier": ("logits", "this run's system has no classifier"),
     "latent space": (
         "codes",
@@ -118,6 +123,15 @@ class EnergyModule(ReadoutModule):
         require(game, "energy")
         assert game.energy is not None
         super().__init__(game.energy, "x", nets)
+
+
+class EnergyMapModule(ReadoutModule):
+    """The game's `energy_map` as a module: images (n, c, h, w) in [-1, 1] -> what each pixel adds, (n, h, w)."""
+
+    def __init__(self, game: Game, nets: dict[str, nn.Module]) -> None:
+        require(game, "energy map")
+        assert game.energy_map is not None
+        super().__init__(game.energy_map, "x", nets)
 
 
 class ClassifierModule(ReadoutModule):

@@ -173,6 +173,8 @@ def _check_readouts(model: Model, shape: tuple[int, ...]) -> None:
                 _expect("generator", model.generator(*model.noise(1, generator)).shape, (1, *shape))
             if game.energy is not None:
                 _expect("energy", game.energy(players, Batch({"x": x})).shape, (1,))
+            if game.energy_map is not None:
+                _expect("energy map", game.energy_map(players, Batch({"x": x})).shape, (1, *shape[1:]))
             if game.logits is not None:
                 _expect("classifier", game.logits(players, Batch({"x": x})).shape[:1], (1,))
             noise = dict(zip(inputs(game), model.noise(1, generator), strict=True)) if game.encode else {}
