@@ -24,7 +24,11 @@ from energan.utils.specification import build, trusting
 
 DAMAGED = "this run's run.json is damaged"
 
-NEWER: dict[str, Any] = {"graph": "auto", "deterministic": False}  # settings that older runs do not record
+NEWER: dict[str, Any] = {
+    "graph": "auto",
+    "deterministic": False,
+    "calibration": 0.0,
+}  # settings that older runs do not record
 
 # parts of an experiment that older runs do not describe
 NEWER_PARTS: dict[str, Any] = {"sentences": None, "domains": False}
