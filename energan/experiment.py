@@ -103,6 +103,10 @@ class Experiment(NamedTuple):
         """The images that batches are drawn from."""
         return self._parted(1) if self.calibration else self._prepared(self.source, "train")
 
+    def set_apart(self) -> "ImageSet":
+        """The images of the source that are never trained on, where `calibration` is above 0."""
+        return self._parted(0)
+
     def _parted(self, part: int) -> "ImageSet":
         """The training images that calibrate (0), or the others (1). UserError where nothing is left of either."""
         from energan.data.image_set import apart, rows_of
@@ -120,7 +124,7 @@ class Experiment(NamedTuple):
         from energan.data.splits.words import TEST, TRAIN, VALIDATION
 
         if not source and self.calibration:
-            return self._parted(0)
+            return self.set_apart()
         splits = splits_of(source or self.source)
         split = next((each for each in (VALIDATION, TEST) if each in splits), None)
         if split is None and not source:

@@ -166,7 +166,7 @@ class Capability(NamedTuple):
     own       metrics that its sections show, and no other
     sheets    what its previews show
     sections  run folder -> sections of the report
-    finish    measurement -> what it wrote into the run folder, in words; at the end of training
+    finish    measurement -> what it wrote into the run folder, in words, or ""; at the end of training
     """
 
     readout: str

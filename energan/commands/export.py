@@ -54,6 +54,7 @@ def export(run: str, /, *, out: str = "export", checkpoint: str = "", onnx: bool
             shapes = {letter: list(x.shape[1:]) for letter, x in inputs.items()}
             descriptions[name] = {"inputs": shapes}
             if isinstance(output, tuple):
+                assert isinstance(module, VerdictModule)
                 named = zip(module.outputs, output, strict=True)
                 descriptions[name]["outputs"] = {letter: list(x.shape[1:]) for letter, x in named}
             else:

@@ -10,6 +10,7 @@ If x and the n images are exchangeable (normal images drawn alike, in any order)
 the probability is over x and over the choice of the n images. One choice may do better or worse than another.
 """
 
+import re
 from fractions import Fraction
 from math import ceil, floor
 from typing import NamedTuple, final
@@ -20,9 +21,11 @@ from torch import Tensor
 
 from energan.utils.errors import UserError
 
+SHARE = re.compile(r"[0-9]{1,9}/[1-9][0-9]{0,8}")
+
 
 def rate_of(false_alarms: str | float) -> Fraction:
-    """A rate of false alarms, exactly as it is written: "1%", "0.01", 0.01.
+    """A rate of false alarms, exactly as it is written: "1%", "0.01", 0.01, "1/100".
 
     Raises:
         UserError: It is no number above 0 and below 1.
@@ -31,6 +34,8 @@ def rate_of(false_alarms: str | float) -> Fraction:
     True
     """
     text = str(false_alarms).strip()
+    if SHARE.fullmatch(text) and 0 < (share := Fraction(text)) < 1:
+        return share
     number, divisor = text.removesuffix("%").strip(), 100 if text.endswith("%") else 1
     try:
         sound = 0 < float(number) / divisor < 1  # first: a fraction of 1e999999999 would take all memory
@@ -39,6 +44,15 @@ def rate_of(false_alarms: str | float) -> Fraction:
     if not sound:
         raise UserError(f"`false_alarms` must be above 0 and below 1, such as 1% or 0.01, got {text!r}")
     return Fraction(number) / divisor
+
+
+def needed(rate: Fraction) -> int:
+    """How many normal images a rate needs at least.
+
+    >>> needed(Fraction(1, 100))
+    99
+    """
+    return ceil(1 / rate) - 1
 
 
 def percent(rate: float | Fraction) -> str:
@@ -76,7 +90,7 @@ class Calibration(NamedTuple):
         n = len(self.energies)
         if (n + 1) * rate < 1:
             raise UserError(
-                f"`false_alarms` {percent(rate)} needs at least {ceil(1 / rate) - 1} normal images to calibrate with, "
+                f"`false_alarms` {percent(rate)} needs at least {needed(rate)} normal images to calibrate with, "
                 f"and there are {n}: give more, or allow {percent(Fraction(1, n + 1))} or more"
             )
         return float(

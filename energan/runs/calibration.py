@@ -3,7 +3,7 @@
 format          1
 checkpoint      its step, and the digest of its content: another checkpoint has other energies
 images          where the normal images are from, in words
-false_alarms    the rate that was asked for, as text: 0.01
+false_alarms    the rate, as text: 1/100
 threshold       the energy above which an image is an outlier at that rate
 energies        of the normal images, ascending
 rows            a short digest of each of the images, so that an image that is judged by itself is noticed
@@ -72,7 +72,7 @@ class RunCalibration(NamedTuple):
             "checkpoint": {"step": self.step, "digest": self.digest},
             "images": self.images,
             "n": len(self.normal.energies),
-            "false_alarms": str(float(self.false_alarms)),
+            "false_alarms": str(self.false_alarms),
             "threshold": self.threshold,
             "energies": self.normal.energies.tolist(),
             "rows": list(self.rows),

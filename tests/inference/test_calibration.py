@@ -49,7 +49,7 @@ def test_false_alarms_of_fresh_images_are_at_most_the_rate_on_average() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["0", "1", "-1%", "100%", "a lot", "", "nan", "inf", "1e999999999", "1e-999999999", "1/3"]
+    "text", ["0", "1", "-1%", "100%", "a lot", "", "nan", "inf", "1e999999999", "1e-999999999", "3/1", "1/0", "0/9"]
 )
 def test_what_is_no_rate_is_one_sentence(text: str) -> None:
     with pytest.raises(UserError, match="false_alarms must be above 0 and below 1"):

@@ -3,11 +3,14 @@
 from fractions import Fraction
 from pathlib import Path
 
+from energan.capabilities.capability import Measurement
+from energan.capabilities.energies.pictures import UNUSUAL, draw_histogram, draw_unusual
 from energan.data import ImageSet
 from energan.data.anomalies import normal_rows
 from energan.data.image_set import fixed_subset, rows_of
-from energan.inference.calibration import calibration
+from energan.inference.calibration import calibration, percent
 from energan.inference.model import Model
+from energan.inference.pictures.heat import top_of_scale
 from energan.runs.calibration import (
     MOST,
     RunCalibration,
@@ -16,8 +19,11 @@ from energan.runs.calibration import (
     seen_before,
     write_calibration,
 )
+from energan.runs.folder import RunFolder
 from energan.utils.console import warn
 from energan.utils.errors import UserError
+
+MOST_SHOWN = 2000  # training images in the histogram
 
 RATE = Fraction(1, 100)  # of false alarms, where nobody says
 
@@ -63,3 +69,25 @@ def calibrate(
     made = RunCalibration(energies, rate, place, step, digest, tuple(row_digests(chosen.images)))
     write_calibration(run, made)
     return made
+
+
+def finish(run: Measurement) -> str:
+    """Calibrates a run that set images apart for it, and draws calibration.png and unusual.png. Returns it in words."""
+    if not run.experiment.calibration:
+        return ""
+    normal = run.experiment.shown(run.experiment.set_apart())
+    made = calibrate(run.folder, run.model, RunFolder(run.folder).checkpoint(), normal)
+    energies = run.model.score(normal.images)
+    training = run.training.images[fixed_subset(len(run.training.images), MOST_SHOWN)]
+    sets = [("the training images", run.model.score(training)), ("normal images, held out", energies)]
+    draw_histogram(run.folder / "calibration.png", sets, made.threshold)
+    if run.model.game.energy_map is not None:
+        worst = energies.argsort(descending=True)[:UNUSUAL]
+        maps = run.model.map_pixels(normal.images[worst])
+        files = normal.files or [f"image {i}" for i in range(len(energies))]
+        titles = [f"{files[i]}  energy {float(energies[i]):.4g}" for i in worst.tolist()]
+        draw_unusual(run.folder / "unusual.png", normal.images[worst], maps, titles, top_of_scale(maps))
+    return (
+        f"outlier: energy above {made.threshold:.4g} ({percent(made.false_alarms)} false alarms, by {made.images} that "
+        "were not trained on)"
+    )

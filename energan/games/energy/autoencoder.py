@@ -30,11 +30,10 @@ def reconstruction_loss(p: Players, b: Batch, kind: Kind) -> tuple[Tensor, Logs]
 
 @recorded
 def autoencoder(D: nn.Module, *, kind: Kind = "l2", optimizer_D: Optimizer = Adam(1e-3)) -> Game:
-    """The auto-encoder game of one player; its samples are its reconstructions of b.x."""
+    """The auto-encoder game of one player."""
     return Game(
         players={"D": Player(D, optimizer_D)},
         turns={"D": (Move(partial(reconstruction_loss, kind=kind), min=("D",)),)},
-        sample=lambda p, b: p.D(b.x)[0].clamp(-1, 1),  # its output is linear
         energy=lambda p, b: energy(b.x, p.D(b.x)[0], kind),
         energy_map=lambda p, b: energy_map(b.x, p.D(b.x)[0], kind),
         meanings=MEANINGS,

@@ -6,7 +6,7 @@ compares EBGAN-PT with EBGAN, all else equal: --pt 0.
 """
 
 from energan.experiment import Experiment
-from energan.recipes.common import DecayingAdam, GeneratorTraining, experiment
+from energan.recipes.common import Calibration, DecayingAdam, GeneratorTraining, experiment, with_calibration
 from energan.recipes.energy.ebgan import ConvPair, EnergyClasses, EnergyOptions
 from energan.recipes.image_options import Pictures, Views
 
@@ -17,6 +17,7 @@ def ebgan_pt_64(
     networks: ConvPair = ConvPair(width=64),
     energies: EnergyOptions = EnergyOptions(),
     classes: EnergyClasses = EnergyClasses(),
+    calibration: Calibration = 0.0,
     adam: DecayingAdam = DecayingAdam(lr=2e-4),
     views: Views = Views(),
     training: GeneratorTraining = GeneratorTraining(steps=50000, batch=128, save_every=1000, ema=0.999),
@@ -30,4 +31,5 @@ def ebgan_pt_64(
     G, D = networks.build(training, asked, channels=views.channels, size=64)
     optimizer, d = adam.optimizer(training.steps), views.channels * 64**2
     game, system = classes.game(asked, energies, views.generator(G), D, networks.z, optimizer, norm=20.0, d=d)
-    return views.shown(experiment(game, system, data, prepare, training, "mobilenetv2"), 64)
+    made = views.shown(experiment(game, system, data, prepare, training, "mobilenetv2"), 64)
+    return with_calibration(made, calibration)

@@ -1,4 +1,4 @@
-"""The commands `score` (energies) and `predict` (classes) of any images."""
+"""The command `score`: energies of any images, which of them are outliers, and where."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -151,39 +151,3 @@ def _training_images(run: Path, record: dict[str, Any]) -> "ImageSet | None":
     except UserError as error:
         warn(f"the histogram lacks the training images: {error}")
         return None
-
-
-def predict(
-    images: str,
-    /,
-    *,
-    run: str,
-    out: str = "predictions.csv",
-    checkpoint: str = "",
-    split: str = "",
-    device: str = "auto",
-) -> int:
-    """Write the class that a run's classifier gives each image, and the probability of every class.
-
-    Args:
-        images: A folder, .zip, .npz or .parquet of images, or a named set.
-        run: The run's folder.
-        out: A .csv with a row an image: file, label, probability, and a column a class.
-        checkpoint: "best", a step, or a path; the newest by default.
-        split: train, test, validation or all; by default the images held out (test, else validation), else all.
-        device: cpu, cuda, cuda:1, or auto.
-    """
-    from energan.capabilities.classification.predictions import prediction_columns
-    from energan.commands.open_run import load_images, skipped_note
-    from energan.runs.folder import RunFolder
-    from energan.utils.tables import write_table
-
-    table = Path(out)
-    if table.suffix != ".csv":
-        raise UserError(f"`out` {table}: predictions go to a .csv")
-    model, record = open_model(run, "predict", checkpoint, device), RunFolder(run).record
-    data = load_images(images, split, record)
-    say(f"images: {data.counted}")
-    write_table(table, prediction_columns(data, model.probabilities(data.images), record["data"]["classes"]))
-    say(f"{len(data.images)} predictions in {table}{skipped_note(data)}")
-    return 0
