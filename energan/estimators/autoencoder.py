@@ -35,6 +35,7 @@ class AutoencoderDetector(Detector):
 
     Args:
         features: None for pixels, or "mobilenetv2" (weights of 14 MB are fetched once); of images only.
+        side: pixels that the frozen network sees, a multiple of 16 from 32 on; maps have side / 8 places a side.
         kind: of energy: "l2" is ||r - x||, "ssq" its square, "mse" its square per number; x in [-1, 1]. With `features`
             the energy is the mean square of the standardised features, whatever the kind.
         steps: training steps.
@@ -73,6 +74,7 @@ class AutoencoderDetector(Detector):
         self,
         *,
         features: Literal["mobilenetv2"] | None = None,
+        side: int = 128,
         kind: Kind = "l2",
         steps: int = 1000,
         batch: int = 64,
@@ -85,7 +87,7 @@ class AutoencoderDetector(Detector):
         device: str = "auto",
         verbose: int = 0,
     ) -> None:
-        self.features, self.kind = features, kind
+        self.features, self.side, self.kind = features, side, kind
         self.steps, self.batch, self.width = steps, batch, width
         self.lr, self.beta1, self.contamination = lr, beta1, contamination
         self.random_state, self.precision, self.device, self.verbose = random_state, precision, device, verbose
@@ -94,6 +96,8 @@ class AutoencoderDetector(Detector):
         self._check_contamination()
         if self.features not in (None, "mobilenetv2"):
             raise ValueError(f"features must be None or 'mobilenetv2', got {self.features!r}")
+        if self.features:
+            features_of.check_side(self.side)
         if self.kind not in ("l2", "ssq", "mse"):
             raise ValueError(f"kind must be 'l2', 'ssq' or 'mse', got {self.kind!r}")
 
@@ -102,7 +106,7 @@ class AutoencoderDetector(Detector):
         if frame.layout == "n d":
             return {"D": mlp.Autoencoder((1, 1, d), layers=3, size=8 * self.width)}
         if self.features:
-            return {"F": features_of.Features(), "D": features_of.Autoencoder(code=self.width)}
+            return {"F": features_of.Features(self.side), "D": features_of.Autoencoder(code=self.width)}
         maps = [self.width * 2**i for i in range(3 if frame.side <= 64 else 4)]
         return {"D": conv.Autoencoder(channels=channels, maps=maps)}
 

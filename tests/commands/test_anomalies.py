@@ -202,3 +202,55 @@ def test_an_export_has_threshold_and_scores(run: Path) -> None:
     assert np.array_equal(outlier, energy > np.float32(calibration["threshold"]))
     usual = np.float32(calibration["energies"])
     np.testing.assert_allclose(score, (usual[None] < energy[:, None]).sum(1) / 31, rtol=1e-6)
+
+
+def test_detect_trains_calibrates_scores_and_reports(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(made / "bottle", "bottle")
+    small = ["--normal", "bottle", "--size", "16", "--steps", "4", "--features", "none", "--held-out", "0.4"]
+    assert main(["detect", *small, "--false-alarms", "15%", "--out", "run"]) == 0
+    said = capsys.readouterr().out
+    assert "by bottle/train (10)" in said and "report: run/report.html" in said
+    assert json.loads(Path("run/run.json").read_text())["data"]["n"] == 14  # 10 of 24 were set apart
+    calibration, about = (json.loads(Path(f"run/{name}.json").read_text()) for name in ("calibration", "scores"))
+    assert calibration["false_alarms"] == "3/20" and about["threshold"] == calibration["threshold"]
+    assert about["pixels"]["images"] == 16 and len(list(Path("run/maps").iterdir())) == 2 * 16 + 2
+    page = Path("run/report.html").read_text()
+    assert 'id="anomalies"' in page and "AUROC by kind" in page and 'id="energy"' not in page
+    checkpoint = Path("run/checkpoints/000004.safetensors").read_bytes()
+    assert main(["detect", *small, "--out", "run", "--images", "bottle/test/bent"]) == 0  # goes on: nothing to train
+    assert Path("run/checkpoints/000004.safetensors").read_bytes() == checkpoint
+    assert len(rows("run/scores.csv")) == 3 and len(list(Path("run/maps").iterdir())) == 2 * 3 + 2
+    assert main(["detect", *small, "--seed", "1", "--out", "run"]) == 2
+    assert "run is another run (autoencoder): choose another --out" in sentence(capsys)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("--false-alarms 1%", "1 % needs at least 99 normal images that are held out, and of 24 there are 5"),
+        ("--held-out 0", "--held-out is a share of the images, above 0 and below 1, got 0"),
+        ("--held-out 0.001", "leaves nothing of one part: give more images"),
+        ("--system ebgan-pt --features mobilenetv2", "--system ebgan-pt sees pixels: --features none"),
+        ("--images nowhere", "there is no nowhere"),
+        ("--size 30 --features none", "--size must be a multiple of 8, got 30"),
+        ("--batch 20", "a batch of 20 cannot be drawn"),
+        ("--false-alarms x", "--false-alarms must be above 0 and below 1"),
+    ],
+)  # fmt: skip
+def test_detect_refuses_bad_input_before_it_trains(
+    run: Path, capsys: pytest.CaptureFixture[str], told: str, expected: str
+) -> None:
+    assert main(["detect", "--normal", "bottle", *told.split()]) == 2
+    assert expected in sentence(capsys)
+    assert not Path("runs").exists() or not any(Path("runs").iterdir())
+
+
+def test_detect_by_features_of_a_frozen_network(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = ["--steps", "2", "--size", "16", "--batch", "4", "--false-alarms", "20%"]
+    assert main(["detect", "--normal", str(made / "fresh"), *told]) == 0
+    assert Path("runs/detect/calibration.json").is_file() and not Path("runs/detect/scores.csv").exists()
+    assert energan.load("runs/detect").energy_map(torch.zeros(2, 3, 16, 16, dtype=torch.uint8)).shape == (2, 16, 16)

@@ -39,6 +39,8 @@ PICTURES |= {
     "lapgan-64": (3, 64, 64),
     "ebgan-pt-128": (3, 128, 128),
     "ebgan-pt-256": (3, 256, 256),
+    "autoencoder": (3, 64, 64),  # of any size
+    "feature-autoencoder": (3, 64, 64),
 }  # the user's own
 SHAPES = {"wgan-gp-stacked": (3, 32, 32)} | dict.fromkeys(
     (
@@ -119,6 +121,7 @@ PLAYERS |= {
     "lapgan-mnist": ("G_0", "G_1", "G_2", "D_0", "D_1", "D_2"),
     "lapgan-64": ("G_0", "G_1", "G_2", "G_3", "D_0", "D_1", "D_2", "D_3"),
 }
+PLAYERS |= {"autoencoder": ("D",), "feature-autoencoder": ("F", "D")}
 PLAYERS |= {"conditional-faces": ("G", "D", "K", "S")}
 PLAYERS |= dict.fromkeys((*TOLD, "gan-int-cls-64"), ("G", "D", "T"))
 WITHOUT_ENERGY = (

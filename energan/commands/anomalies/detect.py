@@ -69,14 +69,12 @@ def detect(
     if not 0 < held_out < 1:
         raise UserError(f"`held_out` is a share of the images, above 0 and below 1, got {held_out:g}")
     judged = images or (normal if "test" in splits_of(normal) else "")
-    if images:
-        splits_of(images)  # refused before anything is trained
     chosen = {"size": size, "steps": steps, "batch": batch, "value_range": value_range}
     arguments: dict[str, Any] = {
         **with_absolute_paths({"data": normal}), "channels": channels, "seed": seed, "calibration": held_out,
         "device": device, **{name: value for name, value in chosen.items() if value},
     }  # fmt: skip
-    folder, code = _trained(RECIPES[system, seen], arguments, rate, out, quiet)
+    folder, code = _trained(RECIPES[system, seen], arguments, judged, rate, out, quiet)
     if code:
         return code
     usual = read_calibration(folder)
@@ -95,7 +93,7 @@ def detect(
 
 
 def _trained(
-    recipe: str, arguments: dict[str, Any], rate: "Fraction | None", out: str, quiet: bool
+    recipe: str, arguments: dict[str, Any], judged: str, rate: "Fraction | None", out: str, quiet: bool
 ) -> tuple[Path, int]:
     """The run's folder, and the exit code of its training: a new run, or one that goes on. UserError for another's."""
     from energan.runs.calibration import FILE
@@ -111,7 +109,7 @@ def _trained(
             raise UserError(f"{folder} is another run ({record['recipe']}): choose another `out`")
         done = record["status"]["state"] == "finished" and (folder / FILE).is_file()
         return folder, 0 if done else resume(str(folder), quiet=quiet)
-    _check_numbers(recipe, arguments, rate)
+    _check(recipe, arguments, judged, rate)
     folder = folder or new_run_folder("detect")
     try:
         return folder, start(recipe, arguments, TrainOptions(out=str(folder), quiet=quiet))
@@ -121,8 +119,12 @@ def _trained(
         raise
 
 
-def _check_numbers(recipe: str, arguments: dict[str, Any], rate: "Fraction | None") -> None:
-    """Gives the arguments a batch that there are images for. UserError for too few images for the rate."""
+def _check(recipe: str, arguments: dict[str, Any], judged: str, rate: "Fraction | None") -> None:
+    """Gives the arguments a batch that there are images for.
+
+    UserError, before anything is trained, for images that cannot be read, and for too few of them for the rate.
+    """
+    from energan.data import held_out_split
     from energan.inference.calibration import needed, percent
     from energan.recipes.build import build
 
@@ -133,5 +135,7 @@ def _check_numbers(recipe: str, arguments: dict[str, Any], rate: "Fraction | Non
             f"`false_alarms` {percent(rate)} needs at least {needed(rate)} normal images that are held out, and of "
             f"{n + apart} there are {apart}: raise `held_out`, allow more, or give more images"
         )
+    if judged:
+        made.given(judged, held_out_split(judged) or "train")
     if "batch" not in arguments:
         arguments["batch"] = min(build(recipe, **arguments).batch, n)

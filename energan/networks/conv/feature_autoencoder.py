@@ -33,6 +33,12 @@ MEASURED = 512  # images that mean and deviation are of
 TOGETHER = 32  # of them at a time
 
 
+def check_side(side: int) -> None:
+    """UserError unless MobileNetV2's layers fit onto one grid of such images."""
+    if not isinstance(side, int) or side < 32 or side % 16:
+        raise UserError(f"`side` must be a multiple of 16 from 32 on, got {side!r}")
+
+
 @recorded
 class Features(nn.Module):
     """x (n, c, h, w) in [-1, 1] -> (n, 120, side / 8, side / 8), of mean 0 and deviation 1 over the training images.
@@ -46,8 +52,7 @@ class Features(nn.Module):
 
     def __init__(self, side: int = 128) -> None:
         super().__init__()
-        if side < 32 or side % 16:
-            raise UserError(f"`side` must be a multiple of 16 from 32 on, got {side}")
+        check_side(side)
         self.side, self.blocks = side, nn.ModuleList(MobileNetV2().features.children())[: BLOCKS[-1] + 1]
         self.register_buffer("mean", torch.zeros(CHANNELS, 1, 1))
         self.register_buffer("deviation", torch.ones(CHANNELS, 1, 1))

@@ -10,7 +10,7 @@ from energan.experiment import Experiment
 from energan.recipes.common import AdamOptions, Calibration, Training, experiment, with_calibration
 from energan.recipes.energy.ebgan import Energy
 from energan.recipes.image_options import Pictures, Views
-from energan.utils.checks import positive
+from energan.utils.checks import at_least, positive
 from energan.utils.errors import UserError
 from energan.utils.specification import named
 
@@ -43,7 +43,8 @@ def autoencoder(
     from energan.games.energy.autoencoder import autoencoder as game_of
     from energan.networks.conv.autoencoder import Autoencoder
 
-    positive(size=size, width=width)
+    at_least(2, size=size)
+    positive(width=width)
     if size % 2**LAYERS:
         raise UserError(f"`size` must be a multiple of {2**LAYERS}, got {size}")
     with training.seeded():
@@ -62,7 +63,7 @@ def feature_autoencoder(
     calibration: Calibration = 0.0,
     adam: AdamOptions = AdamOptions(lr=1e-3, beta1=0.9),
     views: Views = Views(),
-    training: Training = Training(steps=500, batch=32, save_every=250),
+    training: Training = Training(steps=1000, batch=16, save_every=250),
 ) -> Experiment:
     """An auto-encoder of MobileNetV2's features (DFR): sees odd textures and parts where pixels are blind.
 
@@ -75,7 +76,8 @@ def feature_autoencoder(
     from energan.games.energy.feature_autoencoder import feature_autoencoder as game_of
     from energan.networks.conv.feature_autoencoder import Autoencoder, Features
 
-    positive(size=size, code=code)
+    at_least(2, size=size)
+    positive(code=code)
     if not 0 < worst <= 1:
         raise UserError(f"`worst` is a share of the places, above 0 and at most 1, got {worst:g}")
     with training.seeded():
@@ -88,6 +90,9 @@ def feature_autoencoder(
 def _detector(
     game: "Game", system: str, data: str, size: int, calibration: float, views: Views, training: Training
 ) -> Experiment:
+    from energan.data.diffaugment import numbers
+
+    numbers(views.augment)  # refuses what is no augmentation
     made = views.shown(experiment(game, system, data, views.prepare(size), training, ""), size)
     return with_calibration(made, calibration)
 
