@@ -2,6 +2,7 @@
 
     load                     the trained model of a run folder
     EBGAN, DCGAN             scikit-learn estimators: an outlier detector that draws, and a generator
+    AutoencoderDetector      an outlier detector by an auto-encoder, of pixels or of a frozen network's features
     InfoGAN, AdversarialAutoencoder
                              estimators that read codes off what they learn to draw
     LadderClassifier, EBGANLadderClassifier, ImprovedGANClassifier
@@ -26,6 +27,7 @@ from importlib import import_module
 TYPE_CHECKING = False  # typing's takes milliseconds, in which Ctrl-C would show a traceback
 if TYPE_CHECKING:
     from energan.estimators.aae import AdversarialAutoencoder as AdversarialAutoencoder
+    from energan.estimators.autoencoder import AutoencoderDetector as AutoencoderDetector
     from energan.estimators.classifiers import EBGANLadderClassifier as EBGANLadderClassifier
     from energan.estimators.classifiers import ImprovedGANClassifier as ImprovedGANClassifier
     from energan.estimators.classifiers import LadderClassifier as LadderClassifier
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from energan.utils.version import __version__ as __version__
 
 _HOME = {
+    "AutoencoderDetector": "energan.estimators.autoencoder",
     "EBGAN": "energan.estimators.ebgan",
     "DCGAN": "energan.estimators.dcgan",
     "InfoGAN": "energan.estimators.infogan",

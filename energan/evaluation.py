@@ -103,7 +103,7 @@ def measured(measurement: Measurement, step: int, *, finish: bool = False) -> tu
             entries = capability.measure(measurement)
             result |= {**entries, "metrics": result["metrics"] | entries.get("metrics", {})}
             summary += filter(None, [capability.summary(result) if capability.summary else ""])
-        summary += [capability.finish(measurement)] if capability.finish and finish else []
+        summary += filter(None, [capability.finish(measurement) if capability.finish and finish else ""])
     return result, summary
 
 

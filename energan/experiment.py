@@ -27,6 +27,7 @@ SETTINGS: dict[str, type] = {  # fields that run.json has as they are
     "ema": dict, "network": str, "microbatches": int, "sync_batch_stats": bool, "graph": str, "deterministic": bool,
     "stop_when_flat": int,
     "balanced": bool,
+    "calibration": float,
 }  # fmt: skip
 
 DESCRIBED = (  # fields that run.json has as what they were made of
@@ -59,6 +60,7 @@ class Experiment(NamedTuple):
     classes   names of those that the game's frozen classifier knows, () for none; None: the images' own
     value_range  what is black and white in the training images, where they have more than eight bits; all others are
         read by it, too: with one, prepare(source, split, value_range=...)
+    calibration  share of the source's training images that are never trained on: they say which energies are usual
     crop, flip, augment  how batches show the images: data.Batches; with a crop, images are loaded larger than the nets;
         with ada among the names of `augment`, the game changes what D sees (games.adaptive), and not the batches
     withheld  every so manyth image is not trained on, but in batches as v; 0: none
@@ -96,6 +98,7 @@ class Experiment(NamedTuple):
     withheld: int = 0
     balanced: bool = False
     labels_held: "Callable[[str, str], ImageSet] | None" = None
+    calibration: float = 0.0
 
     def reading_as(self, training: "ImageSet") -> "Experiment":
         """The experiment, with all other images read by the range of values of the training images."""
@@ -111,7 +114,35 @@ class Experiment(NamedTuple):
 
     def training_set(self) -> "ImageSet":
         """The images that batches are drawn from."""
-        return self._prepared(self.source, "train")
+        return self._parted(1) if self.calibration else self._prepared(self.source, "train")
+
+    def set_apart(self) -> "ImageSet":
+        """The images of the source that are never trained on, where `calibration` is above 0."""
+        return self._parted(0)
+
+    def _parted(self, part: int) -> "ImageSet":
+        """The training images that calibrate (0), or the others (1). UserError where nothing is left of either."""
+        from energan.data.image_set import apart, rows_of
+
+        data = self._prepared(self.source, "train")
+        return rows_of(data, apart(len(data.images), self.calibration)[part])
+
+    def calibration_set(self, source: str = "") -> "ImageSet | None":
+        """Images that were not trained on, to say which energies are usual; None where the source holds none out.
+
+        Of the run's own source, those set apart, where there are such. Else a source's validation images, else its
+        test images; of another source without splits, all.
+        """
+        from energan.data import splits_of
+        from energan.data.splits.words import TEST, TRAIN, VALIDATION
+
+        if not source and self.calibration:
+            return self.set_apart()
+        splits = splits_of(source or self.source)
+        split = next((each for each in (VALIDATION, TEST) if each in splits), None)
+        if split is None and not source:
+            return None
+        return self.given(source or self.source, split or TRAIN)
 
     def shown(self, data: "ImageSet") -> "ImageSet":
         """What the nets see, to look at and to measure by: of images that batches crop, a crop each, 20,000 at most."""

@@ -43,6 +43,21 @@ def encoders_at_once() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def untrained_features() -> Iterator[None]:
+    """Auto-encoders of features see a MobileNetV2 as it was initialised: its weights are not fetched."""
+    from energan.networks.conv import feature_autoencoder
+    from energan.networks.conv.mobilenet_v2 import MobileNetV2
+
+    def untrained() -> torch.nn.Module:
+        with seeded(0):
+            return MobileNetV2().eval()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(feature_autoencoder, "mobilenet_v2", untrained)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def small_previews() -> Iterator[None]:
     """Runs show 4 images while they train, and measure 64: more takes longer than the training.
 

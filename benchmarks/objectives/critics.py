@@ -146,6 +146,15 @@ def unrolled(h: Hand) -> None:
     h.of_G.step()
 
 
+def reconstruct_features(h: Hand) -> None:
+    (x,) = h.batch()
+    with h.autocast:
+        with torch.no_grad():
+            features = h.nets["F"](x)
+        loss = (features - h.D(features)[0]).float().square().mean()
+    descend(h.of_D, loss)
+
+
 def reconstruct(h: Hand) -> None:
     (x,) = h.batch()
     with h.autocast:

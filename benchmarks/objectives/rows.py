@@ -43,6 +43,7 @@ from benchmarks.objectives.critics import (
     r3gan_D,
     r3gan_G,
     reconstruct,
+    reconstruct_features,
     square_square_D,
     unrolled,
     wasserstein_D,
@@ -113,7 +114,7 @@ from energan.games import GAMES
 from energan.games.conditional import gan_cls as text
 from energan.games.latent.aae_ssl import aae_clusters, aae_ssl
 from energan.games.latent.mode_regularised import manifold_diffusion, mode_regularised
-from energan.networks.conv import autoencoder, dcgan, wgan_gp
+from energan.networks.conv import autoencoder, dcgan, feature_autoencoder, wgan_gp
 
 
 class Row(NamedTuple):
@@ -129,6 +130,13 @@ class Row(NamedTuple):
     whole: Callable[[], Game] | None = None
     still: str = ""
     source: Callable[[], Source] = lambda: batches(SIZE, sizes.BATCH)
+
+
+def game_of_features() -> Game:
+    """An auto-encoder of what a frozen convolution sees."""
+    with seeded(0):
+        F, D = nn.Conv2d(1, 4 * sizes.WIDTH, 4, 4), feature_autoencoder.Autoencoder(4 * sizes.WIDTH, code=sizes.WIDTH)
+    return GAMES["feature-autoencoder"](F, D, optimizer_D=Adam(LR, BETA1))
 
 
 def turns(of_D: Loss, of_G: Loss, **settings: Any) -> Callable[[Hand], None]:
@@ -157,6 +165,7 @@ ROWS = {
     "ebgan-pt": Row(turns(ebgan_D, ebgan_pt_G), autoencoder=True, settings={"margin": MARGIN, "pt": PT}),
     "energy-distance": Row(partial(alone, loss=energy_distance), ""),
     "energy-losses": Row(turns(square_square_D, ebgan_G), autoencoder=True, settings={"margin": MARGIN}),
+    "feature-autoencoder": Row(reconstruct_features, whole=game_of_features),
     "fgan": Row(fgan, "V"),
     "gan": Row(turns(gan_D, gan_G)),
     **{

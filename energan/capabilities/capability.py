@@ -171,7 +171,7 @@ class Capability(NamedTuple):
     diagnosis  what is measured at each look, to judge training by: (which way is better, what it says), by name
     sheets    what its previews show
     sections  run folder -> sections of the report
-    finish    measurement -> what it wrote into the run folder, in words; at the end of training
+    finish    measurement -> what it wrote into the run folder, in words, or ""; at the end of training
     """
 
     readout: str

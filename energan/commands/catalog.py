@@ -8,6 +8,8 @@ from typing import Any
 
 from energan.commands.adapt import adapt
 from energan.commands.adapt import flags_of as flags_of_adapt
+from energan.commands.anomalies.detect import detect
+from energan.commands.anomalies.score import score
 from energan.commands.compare.compare import compare
 from energan.commands.config import Config, config_in, configured, read_config
 from energan.commands.evaluate import evaluate, report
@@ -25,19 +27,20 @@ from energan.commands.margin import margin
 from energan.commands.open_run import with_trust
 from energan.commands.pictures.translate import translate
 from energan.commands.pictures.upscale import upscale
+from energan.commands.predict import predict
 from energan.commands.probe.arithmetic import arithmetic
 from energan.commands.probe.forget import forget
 from energan.commands.probe.linear import probe
 from energan.commands.probe.neighbours import neighbours
 from energan.commands.probe.project import project
 from energan.commands.probe.traverse import traverse
-from energan.commands.score import predict, score
 from energan.commands.train import resume
 from energan.commands.walk.walk import walk
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "classify": classify,
     "adapt": adapt,
+    "detect": detect,
     "resume": with_trust(resume),
     "sample": with_trust(sample),
     "invert": with_trust(invert),

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 def export(run: str, /, *, out: str = "export", checkpoint: str = "", onnx: bool = False) -> int:
     """Write a run's generator, encoder, energy, classifier and translations as safetensors with JSON, and as ONNX.
 
+    With the energy of a run that was calibrated go score, outlier and, where there is one, the map.
+
     Args:
         run: The run's folder.
         out: The folder to write to, a new one.
@@ -22,7 +24,9 @@ def export(run: str, /, *, out: str = "export", checkpoint: str = "", onnx: bool
     """
     from energan.commands.explore.class_names import class_names
     from energan.commands.explore.guided_run import open_guided_run
+    from energan.inference.modules import VerdictModule
     from energan.inference.onnx import run_and_list_nets, write_onnx
+    from energan.runs.calibration import calibration_of
     from energan.runs.folder import RunFolder
     from energan.runs.reader import mapping, sequence
     from energan.runs.rebuild import load
@@ -36,14 +40,29 @@ def export(run: str, /, *, out: str = "export", checkpoint: str = "", onnx: bool
     targets = (int(str(channels[0])), *shape[1:]) if channels else None
     with new_folder(target) as folder:
         descriptions: dict[str, dict[str, Any]] = {}
-        for name, (module, inputs) in _parts(model, shape, targets).items():
+        parts = _parts(model, shape, targets)
+        usual = calibration_of(source, RunFolder(source).checkpoint(checkpoint)) if "energy" in parts else None
+        if usual is not None:
+            verdict = VerdictModule(model.game, model.nets, usual.normal.energies, usual.threshold).eval()
+            parts["energy"] = (verdict, parts["energy"][1])
+        for name, (module, inputs) in parts.items():
             output, used = run_and_list_nets(module, model.nets, tuple(inputs.values()))
-            weights = {k: w for k, w in module.state_dict().items() if k.split(".")[1] in used}  # "nets.G.net.0.weight"
+            weights = {
+                k: w for k, w in module.state_dict().items() if not k.startswith("nets.") or k.split(".")[1] in used
+            }  # "nets.G.net.0.weight"
             write_weights(folder / f"{name}.safetensors", weights, {"format": "1", "part": name})
             shapes = {letter: list(x.shape[1:]) for letter, x in inputs.items()}
-            descriptions[name] = {"inputs": shapes, "output": list(output.shape[1:])}
+            descriptions[name] = {"inputs": shapes}
+            if isinstance(output, tuple):
+                assert isinstance(module, VerdictModule)
+                named = zip(module.outputs, output, strict=True)
+                descriptions[name]["outputs"] = {letter: list(x.shape[1:]) for letter, x in named}
+            else:
+                descriptions[name]["output"] = list(output.shape[1:])
             if onnx:
                 descriptions[name]["largest difference"] = [write_onnx(module, inputs, folder / f"{name}.onnx")]
+        if usual is not None:
+            descriptions["energy"]["calibration"] = usual.summary()
         if "classifier" in descriptions:
             by_chains = model.game.codes is not None
             classes = open_guided_run(model, source).classes if by_chains else record["data"]["classes"]

@@ -255,7 +255,7 @@ def _ending(run: "Experiment", stop_when_flat: int) -> "Experiment":
     return run._replace(stop_when_flat=stop_when_flat)
 
 
-def _new_folder(recipe: str) -> Path:
+def new_run_folder(recipe: str) -> Path:
     """A folder made now, so that it is this process' own: runs/RECIPE, or the first of RECIPE-2, RECIPE-3, ..."""
     name = recipe.rpartition(":")[2]
     for number in itertools.count(1):
@@ -283,7 +283,7 @@ def _create(
         if capability.validate:
             capability.validate(run, data)  # refused before anything is written
     origin = run.reading_as(data).origin(data)
-    folder = user_path(out) if out else _new_folder(recipe)
+    folder = user_path(out) if out else new_run_folder(recipe)
     try:
         RunFolder(folder).create(run, data, recipe, arguments, shlex.join(COMMAND_LINE.get()))
     except BaseException:

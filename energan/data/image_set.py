@@ -179,4 +179,27 @@ def fixed_subset(total: int, n: int) -> Int64[Tensor, " k"]:
     return order.sort().values
 
 
+def apart(n: int, share: float) -> tuple[Int64[Tensor, " k"], Int64[Tensor, " m"]]:
+    """Rows that are set apart, a random choice that is always the same, and all others; both ascending.
+
+    Args:
+        n: rows.
+        share: of them that are set apart, above 0 and below 1.
+
+    Raises:
+        UserError: if nothing is left of one of the two.
+
+    Example:
+        >>> first, rest = apart(10, 0.3)
+        >>> len(first), len(rest), sorted([*first.tolist(), *rest.tolist()]) == list(range(10))
+        (3, 7, True)
+    """
+    first = fixed_subset(n, round(n * share))
+    if not 0 < len(first) < n:
+        raise UserError(f"a share of {share:g} of {n} images leaves nothing of one part: give more images")
+    rest = torch.ones(n, dtype=torch.bool)
+    rest[first] = False
+    return first, rest.nonzero().flatten()
+
+
 NONE = -1  # the label of an image without one

@@ -333,6 +333,7 @@ class _Game(NamedTuple):
     hyperparameters: Mapping[str, float] = {}
     sample: Readout | None = None
     energy: Readout | None = None
+    energy_map: Readout | None = None
     logits: Readout | None = None
     codes: LatentSpace | None = None
     conditions: Conditions | None = None
@@ -355,6 +356,7 @@ class Game(_Game):  # has a __dict__, for the call that made it: `_replace` give
         sample: Batch of noise -> images in [-1, 1], (n, c, h, w). None: the system draws nothing, or draws by chains.
             A noise called c is the class to draw, one-hot (n, classes).
         energy: Batch of data -> how unlike the training data each one is, (n,). None: there is no such reading.
+        energy_map: Batch of data -> what each pixel adds to the energy, (n, h, w). None: the energy is of whole images.
         logits: Batch of data -> the classifier's logits as they are used, (n, classes). None: there are none.
         codes: What chains draw by. None: the system draws otherwise.
         conditions: What it can be asked to draw: `sample` reads it as b.c. None: nothing, or by chains.

@@ -10,17 +10,14 @@ scaled. Images are padded to 2^k x 2^k pixels, and samples are cropped back.
 import copy
 from typing import Any, Literal, Self, final
 
-import numpy as np
-from jaxtyping import Float, Num
+from jaxtyping import Num
 from numpy import ndarray as Array
-from sklearn.base import BaseEstimator, OutlierMixin
-from sklearn.utils import Tags
 from torch import nn
 
 from energan.engine.game import Game
 from energan.engine.optimizers import Adam
 from energan.engine.rng import seeded
-from energan.estimators.arrays import Frame, to_pixels, to_rows, unnamed
+from energan.estimators.arrays import Frame, to_rows, unnamed
 from energan.estimators.asked import (
     Classes,
     Told,
@@ -36,11 +33,11 @@ from energan.estimators.base import (
     TrainingData,
     as_fitted,
     check_and_prepare,
-    checked,
     generate,
     remember,
     train,
 )
+from energan.estimators.detector import Detector
 from energan.games.conditional.conditional_ebgan import conditional_ebgan
 from energan.games.energy.ebgan import ebgan, ebgan_pt
 from energan.inference.model import Model
@@ -57,7 +54,7 @@ ADVICE = 1000  # steps of the auto-encoder alone, at most, for margin="auto"
 
 
 @final
-class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
+class EBGAN(Detector):
     """EBGAN-PT (Zhao, Mathieu & LeCun 2016, arXiv:1609.03126): draws new rows, and scores how unusual a row is.
 
     `fit(X, y)` trains it to draw a class that is asked for, `sample(n, y="cat")`: G and D are told the class, and the
@@ -88,7 +85,8 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     Attributes:
         margin_: the margin that was used.
         kind_: the kind of energy that was used.
-        offset_: the score below which a row is an outlier.
+        offset_: the score below which a row is an outlier: by `contamination`, or by `calibrate`.
+        calibration_: the energies of the rows that `calibrate` was called with; only after that.
         networks_: {"G": generator, "D": auto-encoder}, modules in eval mode.
         frame_: how X is scaled.
         trained_with_: the parameters of the fit; `set_params` changes those of the next one.
@@ -135,13 +133,11 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _check_parameters(self) -> None:
         not_negative(pt=self.pt, mismatch=self.mismatch)
-        positive(contamination=self.contamination)
+        self._check_contamination()
         if isinstance(self.margin, str) and self.margin != "auto":
             raise ValueError(f"margin must be a number above 0 or 'auto', got {self.margin!r}")
         if self.margin != "auto":
             positive(margin=self.margin)
-        if self.contamination > 0.5:
-            raise ValueError(f"contamination must be 0.5 or below, got {self.contamination}")
         if self.kind not in ("l2", "ssq", "mse"):
             raise ValueError(f"kind must be 'l2', 'ssq' or 'mse', got {self.kind!r}")
 
@@ -203,14 +199,11 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         margin = self._advised(copy.deepcopy(alone), data) if self.margin == "auto" else self.margin
         game = self._game(data.frame, networks, margin, self.kind, count)
         model = train(self, game, data, classes.labels if classes else None)
-        scores = -model.score_pixels(data.images).double().numpy()
+        energies = model.score_pixels(data.images).double().numpy()
         remember(self, X, data.frame, model)
         remember_classes(self, classes)
-        self.margin_, self.kind_, self.offset_ = (
-            margin,
-            self.kind,
-            float(np.percentile(scores, 100 * self.contamination)),
-        )
+        self.margin_, self.kind_ = margin, self.kind
+        self._set_offset(energies)
         return self
 
     def _advised(self, D: nn.Module, data: TrainingData) -> float:
@@ -237,47 +230,3 @@ class EBGAN(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         """
         n = how_many(n_samples, y)
         return to_rows(generate(self, n, random_state, asked_rows(self, n, y, random_state)), self.frame_)
-
-    def energy(self, X: Num[Array, "n ..."]) -> Float[Array, " n"]:
-        """The energy E(x) of each row.
-
-        Args:
-            X: rows of the shape that `fit` was called with, in the same units.
-
-        Returns:
-            (n,), at least 0: high where a row is unlike the training data.
-
-        Raises:
-            ValueError: X is not finite, or has another shape than the rows of `fit`.
-        """
-        pixels = to_pixels(checked(self, X), self.frame_)
-        return self._model().score_pixels(pixels).double().numpy()
-
-    def score_samples(self, X: Num[Array, "n ..."]) -> Float[Array, " n"]:
-        """Minus the energy of each row, as scikit-learn has scores; Args and Raises as `energy`.
-
-        Returns:
-            (n,): higher where a row is more like the training data.
-        """
-        return -self.energy(X)
-
-    def decision_function(self, X: Num[Array, "n ..."]) -> Float[Array, " n"]:
-        """`score_samples` minus `offset_`; Args and Raises as `energy`.
-
-        Returns:
-            (n,): below 0 where a row is an outlier.
-        """
-        return self.score_samples(X) - self.offset_
-
-    def predict(self, X: Num[Array, "n ..."]) -> Num[Array, " n"]:
-        """Whether each row is an outlier; Args and Raises as `energy`.
-
-        Returns:
-            (n,): 1 for a row like the training data, -1 for an outlier.
-        """
-        return np.where(self.decision_function(X) >= 0, 1, -1)
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        return tags

@@ -19,6 +19,7 @@ from energan.games.energy.autoencoder import autoencoder
 from energan.games.energy.began import began
 from energan.games.energy.ebgan import ebgan, ebgan_pt
 from energan.games.energy.energy_losses import energy_losses
+from energan.games.energy.feature_autoencoder import feature_autoencoder
 from energan.games.gan.fgan import fgan
 from energan.games.gan.gan import gan
 from energan.games.gan.hinge import hinge
@@ -53,6 +54,7 @@ GAMES: dict[str, Callable[..., Game]] = {
     "acgan": acgan,
     "adda": adda,
     "autoencoder": autoencoder,
+    "feature-autoencoder": feature_autoencoder,
     "began": began,
     "cgan": cgan,
     "classifier": classifier,

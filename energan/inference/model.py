@@ -22,6 +22,7 @@ from energan.inference.codes.projection import Projection, projected
 from energan.inference.modules import (
     ClassifierModule,
     EncoderModule,
+    EnergyMapModule,
     EnergyModule,
     GeneratorModule,
     Part,
@@ -81,7 +82,8 @@ class Model:
             net.to(self.device, torch.float32).eval().requires_grad_(False)
 
     def require(self, part: Part) -> None:
-        """Checks that the system has a part: "generator", "encoder", "energy", "classifier" or "latent space".
+        """Checks that the system has a part: "generator", "encoder", "energy", "energy map", "classifier" or "latent
+        space".
 
         Raises:
             UserError: The system lacks it; one sentence says so.
@@ -506,6 +508,43 @@ class Model:
         """
         self.require("energy")
         return self.score_pixels(as_pixels(images, self.shape, value_range))
+
+    def energy_map(self, images: Any, *, value_range: tuple[float, float] | None = None) -> Float[Tensor, "n h w"]:
+        """Gives each pixel of each image what it adds to the image's energy: where the image is odd.
+
+        Args:
+            images: As those of `score`.
+            value_range: The values that are black and white, such as (0, 1) or (-1, 1).
+
+        Returns:
+            (n, h, w), at least 0. The energy is the root of a map's sum, its sum or its mean, as the energy is a norm,
+            a sum or a mean of squares (`losses.energy.energy_map`).
+
+        Raises:
+            UserError: The energy has no parts, as that of a GAN, or the images cannot be read as this model's.
+
+        Example:
+            >>> from energan.games.energy.autoencoder import autoencoder
+            >>> from energan.networks.dense import mlp
+            >>> D = mlp.Autoencoder((1, 4, 4), layers=2, size=3)
+            >>> model = Model(autoencoder(D), {"D": D})
+            >>> images = torch.zeros(2, 1, 4, 4, dtype=torch.uint8)
+            >>> maps = model.energy_map(images)
+            >>> maps.shape
+            torch.Size([2, 4, 4])
+            >>> torch.allclose(maps.sum((1, 2)).sqrt(), model.score(images))
+            True
+        """
+        self.require("energy map")
+        return self.map_pixels(as_pixels(images, self.shape, value_range))
+
+    @isolated(gradients=False)
+    def map_pixels(self, pixels: Num[Tensor, "n c h w"]) -> Float[Tensor, "n h w"]:
+        """`energy_map` of numbers on the scale 0..255 that are in order, and may lie outside."""
+        self.require_eval_mode()
+        read, size = EnergyMapModule(self.game, self.nets).eval(), chunk_size(pixels.shape[2:].numel())
+        with fitting(pixels):
+            return torch.cat([read(to_unit(chunk.to(self.device))).float().cpu() for chunk in pixels.split(size)])
 
     @isolated(gradients=False)
     def score_pixels(self, pixels: Num[Tensor, "n c h w"]) -> Float[Tensor, " n"]:

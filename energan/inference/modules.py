@@ -10,12 +10,17 @@ from energan.engine.game import Batch, Game, Players, Readout
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
 
-Part = Literal["generator", "encoder", "energy", "classifier", "latent space"]
+Part = Literal["generator", "encoder", "energy", "energy map", "classifier", "latent space"]
 
 PARTS: dict[Part, tuple[str, str]] = {  # the field of Game, and what is said where it is None
     "generator": ("sample", "this run's system has no generator to draw images with"),
     "encoder": ("encode", "this run's system has no encoder: it reads no noise from images"),
     "energy": ("energy", "this run's system has no energy to score images with"),
+    "energy map": (
+        "energy_map",
+        "this run's system has no energy of single pixels: maps are of systems whose energy is a reconstruction error, "
+        "such as EBGAN, BEGAN and auto-encoders",
+    ),
     "classifier": ("logits", "this run's system has no classifier"),
     "latent space": (
         "codes",
@@ -118,6 +123,47 @@ class EnergyModule(ReadoutModule):
         require(game, "energy")
         assert game.energy is not None
         super().__init__(game.energy, "x", nets)
+
+
+class EnergyMapModule(ReadoutModule):
+    """The game's `energy_map` as a module: images (n, c, h, w) in [-1, 1] -> what each pixel adds, (n, h, w)."""
+
+    def __init__(self, game: Game, nets: dict[str, nn.Module]) -> None:
+        require(game, "energy map")
+        assert game.energy_map is not None
+        super().__init__(game.energy_map, "x", nets)
+
+
+class VerdictModule(nn.Module):
+    """An energy and what is said by it, as a module: images (n, c, h, w) in [-1, 1] -> a tensor for each of `outputs`.
+
+    energy (n,); score (n,), the share of normal images with less (inference.calibration); outlier (n,) bool, energy
+    above the threshold; and map (n, h, w), where the game has one.
+
+    usual: energies of normal images, ascending, (k,); threshold: above which an image is an outlier. Both are float32,
+    as energies are.
+    """
+
+    usual: Tensor
+    threshold: Tensor
+
+    def __init__(self, game: Game, nets: dict[str, nn.Module], usual: Tensor, threshold: float) -> None:
+        super().__init__()
+        require(game, "energy")
+        self.nets = nn.ModuleDict(nets)
+        self._energy, self._map = game.energy, game.energy_map
+        self.outputs = ("energy", "score", "outlier", *(("map",) if self._map else ()))
+        self.register_buffer("usual", usual.float())
+        self.register_buffer("threshold", torch.tensor(threshold, dtype=torch.float32))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        assert self._energy is not None
+        players, batch = Players(dict(self.nets)), Batch({"x": x})
+        energy = self._energy(players, batch)
+        below = (self.usual[None] < energy[:, None]).sum(1)
+        score = below.to(energy.dtype) / (len(self.usual) + 1)
+        maps = (self._map(players, batch),) if self._map else ()
+        return energy, score, energy > self.threshold, *maps
 
 
 class ClassifierModule(ReadoutModule):

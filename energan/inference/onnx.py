@@ -15,8 +15,8 @@ TOLERANCE = 1e-3  # largest difference of an ONNX output, relative to the output
 
 def run_and_list_nets(
     module: nn.Module, nets: dict[str, nn.Module], inputs: tuple[Tensor, ...]
-) -> tuple[Tensor, set[str]]:
-    """The module's output, and the names of the nets that took part in it."""
+) -> tuple[Tensor | tuple[Tensor, ...], set[str]]:
+    """The module's output, or outputs, and the names of the nets that took part in it."""
     used: set[str] = set()
     hooks = [net.register_forward_hook(lambda *_, name=name: used.add(name)) for name, net in nets.items()]
     output = module(*inputs)
@@ -27,6 +27,8 @@ def run_and_list_nets(
 
 def write_onnx(module: nn.Module, inputs: dict[str, Tensor], path: Path) -> float:
     """Returns the largest difference between ONNX and torch, of a file that it writes with a free batch size.
+
+    A module of several outputs names them in `outputs`; the difference is that of all.
 
     inputs: some rows of each, by the name that it has in the file, in the order of the module's arguments.
     UserError if the difference is above TOLERANCE, torch cannot write the module, or the extra is not installed.
@@ -42,6 +44,7 @@ def write_onnx(module: nn.Module, inputs: dict[str, Tensor], path: Path) -> floa
         try:
             program = torch.onnx.export(
                 module, values, dynamo=True, input_names=list(inputs), verbose=False,
+                output_names=getattr(module, "outputs", None),
                 dynamic_shapes=(free,) if isinstance(module, GeneratorModule) else free,  # its forward takes *noise
             )  # fmt: skip
         except torch.onnx.errors.OnnxExporterError as error:
@@ -55,9 +58,15 @@ def write_onnx(module: nn.Module, inputs: dict[str, Tensor], path: Path) -> floa
     if fixed := [i.name for i in session.get_inputs() if isinstance(i.shape[0], int)]:
         raise UserError(f"{path.name} would take {fixed[0]} in batches of {len(values[0])} alone; please report this")
     more = {name: torch.cat([x, x[:1]]) for name, x in inputs.items()}  # other batches than what was traced
-    result = session.run(None, {name: x.numpy() for name, x in more.items()})[0]
+    results = session.run(None, {name: x.numpy() for name, x in more.items()})
     expected = module(*more.values())
-    difference = float((torch.from_numpy(result) - expected).abs().max())
-    if difference > TOLERANCE * float(expected.abs().max()):
+    each = expected if isinstance(expected, tuple) else (expected,)
+    return max(_difference(torch.from_numpy(r), e, path) for r, e in zip(results, each, strict=True))
+
+
+def _difference(result: Tensor, expected: Tensor, path: Path) -> float:
+    """The largest difference of an output. UserError if it is above TOLERANCE."""
+    difference = float((result.double() - expected.double()).abs().max())
+    if difference > TOLERANCE * float(expected.double().abs().max()):
         raise UserError(f"{path.name} differs from the model by {difference:.2g}: do not use it; please report this")
     return difference

@@ -65,6 +65,50 @@ def absolute(x: Float[Tensor, " n *d"], reconstruction: Float[Tensor, " n *d"]) 
     return _difference(x, reconstruction).abs().mean(1)
 
 
+def energy_map(
+    x: Float[Tensor, "n c h w"], reconstruction: Float[Tensor, "n c h w"], kind: Kind = "l2"
+) -> Float[Tensor, "n h w"]:
+    """What each pixel adds to `energy`: the sum over its channels of (r - x)^2; of "mse" their mean.
+
+    So E is the root of the map's sum for "l2", its sum for "ssq", and its mean for "mse".
+
+    Args:
+        x: Images, (n, c, h, w).
+        reconstruction: r, (n, c, h, w).
+        kind: As of `energy`.
+
+    Returns:
+        (n, h, w), at least 0.
+
+    Raises:
+        ValueError: The shapes differ.
+
+    >>> energy_map(torch.zeros(1, 2, 1, 2), torch.tensor([[[[3.0, 1.0]], [[4.0, 0.0]]]]))
+    tensor([[[25.,  1.]]])
+    """
+    squares = _difference(x, reconstruction).view(x.shape).square()
+    return squares.mean(1) if kind == "mse" else squares.sum(1)
+
+
+def absolute_map(x: Float[Tensor, "n c h w"], reconstruction: Float[Tensor, "n c h w"]) -> Float[Tensor, "n h w"]:
+    """What each pixel adds to `absolute`, which is the mean of this map: the mean over its channels of |r - x|.
+
+    Args:
+        x: Images, (n, c, h, w).
+        reconstruction: r, (n, c, h, w).
+
+    Returns:
+        (n, h, w), at least 0.
+
+    Raises:
+        ValueError: The shapes differ.
+
+    >>> absolute_map(torch.zeros(1, 2, 1, 1), torch.tensor([[[[3.0]], [[-4.0]]]]))
+    tensor([[[3.5000]]])
+    """
+    return _difference(x, reconstruction).view(x.shape).abs().mean(1)
+
+
 def _difference(x: Tensor, reconstruction: Tensor) -> Tensor:
     """r - x, (n, d)."""
     if x.shape != reconstruction.shape:

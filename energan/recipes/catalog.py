@@ -25,6 +25,7 @@ from energan.recipes.conditional.sgan import sgan_mnist
 from energan.recipes.critic_free.energy_distance import energy_distance_mnist
 from energan.recipes.critic_free.gmmn import gmmn_mnist
 from energan.recipes.critic_free.sinkhorn import sinkhorn_mnist
+from energan.recipes.energy.autoencoder import autoencoder, feature_autoencoder
 from energan.recipes.energy.began import began_mnist
 from energan.recipes.energy.ebgan import ebgan_mnist, ebgan_pt_mnist
 from energan.recipes.energy.ebgan_64 import ebgan_pt_64
@@ -116,6 +117,8 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     "ebgan-pt-64": ebgan_pt_64,
     "ebgan-pt-128": ebgan_pt_128,
     "ebgan-pt-256": ebgan_pt_256,
+    "autoencoder": autoencoder,
+    "feature-autoencoder": feature_autoencoder,
     "dann-mnist": dann_mnist,
     "adda-mnist": adda_mnist,
     "pixelda-mnist": pixelda_mnist,

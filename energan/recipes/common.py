@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 Data = Annotated[str, arg(help="mnist, fashion-mnist, digits, or your own images (folder, .zip, .npz, .parquet).")]
 NoiseSize = Annotated[int, arg(help="Dimensions of the noise.")]
 LearningRate = Annotated[float, arg(help="Adam's learning rate.")]
+Calibration = Annotated[
+    float, arg(help="Share of the images that is not trained on, to say which energies are usual; 0 for none.")
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +128,12 @@ def experiment(
         deterministic=training.deterministic,
         value_range=checked_range(training.value_range),
     )
+
+
+def with_calibration(experiment: Experiment, share: float) -> Experiment:
+    """The experiment, which sets this share of its images apart. UserError for what is no share."""
+    fraction(calibration=share)
+    return experiment._replace(calibration=float(share))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,9 +16,9 @@ from energan.inference.chunks import chunk_size
 from energan.inference.model import Model
 from energan.inference.modules import inputs
 from energan.runs.bounds import bounded_memory
-from energan.runs.temperature import read_temperature
 from energan.runs.checkpoints import Checkpoint, read_checkpoint
 from energan.runs.folder import RunFolder
+from energan.runs.temperature import read_temperature
 from energan.utils.errors import UserError
 from energan.utils.hardware import pick_device
 from energan.utils.specification import build, trusting
@@ -26,7 +26,9 @@ from energan.utils.specification import build, trusting
 DAMAGED = "this run's run.json is damaged"
 
 # settings that older runs do not record
-NEWER: dict[str, Any] = {"graph": "auto", "deterministic": False, "stop_when_flat": 0, "balanced": False}
+NEWER: dict[str, Any] = {
+    "graph": "auto", "deterministic": False, "stop_when_flat": 0, "balanced": False, "calibration": 0.0,
+}  # fmt: skip
 
 # parts of an experiment that older runs do not describe
 NEWER_PARTS: dict[str, Any] = {"sentences": None, "domains": False, "withheld": 0, "labels_held": None}
@@ -184,6 +186,8 @@ def _check_readouts(model: Model, shape: tuple[int, ...]) -> None:
                 _expect("generator", model.generator(*model.noise(1, generator)).shape, (1, *shape))
             if game.energy is not None:
                 _expect("energy", game.energy(players, Batch({"x": x})).shape, (1,))
+            if game.energy_map is not None:
+                _expect("energy map", game.energy_map(players, Batch({"x": x})).shape, (1, *shape[1:]))
             if game.logits is not None:
                 _expect("classifier", game.logits(players, Batch({"x": x})).shape[:1], (1,))
             noise = dict(zip(inputs(game), model.noise(1, generator), strict=True)) if game.encode else {}

@@ -24,6 +24,7 @@ from energan.data import ImageSet
 from energan.engine import Trainer
 from energan.engine.rng import seeded
 from energan.estimators.arrays import FAR, learn_frame, to_pixels, to_rows
+from energan.estimators.autoencoder import AutoencoderDetector
 from energan.estimators.dcgan import DCGAN
 from energan.estimators.ebgan import EBGAN
 from energan.networks.conv import autoencoder, dcgan
@@ -51,7 +52,12 @@ def table(n: int = 40, d: int = 5) -> Array:
 
 
 # DCGAN takes images only, for which scikit-learn has no checks; those of tables apply to EBGAN without an exception
-@parametrize_with_checks([EBGAN(steps=2, width=1, z=2, batch=8, margin=1.0)])
+@parametrize_with_checks(
+    [
+        EBGAN(steps=2, width=1, z=2, batch=8, margin=1.0),
+        AutoencoderDetector(steps=2, width=1, batch=8),
+    ]
+)
 def test_what_scikit_learn_checks_of_every_estimator(estimator: Any, check: Callable[[Any], None]) -> None:
     check(estimator)
 

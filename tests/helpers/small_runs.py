@@ -26,6 +26,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "ebgan-mnist": {"data": "digits", "pt": 0.1, "size_g": 16, "size_d": 16, "dropout_d": 0.5, "ema": 0.9},
     "gan-mnist": {"data": "digits", "size_g": 16, "size_d": 16, "dropout_d": 0.5, "optim_d": "adam"},
     "ebgan-pt-64": {"data": "pictures", "width": 4, "ema": 0.9},
+    "autoencoder": {"data": "pictures", "width": 2, "calibration": 0.3},
+    "feature-autoencoder": {"data": "pictures", "size": 64, "side": 32, "code": 2, "calibration": 0.3},
     "dcgan-64": {"data": "pictures", "width": 4, "ema": 0.9},
     "ebgan-pt-128": {"data": "pictures", "width": 1, "batch": 4, "steps": 4, "ema": 0.9, "pt": 0.0},
     "ebgan-pt-256": {

@@ -41,6 +41,8 @@ PICTURES |= {
     "ebgan-pt-256": (3, 256, 256),
     "ladder-features": (1, 28, 28),
     "conv-ladder-32": (1, 8, 8),
+    "autoencoder": (3, 64, 64),  # of any size
+    "feature-autoencoder": (3, 64, 64),
 }  # the user's own
 SHAPES = {"wgan-gp-stacked": (3, 32, 32)} | dict.fromkeys(
     (
@@ -123,6 +125,7 @@ PLAYERS |= {
     "lapgan-mnist": ("G_0", "G_1", "G_2", "D_0", "D_1", "D_2"),
     "lapgan-64": ("G_0", "G_1", "G_2", "G_3", "D_0", "D_1", "D_2", "D_3"),
 }
+PLAYERS |= {"autoencoder": ("D",), "feature-autoencoder": ("F", "D")}
 PLAYERS |= {"conditional-faces": ("G", "D", "K", "S")}
 PLAYERS |= dict.fromkeys((*TOLD, "gan-int-cls-64"), ("G", "D", "T"))
 WITHOUT_ENERGY = (

@@ -22,7 +22,7 @@ from small_runs import COMMON, SMALL, fingerprint, flags, leftovers, log, resume
 
 import energan
 from energan.cli import main
-from energan.commands.train import _new_folder
+from energan.commands.train import new_run_folder
 from energan.engine import Trainer
 from energan.runs.folder import RunFolder
 from energan.training.loop import train
@@ -336,7 +336,7 @@ def test_trainings_that_start_at_once_have_folders_of_their_own(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with ThreadPoolExecutor(8) as pool:
-        folders = list(pool.map(lambda _: _new_folder("my.module:net"), range(8)))
+        folders = list(pool.map(lambda _: new_run_folder("my.module:net"), range(8)))
     names = {"net", *(f"net-{i}" for i in range(2, 9))}
     assert {folder.name for folder in folders} == names and len({*folders}) == 8
     assert {path.name for path in (tmp_path / "runs").iterdir()} == names

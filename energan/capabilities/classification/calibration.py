@@ -11,8 +11,8 @@ from energan.capabilities.classification.reading import logits
 from energan.data import ImageSet
 from energan.inference.model import Model
 from energan.metrics.calibration import calibration_error, cross_fitted, temperature
-from energan.runs.temperature import write_temperature
 from energan.runs.reader import Json, number
+from energan.runs.temperature import write_temperature
 
 LEAST = 20  # labelled images below which no temperature is fitted
 

@@ -1,7 +1,7 @@
 """Energies: how unlike the training data an image is. `Game.energy` reads them."""
 
 from energan.capabilities.capability import Capability
-from energan.capabilities.energies import measure, preview, section
+from energan.capabilities.energies import calibrate, measure, preview, section
 
 CAPABILITY = Capability(
     readout="energy",
@@ -12,4 +12,5 @@ CAPABILITY = Capability(
     metrics=measure.METRICS,
     diagnosis=preview.MEANINGS,
     sections=section.sections,
+    finish=calibrate.finish,
 )

@@ -6,6 +6,7 @@ from statistics import median_high
 from typing import NamedTuple
 
 from energan.capabilities.capability import Section
+from energan.capabilities.energies.anomalies import anomalies
 from energan.html.charts import Chart
 from energan.html.pictures import evenly
 from energan.runs.reader import Json, RunFiles, mapping, number, sequence
@@ -24,9 +25,11 @@ class Histogram(NamedTuple):
 
 
 def sections(run: RunFiles) -> list[Section]:
-    """The section "Energy"."""
+    """The sections "Energy", of runs that draw, and "Anomalies", of runs that were calibrated."""
     values = histograms(energies(run), mapping(run.game.get("hyperparameters")))
-    return [Section("energy", "Energy", "energies/section.html", values, late=True)]
+    draws = "sample" in sequence(run.game.get("readouts"))
+    shown = [Section("energy", "Energy", "energies/section.html", values, late=True)] if draws or values else []
+    return [*anomalies(run), *shown]
 
 
 def energies(run: RunFiles) -> list[Histogram]:

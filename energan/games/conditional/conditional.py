@@ -24,8 +24,23 @@ def of_class(p: Players, b: Batch, objective: Objective, who: tuple[str, ...]) -
 
 def least_energy(p: Players, b: Batch, energy: Readout, classes: int, who: tuple[str, ...]) -> Tensor:
     """min over y of E(x, y)."""
+    return torch.stack([energy(told, b) for told in _told_each(p, b, classes, who)]).amin(0)
+
+
+def least_energy_map(
+    p: Players, b: Batch, energy: Readout, energy_map: Readout, classes: int, who: tuple[str, ...]
+) -> Tensor:
+    """The map of E(x, y), (n, h, w), for the y of `least_energy`."""
+    each = _told_each(p, b, classes, who)
+    best = torch.stack([energy(told, b) for told in each]).argmin(0)
+    maps = torch.stack([energy_map(told, b) for told in each])
+    return maps[best, torch.arange(b.x.shape[0], device=b.x.device)]
+
+
+def _told_each(p: Players, b: Batch, classes: int, who: tuple[str, ...]) -> list[Players]:
+    """The players, told each of the classes."""
     given = (y.expand(b.x.shape[0], -1) for y in torch.eye(classes, dtype=b.x.dtype, device=b.x.device))
-    return torch.stack([energy(p.given(**dict.fromkeys(who, y)), b) for y in given]).amin(0)
+    return [p.given(**dict.fromkeys(who, y)) for y in given]
 
 
 @recorded
@@ -34,7 +49,7 @@ def conditional(game: Game, classes: int, who: tuple[str, ...] = ("G", "D")) -> 
 
     Its energy reading is that of an image with the class that it has the lowest energy with.
     """
-    draw, energy = game.sample, game.energy
+    draw, energy, each = game.sample, game.energy, game.energy_map
     assert draw is not None and energy is not None, "a game that draws, and scores images"
     turns = {
         turn: tuple(move._replace(objective=partial(of_class, objective=move.objective, who=who)) for move in moves)
@@ -45,5 +60,6 @@ def conditional(game: Game, classes: int, who: tuple[str, ...] = ("G", "D")) -> 
         noise={**game.noise, "c": one_hot(classes)},
         sample=lambda p, b: draw(p.given(**dict.fromkeys(who, b.c)), b),
         energy=partial(least_energy, energy=energy, classes=classes, who=who),
+        energy_map=each and partial(least_energy_map, energy=energy, energy_map=each, classes=classes, who=who),
         conditions=Conditions("classes", lambda p, b: -energy(p.given(**dict.fromkeys(who, b.c)), b)),
     )

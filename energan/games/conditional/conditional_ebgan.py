@@ -25,9 +25,9 @@ from torch import Tensor, nn
 from energan.engine.game import Batch, Conditions, Game, Logs, Move, Noise, Player, Players
 from energan.engine.noise import as_noise, normal, one_hot
 from energan.engine.optimizers import Adam, Optimizer
-from energan.games.conditional.conditional import least_energy
+from energan.games.conditional.conditional import least_energy, least_energy_map
 from energan.games.energy import ebgan
-from energan.losses.energy import Kind, energy, hinge, pulling_away
+from energan.losses.energy import Kind, energy, energy_map, hinge, pulling_away
 from energan.utils.specification import recorded
 
 MEANINGS = {
@@ -85,6 +85,10 @@ def conditional_ebgan(
 
     Its energy reading is that of an image with the class that it has the lowest energy with.
     """
+
+    def of_one(p: Players, b: Batch) -> Tensor:
+        return energy(b.x, p.D(b.x)[0], kind)
+
     contrast, repel = mismatch > 0, pt > 0
     wrong: dict[str, Noise] = {"wrong": one_hot(classes - 1)} if contrast else {}
     weights = {name: weight for name, weight in (("pt", pt), ("mismatch", mismatch)) if weight > 0}
@@ -97,7 +101,14 @@ def conditional_ebgan(
         noise={"z": as_noise(z, normal), "c": one_hot(classes), **wrong},
         hyperparameters={"margin": margin, **weights},
         sample=lambda p, b: p.G(b.z, b.c),
-        energy=partial(least_energy, energy=lambda p, b: energy(b.x, p.D(b.x)[0], kind), classes=classes, who=("D",)),
+        energy=partial(least_energy, energy=of_one, classes=classes, who=("D",)),
+        energy_map=partial(
+            least_energy_map,
+            energy=of_one,
+            energy_map=lambda p, b: energy_map(b.x, p.D(b.x)[0], kind),
+            classes=classes,
+            who=("D",),
+        ),
         conditions=Conditions("classes", lambda p, b: -energy(b.x, p.D(b.x, b.c)[0], kind)),
         meanings=MEANINGS,
     )

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from energan.engine.game import Batch, Game, Logs, Move, Player, Players
 from energan.engine.optimizers import Adam, Optimizer
-from energan.losses.energy import Kind, energy
+from energan.losses.energy import Kind, energy, energy_map
 from energan.utils.specification import recorded
 
 MEANINGS = {
@@ -30,11 +30,11 @@ def reconstruction_loss(p: Players, b: Batch, kind: Kind) -> tuple[Tensor, Logs]
 
 @recorded
 def autoencoder(D: nn.Module, *, kind: Kind = "l2", optimizer_D: Optimizer = Adam(1e-3)) -> Game:
-    """The auto-encoder game of one player; its samples are its reconstructions of b.x."""
+    """The auto-encoder game of one player."""
     return Game(
         players={"D": Player(D, optimizer_D)},
         turns={"D": (Move(partial(reconstruction_loss, kind=kind), min=("D",)),)},
-        sample=lambda p, b: p.D(b.x)[0].clamp(-1, 1),  # its output is linear
         energy=lambda p, b: energy(b.x, p.D(b.x)[0], kind),
+        energy_map=lambda p, b: energy_map(b.x, p.D(b.x)[0], kind),
         meanings=MEANINGS,
     )

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from energan.engine.game import Batch, Clip, Game, Logs, Move, Noise, Player, Players
 from energan.engine.noise import as_noise, uniform
 from energan.engine.optimizers import SGD, Adam, Optimizer
-from energan.losses.energy import absolute
+from energan.losses.energy import absolute, absolute_map
 from energan.networks.layers import Scalar
 from energan.utils.specification import recorded
 
@@ -72,5 +72,6 @@ def began(
         hyperparameters={"gamma": gamma},
         sample=lambda p, b: p.G(b.z).clamp(-1, 1),
         energy=lambda p, b: absolute(b.x, p.D(b.x)[0]),
+        energy_map=lambda p, b: absolute_map(b.x, p.D(b.x)[0]),
         meanings=MEANINGS,
     )

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from energan.engine.game import Batch, Game, Logs, Move, Noise, Player, Players
 from energan.engine.noise import as_noise, normal
 from energan.engine.optimizers import Adam, Optimizer
-from energan.losses.energy import Kind, energy, hinge, pulling_away
+from energan.losses.energy import Kind, energy, energy_map, hinge, pulling_away
 from energan.utils.specification import recorded
 
 MEANINGS = {
@@ -84,6 +84,7 @@ def ebgan(
         hyperparameters={"margin": margin},
         sample=lambda p, b: p.G(b.z),
         energy=lambda p, b: energy(b.x, p.D(b.x)[0], kind),
+        energy_map=lambda p, b: energy_map(b.x, p.D(b.x)[0], kind),
         meanings=MEANINGS,
     )
 

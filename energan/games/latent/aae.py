@@ -36,7 +36,7 @@ from energan.engine.noise import as_noise, normal
 from energan.engine.optimizers import Adam, Alternating, Optimizer
 from energan.games.latent.vae import Likelihood, image
 from energan.losses.adversarial import discriminator, non_saturating, probability
-from energan.losses.energy import energy
+from energan.losses.energy import energy, energy_map
 from energan.losses.variational import bernoulli
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
@@ -145,6 +145,7 @@ def aae(
         },
         sample=lambda p, b: image(p.G(b.z)),
         energy=lambda p, b: energy(b.x, image(p.G(read(p, b))), "mse"),
+        energy_map=lambda p, b: energy_map(b.x, image(p.G(read(p, b))), "mse"),
         encode={"z": Code(read)},
         meanings=MEANINGS,
     )

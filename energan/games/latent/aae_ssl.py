@@ -32,7 +32,7 @@ from energan.engine.precision import wide
 from energan.games.latent.aae import drawn_again
 from energan.games.latent.vae import Likelihood, image
 from energan.losses.adversarial import discriminator, non_saturating, probability
-from energan.losses.energy import energy
+from energan.losses.energy import energy, energy_map
 from energan.networks.latent.aae import Coded
 from energan.utils.specification import recorded
 
@@ -132,6 +132,7 @@ def _of_codes(
         hyperparameters={"apart": apart} if heads else {},
         sample=lambda p, b: image(p.G(getattr(b, category), b.z)),
         energy=lambda p, b: energy(b.x, image(p.G(*codes(p, b.x))), "mse"),
+        energy_map=lambda p, b: energy_map(b.x, image(p.G(*codes(p, b.x))), "mse"),
         encode={
             category: Code(lambda p, b: codes(p, b.x)[0], "category"),
             "z": Code(lambda p, b: codes(p, b.x)[1]),

@@ -37,7 +37,7 @@ from energan.engine.game import Batch, Code, Game, Logs, Move, Noise, Player, Pl
 from energan.engine.noise import as_noise, normal
 from energan.engine.optimizers import Optimizer, PauseOnZeroGradient, RMSProp
 from energan.losses import adversarial
-from energan.losses.energy import energy
+from energan.losses.energy import energy, energy_map
 from energan.losses.inversion import half_square
 from energan.losses.update_gate import update_gate
 from energan.losses.variational import kl_to_normal
@@ -154,6 +154,11 @@ def unlike(p: Players, b: Batch) -> Tensor:
     return energy(b.x, p.G(p.E(b.x).mean), "ssq") / 2
 
 
+def unlike_map(p: Players, b: Batch) -> Tensor:
+    """What each pixel adds to L_pix, (n, h, w)."""
+    return energy_map(b.x, p.G(p.E(b.x).mean), "ssq") / 2
+
+
 VAE_GAN = Losses()
 
 
@@ -199,6 +204,7 @@ def vae_gan(
         },
         sample=lambda p, b: p.G(b.z),
         energy=(lambda p, b: -p.D(b.x).logits.float()) if losses.judged else None if losses.kl else unlike,
+        energy_map=None if losses.judged or losses.kl else unlike_map,
         encode={"z": Code(lambda p, b: p.E(b.x).mean)},
         meanings=MEANINGS,
     )

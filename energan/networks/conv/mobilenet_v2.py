@@ -95,7 +95,7 @@ class MobileNetClassifier(nn.Module):
         self.h = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n 1000"]:
-        return self.classifier(self.h(self.features(_standardised((x + 1) / 2, self.side))))
+        return self.classifier(self.h(self.features(imagenet_input((x + 1) / 2, self.side))))
 
 
 @recorded
@@ -156,11 +156,11 @@ def standardised(images: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n 3 224 224
             "MobileNetV2 takes uint8 images of shape (n, 1, h, w) or (n, 3, h, w), "
             f"not {images.dtype} {tuple(images.shape)}"
         )
-    return _standardised(images.float() / 255, SIDE).contiguous(memory_format=torch.channels_last)
+    return imagenet_input(images.float() / 255, SIDE).contiguous(memory_format=torch.channels_last)
 
 
-def _standardised(pixels: Tensor, side: int) -> Tensor:
-    """Of pixels in [0, 1]; differentiable."""
+def imagenet_input(pixels: Float[Tensor, "n c h w"], side: int) -> Float[Tensor, "n c2 side side"]:
+    """As `standardised`, of pixels in [0, 1] and with any side; differentiable."""
     return _centred(F.interpolate(pixels, size=(side, side), mode="bilinear", antialias=True, align_corners=False))
 
 

@@ -8,7 +8,7 @@ compares EBGAN-PT with EBGAN, all else equal: --pt 0.
 from math import prod, sqrt
 
 from energan.experiment import Experiment
-from energan.recipes.common import DecayingAdam, GeneratorTraining, experiment
+from energan.recipes.common import Calibration, DecayingAdam, GeneratorTraining, experiment, with_calibration
 from energan.recipes.energy.ebgan import ConvPair, EnergyClasses, EnergyOptions
 from energan.recipes.image_options import Pictures, SizedViews
 
@@ -19,6 +19,7 @@ def ebgan_pt_64(
     networks: ConvPair = ConvPair(width=64),
     energies: EnergyOptions = EnergyOptions(),
     classes: EnergyClasses = EnergyClasses(),
+    calibration: Calibration = 0.0,
     adam: DecayingAdam = DecayingAdam(lr=2e-4),
     views: SizedViews = SizedViews(),
     training: GeneratorTraining = GeneratorTraining(steps=50000, batch=128, save_every=1000, ema=0.999),
@@ -37,4 +38,5 @@ def ebgan_pt_64(
     optimizer, d = adam.optimizer(training.steps), views.channels * pixels
     G, norm = views.generator(G), 20.0 * sqrt(pixels / 64**2)
     game, system = classes.game(asked, energies, G, D, networks.z, optimizer, norm=norm, d=d)
-    return views.shown(experiment(game, system, data, prepare, training, "mobilenetv2"), size)
+    made = views.shown(experiment(game, system, data, prepare, training, "mobilenetv2"), size)
+    return with_calibration(made, calibration)
