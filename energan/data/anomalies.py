@@ -91,9 +91,12 @@ def _kinds(data: ImageSet) -> tuple[str, ...]:
     return tuple(PurePosixPath(file).parent.name for file in data.files) or ("",) * len(data.images)
 
 
-def normal_rows(data: ImageSet) -> Tensor:
-    """Rows of the images that calibrate: the normal ones, where names tell which these are, else all. int64 (k,)."""
-    truth = truth_of(data)
+def normal_rows(data: ImageSet, normal_class: Sequence[str] = ()) -> Tensor:
+    """Rows of the images that calibrate: the normal ones, where names tell which these are, else all. int64 (k,).
+
+    normal_class: the classes that are normal, where the images have them.
+    """
+    truth = truth_of(data, normal_class if set(normal_class) <= set(_kinds(data)) else ())
     return torch.arange(len(data.images)) if truth is None else (truth.known & ~truth.anomalous).nonzero().flatten()
 
 

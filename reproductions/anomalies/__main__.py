@@ -42,7 +42,7 @@ def play(name: str, seed: int) -> dict[str, Any]:
         found = detector(judged)
         line["AUROC"][method] = detection(torch.from_numpy(found.scores), odd)["AUROC"]
         if task.masks is not None and found.maps is not None:
-            line["pixel AUROC"][method] = pixel_auroc(found.maps[len(task.normal) :].float(), task.masks)
+            line["pixel AUROC"][method] = pixel_auroc(found.maps()[len(task.normal) :].float(), task.masks)
         line["seconds"][method] = round(time.process_time() - begun, 1)
         if method in OURS and len(task.pool):
             energies = torch.from_numpy(detector(task.pool).scores)
@@ -56,7 +56,7 @@ def interval(fresh: int, normal: int) -> tuple[int, int]:
     """How many of so many fresh images are outliers at RATE, with probability 95 %, if so many calibrated.
 
     >>> interval(300, 300)
-    (0, 8)
+    (0, 9)
     """
     from scipy.stats import betabinom
 

@@ -23,8 +23,10 @@ Images = UInt8[Tensor, "n c h w"]
 
 
 class Judged(NamedTuple):
+    """Scores, and what gives maps (n, h, w), where there are some: they are not always wanted."""
+
     scores: Float[Array, " n"]
-    maps: Float[Tensor, "n h w"] | None = None
+    maps: Callable[[], Tensor] | None = None
 
 
 Detector = Callable[[Images], Judged]
@@ -50,7 +52,7 @@ def pca(train: Images, side: int, seed: int) -> Detector:
     def judge(x: Images) -> Judged:
         rows = _rows(x)
         squares = np.square(rows - model.inverse_transform(model.transform(rows)))
-        return Judged(np.sqrt(squares.sum(1)), torch.from_numpy(squares.reshape(x.shape).sum(1)))
+        return Judged(np.sqrt(squares.sum(1)), lambda: torch.from_numpy(squares.reshape(x.shape).sum(1)))
 
     return judge
 
@@ -77,7 +79,10 @@ def nearest_patches(train: Images, side: int, seed: int) -> Detector:
         found = places(x)
         distances = torch.cat([torch.cdist(part.flatten(0, 2), bank).amin(1) for part in found.split(16)])
         maps = distances.view(found.shape[:3])
-        large = interpolate(maps[:, None], x.shape[2:], mode="bilinear", align_corners=False)[:, 0]
+
+        def large() -> Tensor:
+            return interpolate(maps[:, None], x.shape[2:], mode="bilinear", align_corners=False)[:, 0]
+
         return Judged(maps.flatten(1).amax(1).numpy(), large)
 
     return judge
@@ -85,7 +90,7 @@ def nearest_patches(train: Images, side: int, seed: int) -> Detector:
 
 def _energy(model: AutoencoderDetector, train: Images) -> Detector:
     model.fit(train.numpy())
-    return lambda x: Judged(model.energy(x.numpy()), torch.from_numpy(model.anomaly_map(x.numpy())))
+    return lambda x: Judged(model.energy(x.numpy()), lambda: torch.from_numpy(model.anomaly_map(x.numpy())))
 
 
 def pixel_energy(train: Images, side: int, seed: int) -> Detector:

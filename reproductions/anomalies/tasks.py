@@ -40,6 +40,11 @@ def _images(name: str, split: str) -> ImageSet:
     return pad(data, 32) if data.images.shape[-1] == 28 else data
 
 
+@cache
+def _pictures() -> dict[str, UInt8[Array, "c h w"]]:
+    return test_pictures()
+
+
 def _chosen(images: Tensor, n: int, seed: int) -> Tensor:
     return images[torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:n]]
 
@@ -84,7 +89,7 @@ def wood(random: np.random.Generator) -> UInt8[Array, "3 h w"]:
 
 def photograph(name: str, random: np.random.Generator, training: bool) -> UInt8[Array, "1 h w"]:
     """A square of scikit-image's photograph: of the left part to train on, of the right part to judge."""
-    whole = test_pictures()[name]
+    whole = _pictures()[name]
     split = whole.shape[2] * 5 // 8
     low, high = (0, split) if training else (split, whole.shape[2])
     top, left = random.integers(0, whole.shape[1] - SIDE), random.integers(low, high - SIDE)

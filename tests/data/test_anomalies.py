@@ -63,6 +63,8 @@ def test_any_class_may_be_named_normal() -> None:
     truth = truth_of(data, ("3", "4"))
     assert truth is not None and data.labels is not None
     assert torch.equal(truth.anomalous, (data.labels != 3) & (data.labels != 4))
+    assert torch.equal(normal_rows(data, ("3", "4")), (~truth.anomalous).nonzero().flatten())
+    assert len(normal_rows(data, ("cat",))) == len(data.images)  # images of others need not have the class
     with pytest.raises(UserError, match="normal_class cat: digits has no such class, it has 0, 1"):
         truth_of(data, ("cat",))
 

@@ -1,5 +1,6 @@
 """A run's energies of normal images that it was not trained on: what `calibration.json` is made of."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def calibrate(
     normal: ImageSet,
     false_alarms: Fraction | None = None,
     trained_on: ImageSet | None = None,
+    normal_class: Sequence[str] = (),
 ) -> RunCalibration:
     """Measures the energies of normal images, and writes them to RUN/calibration.json.
 
@@ -44,12 +46,13 @@ def calibrate(
         checkpoint: The checkpoint that the model is of.
         normal: Images of which the normal ones are used, as far as names tell; of more than 10,000, that many.
         false_alarms: The rate; None: 1 %, or the least that there are enough images for.
+        normal_class: The classes of `normal` that are; () for those called good, ok or normal.
         trained_on: The training images: those of `normal` that are among them are left out.
 
     Raises:
         UserError: There are too few images for that rate, or nothing can be written.
     """
-    rows = normal_rows(normal)
+    rows = normal_rows(normal, normal_class)
     chosen = rows_of(normal, rows[fixed_subset(len(rows), MOST)])
     found = len(chosen.images)
     if trained_on is not None and found:

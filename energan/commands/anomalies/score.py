@@ -73,7 +73,8 @@ def score(
         data = experiment.given(images, split or held_out_split(images) or "train")
     say(f"images: {data.counted}")
     training = _training_images(folder.path, folder.record)
-    usual = calibrated(folder, model, folder.checkpoint(checkpoint), experiment, training, rate=rate, normal=normal)
+    path = folder.checkpoint(checkpoint)
+    usual = calibrated(folder, model, path, experiment, training, rate=rate, normal=normal, normal_class=normal_class)
     energies = model.score(data.images)
     verdicts = verdict_columns(usual, data, energies) if usual else {}
     classes = _best_classes(model, data.images, folder.record["classes"])

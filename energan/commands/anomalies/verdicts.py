@@ -27,6 +27,7 @@ def calibrated(
     *,
     rate: "Fraction | None",
     normal: str,
+    normal_class: tuple[str, ...],
 ) -> "RunCalibration | None":
     """What verdicts are made by; None where nobody asked for any and the run has none.
 
@@ -41,9 +42,9 @@ def calibrated(
 
     run = folder.path
     if normal:
-        found = _made(run, model, checkpoint, experiment, trained_on, rate, normal)
+        found = _made(folder, model, checkpoint, experiment, trained_on, rate, normal, normal_class)
     elif rate is not None and not (run / FILE).exists():
-        found = _made(run, model, checkpoint, experiment, trained_on, rate, "")
+        found = _made(folder, model, checkpoint, experiment, trained_on, rate, "", normal_class)
     elif (stored := calibration_of(run, checkpoint)) is not None:
         found = stored if rate is None else stored._replace(false_alarms=rate)
     elif rate is None:
@@ -61,25 +62,38 @@ def calibrated(
 
 
 def _made(
-    run: Path,
+    folder: "RunFolder",
     model: "Model",
     checkpoint: Path,
     experiment: "Experiment",
     trained_on: "ImageSet | None",
     rate: "Fraction | None",
     normal: str,
+    normal_class: tuple[str, ...],
 ) -> "RunCalibration":
     from energan.capabilities.energies.calibrate import calibrate
 
-    images = experiment.calibration_set(normal)
+    images = _normal_images(folder, experiment, normal)
     if images is None:
         raise UserError(
-            f"{run} was trained on all of its images, whose energies are too low to judge others by: `normal` names "
-            "normal images that it was not trained on"
+            f"{folder.path} was trained on all of its images, whose energies are too low to judge others by: `normal` "
+            "names normal images that it was not trained on"
         )
     if trained_on is None:
         warn(f"whether {images.name} was trained on could not be checked: such images make for false alarms")
-    return calibrate(run, model, checkpoint, images, rate, trained_on)
+    return calibrate(folder.path, model, checkpoint, images, rate, trained_on, normal_class)
+
+
+def _normal_images(folder: "RunFolder", experiment: "Experiment", normal: str) -> "ImageSet | None":
+    """`normal`, or the images that the run's data hold out; None without any."""
+    from energan.commands.open_run import load_images
+    from energan.data import held_out_split
+
+    if experiment.game.logits is None:
+        return experiment.calibration_set(normal)
+    if not normal and held_out_split(experiment.source) is None:
+        return None
+    return load_images(normal or experiment.source, "", folder.record)  # a classifier's own loader asks for labels
 
 
 def verdict_columns(found: "RunCalibration", data: "ImageSet", energies: "Tensor") -> dict[str, Any]:
