@@ -113,7 +113,7 @@ def test_classify_learns_on_features_and_predict_and_export_take_images(
     capsys.readouterr()
     for more, expected in (
         (["--system", "aae"], "--features are for the ladder, and not for aae"),
-        (["--augment", "cutout"], "--augment is for the ladder on pixels"),
+        (["--augment", "cutout"], "--augment is for ladders on pixels"),
         (["--hold-out", "1"], "--hold-out must be 0 or above and below 1"),
     ):
         assert main(["classify", "--data", "digits", *flags, *more, "--out", str(tmp_path / "other")]) == 2
