@@ -196,7 +196,4 @@ def _tell_few(classes: tuple[str, ...], counts: list[int], *, balanced: bool) ->
         more = f" and {len(few) - 5} more" if len(few) > 5 else ""
         say(f"few labels, so expect errors: {', '.join(few[:5])}{more}")
     if max(counts) >= 3 * min(counts) and not balanced:
-        say(
-            f"classes have from {min(counts)} to {max(counts)} labels: --balanced shows each as often as the largest, "
-            "which helps the small classes"
-        )
+        say(f"classes have from {min(counts)} to {max(counts)} labels: --balanced shows each as often as the largest")
