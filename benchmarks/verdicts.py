@@ -120,10 +120,14 @@ ROWS = {
         _recipe("ebgan-pt-mnist", pt=0.0, margin=0.05, steps=600, save_every=50, ema=0.99),
     ),
     "few": Row(
-        "DCGAN, 20 images", ("copies its data",), _dcgan(steps=3000, batch=16), change=_first(20)
+        "Sinkhorn divergence, 20 images", ("copies its data",),
+        _recipe("sinkhorn-mnist", steps=1200, save_every=100, batch=20), change=_first(20),
     ),
-    "frozen-d": Row("DCGAN, D frozen", ("collapsed", "flat"), _dcgan(lr_d=0.0, steps=600)),
-    "frozen-g": Row("DCGAN, G frozen", ("D has won",), _dcgan(lr_g=0.0, steps=600)),
+    "few-dcgan": Row(
+        "DCGAN, 20 images", ("copies its data", "D has won"), _dcgan(steps=3000, batch=16), change=_first(20)
+    ),
+    "frozen-d": Row("DCGAN, D frozen", ("collapsed", "flat"), _dcgan(2e-4, 0.0, steps=600)),
+    "frozen-g": Row("DCGAN, G frozen", ("D has won",), _dcgan(0.0, 2e-4, steps=600)),
     "nan-data": Row("EBGAN-PT, NaN in the data", ("diverged",), _recipe("ebgan-pt-mnist", **_SHORT), change=_with_nan),
     "collapse": Row("DCGAN, G 100 times as fast as D", ("collapsed",), _dcgan(1e-2, 1e-4, steps=600)),
     "copying": Row(

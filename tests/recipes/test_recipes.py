@@ -193,7 +193,7 @@ def test_every_flag_is_flat_and_has_a_sentence(
     said = " ".join(re.sub(r"[│╭╮╰╯─|+]|-{3,}", " ", capsys.readouterr().out).split())
     said = re.sub(r"--([\w-]+), --no-\1", r"--\1", said.partition("show this help message and exit")[2])
     sentences = dict(re.findall(r"--([\w-]+) (.*?) \((?:default: .*?|required)\)(?= |$)", said))
-    own = {"trust", "out", "quiet", "microbatches", "sync-batch-stats"}
+    own = {"trust", "out", "quiet", "microbatches", "sync-batch-stats", "stop-when-flat", "track", "config"}
     assert set(sentences) == {name.replace("_", "-") for name in FLAGS[recipe]} | own
     assert all(len(sentence.split()) >= 3 for sentence in sentences.values()), sentences
 

@@ -3,7 +3,8 @@
     distance          energy coefficient H of samples and training images, by the run's feature network (two_sample.py)
     spread            mean distance between two samples, divided by that of two training images
     distinct          samples that no other is near to, divided by the same number of as many training images
-    precision, recall  share of samples that lie among training images, and of training images that lie among samples
+    precision, recall  share of samples that lie among training images, and of training images that lie among samples;
+                      not of fewer training images than samples
     copies            share of samples that copy a training image (metrics.neighbours.copies)
     copies real       the same share of held-out images: what training images have in common makes no copy
     train distance, train distance real   median distance to the nearest training image, of both
@@ -101,15 +102,17 @@ class Diagnosis:
         real, samples = self._real, run.samples(self.samples)
         features, pixels = self._features(samples), _pixels(samples)
         found, apart = copies(pixels, real.pixels), inhomogeneity(real.features, features)
-        overlap = precision_recall(real.features, features)
+        overlap: dict[str, float] = {}
+        if len(real.features) >= len(features):  # else samples lie closer than images do, which tells nothing
+            found_overlap = precision_recall(real.features, features)
+            overlap = {"precision": found_overlap.precision, "recall": found_overlap.recall}
         before, self._before = self._before, pixels
         change = {} if before is None else {"change": float((pixels - before).norm(dim=1).mean()) / real.apart}
         return {
             "distance": apart.coefficient,
             "spread": apart.spread,
             "distinct": packed(features, real.near) / len(features) / real.distinct,
-            "precision": overlap.precision,
-            "recall": overlap.recall,
+            **overlap,
             "copies": float(found.copies.float().mean()),
             "copies real": float(real.copies.copies.float().mean()),
             "train distance": float(found.nearest.distances[:, 0].median()),
