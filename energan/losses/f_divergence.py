@@ -53,7 +53,8 @@ class Divergence(NamedTuple):
 def _bent(v: Tensor, power: float = 1.0) -> Tensor:
     """v, bent so that e^(power v) becomes a line where it would overflow."""
     at = BEND / power
-    return v.clamp(max=at) + (power * (v - at)).relu().log1p() / power
+    above = (power * (v - at)).relu().log1p() / power
+    return torch.where(v > at, at + above, v)  # clamp's gradient at the bend differs between versions of torch
 
 
 def _bent_below(v: Tensor) -> Tensor:
