@@ -87,7 +87,7 @@ def held_out(labels: Int64[Tensor, " n"], share: float, seed: int) -> Int64[Tens
 
     Example:
         >>> held_out(torch.tensor([0, 0, 0, 0, 1, 1, -1]), 0.5, seed=0).tolist()
-        [0, 1, 4]
+        [0, 3, 5]
     """
     found = [torch.zeros(0, dtype=torch.int64)]
     for number in labels[labels != NONE].unique().tolist():

@@ -148,8 +148,8 @@ def test_a_model_is_calibrated_on_held_out_labels_and_the_run_keeps_it(tmp_path:
 def test_few_held_out_labels_calibrate_nothing(tmp_path: Path) -> None:
     held = images([0] * (LEAST - 1), [0] * (LEAST - 1))
     model, found = calibrate(measurement(tmp_path, held, held))
-    assert model.temperature == 1 and "not calibrated: 19 labels were held out" in said(found or {})
-    assert calibrate(measurement(tmp_path, held))[1] is None and "no labels were held out" in said({})
+    assert model.temperature == 1 and "not calibrated: 19 labels were set apart" in said(found or {})
+    assert calibrate(measurement(tmp_path, held))[1] is None and "no labels were set apart" in said({})
     assert test_errors(measurement(tmp_path, held), held)["test_ece_after"] is None
     assert not any(tmp_path.iterdir())
 

@@ -268,7 +268,7 @@ def test_error_confusion_and_the_least_certain_by_hand(tmp_path: Path) -> None:
         assert sheet.size == (3 * 5 - 1, 2 * 5 - 1)
         assert sheet.getpixel((0, 0)) == 129 and sheet.getpixel((5, 0)) == 140
     first, calibrated, _ = summary({"classification": found}).split("\n")
-    assert first == "test error 60.00 % of 5 images" and "not calibrated: no labels were held out" in calibrated
+    assert first == "test error 60.00 % of 5 images" and "not calibrated: no labels were set apart" in calibrated
 
 
 def test_without_test_images_the_unlabelled_are_looked_at(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_few_labels_and_unequal_classes_are_said(tmp_path: Path, capsys: pytest.
     assert main(["classify", *flags, "--balanced", "--hold-out", "0.5", "--out", str(tmp_path / "even")]) == 0
     said = capsys.readouterr().out
     assert "--balanced" not in said and "labels: cat 1, dog 6" in said
-    assert "not calibrated: 6 labels were held out for that, which takes 20 or more" in said
+    assert "not calibrated: 6 labels were set apart for that, which takes 20 or more" in said
     assert json.loads((tmp_path / "even" / "run.json").read_text())["balanced"] is True
 
 

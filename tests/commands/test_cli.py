@@ -367,7 +367,7 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     [
         ("trian", "there is no command 'trian': did you mean train?"),
         ("", ""),
-        ("zzz", "there is no command 'zzz': there are train, bench, sweep, lab, classify, adapt, resume"),
+        ("zzz", "there is no command 'zzz': there are train, bench, sweep, lab, classify, adapt, detect, resume"),
         ("train ebgan-pt-mnits", "there is no recipe 'ebgan-pt-mnits': did you mean ebgan-pt-mnist?"),
         ("sample run --n 0", "--n must be 1 or more, got 0"),
         ("sample run --n -3", "--n must be 1 or more, got -3"),

@@ -76,7 +76,7 @@ def images() -> Tensor:
 
 
 def p_of(trainer: Trainer) -> float:
-    return float(next(trainer.nets["p"].parameters()))
+    return float(next(trainer.nets["p"].parameters()).detach())
 
 
 @pytest.mark.parametrize("target, after", [(-2.0, 0.25), (2.0, 0.0)])

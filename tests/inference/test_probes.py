@@ -18,8 +18,9 @@ from energan.inference.probes.layers import Layer, encoding_part, pooled, readin
 from energan.inference.probes.projection import bounds, descend, distance, is_category, nearest
 from energan.utils.errors import UserError
 
-BLIND = {  # recipes without a player that takes images, learns and draws none
-    "gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist", "noiseless-ppgn-h-mnist",
+BLIND = {  # recipes without a player that takes images themselves, learns and draws none
+    "gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist", "noiseless-ppgn-h-mnist", "feature-autoencoder",
+    "ladder-features",
 }  # fmt: skip
 
 # recipes whose images are not made of their second-highest layer alone

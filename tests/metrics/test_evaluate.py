@@ -153,7 +153,7 @@ def test_bad_input_is_one_sentence():
 
 
 def test_of_four_channels_what_is_seen_is_described(monkeypatch):
-    pixels = catalog.Network("{}", 2, 10, 10, lambda device: lambda x: catalog.Description(x.flatten(1).float(), None))
+    pixels = catalog.Network("{}", 2, 10, lambda device: lambda x: catalog.Description(x.flatten(1).float(), None))
     monkeypatch.setitem(NETWORKS, "pixels", pixels)
     images = noise(0, 5, 4, 3, 3)
     assert torch.equal(describe(images, "pixels").features, images[:, :3].flatten(1).float())

@@ -52,11 +52,9 @@ def said(found: Json) -> str:
     """One sentence: whether probabilities are calibrated, and by what."""
     images, t = number(found.get("images")), number(found.get("temperature"))
     if images is None:
-        return "probabilities are not calibrated: no labels were held out for that (--hold-out 0.2 does it)"
+        return "probabilities are not calibrated: no labels were set apart for that"
     if t is None:
-        return (
-            f"probabilities are not calibrated: {images:.0f} labels were held out for that, which takes {LEAST} or more"
-        )
+        return f"probabilities are not calibrated: {images:.0f} labels were set apart for that, which takes {LEAST} or more"
     before, after = (100 * (number(found.get(name)) or 0) for name in ("ece_before", "ece_after"))
     return (
         f"probabilities are calibrated on {images:.0f} held-out labels: temperature {t:.2f}, calibration error "

@@ -141,7 +141,7 @@ def labelled_images(
     """
     from energan.data import load
     from energan.data.decoding.fitting import check_channels
-    from energan.data.few_labels import unlabelled_class
+    from energan.data.few_labels import FOLDERS, unlabelled_class
     from energan.data.image_set import NONE
     from energan.data.labels import labelled_by
 
@@ -152,8 +152,10 @@ def labelled_images(
             with suppress(UserError):  # a CSV of other images says nothing of these
                 return labelled_by(data, Path(labels_csv), Path(source))
         return data if data.labels is None else unlabelled_class(data)
-    if not labels_csv and data.labels is None and len(tops := {Path(file).parts[0] for file in data.files}) == 1:
-        raise UserError(f"{data.name} has one class only ({tops.pop()}): a classifier needs two or more")
+    if not labels_csv and data.labels is None:
+        tops = {Path(file).parts[0] for file in data.files}
+        if len(tops) == 1 and (name := tops.pop()).lower() not in FOLDERS:
+            raise UserError(f"{data.name} has one class only ({name}): a classifier needs two or more")
     data = labelled_by(data, Path(labels_csv), Path(source)) if labels_csv else unlabelled_class(data)
     assert data.labels is not None
     if not labels_csv and (empty := empty_folders(Path(source), data)):

@@ -131,7 +131,7 @@ def test_a_classifier_draws_the_class_that_is_asked_for_and_predicts(tmp_path):
 
 
 def test_classify_trains_one(tmp_path, monkeypatch):
-    from energan.commands import classify as command
+    from energan.commands.few_labels import classify as command
 
     asked = {}
     monkeypatch.setattr(command, "start", lambda recipe, arguments, options: asked.update(recipe=recipe) or arguments)
