@@ -231,7 +231,9 @@ class Experiment(NamedTuple):
         unlabelled = f" ({data.place} has no labels)" if data is not None and measured is None else ""
         seen = trained_without_labels(measured, training) if measured and self.game.logits else 0
         said = f"tested on, {seen} of them trained on without labels" if seen else "held out"
-        return f"training images: {training.counted}, {said}: {measured.counted if measured else 'none'}{unlabelled}"
+        apart = f", set apart to calibrate: {len(self.set_apart().images)}" if self.calibration else ""
+        held = measured.counted if measured else "none"
+        return f"training images: {training.counted}, {said}: {held}{unlabelled}{apart}"
 
     def batches(self, data: "ImageSet") -> "Source":
         """What the game is fed: images; images and targets; labelled ones and others. UserError for no batch."""

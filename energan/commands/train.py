@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from energan.experiment import Experiment
     from energan.runs.folder import RunFolder
 
+FIRST = 0.1  # share of averaged weights that are the first ones, above which that is said
+
 SETTLED_ANEW = ("steps", "device", "microbatches", "sync_batch_stats", "stop_when_flat")  # settings, by `resume`
 
 Begin = Callable[["Experiment", "ImageSet", "RunFolder"], None]
@@ -298,6 +300,12 @@ def _create(
     h, w = data.images.shape[2:]
     shape = "" if h == w else f", {h} pixels high and {w} wide,"
     say(f"training {recipe} on {len(data.images)} images{shape} of {where}")
+    for name, decay in run.ema.items():
+        if (share := decay**run.steps) > FIRST:
+            say(
+                f"{name} draws with averaged weights, of which {share:.0%} will still be the first ones after "
+                f"{run.steps:,} steps: more steps, or a smaller --ema, show what was learned"
+            )
     if arguments.get("classes") is False and data.labels is not None:
         say(f"the labels of {data.name} ({len(data.classes)} classes) are not used: --classes draws what is asked for")
     described = RunFolder(folder).record["data"]
@@ -314,7 +322,7 @@ def _finish(folder: Path, state: str) -> int:
     from energan.runs.folder import RunFolder
     from energan.runs.reader import read
     from energan.runs.sources import recorded
-    from energan.training.verdict import verdict_of
+    from energan.training.verdict import not_yet, verdict_of
 
     if rank_from_env()[0]:
         return STOPPED if state == "stopped" else 0
@@ -330,8 +338,9 @@ def _finish(folder: Path, state: str) -> int:
         named = recorded(RunFolder(folder).record)  # by whoever started this process
         say("\n".join(evaluation.evaluate(folder, finish=True, named=named)["summary"]))
         say(f"report: {report.write_report(folder)}")
-        if told := verdict_of(read(folder), folder):
-            say(f"verdict: {told.words}")
+        told = verdict_of(files := read(folder), folder)
+        if words := told.words if told else not_yet(files.config, [line for _, line in files.lines]):
+            say(f"verdict: {words}")
     except KeyboardInterrupt:
         say(f"trained to the end; measuring was stopped, `energan evaluate {here}` and `energan report {here}` do it")
         return STOPPED

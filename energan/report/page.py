@@ -111,7 +111,7 @@ def _pieces(folder: RunFiles) -> dict[str, object]:
         "rate": _rate(folder.rates),
         "metrics": _metrics(metrics, metric_meaning),
         "diagnosis": _metrics(folder.logged("diagnosis"), _diagnosis_meaning),
-        "verdict": verdict_of(folder, Path(folder.path.name)),
+        "verdict": verdict_of(folder, folder.path),
         "origin": mapping(config.get("restarted_from")),
         "checkpoints": [(p.name, p.lstat().st_size) for p in sorted((run / "checkpoints").glob("*.safetensors"))],
         "unread_names": folder.unread("logs") + folder.unread("metrics"),

@@ -224,7 +224,9 @@ def test_detect_trains_calibrates_scores_and_reports(
     assert Path("run/checkpoints/000004.safetensors").read_bytes() == checkpoint
     assert len(rows("run/scores.csv")) == 3 and len(list(Path("run/maps").iterdir())) == 2 * 3 + 2
     assert main(["detect", *small, "--seed", "1", "--out", "run"]) == 2
-    assert "run is another run (autoencoder): choose another --out" in sentence(capsys)
+    assert "run was made with --seed 0: give that again, or choose another --out" in sentence(capsys)
+    assert main(["detect", *small, "--steps", "5", "--out", "run"]) == 2
+    assert "run has 4 steps: leave out --steps" in sentence(capsys)
 
 
 @pytest.mark.parametrize(

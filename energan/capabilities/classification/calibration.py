@@ -54,7 +54,8 @@ def said(found: Json) -> str:
     if images is None:
         return "probabilities are not calibrated: no labels were set apart for that"
     if t is None:
-        return f"probabilities are not calibrated: {images:.0f} labels were set apart for that, which takes {LEAST} or more"
+        apart = f"{images:.0f} labels were set apart for that, which takes {LEAST} or more"
+        return f"probabilities are not calibrated: {apart}"
     before, after = (100 * (number(found.get(name)) or 0) for name in ("ece_before", "ece_after"))
     return (
         f"probabilities are calibrated on {images:.0f} held-out labels: temperature {t:.2f}, calibration error "

@@ -16,7 +16,9 @@ def write_predictions(run: Measurement) -> str:
     """Writes predictions.csv of all training images, labelled or not, into the run folder; says where it is."""
     data = run.training
     columns = prediction_columns(data, probabilities(run.experiment, run.model, data), data.classes)
-    return f"predictions: {write_table(run.folder / 'predictions.csv', columns)}"
+    table = write_table(run.folder / "predictions.csv", columns)
+    following = run.folder / "label-next.csv"
+    return f"predictions: {table}" + (f"; what to label next: {following}" if following.is_file() else "")
 
 
 def prediction_columns(

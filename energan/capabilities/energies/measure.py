@@ -4,6 +4,7 @@ from typing import Any
 
 from energan.capabilities.capability import Measurement
 from energan.capabilities.reference import SHOWN
+from energan.data import held_out_split
 from energan.data.image_set import fixed_subset
 
 IMAGES = 1000  # of each
@@ -20,8 +21,10 @@ METRICS = {
 
 
 def measure(run: Measurement) -> dict[str, Any]:
-    """The three means; of samples only where a game draws some."""
-    sets = {"E(x) train": run.training.images, "E(x) reference": run.experiment.test_set().images}
+    """The means; of reference images where some are held out, of samples where a game draws some."""
+    sets = {"E(x) train": run.training.images}
+    if held_out_split(run.experiment.source) or run.experiment.game.translate is not None:  # else they are the same
+        sets["E(x) reference"] = run.experiment.test_set().images
     if run.model.game.sample is not None:
         sets["E(G(z))"] = run.samples(max(SHOWN, run.sample_count))
     means = {name: float(run.model.score(x[fixed_subset(len(x), IMAGES)]).mean()) for name, x in sets.items()}

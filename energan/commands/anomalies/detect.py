@@ -13,6 +13,8 @@ from energan.utils.errors import UserError
 if TYPE_CHECKING:
     from fractions import Fraction
 
+FLAGS = {"data": "--normal", "calibration": "--held-out", "seed": "--seed", "channels": "--channels", "size": "--size"}
+
 RECIPES = {  # by --system and --features
     ("autoencoder", "mobilenetv2"): "feature-autoencoder",
     ("autoencoder", "none"): "autoencoder",
@@ -105,8 +107,13 @@ def _trained(
         record = RunFolder(folder).record
         asked = {k: v for k, v in arguments.items() if k not in ("device", "batch", "steps")}
         had = {k: record["arguments"].get(k) for k in asked}
-        if record["recipe"] != recipe or had != asked:
-            raise UserError(f"{folder} is another run ({record['recipe']}): choose another `out`")
+        if record["recipe"] != recipe:
+            raise UserError(f"{folder} is a run of {record['recipe']}, not of {recipe}: choose another `out`")
+        if other := [f"{FLAGS.get(k, k)} {had[k]}" for k in asked if had[k] != asked[k]]:
+            raise UserError(f"{folder} was made with {', '.join(other)}: give that again, or choose another `out`")
+        if "steps" in arguments and arguments["steps"] != record["steps"]:
+            longer = f"`energan resume {folder} --steps`"
+            raise UserError(f"{folder} has {record['steps']} steps: leave out `steps`, or train on by {longer}")
         done = record["status"]["state"] == "finished" and (folder / FILE).is_file()
         return folder, 0 if done else resume(str(folder), quiet=quiet)
     _check(recipe, arguments, judged, rate)

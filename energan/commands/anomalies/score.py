@@ -42,7 +42,7 @@ def score(
         maps: A new folder for pictures of where each image is odd: two an image, and a sheet of the oddest.
         false_alarms: How many normal images may be called outliers, as 1% or 0.01; by default what the run has.
         normal: Normal images that were not trained on, to calibrate with; by default those that the run holds out.
-        normal_class: Classes of --images that are normal; by default those called good, ok or normal.
+        normal_class: Classes of the images that are normal; by default those called good, ok or normal.
         checkpoint: "best", a step, or a path; the newest by default.
         split: train, test, validation or all; by default the images held out (test, else validation), else all.
         device: cpu, cuda, cuda:1, or auto.
@@ -76,7 +76,7 @@ def score(
     path = folder.checkpoint(checkpoint)
     usual = calibrated(folder, model, path, experiment, training, rate=rate, normal=normal, normal_class=normal_class)
     energies = model.score(data.images)
-    verdicts = verdict_columns(usual, data, energies) if usual else {}
+    verdicts = verdict_columns(usual, data, energies, training) if usual else {}
     classes = _best_classes(model, data.images, folder.record["classes"])
     write_table(table, {**_columns(data, energies), **classes, **verdicts})
     threshold = usual.threshold if usual else None

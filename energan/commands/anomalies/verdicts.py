@@ -96,15 +96,22 @@ def _normal_images(folder: "RunFolder", experiment: "Experiment", normal: str) -
     return load_images(normal or experiment.source, "", folder.record)  # a classifier's own loader asks for labels
 
 
-def verdict_columns(found: "RunCalibration", data: "ImageSet", energies: "Tensor") -> dict[str, Any]:
+ODDEST = 5  # images that are named
+
+
+def verdict_columns(
+    found: "RunCalibration", data: "ImageSet", energies: "Tensor", trained_on: "ImageSet | None"
+) -> dict[str, Any]:
     """The columns `score` and `outlier`; says how many, or of one image, what it is."""
     from energan.inference.calibration import percent
-    from energan.runs.calibration import seen_before
+    from energan.runs.calibration import row_digests, seen_before
 
     scores, outliers = found.normal.scores(energies), found.normal.outliers(energies, found.false_alarms)
     n = len(energies)
     if own := int(seen_before(data.images, found.rows).sum()):
         warn(f"{own} of these {n} images are among those that calibrate: what is said of false alarms holds for others")
+    if trained_on and (known := int(seen_before(data.images, row_digests(trained_on.images)).sum())):
+        warn(f"the run was trained on {known} of these {n} images: their energies are too low to say anything of them")
     if n == 1:
         name = data.files[0] if data.files else data.name
         word = "an outlier" if outliers[0] else "no outlier"
@@ -114,4 +121,7 @@ def verdict_columns(found: "RunCalibration", data: "ImageSet", energies: "Tensor
         )
     else:
         say(f"{int(outliers.sum())} of {n} images are outliers")
+        if data.files:
+            order = energies.argsort(descending=True, stable=True)[:ODDEST].tolist()
+            say("the oddest: " + ", ".join(f"{data.files[i]} ({float(energies[i]):.4g})" for i in order))
     return {"score": scores.numpy(), "outlier": outliers.numpy()}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from energan.data.few_labels import FOLDERS
 from energan.data.splits import TRAIN
 
 SMALL = 40  # pixels of the shorter side up to which grey pictures are taken for digits and letters
@@ -86,6 +87,16 @@ def advice(facts: Mapping[str, Any], device: str) -> Advice:
     return Advice(_enough(n, augmented=True), "dcgan-64", arguments, tuple(why))
 
 
+def others(facts: Mapping[str, Any], source: str) -> tuple[str, ...]:
+    """What else can be done with these images, a line each."""
+    where, classes = shlex.quote(f"./{source}" if source.startswith("-") else source), _classes(facts)
+    return (
+        *((f"energan classify --data {where} --features mobilenetv2   # tells the {len(classes)} classes apart",)
+          if len(classes) > 1 else ()),
+        f"energan detect --normal {where} --images OTHERS   # says which of others are odd, and where",
+    )  # fmt: skip
+
+
 def out_folder(name: str) -> str:
     """A run folder of that name which is not there yet."""
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "run"
@@ -151,7 +162,7 @@ def _enough(n: int, augmented: bool) -> str:
 
 def _classes(facts: Mapping[str, Any]) -> dict[str, int]:
     counts = facts["classes"].get(TRAIN) or facts["classes"].get("all") or {}
-    return {name: n for name, n in counts.items() if name != "(none)" and n}
+    return {name: n for name, n in counts.items() if name != "(none)" and name.lower() not in FOLDERS and n}
 
 
 def _said_of_classes(classes: Mapping[str, int]) -> str:

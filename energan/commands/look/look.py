@@ -26,7 +26,7 @@ def look(images: str, /, *, split: str = "", timed: bool = True, out: str = "", 
         out: A .png: a sheet of 64 of the images as the networks will see them, 64 x 64.
         json: Print JSON instead of text.
     """
-    from energan.commands.look.advice import advice, out_folder
+    from energan.commands.look.advice import advice, others, out_folder
     from energan.commands.look.words import lines, warnings
     from energan.data.look import facts as facts_of
     from energan.data.look import look as look_at
@@ -52,6 +52,7 @@ def look(images: str, /, *, split: str = "", timed: bool = True, out: str = "", 
     if not command:
         return 0
     say("\n".join(["", *advised.why, *_told(times)]))
+    say("\n".join(["\nNot to draw, but to judge:\n", *others(facts, images)]))
     say(f"\nTo train, type:\n\n{command}")
     if not images.isprintable():
         complain(

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from energan.runs.checkpoints import FOLDER
 from energan.runs.reader import RunFiles, mapping, number
 from energan.training.verdict.commands import Settings, next_command
-from energan.training.verdict.rules import PATIENCE, Finding, judge, looks_of
+from energan.training.verdict.rules import ENOUGH, PATIENCE, Finding, judge, looks_of
 
 
 class Verdict(NamedTuple):
@@ -36,6 +36,14 @@ def verdict(
     """
     found = Finding("diverged", diverged) if diverged else judge(looks_of(lines), settled(record), _patience(record))
     return None if found is None else Verdict(*found, next_command(found.kind, _settings(record, folder)))
+
+
+def not_yet(record: Mapping[str, Any], lines: Iterable[Mapping[str, object]]) -> str:
+    """Why there is no verdict on a run that draws: how many looks there were. "" where nothing is looked at."""
+    count = len(looks_of(lines))
+    if not record.get("network"):
+        return ""
+    return f"none yet, of {count} look{'s' * (count != 1)}: it takes {ENOUGH}, from step 50 on (--save-every sets them)"
 
 
 def verdict_of(run: RunFiles, folder: Path) -> Verdict | None:

@@ -144,15 +144,15 @@ def judge(looks: Sequence[Look], settled: int = 0, patience: int = PATIENCE) -> 
 def stays(went: Progress) -> str:
     """How a distance that did not improve stands."""
     return (
-        f"the distance of samples to training images has not fallen below {went.before.values['distance']:.3g} (step "
+        f"the distance of samples to training images has not fallen below {went.before.values['distance']:.4g} (step "
         f"{went.before.step}) by more than its noise ({went.noise:.2g}) for {went.looks} looks"
     )
 
 
 def _fell(went: Progress) -> str:
     return (
-        f"the distance of samples to training images fell from {went.before.values['distance']:.3g} (step "
-        f"{went.before.step}) to {went.now.values['distance']:.3g} within the last {went.looks} looks, by more than "
+        f"the distance of samples to training images fell from {went.before.values['distance']:.4g} (step "
+        f"{went.before.step}) to {went.now.values['distance']:.4g} within the last {went.looks} looks, by more than "
         f"its noise ({went.noise:.2g})"
     )
 
