@@ -104,6 +104,17 @@ def test_a_run_s_own_held_out_normal_images_calibrate(run: Path, capsys: pytest.
     assert "10 of these 16 images are among those that calibrate" in said.err
 
 
+def test_images_that_a_stranger_s_run_names_do_not_calibrate(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree("bottle", "secret")
+    written = (run / "run.json").read_text()
+    source = json.loads(written)["arguments"]["data"]
+    (run / "run.json").write_text(written.replace(source, str(Path("secret").resolve())))
+    assert main(["score", "fresh", "--run", "run", "--false-alarms", "10%"]) == 2
+    assert "run has no signature of yours, so images that its run.json names are not read: --normal" in sentence(capsys)
+    assert not (run / "calibration.json").exists() and not Path("scores.csv").exists()
+    assert main(["score", "fresh", "--run", "run", "--false-alarms", "10%", "--normal", "fresh"]) == 0
+
+
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
