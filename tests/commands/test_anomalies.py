@@ -261,6 +261,28 @@ def test_detect_refuses_bad_input_before_it_trains(
     assert not Path("runs").exists() or not any(Path("runs").iterdir())
 
 
+def test_copies_of_training_images_do_not_calibrate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for i, path in enumerate(sorted(normal_parts(Path("parts"), 24).iterdir())):
+        for copy in range(3 if i < 12 else 0):
+            shutil.copy(path, f"parts/{path.stem}-{copy}.png")
+    small = ["--normal", "parts", "--size", "16", "--steps", "2", "--features", "none", "--batch", "4"]
+    assert main(["detect", *small, "--out", "run"]) == 0
+    said = capsys.readouterr()
+    calibration = json.loads(Path("run/calibration.json").read_text())
+    left = 12 - calibration["n"]  # of 60 images a fifth is set apart
+    assert left > 0 and f"{left} of the 12 images of parts were trained on, and do not calibrate" in said.err
+    assert f"{left} of those set apart are copies of training images, and left out" in said.out
+    assert main(["detect", *small, "--false-alarms", "8%", "--out", "other"]) == 2
+    assert f"for {left} are copies of training images" in sentence(capsys) and not Path("other").exists()
+    for path in Path("parts").iterdir():
+        shutil.copy("parts/000.png", path) if path.name != "000.png" else None
+    assert main(["detect", *small, "--out", "other"]) == 2
+    assert "images that are held out are copies of training images" in sentence(capsys)
+
+
 def test_detect_by_features_of_a_frozen_network(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     told = ["--steps", "2", "--size", "16", "--batch", "4", "--false-alarms", "20%"]

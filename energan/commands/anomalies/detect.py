@@ -134,13 +134,19 @@ def _check(recipe: str, arguments: dict[str, Any], judged: str, rate: "Fraction 
     from energan.data import held_out_split
     from energan.inference.calibration import needed, percent
     from energan.recipes.build import build
+    from energan.runs.calibration import row_digests, seen_before
 
     made = build(recipe, **arguments, **({} if "batch" in arguments else {"batch": 2}))
-    n, apart = len(made.training_set().images), len(made.set_apart().images)
+    training, held = made.training_set(), made.set_apart()
+    n, copies = len(training.images), int(seen_before(held.images, row_digests(training.images)).sum())
+    apart = len(held.images) - copies
+    if not apart:
+        raise UserError(f"all {copies} images that are held out are copies of training images: remove the copies")
     if rate is not None and apart < needed(rate):
+        counted = f", for {copies} are copies of training images" if copies else ""
         raise UserError(
             f"`false_alarms` {percent(rate)} needs at least {needed(rate)} normal images that are held out, and of "
-            f"{n + apart} there are {apart}: raise `held_out`, allow more, or give more images"
+            f"{n + apart + copies} there are {apart}{counted}: raise `held_out`, allow more, or give more images"
         )
     if judged:
         made.given(judged, held_out_split(judged) or "train")
