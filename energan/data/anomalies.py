@@ -94,9 +94,10 @@ def _kinds(data: ImageSet) -> tuple[str, ...]:
 def normal_rows(data: ImageSet, normal_class: Sequence[str] = ()) -> Tensor:
     """Rows of the images that calibrate: the normal ones, where names tell which these are, else all. int64 (k,).
 
-    normal_class: the classes that are normal, where the images have them.
+    normal_class: the classes that are normal; images of no class at all need not have them. UserError for one that
+        there is not.
     """
-    truth = truth_of(data, normal_class if set(normal_class) <= set(_kinds(data)) else ())
+    truth = truth_of(data, normal_class if any(_kinds(data)) else ())
     return torch.arange(len(data.images)) if truth is None else (truth.known & ~truth.anomalous).nonzero().flatten()
 
 

@@ -115,6 +115,34 @@ def test_images_that_a_stranger_s_run_names_do_not_calibrate(run: Path, capsys: 
     assert main(["score", "fresh", "--run", "run", "--false-alarms", "10%", "--normal", "fresh"]) == 0
 
 
+def test_classes_and_masks_are_checked_before_anything_is_written(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["score", "bottle", "--run", "run", "--normal", "fresh", "--false-alarms", "10%"]) == 0
+    before = (run / "calibration.json").read_bytes()
+    again = ["score", "bottle", "--run", "run", "--out", "x.csv"]
+    capsys.readouterr()
+    for told, expected in (
+        (["--normal", "bottle", "--normal-class", "typo"], "--normal-class typo: bottle has no such class"),
+        (["--normal", "cd", "--normal-class", "good"], "--normal-class good: cd has no such class, it has c, d"),
+        (["--normal-class", "typo"], "--normal-class typo: bottle has no such class"),
+    ):
+        for name in "cd":
+            normal_parts(Path("cd") / name, 12)
+        assert main([*again, *told]) == 2 and expected in sentence(capsys)
+        assert (run / "calibration.json").read_bytes() == before and not [*Path().glob("x.*")]
+    shutil.rmtree("bottle/ground_truth")
+    Path("bottle/ground_truth/bent").mkdir(parents=True)
+    shutil.copy("fresh/000.png", "bottle/ground_truth/bent/unmatched.png")
+    assert main([*again, "--normal", "fresh"]) == 2 and "holds no mask of these images" in sentence(capsys)
+    assert (run / "calibration.json").read_bytes() == before and not [*Path().glob("x.*")]
+    small = ["--size", "16", "--steps", "2", "--features", "none", "--out", "new"]
+    assert main(["detect", "--normal", "bottle", *small]) == 2 and "holds no mask of these" in sentence(capsys)
+    Path("bottle/ground_truth/bent/unmatched.png").unlink()
+    assert main(again) == 2 and sentence(capsys) and not [*Path().glob("x.*")]
+    assert main(["detect", "--normal", "bottle", *small]) == 2 and sentence(capsys) and not Path("new").exists()
+
+
 @pytest.mark.parametrize(
     ("told", "expected"),
     [

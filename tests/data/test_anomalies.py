@@ -64,7 +64,10 @@ def test_any_class_may_be_named_normal() -> None:
     assert truth is not None and data.labels is not None
     assert torch.equal(truth.anomalous, (data.labels != 3) & (data.labels != 4))
     assert torch.equal(normal_rows(data, ("3", "4")), (~truth.anomalous).nonzero().flatten())
-    assert len(normal_rows(data, ("cat",))) == len(data.images)  # images of others need not have the class
+    with pytest.raises(UserError, match="normal_class cat: digits has no such class, it has 0, 1"):
+        normal_rows(data, ("cat",))
+    unknown = data._replace(labels=None, classes=(), files=())
+    assert len(normal_rows(unknown, ("3",))) == len(data.images)  # of no class at all: they were called normal
     with pytest.raises(UserError, match="normal_class cat: digits has no such class, it has 0, 1"):
         truth_of(data, ("cat",))
 

@@ -131,6 +131,7 @@ def _check(recipe: str, arguments: dict[str, Any], judged: str, rate: "Fraction 
 
     UserError, before anything is trained, for images that cannot be read, and for too few of them for the rate.
     """
+    from energan.commands.anomalies.truth import known
     from energan.data import held_out_split
     from energan.inference.calibration import needed, percent
     from energan.recipes.build import build
@@ -149,6 +150,6 @@ def _check(recipe: str, arguments: dict[str, Any], judged: str, rate: "Fraction 
             f"{n + apart + copies} there are {apart}{counted}: raise `held_out`, allow more, or give more images"
         )
     if judged:
-        made.given(judged, held_out_split(judged) or "train")
+        known(made, made.given(judged, held_out_split(judged) or "train"), judged)
     if "batch" not in arguments:
         arguments["batch"] = min(build(recipe, **arguments).batch, n)
