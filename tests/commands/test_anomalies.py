@@ -266,6 +266,15 @@ def test_detect_trains_calibrates_scores_and_reports(
     assert "run was made with --seed 0: give that again, or choose another --out" in sentence(capsys)
     assert main(["detect", *small, "--steps", "5", "--out", "run"]) == 2
     assert "run has 4 steps: leave out --steps" in sentence(capsys)
+    assert main(["detect", *small, "--batch", "3", "--out", "run"]) == 2
+    assert "run was made with --batch 14: give that again" in sentence(capsys)
+    Path("run/evaluation.json").unlink()  # as if it had been killed while it measured, and while it drew maps
+    Path("run/.maps-01234567.tmp").mkdir()
+    assert main(["detect", *small, "--out", "run", "--images", "bottle/test/bent"]) == 0
+    assert Path("run/evaluation.json").is_file() and not [*Path("run").glob(".maps*")]
+    shutil.copy("bottle/train/good/000.png", "bottle/train/good/001.png")
+    assert main(["detect", *small, "--out", "run"]) == 2
+    assert "bottle are not those that run was made of: choose another --out" in sentence(capsys)
 
 
 @pytest.mark.parametrize(
