@@ -131,6 +131,12 @@ def test_classes_and_masks_are_checked_before_anything_is_written(
             normal_parts(Path("cd") / name, 12)
         assert main([*again, *told]) == 2 and expected in sentence(capsys)
         assert (run / "calibration.json").read_bytes() == before and not [*Path().glob("x.*")]
+    Image.new("L", (16, 16)).save("bottle/ground_truth/bent/000_mask.png")
+    assert main(again) == 0 and "1 images that are not normal have a mask in " in capsys.readouterr().err
+    for path in Path().glob("x.*"):
+        path.unlink()
+    Image.new("L", (16, 8)).save("bottle/ground_truth/bent/000_mask.png")
+    assert main(again) == 2 and "has 16 x 8 pixels, and its image bottle/test/bent/000.png" in sentence(capsys)
     shutil.rmtree("bottle/ground_truth")
     Path("bottle/ground_truth/bent").mkdir(parents=True)
     shutil.copy("fresh/000.png", "bottle/ground_truth/bent/unmatched.png")

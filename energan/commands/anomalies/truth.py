@@ -52,9 +52,14 @@ def known(
     if experiment.crop is not None:
         warn(f"the masks in {folder} were not used: this run sees squares that are cut out of images")
         return found
-    masks = masks_of(data, truth, folder, experiment.given)
+    masks = masks_of(data, truth, folder, experiment.given, source)
     if masks.without:
         warn(f"{masks.without} images that are not normal have no mask in {folder}, and are left out of the pixels")
+    if masks.black:
+        warn(
+            f"{masks.black} images that are not normal have a mask in {folder} that is all black: all of their pixels "
+            "count as normal"
+        )
     return found._replace(masks=masks)
 
 
