@@ -94,9 +94,10 @@ def _kinds(data: ImageSet) -> tuple[str, ...]:
 def normal_rows(data: ImageSet, normal_class: Sequence[str] = ()) -> Tensor:
     """Rows of the images that calibrate: the normal ones, where names tell which these are, else all. int64 (k,).
 
-    normal_class: the classes that are normal, where the images have them.
+    normal_class: the classes that are normal; images of no class at all need not have them. UserError for one that
+        there is not.
     """
-    truth = truth_of(data, normal_class if set(normal_class) <= set(_kinds(data)) else ())
+    truth = truth_of(data, normal_class if any(_kinds(data)) else ())
     return torch.arange(len(data.images)) if truth is None else (truth.known & ~truth.anomalous).nonzero().flatten()
 
 
@@ -113,14 +114,18 @@ class Masks(NamedTuple):
         rows: The images whose masks are known: normal ones, and those with a file. int64 (k,).
         masks: Which of their pixels are odd, (k, h, w) bool.
         without: How many images that are not normal have no mask.
+        black: How many images that are not normal have a mask without any odd pixel.
     """
 
     rows: Tensor
     masks: Bool[Tensor, "k h w"]
     without: int
+    black: int
 
 
-def masks_of(data: ImageSet, truth: Truth, folder: Path, load: Callable[[str, str], ImageSet]) -> Masks:
+def masks_of(
+    data: ImageSet, truth: Truth, folder: Path, load: Callable[[str, str], ImageSet], source: str | Path = ""
+) -> Masks:
     """The masks in `folder`, <kind>/<name of the image>.png or <kind>/<name>_mask.png, as the images were fitted.
 
     Args:
@@ -128,29 +133,50 @@ def masks_of(data: ImageSet, truth: Truth, folder: Path, load: Callable[[str, st
         truth: What they are.
         folder: Of masks, as `masks_folder` gives it.
         load: (source, split) -> images as the networks see them: masks are cut and shrunk as the images were.
+        source: The folder that the names of the images' files start from; with it, masks are as large as their images.
 
     Raises:
-        UserError: No file there is the mask of an image.
+        UserError: No file there is the mask of an image, an image has two, or one is of another size than its image.
     """
     drawn = load(str(folder), "all")
-    known = {_key(file): i for i, file in enumerate(drawn.files)}
+    known: dict[tuple[str, str], int] = {}
+    for i, file in enumerate(drawn.files):
+        if (other := known.setdefault(_key(file), i)) != i:
+            raise UserError(f"{folder} has two masks of one image: {drawn.files[other]} and {file}: remove one")
     h, w = data.images.shape[2:]
-    rows, masks, without = [], [], 0
+    rows, masks, without, black = [], [], 0, 0
     for row, (file, kind) in enumerate(zip(data.files, truth.kinds, strict=True)):
         if kind in truth.normal:
             rows.append(row)
             masks.append(torch.zeros(h, w, dtype=torch.bool))
         elif (kind, PurePosixPath(file).stem) in known:
-            grey = drawn.images[known[kind, PurePosixPath(file).stem]].float().amax(0)
+            at = known[kind, PurePosixPath(file).stem]
+            if source:
+                _check_size(Path(source) / file, folder / drawn.files[at])
+            grey = drawn.images[at].float().amax(0)
             rows.append(row)
             masks.append((grey > 0) & (grey >= grey.max() / 2))  # a shrunken edge is grey
+            black += not masks[-1].any()
         elif kind:
             without += 1
     if not any(bool(mask.any()) for mask in masks):
         raise UserError(
             f"{folder} holds no mask of these images: masks are called <kind>/<image>_mask.png, or as the image"
         )
-    return Masks(torch.tensor(rows), torch.stack(masks), without)
+    return Masks(torch.tensor(rows), torch.stack(masks), without, black)
+
+
+def _check_size(image: Path, mask: Path) -> None:
+    """UserError where the two files have another width or height."""
+    from energan.data.decoding.decode import open_image
+    from energan.data.look.seen import upright_size
+
+    if not image.is_file() or not mask.is_file():  # a page of a file
+        return
+    with open_image(image) as one, open_image(mask) as other:
+        (w, h), (mask_w, mask_h) = upright_size(one), upright_size(other)
+    if (w, h) != (mask_w, mask_h):
+        raise UserError(f"{mask} has {mask_w} x {mask_h} pixels, and its image {image} {w} x {h}: they must be alike")
 
 
 def _key(file: str) -> tuple[str, str]:

@@ -89,7 +89,8 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         Raises:
             ValueError: as `energy`.
         """
-        frame, pixels = self.frame_, to_pixels(checked(self, X), self.frame_)
+        pixels = to_pixels(checked(self, X), self.frame_)
+        frame = self.frame_
         maps = self._model().map_pixels(pixels).double().numpy()
         if frame.layout == "n d":
             return maps[:, 0]

@@ -11,6 +11,7 @@ the probability is over x and over the choice of the n images. One choice may do
 """
 
 import re
+from decimal import ROUND_CEILING, Context, Decimal
 from fractions import Fraction
 from math import ceil, floor
 from typing import NamedTuple, final
@@ -64,6 +65,16 @@ def percent(rate: float | Fraction) -> str:
     return f"{float(100 * rate):.4g} %"
 
 
+def percent_above(rate: Fraction) -> str:
+    """As `percent`, rounded up, so that what it says is enough.
+
+    >>> percent(Fraction(1, 13)), percent_above(Fraction(1, 13)), percent_above(Fraction(1, 100))
+    ('7.692 %', '7.693 %', '1 %')
+    """
+    up = Context(prec=4, rounding=ROUND_CEILING).divide(Decimal(100 * rate.numerator), Decimal(rate.denominator))
+    return f"{float(up):.4g} %"
+
+
 @final
 class Calibration(NamedTuple):
     """The energies of normal images that the model was not trained on, ascending, (n,) float64.
@@ -91,7 +102,7 @@ class Calibration(NamedTuple):
         if (n + 1) * rate < 1:
             raise UserError(
                 f"`false_alarms` {percent(rate)} needs at least {needed(rate)} normal images to calibrate with, "
-                f"and there are {n}: give more, or allow {percent(Fraction(1, n + 1))} or more"
+                f"and there are {n}: give more, or allow {percent_above(Fraction(1, n + 1))} or more"
             )
         return float(
             self.energies[n - floor((n + 1) * rate)]

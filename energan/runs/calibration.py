@@ -24,7 +24,7 @@ from torch import Tensor
 from energan.inference.calibration import Calibration, calibration, rate_of
 from energan.runs.checkpoints import read_checkpoint
 from energan.utils.console import warn
-from energan.utils.errors import UserError
+from energan.utils.errors import UserError, printable
 from energan.utils.files import DIGEST, read_file, read_weights, write_json
 
 FILE = "calibration.json"
@@ -116,14 +116,18 @@ def read_calibration(run: Path) -> RunCalibration | None:
             and isinstance(rows, list)
             and all(isinstance(row, str) for row in rows)
             and isinstance(said["false_alarms"], str)
+            and type(said["n"]) is int
+            and said["n"] == len(energies) == len(rows)
         )
         if not sound:
             raise _damaged(path)
         normal = calibration(torch.tensor(energies, dtype=torch.float64))
         found = RunCalibration(
-            normal, rate_of(said["false_alarms"]), said["images"], checkpoint["step"], checkpoint["digest"], tuple(rows)
-        )
-        normal.threshold(found.false_alarms)
+            normal, rate_of(said["false_alarms"]), printable(said["images"]), checkpoint["step"], checkpoint["digest"],
+            tuple(rows),
+        )  # fmt: skip
+        if found.threshold != said["threshold"]:
+            raise _damaged(path)
     except (KeyError, TypeError, OverflowError, UserError) as error:
         raise _damaged(path) from error
     return found

@@ -25,6 +25,8 @@ STALE_SECONDS = 3600  # where there are no locks, a temporary file that nobody w
 
 TEMPORARY = re.compile(r"\..*-[0-9a-z_]{8}\.tmp(\..*)?", re.DOTALL)  # the names of ours
 
+HIDDEN = re.compile(r"[0-9a-f]{8}\.tmp")  # how the name of a hidden folder ends
+
 WEIGHTS_FORMAT = "2"  # of files of weights: 2 has a digest of the content; 1, and files of others, need not have one
 
 DIGEST = "sha256"  # its name in the metadata
@@ -127,15 +129,39 @@ def new_folder(folder: Path) -> Iterator[Path]:
     UserError if `folder` holds something already, or cannot be written.
     """
     check_free(folder)
-    hidden = folder.with_name(f".{folder.name[:40]}-{secrets.token_hex(4)}.tmp")
+    start = f".{folder.name[:40]}-"
+    _sweep_folders(folder.parent, start)
+    hidden = folder.with_name(f"{start}{secrets.token_hex(4)}.tmp")
+    handle = None
     try:
         hidden.mkdir(parents=True)
+        handle = os.open(hidden, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield hidden
         hidden.replace(folder)
     except OSError as error:
         raise unwritable(folder, error) from error
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
+        if handle is not None:
+            os.close(handle)
+
+
+def _sweep_folders(parent: Path, start: str) -> None:
+    """Removes the hidden folders so called that killed processes left; one that is being filled is locked."""
+    try:
+        ours = [p for p in parent.iterdir() if p.name.startswith(start) and HIDDEN.fullmatch(p.name[len(start) :])]
+    except OSError:  # it is not there yet, or cannot be listed
+        return
+    for left in ours:
+        with suppress(OSError):  # gone already, another's, no folder, no locks
+            handle = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(left, ignore_errors=True)
+            finally:
+                os.close(handle)
 
 
 @contextmanager

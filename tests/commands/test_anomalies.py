@@ -104,6 +104,51 @@ def test_a_run_s_own_held_out_normal_images_calibrate(run: Path, capsys: pytest.
     assert "10 of these 16 images are among those that calibrate" in said.err
 
 
+def test_images_that_a_stranger_s_run_names_do_not_calibrate(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree("bottle", "secret")
+    written = (run / "run.json").read_text()
+    source = json.loads(written)["arguments"]["data"]
+    (run / "run.json").write_text(written.replace(source, str(Path("secret").resolve())))
+    assert main(["score", "fresh", "--run", "run", "--false-alarms", "10%"]) == 2
+    assert "run has no signature of yours, so images that its run.json names are not read: --normal" in sentence(capsys)
+    assert not (run / "calibration.json").exists() and not Path("scores.csv").exists()
+    assert main(["score", "fresh", "--run", "run", "--false-alarms", "10%", "--normal", "fresh"]) == 0
+
+
+def test_classes_and_masks_are_checked_before_anything_is_written(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["score", "bottle", "--run", "run", "--normal", "fresh", "--false-alarms", "10%"]) == 0
+    before = (run / "calibration.json").read_bytes()
+    again = ["score", "bottle", "--run", "run", "--out", "x.csv"]
+    capsys.readouterr()
+    for told, expected in (
+        (["--normal", "bottle", "--normal-class", "typo"], "--normal-class typo: bottle has no such class"),
+        (["--normal", "cd", "--normal-class", "good"], "--normal-class good: cd has no such class, it has c, d"),
+        (["--normal-class", "typo"], "--normal-class typo: bottle has no such class"),
+    ):
+        for name in "cd":
+            normal_parts(Path("cd") / name, 12)
+        assert main([*again, *told]) == 2 and expected in sentence(capsys)
+        assert (run / "calibration.json").read_bytes() == before and not [*Path().glob("x.*")]
+    Image.new("L", (16, 16)).save("bottle/ground_truth/bent/000_mask.png")
+    assert main(again) == 0 and "1 images that are not normal have a mask in " in capsys.readouterr().err
+    for path in Path().glob("x.*"):
+        path.unlink()
+    Image.new("L", (16, 8)).save("bottle/ground_truth/bent/000_mask.png")
+    assert main(again) == 2 and "has 16 x 8 pixels, and its image bottle/test/bent/000.png" in sentence(capsys)
+    shutil.rmtree("bottle/ground_truth")
+    Path("bottle/ground_truth/bent").mkdir(parents=True)
+    shutil.copy("fresh/000.png", "bottle/ground_truth/bent/unmatched.png")
+    assert main([*again, "--normal", "fresh"]) == 2 and "holds no mask of these images" in sentence(capsys)
+    assert (run / "calibration.json").read_bytes() == before and not [*Path().glob("x.*")]
+    small = ["--size", "16", "--steps", "2", "--features", "none", "--out", "new"]
+    assert main(["detect", "--normal", "bottle", *small]) == 2 and "holds no mask of these" in sentence(capsys)
+    Path("bottle/ground_truth/bent/unmatched.png").unlink()
+    assert main(again) == 2 and sentence(capsys) and not [*Path().glob("x.*")]
+    assert main(["detect", "--normal", "bottle", *small]) == 2 and sentence(capsys) and not Path("new").exists()
+
+
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
@@ -227,6 +272,15 @@ def test_detect_trains_calibrates_scores_and_reports(
     assert "run was made with --seed 0: give that again, or choose another --out" in sentence(capsys)
     assert main(["detect", *small, "--steps", "5", "--out", "run"]) == 2
     assert "run has 4 steps: leave out --steps" in sentence(capsys)
+    assert main(["detect", *small, "--batch", "3", "--out", "run"]) == 2
+    assert "run was made with --batch 14: give that again" in sentence(capsys)
+    Path("run/evaluation.json").unlink()  # as if it had been killed while it measured, and while it drew maps
+    Path("run/.maps-01234567.tmp").mkdir()
+    assert main(["detect", *small, "--out", "run", "--images", "bottle/test/bent"]) == 0
+    assert Path("run/evaluation.json").is_file() and not [*Path("run").glob(".maps*")]
+    shutil.copy("bottle/train/good/000.png", "bottle/train/good/001.png")
+    assert main(["detect", *small, "--out", "run"]) == 2
+    assert "bottle are not those that run was made of: choose another --out" in sentence(capsys)
 
 
 @pytest.mark.parametrize(
@@ -248,6 +302,28 @@ def test_detect_refuses_bad_input_before_it_trains(
     assert main(["detect", "--normal", "bottle", *told.split()]) == 2
     assert expected in sentence(capsys)
     assert not Path("runs").exists() or not any(Path("runs").iterdir())
+
+
+def test_copies_of_training_images_do_not_calibrate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for i, path in enumerate(sorted(normal_parts(Path("parts"), 24).iterdir())):
+        for copy in range(3 if i < 12 else 0):
+            shutil.copy(path, f"parts/{path.stem}-{copy}.png")
+    small = ["--normal", "parts", "--size", "16", "--steps", "2", "--features", "none", "--batch", "4"]
+    assert main(["detect", *small, "--out", "run"]) == 0
+    said = capsys.readouterr()
+    calibration = json.loads(Path("run/calibration.json").read_text())
+    left = 12 - calibration["n"]  # of 60 images a fifth is set apart
+    assert left > 0 and f"{left} of the 12 images of parts were trained on, and do not calibrate" in said.err
+    assert f"{left} of those set apart are copies of training images, and left out" in said.out
+    assert main(["detect", *small, "--false-alarms", "8%", "--out", "other"]) == 2
+    assert f"for {left} are copies of training images" in sentence(capsys) and not Path("other").exists()
+    for path in Path("parts").iterdir():
+        shutil.copy("parts/000.png", path) if path.name != "000.png" else None
+    assert main(["detect", *small, "--out", "other"]) == 2
+    assert "images that are held out are copies of training images" in sentence(capsys)
 
 
 def test_detect_by_features_of_a_frozen_network(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -343,7 +343,10 @@ def test_classify_trains_predicts_and_says_what_it_found(classified: Path) -> No
     found = json.loads((run / "evaluation.json").read_text())
     assert found["samples"] == 0 and found["classification"]["images"] == 6  # the unlabelled one of held is not
     assert f"test error {found['classification']['error']:.2f} % of 6 images\n" in said
-    assert f"predictions: {run}/predictions.csv; what to label next: {run}/label-next.csv\n" in said and f"report: {run}/report.html\n" in said
+    assert (
+        f"predictions: {run}/predictions.csv; what to label next: {run}/label-next.csv\n" in said
+        and f"report: {run}/report.html\n" in said
+    )
     assert not (run / "samples").exists() and not (run / "neighbours.png").exists() and (run / "uncertain.png").exists()
     rows, data = table(run / "predictions.csv"), load(classified / "pets", size=8, channels=1)
     assert list(rows[0]) == ["file", "label", "probability", "P(cat)", "P(dog)"]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from parts import parts
+from PIL import Image
 
 from energan.data import load
 from energan.data.anomalies import masks_folder, masks_of, normal_rows, truth_of
@@ -64,7 +65,10 @@ def test_any_class_may_be_named_normal() -> None:
     assert truth is not None and data.labels is not None
     assert torch.equal(truth.anomalous, (data.labels != 3) & (data.labels != 4))
     assert torch.equal(normal_rows(data, ("3", "4")), (~truth.anomalous).nonzero().flatten())
-    assert len(normal_rows(data, ("cat",))) == len(data.images)  # images of others need not have the class
+    with pytest.raises(UserError, match="normal_class cat: digits has no such class, it has 0, 1"):
+        normal_rows(data, ("cat",))
+    unknown = data._replace(labels=None, classes=(), files=())
+    assert len(normal_rows(unknown, ("3",))) == len(data.images)  # of no class at all: they were called normal
     with pytest.raises(UserError, match="normal_class cat: digits has no such class, it has 0, 1"):
         truth_of(data, ("cat",))
 
@@ -80,3 +84,26 @@ def test_masks_of_other_images_are_refused(tmp_path: Path) -> None:
     (root / "ground_truth" / "spot").rename(root / "ground_truth" / "another")
     with pytest.raises(UserError, match="holds no mask of these images"):
         masks_of(data, truth, root / "ground_truth", partial(load, progress=False))
+
+
+def test_masks_that_do_not_suit_their_images_are_refused(tmp_path: Path) -> None:
+    root = parts(tmp_path / "bottle")
+    drawn, read = root / "ground_truth" / "bent", partial(load, progress=False)
+    for source in (root, root / "test"):
+        data = load(source, "test" if source == root else "all", size=8, progress=False)
+        truth = truth_of(data)
+        assert truth is not None
+        (drawn / "000.png").write_bytes((drawn / "000_mask.png").read_bytes())
+        with pytest.raises(
+            UserError, match=r"has two masks of one image: bent/000\S*png and bent/000\S*png: remove one"
+        ):
+            masks_of(data, truth, root / "ground_truth", partial(read, size=8), source)
+        (drawn / "000.png").unlink()
+        before = (drawn / "000_mask.png").read_bytes()
+        Image.new("L", (16, 20), 255).save(drawn / "000_mask.png")
+        with pytest.raises(UserError, match=r"000_mask.png has 16 x 20 pixels, and its image \S*bent/000.png 16 x 16"):
+            masks_of(data, truth, root / "ground_truth", partial(read, size=8), source)
+        Image.new("L", (16, 16), 0).save(drawn / "000_mask.png")
+        assert masks_of(data, truth, root / "ground_truth", partial(read, size=8), source).black == 1
+        (drawn / "000_mask.png").write_bytes(before)
+        assert masks_of(data, truth, root / "ground_truth", partial(read, size=8), source).black == 0

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy import ndarray as Array
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 
 from energan.estimators.autoencoder import AutoencoderDetector
 from energan.estimators.ebgan import EBGAN
@@ -37,6 +39,14 @@ def test_a_calibrated_threshold_is_that_of_the_ranks(detector: Any) -> None:
         detector.calibrate(fresh, 2)
     detector.fit(images(12, 8, 8))
     assert not hasattr(detector, "calibration_") and detector.offset_ == before
+
+
+@each
+def test_nothing_is_said_before_fit(detector: Any) -> None:
+    fresh = clone(detector)
+    for method in ("energy", "anomaly_map", "score_samples", "decision_function", "predict", "calibrate"):
+        with pytest.raises(NotFittedError):
+            getattr(fresh, method)(images(3, 8, 8))
 
 
 @pytest.mark.parametrize("detector", DETECTORS[:2], ids=["EBGAN", "pixels"])

@@ -61,6 +61,15 @@ def test_rates_are_as_written() -> None:
     assert percent(Fraction(1, 200)) == "0.5 %"
 
 
+@given(st.integers(1, 10_000))
+def test_what_is_advised_is_enough(n: int) -> None:
+    normal = calibration(torch.arange(float(n)))
+    with pytest.raises(UserError, match=r"or allow .* or more") as refused:
+        normal.threshold(Fraction(1, n + 2))
+    advised = refused.value.message.rpartition("allow ")[2].removesuffix(" or more")
+    assert normal.threshold(advised) == n - 1
+
+
 @pytest.mark.parametrize("energies", [torch.tensor([]), torch.tensor([1.0, float("nan")])])
 def test_a_calibration_needs_energies(energies: torch.Tensor) -> None:
     with pytest.raises(UserError, match="finite energies"):

@@ -35,7 +35,8 @@ def test_images_are_known_again() -> None:
         "", "[]", "{", "\x00", "null", {"energies": []}, {"energies": [float("nan")]}, {"energies": "1"},
         {"energies": [1, True]}, {"energies": [10**400] * 3}, {"false_alarms": "0"}, {"false_alarms": 3}, {"format": 2},
         {"checkpoint": 4}, {"checkpoint": {"step": "4", "digest": ""}}, {"rows": [1]}, {"images": None},
-        {"energies": [1.0]},
+        {"energies": [1.0]}, {"n": 4}, {"n": None}, {"threshold": 2.0}, {"threshold": "3.0"}, {"threshold": None},
+        {"rows": []}, {"rows": ["a"] * 4}, {"false_alarms": "1/2"},
     ],
 )  # fmt: skip
 def test_damage_is_one_sentence(tmp_path: Path, change: Any) -> None:
@@ -50,3 +51,9 @@ def test_a_link_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "calibration.json").symlink_to("/etc/hostname")
     with pytest.raises(UserError, match="is a link, which is not read"):
         read_calibration(tmp_path)
+
+
+def test_words_of_a_stranger_are_escaped(tmp_path: Path) -> None:
+    write_calibration(tmp_path, FOUND._replace(images="a\x1b[2J\noutlier: none"))
+    read = read_calibration(tmp_path)
+    assert read is not None and read.images == r"a\x1b[2J\noutlier: none"

@@ -79,7 +79,12 @@ def finish(run: Measurement) -> str:
     if not run.experiment.calibration:
         return ""
     normal = run.experiment.shown(run.experiment.set_apart())
-    made = calibrate(run.folder, run.model, RunFolder(run.folder).checkpoint(), normal)
+    n = len(normal.images)
+    left = int(seen_before(normal.images, row_digests(run.training.images)).sum())
+    if left == n:
+        warn(f"no calibration: all {n} images that were set apart are copies of training images")
+        return ""
+    made = calibrate(run.folder, run.model, RunFolder(run.folder).checkpoint(), normal, trained_on=run.training)
     energies = run.model.score(normal.images)
     training = run.training.images[fixed_subset(len(run.training.images), MOST_SHOWN)]
     sets = [("the training images", run.model.score(training)), ("normal images, held out", energies)]
@@ -92,5 +97,5 @@ def finish(run: Measurement) -> str:
         draw_unusual(run.folder / "unusual.png", normal.images[worst], maps, titles, top_of_scale(maps))
     return (
         f"outlier: energy above {made.threshold:.4g} ({percent(made.false_alarms)} false alarms, by {made.images} that "
-        "were not trained on)"
+        f"were not trained on{f'; {left} of those set apart are copies of training images, and left out' * bool(left)})"
     )

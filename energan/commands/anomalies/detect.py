@@ -13,7 +13,10 @@ from energan.utils.errors import UserError
 if TYPE_CHECKING:
     from fractions import Fraction
 
-FLAGS = {"data": "--normal", "calibration": "--held-out", "seed": "--seed", "channels": "--channels", "size": "--size"}
+FLAGS = {
+    "data": "--normal", "calibration": "--held-out", "seed": "--seed", "channels": "--channels", "size": "--size",
+    "batch": "--batch",
+}  # fmt: skip
 
 RECIPES = {  # by --system and --features
     ("autoencoder", "mobilenetv2"): "feature-autoencoder",
@@ -105,7 +108,7 @@ def _trained(
     folder = user_path(out) if out else None
     if folder is not None and (folder / "run.json").is_file():
         record = RunFolder(folder).record
-        asked = {k: v for k, v in arguments.items() if k not in ("device", "batch", "steps")}
+        asked = {k: v for k, v in arguments.items() if k not in ("device", "steps")}
         had = {k: record["arguments"].get(k) for k in asked}
         if record["recipe"] != recipe:
             raise UserError(f"{folder} is a run of {record['recipe']}, not of {recipe}: choose another `out`")
@@ -114,7 +117,9 @@ def _trained(
         if "steps" in arguments and arguments["steps"] != record["steps"]:
             longer = f"`energan resume {folder} --steps`"
             raise UserError(f"{folder} has {record['steps']} steps: leave out `steps`, or train on by {longer}")
-        done = record["status"]["state"] == "finished" and (folder / FILE).is_file()
+        _check_images(folder, record, arguments["data"])
+        measured = all((folder / name).is_file() for name in (FILE, "evaluation.json"))  # the latter is written last
+        done = record["status"]["state"] == "finished" and measured
         return folder, 0 if done else resume(str(folder), quiet=quiet)
     _check(recipe, arguments, judged, rate)
     folder = folder or new_run_folder("detect")
@@ -126,23 +131,41 @@ def _trained(
         raise
 
 
+def _check_images(folder: Path, record: dict[str, Any], normal: str) -> None:
+    """UserError where the images of `normal` are not those that the run was made of."""
+    from energan.evaluation import DEVICE
+    from energan.runs.rebuild import rebuild
+    from energan.runs.sources import CONTENT, Sources, settled
+
+    data = rebuild(settled(record, folder, Sources(normal)), device=DEVICE).training_set()
+    if record["format"] >= CONTENT and data.sha256 != record["data"]["sha256"]:
+        raise UserError(f"the images of {normal} are not those that {folder} was made of: choose another `out`")
+
+
 def _check(recipe: str, arguments: dict[str, Any], judged: str, rate: "Fraction | None") -> None:
     """Gives the arguments a batch that there are images for.
 
     UserError, before anything is trained, for images that cannot be read, and for too few of them for the rate.
     """
+    from energan.commands.anomalies.truth import known
     from energan.data import held_out_split
     from energan.inference.calibration import needed, percent
     from energan.recipes.build import build
+    from energan.runs.calibration import row_digests, seen_before
 
     made = build(recipe, **arguments, **({} if "batch" in arguments else {"batch": 2}))
-    n, apart = len(made.training_set().images), len(made.set_apart().images)
+    training, held = made.training_set(), made.set_apart()
+    n, copies = len(training.images), int(seen_before(held.images, row_digests(training.images)).sum())
+    apart = len(held.images) - copies
+    if not apart:
+        raise UserError(f"all {copies} images that are held out are copies of training images: remove the copies")
     if rate is not None and apart < needed(rate):
+        counted = f", for {copies} are copies of training images" if copies else ""
         raise UserError(
             f"`false_alarms` {percent(rate)} needs at least {needed(rate)} normal images that are held out, and of "
-            f"{n + apart} there are {apart}: raise `held_out`, allow more, or give more images"
+            f"{n + apart + copies} there are {apart}{counted}: raise `held_out`, allow more, or give more images"
         )
     if judged:
-        made.given(judged, held_out_split(judged) or "train")
+        known(made, made.given(judged, held_out_split(judged) or "train"), judged)
     if "batch" not in arguments:
         arguments["batch"] = min(build(recipe, **arguments).batch, n)

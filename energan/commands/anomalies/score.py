@@ -48,7 +48,7 @@ def score(
         device: cpu, cuda, cuda:1, or auto.
     """
     from energan.commands.anomalies.maps import write_maps
-    from energan.commands.anomalies.truth import measured
+    from energan.commands.anomalies.truth import known, measured
     from energan.commands.anomalies.verdicts import calibrated, verdict_columns
     from energan.commands.open_run import load_images, skipped_note
     from energan.data import held_out_split
@@ -72,6 +72,7 @@ def score(
     else:
         data = experiment.given(images, split or held_out_split(images) or "train")
     say(f"images: {data.counted}")
+    what = known(experiment, data, images, normal_class)  # refused before anything is written
     training = _training_images(folder.path, folder.record)
     path = folder.checkpoint(checkpoint)
     usual = calibrated(folder, model, path, experiment, training, rate=rate, normal=normal, normal_class=normal_class)
@@ -79,8 +80,7 @@ def score(
     verdicts = verdict_columns(usual, data, energies, training) if usual else {}
     classes = _best_classes(model, data.images, folder.record["classes"])
     write_table(table, {**_columns(data, energies), **classes, **verdicts})
-    threshold = usual.threshold if usual else None
-    truth = measured(model, experiment, data, energies, images, normal_class=normal_class, threshold=threshold)
+    truth = measured(model, data, energies, what, usual.threshold if usual else None)
     if usual or truth:
         about = {**usual.summary(), "outliers": int(verdicts["outlier"].sum())} if usual else {}
         write_json(table.with_suffix(".json"), {"scored": data.counted, "run": run, **about, **truth})

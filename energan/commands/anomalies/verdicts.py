@@ -89,11 +89,29 @@ def _normal_images(folder: "RunFolder", experiment: "Experiment", normal: str) -
     from energan.commands.open_run import load_images
     from energan.data import held_out_split
 
+    if not normal:
+        experiment = _settled(folder)
     if experiment.game.logits is None:
         return experiment.calibration_set(normal)
     if not normal and held_out_split(experiment.source) is None:
         return None
     return load_images(normal or experiment.source, "", folder.record)  # a classifier's own loader asks for labels
+
+
+def _settled(folder: "RunFolder") -> "Experiment":
+    """The run's experiment, whose images may be read. UserError where a stranger's run.json names them."""
+    from energan.evaluation import DEVICE
+    from energan.runs.rebuild import rebuild
+    from energan.runs.sources import settled
+
+    try:
+        record = settled(folder.record, folder.path)
+    except UserError as error:
+        raise UserError(
+            f"{folder.path} has no signature of yours, so images that its run.json names are not read: `normal` names "
+            "normal images to calibrate with"
+        ) from error
+    return rebuild(record, device=DEVICE)
 
 
 ODDEST = 5  # images that are named

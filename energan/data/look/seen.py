@@ -63,7 +63,7 @@ def seen(item: Item, split: str) -> Seen | Broken:
     try:
         file = item.read()
         with open_image(file) as image:
-            width, height = _upright(image)
+            width, height = upright_size(image)
             kind, several = _kind(image), _several(image)
             images = int(getattr(image, "n_frames", 1)) if several == "pages" else 1
         thumbnail = next(decode_pages(file, Fit(SIDE, SEEN_AND_OPACITY))).pixels
@@ -80,7 +80,7 @@ def _digest(file: Path | bytes) -> bytes:
         return hashlib.file_digest(opened, "sha256").digest()
 
 
-def _upright(image: Opened) -> tuple[int, int]:
+def upright_size(image: Opened) -> tuple[int, int]:
     """Width and height of the picture once it is turned as its EXIF data say."""
     width, height = image.size
     if "exif" not in image.info:  # asked of a PNG, Pillow would decode all of it
