@@ -86,6 +86,20 @@ def test_a_curve_has_a_run_for_each_number_and_goes_on_where_it_was_stopped(
     assert "--labels and --label-curve both say how many labels" in sentence(capsys)
 
 
+def test_a_curve_joins_no_runs_of_other_settings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["classify", "--data", "digits", *SMALL, "--out", str(tmp_path / "curve")]
+    assert main([*flags, "--label-curve", "20"]) == 0
+    for more, told in (
+        (["--steps", "5", "--label-seed", "3"], "label-seed 3 (there 0), steps 5 (there 4)"),
+        (["--system", "improved-gan"], "recipe improved-gan-mnist (there ladder-mnist)"),
+        (["--augment", "colour"], "augment colour (there none)"),
+    ):
+        assert main([*flags, "--label-curve", "10,20", *more]) == 2
+        assert f"labels-20 is a run of other settings, and here they are {told}: choose" in sentence(capsys)
+    assert not (tmp_path / "curve" / "labels-10").exists()
+    assert main([*flags, "--label-curve", "20"]) == 0
+
+
 def test_a_curve_needs_test_images_and_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fill(tmp_path / "pets" / "cat", 4, True)
     fill(tmp_path / "pets" / "dog", 4, False)

@@ -153,13 +153,15 @@ def classify(
         **({"augment": augment} if augment else {}),
     }
 
-    def train(labels: int, out: str) -> int:
+    def settings(labels: int) -> dict[str, Any]:
         held = 0.0 if curve and hold_out is None else _held_out(labels or sum(counts), hold_out)  # all of N are shown
-        changed = {"labels": labels, "hold_out": held}
-        return start(own.recipe, arguments | changed, RunOptions(out=out, quiet=quiet))
+        return arguments | {"labels": labels, "hold_out": held}
+
+    def train(labels: int, out: str) -> int:
+        return start(own.recipe, settings(labels), RunOptions(out=out, quiet=quiet))
 
     if curve:
-        return run_curve(curve, out, train)
+        return run_curve(curve, out, own.recipe, settings, train)
     if not count:
         _tell_few(images.classes, counts, balanced=balanced)
     return train(count, out)
