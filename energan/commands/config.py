@@ -90,12 +90,17 @@ def typed(recipe: Callable[..., Any], given: Mapping[str, Any], source: str) -> 
 
 def say_differences(source: str, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
     """Says which settings are those of the run `source`, and which are others."""
-    words = [
+    words = changes(there, here)
+    say(f"settings of {source}, {'but for ' + ', '.join(words) if words else 'all of them'}")
+
+
+def changes(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    """The settings of a run that are others here, each in words with both values."""
+    return [
         f"{name.replace('_', '-')} {_told(value)} (there {_told(there[name])})"
         for name, value in here.items()
         if name in there and there[name] != value
     ]
-    say(f"settings of {source}, {'but for ' + ', '.join(words) if words else 'all of them'}")
 
 
 def configured(command: Callable[..., int], source: str, defaults: Mapping[str, Any]) -> Callable[..., int]:
@@ -145,6 +150,6 @@ def _as_tuples(value: Any) -> Any:
 
 
 def _told(value: Any) -> str:
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return " ".join(map(str, value)) or "none"
     return "none" if value in ("", None) else str(value)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import arg
 
 from energan.commands.config import Config, read_config, say_differences
-from energan.commands.train import RunOptions, start
+from energan.commands.train import RunOptions, start, with_absolute_paths
 from energan.recipes.build import find_recipe
 from energan.utils.arguments import flattened, parameters, recorder
 from energan.utils.console import warn
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from energan.runs.folder import RunFolder
 
 RATES = ("lr_d", "lr_g")  # arguments of recipes that keep their ratio to lr
+
+HELD = {  # arguments of recipes that say which images or labels are held out -> the share that it takes
+    "calibration": "calibration", "hold_out": "hold_out", "labels": "hold_out", "label_seed": "hold_out",
+}  # fmt: skip
+
+SOURCES = ("data", "test", "labels_csv")  # of which some is held out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +86,7 @@ def _restart(run: str, config: Config, arguments: dict[str, Any], options: Resta
     from energan.runs.checkpoints import read_checkpoint
     from energan.runs.folder import RunFolder
 
+    _check_held_out(run, config, arguments)
     path = RunFolder(run).checkpoint(None if options.from_ == "newest" else options.from_)
     saved = read_checkpoint(path)
     origin = {"run": os.path.abspath(run), "checkpoint": path.stem, "step": saved.step}  # noqa: PTH100  (no links)
@@ -92,6 +99,25 @@ def _restart(run: str, config: Config, arguments: dict[str, Any], options: Resta
         _save_first(experiment, data, folder, saved, origin)
 
     return start(config.recipe, arguments, options, check=check, begin=begin)
+
+
+def _check_held_out(run: str, config: Config, arguments: Mapping[str, Any]) -> None:
+    """UserError where others are held out than were: the weights have seen some of them. A warning where some may be.
+
+    Where none are held out now, none are called so.
+    """
+    before = {**parameters(find_recipe(config.recipe)), **config.arguments}
+    now = with_absolute_paths(arguments)
+    for name, share in HELD.items():
+        if now.get(share) and now[name] != before.get(name):
+            raise UserError(
+                f"`{name}` says what is held out, and the weights of {run} were trained on some of what {now[name]} "
+                f"would hold out: leave it at {before.get(name)}, or train a new run"
+            )
+    for name in SOURCES:
+        if name in now and now[name] != before.get(name):
+            flag = name.replace("_", "-")
+            warn(f"other --{flag} than of {run}: what is held out now may be among what its weights were trained on")
 
 
 def _take(experiment: "Experiment", saved: "Checkpoint", path: Path) -> None:

@@ -93,17 +93,27 @@ class FeatureNet(nn.Module):
         return x if x.ndim == 2 else self.standardised(self.raw(x))
 
 
-def import_network(module: str) -> nn.Module:
-    """An instance of `my.module:Net`, looked for in the current folder too. UserError where there is none."""
+def import_network(module: str, option: str = "module", *, only_class: bool = False) -> nn.Module:
+    """An instance of `my.module:Net`, looked for in the current folder too. UserError where there is none.
+
+    Args:
+        module: Where it is.
+        option: Which one names it.
+        only_class: Call nothing but a class of networks: no function that makes one.
+    """
     try:
-        net = import_attribute(module)()
+        made = import_attribute(module)
+        usable = isinstance(made, type) and issubclass(made, nn.Module)
+        net = made() if usable or not only_class else made
     except Exception as error:  # anyone's code may raise anything
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(
-            f"`module` {module} cannot be used ({reason}); write package.module:Class, made without arguments"
+            f"`{option}` {module} cannot be used ({reason}); write package.module:Class, made without arguments"
         ) from error
+    if only_class and not usable:
+        raise UserError(f"`{option}` {module} is no class of torch.nn.Module: write package.module:Class")
     if not isinstance(net, nn.Module):
-        raise UserError(f"`module` {module} gives a {type(net).__name__}, not a torch.nn.Module")
+        raise UserError(f"`{option}` {module} gives a {type(net).__name__}, not a torch.nn.Module")
     if call_of(net) is None:
         remember(net, module, {})
     return net

@@ -1,10 +1,10 @@
 """temperature.json: the temperatures that a run's classifier is calibrated by, by the step of the checkpoint."""
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
+from energan.metrics.calibration import RANGE
 from energan.runs.record import LARGEST
 from energan.utils.errors import UserError
 from energan.utils.files import read_file, write_json
@@ -29,8 +29,9 @@ def read_temperature(folder: Path, step: int) -> dict[str, Any] | None:
     if entry is None:
         return None
     value = entry.get("temperature") if isinstance(entry, dict) else None
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
-        raise UserError(f"{path} is damaged: its temperature at step {step} is {value!r}")
+    if not isinstance(value, int | float) or isinstance(value, bool) or not RANGE[0] <= value <= RANGE[1]:
+        low, high = RANGE
+        raise UserError(f"{path} is damaged: its temperature at step {step} is {value!r}, and not {low:g} to {high:g}")
     return entry
 
 

@@ -154,7 +154,7 @@ def test_few_held_out_labels_calibrate_nothing(tmp_path: Path) -> None:
     assert not any(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("value", [0, -1, True, "1", None, math.inf])
+@pytest.mark.parametrize("value", [0, -1, True, "1", None, math.inf, 1e-300, 1e300, 0.019, 50.1])
 def test_a_damaged_temperature_is_refused(tmp_path: Path, value: Any) -> None:
     (tmp_path / "temperature.json").write_text(json.dumps({"7": {"temperature": value}}))
     with pytest.raises(UserError, match="damaged"):

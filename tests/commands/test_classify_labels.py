@@ -59,8 +59,19 @@ def test_few_labels_and_unequal_classes_are_said(tmp_path: Path, capsys: pytest.
     assert main(["classify", *flags, "--balanced", "--hold-out", "0.5", "--out", str(tmp_path / "even")]) == 0
     said = capsys.readouterr().out
     assert "--balanced" not in said and "labels: cat 1, dog 6" in said
+    assert said.index("--hold-out 0.5 sets 6 labels apart, too few") < said.index("training ladder-mnist")
     assert "not calibrated: 6 labels were set apart for that, which takes 20 or more" in said
     assert json.loads((tmp_path / "even" / "run.json").read_text())["balanced"] is True
+
+
+def test_a_share_that_sets_nothing_apart_is_said_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["classify", "--data", "digits", *SMALL, "--labels", "100", "--hold-out"]
+    assert main([*flags, "0.01", "--out", str(tmp_path / "none")]) == 0
+    said = capsys.readouterr().out
+    assert said.index("--hold-out 0.01 sets 0 labels apart, too few") < said.index("training ladder-mnist")
+    for share in ("0", "0.2"):
+        assert main([*flags, share, "--out", str(tmp_path / share)]) == 0
+        assert "too few to calibrate" not in capsys.readouterr().out
 
 
 def test_a_curve_has_a_run_for_each_number_and_goes_on_where_it_was_stopped(
@@ -84,6 +95,20 @@ def test_a_curve_has_a_run_for_each_number_and_goes_on_where_it_was_stopped(
     assert main([*flags, "--label-curve", "20,50"]) == 130
     assert main([*flags, "--label-curve", "20", "--labels", "20"]) == 2
     assert "--labels and --label-curve both say how many labels" in sentence(capsys)
+
+
+def test_a_curve_joins_no_runs_of_other_settings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["classify", "--data", "digits", *SMALL, "--out", str(tmp_path / "curve")]
+    assert main([*flags, "--label-curve", "20"]) == 0
+    for more, told in (
+        (["--steps", "5", "--label-seed", "3"], "label-seed 3 (there 0), steps 5 (there 4)"),
+        (["--system", "improved-gan"], "recipe improved-gan-mnist (there ladder-mnist)"),
+        (["--augment", "colour"], "augment colour (there none)"),
+    ):
+        assert main([*flags, "--label-curve", "10,20", *more]) == 2
+        assert f"labels-20 is a run of other settings, and here they are {told}: choose" in sentence(capsys)
+    assert not (tmp_path / "curve" / "labels-10").exists()
+    assert main([*flags, "--label-curve", "20"]) == 0
 
 
 def test_a_curve_needs_test_images_and_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -114,6 +114,11 @@ def test_what_is_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "is one run" in refused(capsys, str(run))
     assert "--out page.txt" in refused(capsys, str(real), str(real), "--out", "page.txt")
     assert "unknown feature network" in refused(capsys, str(real), str(real), "--network", "vgg")
+    (here / "called.py").write_text("def make():\n    open('made', 'w').close()\n")
+    said = refused(capsys, str(real), str(real), "--network", "called:make")
+    assert "--network called:make is no class of torch.nn.Module" in said
+    assert not (here / "made").exists()
+    assert "--network nowhere:Net cannot be used" in refused(capsys, str(real), str(real), "--network", "nowhere:Net")
     assert "--size" in refused(capsys, str(real), str(real), "--size", "-1", *net)
     assert "is named twice" in refused(capsys, str(run), str(run))
 

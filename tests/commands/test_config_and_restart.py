@@ -149,3 +149,26 @@ def test_a_restart_that_lost_its_first_checkpoint_is_not_trained_from_nothing(
         path.unlink()
     assert main(["resume", "new", "--quiet"]) == 2
     assert "was to begin with the weights of another run, and has none" in sentence(capsys)
+
+
+def test_restart_holds_out_nothing_that_the_weights_were_trained_on(capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--labels", "30", "--size", "8", "--steps", "2", "--quiet", "--hold-out", "0.4", "--out", "cl"]
+    assert main(["classify", "--data", "digits", *flags]) == 0
+    for flag, value, there in (("hold-out", "0.5", "0.4"), ("label-seed", "5", "0"), ("labels", "40", "30")):
+        capsys.readouterr()
+        assert main(["restart", "cl", f"--{flag}", value, "--out", "new"]) == 2
+        said = sentence(capsys)
+        assert f"--{flag} says what is held out" in said and f"leave it at {there}, or train a new run" in said
+    assert not Path("new").exists()
+    assert main(["restart", "cl", "--hold-out", "0", "--labels", "40", "--quiet", "--out", "none-held"]) == 0
+    assert "may be among" not in capsys.readouterr().err
+    assert main(["restart", "cl", "--test", "digits", "--quiet", "--out", "other"]) == 0
+    assert "other --test than of cl: what is held out now may be among" in capsys.readouterr().err
+
+
+def test_restart_calibrates_on_nothing_that_the_weights_were_trained_on(capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--width", "4", "--size", "32", "--steps", "2", "--quiet", "--calibration", "0.2", "--out", "normal"]
+    assert main(["train", "autoencoder", "--data", "digits", *flags]) == 0
+    capsys.readouterr()
+    assert main(["restart", "normal", "--calibration", "0.5", "--out", "new"]) == 2
+    assert "--calibration says what is held out" in sentence(capsys) and not Path("new").exists()

@@ -76,9 +76,12 @@ def test_what_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     (tmp_path / "text").mkdir()
     (tmp_path / "text" / "a.png").write_text("no picture")
     photos(tmp_path / "p", 3)
+    photos(tmp_path / "run", 3)
+    (tmp_path / "run" / "run.json").write_text("{}")
     for words, told in (
         ([str(tmp_path / "empty")], "holds no images"),
         ([str(tmp_path / "nowhere")], "there is no"),
+        ([str(tmp_path / "run")], f"is a run, no set of images: `energan info {tmp_path / 'run'}` tells"),
         ([str(tmp_path / "text")], "no image that can be read"),
         ([str(tmp_path / "p"), "--out", "a.jpg"], "--out a.jpg: the sheet is a .png"),
         ([str(tmp_path / "p"), "--split", "test"], "has no split 'test'"),

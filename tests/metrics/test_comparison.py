@@ -104,7 +104,7 @@ def test_its_weights_and_its_identity(module: str, tmp_path: Path) -> None:
 def test_networks_that_cannot_be_used(module: str) -> None:
     for name, told in (
         ("vgg", "unknown feature network 'vgg'"), (f"{module}:Nothing", "cannot be used"),
-        (f"{module}:Text", "not a torch.nn.Module"), ("nowhere_at_all:Net", "cannot be used"),
+        (f"{module}:Text", "no class of torch.nn.Module"), ("nowhere_at_all:Net", "cannot be used"),
     ):  # fmt: skip
         with pytest.raises(UserError, match=told):
             chosen(name)

@@ -53,6 +53,18 @@ def test_the_best_of_each_metric_where_all_were_measured_alike(tmp_path: Path) -
     assert 'class="best"' not in html and "none is called the best" in html
 
 
+@pytest.mark.parametrize("other", [{"sha256": "0" * 64}, {"shape": [1, 8, 8]}])
+def test_none_is_the_best_of_images_that_share_only_a_name(tmp_path: Path, other: dict[str, object]) -> None:
+    first, second = make_run(tmp_path / "first"), make_run(tmp_path / "second")
+    measured = json.loads((second / "evaluation.json").read_text())
+    measured["metrics"] |= {"MNIST-FID": 9.5}
+    (second / "evaluation.json").write_text(json.dumps(measured))
+    assert 'class="best"' in page([first, second], tmp_path)
+    change(second, data=json.loads((second / "run.json").read_text())["data"] | other)
+    html = page([first, second], tmp_path)
+    assert 'class="best"' not in html and "none is called the best" in html
+
+
 def test_a_curve_is_a_runs_and_keeps_its_colour(tmp_path: Path) -> None:
     lines = [Logged(1, {"D/loss": 1.0}), Logged(2, {"D/loss": 3.0})]
     chart = overlaid("loss", [("a", lines), ("b", [Logged(1, {})]), ("c", lines[:1])], "D/loss", "")

@@ -153,13 +153,17 @@ def classify(
         **({"augment": augment} if augment else {}),
     }
 
-    def train(labels: int, out: str) -> int:
+    def settings(labels: int) -> dict[str, Any]:
         held = 0.0 if curve and hold_out is None else _held_out(labels or sum(counts), hold_out)  # all of N are shown
-        changed = {"labels": labels, "hold_out": held}
-        return start(own.recipe, arguments | changed, RunOptions(out=out, quiet=quiet))
+        return arguments | {"labels": labels, "hold_out": held}
+
+    def train(labels: int, out: str) -> int:
+        told = settings(labels)
+        _tell_uncalibrated([labels // len(counts)] * len(counts) if labels else counts, told["hold_out"])
+        return start(own.recipe, told, RunOptions(out=out, quiet=quiet))
 
     if curve:
-        return run_curve(curve, out, train)
+        return run_curve(curve, out, own.recipe, settings, train)
     if not count:
         _tell_few(images.classes, counts, balanced=balanced)
     return train(count, out)
@@ -187,6 +191,17 @@ def _held_out(labels: int, asked: float | None) -> float:
     if labels >= CALIBRATED:
         return HELD_OUT
     return 0.0
+
+
+def _tell_uncalibrated(counts: list[int], share: float) -> None:
+    """Says before the training that this share of each class's labels is too little to calibrate on."""
+    from energan.capabilities.classification.calibration import LEAST
+
+    if share and (held := sum(int(share * n) for n in counts)) < LEAST:
+        say(
+            f"--hold-out {share:g} sets {held} labels apart, too few to calibrate on, which takes {LEAST} or "
+            "more: give more, or 0 to train on all"
+        )
 
 
 def _tell_few(classes: tuple[str, ...], counts: list[int], *, balanced: bool) -> None:

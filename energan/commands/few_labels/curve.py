@@ -1,7 +1,9 @@
 """A curve of a classifier's error against the number of its labels: a run for each number, in one folder."""
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from energan.utils.console import say
 from energan.utils.errors import UserError
@@ -15,7 +17,12 @@ def numbers(text: str) -> tuple[int, ...]:
     return tuple(sorted({int(part) for part in parts}))
 
 
-def run_curve(counts: Sequence[int], out: str, train: Callable[[int, str], int]) -> int:
+Settings = Callable[[int], Mapping[str, Any]]  # number of labels -> the arguments of its run
+
+
+def run_curve(
+    counts: Sequence[int], out: str, recipe: str, settings: Settings, train: Callable[[int, str], int]
+) -> int:
     """The exit code. Trains with each number of labels in out/labels-N, and draws out/curve.png and out/curve.csv.
 
     The same command goes on where it was stopped: runs that are finished stay as they are.
@@ -23,6 +30,8 @@ def run_curve(counts: Sequence[int], out: str, train: Callable[[int, str], int])
     Args:
         counts: The numbers of labels.
         out: The folder; "" for runs/label-curve.
+        recipe: Of all runs.
+        settings: Number of labels -> the arguments that its run has.
         train: (labels, folder) -> exit code of a new run.
 
     Raises:
@@ -32,12 +41,15 @@ def run_curve(counts: Sequence[int], out: str, train: Callable[[int, str], int])
     from energan.utils.tables import write_table
 
     folder, errors = Path(out or "runs/label-curve"), dict[int, tuple[float, int]]()
-    for count in counts:
-        place = folder / f"labels-{count}"
-        if not (place / "run.json").exists():
-            code = train(count, str(place))
+    places = {count: folder / f"labels-{count}" for count in counts}
+    there = {count: place for count, place in places.items() if (place / "run.json").exists()}
+    for count, place in there.items():  # before any is trained
+        _check_same(place, recipe, settings(count))
+    for count, place in places.items():
+        if count in there and _is_finished(place):
+            code = 0
         else:
-            code = 0 if _is_finished(place, count) else resume(str(place))
+            code = resume(str(place)) if count in there else train(count, str(place))
         if code:
             return code
         errors[count] = _error(place)
@@ -53,14 +65,25 @@ def run_curve(counts: Sequence[int], out: str, train: Callable[[int, str], int])
     return 0
 
 
-def _is_finished(place: Path, count: int) -> bool:
-    """Whether the run is trained and measured. UserError for a run of another number of labels."""
+def _check_same(place: Path, recipe: str, arguments: Mapping[str, Any]) -> None:
+    """UserError where the run is of another recipe or other arguments; it may have been trained on another device."""
+    from energan.commands.config import changes
     from energan.runs.folder import RunFolder
 
     record = RunFolder(place).record
-    if record["arguments"].get("labels") != count:
-        raise UserError(f"{place} is a run of other labels than {count}: choose another `out`")
-    return record["status"]["state"] == "finished" and (place / "evaluation.json").exists()
+    here = json.loads(json.dumps({"recipe": recipe, **arguments}))  # as run.json has them
+    there = dict.fromkeys(here) | {"recipe": record["recipe"], **record["arguments"]}
+    if others := changes(there, dict.fromkeys(there) | here | {"device": there["device"]}):
+        told = ", ".join(others)
+        raise UserError(f"{place} is a run of other settings, and here they are {told}: choose another `out`")
+
+
+def _is_finished(place: Path) -> bool:
+    """Whether the run is trained and measured."""
+    from energan.runs.folder import RunFolder
+
+    state = RunFolder(place).record["status"]["state"]
+    return state == "finished" and (place / "evaluation.json").exists()
 
 
 def _error(place: Path) -> tuple[float, int]:

@@ -1,11 +1,13 @@
 """The command `look`: what a set of images is, whether it is enough, and how to train on it."""
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from energan.utils.console import as_text, complain, say
 from energan.utils.errors import UserError
+from energan.utils.files import user_path
 
 TIMED = 3  # steps
 
@@ -34,6 +36,8 @@ def look(images: str, /, *, split: str = "", timed: bool = True, out: str = "", 
 
     if out and Path(out).suffix.lower() != ".png":
         raise UserError(f"`out` {out}: the sheet is a .png")
+    if (user_path(images) / "run.json").is_file():
+        raise UserError(f"{images} is a run, no set of images: `energan info {shlex.quote(images)}` tells what it is")
     facts = facts_of(look_at(images, split))
     advised = advice(facts, pick_device("auto"))
     times = _times(advised.recipe, advised.arguments) if timed and advised.recipe else {}

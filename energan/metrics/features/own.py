@@ -62,7 +62,7 @@ def chosen(name: str, weights: str = "") -> Chosen:
 
 
 def _own(name: str, weights: str) -> Chosen:
-    net = import_network(name)
+    net = import_network(name, "network", only_class=True)
     if weights:
         load_network_weights(net, Path(weights))
     net.eval().requires_grad_(False)

@@ -39,7 +39,7 @@ def feature_net(name: str, image: tuple[int, int, int]) -> "FeatureNet":
         at_least(LEAST, size=image[1])
         net: nn.Module = MobileNetFeatures()
     elif ":" in name:
-        net = import_network(name)
+        net = import_network(name, "features")
     else:
         raise UserError(f"there are no `features` {name!r}: give {MOBILENET}, or my.module:Net, a network of yours")
     net = frozen(net)

@@ -133,7 +133,11 @@ def _metrics(runs: Sequence[RunFiles]) -> tuple[list[Row], bool]:
     """The metrics of evaluation.json, and whether all were measured alike: then the best of each is told."""
     each = [run.json("evaluation.json") for run in runs]
     values = [mapping(evaluation.get("metrics")) for evaluation in each]
-    alike = {tuple(formatting.plain(e.get(key)) for key in ("network", "samples", "reference")) for e in each if e}
+    alike = {
+        (*(formatting.plain(e.get(key)) for key in ("network", "samples", "reference")), _images(run))
+        for e, run in zip(each, runs, strict=True)
+        if e
+    }
     comparable = len(alike) < 2
     rows = []
     for name in dict.fromkeys(name for known in values for name in known):
@@ -145,6 +149,12 @@ def _metrics(runs: Sequence[RunFiles]) -> tuple[list[Row], bool]:
             best = (min if better == "lower" else max)(known_ones)[1]
         rows.append(Row(printable(name), tuple(formatting.figure(v) for v in numbers), better, best))
     return rows, comparable
+
+
+def _images(run: RunFiles) -> str:
+    """What tells a run's images from others of their name: what they hold, and the size that networks see."""
+    data = mapping(run.config.get("data"))
+    return formatting.plain([data.get("sha256"), data.get("shape")])
 
 
 def _measured(runs: Sequence[RunFiles]) -> list[Row]:
