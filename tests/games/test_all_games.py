@@ -360,6 +360,7 @@ def test_generated_code_of_one_equals_eager():
     assert all(torch.allclose(a[k], b[k], rtol=1e-4, atol=1e-6) for k in a)
 
 
+@pytest.mark.slow  # of one model it is tested each time
 @pytest.mark.usefixtures("compile_truly")
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")  # torch's own
 def test_generated_code_of_many_equals_eager():

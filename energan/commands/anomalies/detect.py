@@ -13,10 +13,7 @@ from energan.utils.errors import UserError
 if TYPE_CHECKING:
     from fractions import Fraction
 
-FLAGS = {
-    "data": "--normal", "calibration": "--held-out", "seed": "--seed", "channels": "--channels", "size": "--size",
-    "batch": "--batch",
-}  # fmt: skip
+FLAGS = {"data": "normal", "calibration": "held_out"}  # whose names are not the recipe's  # fmt: skip
 
 RECIPES = {  # by --system and --features
     ("autoencoder", "mobilenetv2"): "feature-autoencoder",
@@ -109,10 +106,11 @@ def _trained(
     if folder is not None and (folder / "run.json").is_file():
         record = RunFolder(folder).record
         asked = {k: v for k, v in arguments.items() if k not in ("device", "steps")}
-        had = {k: record["arguments"].get(k) for k in asked}
+        given = record["arguments"]
+        had = {k: tuple(v) if isinstance(v := given.get(k), list) else v for k in asked}
         if record["recipe"] != recipe:
             raise UserError(f"{folder} is a run of {record['recipe']}, not of {recipe}: choose another `out`")
-        if other := [f"{FLAGS.get(k, k)} {had[k]}" for k in asked if had[k] != asked[k]]:
+        if other := [f"--{FLAGS.get(k, k).replace('_', '-')} {had[k]}" for k in asked if had[k] != asked[k]]:
             raise UserError(f"{folder} was made with {', '.join(other)}: give that again, or choose another `out`")
         if "steps" in arguments and arguments["steps"] != record["steps"]:
             longer = f"`energan resume {folder} --steps`"
