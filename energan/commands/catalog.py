@@ -9,6 +9,7 @@ from typing import Any
 from energan.commands.adapt import adapt
 from energan.commands.adapt import flags_of as flags_of_adapt
 from energan.commands.anomalies.detect import detect
+from energan.commands.anomalies.detect import flags_of as flags_of_detect
 from energan.commands.anomalies.score import score
 from energan.commands.compare.compare import compare
 from energan.commands.config import Config, config_in, configured, read_config
@@ -72,6 +73,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
 CONFIGURED: dict[str, Callable[[Config], Mapping[str, Any]]] = {  # --config: their flags, of a run that they made
     "classify": flags_of_classify,
     "adapt": flags_of_adapt,
+    "detect": flags_of_detect,
 }
 
 

@@ -268,6 +268,12 @@ def test_detect_trains_calibrates_scores_and_reports(
     assert main(["detect", *small, "--out", "run", "--images", "bottle/test/bent"]) == 0  # goes on: nothing to train
     assert Path("run/checkpoints/000004.safetensors").read_bytes() == checkpoint
     assert len(rows("run/scores.csv")) == 3 and len(list(Path("run/maps").iterdir())) == 2 * 3 + 2
+    capsys.readouterr()
+    assert main(["detect", "--config", "run", "--steps", "2", "--out", "again"]) == 0
+    assert "settings of run, but for steps 2 (there 4)" in capsys.readouterr().out
+    record = json.loads(Path("again/run.json").read_text())
+    assert (record["recipe"], record["steps"]) == ("autoencoder", 2)
+    assert record["arguments"]["calibration"] == 0.4 and record["arguments"]["size"] == 16
     assert main(["detect", *small, "--seed", "1", "--out", "run"]) == 2
     assert "run was made with --seed 0: give that again, or choose another --out" in sentence(capsys)
     assert main(["detect", *small, "--steps", "5", "--out", "run"]) == 2

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from energan.commands.anomalies.score import score
+from energan.commands.config import Config
 from energan.commands.train import TrainOptions, new_run_folder, resume, start, with_absolute_paths
 from energan.utils.console import say
 from energan.utils.errors import UserError
@@ -20,6 +21,19 @@ RECIPES = {  # by --system and --features
     ("autoencoder", "none"): "autoencoder",
     ("ebgan-pt", "none"): "ebgan-pt-64",
 }
+
+
+def flags_of(config: Config) -> dict[str, Any]:
+    """The flags of `detect` that a run was made with. UserError for a run that it does not make."""
+    made = {recipe: by for by, recipe in RECIPES.items()}
+    if config.recipe not in made or not config.arguments.get("calibration"):
+        raise UserError(f"{config.source} is a run of {config.recipe}, which `energan detect` did not train")
+    shared = ("size", "channels", "steps", "batch", "seed", "device", "value_range")
+    flags = {FLAGS.get(name, name): config.arguments[name] for name in (*FLAGS, *shared) if name in config.arguments}
+    if not (size := str(flags.get("size") or 0)).isdecimal():
+        raise UserError(f"{config.source} has images of {size} pixels, which `energan detect` did not make squares of")
+    system, features = made[config.recipe]
+    return {**flags, "system": system, "features": features, "size": int(size)}
 
 
 def detect(
@@ -39,6 +53,7 @@ def detect(
     device: str = "auto",
     value_range: tuple[float, float] | None = None,
     quiet: bool = False,
+    config: str = "",
 ) -> int:
     """Learn what normal images look like, and say which others are not, and where. The same command goes on.
 
@@ -58,6 +73,7 @@ def detect(
         device: cpu, cuda, cuda:1, or auto.
         value_range: What is black and what is white in images of more than 8 bits; by default measured over all.
         quiet: No progress bar.
+        config: An earlier run of detect, or its run.json, whose settings are the defaults of all flags.
     """
     from energan import report
     from energan.data import splits_of
