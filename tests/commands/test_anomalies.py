@@ -264,6 +264,12 @@ def test_detect_trains_calibrates_scores_and_reports(
     assert about["pixels"]["images"] == 16 and len(list(Path("run/maps").iterdir())) == 2 * 16 + 2
     page = Path("run/report.html").read_text()
     assert 'id="anomalies"' in page and "AUROC by kind" in page and 'id="energy"' not in page
+    capsys.readouterr()
+    assert main(["score", "bottle/train", "--run", "run", "--out", "known.csv"]) == 0
+    heard = capsys.readouterr()
+    assert "the run was trained on" in heard.err and "the oddest: " in heard.out
+    assert main(["score", "bottle/test", "--run", "run", "--out", "fresh.csv"]) == 0
+    assert "the run was trained on" not in capsys.readouterr().err
     checkpoint = Path("run/checkpoints/000004.safetensors").read_bytes()
     assert main(["detect", *small, "--out", "run", "--images", "bottle/test/bent"]) == 0  # goes on: nothing to train
     assert Path("run/checkpoints/000004.safetensors").read_bytes() == checkpoint

@@ -14,6 +14,7 @@ from energan.data.batches.images import patches
 from energan.data.diffaugment import Augmented
 from energan.data.image_set import fixed_subset
 from energan.engine import Trainer
+from energan.evaluation import evaluate
 from energan.experiment import Experiment
 from energan.games.energy.ebgan import generator_loss
 from energan.inference import snapshot
@@ -72,6 +73,25 @@ def test_rectangles_are_trained_on_drawn_and_scored(recipe, tmp_path, capsys):
     assert main(["project", source, "--run", str(folder), "--steps", "2", "--out", found]) == 0
     assert main(["walk", str(folder), "--pairs", "2", "--frames", "3", "--out", str(tmp_path / "walk.png")]) == 0
     assert main(["resume", str(folder), "--steps", "4"]) == 0
+
+
+def test_averaged_weights_that_are_still_the_first_ones_are_told(tmp_path, capsys):
+    source = str(pictures(tmp_path / "mine"))
+    small = ["--width", "1", "--batch", "4", "--steps", "2", "--save-every", "2", "--data", source, "--quiet"]
+    for ema, told in (("0.9", True), ("0.3", False), ("0", False)):  # of the first ones 0.81, 0.09, none are left
+        assert main(["train", "dcgan-64", *small, "--ema", ema, "--out", str(tmp_path / ema)]) == 0
+        said = capsys.readouterr().out
+        assert ("G draws with averaged weights, of which 81%" in said) is told and ("averaged weights" in said) is told
+
+
+def test_energies_of_reference_images_are_of_images_that_were_held_out(tmp_path):
+    metrics = {}
+    for name, changes in (("none", {"data": str(pictures(tmp_path / "mine", 40))}), ("some", {"data": "digits"})):
+        recipe = "dcgan-64" if name == "none" else "lsgan-mnist"
+        folder = trained(tmp_path / name, recipe, width=1, **changes)
+        metrics[name] = evaluate(folder, n=32)["metrics"]
+    assert "E(x) reference" in metrics["some"] and "E(x) reference" not in metrics["none"]
+    assert "E(x) train" in metrics["none"]
 
 
 def test_the_default_margin_of_other_sizes_is_in_proportion_to_the_norm(tmp_path):

@@ -13,7 +13,7 @@ from small_runs import log, resumed, trained
 from energan.cli import main
 from energan.runs.folder import RunFolder
 from energan.runs.reader import read
-from energan.training.verdict import KINDS, Look, flat_since, judge, looks_of, verdict, verdict_of
+from energan.training.verdict import KINDS, Look, flat_since, judge, looks_of, not_yet, verdict, verdict_of
 from energan.training.verdict.commands import Settings, next_command
 from energan.training.verdict.of_run import settled
 
@@ -37,6 +37,16 @@ FLAT = [0.3, 0.31, 0.3, 0.31, 0.3, 0.31, 0.3, 0.31]
 
 def test_two_looks_are_too_few() -> None:
     assert kind() is None and kind(0.5) is None and kind(0.5, 0.1) is None
+
+
+def test_why_there_is_no_verdict_yet() -> None:
+    lines = [{"step": 50 * i, "diagnosis": {"distance": 0.4, "spread": 1.0}} for i in range(1, 6)]
+    record = {"steps": 1000, "ema": {"G": 0.999}}
+    assert not_yet(record, []) == not_yet(record, [{"step": 50}]) == ""  # as of a classifier
+    assert not_yet(record, lines[:1]).startswith("none yet, of 1 look: it takes 3")
+    assert not_yet(record, lines[:2]).startswith("none yet, of 2 looks: it takes 3")
+    assert verdict(record, lines, Path("run")) is None
+    assert not_yet(record, lines).endswith("before 6 looks, the last 5 of them from step 1000 on")
 
 
 def test_what_falls_is_improving_and_the_sentence_has_the_numbers() -> None:

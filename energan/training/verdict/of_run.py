@@ -39,11 +39,15 @@ def verdict(
 
 
 def not_yet(record: Mapping[str, Any], lines: Iterable[Mapping[str, object]]) -> str:
-    """Why there is no verdict on a run that draws: how many looks there were. "" where nothing is looked at."""
-    count = len(looks_of(lines))
-    if not record.get("network"):
+    """Why there is no verdict on a run whose samples were looked at; "" where none were."""
+    looks, patience = looks_of(lines), _patience(record)
+    if not looks:
         return ""
-    return f"none yet, of {count} look{'s' * (count != 1)}: it takes {ENOUGH}, from step 50 on (--save-every sets them)"
+    if len(looks) < ENOUGH:
+        count = f"{len(looks)} look{'s' * (len(looks) > 1)}"
+        return f"none yet, of {count}: it takes {ENOUGH}, from step 50 on (--save-every)"
+    last = f"the last {patience} of them from step {settled(record)} on"
+    return f"none yet: samples have come no nearer, and nothing bad is said before {patience + 1} looks, {last}"
 
 
 def verdict_of(run: RunFiles, folder: Path) -> Verdict | None:
