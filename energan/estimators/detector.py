@@ -1,5 +1,6 @@
 """What the outlier detectors share: energies as scores, a threshold, and where a row is odd."""
 
+from abc import ABC, abstractmethod
 from typing import Any, Self
 
 import numpy as np
@@ -15,7 +16,7 @@ from energan.inference.model import Model
 from energan.utils.checks import positive
 
 
-class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
+class Detector(OutlierMixin, BaseEstimator, ABC):  # type: ignore[misc]
     """An outlier detector by energies.
 
     A subclass has the parameter `contamination`; its `fit` calls `_set_offset`, and `_model` gives its model.
@@ -26,8 +27,9 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     offset_: float
     calibration_: Calibration
 
+    @abstractmethod
     def _model(self) -> Model:
-        raise NotImplementedError
+        """The fitted model."""
 
     def _check_contamination(self) -> None:
         positive(contamination=self.contamination)

@@ -1,7 +1,7 @@
 """How much memory a stranger's run may take: what is beyond it is refused before it is taken."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, final
 
 import torch
@@ -59,9 +59,10 @@ def _bytes(func: Any, args: Any, kwargs: Mapping[str, Any]) -> int:
     """Of all tensors that the function would give; 0 for views, and where that cannot be known without calling it."""
     if all(r.alias_info is not None and not r.alias_info.is_write for r in func._schema.returns):
         return 0  # a view takes none: a linear layer's own weight, transposed, is no output of it for each row
-    try:
+    with suppress(Exception):  # of a call that torch may take in another way: the copy below says it
         if (known := numbers(func, args, kwargs)) is not None:
             return known * itemsize(func, args, kwargs)
+    try:
         args, kwargs = tree_map_only(torch.Tensor, lambda x: x.detach().to("meta"), (args, dict(kwargs)))
         given = func(*args, **{**kwargs, "device": torch.device("meta")} if "device" in kwargs else kwargs)
     except Exception:  # what depends on values, and what torch refuses anyway when it is called

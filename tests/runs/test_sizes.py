@@ -13,7 +13,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from energan.engine.isolation import OperationsMode
+from energan.runs.bounds import bounded_memory
 from energan.runs.sizes import itemsize, numbers
+from energan.utils.errors import UserError
 
 X = torch.zeros(2, 4, 7, 9)
 EXACT: dict[str, Callable[[], Any]] = {
@@ -38,6 +40,7 @@ EXACT: dict[str, Callable[[], Any]] = {
     "conv": lambda: F.conv2d(X, torch.zeros(6, 4, 3, 3), stride=2, padding=1),
     "conv of groups": lambda: F.conv2d(X, torch.zeros(6, 2, 3, 2), groups=2, dilation=2),
     "conv transposed": lambda: F.conv_transpose2d(X, torch.zeros(4, 6, 4, 4), stride=2, padding=1, output_padding=1),
+    "conv transposed of groups": lambda: F.conv_transpose2d(X, torch.zeros(4, 3, 3, 2), groups=2, dilation=2),
     "conv of lines": lambda: F.conv1d(torch.zeros(2, 4, 9), torch.zeros(6, 4, 3), stride=2),
     "max pool": lambda: F.max_pool2d(X, 3, 2, padding=1),
     "max pool without a stride": lambda: F.max_pool2d(X, 2),
@@ -96,3 +99,12 @@ def test_to_load_a_run_imports_no_compiler(tmp_path: Path) -> None:
     run = trained(tmp_path / "run")
     code = f"import sys, energan; energan.load({str(run)!r}).sample(2); sys.exit('sympy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_where_a_rule_fails_the_copy_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> int:
+        raise KeyError
+
+    monkeypatch.setattr("energan.runs.bounds.numbers", fails)
+    with bounded_memory("this"), pytest.raises(UserError, match="GiB"):
+        torch.empty(2**50)
