@@ -135,8 +135,8 @@ def _warnings(result: Mapping[str, Any], biased: float) -> list[str]:
     floor, judged = result["equal"]["real"]["FID"], result["equal"]["fake"]["FID"]
     if judged <= floor:
         said.append(
-            f"at {result['equal']['n']:,} images FAKE is no farther from REAL (FID {judged:.4g}) than REAL's own other "
-            f"half ({floor:.4g}): no difference can be seen with so many, or FAKE holds REAL's images"
+            f"at {result['equal']['n']:,} images FAKE is no farther from REAL (FID {judged:.4g}) than another part of "
+            f"REAL ({floor:.4g}): no difference can be seen with so many, or FAKE holds REAL's images"
         )
     return said
 
@@ -149,8 +149,8 @@ def _table(result: Mapping[str, Any]) -> str:
         f"FAKE  {fake['name']}, {fake['n']:,} images",
         f"{result['size']}; network {result['network']}",
         "",
-        f"{'':24}{'FAKE':>12}{'FAKE':>14}{'other half':>14}",
-        f"{'against':24}{'REAL':>12}{'half of REAL':>14}{'half of REAL':>14}",
+        f"{'':24}{'FAKE':>12}{'FAKE':>14}{'other part':>14}",
+        f"{'against':24}{'REAL':>12}{'part of REAL':>14}{'part of REAL':>14}",
         f"{'images':24}{min(real['n'], fake['n']):>12,}{equal['n']:>14,}{equal['n']:>14,}",
     ]
     if real["n"] != fake["n"]:
