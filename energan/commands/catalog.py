@@ -25,7 +25,7 @@ from energan.commands.few_labels.classify import flags_of as flags_of_classify
 from energan.commands.info import doctor, info, recipes
 from energan.commands.look.look import look
 from energan.commands.margin import margin
-from energan.commands.open_run import with_trust
+from energan.commands.open_run import with_run_anywhere, with_trust
 from energan.commands.pictures.translate import translate
 from energan.commands.pictures.upscale import upscale
 from energan.commands.predict import predict
@@ -69,6 +69,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "info": info,
     "doctor": doctor,
 }
+COMMANDS |= {name: with_run_anywhere(command) for name, command in COMMANDS.items()}
 
 CONFIGURED: dict[str, Callable[[Config], Mapping[str, Any]]] = {  # --config: their flags, of a run that they made
     "classify": flags_of_classify,

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from energan.recipes.build import find_recipe
 from energan.recipes.catalog import RECIPES
 from energan.runs.record import LARGEST, read_run_json, shown
+from energan.runs.references import is_elsewhere, run_folder
 from energan.runs.signature import is_signed
 from energan.utils.arguments import flat_types, parameters
 from energan.utils.console import say
@@ -119,7 +120,7 @@ def configured(command: Callable[..., int], source: str, defaults: Mapping[str, 
 
 def record_of(source: str) -> dict[str, Any]:
     """What run.json has, of a run's folder or of the file itself. UserError where it is none."""
-    path = user_path(source)
+    path = run_folder(user_path(source) if not is_elsewhere(source) else source)
     if path.suffix != ".json" or path.is_dir():
         return read_run_json(path)
     try:

@@ -1,4 +1,4 @@
-"""What commands that open a run share: the run's model, the user's images in its shape, and the flag --trust."""
+"""What commands that open a run share: where it is, its model, images in its shape, and the flag --trust."""
 
 import functools
 import inspect
@@ -34,6 +34,23 @@ def with_trust(command: Callable[..., int]) -> Callable[..., int]:
     trusted.__annotations__ = {**command.__annotations__, "trust": own.annotation}
     del trusted.__wrapped__  # whose signature readers would take
     return trusted
+
+
+def with_run_anywhere(command: Callable[..., int]) -> Callable[..., int]:
+    """The command, whose `run` may be a model.zip or a name such as hf:owner/name; as it is where it has no `run`."""
+    signature = inspect.signature(command)
+    if "run" not in signature.parameters:
+        return command
+
+    @functools.wraps(command)
+    def anywhere(run: str, *args: Any, **kwargs: Any) -> int:
+        from energan.runs.references import run_folder
+
+        return command(str(run_folder(run)), *args, **kwargs)
+
+    anywhere.__signature__ = signature  # type: ignore[attr-defined]
+    del anywhere.__wrapped__
+    return anywhere
 
 
 def open_model(run: str | Path, command: str, checkpoint: str = "", device: str = "cpu") -> "Model":

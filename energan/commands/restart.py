@@ -48,6 +48,9 @@ run stays as it is. `energan resume` goes on with the new one.
 
 def restart_command(run: str, line: list[str]) -> Callable[..., int]:
     """The command `restart RUN`: the arguments of the run's recipe, with its values, and RestartOptions."""
+    from energan.runs.references import run_folder
+
+    run = str(run_folder(run))
     config = read_config(run, line, recipe=_own_recipe(run, line))
     function = find_recipe(config.recipe)
     seed = config.arguments.get("seed", parameters(function).get("seed", 0))

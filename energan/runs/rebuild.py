@@ -15,9 +15,10 @@ from energan.experiment import DESCRIBED, SETTINGS, Experiment, recorded_range
 from energan.inference.chunks import chunk_size
 from energan.inference.model import Model
 from energan.inference.modules import inputs
-from energan.runs.bounds import bounded_memory
 from energan.runs.checkpoints import Checkpoint, read_checkpoint
 from energan.runs.folder import RunFolder
+from energan.runs.memory.bounds import bounded_memory
+from energan.runs.references import run_folder as folder_of
 from energan.runs.temperature import read_temperature
 from energan.utils.errors import UserError
 from energan.utils.hardware import pick_device
@@ -65,12 +66,12 @@ def load(
     device: str | torch.device = "cpu",
     trust: Sequence[str] = (),
 ) -> Model:
-    """The trained model of a run folder: `.sample(n)`, `.score(images)`, `.probabilities(images)` and their modules.
+    """The trained model of a run: `.sample(n)`, `.score(images)`, `.probabilities(images)` and their modules.
 
     The folder alone is enough, on any machine, and none of its contents is run as code.
 
     Args:
-        folder: The run's folder.
+        folder: The run's folder, a packed model ("model.zip"), or one on the hub ("hf:owner/name@revision").
         checkpoint: "best", a step, or a path; the newest by default.
         device: "cpu", "cuda", "cuda:1" or "auto".
         trust: Your own modules that the run names, of a network or a recipe of your own: they are imported.
@@ -82,7 +83,7 @@ def load(
         raise UserError(f"`trust` {trust!r} must be a tuple of modules' names, such as ({trust!r},)")
     if not isinstance(device, str | torch.device):
         raise UserError(f"`device` {device!r} must be cpu, cuda, cuda:1 or auto")
-    run_folder = RunFolder(folder)
+    run_folder = RunFolder(folder_of(folder))
     run = rebuild(run_folder.record, trust=tuple(trust), device=str(device))
     path = run_folder.checkpoint(checkpoint)
     saved = read_checkpoint(path)

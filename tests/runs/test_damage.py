@@ -18,8 +18,8 @@ from small_runs import fingerprint, log, sentence, start, trained
 import energan
 from energan.cli import main
 from energan.report import write_report
-from energan.runs.bounds import bounded_memory
 from energan.runs.folder import RunFolder
+from energan.runs.memory.bounds import bounded_memory
 from energan.runs.reader import read
 from energan.runs.rebuild import rebuild
 from energan.training.loop import train

@@ -24,6 +24,7 @@ from energan.networks.pretrained import ENCODERS, frozen, import_network, load_n
 from energan.recipes.semi_supervised.classifier import encoder_mnist
 from energan.runs.folder import RunFolder
 from energan.runs.rebuild import load as load_model
+from energan.runs.references import run_folder
 from energan.training import loop
 from energan.utils.arguments import call
 from energan.utils.console import counted, warn
@@ -43,7 +44,7 @@ def open_classifier(source: str, module: str, classes: int, net: str = "thesis")
         if source:
             load_network_weights(E, Path(source))
     elif source:
-        E = of_run(Path(source))
+        E = of_run(run_folder(source))
     else:
         E = ENCODERS[net](classes)
     return frozen(E)
@@ -66,7 +67,7 @@ def known_classes(source: str, module: str) -> tuple[str, ...] | None:
     """Names of the classes that a classifier knows: a run's; () of anyone's net; None of one for the images' own."""
     if module:
         return ()
-    return tuple(RunFolder(source).record["data"].get("classes", ())) if source else None
+    return tuple(RunFolder(run_folder(source)).record["data"].get("classes", ())) if source else None
 
 
 def trained_classifier(

@@ -8,7 +8,7 @@ import torch
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from energan.engine.isolation import OperationsMode
-from energan.runs.sizes import itemsize, numbers
+from energan.runs.memory.sizes import itemsize, numbers
 from energan.utils.errors import UserError
 from energan.utils.hardware import available_memory
 

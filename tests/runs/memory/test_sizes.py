@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from energan.engine.isolation import OperationsMode
-from energan.runs.bounds import bounded_memory
-from energan.runs.sizes import itemsize, numbers
+from energan.runs.memory.bounds import bounded_memory
+from energan.runs.memory.sizes import itemsize, numbers
 from energan.utils.errors import UserError
 
 X = torch.zeros(2, 4, 7, 9)
@@ -105,6 +105,6 @@ def test_where_a_rule_fails_the_copy_counts(monkeypatch: pytest.MonkeyPatch) -> 
     def fails(*_: Any) -> int:
         raise KeyError
 
-    monkeypatch.setattr("energan.runs.bounds.numbers", fails)
+    monkeypatch.setattr("energan.runs.memory.bounds.numbers", fails)
     with bounded_memory("this"), pytest.raises(UserError, match="GiB"):
         torch.empty(2**50)
