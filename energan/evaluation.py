@@ -12,6 +12,7 @@ from energan.data import ImageSet
 from energan.experiment import Experiment
 from energan.metrics.features.catalog import NETWORKS
 from energan.runs.checkpoints import read_checkpoint
+from energan.runs.copies import refuse_copy
 from energan.runs.folder import RunFolder
 from energan.runs.rebuild import rebuild, restored
 from energan.runs.sources import AS_RECORDED, Sources, remembered, settled, training_images
@@ -54,6 +55,7 @@ def evaluate(
     """
     if n is not None:
         at_least(1, n=n)
+    refuse_copy(folder, "evaluation.json")
     run = RunFolder(folder)
     record = settled(run.record, folder, named)
     experiment = rebuild(record, device=device)

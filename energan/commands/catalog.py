@@ -35,6 +35,8 @@ from energan.commands.probe.linear import probe
 from energan.commands.probe.neighbours import neighbours
 from energan.commands.probe.project import project
 from energan.commands.probe.traverse import traverse
+from energan.commands.share.pack import pack, push
+from energan.commands.share.pull import pull
 from energan.commands.train import resume
 from energan.commands.walk.walk import walk
 
@@ -62,6 +64,9 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "predict": with_trust(predict),
     "report": report,
     "export": with_trust(export),
+    "pack": pack,
+    "push": push,
+    "pull": pull,
     "look": look,
     "compare": compare,
     "margin": margin,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import arg
 
+from energan.utils.errors import UserError
 from energan.utils.specification import trusting
 
 if TYPE_CHECKING:
@@ -43,10 +44,16 @@ def with_run_anywhere(command: Callable[..., int]) -> Callable[..., int]:
         return command
 
     @functools.wraps(command)
-    def anywhere(run: str, *args: Any, **kwargs: Any) -> int:
+    def anywhere(*args: Any, **kwargs: Any) -> int:
         from energan.runs.references import run_folder
 
-        return command(str(run_folder(run)), *args, **kwargs)
+        given = signature.bind(*args, **kwargs)
+        named = given.arguments["run"]
+        folder = given.arguments["run"] = str(run_folder(named))
+        try:
+            return command(*given.args, **given.kwargs)
+        except UserError as error:  # which names the copy in the cache, of which the user does not know
+            raise UserError(error.message.replace(folder, named)) from error
 
     anywhere.__signature__ = signature  # type: ignore[attr-defined]
     del anywhere.__wrapped__

@@ -167,6 +167,7 @@ def resume(
     if steps:
         positive(steps=steps)
     folder, named = RunFolder(Path(run)), Sources(data, test, labels_csv, target)
+    folder.refuse_shared()
     with progress_shown(not quiet), joined() as ranks:
         before = ranks.on_rank_zero(lambda: folder.record)
         record = ranks.on_rank_zero(lambda: settled(before, folder.path, named))

@@ -13,6 +13,7 @@ from energan.capabilities.learned.section import learned
 from energan.html import charts, formatting
 from energan.html.pictures import picture, sheets
 from energan.report import glossary
+from energan.runs.copies import refuse_copy
 from energan.runs.reader import Logged, RunFiles, mapping, number, read, sequence, without
 from energan.training.verdict import verdict_of
 from energan.utils.files import write
@@ -32,6 +33,7 @@ def write_report(run: Path) -> Path:
 
     Raises UserError for a folder that is no run, for one from a newer Energan, and where nothing can be written.
     """
+    refuse_copy(run, PAGE)
     folder = read(run)
     html = _render(folder)
     return write(run / PAGE, partial(_write_text, html))

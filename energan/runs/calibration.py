@@ -23,6 +23,7 @@ from torch import Tensor
 
 from energan.inference.calibration import Calibration, calibration, rate_of
 from energan.runs.checkpoints import read_checkpoint
+from energan.runs.copies import refuse_copy
 from energan.utils.console import warn
 from energan.utils.errors import UserError, printable
 from energan.utils.files import DIGEST, read_file, read_weights, write_json
@@ -91,6 +92,7 @@ def checkpoint_identity(path: Path) -> tuple[int, str]:
 
 def write_calibration(run: Path, found: RunCalibration) -> Path:
     """Writes RUN/calibration.json. UserError for too few images, and where nothing can be written."""
+    refuse_copy(run, FILE)
     return write_json(run / FILE, found.described())
 
 

@@ -11,19 +11,29 @@ from energan.engine import State, Trainer, leaves, tree
 from energan.inference.model import Model
 from energan.inference.snapshot import batch_norm_statistics
 from energan.utils.errors import UserError
-from energan.utils.files import LARGEST_STEP, read_weights, write_weights
+from energan.utils.files import DIGEST, LARGEST_STEP, read_weights, write_weights
 
 NOTHING: Mapping[str, str] = {}
+
+OF_THE_FILE = ("format", DIGEST)  # metadata that are written anew with each file
+
+SLIM = "slim"  # the mark of weights without what training goes on from
+
+SHARED = "model.safetensors"  # the checkpoint of a run that was given away (runs/sharing)
 
 FOLDER = "checkpoints"  # of a run: in it, a checkpoint has the name of its step, or "best"
 
 
 class Checkpoint(NamedTuple):
-    """What a checkpoint holds: the state of a Trainer, the statistics as "G/net.1.mean" -> tensor, and its step."""
+    """What a checkpoint holds: the state of a Trainer, the statistics as "G/net.1.mean" -> tensor, and its step.
+
+    slim: the state has no moments of the optimizers and no random numbers; it is enough to draw and to score by.
+    """
 
     state: State
     statistics: dict[str, Tensor]
     step: int
+    slim: bool = False
 
 
 def write_checkpoint(path: Path, trainer: Trainer, model: Model, about: Mapping[str, str] = NOTHING) -> Path:
@@ -31,6 +41,18 @@ def write_checkpoint(path: Path, trainer: Trainer, model: Model, about: Mapping[
     state = {f"state/{k}": v for k, v in leaves(trainer.state())}
     statistics = {f"standing/{k}": v for k, v in batch_norm_statistics(model).items()}
     return write_weights(path, state | statistics, {"step": str(trainer.t), **about})
+
+
+def write_slim(source: Path, path: Path) -> Path:
+    """Writes a checkpoint without what only training needs: weights, averaged weights and statistics stay as they are.
+
+    Raises:
+        UserError: The source is no checkpoint, or nothing can be written.
+    """
+    read_checkpoint(source)
+    flat, about = read_weights(source)
+    kept = {k: v for k, v in flat.items() if not k.startswith(("state/moments/", "state/generator"))}
+    return write_weights(path, kept, {**{k: v for k, v in about.items() if k not in OF_THE_FILE}, SLIM: "1"})
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -46,7 +68,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
             raise ValueError("a tensor stands where others should be named")
         if about.get("step") != str(counts[0]):
             raise ValueError("its metadata do not have its step")
-        if not isinstance(state["generator"], Tensor) or state["generator"].dtype != torch.uint8:
+        slim = about.get(SLIM) == "1"
+        if not slim and (not isinstance(state["generator"], Tensor) or state["generator"].dtype != torch.uint8):
             raise ValueError("the state of the random numbers is none")
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:  # a tensor taken for a tree, too
         reason = " ".join(str(error).split())[:200]
@@ -56,9 +79,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
             f"{path} is not of the step of its name but of step {counts[0]}: "
             f"call it {counts[0]:06d}.safetensors again, or delete it"
         )
-    return Checkpoint(
-        state, {k.removeprefix("standing/"): v for k, v in flat.items() if k.startswith("standing/")}, counts[0]
-    )
+    statistics = {k.removeprefix("standing/"): v for k, v in flat.items() if k.startswith("standing/")}
+    return Checkpoint(state, statistics, counts[0], slim)
 
 
 def _count(value: object) -> int:

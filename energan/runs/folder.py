@@ -10,6 +10,7 @@ uncertain.png, predictions.csv  of a classifier; temperature.json, label-next.cs
 
 import json
 import math
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -21,7 +22,8 @@ from energan.data import ImageSet
 from energan.engine import Trainer
 from energan.experiment import Experiment
 from energan.inference.model import Model
-from energan.runs.checkpoints import FOLDER, write_checkpoint
+from energan.runs.checkpoints import FOLDER, SHARED, read_checkpoint, write_checkpoint
+from energan.runs.copies import refuse_copy
 from energan.runs.record import FORMAT, checked, read_run_json, refuse_links
 from energan.runs.signature import sign
 from energan.utils.errors import UserError
@@ -98,6 +100,7 @@ class RunFolder:
 
         run.json is read again afterwards: who had the folder before may have changed it.
         """
+        refuse_copy(self.path, "what is trained")
         with exclusive(self.path, f"another process trains in {self.path} at this moment; choose another `out`"):
             self.__dict__.pop("record", None)
             yield
@@ -131,6 +134,7 @@ class RunFolder:
         """
         if self.checkpoints():
             return
+        self.refuse_shared()
         if self.record.get("restarted_from"):
             raise UserError(f"{self.path} was to begin with the weights of another run, and has none: restart that")
         status, logged = self.record["status"], [line["step"] for line in read_json_lines(self.path / "log.jsonl")]
@@ -141,6 +145,26 @@ class RunFolder:
                 f"{self.path} was trained to step {reached}, but has no checkpoint any more: put {FOLDER}/ back, or "
                 "train in another `out`"
             )
+
+    def refuse_shared(self) -> None:
+        """UserError for a model that was given away: there are no checkpoints to go on from.
+
+        With all that training goes on from, its weights become one by another name.
+        """
+        shared = self.path / SHARED
+        if self.checkpoints() or not shared.is_file():
+            return
+        here = shlex.quote(str(self.path))
+        if (saved := read_checkpoint(shared)).slim:
+            raise UserError(
+                f"{self.path} was packed without its optimizers' state, so it cannot be resumed: `energan restart "
+                f"{here}` begins a new run with its weights, and `energan pack --resumable` packs all of it"
+            )
+        refuse_copy(self.path, "what is trained")
+        raise UserError(
+            f"{self.path} is a packed model: move its {SHARED} to {FOLDER}/{saved.step:06d}.safetensors, as `energan "
+            "pull` does, and resume it then"
+        )
 
     def drop_oldest(self) -> None:
         """Removes all checkpoints but the newest three, and the best."""
@@ -157,6 +181,8 @@ class RunFolder:
         if name is None or name == "":
             if paths := self.checkpoints():
                 return paths[-1]
+            if (shared := self.path / SHARED).is_file():
+                return shared
             raise UserError(f"{self.path} has no checkpoint yet; train for longer or lower `save_every`")
         stem = str(name).zfill(6) if str(name).isdecimal() else name
         for path in (self.path / FOLDER / f"{stem}.safetensors", Path(str(name))):
@@ -164,4 +190,5 @@ class RunFolder:
                 if path.is_file():
                     return path
         names = ", ".join(p.stem for p in sorted((self.path / FOLDER).glob("*.safetensors")))
-        raise UserError(f"there is no checkpoint {name}; {self.path} has {names or 'none'}")
+        one = f"a single one, {SHARED}: leave `checkpoint` out" if (self.path / SHARED).is_file() else ""
+        raise UserError(f"there is no checkpoint {name}; {self.path} has {names or one or 'none'}")

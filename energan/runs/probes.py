@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from energan.runs.copies import is_copy
 from energan.utils.files import write_json
 
 FOLDER = "probes"
@@ -38,12 +39,17 @@ class Finding(NamedTuple):
     picture: str = ""
 
 
+def folder_of(run: Path) -> Path:
+    """Where findings go: the run's folder of them; of a copy in the cache, which stays as it is, ./probes."""
+    return Path(FOLDER) if is_copy(run) else run / FOLDER
+
+
 def picture_of(run: Path, name: str, suffix: str = ".png") -> Path:
     """Where the picture of a probe goes, unless the user says where."""
-    return run / FOLDER / f"{name}{suffix}"
+    return folder_of(run) / f"{name}{suffix}"
 
 
 def write_finding(run: Path, name: str, found: Finding) -> Path:
-    """Writes RUN/probes/NAME.json. UserError where nothing can be written."""
+    """Writes NAME.json among the findings. UserError where nothing can be written."""
     numbers = [number._asdict() for number in found.numbers]
-    return write_json(run / FOLDER / f"{name}.json", {**found._asdict(), "numbers": numbers})
+    return write_json(folder_of(run) / f"{name}.json", {**found._asdict(), "numbers": numbers})

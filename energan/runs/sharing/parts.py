@@ -8,10 +8,9 @@ samples.png, asked.png   what it draws
 calibration.json, temperature.json, evaluation.json   what was measured of these weights
 """
 
+from energan.runs.checkpoints import SHARED
 from energan.runs.record import LARGEST as LARGEST_JSON
 from energan.utils.errors import UserError
-
-WEIGHTS = "model.safetensors"
 
 PARTS: dict[str, int] = {  # name -> bytes at most, in the order in which they are packed
     "README.md": 2**20,
@@ -22,7 +21,7 @@ PARTS: dict[str, int] = {  # name -> bytes at most, in the order in which they a
     "evaluation.json": LARGEST_JSON,
     "samples.png": 2**26,
     "asked.png": 2**26,
-    WEIGHTS: 2**34,
+    SHARED: 2**34,
 }
 
 

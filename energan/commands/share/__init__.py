@@ -1,0 +1,1 @@
+"""Commands that give a model away, and take one: pack, push, pull."""
