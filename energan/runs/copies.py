@@ -10,7 +10,7 @@ from pathlib import Path
 from energan.utils.errors import UserError
 from energan.utils.files import cache_dir, new_folder
 
-HASH = 16  # characters of a hash in a copy's name
+HASH = 40  # characters of a hash in a copy's name
 
 
 def copies() -> Path:
@@ -25,7 +25,7 @@ def kept_copy(name: str, digest: str, fill: Callable[[Path], object]) -> Path:
 
     Args:
         name: For people who look into the cache folder; what no file name should have is replaced.
-        digest: Of the content, 16 characters or more.
+        digest: Of the content, 40 characters or more.
         fill: Is called with an empty folder.
 
     Raises:

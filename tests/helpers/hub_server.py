@@ -99,7 +99,7 @@ class Handler(BaseHTTPRequestHandler):
         name = f"{asked.get('organization') or 'me'}/{asked['name']}"
         if name not in self.server.repositories:
             self.server.commit(name, {".gitattributes": b""})
-            self.server.private |= {name} if asked.get("private") else set()
+            self.server.private |= {name} if asked.get("private") or asked.get("visibility") == "private" else set()
             self.json({"url": f"{self.server.url}/{name}", "name": name})
         else:
             self.json({"error": "You already created this model repo", "url": f"{self.server.url}/{name}"}, 409)

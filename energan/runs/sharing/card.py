@@ -99,23 +99,23 @@ def _can(c: Card) -> Sequence[object]:
 
 
 def _header_metrics(measured: Mapping[str, Any]) -> list[dict[str, object]]:
-    told = _of_what(measured)
-    found = [(name, number(value)) for name, value in mapping(measured.get("metrics")).items()]
-    rows: list[dict[str, object]] = [
-        {"type": _slug(name), "name": f"{name}{told}", "value": value} for name, value in found if value is not None
-    ]
+    rows: list[dict[str, object]] = []
+    for name, value in mapping(measured.get("metrics")).items():
+        if (finite := number(value)) is not None:
+            rows.append({"type": _slug(name), "name": f"{name} ({_of_what(measured, name)})", "value": finite})
     if (error := number(mapping(measured.get("classification")).get("error"))) is not None:
         images = mapping(measured.get("classification")).get("images")
         rows.append({"type": "error", "name": f"test error %, {images} images", "value": error})
     return rows[:MOST]
 
 
-def _of_what(measured: Mapping[str, Any]) -> str:
-    """The feature network of the numbers, how many samples, and against what, after a comma; "" where none is named."""
-    words = [f"{measured['network']} features"] if measured.get("network") else []
-    words += [f"{measured['samples']} samples"] if measured.get("samples") else []
+def _of_what(measured: Mapping[str, Any], name: str = "") -> str:
+    """How many samples, against what; and the feature network, if the quantity has its name. "" where none is named."""
+    network = str(measured.get("network") or "")
+    words = [f"{network} features"] if network and network.lower() in name.lower() else []
+    words += [f"{measured['samples']:,} samples"] if isinstance(measured.get("samples"), int) else []
     words += [f"against {measured['reference']}"] if measured.get("reference") else []
-    return f" ({', '.join(words)})" if words else ""
+    return ", ".join(words)
 
 
 def _slug(name: object) -> str:
@@ -211,8 +211,9 @@ def _numbers(c: Card) -> str:
         rows.append(f"| test error % | {error:.4g} of {_md(classified.get('images'))} images |")
     if not rows:
         return "## Numbers\n\nNothing was measured of these weights: `energan evaluate` does it, given the images."
-    told = _of_what(c.measured).strip(" ()")
-    note = f"Of {_md(told)}. " if told else ""
+    network, told = c.measured.get("network"), _of_what(c.measured)
+    note = f"Of {_md(told)}. " if told and metrics else ""
+    note += f"Quantities that are called {_md(network)} are of that feature network. " if network and metrics else ""
     note += "A number is comparable only with one of the same network, the same number of samples and the same images."
     return "\n".join(["## Numbers", "", "| | |", "|---|---|", *rows, "", note])
 

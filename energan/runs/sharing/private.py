@@ -34,7 +34,7 @@ class Cleaned:
         self._known = sorted((n for n in named if n and n not in NAMED and not n.startswith("hf:")), key=len)[::-1]
         self.places, skipped = 0, record["data"].get("skipped")
         self.files = len(skipped) if isinstance(skipped, list) else 0
-        data = {k: v for k, v in record["data"].items() if k != "skipped"} | ({"skipped": []} if self.files else {})
+        data = {k: [] if k == "skipped" else v for k, v in record["data"].items()}
         rest = {k: v for k, v in record.items() if k != "signature"} | {"data": data}
         self.record: dict[str, Any] = {
             **self.value({k: v for k, v in rest.items() if k != "command"}),
