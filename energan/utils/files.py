@@ -245,11 +245,24 @@ def write_weights(path: Path, tensors: Mapping[str, Any], metadata: Mapping[str,
     def fill(p: Path) -> None:
         try:
             save_file(flat, p, metadata=about)
+            _sort_metadata(p)
         except SafetensorError as error:  # its own kind of "no space left on device"
             number = re.search(r"os error (\d+)", str(error))
             raise OSError(*((int(number[1]), os.strerror(int(number[1]))) if number else (None, str(error)))) from error
 
     return write(path, fill)
+
+
+def _sort_metadata(path: Path) -> None:
+    """Sorts the metadata of a safetensors file, which has them in any order: the same content has the same bytes."""
+    with path.open("r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        if len(text) <= length:  # it is as long, unless a name is escaped in another way
+            file.seek(8)
+            file.write(text.ljust(length))
 
 
 def read_weights(path: Path) -> tuple[dict[str, Any], dict[str, str]]:

@@ -6,8 +6,10 @@ import json
 import pickle
 import resource
 import signal
+import stat
 import struct
 import tarfile
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -54,6 +56,34 @@ def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> byt
         for name, content in members.items():
             archive.writestr(name, content)
     return out.getvalue()
+
+
+def archive(*members: tuple[zipfile.ZipInfo | str, bytes]) -> bytes:
+    """A zip of members in their order, of which two may have one name, and one may be a link (`link_named`)."""
+    out = io.BytesIO()
+    with warnings.catch_warnings(), zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
+        warnings.simplefilter("ignore")  # of names that are there twice
+        for name, content in members:
+            file.writestr(name, content, zipfile.ZIP_DEFLATED)
+    return out.getvalue()
+
+
+def link_named(name: str) -> zipfile.ZipInfo:
+    """A zip's member that is a symbolic link; its content is where it leads."""
+    member = zipfile.ZipInfo(name)
+    member.create_system, member.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
+    return member
+
+
+def claiming(length: int, header: bytes = b"{}") -> bytes:
+    """A safetensors file that says that its header has so many bytes."""
+    return struct.pack("<Q", length) + header
+
+
+def tensor_of(elements: int) -> bytes:
+    """A safetensors file whose header claims one tensor of so many bytes, of which none is there."""
+    header = json.dumps({"state/t": {"dtype": "U8", "shape": [elements], "data_offsets": [0, elements]}}).encode()
+    return claiming(len(header), header)
 
 
 def tarred(members: dict[str, bytes], mode: str = "w") -> bytes:

@@ -64,7 +64,8 @@ def write_model(
     measured = _evaluation(run, saved, written, clean)
     if measured:
         write_json(folder / "evaluation.json", measured)
-    _copy_picture(run.path / "samples" / f"{saved.step:06d}.png", folder / "samples.png")
+    drawn = run.path / "samples" / f"{saved.step:06d}.png"
+    _copy_picture(run.path / "samples.png" if path.name == SHARED else drawn, folder / "samples.png")
     if measured:
         _copy_picture(run.path / "asked.png", folder / "asked.png")
     write_json(folder / "run.json", clean.record)
