@@ -56,6 +56,9 @@ def with_run_anywhere(command: Callable[..., int]) -> Callable[..., int]:
             raise UserError(error.message.replace(folder, named)) from error
 
     anywhere.__signature__ = signature  # type: ignore[attr-defined]
+    anywhere.__doc__ = (command.__doc__ or "").replace(
+        "The run's folder.", "The run's folder, model.zip or hf:owner/name."
+    )
     del anywhere.__wrapped__
     return anywhere
 

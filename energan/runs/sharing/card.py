@@ -139,7 +139,7 @@ def _what(c: Card) -> str:
         ("translate", "makes other pictures of pictures"),
     ) if read in can]  # fmt: skip
     does = ", ".join(verbs[:-1]) + (" and " if len(verbs) > 1 else "") + "".join(verbs[-1:]) or f"reads {images}"
-    lines = [f"A **{_md(c.config['system'])}** model of [Energan](https://pypi.org/project/energan/): it {does}."]
+    lines = [f"A **{_md(c.config['system'])}** model of Energan: it {does}."]
     names = [_md(name) for name in c.config["classes"]]
     if names:
         more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
@@ -186,6 +186,7 @@ def _made(c: Card) -> str:
     sizes = ", ".join(f"{name} {size:,}" for name, size in c.config["parameters"].items() if isinstance(size, int))
     rows = [
         ("step", f"{c.config['step']:,} of {r['steps']:,}, {r['batch']} images a turn"),
+        ("labels", f"{sum(labels)} of {r['data']['n']:,} images" if (labels := r["data"].get("labels")) else ""),
         ("seed", r["seed"]),
         ("hyperparameters", hyper),
         ("weights", sizes),
@@ -213,7 +214,7 @@ def _numbers(c: Card) -> str:
         return "## Numbers\n\nNothing was measured of these weights: `energan evaluate` does it, given the images."
     network, told = c.measured.get("network"), _of_what(c.measured)
     note = f"Of {_md(told)}. " if told and metrics else ""
-    note += f"Quantities that are called {_md(network)} are of that feature network. " if network and metrics else ""
+    note += f"Those with {_md(network)} in their names are of features of that network. " if network and metrics else ""
     note += "A number is comparable only with one of the same network, the same number of samples and the same images."
     return "\n".join(["## Numbers", "", "| | |", "|---|---|", *rows, "", note])
 
