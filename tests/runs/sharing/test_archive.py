@@ -1,15 +1,19 @@
 """A model's .zip: the same content has the same bytes, and what a stranger put into one is refused in a sentence."""
 
+import os
 import pickle
 import struct
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
-from hostile import archive, bounded, link_named, zipped
+from hostile import Edit, archive, bounded, damage, link_named, zipped
+from hypothesis import given
 
 from energan.runs.copies import copies
 from energan.runs.references import run_folder
-from energan.runs.sharing.archive import write_zip, zip_copy
+from energan.runs.sharing.archive import unpack, write_zip, zip_copy
 from energan.runs.sharing.parts import PARTS
 from energan.utils.errors import UserError
 
@@ -82,9 +86,19 @@ def test_a_size_that_lies_costs_no_more_than_it_says(tmp_path: Path) -> None:
         zip_copy(put(tmp_path / "bomb.zip", bytes(content)))
 
 
-def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
-    import os
+@given(damage())
+def test_damage_is_a_sentence_or_does_no_harm(change: Edit) -> None:
+    with TemporaryDirectory() as name:
+        place = Path(name)
+        (place / "out").mkdir()
+        put(place / "a.zip", change(zipped(SOUND, 0)))
+        with bounded(), suppress(UserError):
+            unpack(place / "a.zip", place / "out")
+        assert {path.name for path in place.iterdir()} == {"a.zip", "out"}
+        assert {path.name for path in (place / "out").iterdir()} <= set(PARTS)
 
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.zip")
     with pytest.raises(UserError, match="is no regular file"):
         run_folder(tmp_path / "pipe.zip")
