@@ -100,16 +100,22 @@ def table(lines: list[str]) -> str:
     return f'<div class="equations"><table class="equations">{"".join(html)}</table></div>'
 
 
-LETTER = re.compile(  # code; a letter, or a word like a sign, with a subscript
-    r"(?P<code>`[^`]*`)|(?<![\w.])(?P<letter>(?:[A-Za-z][\^~]?|sum|min|max|lambda)_(?:\{[^}]*\}|[A-Za-z0-9]+))"
-    r"(?![\w(]*_)"
+LETTER = re.compile(
+    r"(?P<code>`[^`]*`)"
+    r"|(?<![\w.])(?P<letter>(?:[A-Za-z][\^~]?|sum|min|max|lambda)_(?:\{[^}]*\}|[A-Za-z0-9]+))(?![\w(]*_)"
+    r"|(?<![\w.])(?P<above>[A-Za-z][\^~])(?![\w^~])"
+    r"|(?<=[\w)|\]])\^(?P<power>\w)(?!\w)"
 )
 
 
 def letters(text: str) -> str:
-    """A sentence in which letters with subscripts, such as L_D, are formulas.
+    """A sentence in which letters with subscripts, hats and powers are formulas.
 
-    >>> letters("In L_D, `L_D` is code")
-    'In <i>L</i><sub>D</sub>, `L_D` is code'
+    >>> letters("In L_D, `L_D` is code, and s^2 a square")
+    'In <i>L</i><sub>D</sub>, `L_D` is code, and s<sup>2</sup> a square'
     """
-    return LETTER.sub(lambda found: found["code"] or formula(found["letter"]), text)
+
+    def html(found: re.Match[str]) -> str:
+        return found["code"] or (f"<sup>{found['power']}</sup>" if found["power"] else formula(found[0]))
+
+    return LETTER.sub(html, text)

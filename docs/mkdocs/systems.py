@@ -177,7 +177,7 @@ def settings(recipes: list[str]) -> str:
     for name in recipes:
         what = re.split(r"\n\s*\n", getdoc(RECIPES[name]) or "")[0].replace("\n", " ")
         own = {flag: default for flag, default in parameters(RECIPES[name]).items() if flag not in COMMON}
-        rows.append(f"| `{name}` | {literal(what)} | {' '.join(flag_of(*item) for item in own.items())} |")
+        rows.append(f"| `{name}`{{.flag}} | {literal(what)} | {' '.join(flag_of(*item) for item in own.items())} |")
     return (
         "## Recipes\n\n" + "\n".join(rows) + "\n\nAnd those of [every training](../cli.md#train), such as `--steps` "
         "and `--batch`. What a flag means: `energan train RECIPE --help`."
@@ -188,9 +188,9 @@ def flag_of(name: str, default: Any) -> str:
     """A flag as it is typed, with its default."""
     flag = f"--{name.replace('_', '-')}"
     if default is Parameter.empty or isinstance(default, bool) or default in (None, "", ()):
-        return f"`{flag}`"
+        return f"`{flag}`{{.flag}}"
     values = default if isinstance(default, tuple) else (default,)
-    return f"`{flag} {' '.join(f'{v:g}' if isinstance(v, float) else str(v) for v in values)}`"
+    return f"`{flag} {' '.join(f'{v:g}' if isinstance(v, float) else str(v) for v in values)}`{{.flag}}"
 
 
 def quantities(meanings: dict[str, str]) -> str:

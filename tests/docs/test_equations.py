@@ -33,6 +33,7 @@ def test_a_formula(text: str, html: str) -> None:
 
 def test_letters_of_a_sentence_are_formulas_and_code_stays() -> None:
     assert letters("In L_D, `n_x` and x_1") == "In <i>L</i><sub>D</sub>, `n_x` and <i>x</i><sub>1</sub>"
+    assert letters("y^ is |c|^2, z ~ N") == "<i>\u0177</i> is |c|<sup>2</sup>, z ~ N"
 
 
 def test_cells_stand_below_each_other() -> None:

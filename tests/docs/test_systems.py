@@ -75,7 +75,7 @@ def test_the_code_speaks_on_a_page() -> None:
     page = made.page("wgan_gp", PAGES["wgan_gp"].partition("---\n\n")[2], ["wgan-gp-mnist"])
     headings = re.findall(r"^## (.+)$", page, re.M)
     assert headings == ["Equations", *made.SECTIONS, "Recipes", "Quantities", "Names", "Source"]
-    assert "`--penalty 10`" in page and "--steps 2000" not in page and "arxiv.org/abs/1704.00028" in page
+    assert "`--penalty 10`{.flag}" in page and "--steps 2000" not in page and "arxiv.org/abs/1704.00028" in page
 
 
 @pytest.mark.parametrize("picture", sorted((ROOT / "docs").rglob("*.png")) + sorted((ROOT / "docs").rglob("*.gif")))
