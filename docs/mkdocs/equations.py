@@ -8,6 +8,7 @@ the equations of a page are those of the game's file, and no formula is written 
 
 import re
 from html import escape
+from itertools import pairwise
 from unicodedata import normalize
 
 GREEK = {
@@ -47,6 +48,7 @@ def formula(text: str) -> str:
     for ascii_, sign in SIGNS:
         text = text.replace(ascii_, sign)
     text = re.sub(r"(?<!\w)-|-(?!\w)", "−", text)
+    text = re.sub(r"\b(eps|sigma|lambda)(\d)", r"\1_\2", text)
     parts: list[str] = []
     for token in TOKEN.finditer(text):
         kind, said = token.lastgroup, token[0]
@@ -97,7 +99,10 @@ def table(lines: list[str]) -> str:
             span = f' colspan="{after - place}"' if after - place > 1 else ""
             cells.append(f"<td{span}>{formula(text)}</td>")
         html.append(f"<tr>{''.join(cells)}</tr>")
-    return f'<div class="equations"><table class="equations">{"".join(html)}</table></div>'
+    # as wide as in the source, in a font half as wide: else a long formula would stretch the columns that it crosses
+    widths = "".join(f'<col style="width: {0.4 * (b - a):.1f}em">' for a, b in pairwise(columns)) + "<col>"
+    rows_ = "".join(html)
+    return f'<div class="equations"><table class="equations"><colgroup>{widths}</colgroup>{rows_}</table></div>'
 
 
 LETTER = re.compile(
