@@ -41,9 +41,10 @@ lint: venv
 types: venv
 	$(BIN)/mypy
 
-# The site in site/, with the API reference. A broken link fails.
+# The site in site/, with the API reference. A broken link fails, and whatever a page would load from elsewhere.
 docs: venv
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	$(BIN)/python docs/mkdocs/check.py site
 	@echo "open site/index.html in a browser"
 
 bench: venv

@@ -2,9 +2,12 @@
 
 On GitHub, README.md links to docs/data.md and docs/bench.md to ../benchmarks/README.md. The site has README.md as its
 index and everything else where it lies; links to any other file outside docs/ fail the build.
+
+The page of a system gets what its code says of it (systems.py), and the navigation all of these pages, by family.
 """
 
 import re
+import sys
 from pathlib import Path
 from posixpath import dirname, normpath, relpath
 
@@ -13,6 +16,10 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[2]
+
+sys.path[:0] = [str(Path(__file__).parent), str(ROOT)]
+
+import systems  # noqa: E402
 
 OUTSIDE = {  # page in the repository -> page of the site
     "README.md": "index.md",
@@ -25,6 +32,14 @@ OUTSIDE = {  # page in the repository -> page of the site
 LINK = re.compile(r"""(\]\(|<img src=")([^)"#\s]+)((?:#[^)\s]*)?[)"])""")
 
 
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """The pages of systems join the section `Systems`, in the order of their families."""
+    section = next(part["Systems"] for part in config.nav or [] if "Systems" in part)
+    for family, pages in systems.pages(ROOT / "docs/systems").items():
+        section.append({family: [{title: f"systems/{stem}.md"} for stem, title in pages.items()]})
+    return config
+
+
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds the pages outside docs/."""
     for source, target in OUTSIDE.items():
@@ -35,6 +50,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Links as they are on GitHub -> links between pages of the site."""
     target = page.file.src_uri
+    if target.startswith("systems/"):
+        markdown = systems.page(Path(target).stem, markdown, page.meta.get("recipes", []))
     source = next((source for source, name in OUTSIDE.items() if name == target), f"docs/{target}")
 
     def moved(link: re.Match[str]) -> str:

@@ -2,7 +2,7 @@
 sections 2.1 to 2.3.
 
     f(G, D)   = E log D(x) + E log(1 - D(G(z)))       D(x) = sigmoid(l(x))
-    D_0 = D,    D_k+1 = D_k + rate grad_D f(G, D_k)   D's own steps, here by D's own optimizer, as in their code
+    D_0 = D,  D_{k+1} = D_k + rate grad_D f(G, D_k)   D's own steps, here by D's own optimizer, as in their code
     f_K(G, D) = f(G, D_K(G, D))
     G descends f_K, differentiating through all K steps; D ascends f as ever
 

@@ -1,0 +1,80 @@
+"""The site itself, built as `make docs` does (half a minute): whole, and in a browser from disk, with its search."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from check import check
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM, CHROMEDRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+OPENED = (
+    "index",
+    "systems",
+    "systems/ebgan",
+    "systems/ppgn",
+    "theory",
+    "gallery",
+    "faq",
+    "papers",
+    "cli",
+    "reference/games",
+)
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("docs") / "site"
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"})
+    return folder
+
+
+def test_nothing_is_broken_and_nothing_is_fetched(site: Path) -> None:
+    assert check(site).faults == []
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not CHROMIUM or not CHROMEDRIVER, reason="no chromium and chromedriver on the PATH")
+def test_it_opens_from_disk(site: Path, tmp_path: Path) -> None:
+    """No request leaves the machine, no page is wider than a phone, and the search finds."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    for flag in (
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        f"--user-data-dir={tmp_path}",
+    ):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    browser = webdriver.Chrome(options=options, service=Service(str(CHROMEDRIVER)))
+    try:
+        browser.set_window_size(390, 800)
+        for page in OPENED:
+            browser.get((site / f"{page}.html").as_uri())
+            wider = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            assert browser.execute_script(wider) == 0, page
+        browser.set_window_size(1300, 900)
+        browser.get((site / "index.html").as_uri())
+        browser.find_element(By.CSS_SELECTOR, "input.md-search__input").send_keys("pulling-away")
+        found = ".md-search-result__item a[href*='systems/ebgan.html']"
+        WebDriverWait(browser, 30).until(lambda b: b.find_elements(By.CSS_SELECTOR, found))
+        sent = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+        asked = [m["params"]["request"]["url"] for m in sent if m["method"] == "Network.requestWillBeSent"]
+        assert asked and not {urlsplit(url).scheme for url in asked} & {"http", "https", "ws", "wss"}
+        assert browser.get_log("browser") == []
+    finally:
+        browser.quit()
