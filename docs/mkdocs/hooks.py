@@ -4,20 +4,25 @@ On GitHub, README.md links to docs/data.md and docs/bench.md to ../benchmarks/RE
 index and everything else where it lies; links to any other file outside docs/ fail the build.
 """
 
+import logging
 import re
 from pathlib import Path
 from posixpath import dirname, normpath, relpath
 
+from drawing import scripts
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
+from energan.utils.errors import UserError
+
 ROOT = Path(__file__).parents[2]
+ZOO = ROOT / "models" / "energan_models"
 
 OUTSIDE = {  # page in the repository -> page of the site
     "README.md": "index.md",
     **{str(page.relative_to(ROOT)): str(page.relative_to(ROOT)) for page in (
-        ROOT / "CHANGELOG.md", ROOT / "SECURITY.md",
+        ROOT / "CHANGELOG.md", ROOT / "SECURITY.md", ROOT / "models" / "README.md",
         *sorted(ROOT.glob("benchmarks/*.md")), *sorted(ROOT.glob("reproductions/*.md")),
     )},
 }  # fmt: skip
@@ -26,10 +31,23 @@ LINK = re.compile(r"""(\]\(|<img src=")([^)"#\s]+)((?:#[^)\s]*)?[)"])""")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Adds the pages outside docs/."""
+    """Adds the pages outside docs/, pictures of the zoo, and what the page draw.md loads."""
     for source, target in OUTSIDE.items():
         files.append(File.generated(config, target, content=(ROOT / source).read_text()))
+    for picture in sorted(ZOO.glob("*/*.png")):
+        files.append(File.generated(config, str(picture.relative_to(ROOT)), abs_src_path=str(picture)))
+    for target, content in drawing().items():
+        files.append(File.generated(config, target, content=content))
     return files
+
+
+def drawing() -> dict[str, str]:
+    """The scripts of draw.md by their paths; none, and a warning, where they cannot be made: the page says so."""
+    try:
+        return scripts(ZOO)
+    except UserError as error:
+        logging.getLogger("mkdocs.plugins.draw").warning(f"draw.md cannot draw: {error}")
+        return {}
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
