@@ -33,6 +33,11 @@ PACKAGE = HERE / "energan_models"
 LARGEST_FILE = 5_000_000  # bytes; all of them together: LARGEST
 LARGEST = 20_000_000
 
+PICTURES = {
+    "samples.png": "Drawn by the weights of the package, seed 0.",
+    "uncertain.png": "The test images that it is least sure of.",
+}
+
 TOLD = ("MNIST-FID", "MNIST-IS", "FID-MobileNetV2", "asked = seen")  # numbers of the table
 
 TABLE = re.compile(r"(?<=<!-- made by models/make.py -->\n).*?(?=<!-- end -->)", re.S)
@@ -162,9 +167,9 @@ def table(models: Mapping[str, Mapping[str, Any]]) -> str:
     for name, model in models.items():
         rows.append(f"| `zoo:{name}` | {model['about']} | {model['measured']} | {model['bytes'] / 1e6:.1f} |")
     for name, model in models.items():
-        picture = next(p for p in ("samples.png", "uncertain.png") if (PACKAGE / name / p).is_file())
+        picture = next(p for p in PICTURES if (PACKAGE / name / p).is_file())
         rows += ["", f"### {name}", "", f"![{model['about']}](energan_models/{name}/{picture})", "",
-                 f"Made by `{model['command']}`."]  # fmt: skip
+                 f"{PICTURES[picture]} Made by `{model['command']}`."]  # fmt: skip
     return "\n".join([*rows, "", ""])
 
 

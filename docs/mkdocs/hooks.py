@@ -21,8 +21,9 @@ ZOO = ROOT / "models" / "energan_models"
 
 OUTSIDE = {  # page in the repository -> page of the site
     "README.md": "index.md",
+    "models/README.md": "models/zoo.md",  # a README would become the page of its section
     **{str(page.relative_to(ROOT)): str(page.relative_to(ROOT)) for page in (
-        ROOT / "CHANGELOG.md", ROOT / "SECURITY.md", ROOT / "models" / "README.md",
+        ROOT / "CHANGELOG.md", ROOT / "SECURITY.md",
         *sorted(ROOT.glob("benchmarks/*.md")), *sorted(ROOT.glob("reproductions/*.md")),
     )},
 }  # fmt: skip
