@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-fast slow lint types docs bench gpu-check campaign lock clean
+.PHONY: demo test test-fast slow lint types docs bench gpu-check campaign zoo lock clean
 
 .venv/made: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -57,6 +57,10 @@ gpu-check: venv
 # The long reproductions, in pieces: `make campaign FLAGS="--minutes 9"`; again, and it goes on.
 campaign: venv
 	$(BIN)/python -m reproductions.campaign $(FLAGS)
+
+# The models of the data package in models/: trains what is not in runs/zoo, about two hours on two cores, and packs it.
+zoo: venv
+	$(BIN)/python -m models.make --runs runs/zoo --train
 
 # The lock file is what a fresh environment with all development extras resolves to.
 lock:

@@ -6,16 +6,21 @@ index and everything else where it lies; links to any other file outside docs/ f
 The page of a system gets what its code says of it (systems.py), and the navigation all of these pages, by family.
 """
 
+import logging
 import re
 import sys
 from pathlib import Path
 from posixpath import dirname, normpath, relpath
 
+from drawing import scripts
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
+from energan.utils.errors import UserError
+
 ROOT = Path(__file__).parents[2]
+ZOO = ROOT / "models" / "energan_models"
 
 sys.path[:0] = [str(Path(__file__).parent), str(ROOT)]
 
@@ -23,6 +28,7 @@ import systems  # noqa: E402
 
 OUTSIDE = {  # page in the repository -> page of the site
     "README.md": "index.md",
+    "models/README.md": "models/zoo.md",  # a README would become the page of its section
     **{str(page.relative_to(ROOT)): str(page.relative_to(ROOT)) for page in (
         ROOT / "CHANGELOG.md", ROOT / "SECURITY.md",
         *sorted(ROOT.glob("benchmarks/*.md")), *sorted(ROOT.glob("reproductions/*.md")),
@@ -41,10 +47,23 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Adds the pages outside docs/."""
+    """Adds the pages outside docs/, pictures of the zoo, and what the page draw.md loads."""
     for source, target in OUTSIDE.items():
         files.append(File.generated(config, target, content=(ROOT / source).read_text()))
+    for picture in sorted(ZOO.glob("*/*.png")):
+        files.append(File.generated(config, str(picture.relative_to(ROOT)), abs_src_path=str(picture)))
+    for target, content in drawing().items():
+        files.append(File.generated(config, target, content=content))
     return files
+
+
+def drawing() -> dict[str, str]:
+    """The scripts of draw.md by their paths; none, and a warning, where they cannot be made: the page says so."""
+    try:
+        return scripts(ZOO)
+    except UserError as error:
+        logging.getLogger("mkdocs.plugins.draw").warning(f"draw.md cannot draw: {error}")
+        return {}
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 from energan.utils.console import say
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from torch import Tensor, nn
 
     from energan.inference.model import Model
 
 
-def export(run: str, /, *, out: str = "export", checkpoint: str = "", onnx: bool = False) -> int:
+def export(run: str, /, *, out: str = "export", checkpoint: str = "", onnx: bool = False, half: bool = False) -> int:
     """Write a run's generator, encoder, energy, classifier and translations as safetensors with JSON, and as ONNX.
 
     With the energy of a run that was calibrated go score, outlier and, where there is one, the map.
@@ -21,8 +23,9 @@ def export(run: str, /, *, out: str = "export", checkpoint: str = "", onnx: bool
         out: The folder to write to, a new one.
         checkpoint: "best", a step, or a path; the newest by default.
         onnx: Also write each part as .onnx, and compare its output (extra `export`).
+        half: Keep the weights of the .onnx files as 16-bit floats, in half the space, such as for a browser; what goes
+            in and out stays of 32 bits.
     """
-    from energan.commands.explore.class_names import class_names
     from energan.commands.explore.guided_run import open_guided_run
     from energan.inference.modules import VerdictModule
     from energan.inference.onnx import run_and_list_nets, write_onnx
@@ -30,8 +33,11 @@ def export(run: str, /, *, out: str = "export", checkpoint: str = "", onnx: bool
     from energan.runs.folder import RunFolder
     from energan.runs.reader import mapping, sequence
     from energan.runs.rebuild import load
+    from energan.utils.errors import UserError
     from energan.utils.files import check_free, new_folder, write_json, write_weights
 
+    if half and not onnx:
+        raise UserError("`half` is of .onnx files: add `onnx`")
     source, target = Path(run), Path(out)
     check_free(target)
     model, record = load(source, checkpoint=checkpoint or None), RunFolder(source).record
@@ -60,7 +66,7 @@ def export(run: str, /, *, out: str = "export", checkpoint: str = "", onnx: bool
             else:
                 descriptions[name]["output"] = list(output.shape[1:])
             if onnx:
-                descriptions[name]["largest difference"] = [write_onnx(module, inputs, folder / f"{name}.onnx")]
+                descriptions[name]["largest difference"] = [write_onnx(module, inputs, folder / f"{name}.onnx", half)]
         if usual is not None:
             descriptions["energy"]["calibration"] = usual.summary()
         if "classifier" in descriptions:
@@ -68,12 +74,20 @@ def export(run: str, /, *, out: str = "export", checkpoint: str = "", onnx: bool
             classes = open_guided_run(model, source).classes if by_chains else record["data"]["classes"]
             descriptions["classifier"]["classes"] = list(classes)
             descriptions["classifier"]["temperature"] = model.temperature  # its logits are divided by it already
-        if "generator" in descriptions and model.game.codes is None and model.classes:
-            descriptions["generator"]["classes"] = list(class_names(record["classes"], model.classes))
+        if "generator" in descriptions and model.game.codes is None:
+            descriptions["generator"] |= _of_noise(model, descriptions["generator"]["inputs"], record["classes"])
         about = {"recipe": record["recipe"], "arguments": record["arguments"], "parts": descriptions}
         write_json(folder / "model.json", about)
     say(f"{', '.join(sorted(p.name for p in target.iterdir()))} in {target}")
     return 0
+
+
+def _of_noise(model: "Model", inputs: "Collection[str]", names: list[str]) -> dict[str, Any]:
+    """What is said of a generator of noise: the distribution of each noise among its inputs, and its classes."""
+    from energan.commands.explore.class_names import class_names
+
+    noise = {name: each._asdict() for name, each in model.distributions.items() if name in inputs}
+    return {"noise": noise, **({"classes": list(class_names(names, model.classes))} if model.classes else {})}
 
 
 def _parts(

@@ -10,13 +10,17 @@ from energan.utils.files import cache_dir
 from energan.utils.hardware import environment, native_bf16, pick_device, pick_precision
 
 
-def recipes(*, json: bool = False) -> int:
-    """List the recipes and the built-in datasets.
+def recipes(*, json: bool = False, zoo: bool = False) -> int:
+    """List the recipes and the built-in datasets; or the trained models of the zoo.
 
     Args:
         json: Print JSON instead of a table.
+        zoo: List the models of the package energan-models, by the names that commands take for a run.
     """
     from energan.data import NAMED
+
+    if zoo:
+        return _zoo(json)
 
     summaries = {name: first_line(recipe) for name, recipe in RECIPES.items()}
     if json:
@@ -25,6 +29,20 @@ def recipes(*, json: bool = False) -> int:
     for name, summary in summaries.items():
         say(f"{name:28}{summary}")
     say(f"\nbuilt-in datasets: {', '.join(sorted(NAMED))}; or your own folder, .zip, .npz, .parquet")
+    say("trained models: energan list --zoo")
+    return 0
+
+
+def _zoo(json: bool) -> int:
+    from energan.runs.sharing import zoo
+
+    models = {f"zoo:{name}": model for name, model in zoo.zoo().items()}
+    if json:
+        say(as_text({"models": models}))
+        return 0
+    for name, model in models.items():
+        say(f"{name:28}{model['about']}")
+    say("\nenergan sample zoo:NAME --n 64 draws; every command that takes a run takes zoo:NAME")
     return 0
 
 

@@ -126,6 +126,10 @@ def _check_held_out(run: str, config: Config, arguments: Mapping[str, Any]) -> N
 def _take(experiment: "Experiment", saved: "Checkpoint", path: Path) -> None:
     """Puts the weights into the experiment's networks. UserError where they do not fit."""
     weights, players = saved.state["weights"], experiment.game.players
+    if saved.unread:
+        raise UserError(
+            f"{path} leaves out what only training needs, such as {min(saved.unread)}: restart the run that it is of"
+        )
     if strange := [name for name in weights if name not in players and weights[name]]:
         raise UserError(f"{path} has a player {strange[0]}, and these settings make none: leave them as they were")
     for name, player in players.items():
@@ -152,7 +156,8 @@ def _save_first(
     experiment = experiment.reading_as(data)
     trainer = trainer_of(experiment, data)
     for name, average in trainer.averaged().items():
-        copy_into(average, saved.state["ema"].get(name) or saved.state["weights"].get(name) or average)
+        known = saved.state["ema"].get(name) or saved.state["weights"].get(name) or average
+        copy_into(average, {key: known[key] for key in average})  # weights have batch norm's statistics, too
     model = snapshot(trainer, experiment.shown(data).images, experiment.batch // experiment.microbatches)
     with folder.locked():
         folder.update(restarted_from=dict(origin))

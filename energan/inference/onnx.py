@@ -11,6 +11,9 @@ from energan.utils.errors import UserError
 from energan.utils.files import write
 
 TOLERANCE = 1e-3  # largest difference of an ONNX output, relative to the output's largest value
+HALF_TOLERANCE = 1e-2  # the same where weights are of 16 bits: each is off by up to 2^-11 of itself
+
+FEW = 256  # numbers: a tensor of fewer keeps its 32 bits
 
 
 def run_and_list_nets(
@@ -25,13 +28,14 @@ def run_and_list_nets(
     return output, used
 
 
-def write_onnx(module: nn.Module, inputs: dict[str, Tensor], path: Path) -> float:
+def write_onnx(module: nn.Module, inputs: dict[str, Tensor], path: Path, half: bool = False) -> float:
     """Returns the largest difference between ONNX and torch, of a file that it writes with a free batch size.
 
     A module of several outputs names them in `outputs`; the difference is that of all.
 
     inputs: some rows of each, by the name that it has in the file, in the order of the module's arguments.
-    UserError if the difference is above TOLERANCE, torch cannot write the module, or the extra is not installed.
+    half: keep weights as 16-bit floats, in half the space; inputs, outputs and all between stay of 32 bits.
+    UserError if the difference is above the tolerance, torch cannot write the module, or the extra is not installed.
     """
     try:
         import onnxruntime
@@ -53,7 +57,13 @@ def write_onnx(module: nn.Module, inputs: dict[str, Tensor], path: Path) -> floa
                 f"this run's {path.stem} cannot be written as ONNX ({reason}): export it without"
             ) from error
     assert program is not None
-    write(path, program.save)
+
+    def fill(temporary: Path) -> None:
+        program.save(temporary)
+        if half:
+            halve_weights(temporary)
+
+    write(path, fill)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     if fixed := [i.name for i in session.get_inputs() if isinstance(i.shape[0], int)]:
         raise UserError(f"{path.name} would take {fixed[0]} in batches of {len(values[0])} alone; please report this")
@@ -61,12 +71,41 @@ def write_onnx(module: nn.Module, inputs: dict[str, Tensor], path: Path) -> floa
     results = session.run(None, {name: x.numpy() for name, x in more.items()})
     expected = module(*more.values())
     each = expected if isinstance(expected, tuple) else (expected,)
-    return max(_difference(torch.from_numpy(r), e, path) for r, e in zip(results, each, strict=True))
+    return max(
+        _difference(torch.from_numpy(r), e, path, HALF_TOLERANCE if half else TOLERANCE)
+        for r, e in zip(results, each, strict=True)
+    )
 
 
-def _difference(result: Tensor, expected: Tensor, path: Path) -> float:
-    """The largest difference of an output. UserError if it is above TOLERANCE."""
+def halve_weights(path: Path) -> None:
+    """Makes 16-bit floats of an ONNX file's weights, each followed by a cast to 32 bits: it is made when it is loaded.
+
+    Tensors of few numbers, and those with a number that 16 bits do not reach (65,504), stay as they are.
+    """
+    import numpy as np
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    model = onnx.load(str(path))
+    casts = []
+    for weight in model.graph.initializer:
+        if weight.data_type != TensorProto.FLOAT:
+            continue
+        values = numpy_helper.to_array(weight)
+        if values.size < FEW or not np.abs(values).max() <= np.finfo(np.float16).max:
+            continue
+        name = weight.name
+        weight.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
+        casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    onnx.save(model, str(path))
+
+
+def _difference(result: Tensor, expected: Tensor, path: Path, tolerance: float) -> float:
+    """The largest difference of an output. UserError if it is above the tolerance, relative to the largest value."""
     difference = float((result.double() - expected.double()).abs().max())
-    if difference > TOLERANCE * float(expected.double().abs().max()):
+    if difference > tolerance * float(expected.double().abs().max()):
         raise UserError(f"{path.name} differs from the model by {difference:.2g}: do not use it; please report this")
     return difference

@@ -1,5 +1,6 @@
 """Checkpoints: safetensors of all that the next step depends on, and of the batch-norm statistics of a Model."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,8 @@ OF_THE_FILE = ("format", DIGEST)  # metadata that are written anew with each fil
 
 SLIM = "slim"  # the mark of weights without what training goes on from
 
+UNREAD = "unread"  # the parameters that are left out, as a list in JSON: no readout reads them
+
 SHARED = "model.safetensors"  # the checkpoint of a run that was given away (runs/sharing)
 
 FOLDER = "checkpoints"  # of a run: in it, a checkpoint has the name of its step, or "best"
@@ -28,12 +31,14 @@ class Checkpoint(NamedTuple):
     """What a checkpoint holds: the state of a Trainer, the statistics as "G/net.1.mean" -> tensor, and its step.
 
     slim: the state has no moments of the optimizers and no random numbers; it is enough to draw and to score by.
+    unread: parameters that it leaves out, as "D/up.0.weight", for no readout reads them.
     """
 
     state: State
     statistics: dict[str, Tensor]
     step: int
     slim: bool = False
+    unread: frozenset[str] = frozenset()
 
 
 def write_checkpoint(path: Path, trainer: Trainer, model: Model, about: Mapping[str, str] = NOTHING) -> Path:
@@ -58,6 +63,7 @@ def write_slim(source: Path, path: Path) -> Path:
 def read_checkpoint(path: Path) -> Checkpoint:
     """A checkpoint's content. UserError for a file that is damaged, pickled, or no checkpoint."""
     flat, about = read_weights(path)
+    flat = {k: v.float() if v.dtype == torch.float16 else v for k, v in flat.items()}  # kept so to save space
     parts = {k.removeprefix("state/"): v for k, v in flat.items() if k.startswith("state/")}
     if not parts:
         raise UserError(f"{path} holds weights but is no checkpoint of a run")
@@ -69,9 +75,17 @@ def read_checkpoint(path: Path) -> Checkpoint:
         if about.get("step") != str(counts[0]):
             raise ValueError("its metadata do not have its step")
         slim = about.get(SLIM) == "1"
+        unread = frozenset(map(str, json.loads(about.get(UNREAD, "[]"))))
         if not slim and (not isinstance(state["generator"], Tensor) or state["generator"].dtype != torch.uint8):
             raise ValueError("the state of the random numbers is none")
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:  # a tensor taken for a tree, too
+    except (
+        AttributeError,
+        IndexError,
+        KeyError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:  # a tensor taken for a tree, too
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path} does not fit this run ({reason}); delete it to go on from an older one") from error
     if path.parent.name == FOLDER and path.stem.isdecimal() and int(path.stem) != counts[0]:
@@ -80,7 +94,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             f"call it {counts[0]:06d}.safetensors again, or delete it"
         )
     statistics = {k.removeprefix("standing/"): v for k, v in flat.items() if k.startswith("standing/")}
-    return Checkpoint(state, statistics, counts[0], slim)
+    return Checkpoint(state, statistics, counts[0], slim, unread)
 
 
 def _count(value: object) -> int:

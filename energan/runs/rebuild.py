@@ -106,7 +106,9 @@ def restored(run: Experiment, record: Mapping[str, Any], saved: Checkpoint, path
         for name, net in nets.items():
             averaged = saved.state["ema"].get(name, {})
             standing_ = {k.split("/", 1)[1]: v for k, v in saved.statistics.items() if k.startswith(f"{name}/")}
-            net.load_state_dict({**saved.state["weights"].get(name, {}), **averaged, **standing_})  # none: no tensors
+            known = {**saved.state["weights"].get(name, {}), **averaged, **standing_}  # none: no tensors
+            left = {k: p for k, p in net.named_parameters() if k not in known and f"{name}/{k}" in saved.unread}
+            net.load_state_dict({**left, **known})
     except (AttributeError, KeyError, RuntimeError, TypeError) as error:
         raise UserError(f"{path} does not fit this run's networks: {str(error).splitlines()[0][:200]}") from error
     channels, height, width = record["data"]["shape"]

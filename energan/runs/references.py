@@ -18,7 +18,13 @@ def _of_hub(name: str) -> Path:
     return hub_copy(name)
 
 
-SOURCES: dict[str, Callable[[str], Path]] = {"hf:": _of_hub}
+def _of_zoo(name: str) -> Path:
+    from energan.runs.sharing.zoo import zoo_copy
+
+    return zoo_copy(name)
+
+
+SOURCES: dict[str, Callable[[str], Path]] = {"hf:": _of_hub, "zoo:": _of_zoo}
 """How a name begins -> the function that gives the run folder of its rest."""
 
 

@@ -125,6 +125,29 @@ def test_the_difference_is_recorded(exported: Path) -> None:
     assert all(0 <= part["largest difference"][0] < 1e-3 for part in parts.values())
 
 
+def test_weights_of_16_bits_take_half_the_space(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import onnx
+    import onnxruntime
+
+    G = mlp.Generator(5, (1, 8, 8), layers=3, size=96).eval().requires_grad_(False)
+    with torch.no_grad():
+        G.net[-2].weight[0, 0] = 1e5  # 16 bits do not reach it: this tensor stays
+    z = torch.randn(4, 5)
+    for name, half in (("whole", False), ("half", True)):
+        assert write_onnx(G, {"z": z}, tmp_path / f"{name}.onnx", half=half) < 1e-2
+    kinds = {w.name: w.data_type for w in onnx.load(str(tmp_path / "half.onnx")).graph.initializer}
+    assert sorted(kinds.values()).count(onnx.TensorProto.FLOAT16) == 2
+    session = onnxruntime.InferenceSession(tmp_path / "half.onnx", providers=["CPUExecutionProvider"])
+    assert session.get_inputs()[0].type == session.get_outputs()[0].type == "tensor(float)"
+    assert main(["export", "nowhere", "--half"]) == 2
+    assert sentence(capsys) == "energan: --half is of .onnx files: add --onnx"
+
+
+def test_the_distribution_of_the_noise_is_told(exported: Path) -> None:
+    parts = json.loads((exported / "model.json").read_text())["parts"]
+    assert parts["generator"]["noise"] == {"z": {"kind": "normal", "mean": 0.0, "deviation": 1.0}}
+
+
 def test_an_older_checkpoint_is_exported_as_it_was(run: Path, tmp_path: Path) -> None:
     export(str(run), out=str(tmp_path / "a"), checkpoint="3")
     export(str(run), out=str(tmp_path / "b"))
