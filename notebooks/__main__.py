@@ -20,13 +20,14 @@ def cleaned(outputs: list[dict]) -> list[dict]:
     for output in outputs:
         data = output.get("data", {})
         data.pop("image/jpeg", None)
-        output["metadata"] = {} if "metadata" in output else output.get("metadata")
+        if "metadata" in output:
+            output["metadata"] = nbformat.NotebookNode()
         progress = output["output_type"] == "display_data" and set(data) == {"text/plain"}
         stderr = output["output_type"] == "stream" and output["name"] == "stderr"
         if "text/html" in data:
             data["text/plain"] = "(shown as HTML)"
         if not progress and not stderr:
-            kept.append({key: value for key, value in output.items() if value is not None or key == "execution_count"})
+            kept.append(output)
     return kept
 
 
@@ -34,11 +35,12 @@ def run(path: Path) -> None:
     book, begun = nbformat.read(path, as_version=4), time.monotonic()
     NotebookClient(book, timeout=3600, resources={"metadata": {"path": Path.cwd()}}).execute()
     for number, cell in enumerate((cell for cell in book.cells if cell.cell_type == "code"), 1):
-        cell.metadata, cell.outputs, cell.execution_count = {}, cleaned(cell.outputs), number
+        cell.metadata, cell.outputs, cell.execution_count = nbformat.NotebookNode(), cleaned(cell.outputs), number
         for output in cell.outputs:
             if "execution_count" in output:
                 output["execution_count"] = number
-    book.metadata = {"kernelspec": book.metadata["kernelspec"], "language_info": {"name": "python"}}
+    known = {"kernelspec": book.metadata["kernelspec"], "language_info": {"name": "python"}}
+    book.metadata = nbformat.from_dict(known)
     text = nbformat.writes(book)
     if len(text.encode()) > LARGEST:
         print(f"{path.name}: {len(text.encode()):,} bytes with its outputs, so without them")
