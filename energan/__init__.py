@@ -1,6 +1,10 @@
 """Energan: adversarial and energy-based generative models in PyTorch.
 
+    train                    trains a recipe on a named set, your files or your torch dataset
     load                     the trained model of a run folder
+    Run                      a run: curves, verdict, samples, model
+    show                     one picture of many images
+    torch_dataset            any of Energan's images as a torch Dataset
     EBGAN, DCGAN             scikit-learn estimators: an outlier detector that draws, and a generator
     AutoencoderDetector      an outlier detector by an auto-encoder, of pixels or of a frozen network's features
     InfoGAN, AdversarialAutoencoder
@@ -26,6 +30,8 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # typing's takes milliseconds, in which Ctrl-C would show a traceback
 if TYPE_CHECKING:
+    from energan.commands.from_python import train as train
+    from energan.data.batches.torch_dataset import torch_dataset as torch_dataset
     from energan.estimators.aae import AdversarialAutoencoder as AdversarialAutoencoder
     from energan.estimators.autoencoder import AutoencoderDetector as AutoencoderDetector
     from energan.estimators.classifiers import EBGANLadderClassifier as EBGANLadderClassifier
@@ -35,6 +41,8 @@ if TYPE_CHECKING:
     from energan.estimators.dcgan import DCGAN as DCGAN
     from energan.estimators.ebgan import EBGAN as EBGAN
     from energan.estimators.infogan import InfoGAN as InfoGAN
+    from energan.inference.pictures.display import show as show
+    from energan.report.run import Run as Run
     from energan.runs.rebuild import load as load
     from energan.utils.errors import UserError as UserError
     from energan.utils.specification import recorded as recorded
@@ -50,7 +58,11 @@ _HOME = {
     "EBGANLadderClassifier": "energan.estimators.classifiers",
     "ImprovedGANClassifier": "energan.estimators.classifiers",
     "DomainAdversarialClassifier": "energan.estimators.dann",
+    "Run": "energan.report.run",
     "load": "energan.runs.rebuild",
+    "show": "energan.inference.pictures.display",
+    "torch_dataset": "energan.data.batches.torch_dataset",
+    "train": "energan.commands.from_python",
     "UserError": "energan.utils.errors",
     "recorded": "energan.utils.specification",
     "__version__": "energan.utils.version",

@@ -13,6 +13,7 @@ from typing import Any
 
 from energan.data.batches.images import Batches
 from energan.data.batches.pairs import scale_of
+from energan.data.batches.torch_dataset import TorchDataset, torch_dataset
 from energan.data.class_filter import only_files, only_images
 from energan.data.classes import joined
 from energan.data.containers.tar import is_tar
@@ -32,6 +33,7 @@ from energan.data.formats.imagenet import imagenet_files, is_imagenet
 from energan.data.formats.listing import one_at_a_time, path_splits
 from energan.data.formats.lsun import DATA, lsun_files
 from energan.data.formats.parquet import is_parquet, parquet_file, parquet_folder
+from energan.data.formats.saving import save
 from energan.data.formats.torch_dataset import from_dataset
 from energan.data.image_set import ImageSet, cut, pad
 from energan.data.named.catalog import NAMED, load_named
@@ -44,8 +46,8 @@ from energan.utils.errors import UserError
 from energan.utils.files import user_path
 
 __all__ = [
-    "NAMED", "Batches", "ImageSet", "from_dataset", "held_out_split", "listed", "load", "pad", "splits_of", "to_bytes",
-    "to_unit",
+    "NAMED", "Batches", "ImageSet", "TorchDataset", "from_dataset", "held_out_split", "listed", "load", "pad", "save",
+    "splits_of", "to_bytes", "to_unit", "torch_dataset",
 ]  # fmt: skip
 
 

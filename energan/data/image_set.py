@@ -12,7 +12,11 @@ from numpy import ndarray as Array
 from torch import Tensor
 from torch.nn import functional as F
 
+from energan.utils.display import block, embedded
 from energan.utils.errors import UserError
+from energan.utils.image_files import sheet
+
+SHOWN_CLASSES = 12  # by name, in a notebook
 
 
 class ImageSet(NamedTuple):
@@ -46,6 +50,22 @@ class ImageSet(NamedTuple):
     def counted(self) -> str:
         """Where the images are from, and how many there are: "ds/train (500)"."""
         return f"{self.place or self.name} ({len(self.images)})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: where the images are from, their classes, and the first of them."""
+        n, *shape = self.images.shape
+        facts: list[tuple[str, object]] = [("images", f"{n:,} of {' x '.join(map(str, shape))}"), ("from", self.source)]
+        if self.labels is not None:
+            counts = self.labels[self.labels >= 0].bincount(minlength=len(self.classes)).tolist()
+            named = [f"{name} ({count:,})" for name, count in zip(self.classes, counts, strict=False)]
+            more = f", and {len(named) - SHOWN_CLASSES} more" if len(named) > SHOWN_CLASSES else ""
+            facts.append(("classes", ", ".join(named[:SHOWN_CLASSES]) + more))
+        facts += [("skipped", f"{len(self.skipped)} files, such as {self.skipped[0]}")] if self.skipped else []
+        side = max(1, max(shape[1:], default=1))
+        first = self.images[: 1 if side > 256 else 4 if side > 128 else 16]
+        drawable = len(first) and shape[0] in (1, 3, 4)
+        pictures = [embedded(sheet(first), f"the first {len(first)}")] if drawable else []
+        return block(self.name, facts, pictures)
 
 
 def content_hash(

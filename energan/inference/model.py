@@ -30,6 +30,7 @@ from energan.inference.modules import (
     inputs,
     require,
 )
+from energan.inference.pictures.display import model_block
 from energan.inference.pictures.images import BYTES, as_pixels
 from energan.inference.pictures.translation import FIRST, translated, way_of
 from energan.inference.probes.paths import checked_truncation, paths
@@ -37,6 +38,8 @@ from energan.utils.checks import at_least, positive, usable_seed, whole
 from energan.utils.console import counted
 from energan.utils.errors import UserError
 from energan.utils.hardware import fits_in_memory
+
+NOTHING: Mapping[str, str] = {}
 
 LAST = 10**6  # samples of a seed that have numbers: the noise of all before one is drawn to reach it
 
@@ -54,6 +57,7 @@ class Model:
         shape: Channels, height and width of the images that it was trained on; None: not known, so not checked.
         temperature: What a classifier's logits are divided by, so that its probabilities are calibrated; 1: they are
             not.
+        about: What is known of it besides, such as the run it comes from: names and values that notebooks show.
 
     Example:
         >>> from energan.games.gan.lsgan import lsgan
@@ -75,9 +79,10 @@ class Model:
         device: str = "cpu",
         shape: tuple[int, int, int] | None = None,
         temperature: float = 1.0,
+        about: Mapping[str, str] = NOTHING,
     ) -> None:
         self.game, self.nets, self.device, self.shape = game, nets, torch.device(device), shape
-        self.temperature = temperature
+        self.temperature, self.about = temperature, about
         for net in nets.values():
             net.to(self.device, torch.float32).eval().requires_grad_(False)
 
@@ -133,7 +138,13 @@ class Model:
             UserError: The temperature is not above 0.
         """
         positive(temperature=temperature)
-        return Model(self.game, self.nets, str(self.device), self.shape, temperature)
+        return Model(self.game, self.nets, str(self.device), self.shape, temperature, self.about)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: what the model is, and samples of seed 0. It leaves all random numbers as they are."""
+        known = {**self.about, "device": str(self.device)}
+        known |= {} if self.shape is None else {"images": " x ".join(map(str, self.shape))}
+        return model_block(self.game, self.nets, known, max(self.shape or (0, 0, 0)), self.sample)
 
     @property
     def classes(self) -> int:

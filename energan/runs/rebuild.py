@@ -113,9 +113,22 @@ def restored(run: Experiment, record: Mapping[str, Any], saved: Checkpoint, path
         raise UserError(f"{path} does not fit this run's networks: {str(error).splitlines()[0][:200]}") from error
     channels, height, width = record["data"]["shape"]
     shape = (channels, run.crop or height, run.crop or width)  # of what the networks see
-    model = Model(run.game, nets, run.device, shape)
+    model = Model(run.game, nets, run.device, shape, about=_about(run, record, saved.step, path))
     _check_readouts(model, shape)
     return model
+
+
+def _about(run: Experiment, record: Mapping[str, Any], step: int, path: Path) -> dict[str, str]:
+    """What a notebook says of a model that comes from a run."""
+    data = record["data"]
+    images = " x ".join(map(str, data["shape"]))
+    return {
+        "system": run.system,
+        "recipe": str(record["recipe"]),
+        "checkpoint": str(path),
+        "trained for": f"{step:,} steps of {run.batch} images",
+        "trained on": f"{data.get('name')}: {data.get('n'):,} images of {images}",
+    }
 
 
 # ------------------------------------------------------------- what a description from a stranger must be, to be played

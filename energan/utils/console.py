@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TextIO, TypeVar, final
 
@@ -156,7 +155,7 @@ def progress_bar(unit: str, *, show: bool | None = None, columns: Sequence[Progr
     shown = _is_shown(show)
     console = Console(stderr=True)
     notebook = console.is_jupyter
-    if not shown or (notebook and find_spec("ipywidgets") is not None) or (console.is_terminal and not notebook):
+    if not shown or (console.is_terminal and not notebook):
         columns = columns or (
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -164,7 +163,27 @@ def progress_bar(unit: str, *, show: bool | None = None, columns: Sequence[Progr
             TimeRemainingColumn(),
         )
         return Progress(*columns, console=console, disable=not shown)
-    return _Lines(unit, rewritten=notebook)
+    return _Lines(unit, output=_notebook_output() if notebook else None)
+
+
+def _notebook_output() -> Callable[[str], None]:
+    """Shows a text in a notebook's cell, each time in the place of the one before.
+
+    Not as a widget, which a saved notebook would have lost, and not as stderr with carriage returns: a notebook that is
+    run without a browser keeps each of them.
+    """
+    from IPython.display import display  # where a notebook runs, it is there
+
+    shown: list[Any] = []
+
+    def output(text: str) -> None:
+        bundle = {"text/plain": text}
+        if shown:
+            shown[0].update(bundle, raw=True)
+        else:
+            shown.append(display(bundle, raw=True, display_id=True))
+
+    return output
 
 
 def _is_shown(show: bool | None) -> bool:
@@ -174,13 +193,14 @@ def _is_shown(show: bool | None) -> bool:
 
 @final
 class _Lines(Progress):
-    """Progress as text: a line a minute; or, in a notebook, one line that is written again each second."""
+    """Progress as text: a line a minute; or one line that `output` shows anew each second, and at the end."""
 
-    def __init__(self, unit: str, rewritten: bool) -> None:
+    def __init__(self, unit: str, output: Callable[[str], None] | None = None) -> None:
         super().__init__(disable=True)
-        self._unit, self._rewritten = unit, rewritten
-        self._seconds = 1.0 if rewritten else LINE_SECONDS
+        self._unit, self._output = unit, output
+        self._seconds = LINE_SECONDS if output is None else 1.0
         self._told = time.monotonic()
+        self._words, self._shown = "", False
         self._begun: dict[TaskID, tuple[float, float]] = {}  # when, and how much had been done
 
     def add_task(self, *args: Any, **options: Any) -> TaskID:
@@ -191,27 +211,31 @@ class _Lines(Progress):
     def update(self, task_id: TaskID, **changes: Any) -> None:
         super().update(task_id, **changes)
         now, task = time.monotonic(), self._tasks[task_id]
-        if now - self._told < self._seconds:
+        due = now - self._told >= self._seconds
+        if not due and self._output is None:
             return
         started, before = self._begun[task_id]
-        self._told = now
         rate = (task.completed - before) / (now - started) if now > started else 0.0
         total = task.total or 0.0
         left = duration((total - task.completed) / rate) if rate > 0 else "unknown time"
         done = f"{task.completed:.0f}/{total:.0f} {self._unit}, {rate:.3g} {self._unit}/s, {left} left"
-        words = f"{printable(task.description)}: {done}"
+        self._words = f"{printable(task.description)}: {done}"
+        if not due:
+            return
+        self._told, self._shown = now, True
         with suppress(OSError, ValueError):
-            if self._rewritten:
+            if self._output is not None:
                 filled = int(20 * task.completed / total) if total else 0
-                sys.stderr.write(f"\r[{'#' * filled}{'.' * (20 - filled)}] {words}   ")
+                self._output(f"[{'#' * filled}{'.' * (20 - filled)}] {self._words}")
             else:
-                sys.stderr.write(f"{words}\n")
-            sys.stderr.flush()
+                sys.stderr.write(f"{self._words}\n")
+                sys.stderr.flush()
 
     def stop(self) -> None:
         super().stop()
-        if self._rewritten and self._begun:
-            sys.stderr.write("\n")
+        if self._output is not None and self._shown:  # what took less than a second leaves no line
+            with suppress(OSError, ValueError):
+                self._output(self._words)
 
 
 def duration(seconds: float) -> str:

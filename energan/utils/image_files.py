@@ -45,16 +45,21 @@ def as_picture(image: UInt8[Tensor, "c h w"]) -> "Image":
     return Image.fromarray(pixels[..., 0] if len(image) == 1 else pixels)
 
 
-def save_sheet(images: UInt8[Tensor, "n c h w"], path: Path, columns: int | None = None) -> Path:
-    """Writes one PNG of all images, row by row (about as many rows as columns by default), with a 1-pixel gap."""
+def sheet(images: UInt8[Tensor, "n c h w"], columns: int | None = None) -> "Image":
+    """One picture of all images, row by row (about as many rows as columns by default), with a 1-pixel gap."""
     n, c, h, w = images.shape
     columns = columns or ceil(sqrt(n))
     rows = ceil(n / columns)
     tiles = torch.full((rows * columns, c, h + 1, w + 1), 128, dtype=torch.uint8)
     tiles[:, 3:] = 255  # the gap is opaque
     tiles[:n, :, :h, :w] = images.cpu()
-    sheet = tiles.view(rows, columns, c, h + 1, w + 1).permute(2, 0, 3, 1, 4).reshape(c, rows * (h + 1), -1)
-    return write(path, lambda p: as_picture(sheet[:, :-1, :-1]).save(p, format="PNG"))
+    whole = tiles.view(rows, columns, c, h + 1, w + 1).permute(2, 0, 3, 1, 4).reshape(c, rows * (h + 1), -1)
+    return as_picture(whole[:, :-1, :-1])
+
+
+def save_sheet(images: UInt8[Tensor, "n c h w"], path: Path, columns: int | None = None) -> Path:
+    """Writes the `sheet` of all images as a PNG."""
+    return write(path, lambda p: sheet(images, columns).save(p, format="PNG"))
 
 
 def figure_text(text: str, most: int = 60) -> str:

@@ -142,16 +142,20 @@ def test_progress_is_for_commands_and_for_those_who_ask(
     assert bool(capsys.readouterr().err) == shown
 
 
-def test_a_notebook_without_widgets_has_a_bar_of_text(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], every_line: None
+@pytest.mark.parametrize(("pace", "texts"), [(2, 5), (0.01, 0)])
+def test_a_notebook_has_one_line_that_is_shown_anew(
+    pace: float, texts: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    shown: list[str] = []
     monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
-    monkeypatch.setattr(console, "find_spec", lambda name: None)
-    now = iter(range(0, 100, 2))
-    monkeypatch.setattr(console, "time", SimpleNamespace(monotonic=lambda: float(next(now))))
+    monkeypatch.setattr(console, "_notebook_output", lambda: shown.append)
+    clock = iter(range(1000))
+    monkeypatch.setattr(console, "time", SimpleNamespace(monotonic=lambda: next(clock) * pace))
     list(counted(range(4), 4, "reading", show=True))
-    shown = capsys.readouterr().err
-    assert shown.count("\r") == 4 and shown.endswith("\n") and "[####################] reading: 4/4" in shown
+    assert len(shown) == texts and not capsys.readouterr().err
+    if texts:
+        assert shown[3].startswith("[####################] reading: 4/4 images")
+        assert shown[-1].startswith("reading: 4/4 images")
 
 
 def test_a_function_whose_docstring_python_dropped_has_no_first_line() -> None:

@@ -1,6 +1,6 @@
 """Any torch.utils.data.Dataset as Images."""
 
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator, Mapping, Sized
 from typing import Any
 
 import numpy as np
@@ -10,14 +10,18 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
+from energan.data.decoding.bounds import MEMORY
 from energan.data.decoding.deep import has_colours
 from energan.data.decoding.failures import as_user_error
 from energan.data.decoding.fitting import SEEN_AND_OPACITY, Size, check_channels, check_side, fit
 from energan.data.decoding.values import Range, common_range, extent, to_eight_bits, worded
 from energan.data.formats.arrays import fit_all, label_numbers, to_nchw
 from energan.data.image_set import ImageSet, content_hash
-from energan.utils.console import counted
+from energan.utils.console import announce_if_slow, counted
 from energan.utils.errors import UserError
+from energan.utils.hardware import available_memory
+
+STREAMED = 256  # items of a stream between two looks at the memory
 
 IMAGE_KEYS, LABEL_KEYS = ("image", "x", "img", "pixel_values"), ("label", "y", "labels")
 
@@ -30,14 +34,14 @@ def from_dataset(
     channels: int | None = None,
     progress: bool = True,
 ) -> ImageSet:
-    """Reads all images of a torch dataset, each item once.
+    """Reads all images of a torch dataset, or of a Hugging Face `datasets.Dataset`, each item once.
 
     An item is an image, a pair (image, label), or a dict with `image` (or x, img, pixel_values) and perhaps `label` (or
     y, labels). An image is a PIL image, or a tensor or array of (h, w), (c, h, w) or (h, w, c) with any numbers:
     bytes as they are, others by the range that holds all of the set (values.py).
 
     Args:
-        dataset: anything of torch.utils.data with items or an iterator.
+        dataset: anything with a length and items, such as torch's and Hugging Face's; or an IterableDataset that ends.
         name: the set's name, in messages and reports.
         size: resizes each image to size x size, or to height and width; without it all must have one size.
         channels: 1, 3, or 4: what is seen on white, and the opacity (data.load); without it as the images have, of a
@@ -48,7 +52,8 @@ def from_dataset(
         The images, with labels where every item has one.
 
     Raises:
-        UserError: for items that are no images, and for images of different sizes.
+        UserError: for items that are no images, for images of different sizes, and for a stream that has not ended when
+            its images fill half of the free memory.
 
     Example:
         >>> from torch.utils.data import TensorDataset
@@ -61,9 +66,22 @@ def from_dataset(
     given: list[Array[Any, Any] | Image.Image] = []
     labels, drawn = [], set[bool]()
     total = len(dataset) if isinstance(dataset, Sized) else 0
-    for item in counted(_items(dataset), total, f"reading {name}", show=progress):
+    names = _class_names(dataset)
+    endless, held, room = not total, 0, 0.0
+    items = _items(dataset, name) if total else announce_if_slow(_items(dataset, name), f"reading {name}")
+    for item in counted(items, total, f"reading {name}", show=progress):
         image, label = _parts(item, name)
+        if names and isinstance(label, int) and 0 <= label < len(names):
+            label = names[label]
         given.append(_pixels(image, size, channels, name))
+        if endless and len(given) % STREAMED == 1:
+            room = room or MEMORY * available_memory()
+            held += STREAMED * np.asarray(given[-1]).nbytes
+            if held > room:
+                raise UserError(
+                    f"{name} gives images without end, or more than fit into half of the free memory: {len(given):,} "
+                    "so far; give a dataset with a length, such as a Subset of it"
+                )
         labels.append(_label(label))
         drawn.add(isinstance(image, Image.Image))
     if not given:
@@ -105,10 +123,21 @@ def _same_range(
     return [made(image) for image in images], used if deep else None
 
 
-def _items(dataset: Dataset[Any]) -> Iterator[Any]:
+def _class_names(dataset: Any) -> tuple[str, ...]:
+    """The classes' names of a Hugging Face dataset, whose labels are numbers; () for others."""
+    features = getattr(dataset, "features", None)
+    if not isinstance(features, Mapping):
+        return ()
+    kinds = (features[key] for key in LABEL_KEYS if key in features)
+    return tuple(map(str, next((names for kind in kinds if (names := getattr(kind, "names", None))), ())))
+
+
+def _items(dataset: Dataset[Any], name: str) -> Iterator[Any]:
+    if isinstance(dataset, Mapping):
+        raise UserError(f"{name} has several splits ({', '.join(map(str, dataset))}): give one of them")
     if isinstance(dataset, IterableDataset):
         yield from dataset
-    elif isinstance(dataset, Sized):
+    elif isinstance(dataset, Sized) and hasattr(dataset, "__getitem__"):
         yield from (dataset[index] for index in range(len(dataset)))
     else:
         raise UserError(f"a dataset of type {type(dataset).__name__} has no length and cannot be read to its end")
