@@ -33,8 +33,8 @@ test-fast: venv
 	$(TEST) $(FAST)
 
 # The fast tests on the wheel, with the oldest and the newest Python and torch: `make matrix FLAGS="--cell 3.12:2.14.1"`.
-matrix: venv
-	$(BIN)/python -m tools.matrix $(FLAGS) -- $(FAST)
+matrix:
+	$(PYTHON) -m tools.matrix $(FLAGS) -- $(FAST)
 
 # Builds and tries what `pip install energan` would bring, into dist/. It uploads nothing.
 release: venv

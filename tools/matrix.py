@@ -71,14 +71,16 @@ def main() -> int:
         source = committed(Path(work) / "source")
         wheel, _ = build(source, Path(work))
         shutil.rmtree(source / "energan")  # the tests import the wheel
+        failed = 0
         for python, torch in (each.split(":") for each in asked.cell or CELLS):
             row = cell(python, torch, wheel, source, asked.pytest) | {"commit": git("rev-parse", "--short", "HEAD")}
             key = numbers(row["torch"])[:3], numbers(row["python"])[:2]
             others = [r for r in rows if (numbers(r["torch"])[:3], numbers(r["python"])[:2]) != key]
             rows = sorted([*others, row], key=lambda r: (numbers(r["torch"]), numbers(r["python"])))
             RECORD.write_text(json.dumps(rows, indent=1) + "\n")
-            print(table([row]))
-    return int(any(row["failed"] for row in rows))
+            print(table([row]), *row["failed"], sep="\n", flush=True)
+            failed += len(row["failed"])
+    return int(failed > 0)
 
 
 if __name__ == "__main__":
