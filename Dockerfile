@@ -25,12 +25,12 @@ USER 1000
 ENTRYPOINT ["energan"]
 CMD ["--help"]
 
-# TORCH_INDEX is the address that pytorch.org shows for CPU; without it this image has CUDA, too.
+# PIP_EXTRA_INDEX_URL: the address that pytorch.org shows for CPU; without it this image has CUDA, too.
 FROM base AS cpu
 ARG TORCH=2.15.0
-ARG TORCH_INDEX
+ARG PIP_EXTRA_INDEX_URL
 ARG EXTRAS=train
-RUN pip install ${TORCH_INDEX:+--index-url "${TORCH_INDEX}"} "torch==${TORCH}"
+RUN pip install "torch==${TORCH}"
 RUN --mount=type=bind,from=wheel,source=/wheels,target=/wheels \
     pip install "energan[${EXTRAS}] @ file://$(echo /wheels/*.whl)"
 USER 1000

@@ -25,7 +25,7 @@ SMALL = ("--data", "digits", "--width", "8", "--steps", "10", "--save-every", "1
 
 def section(changelog: str, number: str) -> tuple[str, str] | None:
     """The heading and the text of a version in the changelog; None where it has none."""
-    found = re.search(rf"^## ({re.escape(number)}(?:[ \t].*)?)\n(.*?)(?=^## |\Z)", changelog, re.M | re.S)
+    found = re.search(rf"^## ({re.escape(number)}(?:[ \t][^\n]*)?)\n(.*?)(?=^## |\Z)", changelog, re.M | re.S)
     return (found[1].strip(), found[2].strip() + "\n") if found and found[2].strip() else None
 
 
