@@ -7,6 +7,7 @@ processes, beside an interpreter that does nothing.
 
 import argparse
 import json
+import resource
 import statistics
 import subprocess
 import sys
@@ -50,13 +51,16 @@ def size(packages: list[tuple[str, str]], folder: Path) -> int:
 
 
 def seconds(python: str, *words: str, times: int = 20) -> str:
-    """The shortest and the median of `times` processes."""
-    taken = []
+    """The shortest and the median of `times` processes, and the median of their processor's time."""
+    taken, busy = [], []
     for _ in range(times + 1):
-        start = time.perf_counter()
+        start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run((python, *words), check=True, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
         taken.append(time.perf_counter() - start)
-    return f"{min(taken[1:]):.3f} | {statistics.median(taken[1:]):.3f}"  # the first filled the disk's cache
+        busy.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    # the first filled the disk's cache
+    return f"{min(taken[1:]):.3f} | {statistics.median(taken[1:]):.3f} | {statistics.median(busy[1:]):.3f}"
 
 
 def main() -> None:
@@ -65,7 +69,7 @@ def main() -> None:
     parser.add_argument("--python", help="time this interpreter, which has the wheel, instead of measuring sizes")
     asked = parser.parse_args()
     if asked.python:
-        print("| process | shortest, s | median, s |\n|---|---|---|")
+        print("| process | shortest, s | median, s | processor, s |\n|---|---|---|---|")
         for words in (("-c", "pass"), ("-c", "import energan"), ("-m", "energan", "--help")):
             print(f"| `python {words[0]} {' '.join(words[1:])}` | {seconds(asked.python, *words)} |", flush=True)
         return
