@@ -86,7 +86,7 @@ def spoiled(name: str, spoil) -> Game:
 
 
 def test_a_tensor_made_on_the_cpu_is_found():
-    with elsewhere(), pytest.raises(RuntimeError, match="two (different )?devices"):
+    with elsewhere(), pytest.raises(RuntimeError, match=r"two (different )?devices"):
         played(spoiled("gan", lambda loss, b: (b.x * torch.ones(b.x.shape)).sum()), "gan")
 
 
