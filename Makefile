@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-fast slow lint types docs bench gpu-check campaign zoo lock clean
+.PHONY: demo test test-fast slow lint types docs bench gpu-check campaign matrix zoo release lock clean
 
 .venv/made: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -27,8 +27,18 @@ test: venv
 # The mathematics alone, in about a minute: no runs, no commands, nothing compiled, no processes of several ranks.
 LIBRARY := $(addprefix tests/,engine games losses networks samplers metrics data)
 
+FAST := -m "not slow and not compiles" $(LIBRARY) --ignore tests/engine/test_distributed.py
+
 test-fast: venv
-	$(TEST) -m "not slow and not compiles" $(LIBRARY) --ignore tests/engine/test_distributed.py
+	$(TEST) $(FAST)
+
+# The fast tests on the wheel, with the oldest and the newest Python and torch: `make matrix FLAGS="--cell 3.12:2.14.1"`.
+matrix:
+	$(PYTHON) -m tools.matrix $(FLAGS) -- $(FAST)
+
+# Builds and tries what `pip install energan` would bring, into dist/. It uploads nothing.
+release: venv
+	$(BIN)/python -m tools.release $(FLAGS)
 
 slow: venv
 	$(BIN)/python -m pytest -m slow
@@ -70,4 +80,4 @@ lock:
 	mv requirements.new requirements.lock && rm -rf .venv-lock
 
 clean:
-	rm -rf .venv demo runs site
+	rm -rf .venv build demo dist runs site
