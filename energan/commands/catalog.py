@@ -35,6 +35,7 @@ from energan.commands.probe.linear import probe
 from energan.commands.probe.neighbours import neighbours
 from energan.commands.probe.project import project
 from energan.commands.probe.traverse import traverse
+from energan.commands.studio import studio
 from energan.commands.train import resume
 from energan.commands.walk.walk import walk
 
@@ -65,6 +66,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "look": look,
     "compare": compare,
     "margin": margin,
+    "studio": studio,
     "list": recipes,
     "info": info,
     "doctor": doctor,
