@@ -1,12 +1,10 @@
 """The list of runs, and a run: curves, sheets over time, metrics, live while it trains."""
 
-import asyncio
-from functools import partial
 from urllib.parse import quote
 
-from nicegui import app, ui
+from nicegui import ui
 
-from energan.studio.pages.frame import complain, frame, told
+from energan.studio.pages.frame import frame
 from energan.studio.runs import Row
 from energan.studio.studio import Studio
 
