@@ -22,8 +22,8 @@ def export(run: str, /, *, out: str = "export", checkpoint: str = "", onnx: bool
         checkpoint: "best", a step, or a path; the newest by default.
         onnx: Also write each part as .onnx, and compare its output (extra `export`).
     """
-    from energan.commands.explore.class_names import class_names
-    from energan.commands.explore.guided_run import open_guided_run
+    from energan.explore.class_names import class_names
+    from energan.explore.guided_run import open_guided_run
     from energan.inference.modules import VerdictModule
     from energan.inference.onnx import run_and_list_nets, write_onnx
     from energan.runs.calibration import calibration_of
