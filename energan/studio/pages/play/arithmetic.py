@@ -9,7 +9,7 @@ from nicegui import ui
 from energan.studio.pages.frame import told
 from energan.studio.pages.play.asking import Wish
 from energan.studio.pages.play.desk import Desk, Latest, busy
-from energan.studio.pages.play.pictures import Picture, address, data_address, download_button, sheet
+from energan.studio.pages.play.pictures import TILE, Picture, address, data_address, download_button, sheet
 from energan.utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ OFFERED = 48  # samples to choose from
 SPREAD = 0.25  # of the sum's neighbours, as `energan arithmetic`
 SHEETS = {"A": "plus A", "B": "minus B", "C": "plus C"}
 TAKEN = "B"
-TILE = 56  # pixels of the page for each image of the result, at least
 
 
 def build(desk: Desk) -> Callable[[], Awaitable[None]]:
@@ -38,9 +37,7 @@ class Arithmetic:
         self.chosen: dict[int, str] = {}
         self.picks: list[ui.element] = []
         self.made: tuple[Tensor, int] | None = None
-        ui.label(
-            "Choose a sheet, then the samples that are on it, some of a kind each. A − B + C, of the sheets’ means."
-        )
+        ui.label("Choose a sheet, then the samples on it, some of a kind. The sum is A − B + C, of the sheets’ means.")
         with ui.element("div").classes("studio-row"):
             self.which = ui.toggle(SHEETS, value="A").props('aria-label="The sheet that samples go to" no-caps')
             ui.button("Clear", on_click=self._clear).props("flat no-caps")
@@ -125,6 +122,5 @@ class Arithmetic:
         with busy(button):
             images, columns, sentence, source = await desk.compute(work)
         self.made = images, columns
-        self.result.element.style(f"width: {columns * max(TILE, images.shape[3])}px")
-        self.result.show(source, sentence)
+        self.result.show(source, sentence, columns * max(TILE, images.shape[3]))
         self.says.set_text(sentence)

@@ -163,13 +163,18 @@ def classifiers(studio: Studio, shape: tuple[int, int, int]) -> list[str]:
     """The runs that classify images of that shape."""
     from energan import capabilities
     from energan.runs.folder import RunFolder
+    from energan.runs.reader import mapping
 
     found = []
     for name in studio.runs.names():
         try:
             run = studio.runs.read(name)
             served = any("classify" in each.serves for each in capabilities.of_run(run))
-            if served and run.data.get("shape") == list(shape) and RunFolder(studio.runs.path(name)).checkpoints():
+            if (
+                served
+                and mapping(run.config.get("data")).get("shape") == list(shape)
+                and RunFolder(studio.runs.path(name)).checkpoints()
+            ):
                 found.append(name)
         except UserError:
             continue

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from jaxtyping import UInt8
     from torch import Tensor
 
+TILE = 56  # pixels of the page for each image of a sheet, at least
+
 MOST = 2**25  # bytes of a picture that is dropped
 
 TYPES = {"png": "image/png", "gif": "image/gif"}
@@ -46,7 +48,10 @@ class Picture:
         self.element.props["alt"] = ""
         self.element.set_visibility(False)
 
-    def show(self, source: str, alt: str) -> None:
+    def show(self, source: str, alt: str, width: int = 0) -> None:
+        """Shows a picture, so many pixels of the page wide at most, where that is told."""
+        if width:
+            self.element.style(f"width: {width}px")
         self.element.props["src"] = source
         self.element.props["alt"] = alt
         self.element.set_visibility(True)

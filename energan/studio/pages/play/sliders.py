@@ -8,7 +8,7 @@ from nicegui import ui
 from energan.studio.pages.frame import told
 from energan.studio.pages.play.asking import Wish
 from energan.studio.pages.play.desk import Desk, Latest, whole
-from energan.studio.pages.play.pictures import Picture, address, data_address, download_button, sheet
+from energan.studio.pages.play.pictures import TILE, Picture, address, data_address, download_button, sheet
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,7 +19,7 @@ LAST = 99_999  # the number of a sample
 DIRECTIONS = 8  # of a noise
 REACH = 3.0  # to either side: standard deviations of normal noise, half the width of uniform noise
 STEPS = 9  # columns of the sheet
-METHODS = {"codes": "codes", "pca": "directions (pca)", "factors": "directions (factors)"}
+METHODS = {"codes": "codes", "factors": "directions (factors)", "pca": "directions (pca)"}
 
 
 @final
@@ -138,8 +138,8 @@ class Panel:
             self.method = ui.select(METHODS, value="codes", label="What is changed").props("outlined dense")
             ui.button("Back to the start", on_click=told(self.back)).props("flat no-caps")
         with ui.element("div").classes("studio-row"):
-            with ui.element("div"):
-                self.picture = Picture()
+            with ui.element("div").classes("play-picture"):
+                self.picture = Picture("play-whole")
             self.place = ui.element("div").classes("play-sliders")
         self.draw = Latest(self._draw)
         self.method.on_value_change(told(self.prepare))
@@ -155,10 +155,10 @@ class Panel:
     async def start(self, noise: "dict[str, Tensor]") -> None:
         """Shows the image of the noise, with the sliders where it has its codes."""
         self.noise = noise
-        if self._first:  # codes where there are any, as `energan traverse`
+        if self._first:  # codes where there are any, as `energan traverse`; else factors, which are there at once
             self._first = False
             if not await self.desk.compute(lambda model, wish: levers(model, noise, "codes")):
-                self.method.set_options({key: text for key, text in METHODS.items() if key != "codes"}, value="pca")
+                self.method.set_options({key: text for key, text in METHODS.items() if key != "codes"}, value="factors")
                 return
         await self.prepare()
 
@@ -169,7 +169,10 @@ class Panel:
         self.place.clear()
         self.all.hide()
         self.every, self.values = [], {}
+        with self.place:
+            ui.label("looking for what can be changed …").classes("studio-quiet")
         self.every = await self.desk.compute(lambda model, wish: levers(model, noise, method))
+        self.place.clear()
         with self.place:
             for i, lever in enumerate(self.every):
                 self._slider(i, lever, start_of(noise, lever))
@@ -216,12 +219,15 @@ class Panel:
         if noise is None or not every:
             return
 
-        def work(model: "Model", wish: Wish) -> str:
+        def work(model: "Model", wish: Wish) -> tuple[int, str]:
             rows, columns = traversal(noise, every)
-            return data_address(sheet(model.decode(rows), columns), "png")
+            return columns, data_address(sheet(model.decode(rows), columns), "png")
 
         rows = ", ".join(lever.name for lever in every)
-        self.all.show(await self.desk.compute(work), f"a row each, from one side to the other: {rows}")
+        columns, source = await self.desk.compute(work)
+        self.all.show(
+            source, f"a row each, from one side to the other: {rows}", columns * max(TILE, self.desk.able.shape[2])
+        )
 
     def _file(self) -> bytes | None:
         return None if self._shown is None else sheet(self._shown)
