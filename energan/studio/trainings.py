@@ -89,6 +89,12 @@ class Trainings:
         self.tend()
         return self._find(name) or training
 
+    def ask_new(self, name: str, command: Sequence[str]) -> str:
+        """As `ask`, by a name like this one that is free. Returns it."""
+        taken = {training.name for training in self.all()}
+        free = (n for i in range(1, 10**6) if (n := name if i == 1 else f"{name}-{i}") not in taken)
+        return self.ask(next(n for n in free if not (self.runs / n).exists()), command).name
+
     def resume(self, name: str, steps: int = 0) -> Training:
         """Goes on with a run that was stopped, or trains it for longer."""
         words = ["resume", str(self.runs / name), *(["--steps", str(steps)] if steps else [])]
