@@ -95,13 +95,14 @@ class _Run:
     async def refresh(self) -> None:
         """Reads the folder, and shows what has changed since."""
         try:
-            row, found, sheets, waits = await self.studio.work(self._read)
+            row, found, sheets, waits, said = await self.studio.work(self._read)
         except UserError as error:
             return self._absent(str(error))
-        if (row, len(sheets), waits) == self.seen:
+        if (row, len(sheets), waits, said) == self.seen:
             return
-        self.seen = row, len(sheets), waits
+        self.seen = row, len(sheets), waits, said
         self._show_state(row, found, waits)
+        self.said.set_text("" if row.state == "running" or row.state.startswith("finished") else said)
         following = self.step.value >= len(self.sheets) - 1
         self.sheets = sheets
         self.step.props(f"max={max(0, len(sheets) - 1)}")
@@ -111,10 +112,11 @@ class _Run:
         self._show_metrics(row)
         self._show_charts(await self.studio.work(curves_of, found))
 
-    def _read(self) -> tuple[Row, RunFiles, list[tuple[int, Path]], bool]:
+    def _read(self) -> tuple[Row, RunFiles, list[tuple[int, Path]], bool, str]:
         studio, name = self.studio, self.name
-        found, waiting = studio.runs.read(name), studio.trainings.active().get(name)
-        return studio.runs.row(name), found, studio.runs.sheets(name), waiting is not None and waiting.waits
+        found, asked = studio.runs.read(name), studio.trainings.active().get(name)
+        waits, said = asked is not None and asked.waits, studio.trainings.said(name)
+        return studio.runs.row(name), found, studio.runs.sheets(name), waits, said
 
     def _absent(self, sentence: str) -> None:
         """What is said before there is a folder: that it waits, or what its process said."""
@@ -150,11 +152,12 @@ class _Run:
             part.set_visibility(not trains and not waits)
         for part in (self.best, self.lr):
             part.set_visibility((found.path / "checkpoints" / "best.safetensors").is_file())
-        self.said.set_text("" if trains or row.state.startswith("finished") else self.studio.trainings.said(self.name))
         if self.until.value is None and row.steps:
             self.until.set_value(row.steps if row.step < row.steps else 2 * row.steps)
 
     def _show_sheet(self) -> None:
+        self.sheet.set_visibility(bool(self.sheets))
+        self.step.set_visibility(len(self.sheets) > 1)
         if not self.sheets:
             self.which.set_text("no sheet of samples yet")
             return
