@@ -4,10 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from energan.studio.pages.play import play
+from energan.studio.pages.run import run
 from energan.studio.pages.runs import runs
+from energan.studio.pages.train import train
 from energan.studio.studio import Studio
 
-PAGES: tuple[Callable[[Studio], None], ...] = (runs, play)
+PAGES: tuple[Callable[[Studio], None], ...] = (runs, run, train, play)
 
 
 def static() -> Path:
