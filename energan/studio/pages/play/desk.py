@@ -143,7 +143,7 @@ def number(value: object, name: str, low: float, high: float) -> float:
 
 def whole(value: object, name: str, low: int, high: int) -> int:
     """The whole number that somebody typed. UserError for none, and for one outside the bounds."""
-    if not isinstance(value, int | float) or value != int(value) or not low <= value <= high:
+    if not isinstance(value, int | float) or not low <= value <= high or value != int(value):
         raise UserError(f"{name} is a whole number from {low} to {high}")
     return int(value)
 
