@@ -10,6 +10,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from energan.data.pixels import to_bytes
+from energan.engine.isolation import isolated
 from energan.engine.noise import Distribution
 from energan.explore.guided_run import GuidedRun
 from energan.inference.model import Model
@@ -105,3 +106,17 @@ def _leg(s: GuidedRun, trace: Trace, frames: int) -> UInt8[Tensor, "2 frames c h
     with torch.no_grad():
         line = s.maps.decode(torch.lerp(ends[:1], ends[1:], weights))
     return to_bytes(torch.stack([trace.images[steps, 0], line])).cpu()
+
+
+@isolated(gradients=False)
+def at_once(model: Model, noise: Mapping[str, Tensor]) -> UInt8[Tensor, "n c h w"]:
+    """The images of a few rows of sound noise, soon: for what follows a hand.
+
+    `Model.decode` draws a whole chunk always, so that an image never depends on how many are drawn; here a grey level
+    may be off by one.
+    """
+    inputs = model.generator.inputs
+    n = len(next(iter(noise.values())))
+    unread = dict(zip(inputs, model.noise(n, model.noise_of_seed(0)), strict=True))  # of training alone
+    rows = [noise[name].to(z) if name in noise else z for name, z in unread.items()]
+    return to_bytes(model.generator(*rows)).cpu()

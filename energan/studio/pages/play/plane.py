@@ -64,7 +64,13 @@ def build(desk: Desk) -> Callable[[], Awaitable[None]]:
         four = state["corners"]
         if four is None:
             return
-        source = await desk.compute(lambda model, wish: address(on_plane(model, four, [u], [v])[0]))
+
+        def work(model: "Model", wish: Wish) -> str:
+            from energan.explore.walks import at_once
+
+            return address(at_once(model, points(model, four, [u], [v]))[0])
+
+        source = await desk.compute(work)
         picture.show(source, f"the image at {100 * u:.0f} % across and {100 * v:.0f} % down")
         where.set_text(f"{100 * u:.0f} % across, {100 * v:.0f} % down; seed {desk.wish.seed}")
 
@@ -99,6 +105,11 @@ def build(desk: Desk) -> Callable[[], Awaitable[None]]:
 
 def on_plane(model: "Model", corners: "dict[str, Tensor]", across: list[float], down: list[float]) -> "Tensor":
     """The images at all places (across, down) of the plane between four rows of noise, row by row."""
+    return model.decode(points(model, corners, across, down))
+
+
+def points(model: "Model", corners: "dict[str, Tensor]", across: list[float], down: list[float]) -> "dict[str, Tensor]":
+    """The noise there."""
     import torch
 
     from energan.engine.noise import Distribution
@@ -106,4 +117,4 @@ def on_plane(model: "Model", corners: "dict[str, Tensor]", across: list[float], 
 
     u, v = (torch.tensor(t, dtype=torch.float64) for t in (across, down))
     kinds, held = model.distributions, Distribution("category")  # what is asked for stays that of the first corner
-    return model.decode({name: plane(z, u, v, kinds.get(name, held)).flatten(0, 1) for name, z in corners.items()})
+    return {name: plane(z, u, v, kinds.get(name, held)).flatten(0, 1) for name, z in corners.items()}

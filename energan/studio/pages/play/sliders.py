@@ -207,7 +207,9 @@ class Panel:
         assert noise is not None
 
         def work(model: "Model", wish: Wish) -> "tuple[Tensor, str]":
-            image = model.decode(moved(noise, settings))
+            from energan.explore.walks import at_once
+
+            image = at_once(model, moved(noise, settings))
             return image, address(image[0])
 
         self._shown, source = await self.desk.compute(work)
