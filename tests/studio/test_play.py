@@ -195,7 +195,7 @@ def test_samples_plane_codes_walk_and_sums(studio_server: Server, studio_browser
     press(browser, "Codes", "[role=tab]")
     eventually(lambda: shown(browser, ".play-sliders .q-slider"))
     before = sources(browser, ".play-picture img")
-    shown(browser, ".play-sliders [role=slider]")[0].send_keys(Keys.ARROW_RIGHT * 30)
+    shown(browser, ".play-sliders .q-slider [tabindex]")[0].send_keys(Keys.ARROW_RIGHT * 30)
     eventually(lambda: sources(browser, ".play-picture img") != before)
 
     press(browser, "Walk", "[role=tab]")
@@ -249,7 +249,7 @@ def test_chains_frame_by_frame_and_a_brush(studio_server: Server, studio_browser
     press(browser, "Draw")
     eventually(lambda: len(shown(browser, ".play-tile")) == 5)
     last = sources(browser, ".play-tile")
-    shown(browser, "[role=slider]")[0].send_keys(Keys.HOME)
+    shown(browser, ".q-slider [tabindex]")[0].send_keys(Keys.ARROW_LEFT * 3)
     eventually(lambda: sources(browser, ".play-tile") != last)
 
     press(browser, "Inpaint", "[role=tab]")

@@ -125,9 +125,10 @@ async def _tools(desk: Desk) -> None:
     desk.bar()
     made: dict[str, Callable[[], Awaitable[None]]] = {}
     drawn: dict[str, object] = {}
-    with ui.tabs(value=offered[0].name).props('align="left" outside-arrows mobile-arrows no-caps') as tabs:
+    with ui.tabs().props('align="left" outside-arrows mobile-arrows no-caps') as tabs:
         for tool in offered:
             ui.tab(tool.name)
+    tabs.set_value(offered[0].name)
     with ui.tab_panels(tabs, value=offered[0].name, animated=False, keep_alive=True).classes("play-panels"):
         places = {tool.name: ui.tab_panel(tool.name) for tool in offered}
 

@@ -1,6 +1,7 @@
 """Chains that a classifier leads to classes, frame by frame; the classifier may be another run's."""
 
 from collections.abc import Awaitable, Callable
+from math import prod
 from typing import TYPE_CHECKING, NamedTuple, final
 
 from nicegui import ui
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from energan.inference.model import Model
 
 MOST = 32  # chains at a time
+BYTES = 2**26  # of all their frames
 LONGEST = 500  # steps
 FRAMES = 24  # that are kept of a chain
 OWN = "its own classifier"
@@ -85,13 +87,14 @@ class Chains:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         self.made: Frames | None = None
+        self.most = max(1, min(MOST, BYTES // (FRAMES * prod(desk.able.shape))))
         ui.label("Each chain starts anywhere, and a classifier leads it to its class.")
         self.settings = Settings(desk)
         with ui.element("div").classes("studio-row"):
             names = dict(enumerate(desk.able.classes))
             self.classes = ui.select(names, value=[*names][:5], multiple=True, label="Classes, a row each")
             self.classes.props("outlined dense use-chips")
-            self.each = ui.number("Chains of each", value=4, min=1, max=MOST, precision=0, format="%d")
+            self.each = ui.number("Chains of each", value=4, min=1, max=self.most, precision=0, format="%d")
             self.each.props("outlined dense")
             self.button = ui.button("Draw", on_click=told(Latest(self._draw))).props("no-caps")
         self.says = ui.label().classes("studio-quiet").props('role="status"')
@@ -118,9 +121,9 @@ class Chains:
         self.step.set_text(f"step {step}")
 
     async def _draw(self) -> None:
-        n, wanted = whole(self.each.value, "how many chains a class has", 1, MOST), self.classes.value or ()
-        if not wanted or n * len(wanted) > MOST:
-            raise UserError(f"choose classes, of which {n} chains each make {MOST} at most")
+        n, wanted = whole(self.each.value, "how many chains a class has", 1, self.most), self.classes.value or ()
+        if not wanted or n * len(wanted) > self.most:
+            raise UserError(f"choose classes, of which {n} chains each make {self.most} at most")
         guided, classes = self.settings.guided(), [int(c) for c in wanted]
 
         def work(model: "Model", wish: Wish) -> Frames:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 from nicegui import ui
 
@@ -144,9 +144,11 @@ def decoded(content: bytes, desk: Desk) -> "UInt8[Tensor, 'c h w']":
 def dropped(desk: Desk, label: str, take: "Callable[[UInt8[Tensor, 'c h w']], Awaitable[None]]") -> None:
     """A place to drop a picture on, or to choose one. take: what is done with it."""
 
-    async def read(event: object) -> None:
-        content = await event.file.read()  # type: ignore[attr-defined]
+    async def read(event: Any) -> None:
         place.reset()
+        if event.file.size() > MOST:  # a browser may not have been asked
+            await refused()
+        content = await event.file.read()
         await take(await desk.studio.work(decoded, content, desk))
 
     async def refused() -> None:

@@ -1,6 +1,7 @@
 """Samples: of a seed, of the class, sentence or attributes that are asked for; all classes a row each."""
 
 from collections.abc import Awaitable, Callable
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from nicegui import ui
@@ -17,14 +18,16 @@ if TYPE_CHECKING:
     from energan.inference.model import Model
 
 MOST = 400  # samples on the page
+BYTES = 2**24  # of all of them together
 WIDEST = 4.0  # truncation that changes nothing any more
 
 
 def build(desk: Desk) -> Callable[[], Awaitable[None]]:
     """Makes the tab, and returns what draws it anew."""
     able = desk.able
+    most = max(16, min(MOST, BYTES // prod(able.shape)))
     with ui.element("div").classes("studio-row"):
-        count = ui.number("Images", value=36, min=1, max=MOST, precision=0, format="%d").props("outlined dense")
+        count = ui.number("Images", value=36, min=1, max=most, precision=0, format="%d").props("outlined dense")
         near: Any = None
         if able.truncates:
             near = ui.number("Truncation", placeholder="none", min=0.05, max=WIDEST, step=0.1).props(
@@ -38,11 +41,11 @@ def build(desk: Desk) -> Callable[[], Awaitable[None]]:
     shown: dict[str, Any] = {}
 
     async def draw() -> None:
-        n = whole(count.value, "how many images are drawn", 1, MOST)
+        n = whole(count.value, "how many images are drawn", 1, most)
         far = None if near is None or near.value is None else number(near.value, "truncation", 0.01, WIDEST)
         rows = len(able.classes) if every is not None and every.value else 0
-        if n * max(1, rows) > MOST:
-            raise UserError(f"{n} images of each of {rows} classes are more than {MOST} pictures: ask for fewer")
+        if n * max(1, rows) > most:
+            raise UserError(f"{n} images of each of {rows} classes are more than {most} pictures: ask for fewer")
 
         def work(model: "Model", wish: Wish) -> "tuple[Tensor, list[str], list[str]]":
             images = drawn(model, desk, wish, n, far, rows)

@@ -187,7 +187,6 @@ class Panel:
             )
         else:
             box = ui.slider(min=lever.low, max=lever.high, step=(lever.high - lever.low) / 120, value=value)
-            box.props("label")
         box.props["aria-label"] = lever.name
         follow = told(self.draw)
 

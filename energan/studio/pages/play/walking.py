@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from energan.inference.model import Model
 
-ROWS, FRAMES, STOPS = 16, 60, 8  # at most
+ROWS, FRAMES, STOPS, IMAGES = 16, 60, 8, 960  # at most
 NOISE, CLASSES, SENTENCES, CHAIN = "through noise", "between classes", "between sentences", "a chain between classes"
 
 
@@ -93,6 +93,8 @@ class Walking:
         stops = sentences if route.way == SENTENCES else classes
         if route.way != NOISE and not 2 <= len(stops) <= STOPS:
             raise UserError(f"a walk {route.way.removeprefix('a chain ')} has two of them or more, {STOPS} at most")
+        if rows * frames * (max(1, len(stops) - 1) if route.way in (CLASSES, SENTENCES) else 1) > IMAGES:
+            raise UserError(f"a film has {IMAGES} images at most: ask for fewer rows, frames or stops")
         return route
 
     async def first(self) -> None:
