@@ -35,11 +35,12 @@ CODES = "codes <b>ü"
 def small_runs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs that draw in four ways: from noise with codes, of a class, by attributes, by chains."""
     folder = tmp_path_factory.mktemp("runs")
-    trained(folder / CODES, "infogan-mnist")
-    trained(folder / "classes", "conditional-dcgan-mnist")
-    trained(folder / "attributes", "conditional-faces")
-    inverted = {"module": "", "features": "conv3", "chain_steps": 3, "steps": 2, "save_every": 2}
-    trained(folder / "chains", "noiseless-ppgn-h-mnist", **inverted)
+    short = {"steps": 2, "save_every": 2}
+    trained(folder / CODES, "infogan-mnist", **short)
+    trained(folder / "classes", "conditional-dcgan-mnist", **short)
+    trained(folder / "attributes", "conditional-faces", **short)
+    inverted = {"module": "", "features": "conv3", "chain_steps": 3}
+    trained(folder / "chains", "noiseless-ppgn-h-mnist", **inverted, **short)
     return folder
 
 
