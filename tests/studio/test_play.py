@@ -15,6 +15,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from small_runs import trained
 
+from energan.explore.walks import at_once
 from energan.runs.folder import RunFolder
 from energan.runs.rebuild import load
 from energan.utils.errors import UserError
@@ -101,6 +102,13 @@ def test_the_plane_has_its_samples_at_the_corners(small_runs_folder: Path) -> No
     same = model.noise_of(range(4), conditions=torch.eye(10)[[3] * 4])
     corners = on_plane(model, same, [0.0, 1.0], [0.0, 1.0])
     assert torch.equal(corners, model.sample(4, class_index=3))
+
+
+def test_what_follows_a_hand_is_what_decode_draws(small_runs_folder: Path) -> None:
+    for name in (CODES, "classes", "attributes"):
+        model = load(small_runs_folder / name)
+        noise = model.noise_of([5])
+        assert int((at_once(model, noise).int() - model.decode(noise).int()).abs().max()) <= 1
 
 
 def test_a_mask_is_noughts_and_ones_of_the_size() -> None:
