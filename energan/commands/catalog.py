@@ -37,6 +37,7 @@ from energan.commands.probe.project import project
 from energan.commands.probe.traverse import traverse
 from energan.commands.share.pack import pack, push
 from energan.commands.share.pull import pull
+from energan.commands.studio import studio
 from energan.commands.train import resume
 from energan.commands.walk.walk import walk
 
@@ -70,6 +71,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "look": look,
     "compare": compare,
     "margin": margin,
+    "studio": studio,
     "list": recipes,
     "info": info,
     "doctor": doctor,

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from energan.recipes.build import find_recipe
+from energan.recipes.build import FILES, find_recipe
 from energan.recipes.catalog import RECIPES
 from energan.runs.record import LARGEST, read_run_json, shown
 from energan.runs.references import is_elsewhere, run_folder
@@ -19,9 +19,6 @@ from energan.utils.console import say
 from energan.utils.errors import UserError
 from energan.utils.files import read_file, user_path
 from energan.utils.specification import fits
-
-# arguments of recipes that may name a file or folder
-FILES = ("data", "labels_csv", "test", "encoder", "target", "features_weights")
 
 OPTIONS: dict[str, type] = {"microbatches": int, "sync_batch_stats": bool, "stop_when_flat": int}  # beside the recipe's
 

@@ -26,7 +26,7 @@ def export(run: str, /, *, out: str = "export", checkpoint: str = "", onnx: bool
         half: Keep the weights of the .onnx files as 16-bit floats, in half the space, such as for a browser; what goes
             in and out stays of 32 bits.
     """
-    from energan.commands.explore.guided_run import open_guided_run
+    from energan.explore.guided_run import open_guided_run
     from energan.inference.modules import VerdictModule
     from energan.inference.onnx import run_and_list_nets, write_onnx
     from energan.runs.calibration import calibration_of
@@ -84,7 +84,7 @@ def export(run: str, /, *, out: str = "export", checkpoint: str = "", onnx: bool
 
 def _of_noise(model: "Model", inputs: "Collection[str]", names: list[str]) -> dict[str, Any]:
     """What is said of a generator of noise: the distribution of each noise among its inputs, and its classes."""
-    from energan.commands.explore.class_names import class_names
+    from energan.explore.class_names import class_names
 
     noise = {name: each._asdict() for name, each in model.distributions.items() if name in inputs}
     return {"noise": noise, **({"classes": list(class_names(names, model.classes))} if model.classes else {})}

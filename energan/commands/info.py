@@ -54,7 +54,7 @@ def info(run: str, /, *, json: bool = False) -> int:
         json: Print JSON instead of a table.
     """
     from energan import capabilities
-    from energan.commands.explore.class_names import listed
+    from energan.explore.class_names import listed
     from energan.html.formatting import figure, plain
     from energan.runs.reader import mapping, read, sequence
     from energan.training.verdict import verdict_of

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import arg
 
-from energan.commands.config import FILES, Config, say_differences
+from energan.commands.config import Config, say_differences
 from energan.engine.distributed import Ranks, joined, rank_from_env
-from energan.recipes.build import build, find_recipe
+from energan.recipes.build import FILES, build, find_recipe
 from energan.utils.arguments import flattened, recorder
 from energan.utils.checks import at_least, not_negative, positive
 from energan.utils.console import COMMAND_LINE, STOPPED, progress_shown, say

@@ -12,6 +12,9 @@ from energan.utils.arguments import call
 from energan.utils.errors import UserError
 from energan.utils.imports import import_attribute
 
+# arguments of recipes that may name a file or folder
+FILES = ("data", "labels_csv", "test", "encoder", "target", "features_weights")
+
 SHAPE = "write my.module:recipe, a function that is annotated to return an Experiment"
 
 

@@ -13,8 +13,8 @@ from small_runs import sentence
 
 import energan
 from energan.cli import main
-from energan.commands.explore import class_names
-from energan.commands.explore.class_names import parse_classes
+from energan.explore import class_names
+from energan.explore.class_names import parse_classes
 from energan.inference.match import match
 from energan.utils.errors import UserError
 

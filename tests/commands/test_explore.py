@@ -17,11 +17,11 @@ from torch import nn
 import energan
 from energan.cli import main
 from energan.commands.explore import excite
-from energan.commands.explore.class_names import parse_classes
-from energan.commands.explore.guided_run import with_progress
 from energan.data import load, to_unit
 from energan.engine.game import Game, Player
 from energan.engine.noise import normal, one_hot
+from energan.explore.class_names import parse_classes
+from energan.explore.guided_run import with_progress
 from energan.inference.guided import latent_maps, reconstruct
 from energan.inference.model import Model
 from energan.recipes.build import build
@@ -206,7 +206,7 @@ def test_the_bar_counts_what_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
             yield item
             seen.append(item)
 
-    monkeypatch.setattr("energan.commands.explore.guided_run.counted", counting)
+    monkeypatch.setattr("energan.explore.guided_run.counted", counting)
     read = with_progress(lambda x: x + 1, 3)
     for done_ in range(1, 5):  # once more than it was told does no harm
         assert int(read(torch.zeros(()))) == 1 and len(seen) == min(done_, 3)

@@ -10,9 +10,9 @@ from small_runs import sentence, trained
 
 import energan
 from energan.cli import main
-from energan.commands.explore import said
-from energan.commands.explore.said import LONGEST, clean
 from energan.data.batches.captioned import vocabulary
+from energan.explore import said
+from energan.explore.said import LONGEST, clean
 from energan.networks.text.minilm import sentence_codes
 from energan.runs.folder import RunFolder
 from energan.utils.errors import UserError

@@ -10,7 +10,7 @@ import torch
 from small_runs import sentence, trained
 
 from energan.cli import main
-from energan.commands.explore.asked import Attribute, Wish, wishes
+from energan.explore.asked import Attribute, Wish, wishes
 from energan.runs.rebuild import load
 from energan.utils.errors import UserError
 

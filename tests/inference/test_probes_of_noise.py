@@ -8,15 +8,13 @@ import torch
 from small_runs import SMALL, start
 from torch import Tensor, nn
 
-from energan.commands.probe import combined as combined_module
-from energan.commands.probe import traversed
-from energan.commands.probe.combined import AROUND, Drawn
-from energan.commands.probe.exemplars import Concept
-from energan.commands.probe.traverse import FEW
-from energan.commands.probe.traversed import Rows, code_rows, direction_rows, directions_of, drawing
 from energan.data.pixels import to_bytes
 from energan.engine.game import Game, Player
 from energan.engine.noise import Distribution, distribution, gaussian_mixture, normal, one_hot, uniform
+from energan.explore import combined as combined_module
+from energan.explore import traversed
+from energan.explore.combined import AROUND, Concept, Drawn
+from energan.explore.traversed import FEW, Rows, code_rows, direction_rows, directions_of, drawing
 from energan.inference.model import Model
 from energan.inference.probes.arithmetic import combined, mean, neighbours, turned
 from energan.inference.probes.directions import factorised, principal

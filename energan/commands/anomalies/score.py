@@ -129,7 +129,7 @@ def _best_classes(model: "Model", images: "Tensor", names: list[str]) -> dict[st
     """A column "class" for a system that is asked for classes: the one that each image matches best."""
     import torch
 
-    from energan.commands.explore.class_names import class_names
+    from energan.explore.class_names import class_names
     from energan.inference.match import match
 
     if model.game.conditions is None or not (count := model.classes):

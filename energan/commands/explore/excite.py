@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from tyro.conf import OmitArgPrefixes
 
-from energan.commands.explore.flag_types import Guidance
 from energan.commands.open_run import open_model
+from energan.explore.guidance import Guidance
 from energan.utils.checks import at_least, fraction, positive, usable_seed
 from energan.utils.console import say
 from energan.utils.errors import UserError
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
 
-    from energan.commands.explore.guided_run import GuidedRun
+    from energan.explore.guided_run import GuidedRun
     from energan.samplers.chains import Bounds, Map
 
 REAL_IMAGES = 500  # training images that bounds of the codes and real activations are measured on
@@ -57,9 +57,9 @@ def excite(
     """
     import torch
 
-    from energan.commands.explore.guided_run import open_guided_run, with_progress
     from energan.data.image_set import fixed_subset
     from energan.data.pixels import to_unit
+    from energan.explore.guided_run import open_guided_run, with_progress
     from energan.inference.chunks import CHUNK
     from energan.inference.guided import CHAINS, final_images, start_codes
     from energan.runs.rebuild import rebuild

@@ -6,21 +6,13 @@ A chain setting that is None is the system's own: as it was published, or as the
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal
 
-from tyro.conf import arg
+from tyro.conf import UseAppendAction, arg
 
 Gradient = Literal["log-softmax", "logit", "activation"]
 
 Class = Annotated[str, arg(name="class")]
 
-
-@dataclass(frozen=True)
-class Guidance:
-    """Another classifier in place of the run's own."""
-
-    classifier: str = ""
-    """What guides the chains instead: a classifier's run folder, or a .safetensors file with --module."""
-    module: str = ""
-    """my.module:Net, the class of your own classifier: images in [-1, 1] to logits, made without arguments."""
+Texts = Annotated[UseAppendAction[tuple[str, ...]], arg(name="text")]
 
 
 @dataclass(frozen=True)

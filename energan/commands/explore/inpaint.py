@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 from tyro.conf import OmitArgPrefixes
 
-from energan.commands.explore.flag_types import ChainFactors, Class, Guidance
+from energan.commands.explore.flag_types import ChainFactors, Class
 from energan.commands.open_run import open_model
+from energan.explore.guidance import Guidance
 from energan.utils.checks import at_least, usable_seed
 from energan.utils.console import say
 from energan.utils.errors import UserError
@@ -16,10 +17,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 GREY = 128  # missing pixels in the sheet
-
-EPS4 = 1.6e-5  # the authors', of chains whose steps are normalised
-
-STRONG = 1.0  # of chains whose steps are not: as the classifier's gradient
 
 
 def inpaint(
@@ -60,12 +57,10 @@ def inpaint(
     """
     import torch
 
-    from energan.commands.explore.class_names import parse_classes
-    from energan.commands.explore.guided_run import open_guided_run
     from energan.commands.open_run import load_images
-    from energan.data.pixels import to_unit
-    from energan.inference.guided import final_images, start_codes
-    from energan.samplers.inpainting import Context
+    from energan.explore.class_names import parse_classes
+    from energan.explore.filling import fill
+    from energan.explore.guided_run import open_guided_run
     from energan.utils.image_files import save_sheet, usable
 
     at_least(1, n=n, fills=fills)
@@ -76,18 +71,10 @@ def inpaint(
     classes = parse_classes(class_, s.classes) if class_ else None
     if classes and len(classes) > 1:
         raise UserError(f"`class_` {class_}: one class can be filled in at a time")
-    data, h = load_images(images, "", s.record).images[:n], start_codes(s.model, fills, seed)
+    data = load_images(images, "", s.record).images[:n]
     logits, rows, errors, names = s.logits_with_progress(len(data), fills), [], [], []
-    place = s.model.device
-    for image, x in zip(data, to_unit(data.to(place)), strict=True):
-        context = Context(x, missing.to(place), eps4 if eps4 is not None else (EPS4 if s.chain.normalise else STRONG))
-        # chains start from the codes of the known part with something of G's own pasted in, by which fills differ
-        with torch.no_grad():
-            pasted = context.paste(s.maps.decode(h))
-            c = classes[0] if classes else int(s.logits(pasted).softmax(1).mean(0).argmax())
-            start = s.maps.encode(pasted)
-        trace = s.run_chains(torch.full((fills,), c), seed=seed, logits=logits, start=start, context=context)
-        filled = torch.where(missing, final_images(trace), image)
+    for image in data:
+        filled, c = fill(s, image, missing, fills, seed, classes[0] if classes else None, eps4, logits)
         rows.append(torch.cat([torch.stack([image, image.masked_fill(missing, GREY)]), filled]))
         errors.append(((filled.float() - image.float()) / 255)[:, missing.expand_as(image)].square().mean())
         names.append(s.classes[c])
@@ -99,12 +86,11 @@ def inpaint(
 
 def _missing_pixels(mask: str, box: str, size: tuple[int, int]) -> 'Bool[Tensor, "1 h w"]':
     """Where there is something to fill in. UserError if that is nothing, or everything."""
+    from energan.explore.filling import checked_missing
+
     if bool(mask) == bool(box):
         raise UserError("say what is missing: `mask` mask.png (white is filled in) or `box` top,left,height,width")
-    missing = _white_pixels(mask, size) if mask else _inside(box, size)
-    if bool(missing.all()) or not bool(missing.any()):
-        raise UserError(f"{'all' if bool(missing.all()) else 'nothing'} of the image is missing: keep some, fill some")
-    return missing
+    return checked_missing(_white_pixels(mask, size) if mask else _inside(box, size))
 
 
 def _white_pixels(mask: str, size: tuple[int, int]) -> 'Bool[Tensor, "1 h w"]':

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from energan.commands.explore.said import Texts
+from energan.commands.explore.flag_types import Texts
 from energan.commands.open_run import open_model
 from energan.utils.checks import at_least
 from energan.utils.console import say
@@ -44,8 +44,8 @@ def restyle(
     """
     import torch
 
-    from energan.commands.explore.said import codes_of
     from energan.commands.open_run import load_images, skipped_note
+    from energan.explore.said import codes_of
     from energan.inference.style import restyled
     from energan.runs.folder import RunFolder
     from energan.utils.image_files import save_sheet, usable

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from tyro.conf import OmitArgPrefixes
 
-from energan.commands.explore.flag_types import ChainFlags, Class, Guidance
-from energan.commands.explore.said import Texts
+from energan.commands.explore.flag_types import ChainFlags, Class, Texts
 from energan.commands.open_run import open_model
+from energan.explore.guidance import Guidance
 from energan.utils.checks import at_least, usable_seed
 from energan.utils.console import say
 from energan.utils.errors import UserError
@@ -16,7 +16,7 @@ from energan.utils.errors import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from energan.commands.explore.guided_run import GuidedRun
+    from energan.explore.guided_run import GuidedRun
     from energan.inference.model import Model
 
 
@@ -60,8 +60,8 @@ def sample(
         guidance: Another classifier to guide the chains.
         chain: Settings of the chains; by default the system's own.
     """
-    from energan.commands.explore.asked import sample_attributes
-    from energan.commands.explore.guided_run import open_guided_run
+    from energan.explore.asked import sample_attributes
+    from energan.explore.guided_run import open_guided_run
     from energan.runs.folder import RunFolder
     from energan.utils.hardware import fits_in_memory
     from energan.utils.image_files import save_images, usable
@@ -102,8 +102,8 @@ def _sample_by_chains(s: "GuidedRun", classes: str, n: int, seed: int, path: Pat
     import torch
 
     from energan.capabilities.inversion.measure import FRAMES
-    from energan.commands.explore.class_names import parse_classes
     from energan.data.pixels import to_bytes
+    from energan.explore.class_names import parse_classes
     from energan.inference.guided import final_images
     from energan.utils.image_files import save_sheet
 
@@ -129,7 +129,7 @@ def _sample_of_words(
     """n images of each sentence, one after another, which share their noise; and how many rows they make."""
     import torch
 
-    from energan.commands.explore.said import codes_of
+    from energan.explore.said import codes_of
     from energan.runs.folder import RunFolder
 
     codes = codes_of(model, folder, RunFolder(folder).record, sentences)
@@ -144,7 +144,7 @@ def _sample_from_noise(
     """The images, and how many rows of a class they make."""
     import torch
 
-    from energan.commands.explore.class_names import class_names, parse_classes
+    from energan.explore.class_names import class_names, parse_classes
     from energan.runs.folder import RunFolder
 
     if not classes:

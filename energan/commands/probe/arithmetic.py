@@ -5,8 +5,7 @@ from typing import Annotated
 
 from tyro.conf import UseAppendAction, arg
 
-from energan.commands.explore.flag_types import Class
-from energan.commands.explore.said import Texts
+from energan.commands.explore.flag_types import Class, Texts
 from energan.commands.open_run import open_model
 from energan.utils.checks import not_negative, usable_seed
 from energan.utils.console import say
@@ -69,10 +68,11 @@ def arithmetic(
         checkpoint: "best", a step, or a path; the newest by default.
         device: cpu, cuda, cuda:1, or auto: a seed's noise is other noise on another kind of device.
     """
-    from energan.commands.explore.held import held_row
-    from energan.commands.probe.combined import Drawn
-    from energan.commands.probe.exemplars import Concept, finder, laid_out, numbers_of
+    from energan.commands.probe.exemplars import finder, numbers_of
     from energan.commands.probe.given import checked_sheet, keep, step_of
+    from energan.explore.combined import Concept, Drawn
+    from energan.explore.held import held_row
+    from energan.explore.tiles import laid_out
     from energan.runs.folder import RunFolder
     from energan.runs.probes import Finding
 

@@ -1,29 +1,19 @@
 """Samples that stand for something: named by their numbers, or found by a classifier; and sheets of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from energan.explore.combined import Concept
 from energan.utils.errors import UserError
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, UInt8
     from torch import Tensor
 
-    from energan.engine.noise import Distribution
     from energan.inference.model import Model
 
 SEARCHED = 2000  # samples that a classifier looks through
 AT_ONCE = 250
-
-Symbol = Literal["plus", "minus", "equals", "nothing"]
-
-
-class Concept(NamedTuple):
-    """What is added, taken away, or turned to: samples, and how they are called."""
-
-    numbers: list[int]
-    name: str
 
 
 def numbers_of(text: str, flag: str) -> list[int]:
@@ -47,9 +37,9 @@ def finder(
     """
     import torch
 
-    from energan.commands.explore.class_names import class_names, parse_classes
     from energan.commands.probe.given import given
     from energan.commands.probe.observer import judge_by
+    from energan.explore.class_names import class_names, parse_classes
 
     see: Callable[[Tensor], Tensor]
     kept: list[Tensor] = []
@@ -77,38 +67,3 @@ def finder(
         return Concept(there, names[chosen[0]])
 
     return find
-
-
-def length(z: "Float[Tensor, ' 1 *d']", noise: "Distribution") -> float:
-    """The length of noise as a share of a sample's usual one."""
-    return float(((z.double() - noise.mean) / noise.deviation).square().mean().sqrt())
-
-
-def symbol(which: Symbol, like: "UInt8[Tensor, 'c h w']") -> "UInt8[Tensor, '1 c h w']":
-    """A tile of a sheet that says how its neighbours are combined."""
-    import torch
-
-    tile = torch.full_like(like, 128)
-    h, w = like.shape[1:]
-    bar, thick = slice(w // 4, w - w // 4), max(1, h // 14)
-
-    def across(middle: int) -> None:
-        tile[:, max(0, middle - thick) : middle + thick, bar] = 255
-
-    if which in ("plus", "minus"):
-        across(h // 2)
-    if which == "plus":
-        tile[:, h // 4 : h - h // 4, max(0, w // 2 - thick) : w // 2 + thick] = 255
-    if which == "equals":
-        across(h // 2 - h // 8)
-        across(h // 2 + h // 8)
-    return tile[None]
-
-
-def laid_out(rows: Sequence["UInt8[Tensor, 'k c h w']"]) -> "tuple[UInt8[Tensor, 'n c h w'], int]":
-    """The rows of a sheet, filled up to the longest, and how many columns there are."""
-    import torch
-
-    columns = max(map(len, rows))
-    blank = symbol("nothing", rows[0][0])
-    return torch.cat([torch.cat([row, *[blank] * (columns - len(row))]) for row in rows]), columns

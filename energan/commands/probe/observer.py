@@ -37,7 +37,7 @@ def observer_of(had: "Given", feature: str, folder: Path) -> Observer:
 
     UserError where nobody can, and for a feature that there is not.
     """
-    from energan.commands.explore.class_names import parse_classes
+    from energan.explore.class_names import parse_classes
 
     if had.experiment.source == "worded-mnist":
         return of_words(feature)

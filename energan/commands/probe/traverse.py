@@ -3,14 +3,11 @@
 from pathlib import Path
 from typing import Literal
 
-from energan.commands.explore.flag_types import Class
-from energan.commands.explore.said import Texts
+from energan.commands.explore.flag_types import Class, Texts
 from energan.commands.open_run import open_model
 from energan.utils.checks import at_least, positive, usable_seed
 from energan.utils.console import say
 from energan.utils.errors import UserError
-
-FEW = 10  # numbers of a noise, at most, that are codes to look at one by one
 
 Method = Literal["", "codes", "pca", "factors"]
 
@@ -56,10 +53,10 @@ def traverse(
     """
     import torch
 
-    from energan.commands.explore.held import held_row
-    from energan.commands.probe.exemplars import laid_out
     from energan.commands.probe.given import checked_sheet, keep, step_of
-    from energan.commands.probe.traversed import Rows, code_rows, direction_rows, measured
+    from energan.explore.held import held_row
+    from energan.explore.tiles import laid_out
+    from energan.explore.traversed import FEW, Rows, code_rows, codes_among, direction_rows, measured
     from energan.runs.folder import RunFolder
     from energan.runs.probes import Finding
     from energan.utils.hardware import fits_in_memory
@@ -74,9 +71,7 @@ def traverse(
     held, _ = held_row(model, folder, record, class_, text)
     samples = model.noise_of(range(n), seed, conditions=None if held is None else held.expand(n, -1))
     kinds = {name: measured(kind, model, name) for name, kind in model.distributions.items()}
-    codes = [
-        name for name, kind in kinds.items() if kind.kind == "category" or samples[name].flatten(1).shape[1] <= FEW
-    ]
+    codes = codes_among(samples, kinds)
     if noise and noise not in kinds:
         raise UserError(f"this run’s generator reads no noise {noise!r}; it reads {', '.join(kinds)}")
     method = method or ("codes" if (noise in codes if noise else codes) else "pca")

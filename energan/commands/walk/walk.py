@@ -4,9 +4,9 @@ from pathlib import Path
 
 from tyro.conf import OmitArgPrefixes
 
-from energan.commands.explore.flag_types import ChainLength, Guidance
-from energan.commands.explore.said import Texts
+from energan.commands.explore.flag_types import ChainLength, Texts
 from energan.commands.open_run import open_model
+from energan.explore.guidance import Guidance
 from energan.utils.checks import at_least, usable_seed
 from energan.utils.errors import UserError
 
@@ -61,11 +61,11 @@ def walk(
         guidance: Another classifier to guide the chain.
         chain: Settings of the chain for each class; by default the system's own.
     """
-    from energan.commands.explore.class_names import parse_classes
-    from energan.commands.explore.guided_run import open_guided_run
-    from energan.commands.explore.held import asked_rows
     from energan.commands.walk.between import walk_at_fixed_noise, walk_by_a_chain
     from energan.commands.walk.through_noise import NoiseWalk, walk_through_noise
+    from energan.explore.class_names import parse_classes
+    from energan.explore.guided_run import open_guided_run
+    from energan.explore.held import asked_rows
     from energan.runs.folder import RunFolder
     from energan.utils.films import usable_film
 

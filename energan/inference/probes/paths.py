@@ -58,12 +58,33 @@ def path(
     a: Float[Tensor, " n *d"], b: Float[Tensor, " n *d"], frames: int, noise: Distribution
 ) -> Float[Tensor, "n frames *d"]:
     """The path from a to b that suits their noise, both ends among its frames."""
-    t = torch.linspace(0, 1, frames, dtype=torch.float64, device=a.device)
+    return points(a, b, torch.linspace(0, 1, frames, dtype=torch.float64, device=a.device), noise)
+
+
+def points(
+    a: Float[Tensor, " n *d"], b: Float[Tensor, " n *d"], t: Float[Tensor, " frames"], noise: Distribution
+) -> Float[Tensor, "n frames *d"]:
+    """The points of the path from a to b that suits their noise, at t from 0 to 1."""
     if noise.kind == "category":
-        return a[:, None].repeat(1, frames, *[1] * (a.dim() - 1))
+        return a[:, None].repeat(1, len(t), *[1] * (a.dim() - 1))
     if noise.kind == "normal":
         return spherical(a - noise.mean, b - noise.mean, t) + noise.mean
     return straight(a, b, t)
+
+
+def plane(
+    corners: Float[Tensor, " 4 *d"], across: Float[Tensor, " k"], down: Float[Tensor, " m"], noise: Distribution
+) -> Float[Tensor, "m k *d"]:
+    """Points between four: of the paths from the one above to the one below, both on the way from left to right.
+
+    corners: top left, top right, bottom left, bottom right. across, down: from 0 to 1.
+
+    >>> corners = torch.tensor([[0.0], [1.0], [2.0], [3.0]])
+    >>> plane(corners, torch.tensor([0.0, 0.5]), torch.tensor([0.0, 1.0]), Distribution("uniform")).squeeze(2).tolist()
+    [[0.0, 0.5], [2.0, 2.5]]
+    """
+    top, bottom = (points(corners[i : i + 1], corners[i + 1 : i + 2], across, noise)[0] for i in (0, 2))
+    return points(top, bottom, down, noise).transpose(0, 1)
 
 
 def paths(

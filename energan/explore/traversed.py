@@ -17,6 +17,7 @@ from energan.inference.probes.first_layer import FirstLayer, activations, first_
 from energan.runs.probes import Number
 from energan.utils.errors import UserError
 
+FEW = 10  # numbers of a noise, at most, that are codes to look at one by one
 CATEGORIES = 20  # of a code, that a row shows at most
 ROWS = 2000  # of noise that directions are found with, at most
 UNITS = 2**24  # of activations, about, at a time
@@ -37,6 +38,16 @@ def measured(noise: Distribution, model: Model, name: str) -> Distribution:
         return noise
     draws = model.game.noise[name](torch.Generator(model.device).manual_seed(0), CHUNK).double()
     return Distribution("unknown", float(draws.mean()), float(draws.std()) or 1.0)
+
+
+def codes_among(samples: Mapping[str, Tensor], kinds: Mapping[str, Distribution]) -> list[str]:
+    """The noise whose numbers are codes: categories, and those of few numbers.
+
+    >>> kinds = {"z": Distribution("normal"), "c": Distribution("uniform")}
+    >>> codes_among({"z": torch.zeros(1, 64), "c": torch.zeros(1, 2)}, kinds)
+    ['c']
+    """
+    return [name for name, kind in kinds.items() if kind.kind == "category" or samples[name].flatten(1).shape[1] <= FEW]
 
 
 def half_width(noise: Distribution) -> float:

@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from energan.commands.probe.exemplars import Concept, length, symbol
+from energan.engine.noise import Distribution
+from energan.explore.tiles import symbol
 from energan.inference.model import Model
 from energan.inference.probes.arithmetic import combined, mean, neighbours, turned
 from energan.runs.probes import Number
@@ -15,6 +16,13 @@ from energan.runs.probes import Number
 AROUND = 8  # neighbours of a sum
 NEW = 5  # samples that are turned
 STEPS = 9  # columns of a turn
+
+
+class Concept(NamedTuple):
+    """What is added, taken away, or turned to: samples, and how they are called."""
+
+    numbers: list[int]
+    name: str
 
 
 class Made(NamedTuple):
@@ -96,3 +104,8 @@ class Drawn(NamedTuple):
         middle = self._draw({name: mean(noise[name], kinds[name]) for name in kinds}, c)
         marks = [symbol("plus" if sign == "plus" else "minus", images[0]), symbol("equals", images[0])]
         return torch.cat([marks[0], images, marks[1], middle])
+
+
+def length(z: Float[Tensor, " 1 *d"], noise: Distribution) -> float:
+    """The length of noise as a share of a sample's usual one."""
+    return float(((z.double() - noise.mean) / noise.deviation).square().mean().sqrt())

@@ -1,10 +1,8 @@
-"""Sentences as people ask for them on the command line, and their codes."""
+"""Sentences as people ask for them, and their codes."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-from tyro.conf import UseAppendAction, arg
+from typing import TYPE_CHECKING, Any
 
 from energan.utils.console import warn
 from energan.utils.errors import UserError, printable
@@ -14,8 +12,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from energan.inference.model import Model
-
-Texts = Annotated[UseAppendAction[tuple[str, ...]], arg(name="text")]
 
 LONGEST = 500  # characters of a sentence; more would not be read to its end
 
@@ -56,14 +52,20 @@ def clean(text: str, i: int = 0, of: int = 1) -> str:
     return kept
 
 
-def _tell_unknown(sentences: Sequence[str], record: Mapping[str, Any]) -> None:
-    """Warns of words that no training caption has, where the run knows its captions' words."""
+def unknown_words(sentences: Sequence[str], known: object) -> list[str]:
+    """Words that no training caption has, sorted; none where the run does not know its captions' words.
+
+    >>> unknown_words(["a green seven"], ["a", "seven"]), unknown_words(["a green seven"], None)
+    (['green'], [])
+    """
     from energan.data.batches.captioned import vocabulary
 
-    known = record["data"].get("words")
-    if not isinstance(known, list):
-        return
-    unknown = sorted(vocabulary([sentences]) - set(map(str, known)))
+    return sorted(vocabulary([sentences]) - set(map(str, known))) if isinstance(known, list) else []
+
+
+def _tell_unknown(sentences: Sequence[str], record: Mapping[str, Any]) -> None:
+    """Warns of words that no training caption has, where the run knows its captions' words."""
+    unknown = unknown_words(sentences, record["data"].get("words"))
     if unknown:
         more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
         named = ", ".join(printable(word)[:30] for word in unknown[:NAMED])

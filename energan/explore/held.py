@@ -22,8 +22,8 @@ def asked_rows(
     """
     import torch
 
-    from energan.commands.explore.class_names import class_names, parse_classes
-    from energan.commands.explore.said import codes_of
+    from energan.explore.class_names import class_names, parse_classes
+    from energan.explore.said import codes_of
 
     if classes and sentences:
         raise UserError("`class` and `text` both say what to draw: keep one")

@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
-from energan.commands.explore.class_names import class_names
-from energan.commands.explore.flag_types import Guidance
 from energan.data.pixels import to_unit
 from energan.engine.game import SamplerSettings
+from energan.explore.class_names import class_names
+from energan.explore.guidance import Guidance
 from energan.inference.chunks import CHUNK
 from energan.inference.guided import CHAINS, LatentMaps, latent_maps, latent_space, sample_guided
 from energan.inference.model import Model

@@ -1,0 +1,151 @@
+"""Play: what a run learned, drawn, moved and changed by hand.
+
+asking.py      what can be done with a run, and what the page asks it for
+desk.py        a client's page: its run, its wish, its work
+pictures.py    pictures on the page, and files of them
+sampling.py    samples           chains.py      chains, frame by frame
+plane.py       between four      sliders.py     codes and directions
+arithmetic.py  sums of samples   projecting.py  one's own picture
+walking.py     walks as films    inpainting.py  parts of pictures filled in, by a brush
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+from urllib.parse import quote
+
+from nicegui import ui
+
+from energan.studio.pages.frame import complain, frame
+from energan.studio.pages.play import arithmetic, chains, inpainting, plane, projecting, sampling, sliders, walking
+from energan.studio.pages.play.asking import Able
+from energan.studio.pages.play.desk import Desk, opened
+from energan.studio.runs import Row
+from energan.studio.studio import Studio
+from energan.utils.errors import UserError
+
+
+class Tool(NamedTuple):
+    """A tab. offered: whether a run can do it; build: makes the tab, and returns what draws it anew."""
+
+    name: str
+    offered: Callable[[Able], bool]
+    build: Callable[[Desk], Callable[[], Awaitable[None]]]
+
+
+TOOLS = (
+    Tool("Samples", lambda able: able.does("sample") and not able.chains, sampling.build),
+    Tool("Chains", lambda able: able.does("sample") and able.chains, chains.build),
+    Tool("Plane", lambda able: able.moves, plane.build),
+    Tool("Codes", lambda able: able.does("traverse") and able.moves, sliders.build),
+    Tool("Walk", lambda able: able.does("walk") and (able.moves or len(able.classes) > 1), walking.build),
+    Tool("Project", lambda able: able.does("project"), projecting.build),
+    Tool("Arithmetic", lambda able: able.does("arithmetic"), arithmetic.build),
+    Tool("Inpaint", lambda able: able.does("inpaint"), inpainting.build),
+)
+
+
+def play(studio: Studio) -> None:
+    """Registers the pages. What takes time comes when the page is there: the first to come waits for torch."""
+
+    @ui.page("/play")
+    async def choose() -> None:
+        with frame("/play"):
+            ui.label("Choose a run, and play with what it learned.")
+            cards = ui.element("div").classes("studio-cards")
+
+            async def fill() -> None:
+                rows = await studio.work(_drawing, studio)
+                cards.clear()
+                with cards:
+                    for row, says in rows:
+                        with ui.card():
+                            ui.link(row.name, f"/play/{quote(row.name)}").classes("text-lg")
+                            ui.label(f"{row.recipe} · {row.data}").classes("studio-quiet")
+                            ui.label(says).classes("studio-quiet")
+                    if not rows:
+                        ui.label(f"No run in {studio.runs.folder} draws anything yet: train one first.")
+
+            _wait(cards)
+            ui.timer(0, fill, once=True)
+
+    @ui.page("/play/{run:path}")
+    async def page(run: str) -> None:
+        ui.add_head_html('<link rel="stylesheet" href="/static/play.css"><script src="/static/play.js"></script>')
+        with frame("/play", title=run):
+            with ui.element("div").classes("play-head"):
+                ui.link("All runs that draw", "/play")
+                ui.label(run).classes("text-xl play-name")
+            place = ui.element("div").classes("play-place")
+
+            async def fill() -> None:
+                try:
+                    desk = await opened(studio, run)
+                except UserError as error:
+                    place.clear()
+                    with place:
+                        ui.label(str(error)).props('role="alert"')
+                    return
+                place.clear()
+                with place:
+                    await _tools(desk)
+
+            _wait(place)
+            ui.timer(0, fill, once=True)
+
+
+def _wait(place: ui.element) -> None:
+    with place, ui.element("div").classes("studio-row").props('role="status"'):
+        ui.spinner(size="sm").props('aria-hidden="true"')
+        ui.label("opening …").classes("studio-quiet")
+
+
+def _drawing(studio: Studio) -> list[tuple[Row, str]]:
+    """The runs that draw and have a checkpoint, and what each can do."""
+    from energan import capabilities
+    from energan.runs.folder import RunFolder
+
+    found = []
+    for row in studio.runs.rows():
+        try:
+            had = capabilities.of_run(studio.runs.read(row.name))
+            drawn = any("sample" in each.serves for each in had) and RunFolder(studio.runs.path(row.name)).checkpoints()
+        except UserError:
+            continue
+        if drawn:
+            found.append((row, f"It can {', '.join(each.verb for each in had)}."))
+    return found
+
+
+async def _tools(desk: Desk) -> None:
+    """The page below the bar: what is asked for, and a tab for each tool; a tab is made when it is first looked at."""
+    offered = [tool for tool in TOOLS if tool.offered(desk.able)]
+    if not offered:
+        ui.label("This run draws nothing.")
+        return
+    desk.bar()
+    made: dict[str, Callable[[], Awaitable[None]]] = {}
+    drawn: dict[str, object] = {}
+    with ui.tabs().props('align="left" outside-arrows mobile-arrows no-caps') as tabs:
+        for tool in offered:
+            ui.tab(tool.name)
+    tabs.set_value(offered[0].name)
+    with ui.tab_panels(tabs, value=offered[0].name, animated=False, keep_alive=True).classes("play-panels"):
+        places = {tool.name: ui.tab_panel(tool.name) for tool in offered}
+
+    async def show() -> None:
+        tool = next(tool for tool in offered if tool.name == tabs.value)
+        with places[tool.name]:
+            if tool.name not in made:
+                made[tool.name] = tool.build(desk)
+            if drawn.get(tool.name) == desk.wish:
+                return
+            drawn[tool.name] = desk.wish
+            try:
+                await made[tool.name]()
+            except UserError as error:
+                drawn.pop(tool.name, None)
+                complain(str(error))
+
+    desk.changed = show
+    tabs.on_value_change(show)
+    await show()

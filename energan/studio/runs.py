@@ -1,0 +1,154 @@
+"""The runs below a folder, as they are on disk at this moment. Nothing is kept but what has not changed since."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple, final
+
+from energan.html.pictures import sheets
+from energan.runs.reader import RunFiles, mapping, number, read
+from energan.utils.errors import UserError
+
+DEEP = 3  # folders below the folder of runs in which a run is looked for
+MOST = 2000  # runs that are listed
+
+
+class Row(NamedTuple):
+    """A run in a list. name: its path below the folder of runs; state: running, waiting, finished, stopped, …"""
+
+    name: str
+    recipe: str
+    data: str
+    state: str
+    step: int
+    steps: int
+    metrics: dict[str, float]
+    changed: float
+
+
+@final
+class Runs:
+    """The runs below a folder. A run is named by its path below it; no other path is ever read.
+
+    Args:
+        folder: The folder of runs.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+
+    def path(self, name: str) -> Path:
+        """The folder of a run. UserError for one that is not below the folder of runs, or not there."""
+        path = self.folder / name
+        try:
+            inside = path.resolve().is_relative_to(self.folder) and path.resolve() != self.folder
+            there = inside and (path / "run.json").is_file()
+        except (OSError, ValueError, RuntimeError):  # a name that no file can have
+            there = False
+        if not there or ".." in Path(name).parts:
+            raise UserError(f"there is no run {name!r} in {self.folder}")
+        return path
+
+    def names(self) -> list[str]:
+        """The runs' names, sorted; at most 2,000."""
+        found = sorted(str(path.relative_to(self.folder)) for path in self._below(self.folder, DEEP))
+        return found[:MOST]
+
+    def _below(self, folder: Path, deep: int) -> Iterator[Path]:
+        try:
+            entries = [e for e in os.scandir(folder) if e.is_dir(follow_symlinks=False) and not e.name.startswith(".")]
+        except OSError:
+            return
+        for entry in entries:
+            path = Path(entry.path)
+            if (path / "run.json").is_file():
+                yield path
+            elif deep > 1:
+                yield from self._below(path, deep - 1)
+
+    def rows(self) -> list[Row]:
+        """All runs, the last changed first. One that cannot be read has the state "damaged"."""
+        return sorted((self.row(name) for name in self.names()), key=lambda row: -row.changed)
+
+    def row(self, name: str) -> Row:
+        path = self.folder / name
+        return _row(name, path, _stamp(path), running(path))
+
+    def read(self, name: str) -> RunFiles:
+        """What the run's folder holds. UserError where there is none, or it is damaged."""
+        path = self.path(name)
+        return _read(path, _stamp(path))
+
+    def sheets(self, name: str) -> list[tuple[int, Path]]:
+        """(step, path) of the run's sheets of samples."""
+        return [
+            (sheet.step, sheet.path) for sheet in sheets(self.path(name) / "samples") if not sheet.path.is_symlink()
+        ]
+
+
+def running(path: Path) -> bool:
+    """Whether a process trains in the folder: it has the folder's lock (utils/files.exclusive)."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return False
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """What changes whenever a run's files do."""
+    stamp = []
+    for name in ("run.json", "log.jsonl", "evaluation.json"):
+        try:
+            found = (path / name).lstat()
+            stamp += [found.st_mtime_ns, found.st_size]
+        except OSError:
+            stamp += [0, 0]
+    return tuple(stamp)
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, stamp: tuple[int, ...]) -> RunFiles:
+    return read(path)
+
+
+@lru_cache(maxsize=2 * MOST)
+def _row(name: str, path: Path, stamp: tuple[int, ...], trains: bool) -> Row:
+    changed = max(stamp[::2]) / 1e9
+    try:
+        run = read(path)
+    except UserError as error:
+        return Row(name, str(error), "", "damaged", 0, 0, {}, changed)
+    config, status = run.config, mapping(run.config.get("status"))
+    state = str(status.get("state", "unknown"))
+    if state == "running" and not trains:
+        state = "stopped"  # its process was killed
+    logged = [step for step, _ in run.lines]
+    step = int(number(status.get("step")) or 0)
+    return Row(
+        name=name,
+        recipe=str(config.get("recipe")),
+        data=str(mapping(config.get("data")).get("name", "")),
+        state="running" if trains else state,
+        step=max([step, *logged[-1:]]),
+        steps=int(number(config.get("steps")) or 0),
+        metrics=_metrics(run),
+        changed=changed,
+    )
+
+
+def _metrics(run: RunFiles) -> dict[str, float]:
+    measured = mapping(run.json("evaluation.json").get("metrics"))
+    if not measured and (logged := run.logged("metrics")):
+        measured = dict(logged[-1].values)
+    return {name: value for name, given in measured.items() if (value := number(given)) is not None}

@@ -1,0 +1,98 @@
+"""The studio's server: bound to this machine's own address, it asks nothing of any other."""
+
+import os
+import secrets
+import socket
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from energan.studio.guard import Guard
+from energan.studio.models import Models
+from energan.studio.runs import Runs
+from energan.studio.studio import Studio
+from energan.studio.trainings import Trainings
+from energan.utils.errors import UserError
+
+HOST = "127.0.0.1"
+TENDED = 2.0  # seconds after which trainings that wait are looked at again
+RECONNECTED = 60.0  # seconds in which a page that lost its connection finds itself again
+
+
+def serve(
+    runs: Path,
+    *,
+    port: int,
+    data: Sequence[Path] = (),
+    at_once: int = 1,
+    device: str = "cpu",
+    ready: Callable[[str], None] = lambda link: None,
+) -> None:
+    """Serves the studio until it is interrupted.
+
+    Args:
+        runs: The folder of runs; it is made if need be.
+        port: The port; 0 for any that is free.
+        data: Folders with images that the pages may read.
+        at_once: Trainings at a time; the others wait.
+        device: Where models compute.
+        ready: Called with the link, which has the token, once it answers.
+
+    Raises:
+        UserError: The port is taken, or the folder cannot be made.
+    """
+    import uvicorn
+
+    cores = os.cpu_count() or 1
+    with _listening(port) as listener, tempfile.TemporaryDirectory(prefix="energan-studio-") as uploads:
+        try:
+            runs.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"the folder of runs {runs} cannot be made: {(error.strerror or '').lower()}") from error
+        port, token = listener.getsockname()[1], secrets.token_urlsafe(24)
+        studio = Studio(
+            runs=Runs(runs),
+            trainings=Trainings(runs.resolve(), at_once, threads=max(1, cores // at_once)),
+            models=Models(device, at_once=max(1, cores // 2)),
+            data=tuple(path.resolve() for path in data),
+            uploads=Path(uploads),
+            workers=ThreadPoolExecutor(max(4, cores), "studio"),
+        )
+        app = _application(studio, lambda: ready(f"http://{HOST}:{port}/?token={token}"), Path(uploads))
+        config = uvicorn.Config(Guard(app, token, port), log_level="warning", access_log=False, ws="websockets-sansio")
+        try:
+            uvicorn.Server(config).run(sockets=[listener])
+        finally:
+            studio.workers.shutdown(wait=False, cancel_futures=True)
+
+
+def _listening(port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise UserError(f"`port` {port} is taken, or may not be had: name another one, or 0 for any") from error
+    return listener
+
+
+def _application(studio: Studio, started: Callable[[], None], folder: Path):  # type: ignore[no-untyped-def]
+    os.environ.setdefault("NICEGUI_STORAGE_PATH", str(folder / "storage"))  # else a folder where it was started
+    from fastapi import FastAPI
+    from nicegui import app as pages
+    from nicegui import ui
+
+    from energan.studio.pages import PAGES, static
+
+    api = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    pages.add_static_files("/static", static())
+    for page in PAGES:
+        page(studio)
+    ui.run_with(
+        api, title="Energan studio", dark=None, favicon="⚡", reconnect_timeout=RECONNECTED, show_welcome_message=False
+    )
+    pages.on_startup(started)
+    pages.timer(TENDED, lambda: studio.work(studio.trainings.tend))
+    return api

@@ -1,0 +1,44 @@
+"""What every page is given."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, final
+
+from energan.studio.models import Models
+from energan.studio.runs import Runs
+from energan.studio.trainings import Trainings
+
+if TYPE_CHECKING:
+    from energan.inference.model import Model
+
+T = TypeVar("T")
+
+
+@final
+@dataclass(frozen=True)
+class Studio:
+    """The runs, the trainings and the models of a server, and the threads that work for its pages.
+
+    runs, trainings, models: as their classes say; data: folders below which a page may name images; uploads: where
+    dropped files are kept while the server runs; workers: threads, of which each does one piece of work at a time.
+    """
+
+    runs: Runs
+    trainings: Trainings
+    models: Models
+    data: tuple[Path, ...]
+    uploads: Path
+    workers: ThreadPoolExecutor
+
+    async def work(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """What the function returns, computed in a thread while the server answers others."""
+        return await asyncio.get_running_loop().run_in_executor(self.workers, partial(function, *args, **kwargs))
+
+    async def with_model(self, run: str, work: "Callable[[Model], T]", checkpoint: str = "") -> T:
+        """What the work gives, of the model of a run. UserError where there is no such run, or it is damaged."""
+        path = self.runs.path(run)
+        return await self.work(self.models.with_model, path, work, checkpoint)

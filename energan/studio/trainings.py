@@ -1,0 +1,214 @@
+"""Trainings as processes of their own: `energan train …` in the background. The run's folder is the truth.
+
+What was asked for is kept in RUNS/.studio/NAME.json, so that another server, after this one was killed, still knows
+what waits, and what it may stop; what a process says is in NAME.log beside it. As many train at once as the machine
+takes; the others wait for their turn.
+"""
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple, final
+
+from energan.runs.reader import mapping, number
+from energan.studio.runs import running
+from energan.utils.errors import UserError
+from energan.utils.files import exclusive, read_file, write_json
+
+FOLDER = ".studio"
+NAME = re.compile(r"[\w][\w .()+-]{0,99}")  # of a run that is begun here
+TOLD = 4000  # last bytes of what a training said
+LARGEST = 2**20  # bytes of a note
+ENDS = 10.0  # seconds that a process takes to end after it has saved, at most
+
+
+class Training(NamedTuple):
+    """A training that was asked for here.
+
+    name: the run's; command: the words after `energan`; pid: of its process, 0 while it waits; began: when the process
+    did, in seconds since 1970 as the system has it, so that another process of the same number is not taken for it.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    pid: int
+    began: float
+    asked: float
+
+    @property
+    def waits(self) -> bool:
+        return self.pid == 0
+
+    @property
+    def line(self) -> str:
+        """The command as one would type it."""
+        return shlex.join(["energan", *self.command])
+
+
+@final
+class Trainings:
+    """The trainings that were asked for in a folder of runs.
+
+    Args:
+        runs: The folder of runs.
+        at_once: How many train at a time.
+        threads: Threads of each.
+    """
+
+    def __init__(self, runs: Path, at_once: int, threads: int) -> None:
+        self.runs, self.at_once, self.threads = runs, at_once, threads
+        self.notes = runs / FOLDER
+        self.lock = threading.Lock()
+        self.children: dict[int, subprocess.Popen[bytes]] = {}
+
+    def ask(self, name: str, command: Sequence[str]) -> Training:
+        """A training of that name, which begins at once or waits for its turn.
+
+        command: the words after `energan`, without --out.
+
+        Raises:
+            UserError: The name is no name for a folder, or one that is taken.
+        """
+        if not NAME.fullmatch(name) or name.strip() != name:
+            raise UserError(f"{name!r} is no name for a run: letters, digits, spaces and _ . ( ) + - are")
+        with self.lock:
+            taken = self.runs / name
+            if self._note(name).exists() and self._find(name) is not None and self._alive(self._find(name)):
+                raise UserError(f"{name} trains already")
+            if taken.exists() and any(taken.iterdir()) and command[0] != "resume":
+                raise UserError(f"there is a run {name} already: choose another name")
+            training = Training(name, tuple(command), 0, 0.0, time.time())
+            self._write(training)
+        self.tend()
+        return self._find(name) or training
+
+    def ask_new(self, name: str, command: Sequence[str]) -> str:
+        """As `ask`, by a name like this one that is free. Returns it."""
+        taken = {training.name for training in self.all()}
+        free = (n for i in range(1, 10**6) if (n := name if i == 1 else f"{name}-{i}") not in taken)
+        return self.ask(next(n for n in free if not (self.runs / n).exists()), command).name
+
+    def resume(self, name: str, steps: int = 0) -> Training:
+        """Goes on with a run that was stopped, or trains it for longer."""
+        words = ["resume", str(self.runs / name), *(["--steps", str(steps)] if steps else [])]
+        return self.ask_again(name, words)
+
+    def ask_again(self, name: str, command: Sequence[str]) -> Training:
+        """As `ask`, of a run that is there, wherever below the folder of runs it is."""
+        until = time.monotonic() + ENDS
+        while self._alive(found := self._find(name)) and not running(self.runs / name) and time.monotonic() < until:
+            time.sleep(0.1)  # it has saved, and ends at this moment
+        with self.lock:
+            if found is not None and (found.waits or self._alive(found)):
+                raise UserError(f"{name} trains already, or waits for its turn")
+            training = Training(name, tuple(command), 0, 0.0, time.time())
+            self._write(training)
+        self.tend()
+        return self._find(name) or training
+
+    def stop(self, name: str) -> None:
+        """Asks a training to save and end, as Ctrl-C does; one that waits is forgotten. UserError if it is not ours."""
+        with self.lock:
+            training = self._find(name)
+            if training is None:
+                raise UserError(f"{name} was not begun here: stop it where it was, by Ctrl-C")
+            if training.waits:
+                self._note(name).unlink(missing_ok=True)
+                return
+            if self._alive(training):
+                with suppress(ProcessLookupError):
+                    os.kill(training.pid, signal.SIGTERM)
+
+    def tend(self) -> None:
+        """Begins what waits, as far as the machine takes it. To be called now and then."""
+        with self.lock, suppress(UserError), exclusive(self.notes, "another server tends it"):
+            every = self.all()
+            free = self.at_once - sum(self._alive(t) for t in every)
+            for training in sorted((t for t in every if t.waits), key=lambda t: t.asked)[: max(0, free)]:
+                self._begin(training)
+
+    def all(self) -> list[Training]:
+        """All that were asked for, those that have ended too."""
+        if not self.notes.is_dir():
+            return []
+        found = (self._read(path) for path in sorted(self.notes.rglob("*.json")))
+        return [training for training in found if training is not None]
+
+    def active(self) -> dict[str, Training]:
+        """Those that train or wait, by name."""
+        return {t.name: t for t in self.all() if t.waits or self._alive(t)}
+
+    def said(self, name: str) -> str:
+        """The last that a training's process said, its errors too."""
+        path = self._note(name).with_suffix(".log")
+        try:
+            with path.open("rb") as log:
+                log.seek(max(0, path.stat().st_size - TOLD))
+                return log.read(TOLD).decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+    # ------------------------------------------------------------------------------------------------ its own
+
+    def _begin(self, training: Training) -> None:
+        out = [] if training.command[0] == "resume" else ["--out", str(self.runs / training.name)]
+        environment = {**os.environ, "OMP_NUM_THREADS": str(self.threads), "PYTHONUNBUFFERED": "1"}
+        log = self._note(training.name).with_suffix(".log")
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as said:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "energan", *training.command, *out],
+                stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, env=environment,
+                start_new_session=True,  # which outlives the server, and hears no Ctrl-C meant for it
+            )  # fmt: skip
+        self.children[process.pid] = process
+        self._write(training._replace(pid=process.pid, began=_began(process.pid)))
+
+    def _alive(self, training: Training | None) -> bool:
+        if training is None or training.waits:
+            return False
+        if child := self.children.get(training.pid):
+            return child.poll() is None  # which also buries it
+        return _began(training.pid) == training.began and training.began > 0
+
+    def _note(self, name: str) -> Path:
+        return self.notes / f"{name}.json"
+
+    def _find(self, name: str) -> Training | None:
+        return self._read(self._note(name))
+
+    def _write(self, training: Training) -> None:
+        path = self._note(training.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, training._asdict())
+
+    def _read(self, path: Path) -> Training | None:
+        try:
+            known = mapping(json.loads(read_file(path, LARGEST)))
+        except (OSError, ValueError, RecursionError):
+            return None
+        name, command = known.get("name"), known.get("command")
+        if not isinstance(name, str) or self._note(name) != path or not isinstance(command, list) or not command:
+            return None
+        pid, began, asked = (number(known.get(key)) or 0 for key in ("pid", "began", "asked"))
+        return Training(name, tuple(map(str, command)), int(pid), float(began), float(asked))
+
+
+def _began(pid: int) -> float:
+    """When the process of that number began; 0.0 where there is none."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return 0.0 if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+    except psutil.Error:
+        return 0.0
