@@ -5,10 +5,11 @@ from pathlib import Path
 
 from energan.studio.pages.run import run
 from energan.studio.pages.runs import runs
+from energan.studio.pages.toy import toy
 from energan.studio.pages.train import train
 from energan.studio.studio import Studio
 
-PAGES: tuple[Callable[[Studio], None], ...] = (runs, run, train)
+PAGES: tuple[Callable[[Studio], None], ...] = (runs, run, train, toy)
 
 
 def static() -> Path:
