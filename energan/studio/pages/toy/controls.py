@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
 
 from nicegui import ui
 
@@ -25,11 +24,11 @@ def controls(system: System, change: Change) -> None:
 
 def _number(label: str, value: float, meaning: str, setter: Callable[[float], None], change: Change) -> None:
     @told
-    async def changed(event: Any) -> None:
-        await change(partial(setter, number(event.value, label)))
+    async def changed() -> None:
+        await change(partial(setter, number(field.value, label)))
 
-    field = ui.number(label, value=value, format="%.6g").props("outlined dense debounce=400 step=any")
-    field.classes("toy-number").on_value_change(changed)
+    field = ui.number(label, value=value, format="%.6g").props("outlined dense step=any")
+    field.classes("toy-number").on("change", changed)  # when it is left, or by Enter: not while one types
     with field:
         ui.tooltip(meaning)
 

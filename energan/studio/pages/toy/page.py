@@ -35,6 +35,7 @@ def toy(studio: Studio) -> None:
             here = _Page(studio, sessions)
             ui.context.client.on_delete(here.leave)
             await here.start()
+            ui.timer(1.0, here.refresh)
 
 
 @final
@@ -70,6 +71,9 @@ class _Page:
             self.anew = ui.button("Start anew", icon="replay", on_click=self.start).props("outline no-caps")
         with ui.element("div").classes("studio-row toy-counts"):
             self.step_number = ui.label("step 0").classes("toy-step")
+            for key, label in (("field", "Critic’s field"), ("arrows", "Gradients"), ("points", "Points")):
+                box = ui.checkbox(label, value=True)
+                box.on_value_change(lambda event, key=key: self._show(key, bool(event.value)))
             self.measured = ui.label("").classes("studio-quiet")
         self._speed = SPEEDS.index(next(speed for speed in SPEEDS if speed.frames == 20))
         self._faster(0)
@@ -86,14 +90,10 @@ class _Page:
                     ("width", "Units a layer", 64),
                 )
             }  # fmt: skip
-        with ui.element("div").classes("studio-row"):
-            for key, label in (("field", "Critic’s field"), ("arrows", "Gradients"), ("points", "Points")):
-                box = ui.checkbox(label, value=True)
-                box.on_value_change(lambda event, key=key: self._show(key, bool(event.value)))
 
     def _number(self, name: str, label: str, value: int, most: int | None) -> ui.number:
         field = ui.number(label, value=value, min=0, max=most, step=1, format="%.0f").classes("toy-number")
-        field.props("outlined dense debounce=500").on_value_change(self.start)
+        field.props("outlined dense").on("change", self.start)
         with field:
             ui.tooltip(f"A change of {label.lower()} starts anew")
         return field
@@ -168,6 +168,11 @@ class _Page:
     def _playing(self, playing: bool) -> None:
         self.play_button.set_text("Pause" if playing else "Play")
         self.play_button.set_icon("pause" if playing else "play_arrow")
+
+    def refresh(self) -> None:
+        """Shows whether the game plays: it stops by itself where all diverge, or nobody looks."""
+        if self.session is not None:
+            self._playing(self.session.playing and not self.session.over)
 
     def _faster(self, by: int) -> None:
         self._speed = min(max(self._speed + by, 0), len(SPEEDS) - 1)
