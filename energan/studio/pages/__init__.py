@@ -6,10 +6,11 @@ from pathlib import Path
 from energan.studio.pages.play import play
 from energan.studio.pages.run import run
 from energan.studio.pages.runs import runs
+from energan.studio.pages.toy import toy
 from energan.studio.pages.train import train
 from energan.studio.studio import Studio
 
-PAGES: tuple[Callable[[Studio], None], ...] = (runs, run, train, play)
+PAGES: tuple[Callable[[Studio], None], ...] = (runs, run, train, play, toy)
 
 
 def static() -> Path:
