@@ -178,7 +178,7 @@ class Session:
                 done.set_exception(error)
             else:
                 done.set_result(None)
-        if steps:
+        if steps and self._pair is before[0]:  # they were asked of the game before
             self._pair.play(steps)
         elif plays and now >= due:
             due = max(due + 1 / speed.frames, now)
