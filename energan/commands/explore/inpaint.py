@@ -62,8 +62,8 @@ def inpaint(
 
     from energan.commands.explore.class_names import parse_classes
     from energan.commands.explore.guided_run import open_guided_run
-    from energan.commands.open_run import load_images
     from energan.data.pixels import to_unit
+    from energan.experiment import load_images
     from energan.inference.guided import final_images, start_codes
     from energan.samplers.inpainting import Context
     from energan.utils.image_files import save_sheet, usable

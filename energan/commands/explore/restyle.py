@@ -45,7 +45,8 @@ def restyle(
     import torch
 
     from energan.commands.explore.said import codes_of
-    from energan.commands.open_run import load_images, skipped_note
+    from energan.commands.open_run import skipped_note
+    from energan.experiment import load_images
     from energan.inference.style import restyled
     from energan.runs.folder import RunFolder
     from energan.utils.image_files import save_sheet, usable

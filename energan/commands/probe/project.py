@@ -49,8 +49,9 @@ def project(
     import torch
 
     from energan.commands.explore.class_names import class_names, parse_classes
-    from energan.commands.open_run import load_images, skipped_note
+    from energan.commands.open_run import skipped_note
     from energan.commands.probe.given import checked_sheet, keep, step_of
+    from energan.experiment import load_images
     from energan.metrics.features.catalog import describe
     from energan.runs.folder import RunFolder
     from energan.runs.probes import Finding, Number

@@ -1,0 +1,91 @@
+"""A real server on a folder of small runs, and a real browser that has its token."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from small_runs import trained
+
+CHROMIUM, CHROMEDRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+)  # fmt: skip
+
+
+class Server(NamedTuple):
+    """A server: its address, its link with the token, the folder of its runs, and its process."""
+
+    address: str
+    link: str
+    runs: Path
+    process: subprocess.Popen[str]
+
+
+def begin(runs: Path, *flags: str) -> Server:
+    """Starts `energan studio` on a folder of runs, on any free port."""
+    pytest.importorskip("nicegui", reason="needs energan[studio]")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "energan", "studio", "--runs", str(runs), "--port", "0", *flags],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert "?token=" in line, line + process.stdout.read()
+    link = line.split()[-1]
+    return Server(link.partition("/?")[0], link, runs, process)
+
+
+def end(server: Server) -> str:
+    """Ends it as Ctrl-C does. Returns what it printed after its link."""
+    server.process.send_signal(signal.SIGINT)
+    return server.process.communicate(timeout=30)[0]
+
+
+@pytest.fixture(scope="session")
+def small_runs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one small run, `first` (ebgan-pt-mnist on digits), to be copied where more is needed."""
+    folder = tmp_path_factory.mktemp("runs")
+    trained(folder / "first")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def studio_server(small_runs_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server on a copy of the small runs."""
+    runs = tmp_path_factory.mktemp("studio") / "runs"
+    shutil.copytree(small_runs_folder, runs)
+    server = begin(runs)
+    yield server
+    end(server)
+
+
+@pytest.fixture(scope="module")
+def studio_browser(studio_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """A browser that has the server's token. At its end it has no message on its console, and asked nobody else."""
+    if not CHROMIUM or not CHROMEDRIVER:
+        pytest.skip("no chromium or chromedriver on the PATH")
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(str(CHROMEDRIVER)))
+    driver.set_window_size(1200, 900)
+    driver.get(studio_server.link)
+    yield driver
+    said = [entry["message"] for entry in driver.get_log("browser")]
+    events = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
+    driver.quit()
+    asked = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+    own = (studio_server.address, "data:", "blob:", "about:", "chrome:")
+    assert not said and not [url for url in asked if not url.startswith(own)]
