@@ -1,4 +1,4 @@
-"""What a page may read and use: images below the folders that the studio was begun with, and runs that can do a thing."""
+"""What a page may use: images below the folders that the studio was begun with, runs that can do a thing."""
 
 from functools import lru_cache
 from pathlib import Path

@@ -34,7 +34,7 @@ def write_label_next(run: Measurement, probabilities: Float[Tensor, "n k"]) -> l
 
     probabilities: of all training images. Without an image that lacks a label, nothing is written, and the list empty.
     """
-    table = to_label(run.experiment, run.training, probabilities)
+    table = to_label(run.experiment, run.training, probabilities, ROWS)
     if table:
         write_table(run.folder / NAME, {name: [row[name] for row in table] for name in COLUMNS})
         save_sheet(run.training.images[[row["index"] for row in table[:SHOWN]]], run.folder / SHEET)
@@ -42,7 +42,7 @@ def write_label_next(run: Measurement, probabilities: Float[Tensor, "n k"]) -> l
 
 
 def to_label(
-    experiment: Experiment, data: ImageSet, probabilities: Float[Tensor, "n k"], n: int = ROWS
+    experiment: Experiment, data: ImageSet, probabilities: Float[Tensor, "n k"], n: int
 ) -> list[dict[str, Any]]:
     """The n images without a label that are most worth one, as rows: index, file, predicted, probability, reason.
 

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from energan.studio.pages.judge import judge
+from energan.studio.pages.label import label
 from energan.studio.pages.runs import runs
 from energan.studio.studio import Studio
 
-PAGES: tuple[Callable[[Studio], None], ...] = (runs, judge)
+PAGES: tuple[Callable[[Studio], None], ...] = (runs, judge, label)
 
 
 def static() -> Path:

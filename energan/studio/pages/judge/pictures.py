@@ -123,6 +123,13 @@ class Given:
         """In which `source` is to be loaded: what is decoded of dropped pictures goes when they do."""
         return decoded_in(self.folder / "decoded") if self.folder is not None and self.dropped else nullcontext()
 
+    def without_folder(self, lines: list[str]) -> list[str]:
+        """The lines, which say "what was dropped" where they had the name of its folder."""
+        if self.folder is None:
+            return lines
+        place = str(self._pictures)
+        return [line.replace(f"the folder {place}", place).replace(place, "what was dropped") for line in lines]
+
     @property
     def _pictures(self) -> Path:
         assert self.folder is not None

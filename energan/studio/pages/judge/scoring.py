@@ -87,7 +87,8 @@ class Scoring:
 
         def work(model: Any) -> Judged:
             with given.reading():
-                return judged(model, path, checkpoint, source, calibrate=not running(path))
+                made = judged(model, path, checkpoint, source, calibrate=not running(path))
+            return made._replace(said=given.without_folder(made.said))
 
         found = await self.studio.with_model(run, work, checkpoint)
         self.judged, self.scored_by = found, (run, checkpoint)
@@ -244,7 +245,8 @@ def _chart(found: Judged, threshold: float) -> dict[str, Any]:
         "grid": {"left": 55, "right": 20, "top": 40, "bottom": 45},
         "legend": {"textStyle": {"color": "#888"}, "top": 0},
         "xAxis": {
-            "type": "value", "name": "energy", "nameLocation": "middle", "nameGap": 28, "scale": True, **quiet,
+            "type": "value", "name": "energy", "nameLocation": "middle", "nameGap": 28, **quiet,
+            "min": float(f"{found.span[0]:.3g}"), "max": float(f"{found.span[1]:.3g}"),
         },
         "yAxis": {"type": "value", "name": "density", **quiet},
         "series": series,
