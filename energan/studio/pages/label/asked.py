@@ -149,6 +149,6 @@ class Originals:
             file = item.read()
             channels = pool.data.images.shape[1]
             whole = decode(file, None, 3 if channels == 3 else 1)
-            return torch.from_numpy(whole if max(whole.shape[1:]) <= SIDE else decode(file, SIDE, whole.shape[0]))
+            return torch.tensor(whole if max(whole.shape[1:]) <= SIDE else decode(file, SIDE, whole.shape[0]))
         except UNREADABLE:
             return pool.data.images[index]

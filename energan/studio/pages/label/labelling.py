@@ -33,17 +33,12 @@ class Labelling:
     ) -> None:
         self.studio, self.run, self.pool, self.table = studio, run, pool, table
         self.labels, self.originals = labels, originals
-        self.added: list[str] = []  # classes that were typed, and have no label yet
+        self.classes = pool.classes(labels)  # in the order of their keys, which never changes: others come last
         self.queue: list[Asked] = []
         self.skipped: set[str] = set()
         self.done: list[tuple[Asked, str]] = []  # what was answered, to be undone; "" for a skip
         self.token = 0  # of the image that is shown: an answer to another one is not taken
         self.working = False
-
-    @property
-    def classes(self) -> list[str]:
-        known = self.pool.classes(self.labels)
-        return [*known, *(name for name in self.added if name not in known)]
 
     async def draw(self) -> None:
         """Draws the part, and asks for the first image."""
@@ -139,6 +134,9 @@ class Labelling:
 
     async def _give(self, asked: Asked, name: str) -> None:
         self.labels = await self.studio.work(self.table.give, asked.file, name, self.pool.labels)
+        if others := [each for each in dict.fromkeys(self.labels.values()) if each not in self.classes]:
+            self.classes += others  # that another page has given
+            self._classes()
         self._tell(f"wrote {asked.file},{name} to {self.table.path}" if name else f"took {asked.file} out again")
 
     async def _undo(self) -> None:
@@ -158,7 +156,7 @@ class Labelling:
             raise UserError(f"there is a class {name} already")
         if len(self.classes) == len(KEYS):
             raise UserError(f"there are keys for {len(KEYS)} classes, and no more")
-        self.added.append(name)
+        self.classes.append(name)
         self.new.set_value("")
         self._classes()
 
