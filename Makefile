@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-fast slow lint types docs bench gpu-check campaign lock clean
+.PHONY: demo studio test test-fast slow lint types docs bench gpu-check campaign lock clean
 
 .venv/made: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -17,6 +17,10 @@ demo: venv
 	rm -rf demo
 	$(BIN)/energan train ebgan-pt-mnist --out demo
 	@echo "open demo/report.html in a browser"
+
+# The studio on this folder's runs, the demo's too.
+studio: venv
+	$(BIN)/energan studio --runs .
 
 # Where bytecode is not to be written, each of the many processes would compile all again.
 TEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal

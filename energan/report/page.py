@@ -32,9 +32,12 @@ def write_report(run: Path) -> Path:
 
     Raises UserError for a folder that is no run, for one from a newer Energan, and where nothing can be written.
     """
-    folder = read(run)
-    html = _render(folder)
-    return write(run / PAGE, partial(_write_text, html))
+    return write(run / PAGE, partial(_write_text, report_html(run)))
+
+
+def report_html(run: Path) -> str:
+    """The page that `write_report` writes. UserError for a folder that is no run, and for one from a newer Energan."""
+    return _render(read(run))
 
 
 def _write_text(html: str, path: Path) -> int:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple, final
 
 from energan.runs.reader import mapping, number
+from energan.studio.runs import running
 from energan.utils.errors import UserError
 from energan.utils.files import exclusive, read_file, write_json
 
@@ -27,6 +28,7 @@ FOLDER = ".studio"
 NAME = re.compile(r"[\w][\w .()+-]{0,99}")  # of a run that is begun here
 TOLD = 4000  # last bytes of what a training said
 LARGEST = 2**20  # bytes of a note
+ENDS = 10.0  # seconds that a process takes to end after it has saved, at most
 
 
 class Training(NamedTuple):
@@ -71,7 +73,7 @@ class Trainings:
     def ask(self, name: str, command: Sequence[str]) -> Training:
         """A training of that name, which begins at once or waits for its turn.
 
-        command: the words after `energan`, without --out and --quiet.
+        command: the words after `energan`, without --out.
 
         Raises:
             UserError: The name is no name for a folder, or one that is taken.
@@ -89,6 +91,12 @@ class Trainings:
         self.tend()
         return self._find(name) or training
 
+    def ask_new(self, name: str, command: Sequence[str]) -> str:
+        """As `ask`, by a name like this one that is free. Returns it."""
+        taken = {training.name for training in self.all()}
+        free = (n for i in range(1, 10**6) if (n := name if i == 1 else f"{name}-{i}") not in taken)
+        return self.ask(next(n for n in free if not (self.runs / n).exists()), command).name
+
     def resume(self, name: str, steps: int = 0) -> Training:
         """Goes on with a run that was stopped, or trains it for longer."""
         words = ["resume", str(self.runs / name), *(["--steps", str(steps)] if steps else [])]
@@ -96,10 +104,12 @@ class Trainings:
 
     def ask_again(self, name: str, command: Sequence[str]) -> Training:
         """As `ask`, of a run that is there, wherever below the folder of runs it is."""
+        until = time.monotonic() + ENDS
+        while self._alive(found := self._find(name)) and not running(self.runs / name) and time.monotonic() < until:
+            time.sleep(0.1)  # it has saved, and ends at this moment
         with self.lock:
-            found = self._find(name)
-            if found is not None and self._alive(found):
-                raise UserError(f"{name} trains already")
+            if found is not None and (found.waits or self._alive(found)):
+                raise UserError(f"{name} trains already, or waits for its turn")
             training = Training(name, tuple(command), 0, 0.0, time.time())
             self._write(training)
         self.tend()
@@ -138,7 +148,7 @@ class Trainings:
         return {t.name: t for t in self.all() if t.waits or self._alive(t)}
 
     def said(self, name: str) -> str:
-        """The last that a training's process said: progress is no part of it, errors are."""
+        """The last that a training's process said, its errors too."""
         path = self._note(name).with_suffix(".log")
         try:
             with path.open("rb") as log:
@@ -156,7 +166,7 @@ class Trainings:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as said:
             process = subprocess.Popen(
-                [sys.executable, "-m", "energan", *training.command, *out, "--quiet"],
+                [sys.executable, "-m", "energan", *training.command, *out],
                 stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, env=environment,
                 start_new_session=True,  # which outlives the server, and hears no Ctrl-C meant for it
             )  # fmt: skip

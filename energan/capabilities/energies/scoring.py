@@ -95,9 +95,11 @@ def scored(
     say(f"images: {data.counted}")
     what = known(experiment, data, source, normal_class)  # refused before anything is written
     training = training_images_of(folder.path, record)
-    asked = {"rate": rate, "normal": normal, "normal_class": normal_class}
     try:
-        usual = calibrated(folder, model, checkpoint, experiment, training, anyway=calibrate, **asked)
+        usual = calibrated(
+            folder, model, checkpoint, experiment, training, rate=rate, normal=normal, normal_class=normal_class,
+            anyway=calibrate,
+        )  # fmt: skip
     except UserError as error:
         if not calibrate:
             raise

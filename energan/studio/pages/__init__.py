@@ -5,10 +5,12 @@ from pathlib import Path
 
 from energan.studio.pages.judge import judge
 from energan.studio.pages.label import label
+from energan.studio.pages.run import run
 from energan.studio.pages.runs import runs
+from energan.studio.pages.train import train
 from energan.studio.studio import Studio
 
-PAGES: tuple[Callable[[Studio], None], ...] = (runs, judge, label)
+PAGES: tuple[Callable[[Studio], None], ...] = (runs, run, train, judge, label)
 
 
 def static() -> Path:

@@ -1,52 +1,83 @@
-"""The list of runs, and a run: curves, sheets over time, metrics, live while it trains."""
+"""The list of runs: filtered, live, and several of them side by side."""
 
-from urllib.parse import quote
+from collections.abc import Callable
+from urllib.parse import quote, urlencode
 
 from nicegui import ui
 
-from energan.studio.pages.frame import frame
+from energan.report.compare.runs import MOST
+from energan.studio.pages.frame import complain, frame
 from energan.studio.runs import Row
 from energan.studio.studio import Studio
 
-EVERY = 2.0  # seconds after which the list looks at the folder again
+EVERY = 2.0  # seconds after which the folder is looked at again
 
 
 def runs(studio: Studio) -> None:
-    """Registers the pages."""
+    """Registers the page."""
 
     @ui.page("/")
     async def page() -> None:
         with frame("/"):
-            wanted = ui.input("Only runs with", placeholder="name, recipe, data or state").props(
-                "clearable outlined dense"
-            )
-            cards = ui.element("div").classes("studio-cards")
+            with ui.element("div").classes("studio-row items-center"):
+                wanted = ui.input("Only runs with", placeholder="name, recipe, data or state")
+                wanted.props("clearable outlined dense").classes("grow")
+                compare = ui.button("Compare", on_click=lambda: _compare(sorted(chosen)))
+            cards = ui.element("div").classes("studio-cards").props('role="list"')
             shown: list[Row] = []
+            chosen: set[str] = set()
+
+            def choose(name: str, ticked: bool) -> None:
+                (chosen.add if ticked else chosen.discard)(name)
+                compare.set_text(f"Compare {len(chosen)}" if chosen else "Compare")
 
             async def refresh(again: bool = False) -> None:
-                rows = await studio.work(studio.runs.rows)
+                rows = await studio.work(_rows, studio)
                 word = (wanted.value or "").lower()
                 rows = [r for r in rows if word in f"{r.name} {r.recipe} {r.data} {r.state}".lower()]
-                if rows != shown or again:
-                    shown[:] = rows
-                    cards.clear()
-                    with cards:
-                        for row in rows:
-                            _card(row)
-                        if not rows:
-                            ui.label(f"No run in {studio.runs.folder}" + (" is like that." if word else " yet."))
+                if rows == shown and not again:
+                    return
+                shown[:] = rows
+                cards.clear()
+                with cards:
+                    for row in rows:
+                        _card(row, row.name in chosen, choose)
+                    if not rows:
+                        there = f"No run in {studio.runs.folder}"
+                        ui.label(f"{there} is like that." if word else f"{there} yet: train one.")
 
             wanted.on_value_change(lambda: refresh(True))
             await refresh(True)
             ui.timer(EVERY, refresh)
 
 
-def _card(row: Row) -> None:
-    with ui.card():
-        ui.link(row.name, f"/run/{quote(row.name)}").classes("text-lg")
-        ui.label(f"{row.recipe} · {row.data}").classes("studio-quiet")
-        ui.label(f"{row.state}, step {row.step:,} of {row.steps:,}")
+def _rows(studio: Studio) -> list[Row]:
+    """The runs on disk, and before them what was asked for and has no folder yet."""
+    rows = studio.runs.rows()
+    there = {row.name for row in rows}
+    new = [
+        Row(name, " ".join(t.command[1:2]), "", "waiting" if t.waits else "beginning", 0, 0, {}, t.asked)
+        for name, t in studio.trainings.active().items()
+        if name not in there
+    ]
+    return new + rows
+
+
+def _card(row: Row, ticked: bool, choose: Callable[[str, bool], None]) -> None:
+    with ui.card().props('role="listitem"').classes("studio-card"):
+        with ui.element("div").classes("studio-row w-full no-wrap justify-between items-start"):
+            ui.link(row.name, f"/run/{quote(row.name)}").classes("text-lg studio-name")
+            box = ui.checkbox(value=ticked, on_change=lambda e: choose(row.name, e.value)).props("dense")
+            box._props["aria-label"] = f"compare {row.name}"  # a name is no text of properties
+        ui.label(" · ".join(filter(None, (row.recipe, row.data)))).classes("studio-quiet")
+        ui.label(f"{row.state}, step {row.step:,} of {row.steps:,}" if row.steps else row.state)
         if row.steps:
             ui.linear_progress(min(1.0, row.step / row.steps), show_value=False).props('aria-hidden="true"')
         for name, value in list(row.metrics.items())[:3]:
             ui.label(f"{name} {value:.4g}").classes("studio-quiet")
+
+
+def _compare(names: list[str]) -> None:
+    if not 2 <= len(names) <= MOST:
+        return complain(f"tick two runs or more to compare, at most {MOST}")
+    ui.navigate.to(f"/compare?{urlencode([('run', name) for name in names])}", new_tab=True)

@@ -58,9 +58,9 @@ class Pool(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """An image that is asked for. index: in the pool; reason: why it is."""
+    """An image that is asked for. row: in the pool; reason: why it is."""
 
-    index: int
+    row: int
     file: str
     reason: str
 

@@ -79,7 +79,7 @@ class Labelling:
                 ui.label(f"All images have a label, but for {left} that were skipped." if left else "All have a label.")
             return
         asked = self.queue[0]
-        image = await self.studio.work(self.originals.image, self.pool, asked.index)
+        image = await self.studio.work(self.originals.image, self.pool, asked.row)
         address = await self.studio.work(picture, image)
         with self.image:
             small = max(image.shape[1:]) < 200

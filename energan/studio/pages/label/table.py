@@ -9,7 +9,8 @@ from io import StringIO
 from pathlib import Path
 from typing import final
 
-from energan.data.classes import NONE, plain_label
+from energan.data.classes import plain_label
+from energan.data.image_set import NONE
 from energan.data.labels import label_rows
 from energan.utils.errors import UserError, printable
 from energan.utils.files import exclusive, read_file, write

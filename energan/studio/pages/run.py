@@ -1,0 +1,215 @@
+"""A run: its curves, its sheets over time, its metrics, live while it trains; stopped, resumed, restarted."""
+
+import tempfile
+from pathlib import Path
+from urllib.parse import quote
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from nicegui import app, ui
+
+from energan.html.charts import Chart
+from energan.html.formatting import duration
+from energan.html.pictures import picture
+from energan.report.compare.runs import write_runs
+from energan.report.page import metric_meaning, report_html
+from energan.runs.reader import RunFiles, mapping, number
+from energan.studio.charts import curves_of, options
+from energan.studio.pages.frame import frame, told
+from energan.studio.runs import Row
+from energan.studio.studio import Studio
+from energan.training.verdict import verdict_of
+from energan.utils.errors import UserError
+
+EVERY = 2.0  # seconds after which a run that trains is read again
+
+LARGEST = 2_000_000  # bytes of a sheet; a larger one is shown smaller
+
+
+def run(studio: Studio) -> None:
+    """Registers the page of a run, its report, and the page of several."""
+
+    @ui.page("/run/{name:path}")
+    async def page(name: str) -> None:
+        with frame("/", name):
+            shown = _Run(studio, name)
+            await shown.refresh()
+            ui.timer(EVERY, shown.refresh)
+
+    @app.get("/report/{name:path}")
+    async def report(name: str) -> Response:
+        """Rendered anew from what was measured: a report.html that came with a run could hold any script."""
+        return await _page(studio, lambda: report_html(studio.runs.path(name)))
+
+    @app.get("/compare")
+    async def compare(request: Request) -> Response:
+        names = request.query_params.getlist("run")
+        return await _page(studio, lambda: _compared(studio, names))
+
+
+async def _page(studio: Studio, make: "object") -> Response:
+    try:
+        return HTMLResponse(await studio.work(make))  # type: ignore[arg-type]
+    except UserError as error:
+        return PlainTextResponse(f"{error}\n", 404)
+
+
+def _compared(studio: Studio, names: list[str]) -> str:
+    with tempfile.TemporaryDirectory(dir=studio.uploads) as folder:
+        page = Path(folder, "compare.html")
+        write_runs([studio.runs.path(name) for name in names], page)
+        return page.read_text(encoding="utf-8")
+
+
+class _Run:
+    """The parts of a run's page that change while it trains."""
+
+    def __init__(self, studio: Studio, name: str) -> None:
+        self.studio, self.name = studio, name
+        self.seen: object = None
+        ui.label(name).classes("text-h5 studio-name").props('role="heading" aria-level="1"')
+        self.about = ui.label().classes("studio-quiet")
+        self.state = ui.label()
+        self.progress = ui.linear_progress(0.0, show_value=False).props('aria-hidden="true"')
+        self.verdict = ui.label()
+        with ui.element("div").classes("studio-row"):
+            self.stop = ui.button("Stop and save", on_click=told(self._stop))
+            self.resume = ui.button("Go on", on_click=told(self._resume))
+            self.until = ui.number("until step", min=1, precision=0).props("dense outlined")
+            self.best = ui.button("Restart from best", on_click=told(self._restart))
+            self.lr = ui.number("at rate", format="%.6g").props("dense outlined clearable")
+            with ui.element("div").classes("studio-row items-center"):
+                ui.link("report", f"/report/{quote(name)}", new_tab=True)
+                self.play = ui.link("play with it", f"/play/{quote(name)}")
+        self.said = ui.label().classes("studio-said").props('role="status"')
+        with ui.element("section").props('aria-label="Samples over time"'):
+            self.sheet = ui.image().classes("studio-sheet").props('fit="contain" no-spinner')
+            self.step = ui.slider(min=0, max=0, value=0, on_change=self._show_sheet)
+            self.step.props('aria-label="Sheet of samples by step"')
+            self.which = ui.label().classes("studio-quiet")
+        self.metrics = ui.element("div")
+        self.charts = ui.element("div").classes("studio-charts")
+        self.sheets: list[tuple[int, Path]] = []
+        self.lines: list[ui.echart] = []
+
+    async def refresh(self) -> None:
+        """Reads the folder, and shows what has changed since."""
+        try:
+            row, found, sheets, waits, said = await self.studio.work(self._read)
+        except UserError as error:
+            return self._absent(str(error))
+        if (row, len(sheets), waits, said) == self.seen:
+            return
+        self.seen = row, len(sheets), waits, said
+        self._show_state(row, found, waits)
+        self.said.set_text("" if row.state == "running" or row.state.startswith("finished") else said)
+        following = self.step.value >= len(self.sheets) - 1
+        self.sheets = sheets
+        self.step.props(f"max={max(0, len(sheets) - 1)}")
+        if following and sheets:
+            self.step.set_value(len(sheets) - 1)
+        self._show_sheet()
+        self._show_metrics(row)
+        self._show_charts(await self.studio.work(curves_of, found))
+
+    def _read(self) -> tuple[Row, RunFiles, list[tuple[int, Path]], bool, str]:
+        studio, name = self.studio, self.name
+        found, asked = studio.runs.read(name), studio.trainings.active().get(name)
+        waits, said = asked is not None and asked.waits, studio.trainings.said(name)
+        return studio.runs.row(name), found, studio.runs.sheets(name), waits, said
+
+    def _absent(self, sentence: str) -> None:
+        """What is said before there is a folder: that it waits, or what its process said."""
+        active = self.studio.trainings.active().get(self.name)
+        if active is not None:
+            self.state.set_text("waits for its turn" if active.waits else "begins")
+        else:
+            self.state.set_text(sentence)
+            self.said.set_text(self.studio.trainings.said(self.name))
+        for part in (self.resume, self.until, self.best, self.lr, self.play):
+            part.set_visibility(False)
+        self.stop.set_visibility(active is not None)
+
+    def _show_state(self, row: Row, found: RunFiles, waits: bool) -> None:
+        config, status = found.config, mapping(found.config.get("status"))
+        trains = row.state == "running"
+        ours = self.name in self.studio.trainings.active()
+        rates = [v for line in found.rates[-5:] if (v := number(line.values.get("steps_per_second")))]
+        left = f", about {duration((row.steps - row.step) * len(rates) / sum(rates))} left" if trains and rates else ""
+        self.about.set_text(" · ".join(map(str, filter(None, (row.recipe, row.data, config.get("command"))))))
+        message = status.get("message")
+        self.state.set_text(
+            f"{'waits to go on' if waits else row.state}, step {row.step:,} of {row.steps:,}{left}"
+            + (f": {message}" if message and not trains else "")
+        )
+        self.progress.set_value(min(1.0, row.step / row.steps) if row.steps else 0.0)
+        verdict = verdict_of(found, found.path)
+        self.verdict.set_text(verdict.words if verdict else "")
+        self.stop.set_visibility(trains or waits)
+        self.stop.set_enabled(ours)
+        self.stop.tooltip("" if ours else "begun elsewhere: stop it there, by Ctrl-C")
+        for part in (self.resume, self.until):
+            part.set_visibility(not trains and not waits)
+        for part in (self.best, self.lr):
+            part.set_visibility((found.path / "checkpoints" / "best.safetensors").is_file())
+        if self.until.value is None and row.steps:
+            self.until.set_value(row.steps if row.step < row.steps else 2 * row.steps)
+
+    def _show_sheet(self) -> None:
+        self.sheet.set_visibility(bool(self.sheets))
+        self.step.set_visibility(len(self.sheets) > 1)
+        if not self.sheets:
+            self.which.set_text("no sheet of samples yet")
+            return
+        step, path = self.sheets[min(int(self.step.value), len(self.sheets) - 1)]
+        found = picture(path, LARGEST)
+        if found is not None:
+            self.sheet.set_source(found.uri)
+            self.sheet.props(f'alt="samples at step {step}"')
+        self.which.set_text(f"samples at step {step:,}; {len(self.sheets)} sheets")
+
+    def _show_metrics(self, row: Row) -> None:
+        self.metrics.clear()
+        if not row.metrics:
+            return
+        rows = [
+            {
+                "metric": name,
+                "value": f"{value:.5g}",
+                "better": metric_meaning(name)[0],
+                "says": metric_meaning(name)[1],
+            }
+            for name, value in row.metrics.items()
+        ]
+        columns = [{"name": n, "label": n, "field": n, "align": "left"} for n in ("metric", "value", "better", "says")]
+        with self.metrics:
+            ui.table(rows=rows, columns=columns, row_key="metric").props("dense flat wrap-cells").classes("w-full")
+
+    def _show_charts(self, charts: list[Chart]) -> None:
+        if len(charts) != len(self.lines):
+            self.charts.clear()
+            with self.charts:
+                self.lines = [ui.echart(options(chart)).classes("studio-chart") for chart in charts]
+                for line, chart in zip(self.lines, charts, strict=True):
+                    line.tooltip(str(chart["meaning"]))
+            return
+        for line, chart in zip(self.lines, charts, strict=True):
+            line.options.clear()
+            line.options.update(options(chart))
+            line.update()
+
+    async def _stop(self) -> None:
+        await self.studio.work(self.studio.trainings.stop, self.name)
+        ui.notify("it saves and stops")
+
+    async def _resume(self) -> None:
+        self.studio.runs.path(self.name)
+        await self.studio.work(self.studio.trainings.resume, self.name, int(self.until.value or 0))
+        self.seen = None
+
+    async def _restart(self) -> None:
+        path = self.studio.runs.path(self.name)
+        words = ["restart", str(path), "--from", "best"]
+        words += ["--lr", f"{self.lr.value:g}"] if self.lr.value else []
+        name = await self.studio.work(self.studio.trainings.ask_new, f"{path.name}-restarted", words)
+        ui.navigate.to(f"/run/{quote(name)}")

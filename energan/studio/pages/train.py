@@ -1,0 +1,147 @@
+"""A training, from a form of its recipe's own flags, on a built-in set, a folder, or pictures that are dropped here."""
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+from nicegui import events, ui
+
+from energan.data.named.catalog import NAMED
+from energan.recipes.build import find_recipe
+from energan.recipes.catalog import RECIPES
+from energan.studio.dropped import Dropped
+from energan.studio.fields import Field, checked, fields_of, words_of
+from energan.studio.pages.frame import complain, frame, told
+from energan.studio.studio import Studio
+from energan.utils.arguments import description
+from energan.utils.errors import UserError
+
+USUAL = "ebgan-pt-mnist"
+
+FIRST = ("steps", "batch", "lr", "width", "size", "channels", "classes", "labels", "seed")  # shown before the others
+
+FILE = 2**26  # bytes of one file that is dropped
+
+
+def train(studio: Studio) -> None:
+    """Registers the page."""
+
+    @ui.page("/train")
+    async def page(recipe: str = USUAL) -> None:
+        with frame("/train"):
+            chosen = ui.select(
+                list(RECIPES), value=recipe if recipe in RECIPES else USUAL, label="Recipe", with_input=True
+            )
+            chosen.classes("w-full")
+            body = ui.element("div").classes("studio-form")
+
+            def build() -> None:
+                body.clear()
+                with body:
+                    _form(studio, chosen.value)
+
+            chosen.on_value_change(build)
+            build()
+
+
+def _form(studio: Studio, recipe: str) -> None:
+    function = find_recipe(recipe)
+    fields = fields_of(function)
+    filled: dict[str, Callable[[], str | bool]] = {}
+    ui.label(description(function)).classes("studio-quiet whitespace-pre-line")
+    name = ui.input("Name of the run", value=_free(studio, recipe)).classes("w-full")
+    for field in (f for f in fields if f.name in ("data", "target")):
+        filled[field.name] = _source(studio, field)
+    rest = [f for f in fields if f.name not in filled]
+    first = [f for f in rest if f.name in FIRST]
+    with ui.element("div").classes("studio-fields"):
+        filled |= {f.name: _input(f) for f in first}
+    with ui.expansion("All other settings").classes("w-full"), ui.element("div").classes("studio-fields"):
+        filled |= {f.name: _input(f) for f in rest if f not in first}
+    line = ui.label().classes("studio-quiet studio-line")
+
+    def words() -> list[str]:
+        return words_of(fields, {key: value() for key, value in filled.items()})
+
+    async def begin() -> None:
+        given = words()
+        await studio.work(checked, function, given)
+        _check_paths(studio, fields, {key: value() for key, value in filled.items()})
+        await studio.work(studio.trainings.ask, name.value or "", ["train", recipe, *given])
+        ui.navigate.to(f"/run/{quote(name.value or '')}")
+
+    def show() -> None:
+        try:
+            line.set_text(shlex.join(["energan", "train", recipe, *words(), "--out", name.value or ""]))
+        except UserError as error:
+            line.set_text(str(error))
+
+    ui.button("Train", on_click=told(begin)).classes("self-start")
+    ui.timer(0.5, show)
+
+
+def _free(studio: Studio, recipe: str) -> str:
+    taken = {*studio.runs.names(), *studio.trainings.active()}
+    return next(name for n in range(1, 10**6) if (name := f"{recipe}-{n}") not in taken)
+
+
+def _source(studio: Studio, field: Field) -> Callable[[], str]:
+    """Where images are: a built-in set, a folder that the server was told of, or what is dropped; in a word."""
+    folders = [str(folder) for folder in studio.data]
+    own = Dropped(studio.runs.folder / ".studio" / "data")
+    with ui.element("div").classes("studio-row w-full"):
+        kept = [str(path) for path in own.kept()]
+        choices = [*NAMED, *folders, *kept]
+        text = ui.select(
+            choices, label=field.name, value=field.default or None, with_input=True, new_value_mode="add-unique"
+        )
+        text.classes("grow").tooltip(field.help)
+
+        async def dropped(event: events.MultiUploadEventArguments) -> None:
+            folder = None
+            for file in event.files:
+                try:
+                    folder = await own.keep(file)
+                except UserError as error:
+                    complain(str(error))
+                    break
+            if folder:
+                text.set_options([*NAMED, *folders, str(folder)], value=str(folder))
+                ui.notify(f"{len(own)} files in {folder}")
+
+        ui.upload(label=f"or drop pictures or a .zip ({field.name})", multiple=True, auto_upload=True,
+                  max_file_size=FILE, on_multi_upload=dropped).classes("grow")  # fmt: skip
+    return lambda: str(text.value or "")
+
+
+def _input(field: Field) -> Callable[[], str | bool]:
+    label = field.name.strip("_").replace("_", " ")
+    if field.kind == "switch":
+        switch = ui.switch(label, value=field.default == "True").tooltip(field.help)
+        return lambda: bool(switch.value)
+    if field.kind == "choice":
+        select = ui.select(list(field.choices), label=label, value=field.default or None).tooltip(field.help)
+        return lambda: str(select.value or "")
+    text = ui.input(label, value=field.default).tooltip(field.help)
+    return lambda: str(text.value or "")
+
+
+def _check_paths(studio: Studio, fields: list[Field], filled: dict[str, str | bool]) -> None:
+    """UserError where a file or folder is named that the server was not told of."""
+    from energan.commands.config import FILES
+
+    allowed = (*studio.data, studio.runs.folder)
+    for field in fields:
+        value = filled.get(field.name)
+        if (
+            field.name not in FILES
+            or not isinstance(value, str)
+            or not value
+            or value in NAMED
+            or value.startswith("hf:")
+        ):
+            continue
+        path = Path(value).expanduser().resolve()
+        if not any(path.is_relative_to(folder) for folder in allowed):
+            raise UserError(f"{value} is below no folder that the studio was told of: start it with --data {value}")

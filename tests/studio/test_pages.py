@@ -1,0 +1,90 @@
+"""The list, a run and the form in a real browser: a run is trained, watched, stopped, resumed, compared."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from tests.studio.conftest import Server
+
+pytestmark = pytest.mark.browser
+
+NAME = '<b onmouseover="x">=1+1 🐈'
+
+
+def main_text(browser: webdriver.Chrome) -> str:
+    return browser.find_element(By.TAG_NAME, "main").text
+
+
+def eventually(holds: Callable[[], object], seconds: float = 60.0, said: Callable[[], object] = str) -> None:
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            if holds():
+                return
+        except Exception:
+            if time.monotonic() > until:
+                raise
+        assert time.monotonic() < until, said()
+        time.sleep(0.1)
+
+
+def button(browser: webdriver.Chrome, text: str) -> None:
+    found = [b for b in browser.find_elements(By.TAG_NAME, "button") if b.text.upper() == text.upper()]
+    found[0].click()
+
+
+def fill(browser: webdriver.Chrome, label: str, text: str) -> None:
+    field = browser.find_element(By.XPATH, f"//input[@aria-label='{label}']")
+    field.send_keys(Keys.CONTROL, "a")
+    field.send_keys(text)
+    if label == "data":
+        field.send_keys(Keys.ENTER)
+
+
+def test_a_run_is_trained_watched_stopped_and_resumed(studio_server: Server, studio_browser: webdriver.Chrome) -> None:
+    browser = studio_browser
+    browser.get(f"{studio_server.address}/train?recipe=ebgan-pt-mnist")
+    eventually(lambda: "Train" in browser.page_source and browser.find_element(By.CSS_SELECTOR, ".studio-line").text)
+    for label, text in {"data": "digits", "steps": "100000", "batch": "8", "width": "4"}.items():
+        fill(browser, label, text)
+    line = "energan train ebgan-pt-mnist --data digits --width 4 --steps 100000 --batch 8 --out ebgan-pt-mnist-1"
+    eventually(lambda: browser.find_element(By.CSS_SELECTOR, ".studio-line").text == line)
+    button(browser, "train")
+    eventually(lambda: browser.current_url.endswith("/run/ebgan-pt-mnist-1"))
+    eventually(lambda: "running, step" in main_text(browser))
+    button(browser, "stop and save")
+    eventually(lambda: "stopped, step" in main_text(browser))
+    fill(browser, "until step", "1000")
+    button(browser, "go on")
+    eventually(lambda: "of 1,000" in main_text(browser), said=lambda: main_text(browser))
+
+
+def test_names_are_text_and_runs_are_compared(studio_server: Server, studio_browser: webdriver.Chrome) -> None:
+    browser = studio_browser
+    (studio_server.runs / "first").rename(studio_server.runs / NAME)
+    browser.get(studio_server.address)
+    eventually(lambda: NAME in main_text(browser))
+    for box in browser.find_elements(By.CSS_SELECTOR, ".studio-card [role=checkbox]")[:2]:
+        box.click()
+    eventually(lambda: "COMPARE 2" in main_text(browser).upper())
+    button(browser, "compare 2")
+    eventually(lambda: len(browser.window_handles) == 2)
+    browser.switch_to.window(browser.window_handles[1])
+    eventually(lambda: NAME in browser.find_element(By.TAG_NAME, "body").text)
+    browser.close()
+    browser.switch_to.window(browser.window_handles[0])
+    browser.find_element(By.LINK_TEXT, NAME).click()
+    eventually(lambda: "finished, step" in main_text(browser) and "Energies" in browser.page_source)
+    browser.set_window_size(390, 844)
+    assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
+    browser.set_window_size(1200, 900)
+
+
+def test_a_run_that_is_not_there_is_told(studio_server: Server, studio_browser: webdriver.Chrome) -> None:
+    for name in ("no such", "..%2F..%2Fetc"):
+        studio_browser.get(f"{studio_server.address}/run/{name}")
+        eventually(lambda: "there is no run" in main_text(studio_browser))
