@@ -43,7 +43,10 @@ def comparing(studio: Studio) -> None:
 
         def work() -> Compared:
             with heard(), real.reading(), fake.reading():
-                return compared_images(*sources, asked)
+                found = compared_images(*sources, asked)
+            for side, given in (("real", real), ("fake", fake)):
+                found.result[side]["name"] = given.plain(found.result[side]["name"])
+            return found
 
         found = await studio.work(work)
         sheets = await studio.work(_sheets, found)

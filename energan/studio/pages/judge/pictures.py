@@ -3,8 +3,8 @@
 import base64
 import secrets
 import shutil
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from io import BytesIO
 from typing import TYPE_CHECKING, final
 
@@ -100,14 +100,21 @@ class Given:
         single = len(self.dropped) == 1 and not only.lower().endswith(EXTENSIONS)
         return str(self.dropped.folder / only if single else self.dropped.folder)
 
-    def reading(self) -> AbstractContextManager[None]:
-        """In which `source` is to be loaded: what is decoded of dropped pictures goes when they do."""
-        return decoded_in(self.folder / "decoded") if self.dropped else nullcontext()
-
-    def without_folder(self, lines: list[str]) -> list[str]:
-        """The lines, which say "what was dropped" where they had the name of its folder."""
+    def plain(self, text: str) -> str:
+        """The text, which says "what was dropped" where it had the name of that folder."""
         place = str(self.dropped.folder)
-        return [line.replace(f"the folder {place}", place).replace(place, "what was dropped") for line in lines]
+        for name in (f"the folder {place}", place, self.dropped.folder.name):
+            text = text.replace(name, "what was dropped")
+        return text
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """In which `source` is to be read: what is decoded of what was dropped goes with it, and errors are plain."""
+        try:
+            with decoded_in(self.folder / "decoded") if self.dropped else nullcontext():
+                yield
+        except UserError as error:
+            raise UserError(self.plain(str(error))) from error
 
     async def _take(self, event: MultiUploadEventArguments) -> None:
         await told(self._keep)(event)

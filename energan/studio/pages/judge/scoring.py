@@ -88,7 +88,7 @@ class Scoring:
         def work(model: Any) -> Judged:
             with given.reading():
                 made = judged(model, path, checkpoint, source, calibrate=not running(path))
-            return made._replace(said=given.without_folder(made.said))
+            return made._replace(said=[given.plain(line) for line in made.said])
 
         found = await self.studio.with_model(run, work, checkpoint)
         self.judged, self.scored_by = found, (run, checkpoint)
