@@ -1,12 +1,12 @@
 """Judge: scores, the threshold and its false alarms, nearest training images, in numbers and in a browser."""
 
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import Server
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -18,6 +18,7 @@ from energan.inference.calibration import calibration
 from energan.runs.rebuild import load
 from energan.utils.console import heard, say, warn
 from energan.utils.errors import UserError
+from tests.studio.conftest import Server
 
 pytest.importorskip("nicegui", reason="needs energan[studio]")
 
@@ -44,7 +45,7 @@ def test_scores_are_those_of_the_command(small_runs_folder: Path, tmp_path: Path
     assert found.found.usual is not None and (run / "calibration.json").is_file()  # as `score --false-alarms` does
     assert found.order("unusual") == found.order("usual")[::-1] and found.order("name") == list(range(12))
     with pytest.raises(UserError, match="more than the 3 images"), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("energan.studio.pages.judge.judged.MOST", 3)
+        patch.setattr(sys.modules[judged.__module__], "MOST", 3)
         judged(load(run), run, "", str(images), calibrate=False)
 
 

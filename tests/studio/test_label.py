@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import Server, begin, end
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -19,6 +18,7 @@ from energan.data.labels import labelled_by
 from energan.runs.rebuild import load
 from energan.utils.errors import UserError
 from energan.utils.image_files import as_picture
+from tests.studio.conftest import Server, begin, end
 
 pytest.importorskip("nicegui", reason="needs energan[studio]")
 
@@ -127,7 +127,7 @@ def test_a_table_is_what_classify_reads(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "  ", "-1", "NaN", "x" * 101])
 def test_names_that_no_class_can_have(name: str) -> None:
-    with pytest.raises(UserError, match="class has a name|stands for no label"):
+    with pytest.raises(UserError, match=r"class has a name|stands for no label"):
         class_name(name)
 
 
@@ -162,7 +162,8 @@ def test_the_command_of_a_round(runs: Path, digits: Path) -> None:
     assert trains_again(found, "zeros") and run_name(labels, 1) == f"{labels.folder.name}-round-1"
     words = command(found, source, digits / "l.csv", run="zeros", steps=3)
     assert words == [
-        "classify", "--data", source, "--labels", str(digits / "l.csv"), "--config", str(runs / "zeros"), "--steps", "3",
+        "classify", "--data", source, "--labels", str(digits / "l.csv"), "--config", str(runs / "zeros"),
+        "--steps", "3",
     ]  # fmt: skip
     assert "--features" in command(found, source, digits / "l.csv", system="ladder", features=True)
     with pytest.raises(UserError, match="no system"):

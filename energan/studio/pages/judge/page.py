@@ -3,9 +3,6 @@
 from nicegui import ui
 
 from energan.studio.pages.frame import frame
-from energan.studio.pages.judge.comparing import comparing
-from energan.studio.pages.judge.scoring import scoring
-from energan.studio.sources import serving
 from energan.studio.studio import Studio
 
 
@@ -14,7 +11,10 @@ def judge(studio: Studio) -> None:
 
     @ui.page("/judge")
     async def page(run: str = "") -> None:
-        runs = await studio.work(serving, studio.runs, "score")
+        runs = await studio.work(_scoring, studio)
+        from energan.studio.pages.judge.comparing import comparing
+        from energan.studio.pages.judge.scoring import scoring
+
         with frame("/judge"):
             ui.add_head_html('<link rel="stylesheet" href="/static/judge.css">')
             with ui.tabs().props("align=left no-caps inline-label") as tabs:
@@ -24,3 +24,10 @@ def judge(studio: Studio) -> None:
                     scoring(studio, runs, run)
                 with ui.tab_panel(compare).classes("p-0"):
                     comparing(studio)
+
+
+def _scoring(studio: Studio) -> list[str]:
+    """The runs that score; imports, in a thread, what takes long: the server begins without torch."""
+    from energan.studio.sources import serving
+
+    return serving(studio.runs, "score")

@@ -1,18 +1,18 @@
 """The page: what is labelled is chosen, then labelled; at its end the classifier is trained again."""
 
-from typing import Any
+import json
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from nicegui import ui
 
 from energan.studio.pages.frame import frame, told
-from energan.studio.pages.label.asked import Originals, Pool, pool_of_images, pool_of_run
-from energan.studio.pages.label.labelling import Labelling
-from energan.studio.pages.label.retrain import Retrain
-from energan.studio.pages.label.table import Table, table_of
-from energan.studio.sources import named_images, serving
 from energan.studio.studio import Studio
 from energan.utils.errors import UserError
+
+if TYPE_CHECKING:
+    from energan.studio.pages.label.asked import Originals, Pool
+    from energan.studio.pages.label.table import Table
 
 NO_RUN = "no run: a folder of images"
 
@@ -22,7 +22,10 @@ def label(studio: Studio) -> None:
 
     @ui.page("/label")
     async def page(run: str = "", images: str = "") -> None:
-        runs = await studio.work(serving, studio.runs, "predict")
+        runs = await studio.work(_classifiers, studio)
+        from energan.studio.pages.label.asked import pool_of_images, pool_of_run
+        from energan.studio.sources import named_images
+
         with frame("/label"):
             ui.add_head_html('<link rel="stylesheet" href="/static/label.css"><script src="/static/label.js"></script>')
             with ui.element("div").classes("studio-row items-center"):
@@ -47,7 +50,7 @@ def label(studio: Studio) -> None:
                     pool = await studio.work(pool_of_images, source)
                 opened = await studio.work(_opened, studio, pool)
                 here = f"/label?run={quote(run)}" if run else f"/label?images={quote(source)}"
-                ui.run_javascript(f"history.replaceState(null, '', {_json(here)})")
+                ui.run_javascript(f"history.replaceState(null, '', {json.dumps(here)})")
                 place.clear()
                 with place:
                     await _labelling(studio, run, pool, *opened)
@@ -66,21 +69,28 @@ def label(studio: Studio) -> None:
                 ui.timer(0.1, pressed, once=True)
 
 
-def _json(text: str) -> str:
-    import json
+def _classifiers(studio: Studio) -> list[str]:
+    """The runs that classify; imports, in a thread, what takes long: the server begins without torch."""
+    from energan.studio.sources import serving
 
-    return json.dumps(text)
+    return serving(studio.runs, "predict")
 
 
-def _opened(studio: Studio, pool: Pool) -> tuple[Table, dict[str, str], Originals]:
+def _opened(studio: Studio, pool: "Pool") -> "tuple[Table, dict[str, str], Originals]":
+    from energan.studio.pages.label.asked import Originals
+    from energan.studio.pages.label.table import table_of
+
     table = table_of(studio.runs.folder, pool.source)
     return table, table.begin(pool.labels), Originals(pool.source)
 
 
 async def _labelling(
-    studio: Studio, run: str, pool: Pool, table: Table, labels: dict[str, str], originals: Originals
+    studio: Studio, run: str, pool: "Pool", table: "Table", labels: dict[str, str], originals: "Originals"
 ) -> None:
     """Both parts: one that asks, one that trains."""
+    from energan.studio.pages.label.labelling import Labelling
+    from energan.studio.pages.label.retrain import Retrain
+
     labelling = Labelling(studio, run, pool, table, labels, originals)
     await labelling.draw()
     Retrain(studio, run, pool, table, labelling).draw()
