@@ -323,6 +323,18 @@ def recorded_range(record: Mapping[str, Any]) -> tuple[float, float] | None:
     return checked_range(data.get("value_range") if isinstance(data, dict) else None)
 
 
+def load_images(source: str, split: str, record: Mapping[str, Any]) -> "ImageSet":
+    """The images in the size, channels and range of values of a run's; even of a classifier's they need no labels.
+
+    split: "" is the one that the source holds out, else all of it.
+    """
+    from energan.data import held_out_split, load
+
+    channels, h, w = record["data"]["shape"]
+    split = split or held_out_split(source) or "train"
+    return load(source, split, size=h if h == w else (h, w), channels=channels, value_range=recorded_range(record))
+
+
 def _told(move: "Move") -> str:
     """Who descends and who ascends which objective, as in "min D max k: loss"."""
     goals = [f"{goal} {', '.join(names)}" for goal, names in (("min", move.min), ("max", move.max)) if names]

@@ -1,4 +1,4 @@
-"""What commands that open a run share: where it is, its model, images in its shape, and the flag --trust."""
+"""What commands that open a run share: where it is, its model, and the flag --trust."""
 
 import functools
 import inspect
@@ -81,19 +81,6 @@ def open_model(run: str | Path, command: str, checkpoint: str = "", device: str 
     model = load(run, checkpoint=checkpoint or None, device=device)
     capabilities.require(model.game, command)
     return model
-
-
-def load_images(source: str, split: str, record: dict[str, Any]) -> "ImageSet":
-    """The images in the size, channels and range of values of a run's; even of a classifier's they need no labels.
-
-    split: "" is the one that the source holds out, else all of it.
-    """
-    from energan.data import held_out_split, load
-    from energan.experiment import recorded_range
-
-    channels, h, w = record["data"]["shape"]
-    split = split or held_out_split(source) or "train"
-    return load(source, split, size=h if h == w else (h, w), channels=channels, value_range=recorded_range(record))
 
 
 def skipped_note(data: "ImageSet") -> str:

@@ -28,7 +28,8 @@ def predict(
         device: cpu, cuda, cuda:1, or auto.
     """
     from energan.capabilities.classification.predictions import prediction_columns
-    from energan.commands.open_run import load_images, skipped_note
+    from energan.commands.open_run import skipped_note
+    from energan.experiment import load_images
     from energan.runs.folder import RunFolder
     from energan.utils.tables import write_table
 

@@ -55,7 +55,7 @@ def labelled_by(data: ImageSet, path: Path, folder: Path) -> ImageSet:
     if not data.files:
         raise UserError(f"{where} names files, and {data.name} has none: labels files are for folders and .zip")
     try:
-        rows = _rows(path.read_bytes(), where)
+        rows = label_rows(path.read_bytes(), where)
         known = _Known(data, folder)
         label_of = _labels(rows, known, where)
     except (OSError, UnicodeError, csv.Error) as error:
@@ -75,7 +75,7 @@ def labelled_by(data: ImageSet, path: Path, folder: Path) -> ImageSet:
     return data._replace(labels=torch.tensor(numbers), classes=shown, source=words, sha256=key)
 
 
-def _rows(content: bytes, where: str) -> Iterator[tuple[int, str, str]]:
+def label_rows(content: bytes, where: str) -> Iterator[tuple[int, str, str]]:
     """Line, file and label of each row. UserError for a missing column."""
     lines = text_lines(content)
     for delimiter in DELIMITERS:

@@ -108,6 +108,17 @@ class Calibration(NamedTuple):
             self.energies[n - floor((n + 1) * rate)]
         )  # the (n + 1 - floor((n + 1) a))-th: ceil((n + 1)(1 - a))
 
+    def false_alarms(self, threshold: float) -> Fraction:
+        """The probability that a fresh normal image's energy is above a threshold, at most: (1 + #{E_i > t}) / (n + 1).
+
+        The least rate whose own threshold is not above this one; 1 where all of the n are above.
+
+        >>> calibration(torch.tensor([3.0, 1.0, 2.0, 4.0])).false_alarms(2.5)
+        Fraction(3, 5)
+        """
+        above = int((self.energies > threshold).sum())
+        return Fraction(above + 1, len(self.energies) + 1)
+
     def scores(self, energies: Float[Tensor, " m"]) -> Float[Tensor, " m"]:
         """1 - p of each energy, in [0, n / (n + 1)]: the share of normal images with less, of which there is one more.
 

@@ -74,12 +74,12 @@ class Runs:
 
     def row(self, name: str) -> Row:
         path = self.folder / name
-        return _row(name, path, _stamp(path), running(path))
+        return _row(name, path, stamp(path), running(path))
 
     def read(self, name: str) -> RunFiles:
         """What the run's folder holds. UserError where there is none, or it is damaged."""
         path = self.path(name)
-        return _read(path, _stamp(path))
+        return _read(path, stamp(path))
 
     def sheets(self, name: str) -> list[tuple[int, Path]]:
         """(step, path) of the run's sheets of samples."""
@@ -105,16 +105,16 @@ def running(path: Path) -> bool:
     return False
 
 
-def _stamp(path: Path) -> tuple[int, ...]:
+def stamp(path: Path) -> tuple[int, ...]:
     """What changes whenever a run's files do."""
-    stamp = []
+    seen: list[int] = []
     for name in ("run.json", "log.jsonl", "evaluation.json"):
         try:
             found = (path / name).lstat()
-            stamp += [found.st_mtime_ns, found.st_size]
+            seen += [found.st_mtime_ns, found.st_size]
         except OSError:
-            stamp += [0, 0]
-    return tuple(stamp)
+            seen += [0, 0]
+    return tuple(seen)
 
 
 @lru_cache(maxsize=64)

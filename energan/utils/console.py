@@ -35,7 +35,24 @@ GONE = (
 )  # of a terminal or a pipe that somebody closed
 
 
+_heard: ContextVar[list[str] | None] = ContextVar("heard", default=None)
+
+
+@contextmanager
+def heard() -> Iterator[list[str]]:
+    """Inside, what is said and warned of comes into the list, and is not printed."""
+    lines: list[str] = []
+    token = _heard.set(lines)
+    try:
+        yield lines
+    finally:
+        _heard.reset(token)
+
+
 def say(text: str) -> None:
+    if (lines := _heard.get()) is not None:
+        lines.extend(printable(text, keep="\n\t").splitlines())
+        return
     print(printable(text, keep="\n\t"), flush=True)
 
 
@@ -58,6 +75,9 @@ _warned: set[str] = set()
 
 def warn(message: str) -> None:
     """Prints a warning to stderr, one line, each text once."""
+    if (lines := _heard.get()) is not None:
+        lines.append(f"warning: {printable(message)}")
+        return
     if message in _warned:
         return
     _warned.add(message)

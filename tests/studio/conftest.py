@@ -39,8 +39,11 @@ def begin(runs: Path, *flags: str) -> Server:
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert process.stdout is not None
-    line = process.stdout.readline()
-    assert "?token=" in line, line + process.stdout.read()
+    lines: list[str] = []
+    while not lines or "?token=" not in lines[-1]:  # a library's warning may come before
+        lines.append(process.stdout.readline())
+        assert lines[-1], "".join(lines)
+    line = lines[-1]
     link = line.split()[-1]
     return Server(link.partition("/?")[0], link, runs, process)
 

@@ -16,7 +16,9 @@ from torch import Tensor
 
 from energan.capabilities.capability import Measurement
 from energan.capabilities.classification.reading import description
+from energan.data import ImageSet
 from energan.data.image_set import NONE, fixed_subset, rows_of
+from energan.experiment import Experiment
 from energan.utils.image_files import save_sheet
 from energan.utils.tables import write_table
 
@@ -32,27 +34,37 @@ def write_label_next(run: Measurement, probabilities: Float[Tensor, "n k"]) -> l
 
     probabilities: of all training images. Without an image that lacks a label, nothing is written, and the list empty.
     """
-    data = run.training
+    table = to_label(run.experiment, run.training, probabilities, ROWS)
+    if table:
+        write_table(run.folder / NAME, {name: [row[name] for row in table] for name in COLUMNS})
+        save_sheet(run.training.images[[row["index"] for row in table[:SHOWN]]], run.folder / SHEET)
+    return table
+
+
+def to_label(
+    experiment: Experiment, data: ImageSet, probabilities: Float[Tensor, "n k"], n: int
+) -> list[dict[str, Any]]:
+    """The n images without a label that are most worth one, as rows: index, file, predicted, probability, reason.
+
+    probabilities: of all images of `data`, whose labels are -1 where there is none. Fewer rows where fewer lack one.
+    """
     assert data.labels is not None
     unlabelled = (data.labels == NONE).nonzero().squeeze(1)
     if not len(unlabelled):
         return []
     margins = _margins(probabilities[unlabelled])
-    looked_at = max(ROWS, min(FILTER * ROWS, len(unlabelled) // 2))
+    looked_at = max(n, min(FILTER * n, len(unlabelled) // 2))
     candidates = unlabelled[margins.argsort(stable=True)[:looked_at]]
     labelled = (data.labels != NONE).nonzero().squeeze(1)
     labelled = labelled[fixed_subset(len(labelled), LABELLED)]
     rows = torch.cat([labelled, candidates])
-    described, of = description(run.experiment, rows_of(data, rows))
-    chosen, distances = farthest(described[: len(labelled)], described[len(labelled) :], ROWS)
+    described, of = description(experiment, rows_of(data, rows))
+    chosen, distances = farthest(described[: len(labelled)], described[len(labelled) :], n)
     indices = candidates[chosen].tolist()
-    table = [
+    return [
         _row(i, data.files[i] if data.files else str(i), probabilities[i], data.classes, distance, of)
         for i, distance in zip(indices, distances, strict=True)
     ]
-    write_table(run.folder / NAME, {name: [row[name] for row in table] for name in COLUMNS})
-    save_sheet(data.images[indices[:SHOWN]], run.folder / SHEET)
-    return table
 
 
 COLUMNS = ("file", "predicted", "probability", "reason")

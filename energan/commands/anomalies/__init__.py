@@ -1,1 +1,1 @@
-"""What the commands `score` and `detect` share: verdicts, maps, and what is measured where the truth is known."""
+"""The commands `score` and `detect`, and the maps that they draw."""

@@ -161,7 +161,7 @@ def _check(recipe: str, arguments: dict[str, Any], judged: str, rate: "Fraction 
 
     UserError, before anything is trained, for images that cannot be read, and for too few of them for the rate.
     """
-    from energan.commands.anomalies.truth import known
+    from energan.capabilities.energies.truth import known
     from energan.data import held_out_split
     from energan.inference.calibration import needed, percent
     from energan.recipes.build import build

@@ -58,7 +58,8 @@ def compare(
 
         say(f"page: {write_runs([Path(run) for run in runs], Path(out or 'compare.html'))}")
         return 0
-    from energan.commands.compare.images import Asked, compare_images
+    from energan.commands.compare.images import compare_images
+    from energan.metrics.comparison.sets import Asked
 
     asked = Asked(network, weights, size, (split, fake_split), n, seed, device)
     return compare_images(paths[0], paths[1], asked, out, json)

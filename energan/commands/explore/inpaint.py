@@ -57,7 +57,7 @@ def inpaint(
     """
     import torch
 
-    from energan.commands.open_run import load_images
+    from energan.experiment import load_images
     from energan.explore.class_names import parse_classes
     from energan.explore.filling import fill
     from energan.explore.guided_run import open_guided_run

@@ -38,7 +38,8 @@ def invert(
     """
     import torch
 
-    from energan.commands.open_run import load_images, skipped_note
+    from energan.commands.open_run import skipped_note
+    from energan.experiment import load_images
     from energan.inference.guided import reconstruct
     from energan.runs.folder import RunFolder
     from energan.utils.image_files import save_sheet, usable

@@ -44,7 +44,8 @@ def restyle(
     """
     import torch
 
-    from energan.commands.open_run import load_images, skipped_note
+    from energan.commands.open_run import skipped_note
+    from energan.experiment import load_images
     from energan.explore.said import codes_of
     from energan.inference.style import restyled
     from energan.runs.folder import RunFolder

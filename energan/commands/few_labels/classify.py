@@ -1,10 +1,11 @@
 """The command `classify`: trains a classifier from few labels."""
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from energan.commands.config import Config
 from energan.commands.few_labels.curve import numbers, run_curve
 from energan.commands.train import RunOptions, start, with_absolute_paths
+from energan.recipes.semi_supervised.classifiers import SYSTEMS, System
 from energan.utils.checks import fraction
 from energan.utils.console import say
 from energan.utils.errors import UserError
@@ -12,28 +13,6 @@ from energan.utils.hardware import Precision
 
 if TYPE_CHECKING:
     from energan.data import ImageSet
-
-System = Literal["ladder", "conv-ladder", "ebgan-ln", "improved-gan", "aae"]
-
-
-class Defaults(NamedTuple):
-    """Of a system: its recipe, and what is taken where nobody says."""
-
-    recipe: str
-    size: int = 28
-    channels: int = 1
-    steps: int = 3000
-    batch: int = 100
-
-
-SYSTEMS: dict[str, Defaults] = {
-    "ladder": Defaults("ladder-mnist"),
-    "ladder on features": Defaults("ladder-features", size=128, channels=3, steps=400),
-    "conv-ladder": Defaults("conv-ladder-32", size=32, channels=3, steps=1000, batch=50),
-    "ebgan-ln": Defaults("ebgan-ln-mnist"),
-    "improved-gan": Defaults("improved-gan-mnist"),
-    "aae": Defaults("aae-ssl-mnist"),
-}
 
 CALIBRATED = 250  # labels from which on some are held out to calibrate the probabilities, where nobody says
 HELD_OUT = 0.2  # of them

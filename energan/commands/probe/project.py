@@ -48,8 +48,9 @@ def project(
     import numpy as np
     import torch
 
-    from energan.commands.open_run import load_images, skipped_note
+    from energan.commands.open_run import skipped_note
     from energan.commands.probe.given import checked_sheet, keep, step_of
+    from energan.experiment import load_images
     from energan.explore.class_names import class_names, parse_classes
     from energan.metrics.features.catalog import describe
     from energan.runs.folder import RunFolder

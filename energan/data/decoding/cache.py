@@ -11,6 +11,9 @@ up by the next (resumable.py). A file that the system could not read for a momen
 import json
 import math
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
@@ -35,6 +38,19 @@ from energan.utils.files import cache_dir, refuse_full_disk, replacing
 FORMAT = 4  # raise it when decoding changes: what older versions cached is then decoded again
 
 
+_folder: ContextVar[Path | None] = ContextVar("folder", default=None)
+
+
+@contextmanager
+def decoded_in(folder: Path) -> Iterator[None]:
+    """Inside, decoded images are kept in this folder, not in the user's cache: those of files that will be removed."""
+    token = _folder.set(folder)
+    try:
+        yield
+    finally:
+        _folder.reset(token)
+
+
 def load_files(
     files: Files,
     size: Size | None,
@@ -50,7 +66,7 @@ def load_files(
     """
     cut = (f"squares of {squares}",) if squares else ()  # what was cached without any stays
     key = stamp(FORMAT, files.stamp, size, channels, centre, value_range, *cut)
-    raw = cache_dir() / "images" / f"{key}.u8"
+    raw = (_folder.get() or cache_dir() / "images") / f"{key}.u8"
     cached = _cached(raw)
     if cached is not None and cached[0].unread and _any_readable(files, cached[0].unread):
         raw.unlink(missing_ok=True)

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from energan.studio.pages.judge import judge
+from energan.studio.pages.label import label
 from energan.studio.pages.play import play
 from energan.studio.pages.run import run
 from energan.studio.pages.runs import runs
@@ -10,7 +12,7 @@ from energan.studio.pages.toy import toy
 from energan.studio.pages.train import train
 from energan.studio.studio import Studio
 
-PAGES: tuple[Callable[[Studio], None], ...] = (runs, run, train, play, toy)
+PAGES: tuple[Callable[[Studio], None], ...] = (runs, run, train, play, judge, label, toy)
 
 
 def static() -> Path:

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch.utils.data import Dataset
 
-from energan.commands.open_run import load_images
 from energan.data import from_dataset, load
 from energan.data.decoding.values import FLOATS, INTEGERS, holding, outside, to_eight_bits
 from energan.data.image_set import content_hash
+from energan.experiment import load_images
 from energan.recipes.build import build
 from energan.utils.errors import UserError
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from energan.runs.calibration import RunCalibration
     from energan.runs.folder import RunFolder
 
+HERE = "auto"  # a run that was trained on a GPU is judged by where there is none, too
+
 
 def calibrated(
     folder: "RunFolder",
@@ -28,11 +30,12 @@ def calibrated(
     rate: "Fraction | None",
     normal: str,
     normal_class: tuple[str, ...],
+    anyway: bool = False,
 ) -> "RunCalibration | None":
     """What verdicts are made by; None where nobody asked for any and the run has none.
 
-    `normal`, or a rate for a run without calibration.json, calibrates anew. Else the run's own is taken, with the rate
-    that is asked for.
+    `normal`, or a rate for a run without calibration.json, calibrates anew; so does `anyway`, which asks for no rate.
+    Else the run's own is taken, with the rate that is asked for.
 
     Raises:
         UserError: The run's calibration is of another checkpoint, too few images are held out, or there are none.
@@ -43,7 +46,7 @@ def calibrated(
     run = folder.path
     if normal:
         found = _made(folder, model, checkpoint, experiment, trained_on, rate, normal, normal_class)
-    elif rate is not None and not (run / FILE).exists():
+    elif (anyway or rate is not None) and not (run / FILE).exists():
         found = _made(folder, model, checkpoint, experiment, trained_on, rate, "", normal_class)
     elif (stored := calibration_of(run, checkpoint)) is not None:
         found = stored if rate is None else stored._replace(false_alarms=rate)
@@ -86,8 +89,8 @@ def _made(
 
 def _normal_images(folder: "RunFolder", experiment: "Experiment", normal: str) -> "ImageSet | None":
     """`normal`, or the images that the run's data hold out; None without any."""
-    from energan.commands.open_run import load_images
     from energan.data import held_out_split
+    from energan.experiment import load_images
 
     if not normal:
         experiment = _settled(folder)
@@ -100,7 +103,6 @@ def _normal_images(folder: "RunFolder", experiment: "Experiment", normal: str) -
 
 def _settled(folder: "RunFolder") -> "Experiment":
     """The run's experiment, whose images may be read. UserError where a stranger's run.json names them."""
-    from energan.evaluation import DEVICE
     from energan.runs.rebuild import rebuild
     from energan.runs.sources import settled
 
@@ -111,7 +113,7 @@ def _settled(folder: "RunFolder") -> "Experiment":
             f"{folder.path} has no signature of yours, so images that its run.json names are not read: `normal` names "
             "normal images to calibrate with"
         ) from error
-    return rebuild(record, device=DEVICE)
+    return rebuild(record, device=HERE)
 
 
 ODDEST = 5  # images that are named
