@@ -42,14 +42,14 @@ def refusal(number: str, root: Path = ROOT) -> str | None:
     return None
 
 
-def with_addresses(readme: str, home: str, reference: str) -> str:
-    """The README with links that work outside of the repository; pictures are shown from its raw files."""
+def with_addresses(page: str, home: str, reference: str) -> str:
+    """The page with links that work outside of the repository; pictures are shown from its raw files."""
 
     def address(match: re.Match[str]) -> str:
         kind = "raw" if match[2].endswith((".png", ".gif")) else "blob"
         return f"{match[1]}{home}/{kind}/{reference}/{match[2]}"
 
-    return LINK.sub(address, readme)
+    return LINK.sub(address, page)
 
 
 def try_out(wheel: Path, torch: str, work: Path) -> None:
@@ -107,6 +107,7 @@ def main() -> int:
         print("rehearsed: the files are in dist/, without notes")
         return 0
     heading, text = section((ROOT / "CHANGELOG.md").read_text(), number) or ("", "")
+    text = with_addresses(text, project["urls"]["Homepage"], f"v{number}")
     (ROOT / "dist/NOTES.md").write_text(f"# Energan {heading}\n\n{text}")
     print("dist/NOTES.md has the notes. Nothing was uploaded; this does it:")
     files = " ".join(f"dist/{file.name}" for file in built)
