@@ -94,3 +94,8 @@ def test_the_matrix_counts_each_outcome(tmp_path: Path) -> None:
 
 def test_the_docs_have_the_matrix_as_it_was_measured() -> None:
     assert matrix.table(json.loads(matrix.RECORD.read_text())) in (ROOT / "docs/architecture.md").read_text()
+
+
+def test_the_image_has_the_newest_torch_that_was_tried() -> None:
+    newest = max((row["torch"] for row in json.loads(matrix.RECORD.read_text())), key=matrix.numbers)
+    assert (ROOT / "Dockerfile").read_text().count(f"ARG TORCH={newest.partition('+')[0]}\n") == 2
