@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from small_runs import pictures
@@ -127,12 +128,18 @@ def test_dropped_pictures_are_scored(studio_server: Server, studio_browser: webd
     assert any("broken.png" in each.text for each in find(".judge-warning"))
     assert all(each.get_attribute("alt") for each in find(".judge-card img:first-child"))
     before = find(".judge-words")[0].text
-    find(".judge-threshold [role=slider]")[0].send_keys(Keys.HOME)  # by keyboard
-    assert eventually(lambda: find(".judge-words")[0].text.startswith("12 of 12"))
+    page.execute_script("arguments[0].focus()", find(".judge-threshold .q-slider [tabindex]")[0])
+
+    def lower() -> bool:
+        ActionChains(page).send_keys(Keys.PAGE_DOWN * 10).perform()  # ten steps each
+        return find(".judge-words")[0].text.startswith("12 of 12")
+
+    assert eventually(lower)
     assert find(".judge-words")[0].text != before and len([m for m in find(".judge-mark") if m.is_displayed()]) == 12
     find("button.judge-card")[0].send_keys(Keys.ENTER)
     assert eventually(lambda: len(find(".judge-details .judge-card img")) == 6)
-    find(".judge-details button")[0].click()
+    ActionChains(page).send_keys(Keys.ESCAPE).perform()
+    assert eventually(lambda: not find(".judge-details"))
     page.set_window_size(390, 844)
     assert page.execute_script("return document.documentElement.scrollWidth <= innerWidth")
     page.set_window_size(1200, 900)
