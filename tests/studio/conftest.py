@@ -15,6 +15,8 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from small_runs import trained
 
+from energan.studio.trainings import Trainings
+
 CHROMIUM, CHROMEDRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -49,9 +51,13 @@ def begin(runs: Path, *flags: str) -> Server:
 
 
 def end(server: Server) -> str:
-    """Ends it as Ctrl-C does. Returns what it printed after its link."""
+    """Ends it as Ctrl-C does, and the trainings, which outlive it. Returns what it printed after its link."""
     server.process.send_signal(signal.SIGINT)
-    return server.process.communicate(timeout=30)[0]
+    said = server.process.communicate(timeout=30)[0]
+    for training in Trainings(server.runs, at_once=1, threads=1).active().values():
+        if not training.waits:
+            os.kill(training.pid, signal.SIGKILL)
+    return said
 
 
 @pytest.fixture(scope="session")
