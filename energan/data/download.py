@@ -123,14 +123,14 @@ def fetch_hub_file(repository: str, file: str) -> Path:
     """The path of a Hugging Face dataset's file, in the hub's own cache; UserError if it cannot be had."""
     if find_spec("huggingface_hub") is None:
         raise UserError("huggingface_hub is not installed; it comes with energan[hub]")
-    hub = import_module("huggingface_hub")
+    hub, errors = import_module("huggingface_hub"), import_module("huggingface_hub.errors")
     try:
-        with suppress(hub.errors.LocalEntryNotFoundError):  # what was fetched before needs no network
+        with suppress(errors.LocalEntryNotFoundError):  # what was fetched before needs no network
             return Path(hub.hf_hub_download(repository, file, repo_type="dataset", local_files_only=True))
         if not hub_reachable():
             raise UserError("it cannot be reached from here")
         return Path(hub.hf_hub_download(repository, file, repo_type="dataset", etag_timeout=5))
-    except (OSError, ValueError, RuntimeError, hub.errors.HfHubHTTPError) as error:
+    except (OSError, ValueError, RuntimeError, errors.HfHubHTTPError) as error:
         raise UserError(str(error).strip().splitlines()[0]) from error
 
 

@@ -40,17 +40,19 @@ class Dropped:
 
     async def keep(self, file: File) -> Path:
         """Keeps a file, and returns the folder. UserError for too many, too large, or a disk that is full."""
-        self.bytes += file.size()
-        if len(self) >= FILES or self.bytes > BYTES:
+        if len(self) >= FILES or self.bytes + file.size() > BYTES:
             raise UserError(f"{FILES:,} files and {BYTES >> 30} GiB can be dropped: name a folder by `data` instead")
         name = safe_name(file.name, self.names)
-        if self.bytes > shutil.disk_usage(_there(self.below)).free // 2:
+        if file.size() > shutil.disk_usage(_there(self.below)).free // 2:
             raise UserError("the disk is nearly full: free some space, or name a folder by `data` instead")
+        self.names.add(name)  # before it is there: another of the same name may be on its way
+        self.bytes += file.size()
         try:
             await file.save(self.folder / name)
         except OSError as error:
+            self.names.discard(name)
+            self.bytes -= file.size()
             raise UserError(f"{file.name} cannot be kept: {(error.strerror or str(error)).lower()}") from error
-        self.names.add(name)
         return self.folder
 
     def kept(self) -> list[Path]:
@@ -69,7 +71,7 @@ def safe_name(name: str, taken: set[str]) -> str:
     ('passwd', 'a-1.png', 'file')
     """
     base = name.replace("\\", "/").rpartition("/")[2]
-    base = re.sub(r"[^\w .()+=-]", "_", base).strip(". ")[-120:] or "file"
+    base = re.sub(r"[^\w .()+=-]", "_", base).encode()[-120:].decode(errors="ignore").strip(". ") or "file"
     stem, suffix = Path(base).stem, Path(base).suffix
     return next(n for i in range(len(taken) + 1) if (n := f"{stem}-{i}{suffix}" if i else base) not in taken)
 

@@ -67,7 +67,10 @@ def words_of(fields: list[Field], filled: Mapping[str, str | bool]) -> list[str]
         elif (text := str(value).strip()) != field.default:
             if text == "":
                 continue
-            words += [field.flag, *(text.replace(",", " ").split() if field.many else [text])]
+            several = text.replace(",", " ").split() if field.many else [text]
+            if flag := next((word for word in several if word.startswith("--")), ""):
+                raise UserError(f"{field.name.replace('_', ' ')} has the word {flag}, which is no value")
+            words += [field.flag, *several]
     return words
 
 

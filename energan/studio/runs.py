@@ -47,7 +47,7 @@ class Runs:
             there = inside and (path / "run.json").is_file()
         except (OSError, ValueError, RuntimeError):  # a name that no file can have
             there = False
-        if not there or ".." in Path(name).parts:
+        if not there or ".." in Path(name).parts or Path(name).is_absolute():
             raise UserError(f"there is no run {name!r} in {self.folder}")
         return path
 
@@ -83,9 +83,10 @@ class Runs:
 
     def sheets(self, name: str) -> list[tuple[int, Path]]:
         """(step, path) of the run's sheets of samples."""
-        return [
-            (sheet.step, sheet.path) for sheet in sheets(self.path(name) / "samples") if not sheet.path.is_symlink()
-        ]
+        folder = self.path(name) / "samples"
+        if folder.is_symlink():  # which may lead to anybody's
+            return []
+        return [(sheet.step, sheet.path) for sheet in sheets(folder) if not sheet.path.is_symlink()]
 
 
 def running(path: Path) -> bool:

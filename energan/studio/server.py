@@ -42,8 +42,6 @@ def serve(
     Raises:
         UserError: The port is taken, or the folder cannot be made.
     """
-    import uvicorn
-
     cores = os.cpu_count() or 1
     with _listening(port) as listener, tempfile.TemporaryDirectory(prefix="energan-studio-") as uploads:
         try:
@@ -58,13 +56,17 @@ def serve(
             data=tuple(path.resolve() for path in data),
             uploads=Path(uploads),
             workers=ThreadPoolExecutor(max(4, cores), "studio"),
+            computing=ThreadPoolExecutor(max(1, cores // 2), "studio-models"),
         )
         app = _application(studio, lambda: ready(f"http://{HOST}:{port}/?token={token}"), Path(uploads))
+        import uvicorn  # which NiceGUI brings
+
         config = uvicorn.Config(Guard(app, token, port), log_level="warning", access_log=False, ws="websockets-sansio")
         try:
             uvicorn.Server(config).run(sockets=[listener])
         finally:
-            studio.workers.shutdown(wait=False, cancel_futures=True)
+            for pool in (studio.workers, studio.computing):
+                pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _listening(port: int) -> socket.socket:
@@ -72,6 +74,7 @@ def _listening(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
+        listener.listen(128)  # now: until somebody listens, another may have the port, too
     except (OSError, OverflowError) as error:
         listener.close()
         raise UserError(f"`port` {port} is taken, or may not be had: name another one, or 0 for any") from error
@@ -80,9 +83,10 @@ def _listening(port: int) -> socket.socket:
 
 def _application(studio: Studio, started: Callable[[], None], folder: Path):  # type: ignore[no-untyped-def]
     os.environ.setdefault("NICEGUI_STORAGE_PATH", str(folder / "storage"))  # else a folder where it was started
-    from fastapi import FastAPI
-    from nicegui import app as pages
+    from nicegui import app as pages  # first: where it is missing, it is what is to be installed
     from nicegui import ui
+
+    from fastapi import FastAPI  # isort: skip
 
     from energan.studio.pages import PAGES, static
 

@@ -24,7 +24,8 @@ class Studio:
     """The runs, the trainings and the models of a server, and the threads that work for its pages.
 
     runs, trainings, models: as their classes say; data: folders below which a page may name images; uploads: where
-    dropped files are kept while the server runs; workers: threads, of which each does one piece of work at a time.
+    dropped files are kept while the server runs; workers: threads for what takes moments; computing: those that
+    models compute in, so that a long piece of work keeps nobody from a list or a button.
     """
 
     runs: Runs
@@ -33,6 +34,7 @@ class Studio:
     data: tuple[Path, ...]
     uploads: Path
     workers: ThreadPoolExecutor
+    computing: ThreadPoolExecutor
 
     async def work(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """What the function returns, computed in a thread while the server answers others."""
@@ -41,4 +43,5 @@ class Studio:
     async def with_model(self, run: str, work: "Callable[[Model], T]", checkpoint: str = "") -> T:
         """What the work gives, of the model of a run. UserError where there is no such run, or it is damaged."""
         path = self.runs.path(run)
-        return await self.work(self.models.with_model, path, work, checkpoint)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.computing, partial(self.models.with_model, path, work, checkpoint))

@@ -1,8 +1,8 @@
 """Trainings as processes of their own: `energan train …` in the background. The run's folder is the truth.
 
-What was asked for is kept in RUNS/.studio/NAME.json, so that another server, after this one was killed, still knows
-what waits, and what it may stop; what a process says is in NAME.log beside it. As many train at once as the machine
-takes; the others wait for their turn.
+What was asked for is kept in RUNS/.studio/trainings/NAME.json, so that another server, after this one was killed, still
+knows what waits, and what it may stop; what a process says is in NAME.log beside it. As many train at once as the
+machine takes; the others wait for their turn.
 """
 
 import json
@@ -24,10 +24,12 @@ from energan.studio.runs import running
 from energan.utils.errors import UserError
 from energan.utils.files import exclusive, read_file, write_json
 
-FOLDER = ".studio"
+FOLDER = Path(".studio", "trainings")
 NAME = re.compile(r"[\w][\w .()+-]{0,99}")  # of a run that is begun here
 TOLD = 4000  # last bytes of what a training said
 LARGEST = 2**20  # bytes of a note
+CLOCK = 1.5  # seconds by which the start of a process may be read differently
+LONGEST = 200  # bytes of a name
 ENDS = 10.0  # seconds that a process takes to end after it has saved, at most
 
 
@@ -35,7 +37,7 @@ class Training(NamedTuple):
     """A training that was asked for here.
 
     name: the run's; command: the words after `energan`; pid: of its process, 0 while it waits; began: when the process
-    did, in seconds since 1970 as the system has it, so that another process of the same number is not taken for it.
+    did, in seconds after the machine's start, so that another process of the same number is not taken for it.
     """
 
     name: str
@@ -80,11 +82,13 @@ class Trainings:
         """
         if not NAME.fullmatch(name) or name.strip() != name:
             raise UserError(f"{name!r} is no name for a run: letters, digits, spaces and _ . ( ) + - are")
+        if len(name.encode()) > LONGEST:
+            raise UserError(f"{name!r} is too long a name for a run")
         with self.lock:
             taken = self.runs / name
-            if self._note(name).exists() and self._find(name) is not None and self._alive(self._find(name)):
+            if self._alive(self._find(name)):
                 raise UserError(f"{name} trains already")
-            if taken.exists() and any(taken.iterdir()) and command[0] != "resume":
+            if taken.exists() and (not taken.is_dir() or any(taken.iterdir())):
                 raise UserError(f"there is a run {name} already: choose another name")
             training = Training(name, tuple(command), 0, 0.0, time.time())
             self._write(training)
@@ -105,9 +109,10 @@ class Trainings:
     def ask_again(self, name: str, command: Sequence[str]) -> Training:
         """As `ask`, of a run that is there, wherever below the folder of runs it is."""
         until = time.monotonic() + ENDS
-        while self._alive(found := self._find(name)) and not running(self.runs / name) and time.monotonic() < until:
+        while self._alive(self._find(name)) and not running(self.runs / name) and time.monotonic() < until:
             time.sleep(0.1)  # it has saved, and ends at this moment
         with self.lock:
+            found = self._find(name)
             if found is not None and (found.waits or self._alive(found)):
                 raise UserError(f"{name} trains already, or waits for its turn")
             training = Training(name, tuple(command), 0, 0.0, time.time())
@@ -163,7 +168,7 @@ class Trainings:
         out = [] if training.command[0] == "resume" else ["--out", str(self.runs / training.name)]
         environment = {**os.environ, "OMP_NUM_THREADS": str(self.threads), "PYTHONUNBUFFERED": "1"}
         log = self._note(training.name).with_suffix(".log")
-        log.parent.mkdir(parents=True, exist_ok=True)
+        self._write(training)  # or a disk that is full would have it begun again and again
         with log.open("wb") as said:
             process = subprocess.Popen(
                 [sys.executable, "-m", "energan", *training.command, *out],
@@ -171,14 +176,18 @@ class Trainings:
                 start_new_session=True,  # which outlives the server, and hears no Ctrl-C meant for it
             )  # fmt: skip
         self.children[process.pid] = process
-        self._write(training._replace(pid=process.pid, began=_began(process.pid)))
+        try:
+            self._write(training._replace(pid=process.pid, began=_began(process.pid)))
+        except UserError:
+            process.terminate()  # else nobody could stop it
+            raise
 
     def _alive(self, training: Training | None) -> bool:
         if training is None or training.waits:
             return False
         if child := self.children.get(training.pid):
             return child.poll() is None  # which also buries it
-        return _began(training.pid) == training.began and training.began > 0
+        return training.began > 0 and abs(_began(training.pid) - training.began) < CLOCK
 
     def _note(self, name: str) -> Path:
         return self.notes / f"{name}.json"
@@ -204,11 +213,14 @@ class Trainings:
 
 
 def _began(pid: int) -> float:
-    """When the process of that number began; 0.0 where there is none."""
+    """When the process of that number began, in seconds after the machine's start; 0.0 where there is none.
+
+    The time of day would change with a clock that is set.
+    """
     import psutil
 
     try:
         process = psutil.Process(pid)
-        return 0.0 if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+        return 0.0 if process.status() == psutil.STATUS_ZOMBIE else process.create_time() - psutil.boot_time()
     except psutil.Error:
         return 0.0

@@ -14,7 +14,7 @@ EXTRA_OF = {
     **dict.fromkeys(("jinja2", "matplotlib"), "report"),
     "datasets": "hub", "huggingface_hub": "hub", "lmdb": "lmdb", "pillow_heif": "heic", "imageio_ffmpeg": "video",
     "onnx": "export", "onnxruntime": "export", "onnxscript": "export", "optuna": "sweep", "ray": "cluster",
-    "torch_fidelity": "inception", "wandb": "wandb", "nicegui": "studio", "uvicorn": "studio",
+    "torch_fidelity": "inception", "wandb": "wandb", "nicegui": "studio",
 }  # fmt: skip
 NAMES = {
     "sklearn": "scikit-learn",

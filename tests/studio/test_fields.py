@@ -69,6 +69,12 @@ def test_what_a_flag_does_not_take_is_told_in_a_line(change: dict[str, str], sai
     assert "\n" not in str(told.value)
 
 
+def test_words_of_a_field_are_no_flags() -> None:
+    fields = fields_of(find_recipe("ebgan-pt-64"))
+    with pytest.raises(UserError, match="--data"):
+        words_of(fields, filled("ebgan-pt-64") | {"data": "pets", "value_range": "0.5 0.9 --data /etc"})
+
+
 def test_a_value_is_never_a_flag() -> None:
     """A name that begins with two dashes is told, and starts nothing else."""
     recipe = find_recipe("ebgan-pt-64")

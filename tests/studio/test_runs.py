@@ -37,11 +37,30 @@ def test_runs_below_folders_are_found_and_others_are_not(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["..", "../runs/first", "/etc", "first/../first", "", ".", "no such", "a\0b", "x" * 5000, "first/checkpoints"],
+    [
+        "..",
+        "../runs/first",
+        "/etc",
+        "first/../first",
+        "",
+        ".",
+        "no such",
+        "a\0b",
+        "x" * 5000,
+        "first/checkpoints",
+        "ABSOLUTE",
+    ],
 )
 def test_no_other_path_is_read(folder: Path, name: str) -> None:
     with pytest.raises(UserError, match="there is no run"):
-        Runs(folder).path(name)
+        Runs(folder).path(name.replace("ABSOLUTE", str(folder / "first")))
+
+
+def test_sheets_of_a_linked_folder_are_not_shown(folder: Path, tmp_path: Path) -> None:
+    assert Runs(folder).sheets("first")
+    (folder / "first" / "samples").rename(tmp_path / "outside")
+    (folder / "first" / "samples").symlink_to(tmp_path / "outside")
+    assert Runs(folder).sheets("first") == []
 
 
 def test_a_link_out_of_the_folder_is_no_run(folder: Path, tmp_path: Path) -> None:

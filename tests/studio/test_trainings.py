@@ -1,6 +1,7 @@
 """Trainings outlive the server that began them; the next one knows them, stops them, and begins what waits."""
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from energan.studio.runs import Runs, running
-from energan.studio.trainings import Trainings
+from energan.studio.trainings import FOLDER, Trainings
 from energan.utils.errors import UserError
 
 TINY = (
@@ -60,6 +61,51 @@ def test_they_wait_go_on_without_their_server_and_stop(tmp_path: Path) -> None:
     assert second.all()[0].line.startswith("energan train ebgan-pt-mnist")
 
 
+def test_going_on_twice_begins_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainings = Trainings(tmp_path, at_once=2, threads=1)
+    monkeypatch.setattr(Trainings, "_begin", lambda self, training: self._write(training._replace(pid=1, began=1.0)))
+    monkeypatch.setattr(Trainings, "_alive", lambda self, training: training is not None and training.pid == 1)
+    monkeypatch.setattr("energan.studio.trainings.ENDS", 0.0)
+    told: list[str] = []
+
+    def go_on() -> None:
+        try:
+            trainings.resume("a")
+        except UserError as error:
+            told.append(str(error))
+
+    threads = [threading.Thread(target=go_on) for _ in range(2)]
+    with trainings.lock:
+        for thread in threads:
+            thread.start()
+        time.sleep(0.2)
+    for thread in threads:
+        thread.join()
+    assert len(told) == 1 and "trains already" in told[0]
+
+
+def test_what_cannot_be_noted_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainings = Trainings(tmp_path, at_once=0, threads=1)
+    trainings.ask("a", TINY)
+    begun: list[object] = []
+    monkeypatch.setattr("subprocess.Popen", lambda *args, **kwargs: begun.append(args))
+
+    def full(path: Path, value: object) -> Path:
+        raise UserError("the disk is full")
+
+    monkeypatch.setattr("energan.studio.trainings.write_json", full)
+    trainings.at_once = 1
+    trainings.tend()
+    assert not begun and trainings.all()[0].waits
+
+
+def test_a_name_that_is_taken_by_a_file_or_too_long_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("")
+    for name in ("a", "字" * 100):
+        with pytest.raises(UserError):
+            Trainings(tmp_path, 1, 1).ask(name, TINY)
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", " a", "a\n", "-x", "x" * 101, ".studio", "a\0"])
 def test_what_is_no_name_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError, match="no name for a run"):
@@ -69,17 +115,17 @@ def test_what_is_no_name_is_refused(tmp_path: Path, name: str) -> None:
 
 def test_another_process_of_the_number_is_not_taken_for_it(tmp_path: Path) -> None:
     trainings = Trainings(tmp_path, 1, 1)
-    (tmp_path / ".studio").mkdir()
+    (tmp_path / FOLDER).mkdir(parents=True)
     note = {"name": "a", "command": ["train"], "pid": 1, "began": 123.0, "asked": 1.0}  # init runs, since another time
-    (tmp_path / ".studio" / "a.json").write_text(json.dumps(note))
+    (tmp_path / FOLDER / "a.json").write_text(json.dumps(note))
     assert trainings.active() == {}
     trainings.stop("a")  # which sends nothing
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"name": "b"}', '{"name": "a", "command": []}', "[" * 10**5])
 def test_a_damaged_note_is_none(tmp_path: Path, text: str) -> None:
-    (tmp_path / ".studio").mkdir()
-    (tmp_path / ".studio" / "a.json").write_text(text)
+    (tmp_path / FOLDER).mkdir(parents=True)
+    (tmp_path / FOLDER / "a.json").write_text(text)
     trainings = Trainings(tmp_path, 1, 1)
     assert trainings.all() == []
     with pytest.raises(UserError, match="was not begun here"):

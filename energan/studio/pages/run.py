@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 from fastapi import Request
@@ -18,6 +19,7 @@ from energan.studio.charts import curves_of, options
 from energan.studio.pages.frame import frame, told
 from energan.studio.runs import Row
 from energan.studio.studio import Studio
+from energan.studio.trainings import Training
 from energan.training.verdict import verdict_of
 from energan.utils.errors import UserError
 
@@ -61,6 +63,35 @@ def _compared(studio: Studio, names: list[str]) -> str:
         return page.read_text(encoding="utf-8")
 
 
+class Absent(NamedTuple):
+    """A run that has no folder: why, whether it was asked for, and what its process said."""
+
+    why: str
+    asked: Training | None
+    said: str
+
+
+class State(NamedTuple):
+    """What is shown of a run. asked: its training, where one waits or trains; best: whether it has such weights."""
+
+    row: Row
+    found: RunFiles
+    sheets: list[tuple[int, Path]]
+    asked: Training | None
+    said: str
+    verdict: str
+    best: bool
+
+    @property
+    def waits(self) -> bool:
+        return self.asked is not None and self.asked.waits
+
+    @property
+    def stamp(self) -> object:
+        """What changes when anything of it does."""
+        return self.row, len(self.sheets), self.asked, self.said
+
+
 class _Run:
     """The parts of a run's page that change while it trains."""
 
@@ -74,6 +105,8 @@ class _Run:
         self.verdict = ui.label()
         with ui.element("div").classes("studio-row"):
             self.stop = ui.button("Stop and save", on_click=told(self._stop))
+            with self.stop:
+                self.hint = ui.tooltip("")
             self.resume = ui.button("Go on", on_click=told(self._resume))
             self.until = ui.number("until step", min=1, precision=0).props("dense outlined")
             self.best = ui.button("Restart from best", on_click=told(self._restart))
@@ -94,46 +127,51 @@ class _Run:
 
     async def refresh(self) -> None:
         """Reads the folder, and shows what has changed since."""
-        try:
-            row, found, sheets, waits, said = await self.studio.work(self._read)
-        except UserError as error:
-            return self._absent(str(error))
-        if (row, len(sheets), waits, said) == self.seen:
+        state = await self.studio.work(self._read)
+        if isinstance(state, Absent):
+            return self._absent(state)
+        if state.stamp == self.seen:
             return
-        self.seen = row, len(sheets), waits, said
-        self._show_state(row, found, waits)
-        self.said.set_text("" if row.state == "running" or row.state.startswith("finished") else said)
+        self.seen = state.stamp
+        self._show_state(state)
+        trains, said = state.row.state == "running", state.said
+        self.said.set_text("" if trains or state.row.state.startswith("finished") else said)
         following = self.step.value >= len(self.sheets) - 1
-        self.sheets = sheets
-        self.step.props(f"max={max(0, len(sheets) - 1)}")
-        if following and sheets:
-            self.step.set_value(len(sheets) - 1)
-        self._show_sheet()
-        self._show_metrics(row)
-        self._show_charts(await self.studio.work(curves_of, found))
+        self.sheets = state.sheets
+        self.step.props(f"max={max(0, len(self.sheets) - 1)}")
+        if following and self.sheets:
+            self.step.set_value(len(self.sheets) - 1)
+        await self._show_sheet()
+        self._show_metrics(state.row)
+        self._show_charts(await self.studio.work(curves_of, state.found))
 
-    def _read(self) -> tuple[Row, RunFiles, list[tuple[int, Path]], bool, str]:
+    def _read(self) -> "State | Absent":
+        """All that is read of the disk, at once, in a thread."""
         studio, name = self.studio, self.name
-        found, asked = studio.runs.read(name), studio.trainings.active().get(name)
-        waits, said = asked is not None and asked.waits, studio.trainings.said(name)
-        return studio.runs.row(name), found, studio.runs.sheets(name), waits, said
+        asked, said = studio.trainings.active().get(name), studio.trainings.said(name)
+        try:
+            found = studio.runs.read(name)
+            verdict = verdict_of(found, found.path)
+            best = (found.path / "checkpoints" / "best.safetensors").is_file()
+            words = verdict.words if verdict else ""
+            return State(studio.runs.row(name), found, studio.runs.sheets(name), asked, said, words, best)
+        except UserError as error:
+            return Absent(str(error), asked, said)
 
-    def _absent(self, sentence: str) -> None:
+    def _absent(self, state: "Absent") -> None:
         """What is said before there is a folder: that it waits, or what its process said."""
-        active = self.studio.trainings.active().get(self.name)
-        if active is not None:
-            self.state.set_text("waits for its turn" if active.waits else "begins")
-        else:
-            self.state.set_text(sentence)
-            self.said.set_text(self.studio.trainings.said(self.name))
+        asked = state.asked
+        self.state.set_text(state.why if asked is None else "waits for its turn" if asked.waits else "begins")
+        self.said.set_text(state.said if asked is None else "")
         for part in (self.resume, self.until, self.best, self.lr, self.play):
             part.set_visibility(False)
-        self.stop.set_visibility(active is not None)
+        self.stop.set_visibility(asked is not None)
 
-    def _show_state(self, row: Row, found: RunFiles, waits: bool) -> None:
+    def _show_state(self, state: "State") -> None:
+        row, found, waits = state.row, state.found, state.waits
         config, status = found.config, mapping(found.config.get("status"))
         trains = row.state == "running"
-        ours = self.name in self.studio.trainings.active()
+        self.play.set_visibility(True)
         rates = [v for line in found.rates[-5:] if (v := number(line.values.get("steps_per_second")))]
         left = f", about {duration((row.steps - row.step) * len(rates) / sum(rates))} left" if trains and rates else ""
         self.about.set_text(" · ".join(map(str, filter(None, (row.recipe, row.data, config.get("command"))))))
@@ -143,26 +181,25 @@ class _Run:
             + (f": {message}" if message and not trains else "")
         )
         self.progress.set_value(min(1.0, row.step / row.steps) if row.steps else 0.0)
-        verdict = verdict_of(found, found.path)
-        self.verdict.set_text(verdict.words if verdict else "")
+        self.verdict.set_text(state.verdict)
         self.stop.set_visibility(trains or waits)
-        self.stop.set_enabled(ours)
-        self.stop.tooltip("" if ours else "begun elsewhere: stop it there, by Ctrl-C")
+        self.stop.set_enabled(state.asked is not None)
+        self.hint.set_text("saves, and ends" if state.asked else "begun elsewhere: stop it there, by Ctrl-C")
         for part in (self.resume, self.until):
             part.set_visibility(not trains and not waits)
         for part in (self.best, self.lr):
-            part.set_visibility((found.path / "checkpoints" / "best.safetensors").is_file())
+            part.set_visibility(state.best)
         if self.until.value is None and row.steps:
             self.until.set_value(row.steps if row.step < row.steps else 2 * row.steps)
 
-    def _show_sheet(self) -> None:
+    async def _show_sheet(self) -> None:
         self.sheet.set_visibility(bool(self.sheets))
         self.step.set_visibility(len(self.sheets) > 1)
         if not self.sheets:
             self.which.set_text("no sheet of samples yet")
             return
         step, path = self.sheets[min(int(self.step.value), len(self.sheets) - 1)]
-        found = picture(path, LARGEST)
+        found = await self.studio.work(picture, path, LARGEST)
         if found is not None:
             self.sheet.set_source(found.uri)
             self.sheet.props(f'alt="samples at step {step}"')

@@ -1,8 +1,9 @@
 """A training, from a form of its recipe's own flags, on a built-in set, a folder, or pictures that are dropped here."""
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from nicegui import events, ui
@@ -66,8 +67,7 @@ def _form(studio: Studio, recipe: str) -> None:
 
     async def begin() -> None:
         given = words()
-        await studio.work(checked, function, given)
-        _check_paths(studio, fields, {key: value() for key, value in filled.items()})
+        _check_paths(studio, await studio.work(checked, function, given))
         await studio.work(studio.trainings.ask, name.value or "", ["train", recipe, *given])
         ui.navigate.to(f"/run/{quote(name.value or '')}")
 
@@ -127,18 +127,12 @@ def _input(field: Field) -> Callable[[], str | bool]:
     return lambda: str(text.value or "")
 
 
-def _check_paths(studio: Studio, fields: list[Field], filled: dict[str, str | bool]) -> None:
-    """UserError where a file or folder is named that the server was not told of."""
+def _check_paths(studio: Studio, arguments: Mapping[str, Any]) -> None:
+    """UserError where a file or folder is named, by whatever field, that the server was not told of."""
     allowed = (*studio.data, studio.runs.folder)
-    for field in fields:
-        value = filled.get(field.name)
-        if (
-            field.name not in FILES
-            or not isinstance(value, str)
-            or not value
-            or value in NAMED
-            or value.startswith("hf:")
-        ):
+    for name in FILES:
+        value = arguments.get(name)
+        if not isinstance(value, str) or not value or value in NAMED or value.startswith("hf:"):
             continue
         path = Path(value).expanduser().resolve()
         if not any(path.is_relative_to(folder) for folder in allowed):
