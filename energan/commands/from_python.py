@@ -1,6 +1,8 @@
 """`energan.train`: what the command `train` does, called from Python, with images from Python if need be."""
 
 import difflib
+import hashlib
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -131,13 +133,22 @@ def _source(data: Any) -> str:
         raise UserError(
             f"{lost[0].name} has captions or targets, which an .npz does not keep: name where its files are"
         )
-    key = "-".join(part.sha256[:12] for part in whole.values())
-    path = cache_dir() / FOLDER / f"{len(first.images)}-images-{key}.npz"
+    contents = {str(split): _content(part) for split, part in (parts or {"": first}).items()}
+    key = hashlib.sha256(json.dumps(contents).encode()).hexdigest()
+    path = cache_dir() / FOLDER / f"{len(first.images)}-images-{key[:24]}.npz"
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         save(whole if parts else first, path)
     say(f"images from Python are kept in {path}, from which the run can be resumed")
     return str(path)
+
+
+def _content(part: "ImageSet") -> str:
+    """A hash of what is written; `part.sha256` is of what was read, before any `_replace`."""
+    from energan.data.image_set import content_hash
+
+    labels = None if part.labels is None else part.labels.tolist()
+    return content_hash(part.images.numpy(), labels, part.classes)
 
 
 def _as_typed(recipe: str, given: Mapping[str, Any], out: str | Path) -> list[str]:

@@ -8,6 +8,7 @@ import torch
 from torch.utils.data import Dataset, TensorDataset
 
 import energan
+from energan.commands.from_python import _source
 from energan.data import from_dataset, load
 from energan.experiment import Experiment
 from energan.utils.errors import UserError
@@ -51,6 +52,18 @@ def test_images_from_python_are_kept_so_that_the_run_goes_on():
     again = energan.train("ebgan-pt-mnist", data=parts["train"], out="runs/again", **SMALL)
     assert torch.equal(whole.model().sample(2), again.model().sample(2))
     assert len([*Path("cache/datasets").iterdir()]) == 2  # one content, one file
+
+
+def test_other_splits_classes_or_pixels_are_another_file():
+    images = load("digits", "test")
+    named = images._replace(classes=tuple("abcdefghij"))
+    darker = images._replace(images=images.images // 2)
+    pairs = [{"train": images, split: named} for split in ("test", "validation")]
+    given = [images, named, darker, {"train": images}, *pairs]
+    files = [_source(data) for data in given]
+    assert len(set(files)) == len(given) and [_source(data) for data in given] == files
+    assert load(files[1]).classes == named.classes and torch.equal(load(files[2]).images, darker.images)
+    assert len(load(files[5], "validation").images) == len(named.images)
 
 
 @pytest.mark.parametrize(("settings", "words"), [
