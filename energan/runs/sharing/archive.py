@@ -20,6 +20,8 @@ DIRECTORY = 2**16  # bytes of the list of its members
 
 TAIL = 2**16 + 22  # bytes at a zip's end among which the list's place is
 
+LOCATOR = 20  # bytes before a zip's end that say where the end of the extension for larger files is
+
 TIME = (1980, 1, 1, 0, 0, 0)  # of all members, so that the same content has the same bytes
 
 
@@ -96,14 +98,19 @@ def _check(members: list[zipfile.ZipInfo], where: str) -> None:
 
 
 def _check_directory(path: Path, where: str) -> None:
-    """UserError where the list of members is too long to be a model's: it is read as a whole."""
+    """UserError where the list of members is too long to be a model's: it is read as a whole.
+
+    The extension for larger files has a second length of the list, which would be taken in place of this one.
+    """
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - TAIL))
+        file.seek(max(0, size - TAIL - LOCATOR))
         tail = file.read()
     at = tail.rfind(b"PK\5\6")
     if at < 0 or len(tail) < at + 22:
         raise UserError(f"{where} is no .zip, or its end is missing")
+    if tail[max(0, at - LOCATOR) : at].startswith(b"PK\6\7"):
+        raise UserError(f"{where} is a zip64, as no model's .zip is: it is not unpacked")
     (length,) = struct.unpack("<I", tail[at + 12 : at + 16])
     if length > DIRECTORY:
         raise UserError(f"{where} lists more files than any model has: it is not unpacked")

@@ -75,6 +75,20 @@ def test_what_no_model_has_is_refused(tmp_path: Path, content: bytes, why: str) 
     assert {p.name for p in tmp_path.iterdir()} <= {"bad.zip", "cache"}
 
 
+@pytest.mark.parametrize("comment", [b"", bytes(2**16 - 1)])
+def test_a_second_length_of_the_list_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, comment: bytes
+) -> None:
+    """A list that is too long, with a zip64's end, and a plain end that says that it is short."""
+    monkeypatch.setattr("zipfile.ZIP_FILECOUNT_LIMIT", 1)
+    content = bytearray(zipped({**SOUND, **{f"{i}.png": b"" for i in range(2000)}}))
+    at = content.rindex(b"PK\5\6")
+    content[at + 12 : at + 16] = struct.pack("<I", 100)
+    content[at + 20 :] = struct.pack("<H", len(comment)) + comment
+    with bounded(), pytest.raises(UserError, match="is a zip64"):
+        zip_copy(put(tmp_path / "bomb.zip", bytes(content)))
+
+
 def test_a_size_that_lies_costs_no_more_than_it_says(tmp_path: Path) -> None:
     """A bomb whose list says one byte gives one byte, or an error; it never gives all."""
     content = bytearray(zipped({**SOUND, "README.md": bytes(2**20)}))
