@@ -52,9 +52,10 @@ def cell(python: str, torch: str, wheel: Path, tests: Path, pytest: list[str]) -
     junit.unlink(missing_ok=True)
     settings = {**os.environ, "OMP_NUM_THREADS": "1"}
     settings.pop("PYTHONPATH", None)
-    subprocess.run([inner, "-m", "pytest", "-q", f"--junitxml={junit}", *pytest], cwd=tests, env=settings, check=False)
-    if not junit.exists():
-        sys.exit(f"pytest ended without a result with Python {python} and torch {torch}")
+    command = [inner, "-m", "pytest", "-q", f"--junitxml={junit}", *pytest]
+    code = subprocess.run(command, cwd=tests, env=settings, check=False).returncode
+    if code not in (0, 1) or not junit.exists():  # 0: all passed; 1: some failed; else not all were run, or none
+        sys.exit(f"pytest ended without a result (exit code {code}) with Python {python} and torch {torch}")
     versions = "import platform, numpy, torch; print(platform.python_version(), torch.__version__, numpy.__version__)"
     found = run(inner, "-c", versions, folder=tests).split()
     return dict(zip(("python", "torch", "numpy"), found, strict=True)) | outcome(junit)

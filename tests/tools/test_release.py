@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,15 @@ def test_the_matrix_counts_each_outcome(tmp_path: Path) -> None:
         f"<testsuites><testsuite>{''.join(cases.format(*each) for each in inside.items())}</testsuite></testsuites>"
     )
     assert matrix.outcome(tmp_path / "junit.xml") == {"passed": 2, "failed": ["t::bad", "t::broken"], "skipped": 1}
+
+
+def test_a_cell_without_a_test_makes_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "build/matrix/py3-torch2").mkdir(parents=True)
+    monkeypatch.setattr(matrix, "ROOT", tmp_path)
+    monkeypatch.setattr(matrix, "environment", lambda *_, **__: sys.executable)
+    monkeypatch.setattr(matrix, "install", lambda *_: None)
+    with pytest.raises(SystemExit, match="exit code 5"):  # pytest found none, and wrote an XML of none
+        matrix.cell("3", "2", tmp_path / "a.whl", tmp_path, [])
 
 
 def test_the_docs_have_the_matrix_as_it_was_measured() -> None:
