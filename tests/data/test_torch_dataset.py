@@ -108,6 +108,8 @@ def test_sources_that_cannot_be_loaded(tmp_path: Path):
         torch_dataset(tmp_path / "nan.npz")
     with pytest.raises(UserError, match="size is for sources that are loaded"):
         torch_dataset(SET, size=4)
+    with pytest.raises(UserError, match="split is for sources that are loaded"):
+        torch_dataset(SET, "test")
     with pytest.raises(UserError, match="nowhere"):
         torch_dataset("nowhere")
 

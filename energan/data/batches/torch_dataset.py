@@ -118,7 +118,7 @@ def torch_dataset(
 
     Args:
         source: A named set, a folder, .zip, .tar, .npz, .npy, .parquet, LSUN's LMDB, "hf:owner/name"; or an ImageSet.
-        split: "train", "test", "validation" or "all".
+        split: "train", "test", "validation" or "all"; an ImageSet is one already.
         size: Resizes the largest centred square to size x size, or to a height and a width. Without it all images must
             have one size.
         channels: 1, 3, or 4 (RGB on white, and the opacity); without it 1 if no image has colours, else 3.
@@ -147,7 +147,7 @@ def torch_dataset(
 
     loading = {"size": size, "channels": channels, "captions": captions, **options}
     if isinstance(source, ImageSet):
-        if given := [name for name, value in loading.items() if value]:
+        if given := [name for name, value in {"split": split != "train", **loading}.items() if value]:
             raise UserError(f"`{given[0]}` is for sources that are loaded: these images are in memory already")
         data = source
     else:
