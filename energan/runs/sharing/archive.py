@@ -7,6 +7,7 @@ import stat
 import struct
 import zipfile
 from pathlib import Path
+from typing import BinaryIO
 
 from energan.data.decoding.failures import as_user_error
 from energan.runs.copies import kept_copy
@@ -52,26 +53,29 @@ def write_zip(folder: Path, path: Path) -> Path:
 def zip_copy(path: Path) -> Path:
     """The run folder in the cache of what a model's .zip holds. UserError for a .zip that is no model's."""
     where = f"the model {printable(path)}"
-    with as_user_error(where), os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise UserError(f"{where} is no regular file")
-        if status.st_size > LARGEST:
-            raise UserError(f"{where} has {status.st_size:,} bytes: no model's .zip has more than {LARGEST:,}")
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return kept_copy(path.stem, digest, lambda folder: unpack(path, folder))
+    with as_user_error(where):
+        file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    with file:
+        with as_user_error(where):
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise UserError(f"{where} is no regular file")
+            if status.st_size > LARGEST:
+                raise UserError(f"{where} has {status.st_size:,} bytes: no model's .zip has more than {LARGEST:,}")
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        # the file that was hashed: another may have its name by now
+        return kept_copy(path.stem, digest, lambda folder: unpack(file, folder, where))
 
 
-def unpack(path: Path, folder: Path) -> None:
+def unpack(file: BinaryIO, folder: Path, where: str) -> None:
     """Writes the parts of a model's .zip into a folder. UserError for anything that `write_zip` does not write.
 
     A part has one of a few names, each once, is a regular file, and takes no more than a part of its name may: so no
     member leads elsewhere, and none grows without bound.
     """
-    where = f"the model {printable(path)}"
     with as_user_error(where):
-        _check_directory(path, where)
-        with zipfile.ZipFile(path) as archive:
+        _check_directory(file, where)
+        with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
             _check(members, where)
             for member in members:
@@ -97,15 +101,14 @@ def _check(members: list[zipfile.ZipInfo], where: str) -> None:
         check_part(member.filename, member.file_size, where)
 
 
-def _check_directory(path: Path, where: str) -> None:
+def _check_directory(file: BinaryIO, where: str) -> None:
     """UserError where the list of members is too long to be a model's: it is read as a whole.
 
     The extension for larger files has a second length of the list, which would be taken in place of this one.
     """
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - TAIL - LOCATOR))
-        tail = file.read()
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - TAIL - LOCATOR))
+    tail = file.read()
     at = tail.rfind(b"PK\5\6")
     if at < 0 or len(tail) < at + 22:
         raise UserError(f"{where} is no .zip, or its end is missing")

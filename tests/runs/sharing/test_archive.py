@@ -3,6 +3,7 @@
 import os
 import pickle
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +12,7 @@ import pytest
 from hostile import Edit, archive, bounded, damage, link_named, zipped
 from hypothesis import given
 
-from energan.runs.copies import copies
+from energan.runs.copies import copies, kept_copy
 from energan.runs.references import run_folder
 from energan.runs.sharing.archive import unpack, write_zip, zip_copy
 from energan.runs.sharing.parts import PARTS
@@ -40,6 +41,17 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     folder = run_folder(str(first))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == SOUND
     assert folder.parent == copies() and run_folder(first) == folder and run_folder(second) != folder
+
+
+def test_the_copy_is_of_the_file_that_was_hashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, later = put(tmp_path / "m.zip", zipped(SOUND)), put(tmp_path / "later.zip", zipped({"run.json": b"[]"}))
+
+    def replaced_between(name: str, digest: str, fill: Callable[[Path], object]) -> Path:
+        later.replace(path)
+        return kept_copy(name, digest, fill)
+
+    monkeypatch.setattr("energan.runs.sharing.archive.kept_copy", replaced_between)
+    assert (zip_copy(path) / "run.json").read_bytes() == SOUND["run.json"]
 
 
 def test_a_folder_is_itself_whatever_it_is_called(tmp_path: Path) -> None:
@@ -106,8 +118,8 @@ def test_damage_is_a_sentence_or_does_no_harm(change: Edit) -> None:
         place = Path(name)
         (place / "out").mkdir()
         put(place / "a.zip", change(zipped(SOUND, 0)))
-        with bounded(), suppress(UserError):
-            unpack(place / "a.zip", place / "out")
+        with bounded(), suppress(UserError), (place / "a.zip").open("rb") as file:
+            unpack(file, place / "out", "a.zip")
         assert {path.name for path in place.iterdir()} == {"a.zip", "out"}
         assert {path.name for path in (place / "out").iterdir()} <= set(PARTS)
 
