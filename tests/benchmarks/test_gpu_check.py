@@ -49,6 +49,7 @@ def test_every_game_and_recipe_is_checked() -> None:
     assert {f"recipe: {name}" for name in RECIPES} <= set(titles)
 
 
+@pytest.mark.slow
 def test_the_cpu_is_right(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code = check.main([*CPU, "--only", SOME, "--json", str(tmp_path / "found.json")])
     said = capsys.readouterr().out

@@ -88,6 +88,7 @@ def test_what_is_watched_is_what_each_model_alone_would_show(name, loss):
         assert float(seen["steepest"][0, i]) == pytest.approx(float(by_hand), rel=0.02)
 
 
+@pytest.mark.slow
 def test_a_study_and_its_folder(tmp_path, monkeypatch):
     whole = study_of(tmp_path / "a")
     assert {p.name for p in (tmp_path / "a").iterdir()} == {

@@ -59,7 +59,7 @@ def test_entries_are_played_once_and_told(
     ("entry", "seeds"),
     [
         ("figure4-ebgan-pt", "0"),
-        ("table2-ebgan-ln-100", "0-1"),
+        pytest.param("table2-ebgan-ln-100", "0-1", marks=pytest.mark.slow),
         *(pytest.param(name, "0", marks=pytest.mark.slow) for name in ("improved-gan-100", "thesis-random")),
     ],
 )

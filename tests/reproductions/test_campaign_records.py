@@ -12,6 +12,7 @@ from reproductions.campaign import records
 __all__ = ["interrupted", "small_networks"]  # fixtures
 
 
+@pytest.mark.slow
 def test_results_of_two_machines_merge_by_seed_and_count_once(tmp_path: Path, interrupted: type[Interrupted]) -> None:
     first, second, home = tmp_path / "a", tmp_path / "b", tmp_path / "home"
     assert play(first, "--only", "figure4-gan,table2-ln-100", "--seeds", "0") == 0
