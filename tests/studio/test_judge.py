@@ -1,6 +1,8 @@
 """Judge: scores, the threshold and its false alarms, nearest training images, in numbers and in a browser."""
 
+import shutil
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +18,8 @@ from small_runs import pictures
 from energan.cli import main
 from energan.data.decoding.cache import decoded_in
 from energan.inference.calibration import calibration
+from energan.runs.calibration import FILE, calibration_of, checkpoint_identity
+from energan.runs.folder import RunFolder
 from energan.runs.rebuild import load
 from energan.utils.console import heard, say, warn
 from energan.utils.errors import UserError
@@ -23,6 +27,7 @@ from tests.studio.conftest import Server
 
 pytest.importorskip("nicegui", reason="needs energan[studio]")
 
+from energan.studio.models import Models, Opened
 from energan.studio.pages.judge.judged import at, histogram, judged, nearest
 from energan.studio.runs import Runs
 from energan.studio.sources import serving
@@ -40,19 +45,59 @@ def eventually(found: Callable[[], object]) -> bool:
 
 def test_scores_are_those_of_the_command(small_runs_folder: Path, tmp_path: Path) -> None:
     run, images = small_runs_folder / "first", pictures(tmp_path / "<b>=1")
-    found = judged(load(run), run, "", str(images), calibrate=True)
+    found = judged(load(run), run, RunFolder(run).checkpoint(), str(images), calibrate=True)
     assert main(["score", str(images), "--run", str(run), "--out", str(tmp_path / "scores.csv")]) == 0
     assert found.csv() == (tmp_path / "scores.csv").read_bytes()
     assert found.found.usual is not None and (run / "calibration.json").is_file()  # as `score --false-alarms` does
     assert found.order("unusual") == found.order("usual")[::-1] and found.order("name") == list(range(12))
     with pytest.raises(UserError, match="more than the 3 images"), pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys.modules[judged.__module__], "MOST", 3)
-        judged(load(run), run, "", str(images), calibrate=False)
+        judged(load(run), run, RunFolder(run).checkpoint(), str(images), calibrate=False)
+
+
+@pytest.fixture
+def own_run(small_runs_folder: Path, tmp_path: Path) -> Path:
+    """A copy of the small run, which has no calibration yet."""
+    run = Path(shutil.copytree(small_runs_folder / "first", tmp_path / "run"))
+    (run / FILE).unlink(missing_ok=True)
+    return run
+
+
+def test_a_calibration_is_of_the_weights_that_were_measured(own_run: Path, tmp_path: Path) -> None:
+    newest, models = RunFolder(own_run).checkpoint(), Models()
+    kept = newest.rename(tmp_path / "kept")
+    with models.use(own_run) as before:
+        kept.rename(newest)  # the run saves meanwhile
+        judged(before.model, own_run, before.checkpoint, str(pictures(tmp_path / "images")), calibrate=True)
+    stored = calibration_of(own_run, before.checkpoint)
+    assert stored is not None and (stored.step, stored.digest) == checkpoint_identity(before.checkpoint)
+    assert before.checkpoint != newest and calibration_of(own_run, newest) is None
+    with models.use(own_run, str(before.checkpoint)) as again:  # a later page of its pictures
+        assert again.model is before.model
+    with models.use(own_run) as after:
+        assert after.checkpoint == newest and after.model is not before.model
+
+
+def test_a_checkpoint_that_was_replaced_while_one_waited_is_read_anew(own_run: Path) -> None:
+    models, best, found = Models(at_once=2), RunFolder(own_run).checkpoint("best"), list[Opened]()
+
+    def wait() -> None:
+        with models.use(own_run, "best") as opened:
+            found.append(opened)
+
+    thread = threading.Thread(target=wait)
+    with models.use(own_run, "best") as before:
+        thread.start()
+        time.sleep(0.3)  # it has the old model in its hands by now
+        shutil.copyfile(RunFolder(own_run).checkpoints()[0], best.with_suffix(".tmp"))
+        best.with_suffix(".tmp").replace(best)
+    thread.join()
+    assert found[0].model is not before.model and found[0].written == best.stat().st_mtime_ns != before.written
 
 
 def test_what_a_threshold_says(small_runs_folder: Path, tmp_path: Path) -> None:
     run = small_runs_folder / "first"
-    found = judged(load(run), run, "", str(pictures(tmp_path / "images")), calibrate=True)
+    found = judged(load(run), run, RunFolder(run).checkpoint(), str(pictures(tmp_path / "images")), calibrate=True)
     usual = found.found.usual
     assert usual is not None
     low, high = found.span

@@ -60,14 +60,14 @@ class Judged(NamedTuple):
             return write_table(Path(folder, "scores.csv"), self.found.columns).read_bytes()
 
 
-def judged(model: Model, run: Path, checkpoint: str, source: str, calibrate: bool) -> Judged:
-    """Scores the images of a source. UserError as `scored`, and for too many of them."""
+def judged(model: Model, run: Path, checkpoint: Path, source: str, calibrate: bool) -> Judged:
+    """Scores the images of a source. checkpoint: that the model is of. UserError as `scored`, and for too many."""
     folder = RunFolder(run)
     with heard() as said:
         data = given_images(folder.record, source)
         if len(data.images) > MOST:
             raise UserError(f"{data.counted} are more than the {MOST:,} images that are scored at once: choose some")
-        found = scored(folder, model, folder.checkpoint(checkpoint), data, source, calibrate=calibrate)
+        found = scored(folder, model, checkpoint, data, source, calibrate=calibrate)
         sets = [*found.beside(model), ("these images", found.energies)]
         top = None
         if model.game.energy_map is not None:

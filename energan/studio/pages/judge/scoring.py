@@ -61,7 +61,7 @@ class Scoring:
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
         self.judged: Judged | None = None
-        self.scored_by = ("", "")
+        self.scored_by = ("", "", 0)  # the run, the checkpoint's file, and when that was written
         self.marks: list[tuple[float, ui.element]] = []
         self.threshold = 0.0
         self.by = "unusual"
@@ -85,13 +85,14 @@ class Scoring:
         run, checkpoint = str(self.run.value), str(self.checkpoint.value or "")
         source, path, given = self.given.source(), self.studio.runs.path(run), self.given
 
-        def work(model: Any) -> Judged:
-            with given.reading():
-                made = judged(model, path, checkpoint, source, calibrate=not running(path))
-            return made._replace(said=[given.plain(line) for line in made.said])
+        def work() -> tuple[Judged, tuple[str, str, int]]:
+            with self.studio.models.use(path, checkpoint) as opened, given.reading():
+                made = judged(opened.model, path, opened.checkpoint, source, calibrate=not running(path))
+            by = run, str(opened.checkpoint), opened.written
+            return made._replace(said=[given.plain(line) for line in made.said]), by
 
-        found = await self.studio.with_model(run, work, checkpoint)
-        self.judged, self.scored_by = found, (run, checkpoint)
+        found, by = await self.studio.work(work)
+        self.judged, self.scored_by = found, by
         usual, (low, high) = found.found.usual, found.span
         self.threshold = usual.threshold if usual else high
         self.results.clear()
@@ -178,12 +179,15 @@ class Scoring:
         rows = found.order(self.by)[first : first + SHOWN]
         images, columns = found.found.data.images[rows], found.found.columns
 
-        def work(model: Any) -> list[str]:
-            assert found.top is not None
-            return [heat_layer(each, found.top) for each in model.map_pixels(images)]
+        run, checkpoint, written = self.scored_by
 
-        run, checkpoint = self.scored_by
-        layers = await self.studio.with_model(run, work, checkpoint) if found.top is not None else [""] * len(rows)
+        def work(top: float) -> list[str]:
+            with self.studio.models.use(self.studio.runs.path(run), checkpoint) as opened:
+                if opened.written != written:
+                    raise UserError(f"{run} has saved another {opened.checkpoint.stem} since: score the pictures again")
+                return [heat_layer(each, top) for each in opened.model.map_pixels(images)]
+
+        layers = await self.studio.work(work, found.top) if found.top is not None else [""] * len(rows)
         addresses = await self.studio.work(lambda: [picture(image) for image in images])
         if found is not self.judged:
             return  # others were scored meanwhile
