@@ -80,13 +80,22 @@ def test_a_label_is_on_disk_at_once_and_others_stay(tmp_path: Path) -> None:
     labels = Table(tmp_path / "t")
     assert labels.read() == {}
     assert labels.give('a,"b".png', "cat", {"old.png": "dog"}) == {"old.png": "dog", 'a,"b".png': "cat"}
-    assert Table(tmp_path / "t").give("=1+1.png", "ünï <b>", {"never": "used"})["=1+1.png"] == "ünï <b>"
+    assert Table(tmp_path / "t").give("=1+1.png", "ünï <b>", {"old.png": "cat"})["=1+1.png"] == "ünï <b>"
     assert table(labels.path) == {"old.png": "dog", 'a,"b".png': "cat", "=1+1.png": "ünï <b>"}
     assert labels.give("old.png", "", {}) == {'a,"b".png': "cat", "=1+1.png": "ünï <b>"}
     assert labels.begin({"old.png": "dog", "=1+1.png": "x"})["=1+1.png"] == "ünï <b>"
-    copy = labels.copy(1)
+    copy = labels.copy(1, {})
     labels.give("later.png", "cat", {})
     assert len(table(copy)) == 2 and [path.name for path in copy.parent.iterdir() if ".tmp" in path.name] == []
+
+
+def test_what_was_known_is_kept_beside_labels_of_before(tmp_path: Path) -> None:
+    labels, known = Table(tmp_path), {"a.png": "cat", "b.png": "dog", "mine.png": "cat"}
+    labels.give("mine.png", "dog", {})  # before there was a run that knew others
+    expected = {"a.png": "cat", "b.png": "dog", "mine.png": "dog"}
+    assert labels.begin(known) == expected == table(labels.copy(1, known))
+    assert labels.give("c.png", "cat", known) == expected | {"c.png": "cat"} == table(labels.path)
+    assert labels.give("c.png", "", known) == expected  # undone
 
 
 def test_two_pages_lose_no_label(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ class Retrain:
         await self._look()
 
     def _command(self, given: dict[str, Any]) -> tuple[list[str], str]:
-        labels = self.table.read()
+        labels = self.table.begin(self.pool.labels)
         if len(set(labels.values())) < 2:
             raise UserError("label images of two classes or more first")
         if self.run and not trains_again(self.studio.runs, self.run):
@@ -82,7 +82,7 @@ class Retrain:
         if not self.run:
             test = named_images(self.studio, self.test.value) if (self.test.value or "").strip() else ""
             given = given | {"system": str(self.system.value), "features": bool(self.features.value), "test": test}
-        words = command(self.studio.runs, self.pool.source, self.table.copy(n), run=self.run, **given)
+        words = command(self.studio.runs, self.pool.source, self.table.copy(n, self.pool.labels), run=self.run, **given)
         return words, name
 
     async def _look(self) -> None:

@@ -74,29 +74,28 @@ class Table:
             raise UserError(f"{where} cannot be read: {error}") from error
 
     def begin(self, known: Mapping[str, str]) -> dict[str, str]:
-        """The labels, among which those that were known before are from now on."""
+        """The labels, and those that were known before, for files of which the table says nothing."""
         with _turns:
-            had = self.read()
-            return {**known, **had}
+            return {**known, **self.read()}
 
     def give(self, file: str, name: str, known: Mapping[str, str]) -> dict[str, str]:
         """Gives the file a label, "" to take it away; returns all labels.
 
-        known: labels of before, which the table gets with its first own.
+        known: labels of before, which the table gets, too, for files of which it says nothing.
         """
         with _turns, exclusive(self.folder, f"another program writes {self.path}: try again"):
-            labels = self.read() or dict(known)
+            labels = {**known, **self.read()}
             labels.pop(file, None)
             if name:
                 labels[file] = name
             self._write(self.path, labels)
             return labels
 
-    def copy(self, number: int) -> Path:
-        """A copy for a training, round-NUMBER.csv: what it was trained with does not change."""
+    def copy(self, number: int, known: Mapping[str, str]) -> Path:
+        """A copy for a training, round-NUMBER.csv, with the labels of `begin`: what it was trained with stays so."""
         with _turns:
             path = self.folder / f"round-{number}.csv"
-            self._write(path, self.read())
+            self._write(path, {**known, **self.read()})
             return path
 
     def _write(self, path: Path, labels: Mapping[str, str]) -> None:
