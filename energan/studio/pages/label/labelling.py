@@ -1,5 +1,6 @@
 """One image at a time, large, with the classes as buttons and a key for each."""
 
+from itertools import count
 from typing import Any
 
 from nicegui import ui
@@ -14,6 +15,8 @@ from energan.utils.errors import UserError
 KEYS = "123456789abcdefghijklmnopqrstuvwxyz"
 
 UNDO, SKIP = "Backspace", " "
+
+_tokens = count(1)  # of images that are shown, in all pages: what was begun before hears the same events
 
 
 class Labelling:
@@ -53,8 +56,8 @@ class Labelling:
                     ui.button("Add", on_click=told(self._add)).props("flat no-caps")
                 with ui.element("div").classes("studio-row items-center"):
                     for words, key in (("Skip (space)", SKIP), ("Undo (backspace)", UNDO)):
-                        button = ui.button(words, on_click=lambda _, key=key: self.answer(key, self.token))
-                        button.props("outline no-caps")
+                        button = ui.button(words).props("outline no-caps")
+                        button.props["data-key"] = key
                 self.progress = ui.label("").props('role="status"').classes("label-progress")
                 self.bar = ui.linear_progress(0, show_value=False).props('aria-hidden="true"')
                 self.wrote = ui.label("").classes("studio-quiet")
@@ -68,11 +71,12 @@ class Labelling:
         self.queue = [each for each in self.queue if each.file not in self.labels]
         if not self.queue:
             self.queue = await self._chosen()
-        self.token += 1
+        self.token = next(_tokens)
         self.image.clear()
         self._progress()
         if not self.queue:
-            self.image.props(remove="data-token")
+            self.image.props["data-token"] = str(self.token)  # what was answered last can be undone
+            self.image.update()
             self.reason.set_text("")
             with self.image:
                 left = self.pool.left(self.labels)
@@ -168,8 +172,7 @@ class Labelling:
                 with ui.element("button").classes("label-class").props('type="button"') as button:
                     ui.label(key).classes("label-key").props('aria-hidden="true"')
                     ui.label(name)
-                button.props["aria-keyshortcuts"] = key
-                button.on("click", lambda _, key=key: self.answer(key, self.token))
+                button.props["aria-keyshortcuts"] = button.props["data-key"] = key
             if not self.classes:
                 ui.label("No class yet: type the names of two or more.")
 
