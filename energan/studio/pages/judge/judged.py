@@ -9,7 +9,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from energan.capabilities.energies.scoring import Scored, given_images, scored
-from energan.inference.calibration import percent
+from energan.inference.calibration import percent, percent_above
 from energan.inference.model import Model
 from energan.inference.pictures.heat import top_of_scale
 from energan.metrics.neighbours import nearest_neighbours
@@ -96,7 +96,7 @@ def at(judged: Judged, threshold: float) -> At:
     return At(
         outliers,
         f"{words} Of {len(normal)} normal images, held out, {above} are: {percent(above / len(normal))} false alarms; "
-        f"of fresh ones {percent(usual.normal.false_alarms(threshold))} at most.",
+        f"of fresh ones {percent_above(usual.normal.false_alarms(threshold))} at most.",
     )
 
 
