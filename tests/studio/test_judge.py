@@ -125,6 +125,18 @@ def test_the_histogram_is_a_density() -> None:
     assert histogram([("one", torch.tensor([2.0]))])[0]["points"][0][1] > 0  # no width
 
 
+@pytest.mark.parametrize("threshold", [1234.5, 1200.0, 1300.0])
+def test_the_axis_holds_all_energies_and_the_threshold(
+    small_runs_folder: Path, tmp_path: Path, threshold: float
+) -> None:
+    from energan.studio.pages.judge.scoring import _chart
+
+    run = small_runs_folder / "first"
+    found = judged(load(run), run, RunFolder(run).checkpoint(), str(pictures(tmp_path / "images")), calibrate=False)
+    axis = _chart(found._replace(sets=[("these", torch.tensor([1234.1, 1234.9]))]), threshold)["xAxis"]
+    assert axis["min"] < min(1234.1, threshold) and max(1234.9, threshold) < axis["max"]
+
+
 def test_the_nearest_training_image_of_one_is_itself(small_runs_folder: Path) -> None:
     from energan.data import load as images
     from energan.data import pad

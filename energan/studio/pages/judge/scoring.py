@@ -107,12 +107,12 @@ class Scoring:
         self.chart = ui.echart(_chart(found, self.threshold)).classes("judge-chart")
         names = ", ".join(each["name"] for each in histogram(found.sets))
         self.chart.props["role"], self.chart.props["aria-label"] = "img", f"Histogram of energies of {names}"
-        margin = (high - low or 1.0) / STEPS
+        least, greatest, margin = _bounds(low, high, self.threshold)
         with ui.element("div").classes("judge-threshold"):
             ui.label("Threshold").props('id="threshold-name"')
             self.slider = ui.slider(
-                min=min(low, self.threshold) - margin, max=max(high, self.threshold) + margin, step=margin / 2,
-                value=self.threshold, on_change=lambda event: self._moved(float(event.value)),
+                min=least, max=greatest, step=margin / 2, value=self.threshold,
+                on_change=lambda event: self._moved(float(event.value)),
             ).props('aria-labelledby="threshold-name"')  # fmt: skip
             if found.found.usual is not None:
                 rate = ui.input("False alarms at most", value="", placeholder="1%").props("outlined dense")
@@ -229,6 +229,12 @@ class Scoring:
         ui.download.content(await self.studio.work(self.judged.csv), "scores.csv", "text/csv")
 
 
+def _bounds(low: float, high: float, threshold: float) -> tuple[float, float, float]:
+    """From where to where the threshold can be moved, all energies and itself between, and the margin at both ends."""
+    margin = (high - low or 1.0) / STEPS
+    return min(low, threshold) - margin, max(high, threshold) + margin, margin
+
+
 def _chart(found: Judged, threshold: float) -> dict[str, Any]:
     """The histogram for echarts. Names are values of JSON, and shown as text."""
     series: list[dict[str, Any]] = [
@@ -243,6 +249,7 @@ def _chart(found: Judged, threshold: float) -> dict[str, Any]:
         "symbol": "none", "silent": True, "data": [{"xAxis": threshold}],
         "label": {"formatter": "threshold", "color": "#888"}, "lineStyle": {"color": "#888", "width": 2},
     }  # fmt: skip
+    least, greatest, _ = _bounds(*found.span, threshold)
     quiet = {"axisLabel": {"color": "#888"}, "nameTextStyle": {"color": "#888"}, "splitLine": {"show": False}}
     return {
         "animation": False,
@@ -250,7 +257,8 @@ def _chart(found: Judged, threshold: float) -> dict[str, Any]:
         "legend": {"textStyle": {"color": "#888"}, "top": 0},
         "xAxis": {
             "type": "value", "name": "energy", "nameLocation": "middle", "nameGap": 28, **quiet,
-            "min": float(f"{found.span[0]:.3g}"), "max": float(f"{found.span[1]:.3g}"),
+            "min": least, "max": greatest,  # which are no round numbers, and have no label
+            "axisLabel": {"color": "#888", "showMinLabel": False, "showMaxLabel": False},
         },
         "yAxis": {"type": "value", "name": "density", **quiet},
         "series": series,
