@@ -4,8 +4,10 @@ import os
 import secrets
 import socket
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from energan.studio.guard import Guard
@@ -16,6 +18,7 @@ from energan.studio.trainings import Trainings
 from energan.utils.errors import UserError
 
 HOST = "127.0.0.1"
+NICE = 10  # how much less urgent than a training what pages ask of models is
 TENDED = 2.0  # seconds after which trainings that wait are looked at again
 RECONNECTED = 60.0  # seconds in which a page that lost its connection finds itself again
 
@@ -56,7 +59,7 @@ def serve(
             data=tuple(path.resolve() for path in data),
             uploads=Path(uploads),
             workers=ThreadPoolExecutor(max(4, cores), "studio"),
-            computing=ThreadPoolExecutor(max(1, cores // 2), "studio-models"),
+            computing=ThreadPoolExecutor(max(1, cores // 2), "studio-models", initializer=_yielding),
         )
         app = _application(studio, lambda: ready(f"http://{HOST}:{port}/?token={token}"), Path(uploads))
         import uvicorn  # which NiceGUI brings
@@ -67,6 +70,12 @@ def serve(
         finally:
             for pool in (studio.workers, studio.computing):
                 pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _yielding() -> None:
+    """Lets trainings go first where this thread computes, as far as the system can."""
+    with suppress(OSError, AttributeError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 def _listening(port: int) -> socket.socket:

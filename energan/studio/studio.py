@@ -37,11 +37,13 @@ class Studio:
     computing: ThreadPoolExecutor
 
     async def work(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        """What the function returns, computed in a thread while the server answers others."""
+        """What the function returns, in a thread while the server answers others. It takes moments, such as reading."""
         return await asyncio.get_running_loop().run_in_executor(self.workers, partial(function, *args, **kwargs))
+
+    async def compute(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """What the function returns, which takes seconds: who asks first is served first, trainings before."""
+        return await asyncio.get_running_loop().run_in_executor(self.computing, partial(function, *args, **kwargs))
 
     async def with_model(self, run: str, work: "Callable[[Model], T]", checkpoint: str = "") -> T:
         """What the work gives, of the model of a run. UserError where there is no such run, or it is damaged."""
-        path = self.runs.path(run)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.computing, partial(self.models.with_model, path, work, checkpoint))
+        return await self.compute(self.models.with_model, self.runs.path(run), work, checkpoint)

@@ -48,7 +48,7 @@ def comparing(studio: Studio) -> None:
                 found.result[side]["name"] = given.plain(found.result[side]["name"])
             return found
 
-        found = await studio.work(work)
+        found = await studio.compute(work)
         sheets = await studio.work(_sheets, found)
         results.clear()
         with results:

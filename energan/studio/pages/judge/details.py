@@ -43,7 +43,7 @@ async def details(
     dialog.on("hide", dialog.delete)
     dialog.open()
     try:
-        found = await studio.work(nearest, studio.runs.path(run), image)
+        found = await studio.compute(nearest, studio.runs.path(run), image)
         addresses = await studio.work(lambda: [picture(each) for each in found.images])
     except UserError as error:
         place.clear()

@@ -91,7 +91,7 @@ class Scoring:
             by = run, str(opened.checkpoint), opened.written
             return made._replace(said=[given.plain(line) for line in made.said]), by
 
-        found, by = await self.studio.work(work)
+        found, by = await self.studio.compute(work)
         self.judged, self.scored_by = found, by
         usual, (low, high) = found.found.usual, found.span
         self.threshold = usual.threshold if usual else high
@@ -187,7 +187,7 @@ class Scoring:
                     raise UserError(f"{run} has saved another {opened.checkpoint.stem} since: score the pictures again")
                 return [heat_layer(each, top) for each in opened.model.map_pixels(images)]
 
-        layers = await self.studio.work(work, found.top) if found.top is not None else [""] * len(rows)
+        layers = await self.studio.compute(work, found.top) if found.top is not None else [""] * len(rows)
         addresses = await self.studio.work(lambda: [picture(image) for image in images])
         if found is not self.judged:
             return  # others were scored meanwhile

@@ -48,7 +48,7 @@ def label(studio: Studio) -> None:
                         raise UserError("name a folder of images to label, or choose a classifier")
                     source = named_images(studio, field.value)
                     pool = await studio.work(pool_of_images, source)
-                opened = await studio.work(_opened, studio, pool)
+                opened = await studio.compute(_opened, studio, pool)
                 here = f"/label?run={quote(run)}" if run else f"/label?images={quote(source)}"
                 ui.run_javascript(f"history.replaceState(null, '', {json.dumps(here)})")
                 place.clear()
