@@ -32,13 +32,18 @@ TRAINED = ("train", "ebgan-pt-mnist", "--data", "digits", "--steps", "1000000", 
 PRESS = """
 window.answers = 0; window.presses = 0; window.waits = [];
 const named = name => [...document.querySelectorAll('button')].find(b => b.innerText.trim() === name);
-let begun = 0;
+let begun = 0, heard = false, name = arguments[0];
+window.pressing = true;
 window.going = setInterval(() => {
-  const button = named(arguments[0]);
-  if (!button || button.disabled || button.classList.contains('disabled')) return;
-  if (begun) { window.answers += 1; window.waits.push(performance.now() - begun); }
-  begun = performance.now(); window.presses += 1; button.click();
-}, 50);
+  const button = named(name);
+  if (!button) return;
+  const waits = button.disabled || button.classList.contains('disabled');
+  if (begun && waits) heard = true;                  // the server has the press
+  if (begun && heard && !waits) {                    // and has answered it
+    window.answers += 1; window.waits.push(performance.now() - begun); begun = 0; heard = false;
+  }
+  if (!begun && !waits && window.pressing) { begun = performance.now(); window.presses += 1; button.click(); }
+}, 20);
 """
 
 
@@ -47,11 +52,9 @@ const field = [...document.querySelectorAll('input')].find(i => (i.placeholder |
 field.focus(); document.execCommand('insertText', false, 'digits');
 """
 
-FIND = "const b = [...document.querySelectorAll('button')].find(b => b.innerText.trim() === arguments[0]);"
+IDLE = "return window.answers == window.presses;"
 
-IDLE = FIND + "return !b.disabled && !b.classList.contains('disabled');"
-
-COUNT = FIND + "return [window.answers + (window.presses && !b.disabled ? 1 : 0), window.presses, window.waits];"
+COUNT = "return [window.answers, window.presses, window.waits];"
 
 
 def energan(*words: str) -> "subprocess.Popen[str]":
@@ -105,14 +108,14 @@ def release(tabs: webdriver.Chrome, handles: list[tuple[str, str]]) -> None:
     """Ends the presses, waits until all are answered or a minute is over, and prints how many were."""
     for handle, _ in handles:
         tabs.switch_to.window(handle)
-        tabs.execute_script("clearInterval(window.going)")
+        tabs.execute_script("window.pressing = false")
     counts: dict[str, tuple[int, int, list[float]]] = {"Draw": (0, 0, []), "Score": (0, 0, [])}
     until = time.monotonic() + 60
     for handle, button in handles:
         tabs.switch_to.window(handle)
-        while not tabs.execute_script(IDLE, button) and time.monotonic() < until:
+        while not tabs.execute_script(IDLE) and time.monotonic() < until:
             time.sleep(0.2)
-        answered, presses, waits = tabs.execute_script(COUNT, button)
+        answered, presses, waits = tabs.execute_script(COUNT)
         before = counts[button]
         counts[button] = before[0] + answered, before[1] + presses, before[2] + waits
     for button, (answers, presses, waits) in counts.items():

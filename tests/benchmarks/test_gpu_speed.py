@@ -48,6 +48,7 @@ def rows(job: Job, where: Here | None = None) -> dict[str, Row]:
 
 
 # ---- what is compared ------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 @pytest.mark.parametrize("key", SUBJECTS)
 def test_each_subject_steps_the_same_weights_in_both_settings(key: str) -> None:
     found = rows(single(key, "fp32", PLAIN, 0.0, small=True))

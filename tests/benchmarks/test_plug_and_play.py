@@ -43,6 +43,7 @@ def with_hyperparameters(values: dict[str, float], make: Callable[[str], Game], 
     return made._replace(hyperparameters={**made.hyperparameters, **values})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "hyperparameters", "rests"),
     [

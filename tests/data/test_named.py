@@ -164,7 +164,8 @@ def test_hub_files_come_from_its_cache_or_are_refused(monkeypatch):
         raise Missing("no")
 
     errors = SimpleNamespace(LocalEntryNotFoundError=Missing, HfHubHTTPError=Missing)
-    monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(hf_hub_download=hf_hub_download, errors=errors))
+    monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(hf_hub_download=hf_hub_download))
+    monkeypatch.setitem(sys.modules, "huggingface_hub.errors", errors)
     monkeypatch.setattr(download, "hub_reachable", lambda: False)
     monkeypatch.setattr(download, "find_spec", lambda _: None)
     with pytest.raises(UserError, match=r"energan\[hub\]"):

@@ -43,10 +43,21 @@ def labels(n: int, hidden: int = 0, names: tuple[Any, ...] = (3, 5, 8)) -> Array
     return y
 
 
-@parametrize_with_checks(
-    [clone(m).set_params(hidden=(50, 20)) for m in MODELS], expected_failed_checks=lambda _: MINUS_ONE
-)
+@parametrize_with_checks([clone(MODELS[0]).set_params(hidden=(50, 20))], expected_failed_checks=lambda _: MINUS_ONE)
 def test_what_scikit_learn_checks_of_every_classifier(estimator: Any, check: Callable[[Any], None]) -> None:
+    passes(estimator, check)
+
+
+@pytest.mark.slow  # all but the networks is shared with the first
+@parametrize_with_checks(
+    [clone(m).set_params(hidden=(50, 20)) for m in DRAWING], expected_failed_checks=lambda _: MINUS_ONE
+)
+def test_what_it_checks_of_the_others(estimator: Any, check: Callable[[Any], None]) -> None:
+    passes(estimator, check)
+
+
+def passes(estimator: Any, check: Callable[[Any], None]) -> None:
+    """The check, for which accuracy takes more steps."""
     asks_for_accuracy = check.func.__name__ == "check_classifiers_train"  # type: ignore[attr-defined]
     check(estimator.set_params(steps=40, batch=100) if asks_for_accuracy else estimator)
 

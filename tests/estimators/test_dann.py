@@ -12,6 +12,7 @@ from energan.estimators.base import prepare
 TINY = DomainAdversarialClassifier(hidden=(6,), steps=3, batch=8, random_state=0)
 
 
+@pytest.mark.slow  # which takes many steps; what classifiers share is checked of the ladder
 @parametrize_with_checks(
     [clone(TINY).set_params(hidden=(32,), steps=150, lr=0.1)],
     expected_failed_checks=lambda _: {

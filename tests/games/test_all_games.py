@@ -296,7 +296,8 @@ def compiled() -> Iterator[Any]:
         if name in GAMES:
             yield pytest.param(name, "compile_cheaply", marks=() if name in DIFFERENTIATED else pytest.mark.slow)
         if name not in DIFFERENTIATED:
-            yield pytest.param(name, "trace_only", marks=pytest.mark.slow if name in REPEATED else ())
+            variant = name in REPEATED or name not in GAMES  # of a game that is compiled itself
+            yield pytest.param(name, "trace_only", marks=pytest.mark.slow if variant else ())
 
 
 @pytest.mark.compiles

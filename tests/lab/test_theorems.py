@@ -98,6 +98,7 @@ def test_a_claim_agrees_within_its_tolerance_on_both_sides():
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_study_and_its_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(sys.modules["energan.lab.theorems.line"], "FRESH", 1024)
     whole = study_of(tmp_path / "a")
