@@ -181,6 +181,7 @@ def test_the_command_of_a_round(runs: Path, digits: Path) -> None:
     assert next_number(found, labels) == 1
 
 
+@pytest.mark.slow  # it trains
 def test_keys_label_and_the_classifier_is_trained_again(
     studio_server: Server, studio_browser: webdriver.Chrome, runs: Path, digits: Path
 ) -> None:
