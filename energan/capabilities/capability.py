@@ -4,7 +4,7 @@ This module knows no capability and no game.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, final
@@ -73,6 +73,7 @@ class Measurement:
     training   training images as the nets see them
     pictures   whether training images near to samples are looked for and drawn, too: numbers alone take less time
     step       of the checkpoint
+    kept       what a capability has computed once for its measure and its finish, by name
     """
 
     folder: Path
@@ -83,6 +84,7 @@ class Measurement:
     seed: int
     pictures: bool = True
     step: int = 0
+    kept: dict[str, Tensor] = field(default_factory=dict)
     _samples: Tensor | None = None
 
     def asked(self, n: int) -> Float[Tensor, "n d"] | None:

@@ -20,6 +20,7 @@ from energan.capabilities import Measurement
 from energan.capabilities.classification import label_next, suspected_labels
 from energan.capabilities.classification.calibration import LEAST, calibrate, said, test_errors
 from energan.capabilities.classification.label_next import farthest, write_label_next
+from energan.capabilities.classification.reading import logits, of_training
 from energan.capabilities.classification.suspected_labels import PARTS, out_of_sample, write_suspected
 from energan.data import ImageSet
 from energan.engine.game import Game, Player
@@ -140,9 +141,17 @@ def test_a_model_is_calibrated_on_held_out_labels_and_the_run_keeps_it(tmp_path:
     assert float(sure) == pytest.approx(0.75 * (1 - 1 / 42) + 0.25 / 42, abs=1e-3)
     assert read_temperature(tmp_path, 7) == found and read_temperature(tmp_path, 8) is None
     run.model = model
-    ece = test_errors(run, held)
+    ece = test_errors(logits(run.experiment, model, held), model.temperature, held.labels)
     assert ece["test_ece_before"] == pytest.approx(0.25, abs=1e-2) and ece["test_ece_after"] < 0.05
     assert "calibrated on 40 held-out labels: temperature" in said(found)
+
+
+def test_training_images_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = measurement(tmp_path, images([0, 255] * 4, [0, 1] * 4))
+    first = of_training(run)
+    assert torch.equal(first, logits(run.experiment, run.model, run.training).softmax(1))
+    monkeypatch.setattr(Model, "logits", None)
+    assert of_training(run) is first
 
 
 def test_few_held_out_labels_calibrate_nothing(tmp_path: Path) -> None:
@@ -150,7 +159,8 @@ def test_few_held_out_labels_calibrate_nothing(tmp_path: Path) -> None:
     model, found = calibrate(measurement(tmp_path, held, held))
     assert model.temperature == 1 and "not calibrated: 19 labels were set apart" in said(found or {})
     assert calibrate(measurement(tmp_path, held))[1] is None and "no labels were set apart" in said({})
-    assert test_errors(measurement(tmp_path, held), held)["test_ece_after"] is None
+    run = measurement(tmp_path, held)
+    assert test_errors(logits(run.experiment, run.model, held), 1.0, held.labels)["test_ece_after"] is None
     assert not any(tmp_path.iterdir())
 
 

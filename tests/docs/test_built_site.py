@@ -1,22 +1,17 @@
 """The site itself, built as `make docs` does (half a minute): whole, and in a browser from disk, with its search."""
 
-import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from browser import CHROMEDRIVER, CHROMIUM, asked, chromium, eventually, said
 from check import check
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.wait import WebDriverWait
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM, CHROMEDRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 OPENED = (
     "index",
     "systems",
@@ -49,19 +44,7 @@ def test_nothing_is_broken_and_nothing_is_fetched(site: Path) -> None:
 @pytest.mark.skipif(not CHROMIUM or not CHROMEDRIVER, reason="no chromium and chromedriver on the PATH")
 def test_it_opens_from_disk(site: Path, tmp_path: Path) -> None:
     """No request leaves the machine, no page is wider than a phone, and the search finds."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    for flag in (
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        f"--user-data-dir={tmp_path}",
-    ):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    browser = webdriver.Chrome(options=options, service=Service(str(CHROMEDRIVER)))
-    try:
+    with chromium(tmp_path) as browser:
         browser.set_window_size(390, 800)
         for page in OPENED:
             browser.get((site / f"{page}.html").as_uri())
@@ -71,10 +54,7 @@ def test_it_opens_from_disk(site: Path, tmp_path: Path) -> None:
         browser.get((site / "index.html").as_uri())
         browser.find_element(By.CSS_SELECTOR, "input.md-search__input").send_keys("pulling-away")
         found = ".md-search-result__item a[href*='systems/ebgan.html']"
-        WebDriverWait(browser, 30).until(lambda b: b.find_elements(By.CSS_SELECTOR, found))
-        sent = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-        asked = [m["params"]["request"]["url"] for m in sent if m["method"] == "Network.requestWillBeSent"]
-        assert asked and not {urlsplit(url).scheme for url in asked} & {"http", "https", "ws", "wss"}
-        assert browser.get_log("browser") == []
-    finally:
-        browser.quit()
+        assert eventually(lambda: browser.find_elements(By.CSS_SELECTOR, found))
+        addresses = asked(browser)
+        assert addresses and not {urlsplit(url).scheme for url in addresses} & {"http", "https", "ws", "wss"}
+        assert said(browser) == []

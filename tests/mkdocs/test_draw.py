@@ -3,15 +3,14 @@
 import json
 import shutil
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from browser import CHROMEDRIVER, CHROMIUM, asked, chromium, eventually, said
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from small_ladder import shifted_ladder
@@ -29,12 +28,6 @@ from energan.networks.layers.condition import Joined, Planes
 from energan.utils.errors import UserError
 
 MKDOCS = Path(__file__).parents[2] / "docs" / "mkdocs"
-
-CHROMIUM, CHROMEDRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-)  # fmt: skip
 
 pytestmark = [
     pytest.mark.browser,
@@ -58,15 +51,9 @@ def drawing() -> Any:
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(str(CHROMEDRIVER)))
-    driver.set_script_timeout(60)
-    yield driver
-    driver.quit()
+    with chromium(tmp_path_factory.mktemp("profile")) as driver:
+        driver.set_script_timeout(60)
+        yield driver
 
 
 @pytest.fixture(scope="module")
@@ -129,18 +116,8 @@ def site(models: dict[str, Model], drawing: Any, tmp_path_factory: pytest.TempPa
 
 def visit(browser: webdriver.Chrome, page: Path) -> None:
     browser.get("about:blank")
-    browser.get_log("browser"), browser.get_log("performance")
+    said(browser), asked(browser)
     browser.get(page.resolve().as_uri())
-
-
-def eventually(holds: Callable[[], bool]) -> bool:
-    """Whether it holds within twenty seconds."""
-    end = time.monotonic() + 20
-    while not holds():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def count(browser: webdriver.Chrome, what: str) -> int:
@@ -204,10 +181,9 @@ def test_energies_are_shown_in_their_order(browser: webdriver.Chrome, site: Path
     assert len(energies) == 30 and energies == sorted(energies) and energies[0] < energies[-1]
     assert "energy" in browser.find_element(By.ID, "draw-where").text
     assert not browser.find_elements(By.CSS_SELECTOR, "input[name=draw-class]")
-    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    asked = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
-    assert all(address.startswith(("data:", "blob:", site.resolve().as_uri())) for address in asked), asked
-    assert browser.get_log("browser") == []
+    addresses = asked(browser)
+    assert all(address.startswith(("data:", "blob:", site.resolve().as_uri())) for address in addresses), addresses
+    assert said(browser) == []
 
 
 def test_onnxruntime_web_computes_what_torch_computes(

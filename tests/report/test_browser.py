@@ -2,12 +2,12 @@
 
 import json
 import re
-import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from browser import CHROMEDRIVER, CHROMIUM, asked, chromium, eventually, said
 from report_runs import (
     CHAIN_STEPS,
     change,
@@ -17,18 +17,11 @@ from report_runs import (
     write,
 )
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
 from energan.report import write_report
-
-CHROMIUM, CHROMEDRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-)  # fmt: skip
 
 STATUS = ("state", "step", "seconds", "message", "peak_memory_bytes")
 
@@ -41,15 +34,8 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(str(CHROMEDRIVER)))
-    driver.set_window_size(1200, 900)
-    yield driver
-    driver.quit()
+    with chromium(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
 
 
 @pytest.fixture(scope="module")
@@ -67,24 +53,12 @@ def visit(browser: webdriver.Chrome, page: Path) -> None:
 
 def messages(browser: webdriver.Chrome) -> list[str]:
     """Everything on the console since the last call: errors, warnings, refusals of the content security policy."""
-    return [entry["message"] for entry in browser.get_log("browser")]
+    return said(browser)
 
 
 def requests(browser: webdriver.Chrome) -> list[str]:
     """Addresses asked for since the last call, but for those inside the page."""
-    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    sent = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
-    return [address for address in sent if not address.startswith("data:")]
-
-
-def eventually(holds: Callable[[], bool]) -> bool:
-    """Whether it holds within ten seconds."""
-    end = time.monotonic() + 10
-    while not holds():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
+    return [address for address in asked(browser) if not address.startswith("data:")]
 
 
 def controls(browser: webdriver.Chrome, root: str) -> tuple[WebElement, WebElement, WebElement]:

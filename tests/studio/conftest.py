@@ -1,6 +1,5 @@
 """A real server on a folder of small runs, and a real browser that has its token."""
 
-import json
 import os
 import shutil
 import signal
@@ -11,17 +10,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from browser import CHROMEDRIVER, CHROMIUM, asked, chromium, said
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from small_runs import trained
 
 from energan.studio.trainings import Trainings
-
-CHROMIUM, CHROMEDRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-)  # fmt: skip
 
 
 class Server(NamedTuple):
@@ -53,11 +46,11 @@ def begin(runs: Path, *flags: str) -> Server:
 def end(server: Server) -> str:
     """Ends it as Ctrl-C does, and the trainings, which outlive it. Returns what it printed after its link."""
     server.process.send_signal(signal.SIGINT)
-    said = server.process.communicate(timeout=30)[0]
+    printed = server.process.communicate(timeout=30)[0]
     for training in Trainings(server.runs, at_once=1, threads=1).active().values():
         if not training.waits:
             os.kill(training.pid, signal.SIGKILL)
-    return said
+    return printed
 
 
 @pytest.fixture(scope="session")
@@ -83,18 +76,9 @@ def studio_browser(studio_server: Server, tmp_path_factory: pytest.TempPathFacto
     """A browser that has the server's token. At its end it has no message on its console, and asked nobody else."""
     if not CHROMIUM or not CHROMEDRIVER:
         pytest.skip("no chromium or chromedriver on the PATH")
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(str(CHROMEDRIVER)))
-    driver.set_window_size(1200, 900)
-    driver.get(studio_server.link)
-    yield driver
-    said = [entry["message"] for entry in driver.get_log("browser")]
-    events = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
-    driver.quit()
-    asked = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+    with chromium(tmp_path_factory.mktemp("profile")) as driver:
+        driver.get(studio_server.link)
+        yield driver
+        told, addresses = said(driver), asked(driver)
     own = (studio_server.address, "data:", "blob:", "about:", "chrome:")
-    assert not said and not [url for url in asked if not url.startswith(own)]
+    assert not told and not [url for url in addresses if not url.startswith(own)]

@@ -4,11 +4,11 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from browser import eventually
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -31,16 +31,6 @@ from energan.studio.models import Models, Opened
 from energan.studio.pages.judge.judged import at, histogram, judged, nearest
 from energan.studio.runs import Runs
 from energan.studio.sources import serving
-
-
-def eventually(found: Callable[[], object]) -> bool:
-    """Whether it is there within half a minute."""
-    end = time.monotonic() + 30
-    while not found():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def test_scores_are_those_of_the_command(small_runs_folder: Path, tmp_path: Path) -> None:

@@ -3,11 +3,12 @@
 import csv
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from browser import eventually
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -65,15 +66,6 @@ def studio_server(runs: Path, digits: Path) -> Iterator[Server]:
     server = begin(runs, "--data", str(digits))
     yield server
     end(server)
-
-
-def eventually(found: Callable[[], object], seconds: float = 30) -> bool:
-    limit = time.monotonic() + seconds
-    while not found():
-        if time.monotonic() > limit:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def test_a_label_is_on_disk_at_once_and_others_stay(tmp_path: Path) -> None:

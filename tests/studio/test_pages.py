@@ -1,9 +1,7 @@
 """The list, a run and the form in a real browser: a run is trained, watched, stopped, resumed, compared."""
 
-import time
-from collections.abc import Callable
-
 import pytest
+from browser import eventually
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -17,19 +15,6 @@ NAME = '<b onmouseover="x">=1+1 🐈'
 
 def main_text(browser: webdriver.Chrome) -> str:
     return browser.find_element(By.TAG_NAME, "main").text
-
-
-def eventually(holds: Callable[[], object], seconds: float = 60.0, said: Callable[[], object] = str) -> None:
-    until = time.monotonic() + seconds
-    while True:
-        try:
-            if holds():
-                return
-        except Exception:
-            if time.monotonic() > until:
-                raise
-        assert time.monotonic() < until, said()
-        time.sleep(0.1)
 
 
 def button(browser: webdriver.Chrome, text: str) -> None:
@@ -60,7 +45,7 @@ def test_a_run_is_trained_watched_stopped_and_resumed(studio_server: Server, stu
     eventually(lambda: "stopped, step" in main_text(browser))
     fill(browser, "until step", "1000")
     button(browser, "go on")
-    eventually(lambda: "of 1,000" in main_text(browser), said=lambda: main_text(browser))
+    eventually(lambda: "of 1,000" in main_text(browser))
 
 
 def test_names_are_text_and_runs_are_compared(studio_server: Server, studio_browser: webdriver.Chrome) -> None:

@@ -1,13 +1,12 @@
 """Play: what a run can do and is asked for, levers, masks; and each tool in a real browser on small runs."""
 
 import asyncio
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from browser import eventually
 from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.common.by import By
@@ -141,19 +140,6 @@ def test_only_the_newest_wish_is_granted() -> None:
 
 
 # ------------------------------------------------------------------------------------------------ in a browser
-
-
-def eventually(holds: Callable[[], object], seconds: float = 60.0) -> None:
-    until = time.monotonic() + seconds
-    while True:
-        try:
-            if holds():
-                return
-        except Exception:
-            if time.monotonic() > until:
-                raise
-        assert time.monotonic() < until
-        time.sleep(0.1)
 
 
 def shown(browser: webdriver.Chrome, css: str) -> list[WebElement]:

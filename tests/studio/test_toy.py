@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from browser import eventually
 from torch import Tensor
 
 pytest.importorskip("nicegui", reason="needs energan[studio]")
@@ -56,13 +57,6 @@ def by_trainer(name: str, seed: int, steps: int, target: toys.Distribution) -> t
     for _ in range(steps):
         logs = trainer.step()
     return trainer, logs
-
-
-def eventually(holds: Callable[[], object], seconds: float = 60.0) -> None:
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 # ---------------------------------------------------------------- the numbers

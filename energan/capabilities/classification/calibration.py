@@ -6,9 +6,11 @@ low. energan/metrics/calibration.py has the equations.
 
 from typing import Any
 
+from jaxtyping import Float, Int64
+from torch import Tensor
+
 from energan.capabilities.capability import Measurement
 from energan.capabilities.classification.reading import logits
-from energan.data import ImageSet
 from energan.inference.model import Model
 from energan.metrics.calibration import calibration_error, cross_fitted, temperature
 from energan.runs.reader import Json, number
@@ -40,11 +42,12 @@ def calibrate(run: Measurement) -> tuple[Model, dict[str, Any] | None]:
     return run.model.calibrated(found["temperature"]), found
 
 
-def test_errors(run: Measurement, test: ImageSet) -> dict[str, Any]:
-    """The calibration error of test images before and after; the latter None of a model that is not calibrated."""
-    assert test.labels is not None
-    read, t = logits(run.experiment, run.model, test), run.model.temperature
-    before, after = (calibration_error((read * by).softmax(1), test.labels) for by in (t, 1.0))
+def test_errors(read: Float[Tensor, "n k"], t: float, labels: Int64[Tensor, " n"]) -> dict[str, Any]:
+    """The calibration error of test images before and after; the latter None of a model that is not calibrated.
+
+    read: their logits, divided by the temperature t.
+    """
+    before, after = (calibration_error((read * by).softmax(1), labels) for by in (t, 1.0))
     return {"test_ece_before": before, "test_ece_after": None if t == 1 else after}
 
 

@@ -32,7 +32,8 @@ def measure(run: Measurement) -> dict[str, Any]:
     data = test if test is not None else _without_label(run.training)
     assert data.labels is not None
     run.model, calibration = calibrate(run)
-    classes, probabilities = run.training.classes, reading.probabilities(run.experiment, run.model, data)
+    classes, logits = run.training.classes, reading.logits(run.experiment, run.model, data)
+    probabilities = logits.softmax(1)
     predicted = probabilities.argmax(1)
     uncertain = probabilities.max(1).values.argsort(stable=True)[:UNCERTAIN]
     save_sheet(data.images[uncertain], run.folder / "uncertain.png")
@@ -40,7 +41,7 @@ def measure(run: Measurement) -> dict[str, Any]:
     if test is not None:
         measured["error"] = 100 * float((predicted != data.labels).float().mean())
         measured["confusion"] = confusion(data.labels, predicted, len(classes)).tolist()
-        calibration = {**(calibration or {}), **test_errors(run, test)}
+        calibration = {**(calibration or {}), **test_errors(logits, run.model.temperature, data.labels)}
     shown = [_prediction(i, probabilities[i], int(data.labels[i]), classes) for i in uncertain.tolist()]
     found = {"classes": list(classes), "images": len(data.images), **measured, "uncertain": shown}
     return {"classification": found | {"calibration": calibration} | (_to_label(run) if run.pictures else {})}
@@ -48,7 +49,7 @@ def measure(run: Measurement) -> dict[str, Any]:
 
 def _to_label(run: Measurement) -> dict[str, Any]:
     """What a user is told to label next, and to look at again."""
-    chosen = write_label_next(run, reading.probabilities(run.experiment, run.model, run.training))
+    chosen = write_label_next(run, reading.of_training(run))
     suspected, said = write_suspected(run)
     return {"label_next": chosen[:SHOWN], "suspected": suspected[:SHOWN], "suspected_said": said}
 

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from energan.capabilities.capability import Measurement
-from energan.capabilities.classification.reading import probabilities
+from energan.capabilities.classification.reading import of_training
 from energan.data import ImageSet
 from energan.utils.tables import write_table
 
@@ -15,7 +15,7 @@ from energan.utils.tables import write_table
 def write_predictions(run: Measurement) -> str:
     """Writes predictions.csv of all training images, labelled or not, into the run folder; says where it is."""
     data = run.training
-    columns = prediction_columns(data, probabilities(run.experiment, run.model, data), data.classes)
+    columns = prediction_columns(data, of_training(run), data.classes)
     table = write_table(run.folder / "predictions.csv", columns)
     following = run.folder / "label-next.csv"
     return f"predictions: {table}" + (f"; what to label next: {following}" if following.is_file() else "")

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
+from energan.capabilities.capability import Measurement
 from energan.data import ImageSet
 from energan.data.pixels import to_unit
 from energan.experiment import Experiment
@@ -26,6 +27,14 @@ def logits(experiment: Experiment, model: Model, data: ImageSet) -> Float[Tensor
 def probabilities(experiment: Experiment, model: Model, data: ImageSet) -> Float[Tensor, "n classes"]:
     """Of each class, for each image."""
     return logits(experiment, model, data).softmax(1)
+
+
+def of_training(run: Measurement) -> Float[Tensor, "n classes"]:
+    """Of each class, for each training image. They are computed once: after `calibrate`, the run's model stays."""
+    name = "probabilities of training images"
+    if name not in run.kept:
+        run.kept[name] = probabilities(run.experiment, run.model, run.training)
+    return run.kept[name]
 
 
 def description(experiment: Experiment, data: ImageSet) -> tuple[Float[Tensor, "n d"], str]:
