@@ -2,6 +2,7 @@
 
 from energan.utils.checks import at_least, not_negative
 from energan.utils.console import say
+from energan.utils.errors import UserError
 from energan.utils.files import user_path
 
 
@@ -23,6 +24,8 @@ def studio(
     not_negative(port=port)
     at_least(1, at_once=at_once)
     folders = tuple(user_path(path) for path in data)
+    if absent := [str(path) for path in folders if not path.exists()]:
+        raise UserError(f"`data` {absent[0]} is not there: name folders of images")
     serve(
         user_path(runs), port=port, data=folders, at_once=at_once, device=str(pick_device(device)),
         ready=lambda link: say(f"the studio, for you alone: {link}\nCtrl-C ends it; trainings go on"),
