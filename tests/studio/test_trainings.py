@@ -1,6 +1,7 @@
 """Trainings outlive the server that began them; the next one knows them, stops them, and begins what waits."""
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -42,6 +43,7 @@ def test_they_wait_go_on_without_their_server_and_stop(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="trains already"):
         first.ask("a", TINY)
     eventually(lambda: running(tmp_path / "a"))
+    assert os.getsid(first.all()[0].pid) != os.getsid(0)  # it hears no Ctrl-C that is meant for the server
 
     second = Trainings(tmp_path, at_once=1, threads=1)  # the first was killed
     second.tend()
