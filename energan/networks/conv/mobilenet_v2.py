@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from energan.networks.layers.depthwise import Depthwise
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
 
@@ -172,5 +173,9 @@ def _centred(pixels: Tensor) -> Tensor:
 
 
 def _convolution(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
-    convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
+    convolution = (
+        Depthwise(outputs, stride)
+        if groups > 1
+        else nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+    )
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU6(inplace=True))
