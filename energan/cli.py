@@ -17,8 +17,9 @@ from typing import Any
 
 from energan.commands.bench import bench_command
 from energan.commands.catalog import COMMANDS, configured_command
-from energan.commands.config import config_in, read_config
+from energan.commands.config import Config, config_in, read_config, word_after
 from energan.commands.lab import lab_command
+from energan.commands.look.advised import advised_config
 from energan.commands.open_run import with_trust
 from energan.commands.restart import restart_command
 from energan.commands.sweep.sweep import sweep_command, sweep_report
@@ -58,17 +59,25 @@ def _members(family: str) -> Mapping[str, Callable[..., Any]]:
     return STUDIES
 
 
-def _member_command(family: str, member: str, line: Sequence[str]) -> Callable[..., int]:
+def _without_recipe(line: Sequence[str]) -> Config | None:
+    """The recipe and the settings that `train` takes where the line begins with a flag: those of the run that --config
+    names, or what suits the images that --data names. None: neither is there."""
+    if source := config_in(line):
+        return read_config(source, line)
+    return advised_config(data, line) if (data := word_after("--data", line)) else None
+
+
+def _member_command(family: str, member: str, line: Sequence[str], config: Config | None = None) -> Callable[..., int]:
     """The command of one recipe or study. UserError for a name that there is not.
 
-    line: the words that follow, of which --config is read before the others.
+    line: the words that follow, of which --config is read before the others. config: what it would read.
     """
     if (family, member) == ("sweep", "report"):
         return sweep_report
     if family == "lab" or ":" not in member:  # my.module:recipe is anyone's
         _pick(member, list(_members(family)), FAMILIES[family])
-    source = config_in(line) if family == "train" else ""
-    config = read_config(source, line, recipe=member) if source else None
+    if family == "train" and not config and (source := config_in(line)):
+        config = read_config(source, line, recipe=member)
     return {
         "train": lambda recipe: with_trust(train_command(recipe, config)),
         "bench": bench_command,
@@ -79,7 +88,10 @@ def _member_command(family: str, member: str, line: Sequence[str]) -> Callable[.
 
 def _help() -> str:
     lines = ["usage: energan COMMAND [flags]      (energan COMMAND --help tells its flags)", ""]
-    lines += ["  train RECIPE  Train a recipe, or your own (my.module:recipe); energan train --help lists them."]
+    lines += [
+        "  train RECIPE  Train a recipe, or your own (my.module:recipe); energan train --help lists them. Without one,",
+        "                energan train --data DIR trains what suits the images of a folder, as energan look advises.",
+    ]
     lines += ["  restart RUN   Begin a new run with the weights of another one, at other rates (--from best --lr X)."]
     lines += ["  bench RECIPE  Measure a recipe's step on this machine, beside the least time it could take."]
     lines += [
@@ -112,9 +124,11 @@ def _dispatch(arguments: list[str]) -> int:
         say(__version__)
         return 0
     name, rest = _pick(arguments[0], [*FAMILIES, *COMMANDS, RESTART], "command"), arguments[1:]
-    config = config_in(rest)
-    if name == "train" and config and rest[0].startswith("-"):
-        rest = [read_config(config, rest).recipe, *rest]
+    config = _without_recipe(rest) if name == "train" and rest and rest[0].startswith("-") else None
+    if config:
+        rest = [config.recipe, *rest]
+    elif name == "train" and rest and rest[0].startswith("-") and rest[0] not in ("-h", "--help"):
+        raise UserError("`energan train` needs a recipe first, or your images alone: energan train --data DIR")
     if name == RESTART:
         if not rest or rest[0].startswith("-"):
             raise UserError("`energan restart` needs a run's folder first: energan restart RUN --from best --lr 0.0001")
@@ -124,7 +138,7 @@ def _dispatch(arguments: list[str]) -> int:
             say(_family_help(name, FAMILIES[name], _members(name)))
             return 0
         member, rest = rest[0], rest[1:]
-        command, name = _member_command(name, member, rest), f"{name} {member}"
+        command, name = _member_command(name, member, rest, config), f"{name} {member}"
     else:
         command = configured_command(name, COMMANDS[name], rest)
     from energan.utils.hardware import keep_memory

@@ -37,10 +37,15 @@ class Config(NamedTuple):
 
 def config_in(line: Sequence[str]) -> str:
     """What --config names on a command line, before it is parsed; "" where there is none."""
+    return word_after("--config", line)
+
+
+def word_after(flag: str, line: Sequence[str]) -> str:
+    """The value of a flag on a command line, before it is parsed; "" where there is none."""
     for i, word in enumerate(line):
-        if word == "--config" and i + 1 < len(line):
+        if word == flag and i + 1 < len(line):
             return line[i + 1]
-        if word.startswith("--config="):
+        if word.startswith(f"{flag}="):
             return word.partition("=")[2]
     return ""
 

@@ -45,6 +45,33 @@ def test_the_command_that_is_printed_trains(
     assert (tmp_path / words[-1] / "report.html").is_file()
 
 
+def test_train_without_a_recipe_takes_the_advice_and_the_line_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    photos(tmp_path / "my photos", 12)
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda *_, **__: "")
+    assert main(["train", "--data", "my photos", "--width", "2", "--steps", "1", "--save-every", "1", "--quiet"]) == 0
+    said = capsys.readouterr().out
+    assert "Enough? No: 12 different training images" in said and "Batches of 2" in said
+    assert "settings of energan look, but for" in said and "width 2 (there 32)" in said
+    record = json.loads((tmp_path / "runs" / "my-photos" / "run.json").read_text())
+    assert record["recipe"] == "dcgan-64"
+    assert record["arguments"]["augment"] == ["colour", "translation", "cutout"] and record["arguments"]["width"] == 2
+
+
+@pytest.mark.parametrize("line", [["train", "--data", "DIR"], ["train", "--data=DIR"]])
+def test_train_without_a_recipe_refuses_what_cannot_be_trained_on(
+    line: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert main([word.replace("DIR", str(tmp_path / "empty")) for word in line]) == 2
+    assert "Traceback" not in (said := capsys.readouterr().err) and "empty" in said
+    photos(tmp_path / "one", 1)
+    assert main([word.replace("DIR", str(tmp_path / "one")) for word in line]) == 2
+    assert "training needs 2 images or more" in capsys.readouterr().err
+
+
 def test_json_has_all_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     photos(tmp_path / "p", 5)
     assert main(["look", str(tmp_path / "p"), "--json", "--no-timed"]) == 0
