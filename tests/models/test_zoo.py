@@ -66,7 +66,12 @@ def test_a_model_is_what_its_row_says(name: str) -> None:
             assert not (found := PLACE.search(part.read_text())), f"{part.name}: {found[0]}"
 
 
-@pytest.mark.parametrize("name", NAMES)
+BY_CHAINS = ("plug-and-play-mnist",)  # 80 digits take minutes
+
+SLOW = [pytest.param(name, marks=pytest.mark.slow) if name in BY_CHAINS else name for name in NAMES]
+
+
+@pytest.mark.parametrize("name", SLOW)
 def test_a_model_that_draws_draws_its_picture_again(name: str, tmp_path: Path) -> None:
     from PIL import Image, ImageChops, ImageStat
 
@@ -95,6 +100,14 @@ def test_all_digits_are_drawn_and_noise_has_a_higher_energy() -> None:
     assert len(digits_seen(images).unique()) == 10
     noise = torch.randint(256, images.shape, generator=torch.Generator().manual_seed(0)).byte()
     assert model.score(noise).min() > model.score(images).max()
+
+
+@pytest.mark.skipif("plug-and-play-mnist" not in NAMES, reason="not made yet")
+def test_a_few_steps_of_a_chain_are_drawn(tmp_path: Path) -> None:
+    out = tmp_path / "sheet.png"
+    flags = ["--class", "3", "--n", "2", "--chain-steps", "3", "--device", "cpu", "--out", str(out)]
+    assert main(["sample", "zoo:plug-and-play-mnist", *flags]) == 0
+    assert out.is_file()
 
 
 @pytest.mark.skipif("ladder-mnist" not in NAMES, reason="not made yet")
