@@ -20,6 +20,7 @@ from energan.games.energy.began import began
 from energan.games.energy.ebgan import ebgan, ebgan_pt
 from energan.games.energy.energy_losses import energy_losses
 from energan.games.energy.feature_autoencoder import feature_autoencoder
+from energan.games.gan.fastgan import fastgan
 from energan.games.gan.fgan import fgan
 from energan.games.gan.gan import gan
 from energan.games.gan.hinge import hinge
@@ -68,6 +69,7 @@ GAMES: dict[str, Callable[..., Game]] = {
     "ebgan-ln": ebgan_ln,
     "energy-distance": energy_distance,
     "energy-losses": energy_losses,
+    "fastgan": fastgan,
     "fgan": fgan,
     "gan": gan,
     "gan-cls": gan_cls,

@@ -32,6 +32,7 @@ from energan.recipes.energy.ebgan_64 import ebgan_pt_64
 from energan.recipes.energy.ebgan_imagenet import ebgan_pt_128, ebgan_pt_256
 from energan.recipes.energy.energy_losses import energy_losses_mnist
 from energan.recipes.gan.dcgan import dcgan_64
+from energan.recipes.gan.fastgan import fastgan_64
 from energan.recipes.gan.fgan import fgan_mnist
 from energan.recipes.gan.gan import gan_mnist, maxout_gan_mnist
 from energan.recipes.gan.hinge import hinge_mnist
@@ -124,6 +125,7 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     "pixelda-mnist": pixelda_mnist,
     "srresnet": srresnet,
     "srgan": srgan,
+    "fastgan-64": fastgan_64,
     "dcgan-64": dcgan_64,
     "pix2pix": pix2pix,
     "cyclegan": cyclegan,

@@ -1,0 +1,43 @@
+"""FastGAN on any folder of images (arXiv:2101.04775): for few images, and for little time."""
+
+from energan.experiment import Experiment
+from energan.recipes.common import DecayingAdam, GeneratorTraining, experiment
+from energan.recipes.image_options import Pictures, SizedViews
+from energan.utils.checks import not_negative, positive
+
+
+def fastgan_64(
+    data: Pictures,
+    *,
+    z: int = 256,
+    width: int = 16,
+    reconstruction_weight: float = 1.0,
+    adam: DecayingAdam = DecayingAdam(lr=4e-4),
+    views: SizedViews = SizedViews(augment=("colour", "translation")),
+    training: GeneratorTraining = GeneratorTraining(steps=10000, batch=32, save_every=500, ema=0.999),
+) -> Experiment:
+    """FastGAN on 64 x 64 images, or others of --size: for some hundreds to thousands of pictures and an hour.
+
+    Args:
+        z: Dimensions of the noise, N(0, 1).
+        width: Feature maps of G at full resolution; less is faster. The paper's networks, for 256 to 1024 pixels, have
+            64 at 128 pixels.
+        reconstruction_weight: Of what is decoded from D's maps; 0 for a hinge GAN with FastGAN's networks.
+    """
+    from energan.engine.noise import normal
+    from energan.games.gan.fastgan import fastgan
+    from energan.networks.conv.fastgan import Decoders, Discriminator, Generator
+
+    positive(z=z, width=width)
+    not_negative(reconstruction_weight=reconstruction_weight)
+    size, channels = views.sides(64), views.channels
+    with training.seeded():
+        G = Generator(z, channels=channels, size=size, width=width)
+        D = Discriminator(channels=channels, size=size, width=width)
+        R = Decoders(D.features, channels=channels, size=size)
+    opt = adam.optimizer(training.steps)
+    game = fastgan(
+        views.generator(G), D, R, normal(z), reconstruction_weight=reconstruction_weight, optimizer_G=opt, optimizer_D=opt,
+    )  # fmt: skip
+    prepare = views.prepare(size)
+    return views.shown(experiment(game, "fastgan", data, prepare, training, "mobilenetv2"), size, sign=True)
