@@ -15,7 +15,7 @@ LARGEST = 300_000  # bytes; a notebook with larger outputs is written without th
 
 
 def cleaned(outputs: list[dict]) -> list[dict]:
-    """Outputs as they are kept: without times, progress, and the second form of a picture."""
+    """Outputs as they are kept: without times, progress, the second form of a picture, and whose folders they were."""
     kept = []
     for output in outputs:
         data = output.get("data", {})
@@ -26,6 +26,9 @@ def cleaned(outputs: list[dict]) -> list[dict]:
         stderr = output["output_type"] == "stream" and output["name"] == "stderr"
         if "text/html" in data:
             data["text/plain"] = "(shown as HTML)"
+        for texts, kind in ((output, "text"), (data, "text/html")):
+            if kind in texts:
+                texts[kind] = texts[kind].replace(f"{Path.cwd()}/", "").replace(str(Path.home()), "~")
         if not progress and not stderr:
             kept.append(output)
     return kept
