@@ -5,7 +5,13 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import relu, softplus
 
+from benchmarks.objectives import sizes
 from benchmarks.objectives.hand import BALANCE, BETA1, GAMMA, LR, MARGIN, PENALTY, PT, STEP, Hand, K, descend
+from energan.engine.game import Game
+from energan.engine.optimizers import Adam
+from energan.engine.rng import seeded
+from energan.games.gan.fastgan import fastgan
+from energan.networks.conv import fastgan as fastgan_nets
 
 
 def gan_D(D: nn.Module, x: Tensor, fake: Tensor) -> Tensor:
@@ -160,3 +166,32 @@ def reconstruct(h: Hand) -> None:
     with h.autocast:
         loss = energy(x, h.D(x)[0]).mean()
     descend(h.of_D, loss)
+
+
+def decoded(h: Hand) -> None:
+    """FastGAN: D with its decoders, then G."""
+    G, D, R = h.nets.values()
+    x, z = h.batch()
+    with h.autocast:
+        fake = G(z).detach()
+        (real, maps), (unreal, _) = D(x), D(fake)
+        whole, target = R(maps, x)
+        far = (whole.float() - target.float()).abs().mean()
+        loss = relu(1 - real.float()).mean() + relu(1 + unreal.float()).mean() + far
+    for letter in "DR":
+        h.of[letter].zero_grad(set_to_none=True)
+    loss.backward()
+    for letter in "DR":
+        h.of[letter].step()
+    _, z = h.batch()
+    with h.autocast:
+        loss = -D(G(z))[0].float().mean()
+    descend(h.of["G"], loss)
+
+
+def game_of_fastgan() -> Game:
+    with seeded(0):
+        shape = {"channels": 1, "size": 32, "width": sizes.WIDTH}
+        G, D = fastgan_nets.Generator(sizes.Z, **shape), fastgan_nets.Discriminator(**shape)
+        R = fastgan_nets.Decoders(D.features, channels=1, size=32)
+    return fastgan(G, D, R, sizes.Z, optimizer_G=Adam(LR, BETA1), optimizer_D=Adam(LR, BETA1))

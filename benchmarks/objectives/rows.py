@@ -31,10 +31,12 @@ from benchmarks.objectives.conditional import (
 from benchmarks.objectives.critics import (
     began,
     critic_G,
+    decoded,
     ebgan_D,
     ebgan_G,
     ebgan_pt_G,
     fgan,
+    game_of_fastgan,
     gan_D,
     gan_G,
     hinge_D,
@@ -166,6 +168,7 @@ ROWS = {
     "energy-distance": Row(partial(alone, loss=energy_distance), ""),
     "energy-losses": Row(turns(square_square_D, ebgan_G), autoencoder=True, settings={"margin": MARGIN}),
     "feature-autoencoder": Row(reconstruct_features, whole=game_of_features),
+    "fastgan": Row(decoded, whole=game_of_fastgan),
     "fgan": Row(fgan, "V"),
     "gan": Row(turns(gan_D, gan_G)),
     **{

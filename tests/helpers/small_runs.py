@@ -28,6 +28,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "ebgan-pt-64": {"data": "pictures", "width": 4, "ema": 0.9},
     "autoencoder": {"data": "pictures", "width": 2, "calibration": 0.3},
     "feature-autoencoder": {"data": "pictures", "size": 64, "side": 32, "code": 2, "calibration": 0.3},
+    "fastgan-64": {"data": "pictures", "width": 2, "z": 8, "ema": 0.9},
     "dcgan-64": {"data": "pictures", "width": 4, "ema": 0.9},
     "ebgan-pt-128": {"data": "pictures", "width": 1, "batch": 4, "steps": 4, "ema": 0.9, "pt": 0.0},
     "ebgan-pt-256": {

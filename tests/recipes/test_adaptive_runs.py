@@ -23,7 +23,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real, least=0: "")
 
 
-@pytest.mark.parametrize("recipe, withheld", [("dcgan-64", 0), ("ebgan-pt-64", 10)])
+@pytest.mark.parametrize("recipe, withheld", [("dcgan-64", 0), ("fastgan-64", 0), ("ebgan-pt-64", 10)])
 def test_a_run_has_p_its_sheet_and_no_augmented_batches(tmp_path: Path, recipe: str, withheld: int) -> None:
     run = trained(tmp_path / "run", recipe, augment=("ada", "translation"), steps=8, save_every=4, batch=4)
     record = RunFolder(run).record

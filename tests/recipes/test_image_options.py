@@ -23,7 +23,7 @@ from energan.runs.folder import RunFolder
 from energan.training import loop
 from energan.utils.errors import UserError
 
-SIZES = {"ebgan-pt-64": 64, "dcgan-64": 64, "ebgan-pt-128": 128, "ebgan-pt-256": 256}
+SIZES = {"ebgan-pt-64": 64, "dcgan-64": 64, "fastgan-64": 64, "ebgan-pt-128": 128, "ebgan-pt-256": 256}
 
 
 def made(folder: Path, recipe: str = "ebgan-pt-64", **changes: Any) -> Experiment:
@@ -38,7 +38,7 @@ def test_images_are_shown_whole_by_default(recipe, tmp_path):
     data = run.training_set()
     assert data.images.shape[2:] == (SIZES[recipe],) * 2 and run.shown(data) is data
     assert torch.equal(run.batches(data)(0)["x"], run.batches(data)(0)["x"])
-    assert not isinstance(run.game.players["G"].net, Augmented)
+    assert isinstance(run.game.players["G"].net, Augmented) == bool(run.augment) == (recipe == "fastgan-64")
 
 
 @pytest.mark.parametrize("recipe", SIZES)
@@ -56,7 +56,7 @@ def test_patches_flips_and_augmentation_reach_the_batches_and_the_generator(reci
     assert isinstance(G, Augmented) and G.policy == policy
 
 
-@pytest.mark.parametrize("recipe", ["dcgan-64", "ebgan-pt-64"])
+@pytest.mark.parametrize("recipe", ["dcgan-64", "fastgan-64", "ebgan-pt-64"])
 def test_rectangles_are_trained_on_drawn_and_scored(recipe, tmp_path, capsys):
     folder, source = tmp_path / "run", str(pictures(tmp_path / "mine"))
     small = ["--width", "1", "--batch", "4", "--steps", "2", "--save-every", "2", "--flip", "--out", str(folder)]

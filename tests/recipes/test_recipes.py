@@ -31,7 +31,7 @@ from energan.utils.arguments import parameters as flat
 from energan.utils.checks import at_least, fraction, not_negative, positive, share, usable_seed
 from energan.utils.errors import UserError
 
-PICTURES = {"ebgan-pt-64": (3, 64, 64), "dcgan-64": (3, 64, 64), "noiseless-ppgn-h-64": (3, 64, 64)}
+PICTURES = dict.fromkeys(("ebgan-pt-64", "dcgan-64", "fastgan-64", "noiseless-ppgn-h-64"), (3, 64, 64))
 PICTURES |= {
     "gan-int-cls-64": (3, 64, 64),
     "vae-gan-64": (3, 64, 64),
@@ -102,7 +102,14 @@ SHAPES |= {
     **dict.fromkeys(("conditional-faces", *TOLD), (3, 32, 32)),
 }
 ALONE = ("gmmn-mnist", "energy-distance-mnist", "sinkhorn-mnist")  # generators without a critic
-PLAYERS = {"wgan-mnist": "Gf", "wgan-gp-mnist": "Gf", "wgan-gp-stacked": "Gf", "fgan-mnist": "GV", "began-mnist": "GDk"}
+PLAYERS = {
+    "fastgan-64": "GDR",
+    "wgan-mnist": "Gf",
+    "wgan-gp-mnist": "Gf",
+    "wgan-gp-stacked": "Gf",
+    "fgan-mnist": "GV",
+    "began-mnist": "GDk",
+}
 PLAYERS |= {**dict.fromkeys(ALONE, "G"), "ladder-mnist": "D", "ladder-features": "FD", "conv-ladder-32": "D"}
 PLAYERS |= {"vae-mnist": "EG"} | dict.fromkeys(("vae-gan-mnist", "vae-gan-64"), "EGD")
 PLAYERS |= {"mode-regularised-mnist": "GDE"}

@@ -12,7 +12,7 @@ heart. One turn of D and R, then one of G, each on a fresh batch. r is 1 in the 
 
 NOTE: the distance is the mean absolute one of pixels; the paper's is a perceptual one (LPIPS), of a network that was
 trained on people's judgements.
-NOTE: the authors' code draws the 1 of each real and generated image anew, between 0.8 and 1; the paper does not have it.
+NOTE: the authors' code draws the 1 of each image anew, between 0.8 and 1; the paper does not have that.
 
 Not to be confused with EBGAN, whose D's reconstruction error is the energy itself; here it keeps D honest, of real
 images alone, and G never sees it.
@@ -39,12 +39,12 @@ def discriminator_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
     fake, _ = p.D(p.G(b.z).detach())
     decoded, target = p.R(maps, b.x)
     reconstruction = (wide(decoded) - wide(target)).abs().mean()
-    loss = hinge_discriminator(real, fake) + b.reconstruction_weight * reconstruction
+    loss = hinge_discriminator(real.flatten(), fake.flatten()) + b.reconstruction_weight * reconstruction
     return loss, {"loss": loss, "reconstruction": reconstruction}
 
 
 def generator_loss(p: Players, b: Batch) -> tuple[Tensor, Logs]:
-    loss = critic_generator(p.D(p.G(b.z))[0])
+    loss = critic_generator(p.D(p.G(b.z))[0].flatten())
     return loss, {"loss": loss}
 
 

@@ -24,7 +24,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from energan.engine.rng import stream_uniform
 from energan.networks.conv.dcgan import doublings
 from energan.networks.layers import BatchNorm, initialise, spectral_norm
 from energan.utils.errors import UserError
@@ -106,7 +105,9 @@ class Discriminator(nn.Module):
         super().__init__()
         count, last = doublings(size)
         if count < 2:
-            raise UserError(f"FastGAN's D reads maps of two sizes: images must have 16 pixels a side or more, got {size}")
+            raise UserError(
+                f"FastGAN's D reads maps of two sizes: images must have 16 pixels a side or more, got {size}"
+            )
         maps = [2 * width * 2**i for i in range(count)]
         self.features = (maps[-2], maps[-1])
         self.opening = nn.Sequential(nn.Conv2d(channels, maps[0], 4, 2, 1), nn.LeakyReLU(0.2))
@@ -129,7 +130,8 @@ class Discriminator(nn.Module):
 class Decoders(nn.Module):
     """D's last two maps, and x -> (what is decoded of them, what that is in x), both (n, 2 channels, h / 2, w / 2).
 
-    The first channels are of the whole image, the others of one of its quarters, which is drawn for each image.
+    The first channels are of the whole image, the others of one of its quarters: the i-th image of a batch gives its
+    quarter i mod 4. Batches are drawn at random, so that is any quarter of any image, each as often as the others.
 
     features: how many maps the two are. size: x's.
     """
@@ -142,9 +144,8 @@ class Decoders(nn.Module):
 
     def forward(self, maps: Sequence[Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
         before, last = maps
-        drawn = stream_uniform(x.new_empty(len(x), 2)) < 0.5  # lower half? right half?
-        decoded = torch.cat([self.whole(last), self.part(_quarter(before, drawn))], 1)
-        return decoded, torch.cat([interpolate(x, scale_factor=0.5, mode="area"), _quarter(x, drawn)], 1)
+        decoded = torch.cat([self.whole(last), self.part(_quarters(before))], 1)
+        return decoded, torch.cat([interpolate(x, scale_factor=0.5, mode="area"), _quarters(x)], 1)
 
 
 def _decoder(maps: int, channels: int, doublings: int) -> nn.Sequential:
@@ -155,9 +156,9 @@ def _decoder(maps: int, channels: int, doublings: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Conv2d(maps, channels, 3, 1, 1), nn.Tanh())
 
 
-def _quarter(x: Tensor, drawn: Tensor) -> Tensor:
-    """(n, c, h, w), whether the lower and the right half (n, 2) -> (n, c, h / 2, w / 2)."""
+def _quarters(x: Tensor) -> Tensor:
+    """(n, c, h, w) -> a quarter of each, (n, c, h / 2, w / 2): upper left, upper right, lower left, lower right, ..."""
     h, w = x.shape[2] // 2, x.shape[3] // 2
-    lower, right = (drawn[:, i, None, None, None] for i in (0, 1))
-    half = torch.where(lower, x[:, :, h:], x[:, :, :h])
-    return torch.where(right, half[..., w:], half[..., :w])
+    number = torch.arange(len(x), device=x.device)[:, None, None, None]
+    half = torch.where(number % 4 < 2, x[:, :, :h], x[:, :, h:])
+    return torch.where(number % 2 < 1, half[..., :w], half[..., w:])

@@ -35,9 +35,7 @@ def fastgan_64(
         G = Generator(z, channels=channels, size=size, width=width)
         D = Discriminator(channels=channels, size=size, width=width)
         R = Decoders(D.features, channels=channels, size=size)
-    opt = adam.optimizer(training.steps)
-    game = fastgan(
-        views.generator(G), D, R, normal(z), reconstruction_weight=reconstruction_weight, optimizer_G=opt, optimizer_D=opt,
-    )  # fmt: skip
+    adam_of = {f"optimizer_{letter}": adam.optimizer(training.steps) for letter in "GD"}
+    game = fastgan(views.generator(G), D, R, normal(z), reconstruction_weight=reconstruction_weight, **adam_of)
     prepare = views.prepare(size)
     return views.shown(experiment(game, "fastgan", data, prepare, training, "mobilenetv2"), size, sign=True)
