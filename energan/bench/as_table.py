@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from energan.bench.others import crowded
+
 
 def as_table(results: Mapping[str, Any]) -> str:
     """The results as text for a terminal."""
@@ -35,7 +37,17 @@ def _head(results: Mapping[str, Any]) -> list[str]:
         f"{m['rate'] / 1e9:.0f} GB/s ({m['moved'] / 2**20:g} MiB)" for m in results["ceilings"]["bytes_per_second"]
     ]
     low, high = step["quartiles"]
+    busy = crowded(machine["others"], run["threads"], machine["cores"])
     return [
+        *(
+            [
+                f"warning: other programs used {machine['others']:.1f} of {machine['cores']} cores meanwhile: end them, and "
+                "measure again; what is below is this machine's speed beside them, and ratios of numbers of threads are "
+                "none"
+            ]
+            if busy
+            else []
+        ),
         f"{run['system']}: batch {run['batch']}, {run['precision']}{', compiled' if run['compiled'] else ''}, "
         f"{run['data']}",
         f"{machine['gpu'] or machine['cpu']}, {run['threads']} threads: products {', '.join(rates)}",

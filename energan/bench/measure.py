@@ -12,6 +12,7 @@ import torch
 
 from energan.bench.alternatives import attempt, changes
 from energan.bench.operations import Step
+from energan.bench.others import others_since, use_now
 from energan.bench.roofline import BEYOND, Machine, ceilings, floor, fused_floor, grouped
 from energan.bench.timing import Make, count, images_of, quartiles, turns, warmed_up
 from energan.data import ImageSet
@@ -41,6 +42,7 @@ def _measured(
     repeats: int,
     alternatives: bool,
 ) -> dict[str, Any]:
+    before = use_now()
     base = warmed_up(run, data)
     times = [base.seconds() for _ in range(repeats)]
     there = base.one.device
@@ -56,7 +58,8 @@ def _measured(
         again = lambda **changed: make(**{**asked, **changed})  # noqa: E731
         tried = [attempt(base, groups, machine, again, data, change, repeats) for change in changes(run)]
     results = {
-        "machine": {k: environment()[k] for k in ("cpu", "cores", "gpu", "torch", "energan")},
+        "machine": {k: environment()[k] for k in ("cpu", "cores", "gpu", "torch", "energan")}
+                   | {"others": others_since(before)},
         "run": {"system": run.system, "precision": run.precision, "device": run.device, "batch": run.batch,
                 "compiled": run.compile, "threads": machine.threads, "step": base.t, "order": base.order,
                 "data": words},
