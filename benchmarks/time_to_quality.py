@@ -181,7 +181,7 @@ def page(done: Mapping[str, Mapping[str, Any]]) -> str:
         seconds, wall, steps, fid = curve[-1]
         times = " | ".join(told_time(curve, mark) for mark in MARKS)
         lines.append(
-            f"| {label} | {1e3 * seconds / steps:.3g} | {times} | {fid:.1f} | {seconds:.0f} | {wall:.0f} | {steps:,}"
+            f"| {label} | {1e3 * seconds / steps:,.0f} | {times} | {fid:.1f} | {seconds:.0f} | {wall:.0f} | {steps:,}"
             f" | {one['through']:.1f} |"
         )
     ratios = []

@@ -308,8 +308,8 @@ def test_the_page_tells_what_was_measured(tmp_path: Path, capsys: pytest.Capture
     picture = tmp_path / "figure.png"
     assert time_to_quality.main(["--out", str(fixture(tmp_path / "q")), "--page", str(picture)]) == 0
     told = capsys.readouterr().out.splitlines()
-    assert "| `ebgan-pt-mnist`, the demo | 2e+03 | 20 | 30 | 40 | 7.0 | 40 | 48 | 20 | 0.4 |" in told
-    assert "| PyTorch-GAN, ebgan.py (36d3c77) | 2e+03 | 30 | ≥ 50 | ≥ 50 | 19.0 | 50 | 60 | 25 | 1.5 |" in told
+    assert "| `ebgan-pt-mnist`, the demo | 2,000 | 20 | 30 | 40 | 7.0 | 40 | 48 | 20 | 0.4 |" in told
+    assert "| PyTorch-GAN, ebgan.py (36d3c77) | 2,000 | 30 | ≥ 50 | ≥ 50 | 19.0 | 50 | 60 | 25 | 1.5 |" in told
     assert "| PyTorch-GAN, ebgan.py | `ebgan-pt-mnist` | 1.5 | ≥ 1.7 | ≥ 1.2 |" in told
     widths = {line.count("|") for line in told if line.startswith("|")}
     assert widths == {11, 6}
