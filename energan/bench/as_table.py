@@ -39,15 +39,7 @@ def _head(results: Mapping[str, Any]) -> list[str]:
     low, high = step["quartiles"]
     busy = crowded(machine["others"], run["threads"], machine["cores"])
     return [
-        *(
-            [
-                f"warning: other programs used {machine['others']:.1f} of {machine['cores']} cores meanwhile: end them, and "
-                "measure again; what is below is this machine's speed beside them, and ratios of numbers of threads are "
-                "none"
-            ]
-            if busy
-            else []
-        ),
+        *([_warning(machine)] if busy else []),
         f"{run['system']}: batch {run['batch']}, {run['precision']}{', compiled' if run['compiled'] else ''}, "
         f"{run['data']}",
         f"{machine['gpu'] or machine['cpu']}, {run['threads']} threads: products {', '.join(rates)}",
@@ -55,6 +47,13 @@ def _head(results: Mapping[str, Any]) -> list[str]:
         f"step {run['step']} ({', '.join(run['order'])}): {_ms(step['seconds'])} ms ({_ms(low)} to {_ms(high)}), "
         f"{step['images_per_second']:.0f} images/s, {step['peak_memory'] / 2**20:.0f} MiB at most",
     ]
+
+
+def _warning(machine: Mapping[str, Any]) -> str:
+    return (
+        f"warning: other programs used {machine['others']:.1f} of {machine['cores']} cores meanwhile: end them, and "
+        "measure again; what is below is this machine's speed beside them, and ratios of numbers of threads are none"
+    )
 
 
 def _work(counted: Mapping[str, Any]) -> tuple[str, str]:

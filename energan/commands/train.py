@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from energan.experiment import Experiment
     from energan.runs.folder import RunFolder
 
-FIRST = 0.1  # share of averaged weights that are the first ones, above which that is said
-
 SETTLED_ANEW = ("steps", "device", "microbatches", "sync_batch_stats", "stop_when_flat")  # settings, by `resume`
 
 Begin = Callable[["Experiment", "ImageSet", "RunFolder"], None]
@@ -301,12 +299,6 @@ def _create(
     h, w = data.images.shape[2:]
     shape = "" if h == w else f", {h} pixels high and {w} wide,"
     say(f"training {recipe} on {len(data.images)} images{shape} of {where}")
-    for name, decay in run.ema.items():
-        if (share := decay**run.steps) > FIRST:
-            say(
-                f"{name} draws with averaged weights, of which {share:.0%} will still be the first ones after "
-                f"{run.steps:,} steps: more steps, or a smaller --ema, show what was learned"
-            )
     if arguments.get("classes") is False and data.labels is not None:
         say(f"the labels of {data.name} ({len(data.classes)} classes) are not used: --classes draws what is asked for")
     described = RunFolder(folder).record["data"]

@@ -23,11 +23,13 @@ class Inputs(NamedTuple):
         data: The source's batch on the device; of a GatheringSource, what it chose.
         t: The step.
         rates: The factor of each scheduled optimizer's learning rate, by player: a number, or (N,) of N models.
+        shares: The share of the weights after this step in their average, by player.
     """
 
     data: Mapping[str, Tensor]
     t: int | Tensor
     rates: Mapping[str, Rate]
+    shares: Mapping[str, Rate] = {}
 
 
 @runtime_checkable

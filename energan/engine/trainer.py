@@ -45,7 +45,7 @@ class Trainer:
         seed: Of the noise.
         precision: "fp32", "fp64", or "bf16": autocast, where weights, moments, energies and losses stay in float32.
         device: Where it trains.
-        ema: {player: decay}: keeps exponential moving averages of those players' weights.
+        ema: {player: decay}: keeps exponential moving averages of those players' weights, as `newest_share` has them.
         compile: Whether torch.compile compiles the objectives, without graph breaks.
         microbatches: Equal parts in which each batch is played, one after another, for less memory: the gradient is
             the parts' mean. Statistics of the batch (batch norm, pulling away) are then of each part.
@@ -133,17 +133,24 @@ class Trainer:
         rows = {k: self._ranks.rows(v) for k, v in chosen(self._source, self._draws).items()}
         data = {k: sent(v, self.device) for k, v in rows.items()}
         self._draws += 1
-        return Inputs(data, self.t, {k: o.schedule(self.t) for k, o in self._optimizers.items() if o.schedule})
+        rates = {k: o.schedule(self.t) for k, o in self._optimizers.items() if o.schedule}
+        return Inputs(data, self.t, rates, {k: newest_share(decay, self.t) for k, decay in self._decay.items()})
 
     def play(self, turns: Sequence[str], inputs: Iterable[Inputs]) -> Logs:
         """The device's part of a step: plays turns with what each is given. Returns their logs."""
         logs: Logs = {}
+        shares: Mapping[str, Rate] = {}
         for turn, each in zip(turns, inputs, strict=True):
             logs |= self._turn(turn, each)
+            shares = each.shares
         with torch.no_grad():  # else the averages would keep the graph of every step
-            for name, decay in self._decay.items():
-                average, weights = self._average[name].values(), self._weights[name].values()
-                torch._foreach_lerp_(list(average), list(weights), 1 - decay)
+            for name, share in shares.items():
+                average, weights = list(self._average[name].values()), list(self._weights[name].values())
+                if not isinstance(share, torch.Tensor):
+                    torch._foreach_lerp_(average, weights, share)
+                else:  # in a CUDA graph
+                    for a, w in zip(average, weights, strict=True):
+                        a.lerp_(w, share.to(a.dtype))
         return logs
 
     def _turn(self, turn: str, inputs: Inputs) -> Logs:
@@ -262,3 +269,17 @@ class Trainer:
     def averaged(self) -> dict[str, Tree]:
         """Returns the averaged weights, by player and parameter name."""
         return self._average
+
+
+def newest_share(decay: float, t: int) -> float:
+    """The share of the weights after step t = 0, 1, ... in their average: that of the steps before has the rest.
+
+    (1 - decay) / (1 - decay^(t + 1)), which falls from 1 to 1 - decay. So the weights after step i count with
+    decay^(t - i), divided by the sum of these: the initial weights, which nobody trained, are never in it. It is the
+    correction of Adam's moments (Kingma & Ba 2014, arXiv:1412.6980, section 3). Rounded to float32, as CUDA graphs
+    are given it.
+
+    >>> newest_share(0.5, 0), round(newest_share(0.5, 1), 6), round(newest_share(0.999, 10**5), 6)
+    (1.0, 0.666667, 0.001)
+    """
+    return torch.tensor((1 - decay) / (1 - decay ** (t + 1)), dtype=torch.float32).item()

@@ -180,14 +180,17 @@ def test_weights_without_a_gradient_are_left_alone():
 # ---- averages ----
 
 
-def test_averages_follow_the_closed_recursion():
+def test_averages_are_those_of_the_weights_after_each_step():
+    """Of which the last counts most; the initial ones are not among them."""
     game = duel({"a": (Move(product, min=("A",)),)}, noise={"z": normal(1)})
     one = Trainer(game, ones, precision="fp64", ema={"A": 0.75})
-    average = 2.0
+    seen: list[float] = []
     for _ in range(4):
         one.step()
-        average = 0.75 * average + 0.25 * points(one)[0]
-        assert one.averaged()["A"]["w"].item() == pytest.approx(average)
+        seen.append(points(one)[0])
+        counts = [0.75**i for i in reversed(range(len(seen)))]
+        expected = sum(c * w for c, w in zip(counts, seen, strict=True)) / sum(counts)
+        assert one.averaged()["A"]["w"].item() == pytest.approx(expected)
     assert list(one.averaged()) == ["A"]
     assert not any(v.requires_grad for _, v in leaves(one.state()))  # else it would keep every step's graph
 

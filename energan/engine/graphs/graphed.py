@@ -151,7 +151,7 @@ class _Plan:
                 {k: v.clone() for k, v in each.data.items()},
                 torch.tensor(each.t, device=one.device),
                 # torch's fused optimizers take rates in float32
-                {k: _kept(v, one.device) for k, v in each.rates.items()},
+                *({k: _kept(v, one.device) for k, v in values.items()} for values in (each.rates, each.shares)),
             )
             for each in inputs
         ]
@@ -171,7 +171,7 @@ class _Plan:
     def take(self, inputs: Sequence[Inputs]) -> None:
         """Copies the host's part of a step into this plan's tensors."""
         for mine, new in zip(self._inputs, inputs, strict=True):
-            for old, values in ((mine.data, new.data), (mine.rates, new.rates)):
+            for old, values in ((mine.data, new.data), (mine.rates, new.rates), (mine.shares, new.shares)):
                 for k, value in values.items():
                     _put(old[k], value)
             _put(mine.t, new.t)
