@@ -63,7 +63,7 @@ BEGINNING = 5  # the part of a run, one of so many, in which nothing bad is said
 def settled(record: Mapping[str, Any]) -> int:
     """The step from which samples show what was learned: a fifth of the run's, and what averaged weights need.
 
-    These are 1 / (1 - decay) steps: before, they have much of the first weights.
+    These are 1 / (1 - decay) steps: before, they have as much of the first steps as of the last.
 
     >>> settled({"steps": 3000, "ema": {"G": 0.999}}), settled({"steps": 3000})
     (1000, 600)
