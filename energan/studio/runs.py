@@ -4,7 +4,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple, final
 
 from energan.html.pictures import sheets
@@ -28,6 +28,24 @@ class Row(NamedTuple):
     changed: float
 
 
+def below(folder: Path, name: str, ending: str = "") -> Path:
+    """The path in the folder that belongs to a run's name, with an ending. Nothing else makes a path of a name.
+
+    UserError for a name that is no plain path below the folder ("a", "a/b"), or that leads out of it by a link.
+    """
+    plain, root = PurePosixPath(name), folder.resolve()
+    path = folder / f"{name}{ending}"
+    try:
+        own = str(plain) == name and not plain.is_absolute() and plain.parts and ".." not in plain.parts
+        inside = own and path.resolve().is_relative_to(root)
+        path.exists()  # OSError and ValueError: a name that no file can have
+    except (OSError, ValueError, RuntimeError):
+        inside = False
+    if not inside:
+        raise UserError(f"there is no run {name!r} in {root}")
+    return path
+
+
 @final
 class Runs:
     """The runs below a folder. A run is named by its path below it; no other path is ever read.
@@ -41,13 +59,8 @@ class Runs:
 
     def path(self, name: str) -> Path:
         """The folder of a run. UserError for one that is not below the folder of runs, or not there."""
-        path = self.folder / name
-        try:
-            inside = path.resolve().is_relative_to(self.folder) and path.resolve() != self.folder
-            there = inside and (path / "run.json").is_file()
-        except (OSError, ValueError, RuntimeError):  # a name that no file can have
-            there = False
-        if not there or ".." in Path(name).parts or Path(name).is_absolute():
+        path = below(self.folder, name)
+        if not (path / "run.json").is_file():
             raise UserError(f"there is no run {name!r} in {self.folder}")
         return path
 
@@ -70,11 +83,11 @@ class Runs:
 
     def rows(self) -> list[Row]:
         """All runs, the last changed first. One that cannot be read has the state "damaged"."""
-        return sorted((self.row(name) for name in self.names()), key=lambda row: -row.changed)
+        return sorted((_row_of(name, self.folder / name) for name in self.names()), key=lambda row: -row.changed)
 
     def row(self, name: str) -> Row:
-        path = self.folder / name
-        return _row(name, path, stamp(path), running(path))
+        """A run's row. UserError for a name that is not below the folder of runs."""
+        return _row_of(name, below(self.folder, name))
 
     def read(self, name: str) -> RunFiles:
         """What the run's folder holds. UserError where there is none, or it is damaged."""
@@ -116,6 +129,10 @@ def stamp(path: Path) -> tuple[int, ...]:
         except OSError:
             seen += [0, 0]
     return tuple(seen)
+
+
+def _row_of(name: str, path: Path) -> Row:
+    return _row(name, path, stamp(path), running(path))
 
 
 @lru_cache(maxsize=64)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple, final
 
 from energan.runs.reader import mapping, number
-from energan.studio.runs import running
+from energan.studio.runs import below, running
 from energan.utils.errors import UserError
 from energan.utils.files import exclusive, read_file, write_json
 
@@ -85,7 +85,7 @@ class Trainings:
         if len(name.encode()) > LONGEST:
             raise UserError(f"{name!r} is too long a name for a run")
         with self.lock:
-            taken = self.runs / name
+            taken = below(self.runs, name)
             if self._alive(self._find(name)):
                 raise UserError(f"{name} trains already")
             if taken.exists() and (not taken.is_dir() or any(taken.iterdir())):
@@ -103,13 +103,13 @@ class Trainings:
 
     def resume(self, name: str, steps: int = 0) -> Training:
         """Goes on with a run that was stopped, or trains it for longer."""
-        words = ["resume", str(self.runs / name), *(["--steps", str(steps)] if steps else [])]
+        words = ["resume", str(below(self.runs, name)), *(["--steps", str(steps)] if steps else [])]
         return self.ask_again(name, words)
 
     def ask_again(self, name: str, command: Sequence[str]) -> Training:
         """As `ask`, of a run that is there, wherever below the folder of runs it is."""
         until = time.monotonic() + ENDS
-        while self._alive(self._find(name)) and not running(self.runs / name) and time.monotonic() < until:
+        while self._alive(self._find(name)) and not running(below(self.runs, name)) and time.monotonic() < until:
             time.sleep(0.1)  # it has saved, and ends at this moment
         with self.lock:
             found = self._find(name)
@@ -153,8 +153,8 @@ class Trainings:
         return {t.name: t for t in self.all() if t.waits or self._alive(t)}
 
     def said(self, name: str) -> str:
-        """The last that a training's process said, its errors too."""
-        path = self._note(name).with_suffix(".log")
+        """The last that a training's process said, its errors too. UserError for what is no name of a run."""
+        path = self._log(name)
         try:
             with path.open("rb") as log:
                 log.seek(max(0, path.stat().st_size - TOLD))
@@ -165,9 +165,9 @@ class Trainings:
     # ------------------------------------------------------------------------------------------------ its own
 
     def _begin(self, training: Training) -> None:
-        out = [] if training.command[0] == "resume" else ["--out", str(self.runs / training.name)]
+        out = [] if training.command[0] == "resume" else ["--out", str(below(self.runs, training.name))]
         environment = {**os.environ, "OMP_NUM_THREADS": str(self.threads), "PYTHONUNBUFFERED": "1"}
-        log = self._note(training.name).with_suffix(".log")
+        log = self._log(training.name)
         self._write(training)  # or a disk that is full would have it begun again and again
         with log.open("wb") as said:
             process = subprocess.Popen(
@@ -190,7 +190,10 @@ class Trainings:
         return training.began > 0 and abs(_began(training.pid) - training.began) < CLOCK
 
     def _note(self, name: str) -> Path:
-        return self.notes / f"{name}.json"
+        return below(self.notes, name, ".json")
+
+    def _log(self, name: str) -> Path:
+        return below(self.notes, name, ".log")
 
     def _find(self, name: str) -> Training | None:
         return self._read(self._note(name))
@@ -206,7 +209,9 @@ class Trainings:
         except (OSError, ValueError, RecursionError):
             return None
         name, command = known.get("name"), known.get("command")
-        if not isinstance(name, str) or self._note(name) != path or not isinstance(command, list) or not command:
+        if not isinstance(name, str) or str(path.relative_to(self.notes)) != f"{name}.json" or path.is_symlink():
+            return None
+        if not isinstance(command, list) or not command:
             return None
         pid, began, asked = (number(known.get(key)) or 0 for key in ("pid", "began", "asked"))
         return Training(name, tuple(map(str, command)), int(pid), float(began), float(asked))

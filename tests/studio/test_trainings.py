@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -132,3 +133,25 @@ def test_a_damaged_note_is_none(tmp_path: Path, text: str) -> None:
     assert trainings.all() == []
     with pytest.raises(UserError, match="was not begun here"):
         trainings.stop("a")
+
+
+NO_RUNS = ["/ELSEWHERE", "../../../elsewhere", "a/../../../../elsewhere", "link", "a\0b", "", ".", "a/", "字" * 200]
+
+
+@pytest.mark.parametrize("name", NO_RUNS)
+def test_no_log_is_read_but_a_training_s_own(tmp_path: Path, name: str) -> None:
+    trainings = Trainings(tmp_path / "runs", 1, 1)
+    (tmp_path / "runs" / FOLDER / "a").mkdir(parents=True)
+    for ending in ("log", "json"):
+        (tmp_path / f"elsewhere.{ending}").write_text("secret")
+        (tmp_path / "runs" / FOLDER / f"link.{ending}").symlink_to(tmp_path / f"elsewhere.{ending}")
+    (tmp_path / "runs" / FOLDER / "a.log").write_text("its own")
+    name = name.replace("/ELSEWHERE", str(tmp_path / "elsewhere"))
+    for ask in (trainings.said, trainings.stop, trainings.resume, lambda name: trainings.ask_again(name, TINY)):
+        with pytest.raises(UserError, match="there is no run"):
+            ask(name)
+    page = pytest.importorskip("energan.studio.pages.run", reason="needs energan[studio]")
+    studio = SimpleNamespace(runs=Runs(tmp_path / "runs"), trainings=trainings)
+    told = page.state_of(studio, name)
+    assert isinstance(told, page.Absent) and "there is no run" in told.why and told.said == ""
+    assert trainings.said("a") == "its own" and trainings.all() == []

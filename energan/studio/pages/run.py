@@ -92,6 +92,20 @@ class State(NamedTuple):
         return self.row, len(self.sheets), self.asked, self.said
 
 
+def state_of(studio: Studio, name: str) -> State | Absent:
+    """All that is read of the disk, at once, in a thread. Of what is no name of a run, nothing is."""
+    asked, said = None, ""
+    try:
+        asked, said = studio.trainings.active().get(name), studio.trainings.said(name)
+        found = studio.runs.read(name)
+        verdict = verdict_of(found, found.path)
+        best = (found.path / "checkpoints" / "best.safetensors").is_file()
+        words = verdict.words if verdict else ""
+        return State(studio.runs.row(name), found, studio.runs.sheets(name), asked, said, words, best)
+    except UserError as error:
+        return Absent(str(error), asked, said)
+
+
 class _Run:
     """The parts of a run's page that change while it trains."""
 
@@ -127,7 +141,7 @@ class _Run:
 
     async def refresh(self) -> None:
         """Reads the folder, and shows what has changed since."""
-        state = await self.studio.work(self._read)
+        state = await self.studio.work(state_of, self.studio, self.name)
         if isinstance(state, Absent):
             return self._absent(state)
         if state.stamp == self.seen:
@@ -144,19 +158,6 @@ class _Run:
         await self._show_sheet()
         self._show_metrics(state.row)
         self._show_charts(await self.studio.work(curves_of, state.found))
-
-    def _read(self) -> "State | Absent":
-        """All that is read of the disk, at once, in a thread."""
-        studio, name = self.studio, self.name
-        asked, said = studio.trainings.active().get(name), studio.trainings.said(name)
-        try:
-            found = studio.runs.read(name)
-            verdict = verdict_of(found, found.path)
-            best = (found.path / "checkpoints" / "best.safetensors").is_file()
-            words = verdict.words if verdict else ""
-            return State(studio.runs.row(name), found, studio.runs.sheets(name), asked, said, words, best)
-        except UserError as error:
-            return Absent(str(error), asked, said)
 
     def _absent(self, state: "Absent") -> None:
         """What is said before there is a folder: that it waits, or what its process said."""
