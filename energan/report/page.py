@@ -37,9 +37,9 @@ def write_report(run: Path) -> Path:
     return write(run / PAGE, partial(_write_text, report_html(run)))
 
 
-def report_html(run: Path) -> str:
+def report_html(run: Path | RunFiles) -> str:
     """The page that `write_report` writes. UserError for a folder that is no run, and for one from a newer Energan."""
-    return _render(read(run))
+    return _render(run if isinstance(run, RunFiles) else read(run))
 
 
 def _write_text(html: str, path: Path) -> int:
@@ -119,6 +119,7 @@ def _pieces(folder: RunFiles) -> dict[str, object]:
         "verdict": verdict_of(folder, folder.path),
         "origin": mapping(config.get("restarted_from")),
         "checkpoints": [(p.name, p.lstat().st_size) for p in sorted((run / "checkpoints").glob("*.safetensors"))],
+        "every": folder.every,
         "unread_names": folder.unread("logs") + folder.unread("metrics"),
         "last_step": logs[-1].step if logs else None,
     }

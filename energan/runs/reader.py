@@ -31,11 +31,13 @@ class RunFiles:
     """What a run folder holds: `config` its run.json, `lines` (step, line) of its log.jsonl.
 
     `path` is the folder itself, no link to it: what below it is reached by a link may be another's, and is not read.
+    Of a log that is too long to be kept, `lines` has each `every`-th.
     """
 
     path: Path
     config: Json
     lines: list[tuple[int, Json]]
+    every: int = 1
 
     @property
     def game(self) -> Json:

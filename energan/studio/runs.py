@@ -3,12 +3,15 @@
 import fcntl
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, final
 
 from energan.html.pictures import sheets
-from energan.runs.reader import RunFiles, mapping, number, read
+from energan.runs.reader import Json, RunFiles, mapping, number
+from energan.runs.record import read_run_json
+from energan.studio.logs import Logs, newest
 from energan.utils.errors import UserError
 
 DEEP = 3  # folders below the folder of runs in which a run is looked for
@@ -56,6 +59,7 @@ class Runs:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
+        self._logs = Logs()
 
     def path(self, name: str) -> Path:
         """The folder of a run. UserError for one that is not below the folder of runs, or not there."""
@@ -90,9 +94,14 @@ class Runs:
         return _row_of(name, below(self.folder, name))
 
     def read(self, name: str) -> RunFiles:
-        """What the run's folder holds. UserError where there is none, or it is damaged."""
+        """What the run's folder holds, of a long log a part. UserError where there is none, or it is damaged."""
         path = self.path(name)
-        return _read(path, stamp(path))
+        found = about(path)
+        return replace(found, lines=(log := self._logs.read(path / "log.jsonl")).lines, every=log.every)
+
+    def about(self, name: str) -> RunFiles:
+        """As `read`, without the log."""
+        return about(self.path(name))
 
     def sheets(self, name: str) -> list[tuple[int, Path]]:
         """(step, path) of the run's sheets of samples."""
@@ -135,38 +144,34 @@ def _row_of(name: str, path: Path) -> Row:
     return _row(name, path, stamp(path), running(path))
 
 
-@lru_cache(maxsize=64)
-def _read(path: Path, stamp: tuple[int, ...]) -> RunFiles:
-    return read(path)
+def about(path: Path) -> RunFiles:
+    """What a run's folder holds, but for its log. UserError where it is damaged."""
+    return RunFiles(path.resolve(), read_run_json(path), [])
 
 
 @lru_cache(maxsize=2 * MOST)
 def _row(name: str, path: Path, stamp: tuple[int, ...], trains: bool) -> Row:
     changed = max(stamp[::2]) / 1e9
     try:
-        run = read(path)
+        run = about(path)
     except UserError as error:
         return Row(name, str(error), "", "damaged", 0, 0, {}, changed)
     config, status = run.config, mapping(run.config.get("status"))
     state = str(status.get("state", "unknown"))
     if state == "running" and not trains:
         state = "stopped"  # its process was killed
-    logged = [step for step, _ in run.lines]
-    step = int(number(status.get("step")) or 0)
+    logged, measured = newest(path / "log.jsonl")
     return Row(
         name=name,
         recipe=str(config.get("recipe")),
         data=str(mapping(config.get("data")).get("name", "")),
         state="running" if trains else state,
-        step=max([step, *logged[-1:]]),
+        step=max(int(number(status.get("step")) or 0), logged),
         steps=int(number(config.get("steps")) or 0),
-        metrics=_metrics(run),
+        metrics=_metrics(mapping(run.json("evaluation.json").get("metrics")) or measured),
         changed=changed,
     )
 
 
-def _metrics(run: RunFiles) -> dict[str, float]:
-    measured = mapping(run.json("evaluation.json").get("metrics"))
-    if not measured and (logged := run.logged("metrics")):
-        measured = dict(logged[-1].values)
+def _metrics(measured: Json) -> dict[str, float]:
     return {name: value for name, given in measured.items() if (value := number(given)) is not None}

@@ -4,9 +4,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from energan import capabilities
+from energan.capabilities.capability import Capability
 from energan.data import NAMED
-from energan.runs.reader import read
-from energan.studio.runs import Runs, stamp
+from energan.studio.runs import Runs, about, stamp
 from energan.studio.studio import Studio
 from energan.utils.errors import UserError, printable
 from energan.utils.files import user_path
@@ -39,12 +39,18 @@ def named_images(studio: Studio, text: str) -> str:
 
 def serving(runs: Runs, command: str) -> list[str]:
     """The runs that can do what a command needs; those that are damaged are not among them."""
-    return [name for name in runs.names() if _serves(runs.folder / name, stamp(runs.folder / name), command)]
+    return [name for name in runs.names() if any(command in each.serves for each in had_by(runs, name))]
+
+
+def had_by(runs: Runs, name: str) -> tuple[Capability, ...]:
+    """The capabilities of one of the runs; none of one that is damaged. Kept as long as the run stays as it is."""
+    path = runs.folder / name
+    return _had(path, stamp(path)[:2])
 
 
 @lru_cache(maxsize=4096)
-def _serves(path: Path, stamp: tuple[int, ...], command: str) -> bool:
+def _had(path: Path, stamp: tuple[int, ...]) -> tuple[Capability, ...]:
     try:
-        return any(command in each.serves for each in capabilities.of_run(read(path)))
+        return tuple(capabilities.of_run(about(path)))
     except UserError:
-        return False
+        return ()

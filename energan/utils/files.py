@@ -365,10 +365,11 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
                 lines.append(text)
     except OSError:
         return []
-    return [line for text in lines if (line := _json_line(text)) is not None]
+    return [line for text in lines if (line := json_line(text)) is not None]
 
 
-def _json_line(text: bytes) -> dict[str, Any] | None:
+def json_line(text: bytes) -> dict[str, Any] | None:
+    """A line of a log, where it is complete and has a step."""
     try:
         line = json.loads(text)  # of a part of a line too long, no part is an object
     except (ValueError, RecursionError):

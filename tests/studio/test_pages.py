@@ -1,5 +1,10 @@
 """The list, a run and the form in a real browser: a run is trained, watched, stopped, resumed, compared."""
 
+import inspect
+import shutil
+from collections.abc import Callable
+from types import SimpleNamespace
+
 import pytest
 from browser import eventually
 from selenium import webdriver
@@ -7,6 +12,11 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.studio.conftest import Server
+
+pytest.importorskip("nicegui", reason="needs energan[studio]")
+
+from energan.studio.pages import PAGES
+from energan.studio.pages.cards import TOGETHER
 
 pytestmark = pytest.mark.browser
 
@@ -53,9 +63,14 @@ def test_names_are_text_and_runs_are_compared(studio_server: Server, studio_brow
     (studio_server.runs / "first").rename(studio_server.runs / NAME)
     browser.get(studio_server.address)
     eventually(lambda: NAME in main_text(browser))
-    for box in browser.find_elements(By.CSS_SELECTOR, ".studio-card [role=checkbox]")[:2]:
-        box.click()
-    eventually(lambda: "COMPARE 2" in main_text(browser).upper())
+
+    def ticked() -> bool:  # cards are drawn anew when a run has changed
+        for box in browser.find_elements(By.CSS_SELECTOR, ".studio-card [role=checkbox]")[:2]:
+            if box.get_attribute("aria-checked") != "true":
+                box.click()
+        return "COMPARE 2" in main_text(browser).upper()
+
+    eventually(ticked)
     button(browser, "compare 2")
     eventually(lambda: len(browser.window_handles) == 2)
     browser.switch_to.window(browser.window_handles[1])
@@ -73,3 +88,31 @@ def test_a_run_that_is_not_there_is_told(studio_server: Server, studio_browser: 
     for name in ("no such", "..%2F..%2Fetc"):
         studio_browser.get(f"{studio_server.address}/run/{name}")
         eventually(lambda: "there is no run" in main_text(studio_browser))
+
+
+def test_a_page_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that awaits is not sent until it has: a browser that waits for 3 seconds gets an error."""
+    made: dict[str, Callable[..., object]] = {}
+
+    def registered(path: str) -> Callable[[Callable[..., object]], None]:
+        return lambda function: made.update({path: function})
+
+    monkeypatch.setattr("nicegui.ui.page", registered)
+    for register in PAGES:
+        register(SimpleNamespace())  # type: ignore[arg-type]
+    assert {"/", "/run/{name:path}", "/train", "/play", "/play/{run:path}", "/judge", "/label", "/toy"} == set(made)
+    assert not [path for path, function in made.items() if inspect.iscoroutinefunction(function)]
+
+
+def test_of_many_runs_a_part_is_drawn_at_once(studio_server: Server, studio_browser: webdriver.Chrome) -> None:
+    for i in range(60):
+        (studio_server.runs / "many" / f"{i}").mkdir(parents=True)
+        (studio_server.runs / "many" / f"{i}" / "run.json").write_text('{"format": 2, "recipe": "x"}')
+    studio_browser.get(studio_server.address)
+    cards = ".studio-card"
+    eventually(lambda: len(studio_browser.find_elements(By.CSS_SELECTOR, cards)) == TOGETHER)
+    studio_browser.find_element(By.XPATH, "//*[contains(@class, 'q-pagination')]//button[.='2']").click()
+    eventually(lambda: 0 < len(studio_browser.find_elements(By.CSS_SELECTOR, cards)) < TOGETHER)
+    fill(studio_browser, "Only runs with", "many/59")
+    eventually(lambda: len(studio_browser.find_elements(By.CSS_SELECTOR, cards)) == 1)
+    shutil.rmtree(studio_server.runs / "many")

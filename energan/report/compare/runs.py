@@ -3,7 +3,7 @@
 It reads the run folders and nothing else, and runs nothing that they name.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,12 +32,13 @@ class Row(NamedTuple):
     best: int = -1
 
 
-def write_runs(runs: Sequence[Path], path: Path) -> Path:
+def write_runs(runs: Sequence[Path], path: Path, read: Callable[[Path], RunFiles] = read) -> Path:
     """Writes the page of several runs, and returns its path.
 
     Args:
         runs: Run folders, two or more; what one lacks is shown as absent.
         path: The .html file.
+        read: What reads a run folder.
 
     Raises:
         UserError: for fewer than two runs and for more than 12, for one that is named twice, for a folder that is no

@@ -1,15 +1,23 @@
-"""What all pages have: the bar with their names, a place for one sentence, and how errors are told."""
+"""What all pages have: the bar with their names, content that comes later, and how errors are told.
+
+A page is a plain function that draws its frame at once, and asks `later` for what is to be read of the disk or made:
+a browser gets the page without waiting for it, however much there is to be read.
+"""
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any
+from inspect import isawaitable
+from typing import Any, TypeVar
 
 from nicegui import ui
 
 from energan.utils.errors import UserError
 
 TABS = {"/": "Runs", "/train": "Train", "/play": "Play", "/judge": "Judge", "/label": "Label", "/toy": "Toy game"}
+
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -24,6 +32,33 @@ def frame(here: str, title: str = "") -> Iterator[None]:
                 link.classes("studio-here").props('aria-current="page"')
     with ui.element("main").classes("studio-main"):
         yield
+
+
+def later(find: Callable[[], Awaitable[T]], draw: Callable[[T], object]) -> None:
+    """Draws a page's content here, when the page is in the browser.
+
+    find: what is drawn, which may take as long as it likes; draw: draws it, at once or not. A UserError of either
+    stands in the place of the content.
+    """
+    with ui.element("div").classes("studio-later") as place, ui.element("div").classes("studio-row") as waiting:
+        waiting.props('role="status"')
+        ui.spinner(size="sm").props('aria-hidden="true"')
+        ui.label("opening …").classes("studio-quiet")
+
+    async def fill() -> None:
+        try:
+            found = await find()
+            place.clear()
+            with place:
+                drawn = draw(found)
+                if isawaitable(drawn):
+                    await drawn
+        except UserError as error:
+            place.clear()
+            with place:
+                ui.label(str(error)).props('role="alert"')
+
+    ui.timer(0, fill, once=True)
 
 
 def told(action: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:

@@ -16,7 +16,7 @@ from energan.report.compare.runs import write_runs
 from energan.report.page import metric_meaning, report_html
 from energan.runs.reader import RunFiles, mapping, number
 from energan.studio.charts import curves_of, options
-from energan.studio.pages.frame import frame, told
+from energan.studio.pages.frame import frame, later, told
 from energan.studio.runs import Row
 from energan.studio.studio import Studio
 from energan.studio.trainings import Training
@@ -32,16 +32,19 @@ def run(studio: Studio) -> None:
     """Registers the page of a run, its report, and the page of several."""
 
     @ui.page("/run/{name:path}")
-    async def page(name: str) -> None:
-        with frame("/", name):
+    def page(name: str) -> None:
+        async def draw(state: State | Absent) -> None:
             shown = _Run(studio, name)
-            await shown.refresh()
-            ui.timer(EVERY, shown.refresh)
+            await shown.show(state)
+            ui.timer(EVERY, shown.refresh, immediate=False)
+
+        with frame("/", name):
+            later(lambda: studio.work(state_of, studio, name), draw)
 
     @app.get("/report/{name:path}")
     async def report(name: str) -> Response:
         """Rendered anew from what was measured: a report.html that came with a run could hold any script."""
-        return await _page(studio, lambda: report_html(studio.runs.path(name)))
+        return await _page(studio, lambda: report_html(studio.runs.read(name)))
 
     @app.get("/compare")
     async def compare(request: Request) -> Response:
@@ -59,7 +62,8 @@ async def _page(studio: Studio, make: "object") -> Response:
 def _compared(studio: Studio, names: list[str]) -> str:
     with tempfile.TemporaryDirectory(dir=studio.uploads) as folder:
         page = Path(folder, "compare.html")
-        write_runs([studio.runs.path(name) for name in names], page)
+        named = {studio.runs.path(name): name for name in names}
+        write_runs([studio.runs.path(name) for name in names], page, read=lambda path: studio.runs.read(named[path]))
         return page.read_text(encoding="utf-8")
 
 
@@ -141,7 +145,10 @@ class _Run:
 
     async def refresh(self) -> None:
         """Reads the folder, and shows what has changed since."""
-        state = await self.studio.work(state_of, self.studio, self.name)
+        await self.show(await self.studio.work(state_of, self.studio, self.name))
+
+    async def show(self, state: State | Absent) -> None:
+        """Shows what was read, as far as it has changed."""
         if isinstance(state, Absent):
             return self._absent(state)
         if state.stamp == self.seen:
@@ -175,7 +182,8 @@ class _Run:
         self.play.set_visibility(True)
         rates = [v for line in found.rates[-5:] if (v := number(line.values.get("steps_per_second")))]
         left = f", about {duration((row.steps - row.step) * len(rates) / sum(rates))} left" if trains and rates else ""
-        self.about.set_text(" · ".join(map(str, filter(None, (row.recipe, row.data, config.get("command"))))))
+        long = f"each {found.every}th line of its long log is read" if found.every > 1 else ""
+        self.about.set_text(" · ".join(map(str, filter(None, (row.recipe, row.data, config.get("command"), long)))))
         message = status.get("message")
         self.state.set_text(
             f"{'waits to go on' if waits else row.state}, step {row.step:,} of {row.steps:,}{left}"

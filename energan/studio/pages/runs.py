@@ -6,7 +6,8 @@ from urllib.parse import quote, urlencode
 from nicegui import ui
 
 from energan.report.compare.runs import MOST
-from energan.studio.pages.frame import complain, frame
+from energan.studio.pages.cards import Cards
+from energan.studio.pages.frame import complain, frame, later
 from energan.studio.runs import Row
 from energan.studio.studio import Studio
 
@@ -17,38 +18,38 @@ def runs(studio: Studio) -> None:
     """Registers the page."""
 
     @ui.page("/")
-    async def page() -> None:
+    def page() -> None:
         with frame("/"):
             with ui.element("div").classes("studio-row items-center"):
                 wanted = ui.input("Only runs with", placeholder="name, recipe, data or state")
                 wanted.props("clearable outlined dense").classes("grow")
                 compare = ui.button("Compare", on_click=lambda: _compare(sorted(chosen)))
-            cards = ui.element("div").classes("studio-cards").props('role="list"')
-            shown: list[Row] = []
             chosen: set[str] = set()
 
             def choose(name: str, ticked: bool) -> None:
                 (chosen.add if ticked else chosen.discard)(name)
                 compare.set_text(f"Compare {len(chosen)}" if chosen else "Compare")
 
-            async def refresh(again: bool = False) -> None:
-                rows = await studio.work(_rows, studio)
-                word = (wanted.value or "").lower()
-                rows = [r for r in rows if word in f"{r.name} {r.recipe} {r.data} {r.state}".lower()]
-                if rows == shown and not again:
-                    return
-                shown[:] = rows
-                cards.clear()
-                with cards:
-                    for row in rows:
-                        _card(row, row.name in chosen, choose)
-                    if not rows:
-                        there = f"No run in {studio.runs.folder}"
-                        ui.label(f"{there} is like that." if word else f"{there} yet: train one.")
+            def show(rows: list[Row]) -> None:
+                cards = Cards[Row](lambda row: _card(row, row.name in chosen, choose), 'role="list"')
+                shown: list[Row] = []
 
-            wanted.on_value_change(lambda: refresh(True))
-            await refresh(True)
-            ui.timer(EVERY, refresh)
+                def draw(rows: list[Row], again: bool = False) -> None:
+                    word = str(wanted.value or "").lower()
+                    rows = [r for r in rows if word in f"{r.name} {r.recipe} {r.data} {r.state}".lower()]
+                    there = f"No run in {studio.runs.folder}"
+                    if rows != shown or again:
+                        shown[:] = rows
+                        cards.show(rows, f"{there} is like that." if word else f"{there} yet: train one.")
+
+                async def refresh(again: bool = False) -> None:
+                    draw(await studio.work(_rows, studio), again)
+
+                draw(rows, again=True)
+                wanted.on_value_change(lambda: refresh(True))
+                ui.timer(EVERY, refresh, immediate=False)
+
+            later(lambda: studio.work(_rows, studio), show)
 
 
 def _rows(studio: Studio) -> list[Row]:

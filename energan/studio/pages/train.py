@@ -13,7 +13,7 @@ from energan.recipes.build import FILES, find_recipe
 from energan.recipes.catalog import RECIPES
 from energan.studio.dropped import Dropped
 from energan.studio.fields import Field, checked, fields_of, words_of
-from energan.studio.pages.frame import complain, frame, told
+from energan.studio.pages.frame import complain, frame, later, told
 from energan.studio.studio import Studio
 from energan.utils.arguments import description
 from energan.utils.errors import UserError
@@ -29,7 +29,7 @@ def train(studio: Studio) -> None:
     """Registers the page."""
 
     @ui.page("/train")
-    async def page(recipe: str = USUAL) -> None:
+    def page(recipe: str = USUAL) -> None:
         with frame("/train"):
             chosen = ui.select(
                 list(RECIPES), value=recipe if recipe in RECIPES else USUAL, label="Recipe", with_input=True
@@ -39,19 +39,21 @@ def train(studio: Studio) -> None:
 
             def build() -> None:
                 body.clear()
+                recipe = str(chosen.value)
                 with body:
-                    _form(studio, chosen.value)
+                    later(lambda: studio.work(_free, studio, recipe), lambda name: _form(studio, recipe, name))
 
             chosen.on_value_change(build)
             build()
 
 
-def _form(studio: Studio, recipe: str) -> None:
+def _form(studio: Studio, recipe: str, free: str) -> None:
+    """The form of a recipe. free: a name that no run has."""
     function = find_recipe(recipe)
     fields = fields_of(function)
     filled: dict[str, Callable[[], str | bool]] = {}
     ui.label(description(function)).classes("studio-quiet whitespace-pre-line")
-    name = ui.input("Name of the run", value=_free(studio, recipe)).classes("w-full")
+    name = ui.input("Name of the run", value=free).classes("w-full")
     for field in (f for f in fields if f.name in ("data", "target")):
         filled[field.name] = _source(studio, field)
     rest = [f for f in fields if f.name not in filled]

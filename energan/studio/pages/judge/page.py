@@ -2,7 +2,7 @@
 
 from nicegui import ui
 
-from energan.studio.pages.frame import frame
+from energan.studio.pages.frame import frame, later
 from energan.studio.studio import Studio
 
 
@@ -10,13 +10,11 @@ def judge(studio: Studio) -> None:
     """Registers the page."""
 
     @ui.page("/judge")
-    async def page(run: str = "") -> None:
-        runs = await studio.work(_scoring, studio)
-        from energan.studio.pages.judge.comparing import comparing
-        from energan.studio.pages.judge.scoring import scoring
+    def page(run: str = "") -> None:
+        def draw(runs: list[str]) -> None:
+            from energan.studio.pages.judge.comparing import comparing
+            from energan.studio.pages.judge.scoring import scoring
 
-        with frame("/judge"):
-            ui.add_head_html('<link rel="stylesheet" href="/static/judge.css">')
             with ui.tabs().props("align=left no-caps inline-label") as tabs:
                 score, compare = ui.tab("Score pictures"), ui.tab("Compare two sets")
             with ui.tab_panels(tabs, value=score, animated=False).classes("w-full bg-transparent"):
@@ -24,6 +22,10 @@ def judge(studio: Studio) -> None:
                     scoring(studio, runs, run)
                 with ui.tab_panel(compare).classes("p-0"):
                     comparing(studio)
+
+        with frame("/judge"):
+            ui.add_head_html('<link rel="stylesheet" href="/static/judge.css">')
+            later(lambda: studio.work(_scoring, studio), draw)
 
 
 def _scoring(studio: Studio) -> list[str]:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from nicegui import ui
 
-from energan.studio.pages.frame import frame, told
+from energan.studio.pages.frame import frame, later, told
 from energan.studio.studio import Studio
 from energan.utils.errors import UserError
 
@@ -21,52 +21,56 @@ def label(studio: Studio) -> None:
     """Registers the page. run: a classifier; images: a folder, in the place of a run."""
 
     @ui.page("/label")
-    async def page(run: str = "", images: str = "") -> None:
-        runs = await studio.work(_classifiers, studio)
-        from energan.studio.pages.label.asked import pool_of_images, pool_of_run
-        from energan.studio.sources import named_images
-
+    def page(run: str = "", images: str = "") -> None:
         with frame("/label"):
             ui.add_head_html('<link rel="stylesheet" href="/static/label.css"><script src="/static/label.js"></script>')
-            with ui.element("div").classes("studio-row items-center"):
-                choices = {"": NO_RUN, **{name: name for name in runs}}
-                chosen = ui.select(choices, label="Classifier", value=run if run in runs else "")
-                chosen.props("outlined dense").classes("label-run")
-                field = ui.input("Images", value=images, placeholder="a folder or .zip").props("outlined dense")
-                field.bind_visibility_from(chosen, "value", lambda value: not value)
-                button = ui.button("Begin").props("no-caps")
-                busy = ui.spinner(size="md")
-                busy.set_visibility(False)
-            place = ui.element("div").classes("label-place")
+            later(lambda: studio.work(_classifiers, studio), lambda runs: _choice(studio, runs, run, images))
 
-            async def begin() -> None:
-                run, source = str(chosen.value or ""), ""
-                if run:
-                    pool = await studio.work(pool_of_run, studio.runs.path(run))
-                else:
-                    if not (field.value or "").strip():
-                        raise UserError("name a folder of images to label, or choose a classifier")
-                    source = named_images(studio, field.value)
-                    pool = await studio.work(pool_of_images, source)
-                opened = await studio.compute(_opened, studio, pool)
-                here = f"/label?run={quote(run)}" if run else f"/label?images={quote(source)}"
-                ui.run_javascript(f"history.replaceState(null, '', {json.dumps(here)})")
-                place.clear()
-                with place:
-                    await _labelling(studio, run, pool, *opened)
 
-            async def pressed(*_: Any) -> None:
-                button.disable()
-                busy.set_visibility(True)
-                try:
-                    await told(begin)()
-                finally:
-                    button.enable()
-                    busy.set_visibility(False)
+def _choice(studio: Studio, runs: list[str], run: str, images: str) -> None:
+    """What is labelled is chosen here, and then labelled below. run, images: of the address."""
+    from energan.studio.pages.label.asked import pool_of_images, pool_of_run
+    from energan.studio.sources import named_images
 
-            button.on_click(pressed)
-            if (run and run in runs) or images:
-                ui.timer(0.1, pressed, once=True)
+    with ui.element("div").classes("studio-row items-center"):
+        choices = {"": NO_RUN, **{name: name for name in runs}}
+        chosen = ui.select(choices, label="Classifier", value=run if run in runs else "")
+        chosen.props("outlined dense").classes("label-run")
+        field = ui.input("Images", value=images, placeholder="a folder or .zip").props("outlined dense")
+        field.bind_visibility_from(chosen, "value", lambda value: not value)
+        button = ui.button("Begin").props("no-caps")
+        busy = ui.spinner(size="md")
+        busy.set_visibility(False)
+    place = ui.element("div").classes("label-place")
+
+    async def begin() -> None:
+        run, source = str(chosen.value or ""), ""
+        if run:
+            pool = await studio.work(pool_of_run, studio.runs.path(run))
+        else:
+            if not (field.value or "").strip():
+                raise UserError("name a folder of images to label, or choose a classifier")
+            source = named_images(studio, field.value)
+            pool = await studio.work(pool_of_images, source)
+        opened = await studio.compute(_opened, studio, pool)
+        here = f"/label?run={quote(run)}" if run else f"/label?images={quote(source)}"
+        ui.run_javascript(f"history.replaceState(null, '', {json.dumps(here)})")
+        place.clear()
+        with place:
+            await _labelling(studio, run, pool, *opened)
+
+    async def pressed(*_: Any) -> None:
+        button.disable()
+        busy.set_visibility(True)
+        try:
+            await told(begin)()
+        finally:
+            button.enable()
+            busy.set_visibility(False)
+
+    button.on_click(pressed)
+    if (run and run in runs) or images:
+        ui.timer(0.1, pressed, once=True)
 
 
 def _classifiers(studio: Studio) -> list[str]:

@@ -1,12 +1,13 @@
 """The runs that were trained with a table's labels, round after round, and the command of the next."""
 
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, get_args
 
 from energan.recipes.semi_supervised.classifiers import SYSTEMS, System
-from energan.runs.reader import mapping, number, read, sequence
+from energan.runs.reader import mapping, number, sequence
 from energan.studio.pages.label.table import Table
-from energan.studio.runs import Runs
+from energan.studio.runs import Runs, about, stamp
 from energan.utils.errors import UserError
 
 CHOICES: tuple[str, ...] = get_args(System)
@@ -29,20 +30,22 @@ class Round(NamedTuple):
 
 def trains_again(runs: Runs, run: str) -> bool:
     """Whether `energan classify` made the run, so that it can be trained again with its settings."""
-    return read(runs.path(run)).config.get("recipe") in {own.recipe for own in SYSTEMS.values()}
+    return runs.about(run).config.get("recipe") in {own.recipe for own in SYSTEMS.values()}
 
 
 def rounds(runs: Runs, table: Table, first: str = "") -> list[Round]:
     """The rounds of a table, by the number of labels. first: a run before the table was begun, "" for none."""
-    names = [name for name in runs.names() if name == first or _table(runs, name) == table.folder]
+    paths = ((name, runs.folder / name) for name in runs.names())
+    names = [name for name, path in paths if name == first or _table(path, stamp(path)[:2]) == table.folder]
     found = [_round(runs, name) for name in names]
     return sorted((each for each in found if each is not None), key=lambda each: (each.labels, each.run))
 
 
-def _table(runs: Runs, name: str) -> Path | None:
+@lru_cache(maxsize=4096)
+def _table(path: Path, stamp: tuple[int, ...]) -> Path | None:
     """The folder of the table that a run was trained with."""
     try:
-        given = mapping(runs.read(name).config.get("arguments")).get("labels_csv")
+        given = mapping(about(path).config.get("arguments")).get("labels_csv")
     except UserError:
         return None
     return Path(given).parent if isinstance(given, str) and given else None
@@ -50,7 +53,7 @@ def _table(runs: Runs, name: str) -> Path | None:
 
 def _round(runs: Runs, name: str) -> Round | None:
     try:
-        run, row = runs.read(name), runs.row(name)
+        run, row = runs.about(name), runs.row(name)
     except UserError:
         return None
     measured = mapping(run.json("evaluation.json").get("classification"))

@@ -15,7 +15,8 @@ from urllib.parse import quote
 
 from nicegui import ui
 
-from energan.studio.pages.frame import complain, frame
+from energan.studio.pages.cards import Cards
+from energan.studio.pages.frame import complain, frame, later
 from energan.studio.pages.play import arithmetic, chains, inpainting, plane, projecting, sampling, sliders, walking
 from energan.studio.pages.play.asking import Able
 from energan.studio.pages.play.desk import Desk, opened
@@ -45,69 +46,45 @@ TOOLS = (
 
 
 def play(studio: Studio) -> None:
-    """Registers the pages. What takes time comes when the page is there: the first to come waits for torch."""
+    """Registers the pages."""
 
     @ui.page("/play")
-    async def choose() -> None:
+    def choose() -> None:
+        def show(found: list[tuple[Row, str]]) -> None:
+            Cards(_card).show(found, f"No run in {studio.runs.folder} draws anything yet: train one first.")
+
         with frame("/play"):
             ui.label("Choose a run, and play with what it learned.")
-            cards = ui.element("div").classes("studio-cards")
-
-            async def fill() -> None:
-                rows = await studio.work(_drawing, studio)
-                cards.clear()
-                with cards:
-                    for row, says in rows:
-                        with ui.card():
-                            ui.link(row.name, f"/play/{quote(row.name)}").classes("text-lg")
-                            ui.label(f"{row.recipe} · {row.data}").classes("studio-quiet")
-                            ui.label(says).classes("studio-quiet")
-                    if not rows:
-                        ui.label(f"No run in {studio.runs.folder} draws anything yet: train one first.")
-
-            _wait(cards)
-            ui.timer(0, fill, once=True)
+            later(lambda: studio.work(_drawing, studio), show)
 
     @ui.page("/play/{run:path}")
-    async def page(run: str) -> None:
+    def page(run: str) -> None:
         ui.add_head_html('<link rel="stylesheet" href="/static/play.css"><script src="/static/play.js"></script>')
         with frame("/play", title=run):
             with ui.element("div").classes("play-head"):
                 ui.link("All runs that draw", "/play")
                 ui.label(run).classes("text-xl play-name")
-            place = ui.element("div").classes("play-place")
-
-            async def fill() -> None:
-                try:
-                    desk = await opened(studio, run)
-                except UserError as error:
-                    place.clear()
-                    with place:
-                        ui.label(str(error)).props('role="alert"')
-                    return
-                place.clear()
-                with place:
-                    await _tools(desk)
-
-            _wait(place)
-            ui.timer(0, fill, once=True)
+            with ui.element("div").classes("play-place"):
+                later(lambda: opened(studio, run), _tools)
 
 
-def _wait(place: ui.element) -> None:
-    with place, ui.element("div").classes("studio-row").props('role="status"'):
-        ui.spinner(size="sm").props('aria-hidden="true"')
-        ui.label("opening …").classes("studio-quiet")
+def _card(found: tuple[Row, str]) -> None:
+    row, says = found
+    with ui.card():
+        ui.link(row.name, f"/play/{quote(row.name)}").classes("text-lg")
+        ui.label(f"{row.recipe} · {row.data}").classes("studio-quiet")
+        ui.label(says).classes("studio-quiet")
 
 
 def _drawing(studio: Studio) -> list[tuple[Row, str]]:
     """The runs that draw and have a checkpoint, and what each can do."""
-    from energan import capabilities
     from energan.runs.folder import RunFolder
+    from energan.studio.sources import had_by
 
     found = []
     for row in studio.runs.rows():
+        had = had_by(studio.runs, row.name)
         try:
-            had = capabilities.of_run(studio.runs.read(row.name))
             drawn = any("sample" in each.serves for each in had) and RunFolder(studio.runs.path(row.name)).checkpoints()
         except UserError:
             continue

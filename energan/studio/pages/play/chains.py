@@ -164,18 +164,15 @@ def frames_of(s: "GuidedRun", classes: list[int], seed: int) -> "tuple[Tensor, l
 
 def classifiers(studio: Studio, shape: tuple[int, int, int]) -> list[str]:
     """The runs that classify images of that shape."""
-    from energan import capabilities
     from energan.runs.folder import RunFolder
     from energan.runs.reader import mapping
+    from energan.studio.sources import serving
 
     found = []
-    for name in studio.runs.names():
+    for name in serving(studio.runs, "classify"):
         try:
-            run = studio.runs.read(name)
-            served = any("classify" in each.serves for each in capabilities.of_run(run))
             if (
-                served
-                and mapping(run.config.get("data")).get("shape") == list(shape)
+                mapping(studio.runs.about(name).config.get("data")).get("shape") == list(shape)
                 and RunFolder(studio.runs.path(name)).checkpoints()
             ):
                 found.append(name)

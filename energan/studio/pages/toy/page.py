@@ -29,12 +29,12 @@ def toy(studio: Studio) -> None:
     register(sessions)
 
     @ui.page("/toy")
-    async def page() -> None:
+    def page() -> None:
         ui.add_head_html('<link rel="stylesheet" href="/static/toy.css"><script src="/static/toy.js"></script>')
         with frame("/toy"):
             here = _Page(studio, sessions)
             ui.context.client.on_delete(here.leave)
-            await here.start()
+            ui.timer(0, here.start, once=True)
             ui.timer(1.0, here.refresh)
 
 
