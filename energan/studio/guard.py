@@ -2,9 +2,8 @@
 
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Any, final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -15,6 +14,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 COOKIE = "energan-studio"
 
 LONGEST = 2**28  # bytes of a request: a folder of pictures is dropped in several
+
+KEPT = "/%:@!$&'()*+,;="  # of a path, besides letters and digits: all that an address may have there
 
 HEADERS = (
     (b"referrer-policy", b"no-referrer"),
@@ -61,7 +62,7 @@ class Guard:
             return await refuse(scope, send, "this page belongs to another address")
         if scope["type"] == "http" and given is not None and self._right(given):
             return await self._enter(scope, [pair for pair in query if pair[0] != "token"], send)
-        if not self._right(self._token_of(headers)):
+        if not self._has_cookie(scope):
             return await refuse(scope, send, "open the link that energan studio printed: it has a token")
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > LONGEST:
@@ -72,23 +73,22 @@ class Guard:
         origin = headers.get("origin")
         return origin is None or origin.removeprefix("http://") in self.hosts
 
-    def _token_of(self, headers: dict[str, str]) -> str:
-        try:
-            found = SimpleCookie(headers.get("cookie", "")).get(self.cookie)
-        except CookieError:
-            return ""
-        return found.value if found else ""
+    def _has_cookie(self, scope: Scope) -> bool:
+        """Whether any cookie of the name has the token, whatever other programs of this machine have set beside it."""
+        texts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie"]
+        pairs = (pair.strip().partition("=") for text in texts for pair in text.split(";"))
+        return any(name == self.cookie and self._right(value) for name, _, value in pairs)
 
     def _right(self, token: str) -> bool:
         return secrets.compare_digest(token.encode("latin-1", "replace"), self.token.encode())
 
     async def _enter(self, scope: Scope, query: list[tuple[str, str]], send: Send) -> None:
         """Sets the cookie, and sends the browser to the same page without the token."""
-        path = "/" + scope["path"].lstrip("/\\")  # never //elsewhere
+        asked = scope.get("raw_path") or scope["path"].encode()
+        path = "/" + quote(asked, safe=KEPT).lstrip("/")  # as it was asked for, but never //elsewhere
         there = path + (f"?{urlencode(query)}" if query else "")
         cookie = f"{self.cookie}={self.token}; Path=/; HttpOnly; SameSite=Strict"
-        location = there.encode("ascii", "ignore")
-        headers = [(b"location", location), (b"set-cookie", cookie.encode()), (b"content-length", b"0"), *HEADERS]
+        headers = [(b"location", there.encode()), (b"set-cookie", cookie.encode()), (b"content-length", b"0"), *HEADERS]
         await send({"type": "http.response.start", "status": 303, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
 

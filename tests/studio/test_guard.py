@@ -14,7 +14,12 @@ HERE = {"host": f"127.0.0.1:{PORT}"}
 
 
 def ask(
-    headers: Mapping[str, str], path: str = "/", query: str = "", kind: str = "http", body: tuple[bytes, ...] = (b"",)
+    headers: Mapping[str, str],
+    path: str = "/",
+    query: str = "",
+    kind: str = "http",
+    body: tuple[bytes, ...] = (b"",),
+    raw_path: bytes | None = None,
 ) -> list[Message]:
     """What the guard sends for a request; the application behind it reads the body and answers 200."""
     sent: list[Message] = []
@@ -35,7 +40,7 @@ def ask(
         sent.append(message)
 
     scope: dict[str, Any] = {
-        "type": kind, "path": path, "query_string": query.encode(), "method": "POST",
+        "type": kind, "path": path, "raw_path": raw_path, "query_string": query.encode(), "method": "POST",
         "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers.items()],
     }  # fmt: skip
     asyncio.run(Guard(app, TOKEN, PORT)(scope, receive, send))
@@ -49,7 +54,7 @@ def status(**given: Any) -> int:
 def test_the_link_sets_a_cookie_and_leaves_no_token_in_the_address() -> None:
     answer = ask(HERE, "/run/a b", f"x=1&token={TOKEN}")[0]
     headers = dict(answer["headers"])
-    assert answer["status"] == 303 and headers[b"location"] == b"/run/a b?x=1"
+    assert answer["status"] == 303 and headers[b"location"] == b"/run/a%20b?x=1"
     assert headers[b"set-cookie"] == f"{COOKIE}; Path=/; HttpOnly; SameSite=Strict".encode()
     assert status(headers={**HERE, "cookie": f"a=b; {COOKIE}"}) == 200
 
@@ -58,6 +63,41 @@ def test_the_link_sets_a_cookie_and_leaves_no_token_in_the_address() -> None:
 def test_the_link_leads_nowhere_else(path: str) -> None:
     location = dict(ask(HERE, path, f"token={TOKEN}")[0]["headers"])[b"location"]
     assert location.startswith(b"/") and location[1:2] not in (b"/", b"\\")
+
+
+@pytest.mark.parametrize(
+    ("raw", "there"),
+    [
+        ("/run/%C3%BCn%20x", "/run/%C3%BCn%20x"),
+        ("/run/a%0d%0ab%3Fc%23d%2Fe%FF", "/run/a%0d%0ab%3Fc%23d%2Fe%FF"),
+        ("/run/ü\r\n?#", "/run/%C3%BC%0D%0A%3F%23"),
+        ("//elsewhere.org/%5c", "/elsewhere.org/%5c"),
+        ("\\\\elsewhere.org", "/%5C%5Celsewhere.org"),
+    ],
+)
+def test_the_link_keeps_the_path_as_it_was_asked_for(raw: str, there: str) -> None:
+    for given in ({"raw_path": raw.encode()}, {"path": raw}):
+        headers = dict(ask(HERE, query=f"token={TOKEN}", **given)[0]["headers"])
+        assert headers[b"location"] == there.encode()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        'prefs={"theme": "dark"}',
+        "x",
+        "a b=c",
+        "=",
+        '"',
+        "a=\xff",
+        f"energan-studio-{PORT}=old",
+        f"energan-studio-{PORT}",
+    ],
+)
+def test_cookies_of_other_programs_lock_nobody_out(other: str) -> None:
+    for text in (f"{other}; {COOKIE}", f"{COOKIE}; {other}", f"{other};{COOKIE};"):
+        assert status(headers={**HERE, "cookie": text}) == 200
+    assert status(headers={**HERE, "cookie": other}) == 403
 
 
 @pytest.mark.parametrize(
