@@ -14,6 +14,8 @@ from energan.runs.record import read_run_json
 from energan.studio.logs import Logs, newest
 from energan.utils.errors import UserError
 
+LABELS = "labels"  # the folder below the runs in which tables of labels are: no run is called so
+
 DEEP = 3  # folders below the folder of runs in which a run is looked for
 MOST = 2000  # runs that are listed
 

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import NamedTuple, final
 
 from energan.runs.reader import mapping, number
-from energan.studio.runs import below, running
+from energan.studio.runs import LABELS, below, running
 from energan.utils.errors import UserError
-from energan.utils.files import exclusive, read_file, write_json
+from energan.utils.files import exclusive, read_file, unwritable, write_json
 
 FOLDER = Path(".studio", "trainings")
 NAME = re.compile(r"[\w][\w .()+-]{0,99}")  # of a run that is begun here
@@ -70,7 +70,8 @@ class Trainings:
         self.runs, self.at_once, self.threads = runs, at_once, threads
         self.notes = runs / FOLDER
         self.lock = threading.Lock()
-        self.children: dict[int, subprocess.Popen[bytes]] = {}
+        self.children: set[subprocess.Popen[bytes]] = set()  # to be buried when they have ended
+        self.troubles: dict[str, str] = {}  # why a training that waits could not begin, by its name
 
     def ask(self, name: str, command: Sequence[str]) -> Training:
         """A training of that name, which begins at once or waits for its turn.
@@ -84,12 +85,16 @@ class Trainings:
             raise UserError(f"{name!r} is no name for a run: letters, digits, spaces and _ . ( ) + - are")
         if len(name.encode()) > LONGEST:
             raise UserError(f"{name!r} is too long a name for a run")
+        if name.casefold() == LABELS:
+            raise UserError(f"{name} is the folder of the tables of labels: choose another name")
         with self.lock:
             taken = below(self.runs, name)
-            if self._alive(self._find(name)):
-                raise UserError(f"{name} trains already")
-            if taken.exists() and (not taken.is_dir() or any(taken.iterdir())):
-                raise UserError(f"there is a run {name} already: choose another name")
+            self._check_idle(name)
+            try:
+                if taken.exists() and (not taken.is_dir() or any(taken.iterdir())):
+                    raise UserError(f"there is a run {name} already: choose another name")
+            except OSError as error:
+                raise unwritable(taken, error) from error
             training = Training(name, tuple(command), 0, 0.0, time.time())
             self._write(training)
         self.tend()
@@ -112,9 +117,7 @@ class Trainings:
         while self._alive(self._find(name)) and not running(below(self.runs, name)) and time.monotonic() < until:
             time.sleep(0.1)  # it has saved, and ends at this moment
         with self.lock:
-            found = self._find(name)
-            if found is not None and (found.waits or self._alive(found)):
-                raise UserError(f"{name} trains already, or waits for its turn")
+            self._check_idle(name)
             training = Training(name, tuple(command), 0, 0.0, time.time())
             self._write(training)
         self.tend()
@@ -127,7 +130,7 @@ class Trainings:
             if training is None:
                 raise UserError(f"{name} was not begun here: stop it where it was, by Ctrl-C")
             if training.waits:
-                self._note(name).unlink(missing_ok=True)
+                self._remove(name)
                 return
             if self._alive(training):
                 with suppress(ProcessLookupError):
@@ -138,8 +141,18 @@ class Trainings:
         with self.lock, suppress(UserError), exclusive(self.notes, "another server tends it"):
             every = self.all()
             free = self.at_once - sum(self._alive(t) for t in every)
-            for training in sorted((t for t in every if t.waits), key=lambda t: t.asked)[: max(0, free)]:
-                self._begin(training)
+            for training in sorted((t for t in every if t.waits), key=lambda t: t.asked):
+                if free <= 0:
+                    break
+                self.troubles.pop(training.name, None)
+                try:
+                    self._begin(training)
+                    free -= 1
+                except UserError as error:
+                    self.troubles[training.name] = str(error)
+                except OSError as error:  # its log cannot be written, or no process be begun
+                    why = (error.strerror or str(error)).lower()
+                    self.troubles[training.name] = f"{training.name} cannot begin: {why}"
 
     def all(self) -> list[Training]:
         """All that were asked for, those that have ended too."""
@@ -153,8 +166,13 @@ class Trainings:
         return {t.name: t for t in self.all() if t.waits or self._alive(t)}
 
     def said(self, name: str) -> str:
-        """The last that a training's process said, its errors too. UserError for what is no name of a run."""
+        """The last that a training's process said, its errors too, or why there is none yet.
+
+        UserError for what is no name of a run.
+        """
         path = self._log(name)
+        if name in self.troubles:
+            return self.troubles[name]
         try:
             with path.open("rb") as log:
                 log.seek(max(0, path.stat().st_size - TOLD))
@@ -175,18 +193,25 @@ class Trainings:
                 stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, env=environment,
                 start_new_session=True,  # which outlives the server, and hears no Ctrl-C meant for it
             )  # fmt: skip
-        self.children[process.pid] = process
+        self.children.add(process)
         try:
             self._write(training._replace(pid=process.pid, began=_began(process.pid)))
         except UserError:
             process.terminate()  # else nobody could stop it
             raise
 
+    def _check_idle(self, name: str) -> None:
+        """UserError for a training that waits or trains: another of its name would take its place."""
+        found = self._find(name)
+        if found is not None and (found.waits or self._alive(found)):
+            raise UserError(f"{name} trains already, or waits for its turn")
+
     def _alive(self, training: Training | None) -> bool:
         if training is None or training.waits:
             return False
-        if child := self.children.get(training.pid):
-            return child.poll() is None  # which also buries it
+        for child in [*self.children]:
+            if child.poll() is not None:  # which buries it
+                self.children.discard(child)
         return training.began > 0 and abs(_began(training.pid) - training.began) < CLOCK
 
     def _note(self, name: str) -> Path:
@@ -200,8 +225,19 @@ class Trainings:
 
     def _write(self, training: Training) -> None:
         path = self._note(training.name)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(path, error) from error
         write_json(path, training._asdict())
+
+    def _remove(self, name: str) -> None:
+        path = self._note(name)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise unwritable(path, error) from error
+        self.troubles.pop(name, None)
 
     def _read(self, path: Path) -> Training | None:
         try:

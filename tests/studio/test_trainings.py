@@ -1,7 +1,10 @@
 """Trainings outlive the server that began them; the next one knows them, stops them, and begins what waits."""
 
+import errno
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -107,6 +110,55 @@ def test_a_name_that_is_taken_by_a_file_or_too_long_is_told(tmp_path: Path) -> N
     for name in ("a", "字" * 100):
         with pytest.raises(UserError):
             Trainings(tmp_path, 1, 1).ask(name, TINY)
+
+
+def test_one_that_waits_keeps_its_name(tmp_path: Path) -> None:
+    trainings = Trainings(tmp_path, at_once=0, threads=1)
+    trainings.ask("same", (*TINY, "--steps", "3"))
+    with pytest.raises(UserError, match="waits for its turn"):
+        trainings.ask("same", (*TINY, "--steps", "9"))
+    assert [t.command[-1] for t in trainings.all()] == ["3"]
+    assert trainings.ask_new("same", TINY) == "same-2"
+
+
+def test_the_folder_of_labels_is_no_run(tmp_path: Path) -> None:
+    for name in ("labels", "Labels"):
+        with pytest.raises(UserError, match="tables of labels"):
+            Trainings(tmp_path, 0, 1).ask(name, TINY)
+
+
+def test_what_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".studio").write_text("")  # a folder that cannot be made; root may write into any
+    with pytest.raises(UserError, match="cannot write"):
+        Trainings(tmp_path, 1, 1).ask("a", TINY)
+    (tmp_path / ".studio").unlink()
+    (tmp_path / FOLDER / "a.log").mkdir(parents=True)
+    trainings = Trainings(tmp_path, 1, 1)
+    assert trainings.ask("a", TINY).waits
+    assert "a cannot begin: is a directory" in trainings.said("a")
+
+    def full(*args: object, **kwargs: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    (tmp_path / FOLDER / "a.log").rmdir()
+    with monkeypatch.context() as patch:
+        patch.setattr("subprocess.Popen", full)
+        trainings.tend()
+    assert "a cannot begin: cannot allocate memory" in trainings.said("a")
+    trainings.stop("a")
+    assert trainings.all() == [] and trainings.said("a") == ""
+
+
+def test_a_child_that_got_the_number_of_an_old_training_is_not_it(tmp_path: Path) -> None:
+    trainings = Trainings(tmp_path, 1, 1)
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    trainings.children.add(child)
+    (tmp_path / FOLDER).mkdir(parents=True)
+    note = {"name": "a", "command": ["train"], "pid": child.pid, "began": 123.0, "asked": 1.0}
+    (tmp_path / FOLDER / "a.json").write_text(json.dumps(note))
+    assert trainings.active() == {} and trainings.children == {child}
+    child.communicate()
+    assert trainings.active() == {} and not trainings.children
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", " a", "a\n", "-x", "x" * 101, ".studio", "a\0"])

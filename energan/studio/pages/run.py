@@ -170,7 +170,7 @@ class _Run:
         """What is said before there is a folder: that it waits, or what its process said."""
         asked = state.asked
         self.state.set_text(state.why if asked is None else "waits for its turn" if asked.waits else "begins")
-        self.said.set_text(state.said if asked is None else "")
+        self.said.set_text(state.said if asked is None or asked.waits else "")
         for part in (self.resume, self.until, self.best, self.lr, self.play):
             part.set_visibility(False)
         self.stop.set_visibility(asked is not None)

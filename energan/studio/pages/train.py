@@ -70,8 +70,11 @@ def _form(studio: Studio, recipe: str, free: str) -> None:
     async def begin() -> None:
         given = words()
         _check_paths(studio, await studio.work(checked, function, given))
-        await studio.work(studio.trainings.ask, name.value or "", ["train", recipe, *given])
-        ui.navigate.to(f"/run/{quote(name.value or '')}")
+        called = name.value or ""
+        if called == free:  # other pages may have offered it, too
+            called = await studio.work(_free, studio, recipe)
+        await studio.work(studio.trainings.ask, called, ["train", recipe, *given])
+        ui.navigate.to(f"/run/{quote(called)}")
 
     def show() -> None:
         try:

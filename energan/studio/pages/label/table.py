@@ -12,10 +12,9 @@ from typing import final
 from energan.data.classes import plain_label
 from energan.data.image_set import NONE
 from energan.data.labels import label_rows
+from energan.studio.runs import LABELS
 from energan.utils.errors import UserError, printable
 from energan.utils.files import exclusive, read_file, write
-
-FOLDER = "labels"  # in the folder of runs
 
 NAME = "labels.csv"
 
@@ -44,7 +43,7 @@ def class_name(text: str) -> str:
 def table_of(runs: Path, source: str) -> "Table":
     """The table of the images of a source, in the folder of runs: RUNS/labels/NAME-xxxxxx/labels.csv."""
     plain = re.sub(r"[^\w.-]+", "-", Path(source).name).strip("-.")[:60] or "images"
-    return Table(runs / FOLDER / f"{plain}-{hashlib.sha256(source.encode('utf-8', 'replace')).hexdigest()[:6]}")
+    return Table(runs / LABELS / f"{plain}-{hashlib.sha256(source.encode('utf-8', 'replace')).hexdigest()[:6]}")
 
 
 @final
