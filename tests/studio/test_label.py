@@ -1,10 +1,13 @@
 """Label: labels.csv, which images are asked for, the rounds; and keys in a browser."""
 
+import asyncio
 import csv
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -23,7 +26,8 @@ from tests.studio.conftest import Server, begin, end
 
 pytest.importorskip("nicegui", reason="needs energan[studio]")
 
-from energan.studio.pages.label.asked import Originals, asked_at_random, asked_by, pool_of_images, pool_of_run
+from energan.studio.pages.label.asked import Asked, Originals, asked_at_random, asked_by, pool_of_images, pool_of_run
+from energan.studio.pages.label.labelling import Labelling
 from energan.studio.pages.label.rounds import command, next_number, rounds, run_name, trains_again
 from energan.studio.pages.label.table import Table, class_name, table_of
 from energan.studio.runs import Runs
@@ -68,13 +72,48 @@ def studio_server(runs: Path, digits: Path) -> Iterator[Server]:
     end(server)
 
 
+def test_undoing_gives_back_the_label_of_another_page(tmp_path: Path) -> None:
+    a, b = Table(tmp_path), Table(tmp_path)
+    assert a.give("x.png", "cat", {})[1] == "" and b.give("x.png", "dog", {})[1] == "cat"
+    assert b.give("x.png", "cat", {}, held="dog") == ({"x.png": "cat"}, "dog")  # b takes its answer back
+    b.give("x.png", "dog", {})
+    a.give("x.png", "bird", {})  # since
+    assert b.give("x.png", "cat", {}, held="dog") == ({"x.png": "bird"}, "bird") and table(a.path) == {"x.png": "bird"}
+
+
+def test_pages_that_answer_alike_undo_their_own_answers(tmp_path: Path) -> None:
+    pool = SimpleNamespace(labels={}, classes=lambda labels: ["cat", "dog"])
+    asked = Asked(0, "x.png", "")
+
+    async def now(function: Callable[..., object], *args: object) -> object:
+        return function(*args)
+
+    async def nothing() -> None:
+        pass
+
+    def page() -> Any:
+        made = Labelling(SimpleNamespace(work=now), "", pool, Table(tmp_path), {}, None)  # type: ignore[arg-type]
+        made.queue, made.wrote, made.next = [asked], SimpleNamespace(set_text=said.append), nothing  # type: ignore
+        return made
+
+    said: list[str] = []
+    a, b = page(), page()
+    asyncio.run(a._answer("1"))
+    asyncio.run(b._answer("2"))
+    assert table(a.table.path) == {"x.png": "dog"} and "in the place of cat" in said[-1]
+    asyncio.run(b._answer("Backspace"))
+    assert table(a.table.path) == {"x.png": "cat"}
+    asyncio.run(a._answer("Backspace"))
+    assert table(a.table.path) == {}
+
+
 def test_a_label_is_on_disk_at_once_and_others_stay(tmp_path: Path) -> None:
     labels = Table(tmp_path / "t")
     assert labels.read() == {}
-    assert labels.give('a,"b".png', "cat", {"old.png": "dog"}) == {"old.png": "dog", 'a,"b".png': "cat"}
-    assert Table(tmp_path / "t").give("=1+1.png", "ünï <b>", {"old.png": "cat"})["=1+1.png"] == "ünï <b>"
+    assert labels.give('a,"b".png', "cat", {"old.png": "dog"})[0] == {"old.png": "dog", 'a,"b".png': "cat"}
+    assert Table(tmp_path / "t").give("=1+1.png", "ünï <b>", {"old.png": "cat"})[0]["=1+1.png"] == "ünï <b>"
     assert table(labels.path) == {"old.png": "dog", 'a,"b".png': "cat", "=1+1.png": "ünï <b>"}
-    assert labels.give("old.png", "", {}) == {'a,"b".png': "cat", "=1+1.png": "ünï <b>"}
+    assert labels.give("old.png", "", {})[0] == {'a,"b".png': "cat", "=1+1.png": "ünï <b>"}
     assert labels.begin({"old.png": "dog", "=1+1.png": "x"})["=1+1.png"] == "ünï <b>"
     copy = labels.copy(1, {})
     labels.give("later.png", "cat", {})
@@ -86,8 +125,8 @@ def test_what_was_known_is_kept_beside_labels_of_before(tmp_path: Path) -> None:
     labels.give("mine.png", "dog", {})  # before there was a run that knew others
     expected = {"a.png": "cat", "b.png": "dog", "mine.png": "dog"}
     assert labels.begin(known) == expected == table(labels.copy(1, known))
-    assert labels.give("c.png", "cat", known) == expected | {"c.png": "cat"} == table(labels.path)
-    assert labels.give("c.png", "", known) == expected  # undone
+    assert labels.give("c.png", "cat", known)[0] == expected | {"c.png": "cat"} == table(labels.path)
+    assert labels.give("c.png", "", known)[0] == expected  # undone
 
 
 def test_two_pages_lose_no_label(tmp_path: Path) -> None:
@@ -104,7 +143,7 @@ def test_two_pages_lose_no_label(tmp_path: Path) -> None:
 def test_tables_of_others_are_continued_or_refused(tmp_path: Path) -> None:
     labels = Table(tmp_path)
     labels.path.write_bytes("file;label\r\na.png;cat\r\nb.png;\r\n".encode("utf-16"))
-    assert labels.give("b.png", "dog", {}) == {"a.png": "cat", "b.png": "dog"}
+    assert labels.give("b.png", "dog", {})[0] == {"a.png": "cat", "b.png": "dog"}
     labels.path.write_text("nothing of use")
     with pytest.raises(UserError, match="no column"):
         labels.give("b.png", "dog", {})

@@ -1,7 +1,7 @@
 """One image at a time, large, with the classes as buttons and a key for each."""
 
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 from nicegui import ui
 
@@ -17,6 +17,14 @@ KEYS = "123456789abcdefghijklmnopqrstuvwxyz"
 UNDO, SKIP = "Backspace", " "
 
 _tokens = count(1)  # of images that are shown, in all pages: what was begun before hears the same events
+
+
+class Answer(NamedTuple):
+    """What was answered to an image: name, "" for a skip; before: the label that another page had given it, or ""."""
+
+    asked: Asked
+    name: str
+    before: str
 
 
 class Labelling:
@@ -39,7 +47,7 @@ class Labelling:
         self.classes = pool.classes(labels)  # in the order of their keys, which never changes: others come last
         self.queue: list[Asked] = []
         self.skipped: set[str] = set()
-        self.done: list[tuple[Asked, str]] = []  # what was answered, to be undone; "" for a skip
+        self.done: list[Answer] = []  # to be undone
         self.token = 0  # of the image that is shown: an answer to another one is not taken
         self.working = False
 
@@ -124,7 +132,7 @@ class Labelling:
         asked = self.queue[0]
         if key == SKIP:
             self.skipped.add(asked.file)
-            self.done.append((asked, ""))
+            self.done.append(Answer(asked, "", ""))
             self.queue.pop(0)
             self._tell(f"skipped {asked.file}")
         else:
@@ -132,23 +140,31 @@ class Labelling:
             number = KEYS.find(key) if len(key) == 1 else -1
             if not 0 <= number < len(classes):
                 return
-            await self._give(asked, classes[number])
-            self.done.append((asked, classes[number]))
+            before = await self._give(asked, classes[number])
+            self.done.append(Answer(asked, classes[number], before))
         await self.next()
 
-    async def _give(self, asked: Asked, name: str) -> None:
-        self.labels = await self.studio.work(self.table.give, asked.file, name, self.pool.labels)
+    async def _give(self, asked: Asked, name: str, held: str | None = None) -> str:
+        """Gives a label, and returns that which there was before. held: that which there must be."""
+        self.labels, before = await self.studio.work(self.table.give, asked.file, name, self.pool.labels, held)
         if others := [each for each in dict.fromkeys(self.labels.values()) if each not in self.classes]:
             self.classes += others  # that another page has given
             self._classes()
-        self._tell(f"wrote {asked.file},{name} to {self.table.path}" if name else f"took {asked.file} out again")
+        if held is not None and held != before:
+            self._tell(f"{asked.file} stays {before or 'without a label'}, as another page has made it")
+        elif name:
+            instead = f", in the place of {before}" if before not in ("", name) and held is None else ""
+            self._tell(f"wrote {asked.file},{name} to {self.table.path}{instead}")
+        else:
+            self._tell(f"took {asked.file} out again")
+        return before
 
     async def _undo(self) -> None:
         if not self.done:
             raise UserError("nothing to undo")
-        asked, name = self.done[-1]
+        asked, name, before = self.done[-1]
         if name:
-            await self._give(asked, "")
+            await self._give(asked, before, held=name)
         self.done.pop()
         self.skipped.discard(asked.file)
         self.queue.insert(0, asked)
@@ -178,7 +194,7 @@ class Labelling:
 
     def _progress(self) -> None:
         n, left = len(self.pool.data.files), self.pool.left(self.labels)
-        given = sum(1 for _, name in self.done if name)
+        given = sum(1 for each in self.done if each.name)
         counts = dict.fromkeys(self.classes, 0)
         for name in self.labels.values():
             counts[name] = counts.get(name, 0) + 1

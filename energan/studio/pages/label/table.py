@@ -77,18 +77,24 @@ class Table:
         with _turns:
             return {**known, **self.read()}
 
-    def give(self, file: str, name: str, known: Mapping[str, str]) -> dict[str, str]:
-        """Gives the file a label, "" to take it away; returns all labels.
+    def give(
+        self, file: str, name: str, known: Mapping[str, str], held: str | None = None
+    ) -> tuple[dict[str, str], str]:
+        """Gives the file a label, "" to take it away. Returns all labels, and that which the file had before.
 
-        known: labels of before, which the table gets, too, for files of which it says nothing.
+        known: labels of before, which the table gets, too, for files of which it says nothing; held: the label that
+        the file must have, else nothing is changed.
         """
         with _turns, exclusive(self.folder, f"another program writes {self.path}: try again"):
             labels = {**known, **self.read()}
+            before = labels.get(file, "")
+            if held is not None and before != held:
+                return labels, before
             labels.pop(file, None)
             if name:
                 labels[file] = name
             self._write(self.path, labels)
-            return labels
+            return labels, before
 
     def copy(self, number: int, known: Mapping[str, str]) -> Path:
         """A copy for a training, round-NUMBER.csv, with the labels of `begin`: what it was trained with stays so."""
