@@ -1,8 +1,10 @@
 """The list, a run and the form in a real browser: a run is trained, watched, stopped, resumed, compared."""
 
+import asyncio
 import inspect
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -17,6 +19,9 @@ pytest.importorskip("nicegui", reason="needs energan[studio]")
 
 from energan.studio.pages import PAGES
 from energan.studio.pages.cards import TOGETHER
+from energan.studio.pages.run import _Run
+from energan.studio.runs import Runs
+from energan.utils.errors import UserError
 
 pytestmark = pytest.mark.browser
 
@@ -116,3 +121,18 @@ def test_of_many_runs_a_part_is_drawn_at_once(studio_server: Server, studio_brow
     fill(studio_browser, "Only runs with", "many/59")
     eventually(lambda: len(studio_browser.find_elements(By.CSS_SELECTOR, cards)) == 1)
     shutil.rmtree(studio_server.runs / "many")
+
+
+@pytest.mark.parametrize("value", [None, "x", float("nan"), float("inf"), -50, True, [1], 10**400])
+def test_what_no_field_can_hold_is_told(value: object, tmp_path: Path) -> None:
+    page = _Run.__new__(_Run)
+    page.studio = SimpleNamespace(runs=Runs(tmp_path), trainings=None)  # type: ignore[assignment]
+    page.sheets = [(step, tmp_path) for step in range(3)]
+    page.step = page.until = page.lr = SimpleNamespace(value=value)  # type: ignore[assignment]
+    page.name = "a"
+    assert page._place() == 2
+    if value is not None:
+        (tmp_path / "a").mkdir(exist_ok=True), (tmp_path / "a" / "run.json").write_text("{}")
+        for ask in (page._resume, page._restart):
+            with pytest.raises(UserError, match="number from"):
+                asyncio.run(ask())

@@ -23,10 +23,11 @@ from tests.studio.conftest import Server
 pytest.importorskip("nicegui", reason="needs energan[studio]")
 
 from energan.studio.pages.play.asking import Wish, able
-from energan.studio.pages.play.desk import Latest, number, whole
+from energan.studio.pages.play.desk import Latest
 from energan.studio.pages.play.inpainting import mask
 from energan.studio.pages.play.plane import on_plane
 from energan.studio.pages.play.sliders import levers, moved, start_of, traversal
+from energan.studio.pages.typed import number, whole
 
 CODES = "codes <b>ü"
 

@@ -14,9 +14,11 @@ from energan.html.formatting import duration
 from energan.html.pictures import picture
 from energan.report.compare.runs import write_runs
 from energan.report.page import metric_meaning, report_html
-from energan.runs.reader import RunFiles, mapping, number
+from energan.runs.reader import RunFiles, mapping
+from energan.runs.reader import number as finite
 from energan.studio.charts import curves_of, options
 from energan.studio.pages.frame import frame, later, told
+from energan.studio.pages.typed import number, whole
 from energan.studio.runs import Row
 from energan.studio.studio import Studio
 from energan.studio.trainings import Training
@@ -24,6 +26,8 @@ from energan.training.verdict import verdict_of
 from energan.utils.errors import UserError
 
 EVERY = 2.0  # seconds after which a run that trains is read again
+
+MOST_STEPS = 2**53  # of a training
 
 LARGEST = 2_000_000  # bytes of a sheet; a larger one is shown smaller
 
@@ -157,7 +161,7 @@ class _Run:
         self._show_state(state)
         trains, said = state.row.state == "running", state.said
         self.said.set_text("" if trains or state.row.state.startswith("finished") else said)
-        following = self.step.value >= len(self.sheets) - 1
+        following = self._place() >= len(self.sheets) - 1
         self.sheets = state.sheets
         self.step.props(f"max={max(0, len(self.sheets) - 1)}")
         if following and self.sheets:
@@ -180,7 +184,7 @@ class _Run:
         config, status = found.config, mapping(found.config.get("status"))
         trains = row.state == "running"
         self.play.set_visibility(True)
-        rates = [v for line in found.rates[-5:] if (v := number(line.values.get("steps_per_second")))]
+        rates = [v for line in found.rates[-5:] if (v := finite(line.values.get("steps_per_second")))]
         left = f", about {duration((row.steps - row.step) * len(rates) / sum(rates))} left" if trains and rates else ""
         long = f"each {found.every}th line of its long log is read" if found.every > 1 else ""
         self.about.set_text(" · ".join(map(str, filter(None, (row.recipe, row.data, config.get("command"), long)))))
@@ -201,13 +205,21 @@ class _Run:
         if self.until.value is None and row.steps:
             self.until.set_value(row.steps if row.step < row.steps else 2 * row.steps)
 
+    def _place(self) -> int:
+        """The sheet that the slider is at; the last where it is at none."""
+        last = max(0, len(self.sheets) - 1)
+        try:
+            return whole(self.step.value, "the sheet", 0, last)
+        except UserError:
+            return last
+
     async def _show_sheet(self) -> None:
         self.sheet.set_visibility(bool(self.sheets))
         self.step.set_visibility(len(self.sheets) > 1)
         if not self.sheets:
             self.which.set_text("no sheet of samples yet")
             return
-        step, path = self.sheets[min(int(self.step.value), len(self.sheets) - 1)]
+        step, path = self.sheets[self._place()]
         found = await self.studio.work(picture, path, LARGEST)
         if found is not None:
             self.sheet.set_source(found.uri)
@@ -250,12 +262,14 @@ class _Run:
 
     async def _resume(self) -> None:
         self.studio.runs.path(self.name)
-        await self.studio.work(self.studio.trainings.resume, self.name, int(self.until.value or 0))
+        until = self.until.value
+        steps = 0 if until is None else whole(until, "until which step it goes on", 1, MOST_STEPS)
+        await self.studio.work(self.studio.trainings.resume, self.name, steps)
         self.seen = None
 
     async def _restart(self) -> None:
         path = self.studio.runs.path(self.name)
         words = ["restart", str(path), "--from", "best"]
-        words += ["--lr", f"{self.lr.value:g}"] if self.lr.value else []
+        words += [] if self.lr.value is None else ["--lr", f"{number(self.lr.value, 'the rate', 1e-12, 1e3):g}"]
         name = await self.studio.work(self.studio.trainings.ask_new, f"{path.name}-restarted", words)
         ui.navigate.to(f"/run/{quote(name)}")

@@ -11,9 +11,9 @@ from energan.metrics.comparison.sets import MEASURES, Asked, Compared, compared_
 from energan.metrics.features.catalog import NETWORKS
 from energan.studio.pages.frame import told
 from energan.studio.pages.judge.pictures import Given, picture, shown
+from energan.studio.pages.typed import whole
 from energan.studio.studio import Studio
 from energan.utils.console import heard
-from energan.utils.errors import UserError
 
 SHOWN = 12  # images of each set
 
@@ -35,15 +35,13 @@ def comparing(studio: Studio) -> None:
         results = ui.element("div").classes("judge-results")
 
     async def compare() -> None:
-        n = int(most.value or 0)
-        if not 0 < n <= MOST:
-            raise UserError(f"of each set, 1 to {MOST:,} images are compared, not {n:,}")
-        asked = Asked(network=str(network.value), n=n, seed=int(seed.value or 0), device=studio.models.device)
-        sources = real.source(), fake.source()
+        n, number = whole(most.value, "how many images of each are compared", 1, MOST), whole(seed.value, "the seed")
+        asked = Asked(network=str(network.value), n=n, seed=number, device=studio.models.device)
+        sources = [await studio.work(each.source) for each in (real, fake)]
 
         def work() -> Compared:
             with heard(), real.reading(), fake.reading():
-                found = compared_images(*sources, asked)
+                found = compared_images(sources[0], sources[1], asked)
             for side, given in (("real", real), ("fake", fake)):
                 found.result[side]["name"] = given.plain(found.result[side]["name"])
             return found

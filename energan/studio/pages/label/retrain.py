@@ -10,6 +10,7 @@ from energan.studio.pages.label.asked import Pool
 from energan.studio.pages.label.labelling import Labelling
 from energan.studio.pages.label.rounds import CHOICES, Round, command, next_number, rounds, run_name, trains_again
 from energan.studio.pages.label.table import Table
+from energan.studio.pages.typed import whole
 from energan.studio.sources import named_images
 from energan.studio.studio import Studio
 from energan.utils.errors import UserError
@@ -57,7 +58,7 @@ class Retrain:
         ui.timer(EVERY, self._look)
 
     async def _train(self) -> None:
-        given = {"steps": int(self.steps.value or 0)}
+        given = {"steps": 0 if self.steps.value is None else whole(self.steps.value, "how many steps there are", 1)}
         self.button.disable()
         try:
             words, name = await self.studio.work(self._command, given)

@@ -10,6 +10,7 @@ from nicegui import ui
 
 from energan.studio.pages.frame import told
 from energan.studio.pages.play.asking import Able, Wish, able
+from energan.studio.pages.typed import number, whole
 from energan.studio.studio import Studio
 from energan.utils.errors import UserError
 
@@ -132,20 +133,6 @@ async def opened(studio: Studio, run: str) -> Desk:
     record, steps = await studio.work(look)
     can = await studio.with_model(run, lambda model: able(model, folder, record))
     return Desk(studio, run, can, record, steps)
-
-
-def number(value: object, name: str, low: float, high: float) -> float:
-    """The number that somebody typed. UserError for none, and for one outside the bounds."""
-    if not isinstance(value, int | float) or not low <= value <= high:
-        raise UserError(f"{name} is a number from {low:g} to {high:g}")
-    return float(value)
-
-
-def whole(value: object, name: str, low: int, high: int) -> int:
-    """The whole number that somebody typed. UserError for none, and for one outside the bounds."""
-    if not isinstance(value, int | float) or not low <= value <= high or value != int(value):
-        raise UserError(f"{name} is a whole number from {low} to {high}")
-    return int(value)
 
 
 @contextmanager

@@ -8,8 +8,9 @@ from nicegui import ui
 from energan.studio.pages.frame import told
 from energan.studio.pages.play.asking import Wish
 from energan.studio.pages.play.chains import Settings, frames_of, nothing
-from energan.studio.pages.play.desk import Desk, Latest, busy, whole
+from energan.studio.pages.play.desk import Desk, Latest, busy
 from energan.studio.pages.play.pictures import Picture, Tiles, address, download_button, dropped, sheet
+from energan.studio.pages.typed import whole
 from energan.utils.errors import UserError
 
 if TYPE_CHECKING:

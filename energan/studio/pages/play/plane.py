@@ -8,8 +8,9 @@ from nicegui import ui
 
 from energan.studio.pages.frame import told
 from energan.studio.pages.play.asking import Wish
-from energan.studio.pages.play.desk import Desk, Latest, whole
+from energan.studio.pages.play.desk import Desk, Latest
 from energan.studio.pages.play.pictures import Picture, address, data_address, download_button, sheet
+from energan.studio.pages.typed import whole
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,9 +7,10 @@ from nicegui import ui
 
 from energan.studio.pages.frame import told
 from energan.studio.pages.play.asking import Wish
-from energan.studio.pages.play.desk import Desk, busy, whole
+from energan.studio.pages.play.desk import Desk, busy
 from energan.studio.pages.play.pictures import Picture, address, download_button, dropped, written
 from energan.studio.pages.play.sliders import Panel
+from energan.studio.pages.typed import whole
 from energan.utils.errors import UserError
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from nicegui import ui
 
 from energan.studio.pages.frame import told
 from energan.studio.pages.play.asking import Wish
-from energan.studio.pages.play.desk import Desk, Latest, busy, number, whole
+from energan.studio.pages.play.desk import Desk, Latest, busy
 from energan.studio.pages.play.pictures import Tiles, address, arrays, download_button, sheet
+from energan.studio.pages.typed import number, whole
 from energan.utils.errors import UserError
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from nicegui import ui
 
 from energan.studio.pages.frame import told
 from energan.studio.pages.play.asking import Wish
-from energan.studio.pages.play.desk import Desk, Latest, busy, whole
+from energan.studio.pages.play.desk import Desk, Latest, busy
 from energan.studio.pages.play.pictures import Picture, arrays, data_address, download_button, encodes, films, sheet
+from energan.studio.pages.typed import whole
 from energan.utils.errors import UserError
 
 if TYPE_CHECKING:
