@@ -1,5 +1,7 @@
 """What a page may use: images below the folders that the studio was begun with, runs that can do a thing."""
 
+import os
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,26 +17,58 @@ from energan.utils.files import user_path
 def named_images(studio: Studio, text: str) -> str:
     """What `data.load` takes, of what was typed: a built-in set, or a path below a folder that pages may read.
 
+    It walks through the folder, so it belongs into a thread.
+
     Raises:
-        UserError: It is neither, or there is nothing.
+        UserError: It is neither, or there is nothing, or a link in it leads elsewhere.
     """
     text = text.strip()
     if text in NAMED:
         return text
-    roots = (*studio.data, studio.runs.folder)
+    roots = roots_of(studio)
     if not text:
         raise UserError("no images: drop some, or name a folder or a built-in set such as digits")
     try:
         ways = [user_path(text), *(root / text for root in roots)]
-        for path in (way.resolve() for way in ways):
-            if any(path.is_relative_to(root) for root in roots) and path.exists():
-                return str(path)
+        found = next((p for p in (way.resolve() for way in ways) if _inside(p, roots) and p.exists()), None)
     except (OSError, ValueError, RuntimeError):  # a name that no file can have
-        pass
+        found = None
+    if found is not None:
+        check_links(found, roots)
+        return str(found)
     words = ", ".join(map(str, roots))
     raise UserError(
         f"there are no images {printable(text)[:200]!r} in {words}; --data of `energan studio` names others"
     )
+
+
+def roots_of(studio: Studio) -> tuple[Path, ...]:
+    """The folders below which pages may read."""
+    return (*studio.data, studio.runs.folder)
+
+
+def check_links(path: Path, roots: Sequence[Path]) -> None:
+    """UserError for a link in a folder, however deep, that leads to what is below none of the roots."""
+    left, seen = [path], {path}
+    while left:
+        try:
+            entries = list(os.scandir(left.pop()))
+        except OSError:  # no folder, or one that cannot be read: no image of it can be, either
+            continue
+        for entry in entries:
+            there = Path(entry.path)
+            if entry.is_symlink():
+                there = there.resolve()
+                if not _inside(there, roots):
+                    words = f"{printable(entry.path)} is a link to {printable(str(there))}"
+                    raise UserError(f"{words}, below no folder that the studio was told of: start it with --data, too")
+            if there not in seen and there.is_dir():
+                seen.add(there)
+                left.append(there)
+
+
+def _inside(path: Path, roots: Sequence[Path]) -> bool:
+    return any(path.is_relative_to(root) for root in roots)
 
 
 def serving(runs: Runs, command: str) -> list[str]:

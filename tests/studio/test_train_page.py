@@ -8,7 +8,8 @@ import pytest
 
 pytest.importorskip("nicegui", reason="needs energan[studio]")
 
-from energan.studio.pages.train import _check_paths
+from energan.studio.pages.train import _check, _check_paths
+from energan.studio.sources import named_images
 from energan.utils.errors import UserError
 
 
@@ -40,3 +41,44 @@ def test_a_link_out_of_a_folder_is_refused(studio: Any, tmp_path: Path) -> None:
     (tmp_path / "photos" / "link").symlink_to("/etc")
     with pytest.raises(UserError):
         _check_paths(studio, {"data": str(tmp_path / "photos" / "link")})
+
+
+def test_links_in_a_folder_lead_nowhere_else(studio: Any, tmp_path: Path) -> None:
+    """Judge, Label and the form read what is below the folders alone: a run that came from elsewhere may have links."""
+    images, elsewhere = tmp_path / "runs" / "x" / "samples", tmp_path / "elsewhere"
+    images.mkdir(parents=True), elsewhere.mkdir(), (tmp_path / "photos").mkdir()
+    (images / "1.png").write_bytes(b""), (elsewhere / "secret.png").write_bytes(b"")
+    (tmp_path / "photos" / "2.png").write_bytes(b"")
+    (images / "own").symlink_to(tmp_path / "photos")  # which may be read
+    (tmp_path / "photos" / "round").symlink_to(images)
+    assert named_images(studio, "x") == str(tmp_path / "runs" / "x")
+    _check_paths(studio, {"data": str(images)})
+    for place, target in ((images, "secret.png"), (tmp_path / "photos", ".")):
+        link = place / "link.png"
+        link.symlink_to(elsewhere / target)
+        with pytest.raises(UserError, match="is a link to"):
+            named_images(studio, "x")
+        with pytest.raises(UserError, match="is a link to"):
+            _check_paths(studio, {"data": str(images)})
+        link.unlink()
+
+
+def test_another_address_is_refused(studio: Any) -> None:
+    with pytest.raises(UserError, match="another address"):
+        _check_paths(studio, {"data": "hf:owner/name"})
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--lr nan", "--lr inf", "--lr -1", "--steps 0", "--steps -1", f"--steps {2**70}", "--batch 0", "--seed -1",
+        f"--batch {2**60}", f"--seed {2**70}", "--width 0",
+    ],
+)  # fmt: skip
+def test_what_cannot_be_trained_is_refused_before_it_waits(studio: Any, words: str) -> None:
+    with pytest.raises(UserError, match=words.split(maxsplit=1)[0][2:]):
+        _check(studio, "ebgan-pt-mnist", ["--data", "digits", *words.split()])
+
+
+def test_what_can_be_trained_is_not_refused(studio: Any) -> None:
+    _check(studio, "ebgan-pt-mnist", ["--data", "digits", "--batch", "auto", "--seed", str(2**62)])

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from nicegui import events, ui
 
 from energan.data.named.catalog import NAMED
-from energan.recipes.build import FILES, find_recipe
+from energan.recipes.build import FILES, build, find_recipe
 from energan.recipes.catalog import RECIPES
 from energan.studio.dropped import Dropped
 from energan.studio.fields import Field, checked, fields_of, words_of
@@ -24,6 +24,10 @@ FIRST = ("steps", "batch", "lr", "width", "size", "channels", "classes", "labels
 
 FILE = 2**26  # bytes of one file that is dropped
 
+LARGEST = 2**53  # of whole numbers, but for seeds
+
+SEEDS = ("seed", "label_seed")  # which the recipe checks
+
 
 def train(studio: Studio) -> None:
     """Registers the page."""
@@ -37,14 +41,14 @@ def train(studio: Studio) -> None:
             chosen.classes("w-full")
             body = ui.element("div").classes("studio-form")
 
-            def build() -> None:
+            def draw() -> None:
                 body.clear()
                 recipe = str(chosen.value)
                 with body:
                     later(lambda: studio.work(_free, studio, recipe), lambda name: _form(studio, recipe, name))
 
-            chosen.on_value_change(build)
-            build()
+            chosen.on_value_change(draw)
+            draw()
 
 
 def _form(studio: Studio, recipe: str, free: str) -> None:
@@ -69,7 +73,7 @@ def _form(studio: Studio, recipe: str, free: str) -> None:
 
     async def begin() -> None:
         given = words()
-        _check_paths(studio, await studio.work(checked, function, given))
+        await studio.work(_check, studio, recipe, given)
         called = name.value or ""
         if called == free:  # other pages may have offered it, too
             called = await studio.work(_free, studio, recipe)
@@ -132,13 +136,34 @@ def _input(field: Field) -> Callable[[], str | bool]:
     return lambda: str(text.value or "")
 
 
+def _check(studio: Studio, recipe: str, words: list[str]) -> None:
+    """UserError for words that the recipe's flags do not take, and for values of which nothing can be trained.
+
+    It is the recipe that says so, as it would in its own process, which may have to wait for its turn.
+    """
+    arguments = checked(find_recipe(recipe), words)
+    _check_paths(studio, arguments)
+    for name, value in arguments.items():
+        if isinstance(value, int) and value >= LARGEST and name not in SEEDS:
+            raise UserError(f"{name.strip('_').replace('_', ' ')} is {value}, which is too large a number")
+    build(recipe, **{name: value for name, value in arguments.items() if value != "auto"})
+
+
 def _check_paths(studio: Studio, arguments: Mapping[str, Any]) -> None:
-    """UserError where a file or folder is named, by whatever field, that the server was not told of."""
-    allowed = (*studio.data, studio.runs.folder)
+    """UserError where a file or folder is named, by whatever field, that the server was not told of.
+
+    That holds for links in them, too, and for what is at another address.
+    """
+    from energan.studio.sources import check_links, roots_of
+
+    allowed = roots_of(studio)
     for name in FILES:
         value = arguments.get(name)
-        if not isinstance(value, str) or not value or value in NAMED or value.startswith("hf:"):
+        if not isinstance(value, str) or not value or value in NAMED:
             continue
+        if value.startswith("hf:"):
+            raise UserError(f"{value} is at another address, which the studio does not ask: train it in a terminal")
         path = Path(value).expanduser().resolve()
         if not any(path.is_relative_to(folder) for folder in allowed):
             raise UserError(f"{value} is below no folder that the studio was told of: start it with --data {value}")
+        check_links(path, allowed)

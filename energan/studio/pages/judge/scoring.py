@@ -83,7 +83,8 @@ class Scoring:
 
     async def _score(self) -> None:
         run, checkpoint = str(self.run.value), str(self.checkpoint.value or "")
-        source, path, given = self.given.source(), self.studio.runs.path(run), self.given
+        path, given = self.studio.runs.path(run), self.given
+        source = await self.studio.work(given.source)
 
         def work() -> tuple[Judged, tuple[str, str, int]]:
             with self.studio.models.use(path, checkpoint) as opened, given.reading():

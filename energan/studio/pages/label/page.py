@@ -50,7 +50,7 @@ def _choice(studio: Studio, runs: list[str], run: str, images: str) -> None:
         else:
             if not (field.value or "").strip():
                 raise UserError("name a folder of images to label, or choose a classifier")
-            source = named_images(studio, field.value)
+            source = await studio.work(named_images, studio, str(field.value))
             pool = await studio.work(pool_of_images, source)
         opened = await studio.compute(_opened, studio, pool)
         here = f"/label?run={quote(run)}" if run else f"/label?images={quote(source)}"
