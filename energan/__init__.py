@@ -4,6 +4,7 @@
     load                     the trained model of a run folder
     Run                      a run: curves, verdict, samples, model
     show                     one picture of many images
+    data                     images: energan.data.load, and what makes batches of them
     torch_dataset            any of Energan's images as a torch Dataset
     EBGAN, DCGAN             scikit-learn estimators: an outlier detector that draws, and a generator
     AutoencoderDetector      an outlier detector by an auto-encoder, of pixels or of a frozen network's features
@@ -30,6 +31,7 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # typing's takes milliseconds, in which Ctrl-C would show a traceback
 if TYPE_CHECKING:
+    from energan import data as data
     from energan.commands.from_python import train as train
     from energan.data.batches.torch_dataset import torch_dataset as torch_dataset
     from energan.estimators.aae import AdversarialAutoencoder as AdversarialAutoencoder
@@ -68,11 +70,13 @@ _HOME = {
     "__version__": "energan.utils.version",
 }
 
+_PACKAGES = ("data",)
+
 
 def __getattr__(name: str) -> object:
-    if name in _HOME:
+    if name in _HOME or name in _PACKAGES:
         try:
-            return getattr(import_module(_HOME[name]), name)
+            return import_module(f"energan.{name}") if name in _PACKAGES else getattr(import_module(_HOME[name]), name)
         except ModuleNotFoundError as error:
             from energan.utils.extras import missing
 
