@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from functools import wraps
 from inspect import isawaitable
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
-from nicegui import ui
+from nicegui import Client, ui
 
 from energan.utils.errors import UserError
 
@@ -61,11 +62,15 @@ def later(find: Callable[[], Awaitable[T]], draw: Callable[[T], object]) -> None
     ui.timer(0, fill, once=True)
 
 
+_complaints: WeakKeyDictionary[Client, ui.notification] = WeakKeyDictionary()  # the one that each page shows
+
+
 def told(action: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """The action, whose UserError is shown as one sentence on the page."""
+    """The action, whose UserError is shown as one sentence on the page; what was shown before is gone."""
 
     @wraps(action)
     async def acted(*args: Any, **kwargs: Any) -> Any:
+        settled()
         try:
             return await action(*args, **kwargs)
         except UserError as error:
@@ -76,5 +81,25 @@ def told(action: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]
 
 
 def complain(sentence: str) -> None:
-    """Shows a sentence until it is closed; it is text, whatever it contains."""
-    ui.notify(sentence, type="negative", timeout=0, close_button="close", multi_line=True)
+    """Shows a sentence until it is closed, or something else is done; it is text, whatever it contains."""
+    settled()
+    if (client := _client()) is not None:
+        _complaints[client] = ui.notification(
+            sentence, type="negative", timeout=None, close_button="close", multi_line=True, classes="studio-complaint"
+        )
+
+
+def settled() -> None:
+    """Takes away what was complained of."""
+    client = _client()
+    shown = _complaints.pop(client, None) if client is not None else None
+    if shown is not None and not shown.is_deleted:
+        shown.dismiss()
+
+
+def _client() -> Client | None:
+    """The client that is served at this moment; None where its page has gone."""
+    try:
+        return ui.context.client
+    except RuntimeError:
+        return None
