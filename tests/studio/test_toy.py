@@ -3,9 +3,11 @@
 import asyncio
 import base64
 import json
+import re
 import struct
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -32,9 +34,9 @@ from energan.studio.pages.toy.controls import number, whole
 from energan.studio.pages.toy.feed import ENDED, feed
 from energan.studio.pages.toy.frames import arrows, frame, heights, opening, places
 from energan.studio.pages.toy.points import DRAWN, MOST, SHOWN, distribution, offered, received, shown
-from energan.studio.pages.toy.session import Session, Sessions
+from energan.studio.pages.toy.session import Session, Sessions, Speed
 from energan.studio.pages.toy.system import ARROWS, SIDE, Pair, System, settings_of, square
-from energan.studio.pages.toy.words import WORDS
+from energan.studio.pages.toy.words import WORDS, address_of, words_of
 from energan.utils.errors import UserError
 from tests.studio.conftest import Server
 
@@ -249,7 +251,26 @@ def test_each_system_has_words_of_its_own() -> None:
     assert WORDS.keys() == SYSTEMS.keys() and len({words.watch for words in WORDS.values()}) == len(WORDS)
 
 
+def test_words_of_a_system_lead_to_pages() -> None:
+    places = {place for words in [*WORDS.values(), words_of("unknown")] for place in words.more}
+    for place in places:
+        kind, _, number = place.partition(":")
+        if kind == "arXiv":
+            assert re.fullmatch(r"\d{4}\.\d{5}|\d{4}\.\d{4}", number)
+            assert address_of(place) == f"https://arxiv.org/abs/{number}"
+        else:
+            assert (Path(__file__).parents[2] / place).is_file() and address_of(place).endswith(f"main/{place}")
+
+
 # ---------------------------------------------------------------- the thread
+
+
+def test_frames_give_way_to_steps_down_to_five_a_second() -> None:
+    fast = Speed(25, 20)
+    assert fast.until(10.0, drawing=0.05) == pytest.approx(10.15)
+    assert Speed(1, 1).until(10.0, drawing=0.0) == 11.0
+    assert str(fast) == "up to 25 steps a frame, 5 to 20 frames a second"
+    assert str(Speed(1, 1)) == "1 step a frame, 1 frame a second"
 
 
 @pytest.fixture
@@ -420,6 +441,11 @@ def test_the_page_plays_steps_draws_and_tells(studio_server: Server, studio_brow
     fill(browser, "Units a layer", "9999")
     notes = (By.CSS_SELECTOR, ".q-notification")
     eventually(lambda: any("more than the 256" in note.text for note in browser.find_elements(*notes)))
+    fill(browser, "Units a layer", "9998")
+    eventually(lambda: "9,998" in "".join(note.text for note in browser.find_elements(*notes)))
+    eventually(lambda: len(browser.find_elements(*notes)) == 1)  # one at a time
+    button(browser, "Step")
+    eventually(lambda: not browser.find_elements(*notes))
 
 
 def by_trainer_as_page(name: str) -> tuple[Trainer, dict[str, Tensor]]:

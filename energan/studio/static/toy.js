@@ -93,7 +93,7 @@ window.energanToy = (() => {
     element(places.step).textContent = `step ${latest.step.toLocaleString("en")}`;
     const rate = measured();
     element(places.measured).textContent = rate.frames
-      ? `${rate.frames.toFixed(0)} frames a second, ${rate.steps.toFixed(0)} steps a second` : "";
+      ? `${rate.frames.toFixed(0)} frames a second, ${rate.steps.toFixed(0)} steps a second: ${short(Math.round(10 * rate.steps / rate.frames) / 10)} a frame` : "";
     opening.systems.forEach((named, i) => picture(places.sides[i], named, latest.systems[i]));
   }
 

@@ -14,7 +14,7 @@ from energan.studio.pages.toy.feed import register
 from energan.studio.pages.toy.points import DRAWN, distribution, offered, received, shown
 from energan.studio.pages.toy.session import SPEEDS, Session, Sessions
 from energan.studio.pages.toy.system import LARGEST, Pair, System, settings_of
-from energan.studio.pages.toy.words import words_of
+from energan.studio.pages.toy.words import TERMS, address_of, words_of
 from energan.studio.studio import Studio
 from energan.utils.errors import UserError
 
@@ -51,13 +51,17 @@ class _Page:
         ui.label(
             "A generator learns points in the plane against a critic, on the engine that trains everything else here. "
             "Blue: the points. Red: samples. The field is what the critic says of each place."
-        ).classes("studio-quiet")
+        ).classes("studio-quiet toy-about")
         self._buttons()
         self._fields()
-        self._drawing()
         self.message = ui.label("").props('role="status"').classes("toy-message")
-        with ui.element("div").classes("toy-sides"):
-            self.sides = [_Side(i, name, self.start) for i, name in enumerate(FIRST)]
+        with ui.element("div").classes("toy-stage"):
+            self._drawing()
+            with ui.element("div").classes("toy-sides"):
+                self.sides = [_Side(i, name, self.start) for i, name in enumerate(FIRST)]
+        with ui.expansion("What the words mean").classes("w-full toy-terms"):
+            for term, meaning in TERMS.items():
+                ui.label(f"{term}: {meaning}")
 
     # ------------------------------------------------------------------ what is on the page
 
@@ -80,7 +84,7 @@ class _Page:
 
     def _fields(self) -> None:
         names = {name: name for name in offered()}
-        with ui.element("div").classes("studio-row"):
+        with ui.element("div").classes("studio-row toy-fields"):
             self.points = ui.select(names, value="ring", label="Points").props("outlined dense").classes("toy-select")
             self.points.on_value_change(self._chosen)
             self.numbers = {
@@ -95,7 +99,7 @@ class _Page:
         field = ui.number(label, value=value, min=0, max=most, step=1, format="%.0f").classes("toy-number")
         field.props("outlined dense").on("change", self.start)
         with field:
-            ui.tooltip(f"A change of {label.lower()} starts anew")
+            ui.tooltip(f"A change of {label.lower()} starts anew, by Enter or when the field is left")
         return field
 
     def _drawing(self) -> None:
@@ -220,7 +224,7 @@ class _Side:
                     self.told = ui.label("").classes("toy-told").props('role="status"')
                 self.legend = ui.element("div").classes("toy-legend")
                 self.watch = ui.label("")
-                self.more = ui.label("").classes("studio-quiet")
+                self.more = ui.element("div").classes("studio-quiet toy-more")
                 self.numbers = ui.element("div").classes("studio-row toy-numbers")
                 self.curves = ui.element("div").classes("toy-curves")
 
@@ -236,12 +240,19 @@ class _Side:
         """Shows the words of the system, and what can be changed of it."""
         self.shown.set_visibility(system is not None)
         self.numbers.clear()
+        self.more.clear()
         if system is not None:
             words = words_of(system.name)
             self.watch.set_text(words.watch)
-            self.more.set_text(f"More: {words.more}")
+            with self.more:
+                ui.label("More:")
+                for place in words.more:
+                    ui.link(place, address_of(place), new_tab=True).props('rel="noopener noreferrer"')
             with self.numbers:
                 controls(system, change)
+                ui.label("A number counts from the next step on, by Enter or when its field is left.").classes(
+                    "studio-quiet toy-hint"
+                )
 
 
 def _pair(names: list[str], points: str, drawn: list[tuple[float, float]], numbers: dict[str, int]) -> Pair:

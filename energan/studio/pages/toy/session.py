@@ -29,15 +29,23 @@ AT_ONCE = 100  # steps that may be asked for at once
 ENDED_BY_SILENCE = "This game ended after 5 minutes in which nobody looked: start anew."
 
 
+SLOWEST = 5  # frames a second to which their number falls for the sake of steps
+
+
 class Speed(NamedTuple):
-    """Up to `steps` steps in each frame, up to `frames` frames a second."""
+    """`steps` steps in each frame, up to `frames` frames a second; fewer steps where else SLOWEST would not be had."""
 
     steps: int
     frames: int
 
     def __str__(self) -> str:
-        count = "1 step" if self.steps == 1 else f"up to {self.steps} steps"
-        return f"{count} a frame, {self.frames} frames a second"
+        if self.steps == 1:
+            return f"1 step a frame, {'1 frame' if self.frames == 1 else f'{self.frames} frames'} a second"
+        return f"up to {self.steps} steps a frame, {SLOWEST} to {self.frames} frames a second"
+
+    def until(self, now: float, drawing: float) -> float:
+        """When the steps of a frame that begins now are to end. drawing: seconds that the frame then takes."""
+        return now + 1 / min(SLOWEST, self.frames) - drawing
 
 
 SPEEDS = tuple(Speed(*each) for each in ((1, 1), (1, 5), (1, 20), (2, 20), (5, 20), (10, 20), (25, 20), (100, 20)))
@@ -64,6 +72,7 @@ class Session:
         self._steps = 0  # asked for one by one
         self._news: list[Callable[[], None]] = []
         self._pair = self._shown = pair
+        self._drawing = 0.0  # seconds that the last frame took
         self._newest = 1, opening(pair), 1, frame(pair)
         self._thread = threading.Thread(target=self._run, name="energan-toy", daemon=True)
         self._thread.start()
@@ -182,7 +191,8 @@ class Session:
             self._pair.play(steps)
         elif plays and now >= due:
             due = max(due + 1 / speed.frames, now)
-            self._pair.play(speed.steps, lambda: time.monotonic() >= due)
+            end = speed.until(now, self._drawing)
+            self._pair.play(speed.steps, lambda: time.monotonic() >= end)
         if wishes or (self._pair, self._pair.t) != before:
             self._show()
         if self._pair.over:
@@ -199,7 +209,9 @@ class Session:
         opened, text, number, _ = self._newest
         if self._pair is not self._shown:
             self._shown, opened, text = self._pair, opened + 1, opening(self._pair)
+        begun = time.monotonic()
         made = opened, text, number + 1, frame(self._pair)
+        self._drawing = time.monotonic() - begun
         with self._changed:
             self._newest = made
         self._tell()
