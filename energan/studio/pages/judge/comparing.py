@@ -7,6 +7,7 @@ from typing import Any
 from nicegui import ui
 
 from energan.data.image_set import fixed_subset
+from energan.metrics import LEAST_IMAGES
 from energan.metrics.comparison.sets import MEASURES, Asked, Compared, compared_images
 from energan.metrics.features.catalog import NETWORKS
 from energan.studio.pages.frame import told
@@ -23,11 +24,17 @@ MOST = 5000  # images of each set
 def comparing(studio: Studio) -> None:
     """Draws the part."""
     with ui.element("section").classes("judge-part"):
+        ui.label(
+            f"Distances need {LEAST_IMAGES} images of each set at least; with fewer than some hundreds they say little."
+        ).classes("studio-quiet")
         with ui.element("div").classes("studio-row"):
             real, fake = Given(studio, "Real images"), Given(studio, "Images to be judged")
         with ui.element("div").classes("studio-row items-center"):
             network = ui.select(list(NETWORKS), label="Network", value="mobilenetv2").props("outlined dense")
-            most = ui.number("Images of each at most", value=500, min=8, max=MOST, precision=0).props("outlined dense")
+            most = ui.number("Images of each at most", value=500, min=LEAST_IMAGES, max=MOST, precision=0).props(
+                "outlined dense"
+            )
+            most.classes("judge-order")
             seed = ui.number("Seed", value=0, min=0, precision=0).props("outlined dense")
             button = ui.button("Compare").props("no-caps")
             busy = ui.spinner(size="md")
@@ -35,7 +42,10 @@ def comparing(studio: Studio) -> None:
         results = ui.element("div").classes("judge-results")
 
     async def compare() -> None:
-        n, number = whole(most.value, "how many images of each are compared", 1, MOST), whole(seed.value, "the seed")
+        n, number = (
+            whole(most.value, "how many images of each are compared", LEAST_IMAGES, MOST),
+            whole(seed.value, "the seed"),
+        )
         asked = Asked(network=str(network.value), n=n, seed=number, device=studio.models.device)
         sources = [await studio.work(each.source) for each in (real, fake)]
 

@@ -79,7 +79,7 @@ class Given:
         known = [*(str(path) for path in studio.data), *NAMED]
         with ui.element("div").classes("judge-given"):
             self.field = ui.input(label, placeholder="a folder, or a built-in set: digits", autocomplete=known)
-            self.field.props("outlined dense clearable")
+            self.field.props("outlined dense clearable stack-label")
             self.upload = ui.upload(
                 label=f"or drop {label[:1].lower()}{label[1:]} here", multiple=True, auto_upload=True,
                 max_files=FILES, max_total_size=BYTES,

@@ -32,7 +32,11 @@ def scoring(studio: Studio, runs: list[str], run: str) -> None:
             state.run = ui.select(runs, label="Run", value=run if run in runs else runs[0], with_input=len(runs) > 10)
             state.run.props("outlined dense").classes("judge-run")
             state.checkpoint = ui.select({"": "newest", "best": "best"}, label="Checkpoint", value="")
-            state.checkpoint.props("outlined dense")
+            state.checkpoint.props("outlined dense").classes("judge-checkpoint")
+        ui.label(
+            "The energy of a picture says how unlike the run’s training images it is: the higher, the odder. "
+            "Only energies of one run can be compared."
+        ).classes("studio-quiet")
         state.given = Given(studio, "Pictures", state.score)
         with ui.row().classes("items-center"):
             state.button = ui.button("Score", on_click=state.score).props("no-caps")
@@ -105,16 +109,20 @@ class Scoring:
     # ------------------------------------------------------------------------------------------ energies
 
     def _summary(self, found: Judged, low: float, high: float) -> None:
+        every = [each["name"] for each in histogram(found.sets)]
+        with ui.element("div").classes("judge-legend"):
+            for name, colour in zip(every, COLOURS[-len(every) :], strict=True):
+                ui.label(name).style(f"--colour: {colour}")
         self.chart = ui.echart(_chart(found, self.threshold)).classes("judge-chart")
-        names = ", ".join(each["name"] for each in histogram(found.sets))
+        names = ", ".join(every)
         self.chart.props["role"], self.chart.props["aria-label"] = "img", f"Histogram of energies of {names}"
         least, greatest, margin = _bounds(low, high, self.threshold)
         with ui.element("div").classes("judge-threshold"):
-            ui.label("Threshold").props('id="threshold-name"')
+            ui.label("Threshold").props('aria-hidden="true"')
             self.slider = ui.slider(
                 min=least, max=greatest, step=margin / 2, value=self.threshold,
                 on_change=lambda event: self._moved(float(event.value)),
-            ).props('aria-labelledby="threshold-name"')  # fmt: skip
+            ).props('aria-label="Threshold"')  # fmt: skip
             if found.found.usual is not None:
                 rate = ui.input("False alarms at most", value="", placeholder="1%").props("outlined dense")
                 rate.on("keydown.enter", lambda: self._rate(rate.value))
@@ -148,11 +156,12 @@ class Scoring:
     def _pictures(self, found: Judged) -> None:
         n = len(found.found.energies)
         with ui.element("div").classes("studio-row items-center"):
-            ui.select(SORTED, label="Order", value=self.by, on_change=self._sorted).props("outlined dense")
+            order = ui.select(SORTED, label="Order", value=self.by, on_change=self._sorted)
+            order.props("outlined dense").classes("judge-order")
             if found.top is not None:
                 with ui.element("div").classes("judge-opacity"):
-                    ui.label("Where it is odd").props('id="opacity-name"')
-                    opacity = ui.slider(min=0, max=1, step=0.05, value=0.7).props('aria-labelledby="opacity-name"')
+                    ui.label("Where it is odd").props('aria-hidden="true"')
+                    opacity = ui.slider(min=0, max=1, step=0.05, value=0.7).props('aria-label="Where it is odd"')
                     opacity.on(
                         "update:model-value",
                         js_handler="(v) => document.documentElement.style.setProperty('--heat', v)",
@@ -254,8 +263,8 @@ def _chart(found: Judged, threshold: float) -> dict[str, Any]:
     quiet = {"axisLabel": {"color": "#888"}, "nameTextStyle": {"color": "#888"}, "splitLine": {"show": False}}
     return {
         "animation": False,
-        "grid": {"left": 55, "right": 20, "top": 40, "bottom": 45},
-        "legend": {"textStyle": {"color": "#888"}, "top": 0},
+        "grid": {"left": 55, "right": 20, "top": 44, "bottom": 45},
+        "legend": {"show": False},  # what stands above wraps on a narrow screen
         "xAxis": {
             "type": "value", "name": "energy", "nameLocation": "middle", "nameGap": 28, **quiet,
             "min": least, "max": greatest,  # which are no round numbers, and have no label
