@@ -1,7 +1,10 @@
 """Play: what a run can do and is asked for, levers, masks; and each tool in a real browser on small runs."""
 
 import asyncio
+import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from small_runs import trained
 
 from energan.explore.walks import at_once
+from energan.recipes.catalog import RECIPES
 from energan.runs.folder import RunFolder
 from energan.runs.rebuild import load
 from energan.utils.errors import UserError
@@ -22,7 +26,8 @@ from tests.studio.conftest import Server
 
 pytest.importorskip("nicegui", reason="needs energan[studio]")
 
-from energan.studio.pages.play.asking import Wish, able
+from energan.studio.pages.play import lacking
+from energan.studio.pages.play.asking import Able, Wish, able
 from energan.studio.pages.play.desk import Latest
 from energan.studio.pages.play.inpainting import mask
 from energan.studio.pages.play.plane import on_plane
@@ -46,6 +51,25 @@ def small_runs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 # ------------------------------------------------------------------------------------------------ without a browser
+
+
+def test_what_a_run_lacks_is_told_with_recipes_that_have_it() -> None:
+    draws = Able(frozenset({"sample"}), (1, 8, 8), False, "", (), (), {})
+    leads = draws._replace(serves=frozenset({"sample", "walk", "inpaint"}), chains=True)
+    said = lacking(draws)
+    assert any(sentence.startswith("Not here: Chains, Inpaint. These need chains") for sentence in said)
+    assert [sentence.partition(". ")[0] for sentence in lacking(leads)] == [
+        "Not here: Samples, Plane, Codes, Walk, Project, Arithmetic"
+    ]
+    assert {name for sentence in said for name in re.findall("{(.*?)}", sentence)} <= RECIPES.keys()
+
+
+def test_a_run_that_was_asked_for_nothing_says_what_its_moved_images_are_asked_for() -> None:
+    can = Able(frozenset(), (1, 8, 8), False, "classes", ("cat", "dog"), (), {})
+    model: Any = SimpleNamespace(conditions=lambda n, seed: torch.eye(2)[[seed] * n])
+    assert "sample 3 is, the class dog:" in Wish(seed=1).stays(model, can, 3)
+    assert Wish(class_index=0).stays(model, can, 3) == Wish().stays(model, can._replace(kind=""), 3) == ""
+    assert Wish().stays(model, can._replace(kind="text"), 2) == "All are asked for what sample 2 is."
 
 
 def test_what_a_run_can_do_is_what_its_game_says(small_runs_folder: Path) -> None:

@@ -9,6 +9,7 @@ arithmetic.py  sums of samples   projecting.py  one's own picture
 walking.py     walks as films    inpainting.py  parts of pictures filled in, by a brush
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 from urllib.parse import quote
@@ -26,22 +27,30 @@ from energan.utils.errors import UserError
 
 
 class Tool(NamedTuple):
-    """A tab. offered: whether a run can do it; build: makes the tab, and returns what draws it anew."""
+    """A tab.
+
+    offered: whether a run can do it; build: makes the tab, and returns what draws it anew; needs: what a run must have,
+    with recipes that have it.
+    """
 
     name: str
     offered: Callable[[Able], bool]
     build: Callable[[Desk], Callable[[], Awaitable[None]]]
+    needs: str
 
+
+NOISE = "noise that images are drawn from, as {ebgan-pt-mnist} and {dcgan-64} have"
+CHAINS = "chains that a classifier leads, as {ppgn-h-mnist} and {noiseless-ppgn-h-64} have"
 
 TOOLS = (
-    Tool("Samples", lambda able: able.does("sample") and not able.chains, sampling.build),
-    Tool("Chains", lambda able: able.does("sample") and able.chains, chains.build),
-    Tool("Plane", lambda able: able.moves, plane.build),
-    Tool("Codes", lambda able: able.does("traverse") and able.moves, sliders.build),
-    Tool("Walk", lambda able: able.does("walk") and (able.moves or len(able.classes) > 1), walking.build),
-    Tool("Project", lambda able: able.does("project"), projecting.build),
-    Tool("Arithmetic", lambda able: able.does("arithmetic"), arithmetic.build),
-    Tool("Inpaint", lambda able: able.does("inpaint"), inpainting.build),
+    Tool("Samples", lambda able: able.does("sample") and not able.chains, sampling.build, NOISE),
+    Tool("Chains", lambda able: able.does("sample") and able.chains, chains.build, CHAINS),
+    Tool("Plane", lambda able: able.moves, plane.build, NOISE),
+    Tool("Codes", lambda able: able.does("traverse") and able.moves, sliders.build, NOISE),
+    Tool("Walk", lambda able: able.does("walk") and (able.moves or len(able.classes) > 1), walking.build, NOISE),
+    Tool("Project", lambda able: able.does("project"), projecting.build, NOISE),
+    Tool("Arithmetic", lambda able: able.does("arithmetic"), arithmetic.build, NOISE),
+    Tool("Inpaint", lambda able: able.does("inpaint"), inpainting.build, CHAINS),
 )
 
 
@@ -74,6 +83,15 @@ def _card(found: tuple[Row, str]) -> None:
         ui.link(row.name, f"/play/{quote(row.name)}").classes("text-lg")
         ui.label(f"{row.recipe} · {row.data}").classes("studio-quiet")
         ui.label(says).classes("studio-quiet")
+
+
+def lacking(can: Able) -> list[str]:
+    """A sentence for each reason why tabs are missing, with the names of recipes in braces."""
+    missing: dict[str, list[str]] = {}
+    for tool in TOOLS:
+        if not tool.offered(can):
+            missing.setdefault(tool.needs, []).append(tool.name)
+    return [f"Not here: {', '.join(names)}. These need {needs}." for needs, names in missing.items()]
 
 
 def _drawing(studio: Studio) -> list[tuple[Row, str]]:
@@ -123,6 +141,18 @@ async def _tools(desk: Desk) -> None:
                 drawn.pop(tool.name, None)
                 complain(str(error))
 
+    for sentence in lacking(desk.able):
+        _sentence(sentence)
     desk.changed = show
     tabs.on_value_change(show)
     await show()
+
+
+def _sentence(text: str) -> None:
+    """A quiet line, in which names of recipes lead to their forms."""
+    with ui.element("p").classes("studio-quiet play-lacking"):
+        for i, part in enumerate(re.split(r"[{}]", text)):
+            if i % 2:
+                ui.link(part, f"/train?recipe={quote(part)}")
+            else:
+                ui.label(part)

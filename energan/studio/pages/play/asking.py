@@ -113,3 +113,16 @@ class Wish(NamedTuple):
         if not 0 <= self.class_index < model.classes:
             raise UserError(f"there is no class {self.class_index}: this run draws {model.classes}")
         return torch.eye(model.classes)[[self.class_index]]
+
+    def stays(self, model: "Model", can: Able, number: int) -> str:
+        """What the images that are moved from a sample of that number are asked for, where nothing is; "" for nothing.
+
+        Moving changes noise, and not what the first sample was asked for, which must be told.
+        """
+        if not can.kind or self.class_index is not None or self.text.strip() or self.values:
+            return ""
+        same = f"All are asked for what sample {number} is"
+        if can.kind != "classes":
+            return f"{same}."
+        c = int(model.conditions(number + 1, self.seed)[number].argmax())
+        return f"{same}, the class {can.classes[c]}: choose another class above."

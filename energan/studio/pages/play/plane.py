@@ -28,9 +28,9 @@ def build(desk: Desk) -> Callable[[], Awaitable[None]]:
     ui.label("Four samples are the corners. Drag in the square, or use the arrow keys: the picture follows.")
     with ui.element("div").classes("studio-row").props('role="group" aria-label="Samples at the corners"'):
         boxes = [
-            ui.number(name, value=i, min=0, max=LAST, precision=0, format="%d")
+            ui.number(f"{name}: sample", value=i, min=0, max=LAST, precision=0, format="%d")
             .props("outlined dense")
-            .classes("play-few")
+            .classes("play-corner")
             for i, name in enumerate(CORNERS)
         ]
         other = ui.button("Other four").props("flat no-caps")
@@ -40,6 +40,7 @@ def build(desk: Desk) -> Callable[[], Awaitable[None]]:
         with ui.element("div").classes("play-side"):
             picture = Picture()
             where = ui.label().classes("studio-quiet").props('role="status"')
+            stays = ui.label().classes("studio-quiet")
     state: dict[str, Any] = {"corners": None, "place": (0.5, 0.5), "grid": None}
 
     def noise(model: "Model", wish: Wish, numbers: list[int]) -> "dict[str, Tensor]":
@@ -50,12 +51,14 @@ def build(desk: Desk) -> Callable[[], Awaitable[None]]:
         numbers = [whole(box.value, "the number of a sample", 0, LAST) for box in boxes]
         every = [i / (TILES - 1) for i in range(TILES)]
 
-        def work(model: "Model", wish: Wish) -> "tuple[dict[str, Tensor], Tensor, str]":
+        def work(model: "Model", wish: Wish) -> "tuple[dict[str, Tensor], Tensor, str, str]":
             four = noise(model, wish, numbers)
             grid = on_plane(model, four, every, every)
-            return four, grid, data_address(sheet(grid, TILES), "png")
+            words = wish.stays(model, desk.able, numbers[0])
+            return four, grid, data_address(sheet(grid, TILES), "png"), words
 
-        state["corners"], state["grid"], source = await desk.compute(work)
+        state["corners"], state["grid"], source, words = await desk.compute(work)
+        stays.set_text(words)
         square.style["background-image"] = f'url("{source}")'
         named = ", ".join(map(str, numbers))
         square.props["aria-label"] = f"Plane between the samples {named}: arrow keys move, with shift further"

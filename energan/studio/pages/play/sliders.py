@@ -61,7 +61,9 @@ def levers(model: "Model", noise: "Mapping[str, Tensor]", method: str) -> list[L
             ways = directions_of(model, noise, name, method, DIRECTIONS, torch.Generator().manual_seed(0))
             far = REACH * half_width(kind)
             for i, (vector, share) in enumerate(zip(ways.vectors.cpu(), ways.shares.tolist(), strict=True)):
-                found.append(Lever(f"{name} {i + 1} ({100 * share:.0f} %)", name, i, -far, far, 0, vector))
+                found.append(
+                    Lever(f"{name} {i + 1} ({100 * share:.0f} % of the change)", name, i, -far, far, 0, vector)
+                )
     return found
 
 
@@ -109,16 +111,19 @@ def build(desk: Desk) -> Callable[[], Awaitable[None]]:
     ui.label("Each slider changes one code of the sample, or moves it along one direction of its noise.")
     with ui.element("div").classes("studio-row"):
         which = ui.number("Sample", value=0, min=0, max=LAST, precision=0, format="%d").props("outlined dense")
+    stays = ui.label().classes("studio-quiet")
     panel = Panel(desk, "codes")
 
     async def draw() -> None:
         number = whole(which.value, "the number of a sample", 0, LAST)
 
-        def work(model: "Model", wish: Wish) -> "dict[str, Tensor]":
+        def work(model: "Model", wish: Wish) -> "tuple[dict[str, Tensor], str]":
             asked = wish.rows(model, desk.folder, desk.record, [number])
-            return model.noise_of([number], wish.seed, conditions=asked)
+            return model.noise_of([number], wish.seed, conditions=asked), wish.stays(model, desk.able, number)
 
-        await panel.start(await desk.compute(work))
+        noise, words = await desk.compute(work)
+        stays.set_text(words)
+        await panel.start(noise)
 
     newest = Latest(draw)
     again = told(newest)
