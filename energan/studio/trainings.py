@@ -26,6 +26,7 @@ from energan.utils.files import exclusive, read_file, unwritable, write_json
 
 FOLDER = Path(".studio", "trainings")
 NAME = re.compile(r"[\w][\w .()+-]{0,99}")  # of a run that is begun here
+ERROR = "energan: "  # which the sentence of an error begins with
 TOLD = 4000  # last bytes of what a training said
 LARGEST = 2**20  # bytes of a note
 CLOCK = 1.5  # seconds by which the start of a process may be read differently
@@ -164,6 +165,13 @@ class Trainings:
     def active(self) -> dict[str, Training]:
         """Those that train or wait, by name."""
         return {t.name: t for t in self.all() if t.waits or self._alive(t)}
+
+    def failed(self) -> dict[str, str]:
+        """What those said that ended by an error before there was a run, by name."""
+        ended = (t for t in self.all() if not t.waits and not self._alive(t))
+        lacking = (t.name for t in ended if not (self.runs / t.name / "run.json").exists())
+        last = {name: (self.said(name).strip().splitlines() or [""])[-1] for name in lacking}
+        return {name: line.removeprefix(ERROR) for name, line in last.items() if line.startswith(ERROR)}
 
     def said(self, name: str) -> str:
         """The last that a training's process said, its errors too, or why there is none yet.

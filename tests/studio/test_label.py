@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,11 +27,22 @@ from tests.studio.conftest import Server, begin, end
 
 pytest.importorskip("nicegui", reason="needs energan[studio]")
 
-from energan.studio.pages.label.asked import Asked, Originals, asked_at_random, asked_by, pool_of_images, pool_of_run
+from energan.studio.pages.label.asked import (
+    Asked,
+    Originals,
+    asked_at_random,
+    asked_by,
+    classes_of_test,
+    pool_of_images,
+    pool_of_run,
+    without_files,
+)
 from energan.studio.pages.label.labelling import Labelling
-from energan.studio.pages.label.rounds import command, next_number, rounds, run_name, trains_again
+from energan.studio.pages.label.retrain import Retrain
+from energan.studio.pages.label.rounds import command, failed, next_number, rounds, run_name, trains_again
 from energan.studio.pages.label.table import Table, class_name, table_of
 from energan.studio.runs import Runs
+from energan.studio.trainings import Training, Trainings
 
 
 def table(path: Path) -> dict[str, str]:
@@ -212,6 +224,42 @@ def test_the_command_of_a_round(runs: Path, digits: Path) -> None:
     assert next_number(found, labels) == 1
 
 
+def test_a_class_keeps_its_key(tmp_path: Path) -> None:
+    labels = Table(tmp_path / "t")
+    assert labels.classes(["cat", "dog"]) == ["cat", "dog"] and not labels.folder.exists()
+    labels.keep(["cat", "dog", "ant"])
+    Table(labels.folder).keep(["cat", "dog", "bee"])  # another page's
+    assert Table(labels.folder).classes(["ant", "bee", "cat", "dog", "eel"]) == ["cat", "dog", "ant", "bee", "eel"]
+    (labels.folder / "classes.json").write_text("{")
+    assert labels.classes(["dog", "cat"]) == ["dog", "cat"]
+
+
+def test_images_that_are_measured_on_must_have_a_class_with_a_label(runs: Path, digits: Path) -> None:
+    pool = pool_of_images(str(digits / "pictures"))
+    assert pool.measured == ("0", "1") == classes_of_test(str(digits / "pictures" / "test"))
+    assert without_files({"data": "mnist"}) == "mnist" and without_files({"data": str(digits)}) == ""
+    labels = table_of(runs, str(digits / "other"))
+    labels.folder.mkdir(parents=True)
+    labels.path.write_text("file,label\ntrain/00.png,0\ntrain/01.png,2\n")
+    studio: Any = SimpleNamespace(runs=Runs(runs), trainings=Trainings(runs, at_once=1, threads=1))
+    retrain = Retrain(studio, "zeros", pool, labels, SimpleNamespace())  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="no image has the label 1 yet"):
+        retrain._command({})
+    assert not (labels.folder / "round-1.csv").exists()
+    shutil.rmtree(labels.folder)
+
+
+def test_a_round_that_failed_is_told(tmp_path: Path) -> None:
+    labels, trainings = table_of(tmp_path, "/images"), Trainings(tmp_path, at_once=1, threads=1)
+    name = run_name(labels, 1)
+    for each, said in ((name, "energan: there is no folder none"), (run_name(labels, 2), "saved")):
+        trainings._write(Training(each, ("classify",), 2**30, 0.0, 1.0))
+        (trainings.notes / f"{each}.log").write_text(f"loading\n{said}\n")
+    (found,) = failed(trainings, labels)
+    assert (found.run, found.told) == (name, "failed: there is no folder none")
+    assert failed(trainings, table_of(tmp_path, "/others")) == []
+
+
 @pytest.mark.slow  # it trains
 def test_keys_label_and_the_classifier_is_trained_again(
     studio_server: Server, studio_browser: webdriver.Chrome, runs: Path, digits: Path
@@ -231,14 +279,16 @@ def test_keys_label_and_the_classifier_is_trained_again(
         assert eventually(lambda: token() != before)
 
     page.get(f"{studio_server.address}/label?run=zeros")
+    eventually(lambda: next(b for b in find("button") if b.text.lower() == "begin").is_enabled())
     assert eventually(lambda: find("img.label-shown"))
     first = find("img.label-shown")[0].get_attribute("alt")
     press("1")
     assert table(path)[first] == "0" and len(table(path)) == 7
     second = find("img.label-shown")[0].get_attribute("alt")
     press(" ")
-    assert second not in table(path)
+    assert second not in table(path) and f"skipped {second}" in find(".label-side")[0].text
     press(Keys.BACKSPACE)
+    assert f"{second} is asked for again" in find(".label-side")[0].text
     press(Keys.BACKSPACE)
     assert len(table(path)) == 6 and find("img.label-shown")[0].get_attribute("alt") == first
     press("2")

@@ -14,9 +14,9 @@
     if (answer(key)) event.preventDefault();
   });
   document.addEventListener("click", (event) => {
-    const button = event.target.closest && event.target.closest(".label-part button");
+    const button = event.target.closest && event.target.closest("main button");
     if (!button) return;
-    if (button.dataset.key) answer(button.dataset.key);
+    if (button.dataset.key && button.closest(".label-part")) answer(button.dataset.key);
     if (event.detail) button.blur(); // one that the mouse pressed does not keep the focus: space then skips
   });
 })();

@@ -2,21 +2,23 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
 from energan.capabilities.classification.label_next import to_label
 from energan.capabilities.classification.reading import probabilities
-from energan.data import ImageSet, held_out_split, listed, load
+from energan.data import NAMED, ImageSet, held_out_split, listed, load
 from energan.data.classes import class_order
 from energan.data.decoding.decode import decode
 from energan.data.decoding.failures import UNREADABLE
 from energan.data.few_labels import FOLDERS, unlabelled_class
 from energan.data.image_set import NONE
 from energan.data.labels import PAGE
+from energan.data.splits import TRAIN
 from energan.experiment import Experiment
 from energan.runs.folder import RunFolder
+from energan.runs.reader import mapping
 from energan.runs.rebuild import rebuild
 from energan.runs.sources import settled, training_images
 from energan.utils.console import heard
@@ -40,6 +42,7 @@ class Pool(NamedTuple):
     labels      known before the table was begun, by file
     experiment  of the run whose classifier chooses; None: there is none
     names       classes that the images have, or those that are held out to measure the error on
+    measured    classes of the images that the error is measured on: a classifier that lacks one could not be measured
     """
 
     source: str
@@ -47,6 +50,7 @@ class Pool(NamedTuple):
     labels: dict[str, str]
     experiment: Experiment | None
     names: tuple[str, ...] = ()
+    measured: tuple[str, ...] = ()
 
     def classes(self, labels: Mapping[str, str]) -> list[str]:
         """The classes, in their order: those of the images, and those of the labels."""
@@ -74,8 +78,9 @@ def pool_of_run(run: Path) -> Pool:
         data = training_images(experiment, record, run)
         held = experiment.labels_held_set()
     labels = _labels(data) | (_labels(held) if held is not None else {})
-    names = (*data.classes, *_held_out_classes(experiment.source))
-    return Pool(experiment.source, _checked(data), labels, experiment, names)
+    test = mapping(record.get("arguments")).get("test")
+    measured = classes_of_test(test) if isinstance(test, str) and test else _held_out_classes(experiment.source)
+    return Pool(experiment.source, _checked(data), labels, experiment, (*data.classes, *measured), measured)
 
 
 def pool_of_images(source: str) -> Pool:
@@ -87,12 +92,28 @@ def pool_of_images(source: str) -> Pool:
                 data = unlabelled_class(data)
             except UserError:  # they are all in the folder of those without a label
                 data = data._replace(labels=None, classes=())
-    return Pool(source, _checked(data), _labels(data), None, (*data.classes, *_held_out_classes(source)))
+    measured = _held_out_classes(source)
+    return Pool(source, _checked(data), _labels(data), None, (*data.classes, *measured), measured)
+
+
+def without_files(arguments: Mapping[str, Any]) -> str:
+    """The built-in set that a run with these arguments was trained on: its images cannot be named in a table; or ""."""
+    data = arguments.get("data")
+    return data if isinstance(data, str) and data in NAMED else ""
+
+
+def classes_of_test(source: str) -> tuple[str, ...]:
+    """The classes of a set to measure on, where files have them. UserError where it cannot be read."""
+    return _classes_of(source, held_out_split(source) or TRAIN)
 
 
 def _held_out_classes(source: str) -> tuple[str, ...]:
-    """The classes of the images that a source holds out: a classifier that lacked one could not be measured on them."""
-    if (split := held_out_split(source)) is None or (files := listed(source, split)) is None:
+    """The classes of the images that a source holds out."""
+    return () if (split := held_out_split(source)) is None else _classes_of(source, split)
+
+
+def _classes_of(source: str, split: str) -> tuple[str, ...]:
+    if (files := listed(source, split)) is None:
         return ()
     return tuple(name for name in files.classes if name.lower() not in FOLDERS)
 

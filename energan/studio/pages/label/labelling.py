@@ -44,12 +44,13 @@ class Labelling:
     ) -> None:
         self.studio, self.run, self.pool, self.table = studio, run, pool, table
         self.labels, self.originals = labels, originals
-        self.classes = pool.classes(labels)  # in the order of their keys, which never changes: others come last
+        self.classes = table.classes(pool.classes(labels))  # in the order of their keys: others come last
         self.queue: list[Asked] = []
         self.skipped: set[str] = set()
         self.done: list[Answer] = []  # to be undone
         self.token = 0  # of the image that is shown: an answer to another one is not taken
         self.working = False
+        self.kept = False  # whether the order of the classes is on the disk
 
     async def draw(self) -> None:
         """Draws the part, and asks for the first image."""
@@ -73,6 +74,8 @@ class Labelling:
         self._classes()
         self._tell(f"Labels go to {self.table.path}")
         await told(self.next)()
+        # keys are for the image now, and not for the button that was pressed
+        ui.run_javascript("document.activeElement?.blur()")
 
     async def next(self) -> None:
         """Shows the next image that lacks a label; chooses others where none is left of those that were chosen."""
@@ -150,6 +153,9 @@ class Labelling:
         if others := [each for each in dict.fromkeys(self.labels.values()) if each not in self.classes]:
             self.classes += others  # that another page has given
             self._classes()
+        if not self.kept:
+            await self.studio.work(self.table.keep, self.classes)
+            self.kept = True
         if held is not None and held != before:
             self._tell(f"{asked.file} stays {before or 'without a label'}, as another page has made it")
         elif name:
@@ -165,6 +171,8 @@ class Labelling:
         asked, name, before = self.done[-1]
         if name:
             await self._give(asked, before, held=name)
+        else:
+            self._tell(f"{asked.file} is asked for again")
         self.done.pop()
         self.skipped.discard(asked.file)
         self.queue.insert(0, asked)
@@ -176,6 +184,7 @@ class Labelling:
             raise UserError(f"there is a class {name} already")
         if len(self.classes) == len(KEYS):
             raise UserError(f"there are keys for {len(KEYS)} classes, and no more")
+        await self.studio.work(self.table.keep, [*self.classes, name])
         self.classes.append(name)
         self.new.set_value("")
         self._classes()

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from nicegui import ui
 
-from energan.studio.pages.frame import frame, later, told
+from energan.studio.pages.frame import complain, frame, later, told
 from energan.studio.studio import Studio
 from energan.utils.errors import UserError
 
@@ -24,11 +24,14 @@ def label(studio: Studio) -> None:
     def page(run: str = "", images: str = "") -> None:
         with frame("/label"):
             ui.add_head_html('<link rel="stylesheet" href="/static/label.css"><script src="/static/label.js"></script>')
-            later(lambda: studio.work(_classifiers, studio), lambda runs: _choice(studio, runs, run, images))
+            later(lambda: studio.work(_classifiers, studio), lambda found: _choice(studio, *found, run, images))
 
 
-def _choice(studio: Studio, runs: list[str], run: str, images: str) -> None:
-    """What is labelled is chosen here, and then labelled below. run, images: of the address."""
+def _choice(studio: Studio, runs: list[str], others: dict[str, str], run: str, images: str) -> None:
+    """What is labelled is chosen here, and then labelled below. run, images: of the address.
+
+    others: runs that cannot be chosen, with the set that they were trained on.
+    """
     from energan.studio.pages.label.asked import pool_of_images, pool_of_run
     from energan.studio.sources import named_images
 
@@ -41,6 +44,14 @@ def _choice(studio: Studio, runs: list[str], run: str, images: str) -> None:
         button = ui.button("Begin").props("no-caps")
         busy = ui.spinner(size="md")
         busy.set_visibility(False)
+    if others:
+        words = ", ".join(f"{name} ({of})" for name, of in others.items())
+        ui.label(
+            f"Not offered: {words}. A built-in set has no files that a table of labels could name: train a classifier "
+            "on a folder, by labelling it here."
+        ).classes("studio-quiet")
+    if run in others:
+        complain(f"{run} was trained on {others[run]}, which has no files: name a folder of images to label")
     place = ui.element("div").classes("label-place")
 
     async def begin() -> None:
@@ -73,11 +84,18 @@ def _choice(studio: Studio, runs: list[str], run: str, images: str) -> None:
         ui.timer(0.1, pressed, once=True)
 
 
-def _classifiers(studio: Studio) -> list[str]:
-    """The runs that classify; imports, in a thread, what takes long: the server begins without torch."""
+def _classifiers(studio: Studio) -> tuple[list[str], dict[str, str]]:
+    """The runs that classify files; and those that classify a built-in set without files, with its name.
+
+    Imports, in a thread, what takes long: the server begins without torch.
+    """
+    from energan.runs.reader import mapping
+    from energan.studio.pages.label.asked import without_files
     from energan.studio.sources import serving
 
-    return serving(studio.runs, "predict")
+    names = serving(studio.runs, "predict")
+    sets = {name: without_files(mapping(studio.runs.read(name).config.get("arguments"))) for name in names}
+    return [name for name in names if not sets[name]], {name: of for name, of in sets.items() if of}
 
 
 def _opened(studio: Studio, pool: "Pool") -> "tuple[Table, dict[str, str], Originals]":

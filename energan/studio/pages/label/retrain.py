@@ -6,13 +6,23 @@ from urllib.parse import quote
 from nicegui import ui
 
 from energan.studio.pages.frame import told
-from energan.studio.pages.label.asked import Pool
+from energan.studio.pages.label.asked import Pool, classes_of_test
 from energan.studio.pages.label.labelling import Labelling
-from energan.studio.pages.label.rounds import CHOICES, Round, command, next_number, rounds, run_name, trains_again
+from energan.studio.pages.label.rounds import (
+    CHOICES,
+    Round,
+    command,
+    failed,
+    next_number,
+    rounds,
+    run_name,
+    trains_again,
+)
 from energan.studio.pages.label.table import Table
 from energan.studio.pages.typed import whole
 from energan.studio.sources import named_images
 from energan.studio.studio import Studio
+from energan.studio.trainings import ERROR
 from energan.utils.errors import UserError
 
 EVERY = 2.0  # seconds after which the rounds are looked at again
@@ -83,11 +93,18 @@ class Retrain:
         if not self.run:
             test = named_images(self.studio, self.test.value) if (self.test.value or "").strip() else ""
             given = given | {"system": str(self.system.value), "features": bool(self.features.value), "test": test}
+        measured = classes_of_test(given["test"]) if given.get("test") else self.pool.measured
+        if lacking := [name for name in measured if name not in set(labels.values())]:
+            raise UserError(
+                f"no image has the label {', '.join(lacking[:5])} yet, of which there are images that the error is "
+                "measured on: label some first"
+            )
         words = command(self.studio.runs, self.pool.source, self.table.copy(n, self.pool.labels), run=self.run, **given)
         return words, name
 
     async def _look(self) -> None:
         found = await self.studio.work(rounds, self.studio.runs, self.table, self.run)
+        found = found + await self.studio.work(failed, self.studio.trainings, self.table)
         active = await self.studio.work(self.studio.trainings.active)
         if self.asked and self.asked not in active:
             await self._ended(found)
@@ -108,6 +125,8 @@ class Retrain:
             return
         said = (await self.studio.work(self.studio.trainings.said, name)).strip().splitlines()
         self.state.set_text(f"{name} ended without a result.")
+        if said and said[-1].startswith(ERROR):
+            return  # which stands below, with those that failed before
         self.error.set_text((said[-1] if said else "it said nothing")[:LAST])
         self.error.set_visibility(True)
 
@@ -126,6 +145,9 @@ class Retrain:
             if len({each.images for each in measured}) > 1:
                 ui.label("Not all errors are of the same images: they cannot be compared.").classes("judge-warning")
             for each in found:
+                if each.told.startswith("failed: "):
+                    ui.label(f"{each.run} {each.told}").classes("judge-warning")
+                    continue
                 with ui.element("div").classes("studio-row items-center"):
                     error = f"error {each.error:.2f} % of {each.images}" if each.error is not None else "no error known"
                     ui.label(f"{each.run}: {each.labels} labels, {error}; {each.told}").classes("label-round")

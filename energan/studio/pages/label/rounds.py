@@ -8,6 +8,7 @@ from energan.recipes.semi_supervised.classifiers import SYSTEMS, System
 from energan.runs.reader import mapping, number, sequence
 from energan.studio.pages.label.table import Table
 from energan.studio.runs import Runs, about, stamp
+from energan.studio.trainings import Trainings
 from energan.utils.errors import UserError
 
 CHOICES: tuple[str, ...] = get_args(System)
@@ -60,6 +61,13 @@ def _round(runs: Runs, name: str) -> Round | None:
     labels = sum(int(number(each) or 0) for each in sequence(mapping(run.config.get("data")).get("labels")))
     told = f"{row.state}, step {row.step:,} of {row.steps:,}"
     return Round(name, labels, number(measured.get("error")), int(number(measured.get("images")) or 0), told)
+
+
+def failed(trainings: Trainings, table: Table) -> list[Round]:
+    """The rounds of a table whose training ended before there was a run, with its sentence."""
+    own = f"{table.folder.name}-round-"
+    found = {name: said for name, said in trainings.failed().items() if name.startswith(own)}
+    return [Round(name, 0, None, 0, f"failed: {said}") for name, said in found.items()]
 
 
 def next_number(runs: Runs, table: Table) -> int:

@@ -2,9 +2,10 @@
 
 import csv
 import hashlib
+import json
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import final
@@ -14,9 +15,11 @@ from energan.data.image_set import NONE
 from energan.data.labels import label_rows
 from energan.studio.runs import LABELS
 from energan.utils.errors import UserError, printable
-from energan.utils.files import exclusive, read_file, write
+from energan.utils.files import exclusive, read_file, write, write_json
 
 NAME = "labels.csv"
+
+ORDER = "classes.json"  # the classes in the order of their keys
 
 LARGEST = 2**27  # bytes of a table that is read
 
@@ -95,6 +98,24 @@ class Table:
                 labels[file] = name
             self._write(self.path, labels)
             return labels, before
+
+    def classes(self, known: Sequence[str]) -> list[str]:
+        """The classes in the order in which they were made, then those of `known` that are new, in its order."""
+        return list(dict.fromkeys([*self._order(), *known]))
+
+    def keep(self, classes: Sequence[str]) -> None:
+        """Keeps the order of classes, so that each has its key when the table is opened again."""
+        with _turns, exclusive(self.folder, f"another program writes {self.path}: try again"):
+            order = self._order()
+            if (every := list(dict.fromkeys([*order, *classes]))) != order:
+                write_json(self.folder / ORDER, every)
+
+    def _order(self) -> list[str]:
+        try:
+            found = json.loads(read_file(self.folder / ORDER, LARGEST))
+        except (OSError, ValueError, RecursionError):
+            return []
+        return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
 
     def copy(self, number: int, known: Mapping[str, str]) -> Path:
         """A copy for a training, round-NUMBER.csv, with the labels of `begin`: what it was trained with stays so."""
