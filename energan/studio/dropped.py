@@ -3,6 +3,7 @@
 import re
 import secrets
 import shutil
+import time
 from pathlib import Path
 from typing import Protocol, final
 
@@ -31,7 +32,7 @@ class Dropped:
     """
 
     def __init__(self, below: Path) -> None:
-        self.below, self.folder = below, below / f"dropped-{secrets.token_hex(4)}"
+        self.below, self.folder = below, below / f"dropped-{secrets.token_hex(4)}"  # until there is a first file
         self.names: set[str] = set()
         self.bytes = 0
 
@@ -45,6 +46,9 @@ class Dropped:
         name = safe_name(file.name, self.names)
         if file.size() > shutil.disk_usage(_there(self.below)).free // 2:
             raise UserError("the disk is nearly full: free some space, or name a folder by `data` instead")
+        if not self.names and not self.folder.exists():  # a name that is known again in lists, and as the run's data
+            stem = re.sub(r"[^\w.-]+", "-", Path(name).stem)[:30].strip("-.") or "file"
+            self.folder = self.below / f"dropped-{time.strftime('%Y-%m-%d-%H%M')}-{stem}-{secrets.token_hex(2)}"
         self.names.add(name)  # before it is there: another of the same name may be on its way
         self.bytes += file.size()
         try:
@@ -62,6 +66,12 @@ class Dropped:
     def remove(self) -> None:
         """Removes the folder with all files."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def title(folder: Path) -> str:
+    """What a folder of dropped files is called in a list: its name, and how many files it has."""
+    n = sum(1 for _ in folder.iterdir())
+    return f"{folder.name} ({n:,} file{'s' * (n != 1)})"
 
 
 def safe_name(name: str, taken: set[str]) -> str:

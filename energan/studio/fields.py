@@ -96,14 +96,14 @@ def _field(name: str, group: str, hint: Any, default: Any, help: str) -> Field:
     only_choices = bool(choices) and all(get_origin(kind) is Literal for kind in kinds)
     kind = "switch" if kinds == [bool] else "choice" if only_choices else "text"
     many, needed = any(get_origin(k) is tuple for k in kinds), default is inspect.Parameter.empty
-    return Field(name, group, kind, _typed(default), choices, " ".join(help.split()), many, needed)
+    return Field(name, group, kind, typed(default), choices, " ".join(help.split()), many, needed)
 
 
 def _members(kind: Any) -> list[Any]:
     return [m for part in get_args(kind) for m in _members(part)] if get_origin(kind) in (Union, UnionType) else [kind]
 
 
-def _typed(default: Any) -> str:
+def typed(default: Any) -> str:
     """A default as one would type it."""
     if default is inspect.Parameter.empty or default is None:
         return ""

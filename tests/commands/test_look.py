@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from energan.cli import main
-from energan.commands.look.advice import Advice, advice, out_folder
+from energan.recipes.advice import Advice, advice, out_folder
 
 
 def photos(folder: Path, n: int, side: int = 70) -> Path:
@@ -83,7 +83,7 @@ def test_json_has_all_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 def test_steps_are_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     photos(tmp_path / "p", 5)
     tiny = Advice("Yes.", "dcgan-64", {"width": 2, "batch": 2, "steps": 50, "save_every": 10})
-    monkeypatch.setattr("energan.commands.look.advice.advice", lambda facts, device: tiny)
+    monkeypatch.setattr("energan.recipes.advice.advice", lambda facts, device: tiny)
     assert main(["look", str(tmp_path / "p"), "--json"]) == 0
     time = json.loads(capsys.readouterr().out)["time"]
     assert time["steps"] == 50 and time["seconds"] == pytest.approx(50 * time["step"]) and time["step"] > 0

@@ -63,6 +63,26 @@ def test_a_run_is_trained_watched_stopped_and_resumed(studio_server: Server, stu
     eventually(lambda: "of 1,000" in main_text(browser))
 
 
+def test_what_was_filled_in_stays_with_another_recipe(
+    studio_server: Server, studio_browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    browser = studio_browser
+    browser.get(f"{studio_server.address}/train?recipe=gan-mnist")
+    eventually(lambda: browser.find_element(By.CSS_SELECTOR, ".studio-line").text)
+    for name in ("cat.png", "notes.md"):
+        tmp_path.joinpath(name).write_bytes(b"x")
+    files = "\n".join(map(str, sorted(tmp_path.iterdir())))
+    browser.find_element(By.CSS_SELECTOR, "input[type=file]").send_keys(files)
+    eventually(lambda: "1 picture was dropped, and notes.md, which is no picture" in main_text(browser))
+    for label, text in {"steps": "100", "Name of the run": "mine"}.items():
+        fill(browser, label, text)
+    fill(browser, "Recipe", "wgan-gp-mnist")
+    eventually(lambda: browser.find_elements(By.CSS_SELECTOR, ".q-menu .q-item"))
+    browser.find_elements(By.CSS_SELECTOR, ".q-menu .q-item")[0].click()
+    words = ("energan train wgan-gp-mnist", "/data/dropped-", "-cat-", "--steps 100", "--save-every 20", "--out mine")
+    eventually(lambda: all(each in browser.find_element(By.CSS_SELECTOR, ".studio-line").text for each in words))
+
+
 def test_names_are_text_and_runs_are_compared(studio_server: Server, studio_browser: webdriver.Chrome) -> None:
     browser = studio_browser
     (studio_server.runs / "first").rename(studio_server.runs / NAME)

@@ -8,7 +8,9 @@ import pytest
 
 pytest.importorskip("nicegui", reason="needs energan[studio]")
 
-from energan.studio.pages.train import _check, _check_paths
+from energan.recipes.catalog import RECIPES
+from energan.studio.pages.given import counted, source
+from energan.studio.pages.train import FOR, _check, _check_paths, often
 from energan.studio.sources import named_images
 from energan.utils.errors import UserError
 
@@ -82,3 +84,22 @@ def test_what_cannot_be_trained_is_refused_before_it_waits(studio: Any, words: s
 
 def test_what_can_be_trained_is_not_refused(studio: Any) -> None:
     _check(studio, "ebgan-pt-mnist", ["--data", "digits", "--batch", "auto", "--seed", str(2**62)])
+
+
+def test_recipes_that_are_marked_are_there() -> None:
+    assert FOR.keys() <= RECIPES.keys()
+
+
+@pytest.mark.parametrize(
+    ("steps", "every"), [("100", "20"), ("1250", "250"), ("9999", "250"), ("1", "1"), ("", "250"), ("-3", "250")]
+)
+def test_a_short_training_has_five_sheets(steps: str, every: str) -> None:
+    assert often(steps, "250") == every
+
+
+def test_what_was_dropped_is_counted_and_what_is_no_picture_is_named() -> None:
+    assert counted({"a.png"}) == "1 picture was dropped"
+    assert counted({"a.zip"}) == "a.zip was dropped"
+    assert counted({"a.png", "b.jpg", "README.md"}).endswith("README.md, which is no picture")
+    assert counted({"x.pdf"}) == "0 pictures were dropped, and x.pdf, which is no picture"
+    assert source(Path("d"), {"a.zip"}) == str(Path("d", "a.zip")) and source(Path("d"), {"a.png"}) == "d"

@@ -20,10 +20,10 @@ def advised_config(images: str, line: Sequence[str] = ()) -> "Config":
         UserError: They cannot be read, or are too few to train on.
     """
     from energan.commands.config import Config, typed, word_after
-    from energan.commands.look.advice import advice, out_folder
     from energan.commands.look.words import warnings
     from energan.data.look import facts as facts_of
     from energan.data.look import look as look_at
+    from energan.recipes.advice import advice, out_folder
     from energan.recipes.build import find_recipe
     from energan.utils.console import complain, say
     from energan.utils.hardware import pick_device

@@ -28,10 +28,10 @@ def look(images: str, /, *, split: str = "", timed: bool = True, out: str = "", 
         out: A .png: a sheet of 64 of the images as the networks will see them, 64 x 64.
         json: Print JSON instead of text.
     """
-    from energan.commands.look.advice import advice, others, out_folder
     from energan.commands.look.words import lines, warnings
     from energan.data.look import facts as facts_of
     from energan.data.look import look as look_at
+    from energan.recipes.advice import advice, others, out_folder
     from energan.utils.hardware import pick_device
 
     if out and Path(out).suffix.lower() != ".png":

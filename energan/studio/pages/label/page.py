@@ -94,7 +94,7 @@ def _classifiers(studio: Studio) -> tuple[list[str], dict[str, str]]:
     from energan.studio.sources import serving
 
     names = serving(studio.runs, "predict")
-    sets = {name: without_files(mapping(studio.runs.read(name).config.get("arguments"))) for name in names}
+    sets = {name: without_files(mapping(studio.runs.about(name).config.get("arguments"))) for name in names}
     return [name for name in names if not sets[name]], {name: of for name, of in sets.items() if of}
 
 
