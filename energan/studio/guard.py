@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
+from html import escape
 from typing import Any, final
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -16,6 +17,16 @@ COOKIE = "energan-studio"
 LONGEST = 2**28  # bytes of a request: a folder of pictures is dropped in several
 
 KEPT = "/%:@!$&'()*+,;="  # of a path, besides letters and digits: all that an address may have there
+
+STRANGER = (
+    "Open the link that energan studio printed: it has a token. If the studio was started again, open the link that it "
+    "printed then; links and tabs of before are no longer valid."
+)
+
+PAGE = """<!doctype html>
+<html lang="en"><meta name="viewport" content="width=device-width"><title>Energan studio</title>
+<body style="font: 1.1rem/1.5 sans-serif; max-width: 36rem; margin: 3rem auto; padding: 0 1rem"><p>{}</p></body></html>
+"""
 
 HEADERS = (
     (b"referrer-policy", b"no-referrer"),
@@ -63,7 +74,7 @@ class Guard:
         if scope["type"] == "http" and given is not None and self._right(given):
             return await self._enter(scope, [pair for pair in query if pair[0] != "token"], send)
         if not self._has_cookie(scope):
-            return await refuse(scope, send, "open the link that energan studio printed: it has a token")
+            return await refuse(scope, send, STRANGER)
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > LONGEST:
             return await refuse(scope, send, "more than 256 MiB at once: send fewer pictures", 413)
@@ -97,8 +108,8 @@ async def refuse(scope: Scope, send: Send, sentence: str, status: int = 403) -> 
     """Answers with a sentence; closes a websocket before it opens."""
     if scope["type"] == "websocket":
         return await send({"type": "websocket.close", "code": 1008, "reason": sentence})
-    body = f"{sentence}\n".encode()
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode()), *HEADERS]
+    body = PAGE.format(escape(sentence)).encode()
+    headers = [(b"content-type", b"text/html; charset=utf-8"), (b"content-length", str(len(body)).encode()), *HEADERS]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

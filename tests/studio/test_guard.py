@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from energan.studio.guard import LONGEST, Guard, Message, Receive, Scope, Send
+from energan.studio.guard import LONGEST, STRANGER, Guard, Message, Receive, Scope, Send, refuse
 
 TOKEN, PORT = "s3cret-token", 7860
 COOKIE = f"energan-studio-{PORT}={TOKEN}"
@@ -149,3 +149,16 @@ def test_a_request_is_bounded_whatever_its_header_says() -> None:
     assert status(headers={**own, "content-length": "-1"}) == 413
     half = bytes(LONGEST // 2)
     assert status(headers=own, body=(half, half, b"x", b"never read")) == 200  # the application saw it end
+
+
+def test_what_is_refused_is_told_on_a_page_for_any_screen() -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    asyncio.run(refuse({"type": "http"}, send, "<b> & another"))
+    body = sent[1]["body"]
+    assert b"width=device-width" in body and b"<p>&lt;b&gt; &amp; another</p>" in body
+    assert (b"content-length", str(len(body)).encode()) in sent[0]["headers"]
+    assert STRANGER.encode() in ask(HERE)[1]["body"] and "started again" in STRANGER
