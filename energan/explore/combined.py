@@ -63,7 +63,7 @@ class Drawn(NamedTuple):
             if noise.kind != "category"
         ]
         told = " and ".join(f"{each.name.removeprefix('length of ')} {each.value:.2f}" for each in lengths)
-        says = f"{parts.removeprefix('+ ')}; the sum’s noise is as long as a sample’s times: {told}"
+        says = f"{parts.removeprefix('+ ')}; the length of the sum’s noise, a sample’s being 1: {told}"
         picture = "samples and the image of their mean, a row for each term; the image of the sum among its neighbours"
         return Made(rows, "Arithmetic", says, picture, lengths)
 

@@ -88,7 +88,7 @@ def test_a_loop_ends_where_it_began(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_arithmetic_by_number(capsys: pytest.CaptureFixture[str]) -> None:
     told = said("arithmetic run --plus 0,1,2 --minus 3,4 --plus 5", capsys)
-    assert "run/probes/arithmetic.png: 0,1,2 + 5 - 3,4; the sum’s noise is as long as" in told
+    assert "run/probes/arithmetic.png: 0,1,2 + 5 - 3,4; the length of the sum’s noise, a sample’s being 1: z " in told
     model = energan.load("run")
     z = model.noise_of(range(6))["z"]
     shown = tiles("run/probes/arithmetic.png", 6, 6, 32)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MOST = 400  # samples on the page
 BYTES = 2**24  # of all of them together
+AS_THEY_FIT = "grid-template-columns: repeat(auto-fill, minmax(4rem, 4.5rem))"
 WIDEST = 4.0  # truncation that changes nothing any more
 
 
@@ -31,20 +32,25 @@ def build(desk: Desk) -> Callable[[], Awaitable[None]]:
         count = ui.number("Images", value=36, min=1, max=most, precision=0, format="%d").props("outlined dense")
         near: Any = None
         if able.truncates:
-            near = ui.number("Truncation", placeholder="none", min=0.05, max=WIDEST, step=0.1).props(
-                "outlined dense clearable stack-label"
-            )
+            near = ui.input("Truncation", placeholder="none").props("outlined dense clearable stack-label debounce=600")
             near.tooltip("the farthest that a number of the noise may be from its mean, in standard deviations")
         every = ui.switch("Every class, a row each") if len(able.classes) > 1 else None
+        in_row = ui.number("Images of each class", value=8, min=1, max=most, precision=0, format="%d")
+        in_row.props("outlined dense")
+        if every is None:
+            in_row.set_visibility(False)
+        else:
+            in_row.bind_visibility_from(every, "value")
+            count.bind_visibility_from(every, "value", lambda on: not on)
         button = ui.button("Draw").props("no-caps")
     says = ui.label().classes("studio-quiet").props('role="status"')
     tiles = Tiles()
     shown: dict[str, Any] = {}
 
     async def draw() -> None:
-        n = whole(count.value, "how many images are drawn", 1, most)
-        far = None if near is None or near.value is None else number(near.value, "truncation", 0.01, WIDEST)
         rows = len(able.classes) if every is not None and every.value else 0
+        n = whole((in_row if rows else count).value, "how many images are drawn", 1, most)
+        far = truncation(str(near.value or "")) if near is not None else None
         if n * max(1, rows) > most:
             raise UserError(f"{n} images of each of {rows} classes are more than {most} pictures: ask for fewer")
 
@@ -57,13 +63,14 @@ def build(desk: Desk) -> Callable[[], Awaitable[None]]:
             images, sources, of = await desk.compute(work)
         shown.update(images=images, columns=n if rows > 1 else None)
         tiles.show(sources, of)
-        tiles.place.style(f"grid-template-columns: repeat({n}, minmax(1.5rem, 4.5rem))" if rows and n <= 16 else "")
-        says.set_text(f"{len(images)} images of seed {desk.wish.seed}")
+        tiles.place.style(f"grid-template-columns: repeat({n}, minmax(0, 4.5rem))" if rows else AS_THEY_FIT)
+        each = f", {n} of each class, a row each" if rows else ""
+        says.set_text(f"{len(images)} images{each}, of seed {desk.wish.seed}")
 
     newest = Latest(draw)
     again = told(newest)
     button.on_click(again)
-    for box in (count, near, every):
+    for box in (count, in_row, near, every):
         if box is not None:
             box.on_value_change(again)
     with ui.element("div").classes("studio-row"):
@@ -72,6 +79,21 @@ def build(desk: Desk) -> Callable[[], Awaitable[None]]:
         )
         download_button(desk, "npz", "samples", ".npz", lambda: arrays(shown["images"]) if shown else None)
     return newest
+
+
+def truncation(text: str) -> float | None:
+    """What was typed, None for nothing. UserError for what is no number of that range.
+
+    >>> truncation("0.7"), truncation(" ")
+    (0.7, None)
+    """
+    if not text.strip():
+        return None
+    try:
+        value: float | None = float(text)
+    except ValueError:
+        value = None
+    return number(value, "truncation", 0.01, WIDEST)
 
 
 def drawn(model: "Model", desk: Desk, wish: Wish, n: int, truncation: float | None, rows: int) -> "Tensor":
