@@ -40,7 +40,7 @@ def options(chart: Chart) -> dict[str, Any]:
     if level and lines:
         lines[0]["markLine"] = {
             "silent": True, "symbol": "none", "data": [{"yAxis": level["value"], "name": level["name"]}],
-            "label": {"formatter": str(level["name"])},
+            "label": {"formatter": str(level["name"]), "position": "insideEndTop"},
         }  # fmt: skip
     return {
         "title": {"text": str(chart["title"]), "textStyle": {"fontSize": 14}},

@@ -85,6 +85,8 @@ def checked(recipe: Callable[..., Any], words: list[str]) -> dict[str, Any]:
     except SystemExit as error:
         told = " ".join(" ".join(line.strip(" │╭╮╰╯─-|+") for line in said.getvalue().splitlines()).split())
         told = re.split("Argument helptext|For full helptext", told.partition("Error parsing ")[2] or told)[0].strip()
+        told = re.sub(r"invalid literal for int\(\) with base 10: ", "a whole number is needed, not ", told)
+        told = re.sub(r"could not convert string to float: ", "a number is needed, not ", told)
         raise UserError(told or "a field has a value that it cannot have") from error
 
 

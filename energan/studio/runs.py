@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple, final
 
 from energan.html.pictures import sheets
-from energan.runs.reader import Json, RunFiles, mapping, number
+from energan.runs.reader import Json, RunFiles, mapping, number, sequence
 from energan.runs.record import read_run_json
 from energan.studio.logs import Logs, newest
 from energan.utils.errors import UserError
@@ -20,8 +20,21 @@ DEEP = 3  # folders below the folder of runs in which a run is looked for
 MOST = 2000  # runs that are listed
 
 
+# what a run's system does, by the readout of its game (capabilities/*), in words; said without importing torch
+DOES = {
+    "logits": "tells classes",
+    "sample": "draws",
+    "codes": "draws by chains",
+    "translate": "translates",
+    "energy": "scores",
+}
+
+
 class Row(NamedTuple):
-    """A run in a list. name: its path below the folder of runs; state: running, waiting, finished, stopped, …"""
+    """A run in a list.
+
+    name: its path below the folder of runs; state: running, waiting, finished, stopped, …; does: what its system does.
+    """
 
     name: str
     recipe: str
@@ -31,6 +44,7 @@ class Row(NamedTuple):
     steps: int
     metrics: dict[str, float]
     changed: float
+    does: str = ""
 
 
 def below(folder: Path, name: str, ending: str = "") -> Path:
@@ -170,6 +184,7 @@ def _row(name: str, path: Path, stamp: tuple[int, ...], trains: bool) -> Row:
         state="running" if trains else state,
         step=max(int(number(status.get("step")) or 0), logged),
         steps=int(number(config.get("steps")) or 0),
+        does=", ".join(word for readout, word in DOES.items() if readout in sequence(run.game.get("readouts"))),
         metrics=_metrics(mapping(run.json("evaluation.json").get("metrics")) or measured),
         changed=changed,
     )

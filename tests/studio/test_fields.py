@@ -57,7 +57,7 @@ def test_a_switch_that_is_on_by_default_can_be_turned_off() -> None:
     ("change", "said"),
     [
         ({"data": ""}, "data is needed"),
-        ({"steps": "abc"}, "steps"),
+        ({"steps": "abc"}, "--steps: a whole number is needed, not 'abc'"),
         ({"batch": "many"}, "batch"),
         ({"lr": "1,5"}, "lr"),
     ],

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from energan.studio.runs import DEEP, Runs
+from energan.capabilities import CAPABILITIES
+from energan.studio.runs import DEEP, DOES, Runs
 from energan.utils.errors import UserError
 from energan.utils.files import exclusive
 
@@ -20,9 +21,13 @@ def folder(small_runs_folder: Path, tmp_path: Path) -> Path:
 def test_a_run_is_a_row_with_its_newest_numbers(folder: Path) -> None:
     row = Runs(folder).row("first")
     assert (row.recipe, row.data, row.state) == ("ebgan-pt-mnist", "digits", "finished")
-    assert row.step == row.steps > 0
+    assert row.step == row.steps > 0 and row.does == "draws, scores"
     (folder / "first" / "evaluation.json").write_text(json.dumps({"metrics": {"FID": 2.5, "bad": "x", "NaN": None}}))
     assert Runs(folder).row("first").metrics == {"FID": 2.5}
+
+
+def test_what_a_run_does_is_said_of_readouts_that_there_are() -> None:
+    assert DOES.keys() <= {each.readout for each in CAPABILITIES.values()}
 
 
 def test_runs_below_folders_are_found_and_others_are_not(folder: Path) -> None:

@@ -1,16 +1,20 @@
 """What the form may name: built-in sets, and what is below folders that the server was told of."""
 
+from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from PIL import Image
 
 pytest.importorskip("nicegui", reason="needs energan[studio]")
 
 from energan.recipes.catalog import RECIPES
 from energan.studio.pages.given import counted, source
+from energan.studio.pages.run import advised_rate, rate_of, thumbnail
 from energan.studio.pages.train import FOR, _check, _check_paths, often
+from energan.studio.runs import Runs
 from energan.studio.sources import named_images
 from energan.utils.errors import UserError
 
@@ -103,3 +107,21 @@ def test_what_was_dropped_is_counted_and_what_is_no_picture_is_named() -> None:
     assert counted({"a.png", "b.jpg", "README.md"}).endswith("README.md, which is no picture")
     assert counted({"x.pdf"}) == "0 pictures were dropped, and x.pdf, which is no picture"
     assert source(Path("d"), {"a.zip"}) == str(Path("d", "a.zip")) and source(Path("d"), {"a.png"}) == "d"
+
+
+@pytest.mark.parametrize("text", ["fast", "0", "-1", "nan", "inf", "1e"])
+def test_a_rate_that_cannot_be_read_begins_nothing(text: str) -> None:
+    with pytest.raises(UserError, match="the rate is a number above 0"):
+        rate_of(text)
+
+
+def test_the_rate_of_a_verdicts_command_is_offered() -> None:
+    assert advised_rate("G wins: energan restart 'a b' --from best --lr 3.3e-05.") == "3.3e-05"
+    assert advised_rate("all is well") == rate_of(" ") == ""
+
+
+def test_a_thumbnail_is_a_corner_of_the_newest_sheet(small_runs_folder: Path) -> None:
+    studio: Any = SimpleNamespace(runs=Runs(small_runs_folder))
+    with Image.open(BytesIO(thumbnail(studio, "first"))) as image:
+        assert image.width <= 272 and image.height <= 136
+    assert thumbnail(studio, "none") == thumbnail(studio, "../first") == b""

@@ -1,6 +1,9 @@
 """A run: its curves, its sheets over time, its metrics, live while it trains; stopped, resumed, restarted."""
 
+import re
 import tempfile
+from base64 import b64decode
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -18,16 +21,20 @@ from energan.runs.reader import RunFiles, mapping
 from energan.runs.reader import number as finite
 from energan.studio.charts import curves_of, options
 from energan.studio.pages.frame import frame, later, told
-from energan.studio.pages.typed import number, whole
+from energan.studio.pages.typed import whole
 from energan.studio.runs import Row
 from energan.studio.studio import Studio
 from energan.studio.trainings import Training
 from energan.training.verdict import verdict_of
-from energan.utils.errors import UserError
+from energan.utils.errors import UserError, printable
 
 EVERY = 2.0  # seconds after which a run that trains is read again
 
 MOST_STEPS = 2**53  # of a training
+
+THUMB = 272, 136  # pixels of a corner of a sheet
+
+STOPPED = "it was asked to stop, and has saved"
 
 LARGEST = 2_000_000  # bytes of a sheet; a larger one is shown smaller
 
@@ -45,6 +52,12 @@ def run(studio: Studio) -> None:
         with frame("/", name):
             later(lambda: studio.work(state_of, studio, name), draw)
 
+    @app.get("/thumb/{name:path}")
+    async def thumb(name: str) -> Response:
+        """A corner of the newest sheet of samples, small; of what trains on, where there is none."""
+        found = await studio.work(thumbnail, studio, name)
+        return Response(found, media_type="image/png") if found else Response(status_code=404)
+
     @app.get("/report/{name:path}")
     async def report(name: str) -> Response:
         """Rendered anew from what was measured: a report.html that came with a run could hold any script."""
@@ -54,6 +67,23 @@ def run(studio: Studio) -> None:
     async def compare(request: Request) -> Response:
         names = request.query_params.getlist("run")
         return await _page(studio, lambda: _compared(studio, names))
+
+
+def thumbnail(studio: Studio, name: str) -> bytes:
+    """A corner of the newest sheet of samples as PNG, or of the images that the run trains on; empty for none."""
+    from PIL import Image
+
+    try:
+        sheets, folder = studio.runs.sheets(name), studio.runs.path(name)
+    except UserError:
+        return b""
+    found = picture(sheets[-1][1] if sheets else folder / "real.png", LARGEST)
+    if found is None:
+        return b""
+    file = BytesIO()
+    with Image.open(BytesIO(b64decode(found.uri.partition(",")[2]))) as whole:
+        whole.convert("RGB").crop((0, 0, min(whole.width, THUMB[0]), min(whole.height, THUMB[1]))).save(file, "PNG")
+    return file.getvalue()
 
 
 async def _page(studio: Studio, make: "object") -> Response:
@@ -120,6 +150,9 @@ class _Run:
     def __init__(self, studio: Studio, name: str) -> None:
         self.studio, self.name = studio, name
         self.seen: object = None
+        self.advised = ""
+        self.step_now = 0
+        self.real: Path | None = None
         ui.label(name).classes("text-h5 studio-name").props('role="heading" aria-level="1"')
         self.about = ui.label().classes("studio-quiet")
         self.state = ui.label()
@@ -132,7 +165,7 @@ class _Run:
             self.resume = ui.button("Go on", on_click=told(self._resume))
             self.until = ui.number("until step", min=1, precision=0).props("dense outlined")
             self.best = ui.button("Restart from best", on_click=told(self._restart))
-            self.lr = ui.number("at rate", format="%.6g").props("dense outlined clearable")
+            self.lr = ui.input("at rate", placeholder="as before").props("dense outlined clearable stack-label")
             with ui.element("div").classes("studio-row items-center"):
                 ui.link("report", f"/report/{quote(name)}", new_tab=True)
                 self.play = ui.link("play with it", f"/play/{quote(name)}")
@@ -160,7 +193,9 @@ class _Run:
         self.seen = state.stamp
         self._show_state(state)
         trains, said = state.row.state == "running", state.said
-        self.said.set_text("" if trains or state.row.state.startswith("finished") else said)
+        ended = state.row.state.startswith("finished") or "SIGTERM" in said.strip().rpartition("\n")[2]
+        self.said.set_text("" if trains or ended else said)
+        self.real = state.found.path / "real.png" if "draws" in state.row.does else None
         following = self._place() >= len(self.sheets) - 1
         self.sheets = state.sheets
         self.step.props(f"max={max(0, len(self.sheets) - 1)}")
@@ -183,12 +218,13 @@ class _Run:
         row, found, waits = state.row, state.found, state.waits
         config, status = found.config, mapping(found.config.get("status"))
         trains = row.state == "running"
-        self.play.set_visibility(True)
+        self.play.set_visibility("draws" in row.does)
         rates = [v for line in found.rates[-5:] if (v := finite(line.values.get("steps_per_second")))]
         left = f", about {duration((row.steps - row.step) * len(rates) / sum(rates))} left" if trains and rates else ""
         long = f"each {found.every}th line of its long log is read" if found.every > 1 else ""
-        self.about.set_text(" · ".join(map(str, filter(None, (row.recipe, row.data, config.get("command"), long)))))
-        message = status.get("message")
+        parts = row.recipe, row.data, row.does, config.get("command"), long
+        self.about.set_text(" · ".join(map(str, filter(None, parts))))
+        message = STOPPED if "SIGTERM" in str(status.get("message")) else status.get("message")
         self.state.set_text(
             f"{'waits to go on' if waits else row.state}, step {row.step:,} of {row.steps:,}{left}"
             + (f": {message}" if message and not trains else "")
@@ -200,10 +236,14 @@ class _Run:
         self.hint.set_text("saves, and ends" if state.asked else "begun elsewhere: stop it there, by Ctrl-C")
         for part in (self.resume, self.until):
             part.set_visibility(not trains and not waits)
-        for part in (self.best, self.lr):
-            part.set_visibility(state.best)
+        self.best.set_visibility(state.best)
+        self.lr.set_visibility(state.best)
         if self.until.value is None and row.steps:
             self.until.set_value(row.steps if row.step < row.steps else 2 * row.steps)
+        self.step_now = row.step
+        if (rate := advised_rate(state.verdict)) != self.advised:  # of the command that the verdict types
+            self.lr.set_value(rate)
+            self.advised = rate
 
     def _place(self) -> int:
         """The sheet that the slider is at; the last where it is at none."""
@@ -217,14 +257,24 @@ class _Run:
         self.sheet.set_visibility(bool(self.sheets))
         self.step.set_visibility(len(self.sheets) > 1)
         if not self.sheets:
-            self.which.set_text("no sheet of samples yet")
+            await self._show_real()
             return
         step, path = self.sheets[self._place()]
         found = await self.studio.work(picture, path, LARGEST)
         if found is not None:
             self.sheet.set_source(found.uri)
             self.sheet.props(f'alt="samples at step {step}"')
-        self.which.set_text(f"samples at step {step:,}; {len(self.sheets)} sheets")
+        self.which.set_text(f"samples at step {step:,}; {len(self.sheets)} sheet{'s' * (len(self.sheets) != 1)}")
+
+    async def _show_real(self) -> None:
+        """Until there is a sheet of samples, what it trains on."""
+        found = await self.studio.work(picture, self.real, LARGEST) if self.real else None
+        self.sheet.set_visibility(found is not None)
+        self.which.set_text("no sheet of samples yet" if self.real else "")
+        if found is not None:
+            self.sheet.set_source(found.uri)
+            self.sheet.props('alt="images that it trains on"')
+            self.which.set_text("what it trains on; there is no sheet of samples yet")
 
     def _show_metrics(self, row: Row) -> None:
         self.metrics.clear()
@@ -264,12 +314,41 @@ class _Run:
         self.studio.runs.path(self.name)
         until = self.until.value
         steps = 0 if until is None else whole(until, "until which step it goes on", 1, MOST_STEPS)
+        if steps and steps <= self.step_now:
+            raise UserError(f"it is at step {self.step_now:,} already: name a later step to go on until")
         await self.studio.work(self.studio.trainings.resume, self.name, steps)
         self.seen = None
 
     async def _restart(self) -> None:
         path = self.studio.runs.path(self.name)
         words = ["restart", str(path), "--from", "best"]
-        words += [] if self.lr.value is None else ["--lr", f"{number(self.lr.value, 'the rate', 1e-12, 1e3):g}"]
+        words += ["--lr", rate] if (rate := rate_of(str(self.lr.value or ""))) else []
         name = await self.studio.work(self.studio.trainings.ask_new, f"{path.name}-restarted", words)
         ui.navigate.to(f"/run/{quote(name)}")
+
+
+def rate_of(text: str) -> str:
+    """The rate that was typed, "" for none. UserError for what is no number above 0.
+
+    >>> rate_of(" 1e-3 "), rate_of("")
+    ('0.001', '')
+    """
+    if not text.strip():
+        return ""
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 1e-12 <= rate <= 1e3:
+        raise UserError(f"the rate is a number above 0, such as 0.0005, not {printable(text.strip())[:40]!r}")
+    return f"{rate:g}"
+
+
+def advised_rate(verdict: str) -> str:
+    """The rate of the command that a verdict ends with, "" for none.
+
+    >>> advised_rate("It diverged: energan restart RUN --from best --lr 0.00033")
+    '0.00033'
+    """
+    found = re.search(r"restart .*--lr ([0-9.e+-]+[0-9])", verdict)
+    return found.group(1) if found else ""

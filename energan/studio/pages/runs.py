@@ -61,7 +61,12 @@ def _rows(studio: Studio) -> list[Row]:
         for name, t in studio.trainings.active().items()
         if name not in there
     ]
-    return new + rows
+    failed = [
+        Row(name, "", "", f"failed: {said}", 0, 0, {}, 0.0)
+        for name, said in studio.trainings.failed().items()
+        if name not in there
+    ]
+    return new + failed + rows
 
 
 def _card(row: Row, ticked: bool, choose: Callable[[str, bool], None]) -> None:
@@ -70,7 +75,11 @@ def _card(row: Row, ticked: bool, choose: Callable[[str, bool], None]) -> None:
             ui.link(row.name, f"/run/{quote(row.name)}").classes("text-lg studio-name")
             box = ui.checkbox(value=ticked, on_change=lambda e: choose(row.name, e.value)).props("dense")
             box._props["aria-label"] = f"compare {row.name}"  # a name is no text of properties
-        ui.label(" · ".join(filter(None, (row.recipe, row.data)))).classes("studio-quiet")
+        if row.does:
+            image = ui.element("img").classes("studio-thumb").props('loading="lazy" alt=""')
+            image.props["src"] = f"/thumb/{quote(row.name)}?{row.step}"
+            image.props["onerror"] = "this.remove()"
+        ui.label(" · ".join(filter(None, (row.recipe, row.data, row.does)))).classes("studio-quiet")
         ui.label(f"{row.state}, step {row.step:,} of {row.steps:,}" if row.steps else row.state)
         if row.steps:
             ui.linear_progress(min(1.0, row.step / row.steps), show_value=False).props('aria-hidden="true"')
