@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,7 +30,7 @@ pytest.importorskip("nicegui", reason="needs energan[studio]")
 
 from energan.studio.pages.play import lacking
 from energan.studio.pages.play.asking import Able, Wish, able
-from energan.studio.pages.play.desk import Latest
+from energan.studio.pages.play.desk import Desk, Latest
 from energan.studio.pages.play.inpainting import mask
 from energan.studio.pages.play.plane import on_plane
 from energan.studio.pages.play.sliders import levers, moved, start_of, traversal
@@ -100,6 +102,31 @@ def test_a_wish_is_a_row_of_conditions_for_each_sample(small_runs_folder: Path) 
     usual = model.conditions(6, 5)
     rows = Wish(seed=5, values=((1, 2.5),)).rows(model, folder, record, [4, 1])
     assert rows is not None and rows[:, 1].tolist() == [2.5, 2.5] and torch.equal(rows[:, 0], usual[[4, 1], 0])
+
+
+def test_what_was_made_is_of_its_own_wish(tmp_path: Path) -> None:
+    """Its words and its file's name, too, if the page asks for another seed while it is made, or that one fails."""
+
+    async def with_model(run: str, work: Callable[[None], int], checkpoint: str) -> int:
+        desk.wish = Wish(seed=2, checkpoint="best")  # somebody asks for it meanwhile
+        seen.append(checkpoint)
+        return work(None)
+
+    seen: list[str] = []
+    studio: Any = SimpleNamespace(with_model=with_model, runs=SimpleNamespace(path=lambda name: tmp_path))
+    desk = Desk(studio, "a b", None, {}, [])  # type: ignore[arg-type]
+    made = asyncio.run(desk.compute(lambda model, wish: wish.seed))
+    assert made == (Wish(seed=0), 0) and desk.name("samples", made.wish) == "a-b-samples-seed0"
+    assert asyncio.run(desk.compute(lambda model, wish: wish.seed, made.wish)).what == 0 and seen == ["", ""]
+
+
+def test_no_tool_takes_the_wish_of_now_for_that_of_what_it_shows() -> None:
+    tools = [
+        path
+        for path in Path(str(sys.modules[Desk.__module__].__file__)).parent.glob("*.py")
+        if path.name not in ("__init__.py", "desk.py")
+    ]
+    assert tools and not [path for path in tools if "desk.wish" in path.read_text()]
 
 
 def test_levers_move_what_they_name_and_nothing_else(small_runs_folder: Path) -> None:

@@ -8,7 +8,7 @@ from nicegui import ui
 
 from energan.studio.pages.frame import told
 from energan.studio.pages.play.asking import Wish
-from energan.studio.pages.play.desk import Desk, Latest, busy
+from energan.studio.pages.play.desk import Desk, Latest, Made, busy
 from energan.studio.pages.play.pictures import TILE, Picture, address, data_address, download_button, sheet
 from energan.utils.errors import UserError
 
@@ -36,7 +36,7 @@ class Arithmetic:
         self.desk = desk
         self.chosen: dict[int, str] = {}
         self.picks: list[ui.element] = []
-        self.made: tuple[Tensor, int] | None = None
+        self.made: Made[tuple[Tensor, int, str, str]] | None = None
         ui.label("Choose a sheet, then the samples on it, some of a kind. The sum is A − B + C, of the sheets’ means.")
         with ui.element("div").classes("studio-row"):
             self.which = ui.toggle(SHEETS, value="A").props('aria-label="The sheet that samples go to" no-caps')
@@ -47,7 +47,7 @@ class Arithmetic:
             self.turn = ui.button("Turn others from B to A", on_click=told(self._turn)).props("outline no-caps")
         self.says = ui.label().classes("studio-quiet").props('role="status"')
         self.result = Picture("play-film")
-        download_button(desk, "PNG", "arithmetic", ".png", lambda: sheet(*self.made) if self.made else None)
+        download_button(desk, "PNG", "arithmetic", ".png", lambda: self.made, lambda made: sheet(*made[:2]))
 
     async def draw(self) -> None:
         """Shows the samples to choose from."""
@@ -57,7 +57,7 @@ class Arithmetic:
             asked = wish.rows(model, desk.folder, desk.record, range(OFFERED))
             return [address(image) for image in model.sample(OFFERED, wish.seed, conditions=asked)]
 
-        sources = await desk.compute(work)
+        sources = (await desk.compute(work)).what
         self.result.hide()
         self.made = None
         self.says.set_text("")
@@ -120,7 +120,7 @@ class Arithmetic:
             return images, columns, found.says, data_address(sheet(images, columns), "png")
 
         with busy(button):
-            images, columns, sentence, source = await desk.compute(work)
-        self.made = images, columns
+            self.made = await desk.compute(work)
+        images, columns, sentence, source = self.made.what
         self.result.show(source, sentence, columns * max(TILE, images.shape[3]))
         self.says.set_text(sentence)

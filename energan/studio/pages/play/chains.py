@@ -8,7 +8,7 @@ from nicegui import ui
 
 from energan.studio.pages.frame import told
 from energan.studio.pages.play.asking import Wish
-from energan.studio.pages.play.desk import Desk, Latest, busy
+from energan.studio.pages.play.desk import Desk, Latest, Made, busy
 from energan.studio.pages.play.pictures import Tiles, address, arrays, download_button, films, sheet
 from energan.studio.pages.typed import whole
 from energan.studio.studio import Studio
@@ -87,7 +87,7 @@ class Chains:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        self.made: Frames | None = None
+        self.made: Made[Frames] | None = None
         self.most = max(1, min(MOST, BYTES // (FRAMES * prod(desk.able.shape))))
         ui.label("Each chain starts anywhere, and a classifier leads it to its class.")
         self.settings = Settings(desk)
@@ -106,19 +106,25 @@ class Chains:
         self.tiles = Tiles()
         with ui.element("div").classes("studio-row"):
             download_button(
-                desk, "PNG", "chains", ".png", lambda: self.made and sheet(self.made.images[-1], self.made.columns)
+                desk, "PNG", "chains", ".png", lambda: self.made, lambda made: sheet(made.images[-1], made.columns)
             )
             download_button(
-                desk, "GIF", "chains", ".gif", lambda: self.made and films(self.made.images.transpose(0, 1), ".gif")
+                desk,
+                "GIF",
+                "chains",
+                ".gif",
+                lambda: self.made,
+                lambda made: films(made.images.transpose(0, 1), ".gif"),
             )
-            download_button(desk, "npz", "chains", ".npz", lambda: self.made and arrays(self.made.images[-1]))
+            download_button(desk, "npz", "chains", ".npz", lambda: self.made, lambda made: arrays(made.images[-1]))
 
     def _show(self) -> None:
         if self.made is None:
             return
-        k = min(len(self.made.steps) - 1, int(self.frame.value or 0))
-        step = self.made.steps[k]
-        self.tiles.show(self.made.sources[k], [f"{text}, step {step}" for text in self.made.of])
+        made = self.made.what
+        k = min(len(made.steps) - 1, int(self.frame.value or 0))
+        step = made.steps[k]
+        self.tiles.show(made.sources[k], [f"{text}, step {step}" for text in made.of])
         self.step.set_text(f"step {step}")
 
     async def _draw(self) -> None:
@@ -133,11 +139,13 @@ class Chains:
         with busy(self.button):
             self.made = await self.desk.compute(work)
         self.tiles.place.style(f"grid-template-columns: repeat({n}, minmax(1.5rem, 6rem))" if n <= 16 else "")
-        last = len(self.made.steps) - 1
+        last = len(self.made.what.steps) - 1
         self.frame.props["max"] = last
         self.frame.set_value(last)
         self._show()
-        self.says.set_text(f"the classifier sees what it was asked for in: {self.made.says}")
+        self.says.set_text(
+            f"the classifier sees what it was asked for in: {self.made.what.says}; seed {self.made.wish.seed}"
+        )
 
 
 def framed(s: "GuidedRun", classes: list[int], n: int, seed: int) -> Frames:

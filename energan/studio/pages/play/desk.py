@@ -4,7 +4,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, final
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, final
 
 from nicegui import ui
 
@@ -25,6 +25,14 @@ ANY = "as they come"
 
 
 @final
+class Made(NamedTuple, Generic[T]):
+    """What was made, by which wish. The page may ask for something else since: words and names are of this wish."""
+
+    wish: Wish
+    what: T
+
+
+@final
 class Desk:
     """What a client works at. changed: draws the open tool anew; the page sets it.
 
@@ -42,15 +50,15 @@ class Desk:
         self.wish = Wish()
         self.changed: Callable[[], Awaitable[None]] | None = None
 
-    async def compute(self, work: "Callable[[Model, Wish], T]") -> T:
-        """What the work gives, of the model and of what is asked for at this moment, in a thread."""
-        wish = self.wish
-        return await self.studio.with_model(self.run, lambda model: work(model, wish), wish.checkpoint)
+    async def compute(self, work: "Callable[[Model, Wish], T]", wish: Wish | None = None) -> "Made[T]":
+        """What the work gives, of the model and of a wish, in a thread. wish: None for that of this moment."""
+        wish = self.wish if wish is None else wish
+        return Made(wish, await self.studio.with_model(self.run, lambda model: work(model, wish), wish.checkpoint))
 
-    def name(self, what: str) -> str:
+    def name(self, what: str, wish: Wish) -> str:
         """The name of a file to download, without its ending."""
         plain = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in self.run)
-        return f"{plain}-{what}-seed{self.wish.seed}"
+        return f"{plain}-{what}-seed{wish.seed}"
 
     async def ask(self, **changes: Any) -> None:
         """Changes what is asked for, and draws anew."""

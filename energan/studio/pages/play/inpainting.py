@@ -8,7 +8,7 @@ from nicegui import ui
 from energan.studio.pages.frame import told
 from energan.studio.pages.play.asking import Wish
 from energan.studio.pages.play.chains import Settings, frames_of, nothing
-from energan.studio.pages.play.desk import Desk, Latest, busy
+from energan.studio.pages.play.desk import Desk, Latest, Made, busy
 from energan.studio.pages.play.pictures import Picture, Tiles, address, download_button, dropped, sheet
 from energan.studio.pages.typed import whole
 from energan.utils.errors import UserError
@@ -36,7 +36,7 @@ class Inpainting:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         self.image: Tensor | None = None
-        self.fills: Tensor | None = None
+        self.fills: Made[Tensor] | None = None
         ui.label("Drop a picture, or draw one, and paint what is to be filled in.")
         ui.label("By keys: arrows move the brush, space paints. With shift, a pointer takes paint away.").classes(
             "studio-quiet"
@@ -60,9 +60,7 @@ class Inpainting:
             self.coded.set_visibility(False)
             self.redrawn = Picture("play-whole")
         self.tiles = Tiles()
-        download_button(
-            desk, "PNG", "inpainted", ".png", lambda: None if self.fills is None else sheet(self.fills, len(self.fills))
-        )
+        download_button(desk, "PNG", "inpainted", ".png", lambda: self.fills, lambda fills: sheet(fills, len(fills)))
 
     def _buttons(self) -> None:
         names = {SEEN: "what the classifier sees", **dict(enumerate(self.desk.able.classes))}
@@ -79,14 +77,14 @@ class Inpainting:
         self.under.show(address(image), "the picture")
         self.canvas.set_visibility(True)
         await ui.run_javascript(f"playClear({self.canvas.id}); return 1", timeout=PATIENCE)
-        redrawn = await self.desk.compute(lambda model, wish: address(reconstruct(model, image[None])[0]))
+        redrawn = (await self.desk.compute(lambda model, wish: address(reconstruct(model, image[None])[0]))).what
         self.coded.set_visibility(True)
         self.redrawn.show(redrawn, "the picture, drawn again from its code")
 
     async def _sample(self) -> None:
         guided, wanted = self.settings.guided(), max(0, int(self.asked.value))
-        images = await self.desk.compute(lambda model, wish: frames_of(guided(model), [wanted], wish.seed)[0])
-        await self._begin(images[-1, 0])
+        made = await self.desk.compute(lambda model, wish: frames_of(guided(model), [wanted], wish.seed)[0])
+        await self._begin(made.what[-1, 0])
 
     async def _fill(self) -> None:
         from energan.explore.filling import checked_missing, fill
@@ -105,9 +103,11 @@ class Inpainting:
             return found, [address(each) for each in found], s.classes[c]
 
         with busy(self.button):
-            self.fills, sources, of = await self.desk.compute(work)
+            made = await self.desk.compute(work)
+        fills, sources, of = made.what
+        self.fills = Made(made.wish, fills)
         self.tiles.show(sources, [f"fill {i + 1}, as {of}" for i in range(n)])
-        self.says.set_text(f"filled in as {of}, seed {self.desk.wish.seed}")
+        self.says.set_text(f"filled in as {of}, seed {made.wish.seed}")
 
 
 def mask(painted: object, h: int, w: int) -> "Tensor":

@@ -6,17 +6,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, TypeVar, final
 
 from nicegui import ui
 
 from energan.studio.pages.frame import told
-from energan.studio.pages.play.desk import Desk, busy
+from energan.studio.pages.play.desk import Desk, Made, busy
 from energan.utils.errors import UserError
 
 if TYPE_CHECKING:
     from jaxtyping import UInt8
     from torch import Tensor
+
+T = TypeVar("T")
 
 TILE = 56  # pixels of the page for each image of a sheet, at least
 
@@ -112,15 +114,18 @@ def encodes() -> bool:
     return find_spec("imageio_ffmpeg") is not None
 
 
-def download_button(desk: Desk, label: str, what: str, ending: str, make: Callable[[], bytes | None]) -> ui.button:
-    """A button that hands over a file. make: the file, made in a thread; None while there is nothing."""
+def download_button(
+    desk: Desk, label: str, what: str, ending: str, made: Callable[[], Made[T] | None], make: Callable[[T], bytes]
+) -> ui.button:
+    """A button that hands over a file. made: what there is now, None for nothing; make: makes its file, in a thread."""
 
     async def hand_over() -> None:
-        with busy(button):
-            content = await desk.studio.work(make)
-        if content is None:
+        there = made()
+        if there is None:
             raise UserError("there is nothing to download yet")
-        ui.download.content(content, f"{desk.name(what)}{ending}")
+        with busy(button):
+            content = await desk.studio.work(make, there.what)
+        ui.download.content(content, f"{desk.name(what, there.wish)}{ending}")
 
     button = ui.button(label, on_click=told(hand_over)).props("outline no-caps dense padding='xs sm'")
     return button

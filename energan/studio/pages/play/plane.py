@@ -8,7 +8,7 @@ from nicegui import ui
 
 from energan.studio.pages.frame import told
 from energan.studio.pages.play.asking import Wish
-from energan.studio.pages.play.desk import Desk, Latest
+from energan.studio.pages.play.desk import Desk, Latest, Made
 from energan.studio.pages.play.pictures import Picture, address, data_address, download_button, sheet
 from energan.studio.pages.typed import whole
 
@@ -41,7 +41,8 @@ def build(desk: Desk) -> Callable[[], Awaitable[None]]:
             picture = Picture()
             where = ui.label().classes("studio-quiet").props('role="status"')
             stays = ui.label().classes("studio-quiet")
-    state: dict[str, Any] = {"corners": None, "place": (0.5, 0.5), "grid": None}
+    state: dict[str, Any] = {"place": (0.5, 0.5)}
+    last: list[Made[tuple[dict[str, Tensor], Tensor, str, str]]] = []  # corners, square, its picture, words
 
     def noise(model: "Model", wish: Wish, numbers: list[int]) -> "dict[str, Tensor]":
         asked = wish.rows(model, desk.folder, desk.record, numbers)
@@ -57,7 +58,8 @@ def build(desk: Desk) -> Callable[[], Awaitable[None]]:
             words = wish.stays(model, desk.able, numbers[0])
             return four, grid, data_address(sheet(grid, TILES), "png"), words
 
-        state["corners"], state["grid"], source, words = await desk.compute(work)
+        last[:] = [await desk.compute(work)]
+        *_, source, words = last[0].what
         stays.set_text(words)
         square.style["background-image"] = f'url("{source}")'
         named = ", ".join(map(str, numbers))
@@ -65,18 +67,18 @@ def build(desk: Desk) -> Callable[[], Awaitable[None]]:
         await follow(*state["place"])
 
     async def follow(u: float, v: float) -> None:
-        four = state["corners"]
-        if four is None:
+        if not last:
             return
+        four, wish = last[0].what[0], last[0].wish
 
         def work(model: "Model", wish: Wish) -> str:
             from energan.explore.walks import at_once
 
             return address(at_once(model, points(model, four, [u], [v]))[0])
 
-        source = await desk.compute(work)
-        picture.show(source, f"the image at {100 * u:.0f} % across and {100 * v:.0f} % down")
-        where.set_text(f"{100 * u:.0f} % across, {100 * v:.0f} % down; seed {desk.wish.seed}")
+        made = await desk.compute(work, wish)
+        picture.show(made.what, f"the image at {100 * u:.0f} % across and {100 * v:.0f} % down")
+        where.set_text(f"{100 * u:.0f} % across, {100 * v:.0f} % down; seed {made.wish.seed}")
 
     newest, around = Latest(follow), Latest(corners)
     following, redraw = told(newest), told(around)
@@ -102,7 +104,8 @@ def build(desk: Desk) -> Callable[[], Awaitable[None]]:
             "PNG of the plane",
             "plane",
             ".png",
-            lambda: None if state["grid"] is None else sheet(state["grid"], TILES),
+            lambda: last[0] if last else None,
+            lambda made: sheet(made[1], TILES),
         )
     return around
 

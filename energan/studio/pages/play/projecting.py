@@ -7,7 +7,7 @@ from nicegui import ui
 
 from energan.studio.pages.frame import told
 from energan.studio.pages.play.asking import Wish
-from energan.studio.pages.play.desk import Desk, busy
+from energan.studio.pages.play.desk import Desk, Made, busy
 from energan.studio.pages.play.pictures import Picture, address, download_button, dropped, written
 from energan.studio.pages.play.sliders import Panel
 from energan.studio.pages.typed import whole
@@ -35,7 +35,7 @@ class Projecting:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         self.image: Tensor | None = None
-        self.found: Projection | None = None
+        self.found: Made[Projection] | None = None
         self.panel: Panel | None = None
         ui.label("Drop a picture: the noise that draws it best is looked for, and can be moved from there.")
         with ui.element("div").classes("studio-row"):
@@ -51,7 +51,7 @@ class Projecting:
                 with ui.element("div").classes("play-third"):
                     ui.label(name).classes("studio-quiet")
                     self.shown.append(Picture("play-whole"))
-        download_button(desk, "Noise as npz", "projection", ".npz", self._noise)
+        download_button(desk, "Noise as npz", "projection", ".npz", lambda: self.found, _noise)
         self.place = ui.element("div").classes("play-place")
 
     async def anew(self) -> None:
@@ -75,8 +75,8 @@ class Projecting:
             return model.project(image[None], steps=steps, seed=wish.seed, conditions=held)
 
         with busy(self.again):
-            found = await desk.compute(work)
-        self.found = found
+            self.found = await desk.compute(work)
+        found = self.found.what
         self.shown[1].show(address(found.start[0]), "where the descent started")
         self.shown[2].show(address(found.images[0]), "the image of the noise that was found")
         begun = "what its encoder reads" if desk.able.does("invert") else "the nearest of 500 samples"
@@ -90,12 +90,11 @@ class Projecting:
             if self.panel is None:
                 ui.label("Move from there").classes("text-lg")
                 self.panel = Panel(desk, "projection")
-            await self.panel.start(found.noise)
+            await self.panel.start(Made(self.found.wish, found.noise))
 
-    def _noise(self) -> bytes | None:
-        import numpy as np
 
-        if self.found is None:
-            return None
-        rows = {name: z.numpy() for name, z in self.found.noise.items()}
-        return written(lambda path: np.savez(path, **rows), ".npz")  # type: ignore[arg-type]
+def _noise(found: "Projection") -> bytes:
+    import numpy as np
+
+    rows = {name: z.numpy() for name, z in found.noise.items()}
+    return written(lambda path: np.savez(path, **rows), ".npz")  # type: ignore[arg-type]

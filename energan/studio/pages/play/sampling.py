@@ -8,7 +8,7 @@ from nicegui import ui
 
 from energan.studio.pages.frame import told
 from energan.studio.pages.play.asking import Wish
-from energan.studio.pages.play.desk import Desk, Latest, busy
+from energan.studio.pages.play.desk import Desk, Latest, Made, busy
 from energan.studio.pages.play.pictures import Tiles, address, arrays, download_button, sheet
 from energan.studio.pages.typed import number, whole
 from energan.utils.errors import UserError
@@ -45,7 +45,7 @@ def build(desk: Desk) -> Callable[[], Awaitable[None]]:
         button = ui.button("Draw").props("no-caps")
     says = ui.label().classes("studio-quiet").props('role="status"')
     tiles = Tiles()
-    shown: dict[str, Any] = {}
+    shown: list[Made[tuple[Tensor, int | None]]] = []  # the last
 
     async def draw() -> None:
         rows = len(able.classes) if every is not None and every.value else 0
@@ -60,12 +60,13 @@ def build(desk: Desk) -> Callable[[], Awaitable[None]]:
             return images, [address(image) for image in images], of
 
         with busy(button):
-            images, sources, of = await desk.compute(work)
-        shown.update(images=images, columns=n if rows > 1 else None)
+            made = await desk.compute(work)
+        images, sources, of = made.what
+        shown[:] = [Made(made.wish, (images, n if rows > 1 else None))]
         tiles.show(sources, of)
         tiles.place.style(f"grid-template-columns: repeat({n}, minmax(0, 4.5rem))" if rows else AS_THEY_FIT)
         each = f", {n} of each class, a row each" if rows else ""
-        says.set_text(f"{len(images)} images{each}, of seed {desk.wish.seed}")
+        says.set_text(f"{len(images)} images{each}, of seed {made.wish.seed}")
 
     newest = Latest(draw)
     again = told(newest)
@@ -74,10 +75,10 @@ def build(desk: Desk) -> Callable[[], Awaitable[None]]:
         if box is not None:
             box.on_value_change(again)
     with ui.element("div").classes("studio-row"):
+        download_button(desk, "PNG", "samples", ".png", lambda: shown[0] if shown else None, lambda made: sheet(*made))
         download_button(
-            desk, "PNG", "samples", ".png", lambda: sheet(shown["images"], shown["columns"]) if shown else None
+            desk, "npz", "samples", ".npz", lambda: shown[0] if shown else None, lambda made: arrays(made[0])
         )
-        download_button(desk, "npz", "samples", ".npz", lambda: arrays(shown["images"]) if shown else None)
     return newest
 
 

@@ -7,7 +7,7 @@ from nicegui import ui
 
 from energan.studio.pages.frame import told
 from energan.studio.pages.play.asking import Wish
-from energan.studio.pages.play.desk import Desk, Latest
+from energan.studio.pages.play.desk import Desk, Latest, Made
 from energan.studio.pages.play.pictures import TILE, Picture, address, data_address, download_button, sheet
 from energan.studio.pages.typed import whole
 
@@ -137,7 +137,7 @@ class Panel:
 
     def __init__(self, desk: Desk, what: str) -> None:
         self.desk = desk
-        self.noise: dict[str, Tensor] | None = None
+        self.noise: Made[dict[str, Tensor]] | None = None
         self.every: list[Lever] = []
         self.values: dict[int, float] = {}
         with ui.element("div").classes("studio-row"):
@@ -150,20 +150,20 @@ class Panel:
         self.draw = Latest(self._draw)
         self.method.on_value_change(told(self.prepare))
         with ui.element("div").classes("studio-row"):
-            download_button(desk, "PNG", what, ".png", self._file)
+            download_button(desk, "PNG", what, ".png", lambda: self._shown, lambda shown: sheet(shown[0]))
             self.sheet = ui.button("Sheet of all", on_click=told(self._sheet)).props(
                 "outline no-caps dense padding='xs sm'"
             )
         self.all = Picture("play-film")
-        self._shown: Any = None
+        self._shown: Made[tuple[Tensor, str]] | None = None
         self._first = True
 
-    async def start(self, noise: "dict[str, Tensor]") -> None:
+    async def start(self, noise: "Made[dict[str, Tensor]]") -> None:
         """Shows the image of the noise, with the sliders where it has its codes."""
         self.noise = noise
         if self._first:  # codes where there are any, as `energan traverse`; else factors, which are there at once
             self._first = False
-            if not await self.desk.compute(lambda model, wish: levers(model, noise, "codes")):
+            if not (await self.desk.compute(lambda model, wish: levers(model, noise.what, "codes"), noise.wish)).what:
                 self.method.set_options({key: text for key, text in METHODS.items() if key != "codes"}, value="factors")
                 return
         await self.prepare()
@@ -177,11 +177,12 @@ class Panel:
         self.every, self.values = [], {}
         with self.place:
             ui.label("looking for what can be changed …").classes("studio-quiet")
-        self.every = await self.desk.compute(lambda model, wish: levers(model, noise, method))
+        found = await self.desk.compute(lambda model, wish: levers(model, noise.what, method), noise.wish)
+        self.every = found.what
         self.place.clear()
         with self.place:
             for i, lever in enumerate(self.every):
-                self._slider(i, lever, start_of(noise, lever))
+                self._slider(i, lever, start_of(noise.what, lever))
         await self.draw()
 
     def _slider(self, i: int, lever: Lever, value: float) -> None:
@@ -214,12 +215,12 @@ class Panel:
         def work(model: "Model", wish: Wish) -> "tuple[Tensor, str]":
             from energan.explore.walks import at_once
 
-            image = at_once(model, moved(noise, settings))
+            image = at_once(model, moved(noise.what, settings))
             return image, address(image[0])
 
-        self._shown, source = await self.desk.compute(work)
+        self._shown = await self.desk.compute(work, noise.wish)
         told_of = ", ".join(f"{lever.name} at {value:.2f}" for lever, value in settings) or "as it was drawn"
-        self.picture.show(source, f"the image, {told_of}")
+        self.picture.show(self._shown.what[1], f"the image, {told_of}")
 
     async def _sheet(self) -> None:
         noise, every = self.noise, self.every
@@ -227,14 +228,11 @@ class Panel:
             return
 
         def work(model: "Model", wish: Wish) -> tuple[int, str]:
-            rows, columns = traversal(noise, every)
+            rows, columns = traversal(noise.what, every)
             return columns, data_address(sheet(model.decode(rows), columns), "png")
 
         rows = ", ".join(lever.name for lever in every)
-        columns, source = await self.desk.compute(work)
+        columns, source = (await self.desk.compute(work, noise.wish)).what
         self.all.show(
             source, f"a row each, from one side to the other: {rows}", columns * max(TILE, self.desk.able.shape[2])
         )
-
-    def _file(self) -> bytes | None:
-        return None if self._shown is None else sheet(self._shown)

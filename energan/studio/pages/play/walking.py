@@ -7,7 +7,7 @@ from nicegui import ui
 
 from energan.studio.pages.frame import told
 from energan.studio.pages.play.asking import Wish
-from energan.studio.pages.play.desk import Desk, Latest, busy
+from energan.studio.pages.play.desk import Desk, Latest, Made, busy
 from energan.studio.pages.play.pictures import Picture, arrays, data_address, download_button, encodes, films, sheet
 from energan.studio.pages.typed import whole
 from energan.utils.errors import UserError
@@ -44,7 +44,7 @@ class Walking:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        self.made: tuple[Tensor, Tensor, bytes] | None = None
+        self.made: Made[tuple[Tensor, Tensor, bytes]] | None = None
         self.draw = Latest(self._draw)
         with ui.element("div").classes("studio-row"):
             self._settings()
@@ -52,17 +52,20 @@ class Walking:
         self.says = ui.label().classes("studio-quiet").props('role="status"')
         self.film = Picture("play-film")
         with ui.element("div").classes("studio-row"):
-            download_button(desk, "GIF", "walk", ".gif", lambda: self.made and self.made[2])
-            video = download_button(
-                desk, "MP4", "walk", ".mp4", lambda: films(self.made[1], ".mp4") if self.made else None
-            )
+            download_button(desk, "GIF", "walk", ".gif", lambda: self.made, lambda made: made[2])
+            video = download_button(desk, "MP4", "walk", ".mp4", lambda: self.made, lambda made: films(made[1], ".mp4"))
             if not encodes():
                 video.disable()
                 ui.label("MP4 needs pip install 'energan[video]'").classes("studio-quiet")
-            download_button(desk, "PNG", "walk", ".png", self._sheet)
             download_button(
-                desk, "npz", "walk", ".npz", lambda: arrays(self.made[0].flatten(0, 1)) if self.made else None
+                desk,
+                "PNG",
+                "walk",
+                ".png",
+                lambda: self.made,
+                lambda made: sheet(made[0].flatten(0, 1), made[0].shape[1]),
             )
+            download_button(desk, "npz", "walk", ".npz", lambda: self.made, lambda made: arrays(made[0].flatten(0, 1)))
 
     def _settings(self) -> None:
         able = self.desk.able
@@ -112,11 +115,9 @@ class Walking:
 
         with busy(self.button):
             self.made = await desk.compute(work)
-        self.film.show(data_address(self.made[2], "gif"), f"a film of a walk, {route.way}")
-        self.says.set_text(f"{route.way}: {self.made[1].shape[1]} frames, seed {desk.wish.seed}")
-
-    def _sheet(self) -> bytes | None:
-        return sheet(self.made[0].flatten(0, 1), self.made[0].shape[1]) if self.made else None
+        _, shown, film = self.made.what
+        self.film.show(data_address(film, "gif"), f"a film of a walk, {route.way}")
+        self.says.set_text(f"{route.way}: {shown.shape[1]} frames, seed {self.made.wish.seed}")
 
 
 def walked(model: "Model", desk: Desk, wish: Wish, route: Route) -> "tuple[Tensor, Tensor]":
