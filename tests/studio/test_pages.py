@@ -19,6 +19,7 @@ pytest.importorskip("nicegui", reason="needs energan[studio]")
 
 from energan.studio.pages import PAGES
 from energan.studio.pages.cards import TOGETHER
+from energan.studio.pages.frame import told
 from energan.studio.pages.run import _Run
 from energan.studio.runs import Runs
 from energan.utils.errors import UserError
@@ -156,3 +157,21 @@ def test_what_no_field_can_hold_is_told(value: object, tmp_path: Path) -> None:
         for ask in (page._resume, page._restart):
             with pytest.raises(UserError, match="number from"):
                 asyncio.run(ask())
+
+
+@pytest.mark.parametrize("error", [UserError("too late"), RuntimeError("The parent element has been deleted.")])
+def test_nobody_is_told_on_a_page_that_was_left(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def notify(*args: object, **kwargs: object) -> None:
+        raise RuntimeError("The parent element this slot belongs to has been deleted.")
+
+    client = SimpleNamespace(is_deleted=False)
+    monkeypatch.setattr(
+        "energan.studio.pages.frame.ui", SimpleNamespace(context=SimpleNamespace(client=client), notify=notify)
+    )
+
+    @told
+    async def score() -> None:
+        client.is_deleted = True
+        raise error
+
+    asyncio.run(score())

@@ -66,18 +66,34 @@ _complaints: WeakKeyDictionary[Client, ui.notification] = WeakKeyDictionary()  #
 
 
 def told(action: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """The action, whose UserError is shown as one sentence on the page; what was shown before is gone."""
+    """The action, whose UserError is shown as one sentence on the page, unless that was left meanwhile.
+
+    What was shown before is gone.
+    """
 
     @wraps(action)
     async def acted(*args: Any, **kwargs: Any) -> Any:
+        client = _client()
         settled()
         try:
             return await action(*args, **kwargs)
         except UserError as error:
-            complain(str(error))
-            return None
+            if client is None or not client.is_deleted:
+                complain(str(error))
+        except RuntimeError:  # NiceGUI's, of elements that are gone
+            if client is None or not client.is_deleted:
+                raise
+        return None
 
     return acted
+
+
+def _client() -> Client | None:
+    """Whose page it is; None where what was pressed is gone already."""
+    try:
+        return ui.context.client
+    except RuntimeError:
+        return None
 
 
 def complain(sentence: str) -> None:

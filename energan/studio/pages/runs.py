@@ -72,7 +72,10 @@ def _rows(studio: Studio) -> list[Row]:
 def _card(row: Row, ticked: bool, choose: Callable[[str, bool], None]) -> None:
     with ui.card().props('role="listitem"').classes("studio-card"):
         with ui.element("div").classes("studio-row w-full no-wrap justify-between items-start"):
-            ui.link(row.name, f"/run/{quote(row.name)}").classes("text-lg studio-name")
+            if row.name.isprintable():
+                ui.link(row.name, f"/run/{quote(row.name)}").classes("text-lg studio-name")
+            else:
+                ui.label(f"{row.name!r} has a name that no address has: rename its folder").classes("studio-name")
             box = ui.checkbox(value=ticked, on_change=lambda e: choose(row.name, e.value)).props("dense")
             box._props["aria-label"] = f"compare {row.name}"  # a name is no text of properties
         if row.does:

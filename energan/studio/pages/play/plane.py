@@ -59,9 +59,8 @@ def build(desk: Desk) -> Callable[[], Awaitable[None]]:
             return four, grid, data_address(sheet(grid, TILES), "png"), words
 
         last[:] = [await desk.compute(work)]
-        *_, source, words = last[0].what
-        stays.set_text(words)
-        square.style["background-image"] = f'url("{source}")'
+        stays.set_text(last[0].what[3])
+        square.style["background-image"] = f'url("{last[0].what[2]}")'
         named = ", ".join(map(str, numbers))
         square.props["aria-label"] = f"Plane between the samples {named}: arrow keys move, with shift further"
         await follow(*state["place"])
