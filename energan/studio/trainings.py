@@ -223,10 +223,14 @@ class Trainings:
         return training.began > 0 and abs(_began(training.pid) - training.began) < CLOCK
 
     def _note(self, name: str) -> Path:
-        return below(self.notes, name, ".json")
+        return self._file(name, ".json")
 
     def _log(self, name: str) -> Path:
-        return below(self.notes, name, ".log")
+        return self._file(name, ".log")
+
+    def _file(self, name: str, ending: str) -> Path:
+        below(self.runs, name)  # whose folder is the one that a reader knows
+        return below(self.notes, name, ending)
 
     def _find(self, name: str) -> Training | None:
         return self._read(self._note(name))

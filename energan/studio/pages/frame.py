@@ -111,11 +111,3 @@ def settled() -> None:
     shown = _complaints.pop(client, None) if client is not None else None
     if shown is not None and not shown.is_deleted:
         shown.dismiss()
-
-
-def _client() -> Client | None:
-    """The client that is served at this moment; None where its page has gone."""
-    try:
-        return ui.context.client
-    except RuntimeError:
-        return None

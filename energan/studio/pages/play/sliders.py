@@ -121,9 +121,10 @@ def build(desk: Desk) -> Callable[[], Awaitable[None]]:
             asked = wish.rows(model, desk.folder, desk.record, [number])
             return model.noise_of([number], wish.seed, conditions=asked), wish.stays(model, desk.able, number)
 
-        noise, words = await desk.compute(work)
+        made = await desk.compute(work)
+        noise, words = made.what
         stays.set_text(words)
-        await panel.start(noise)
+        await panel.start(Made(made.wish, noise))
 
     newest = Latest(draw)
     again = told(newest)
