@@ -34,18 +34,19 @@ class _Part:
 
     def __init__(self) -> None:
         self.every, self.count, self.bytes = 1, 0, 0
-        self.kept: list[tuple[int, int, dict[str, Any]]] = []  # the line's number, its bytes, itself
+        self.kept: list[tuple[int, int, int, dict[str, Any]]] = []  # the line's number here, its place, bytes, itself
 
-    def add(self, text: bytes) -> None:
+    def add(self, text: bytes, place: int) -> None:
+        """Adds a line. place: where in the file it begins."""
         number, self.count = self.count, self.count + 1
         if number % self.every or (line := json_line(text)) is None:
             return
-        self.kept.append((number, len(text), line))
+        self.kept.append((number, place, len(text), line))
         self.bytes += len(text)
         while self.bytes > BYTES and len(self.kept) > 1:
             self.every *= 2
             self.kept = [each for each in self.kept if each[0] % self.every == 0]
-            self.bytes = sum(size for _, size, _ in self.kept)
+            self.bytes = sum(size for _, _, size, _ in self.kept)
 
 
 @final
@@ -74,15 +75,15 @@ class _Log:
                     self.last = text
                     if not text.endswith(b"\n") and len(text) < LARGEST_LINE:
                         break  # half a line, or one without an end: it is read again
+                    (self.metrics if MEASURED in text else self.logs).add(text, self.read)
                     self.read += len(text)
-                    (self.metrics if MEASURED in text else self.logs).add(text)
         except OSError:
             return Lines([], 1)
         parts = self.logs.kept, self.metrics.kept
-        found = [line for part in parts for _, _, line in part]
-        if (last := json_line(self.last)) is not None and all(part[-1][2] != last for part in parts if part):
-            found.append(last)
-        return Lines(sorted(((line["step"], line) for line in found), key=lambda pair: pair[0]), self.logs.every)
+        found = [(line["step"], place, line) for part in parts for _, place, _, line in part]
+        if (last := json_line(self.last)) is not None and all(part[-1][3] != last for part in parts if part):
+            found.append((last["step"], self.read, last))
+        return Lines([(step, line) for step, _, line in sorted(found, key=lambda each: each[:2])], self.logs.every)
 
 
 @final

@@ -2,14 +2,17 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from energan.report.page import report_html
 from energan.runs.reader import read
 from energan.studio import logs
 from energan.studio.logs import Logs, newest
+from energan.studio.runs import Runs
 
 
 def line(step: int, **other: object) -> str:
@@ -28,6 +31,12 @@ def test_a_short_log_is_what_the_reader_reads(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for none in ("link", "pipe", "absent", "."):
         assert Logs().read(tmp_path / none) == ([], 1) and newest(tmp_path / none) == (0, {})
+
+
+def test_a_report_says_what_part_of_the_log_it_has(small_runs_folder: Path) -> None:
+    run = Runs(small_runs_folder).read("first")
+    assert run == read(small_runs_folder / "first") and "each 64th was read" not in report_html(run)
+    assert "each 64th was read" in report_html(replace(run, every=64))
 
 
 def test_only_what_is_new_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
