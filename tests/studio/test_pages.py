@@ -78,8 +78,13 @@ def test_what_was_filled_in_stays_with_another_recipe(
     for label, text in {"steps": "100", "Name of the run": "mine"}.items():
         fill(browser, label, text)
     fill(browser, "Recipe", "wgan-gp-mnist")
-    eventually(lambda: browser.find_elements(By.CSS_SELECTOR, ".q-menu .q-item"))
-    browser.find_elements(By.CSS_SELECTOR, ".q-menu .q-item")[0].click()
+
+    def choose() -> bool:
+        items = browser.find_elements(By.CSS_SELECTOR, ".q-menu .q-item")
+        next(item for item in items if item.text == "wgan-gp-mnist").click()
+        return True
+
+    eventually(choose)
     words = ("energan train wgan-gp-mnist", "/data/dropped-", "-cat-", "--steps 100", "--save-every 20", "--out mine")
     eventually(lambda: all(each in browser.find_element(By.CSS_SELECTOR, ".studio-line").text for each in words))
 

@@ -265,8 +265,9 @@ def test_classes_attributes_and_a_picture_of_ones_own(
     browser = studio_browser
     visit(browser, studio_server, "classes")
     eventually(lambda: len(shown(browser, ".play-tile")) == 36)
-    type_in(browser, "Images", "3")
     shown(browser, ".q-toggle")[0].click()
+    eventually(lambda: len(shown(browser, ".play-tile")) == 80)
+    type_in(browser, "Images of each class", "3")
     eventually(lambda: len(shown(browser, ".play-tile")) == 30)
     assert shown(browser, ".play-tile")[4].get_attribute("alt") == "sample 1, 1"
 

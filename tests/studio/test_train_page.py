@@ -111,7 +111,7 @@ def test_what_was_dropped_is_counted_and_what_is_no_picture_is_named() -> None:
 
 @pytest.mark.parametrize("text", ["fast", "0", "-1", "nan", "inf", "1e"])
 def test_a_rate_that_cannot_be_read_begins_nothing(text: str) -> None:
-    with pytest.raises(UserError, match="the rate is a number above 0"):
+    with pytest.raises(UserError, match="the rate is a number from"):
         rate_of(text)
 
 

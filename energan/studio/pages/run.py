@@ -21,12 +21,12 @@ from energan.runs.reader import RunFiles, mapping
 from energan.runs.reader import number as finite
 from energan.studio.charts import curves_of, options
 from energan.studio.pages.frame import frame, later, told
-from energan.studio.pages.typed import whole
+from energan.studio.pages.typed import number, whole
 from energan.studio.runs import Row
 from energan.studio.studio import Studio
 from energan.studio.trainings import Training
 from energan.training.verdict import verdict_of
-from energan.utils.errors import UserError, printable
+from energan.utils.errors import UserError
 
 EVERY = 2.0  # seconds after which a run that trains is read again
 
@@ -328,7 +328,7 @@ class _Run:
 
 
 def rate_of(text: str) -> str:
-    """The rate that was typed, "" for none. UserError for what is no number above 0.
+    """The rate that was typed, "" for none. UserError for what is no such number.
 
     >>> rate_of(" 1e-3 "), rate_of("")
     ('0.001', '')
@@ -336,11 +336,10 @@ def rate_of(text: str) -> str:
     if not text.strip():
         return ""
     try:
-        rate = float(text)
+        rate: float | None = float(text)
     except ValueError:
-        rate = 0.0
-    if not 1e-12 <= rate <= 1e3:
-        raise UserError(f"the rate is a number above 0, such as 0.0005, not {printable(text.strip())[:40]!r}")
+        rate = None
+    rate = number(rate, "the rate", 1e-12, 1e3)
     return f"{rate:g}"
 
 
