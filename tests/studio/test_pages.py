@@ -169,9 +169,9 @@ def test_nobody_is_told_on_a_page_that_was_left(error: Exception, monkeypatch: p
     def notify(*args: object, **kwargs: object) -> None:
         raise RuntimeError("The parent element this slot belongs to has been deleted.")
 
-    client = SimpleNamespace(is_deleted=False)
+    client = type("Client", (), {"is_deleted": False})()
     monkeypatch.setattr(
-        "energan.studio.pages.frame.ui", SimpleNamespace(context=SimpleNamespace(client=client), notify=notify)
+        "energan.studio.pages.frame.ui", SimpleNamespace(context=SimpleNamespace(client=client), notification=notify)
     )
 
     @told

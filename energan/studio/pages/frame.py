@@ -68,7 +68,7 @@ _complaints: WeakKeyDictionary[Client, ui.notification] = WeakKeyDictionary()  #
 def told(action: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     """The action, whose UserError is shown as one sentence on the page, unless that was left meanwhile.
 
-    What was shown before is gone.
+    What was complained of before is gone.
     """
 
     @wraps(action)
@@ -78,22 +78,15 @@ def told(action: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]
         try:
             return await action(*args, **kwargs)
         except UserError as error:
-            if client is None or not client.is_deleted:
-                complain(str(error))
+            if client is not None and not client.is_deleted:
+                with client:  # what was pressed may be gone already
+                    complain(str(error))
         except RuntimeError:  # NiceGUI's, of elements that are gone
             if client is None or not client.is_deleted:
                 raise
         return None
 
     return acted
-
-
-def _client() -> Client | None:
-    """Whose page it is; None where what was pressed is gone already."""
-    try:
-        return ui.context.client
-    except RuntimeError:
-        return None
 
 
 def complain(sentence: str) -> None:
@@ -111,3 +104,11 @@ def settled() -> None:
     shown = _complaints.pop(client, None) if client is not None else None
     if shown is not None and not shown.is_deleted:
         shown.dismiss()
+
+
+def _client() -> Client | None:
+    """Whose page it is; None where what was pressed is gone already."""
+    try:
+        return ui.context.client
+    except RuntimeError:
+        return None

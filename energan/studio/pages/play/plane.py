@@ -42,7 +42,7 @@ def build(desk: Desk) -> Callable[[], Awaitable[None]]:
             where = ui.label().classes("studio-quiet").props('role="status"')
             stays = ui.label().classes("studio-quiet")
     state: dict[str, Any] = {"place": (0.5, 0.5)}
-    last: list[Made[tuple[dict[str, Tensor], Tensor, str, str]]] = []  # corners, square, its picture, words
+    last: list[Made[tuple[dict[str, Tensor], Tensor, str, str]]] = []  # corners, square, picture, words
 
     def noise(model: "Model", wish: Wish, numbers: list[int]) -> "dict[str, Tensor]":
         asked = wish.rows(model, desk.folder, desk.record, numbers)
@@ -59,8 +59,8 @@ def build(desk: Desk) -> Callable[[], Awaitable[None]]:
             return four, grid, data_address(sheet(grid, TILES), "png"), words
 
         last[:] = [await desk.compute(work)]
-        stays.set_text(last[0].what[3])
         square.style["background-image"] = f'url("{last[0].what[2]}")'
+        stays.set_text(last[0].what[3])
         named = ", ".join(map(str, numbers))
         square.props["aria-label"] = f"Plane between the samples {named}: arrow keys move, with shift further"
         await follow(*state["place"])
@@ -68,7 +68,7 @@ def build(desk: Desk) -> Callable[[], Awaitable[None]]:
     async def follow(u: float, v: float) -> None:
         if not last:
             return
-        four, wish = last[0].what[0], last[0].wish
+        (four, *_), wish = last[0].what, last[0].wish
 
         def work(model: "Model", wish: Wish) -> str:
             from energan.explore.walks import at_once
