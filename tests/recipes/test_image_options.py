@@ -75,15 +75,6 @@ def test_rectangles_are_trained_on_drawn_and_scored(recipe, tmp_path, capsys):
     assert main(["resume", str(folder), "--steps", "4"]) == 0
 
 
-def test_averaged_weights_that_are_still_the_first_ones_are_told(tmp_path, capsys):
-    source = str(pictures(tmp_path / "mine"))
-    small = ["--width", "1", "--batch", "4", "--steps", "2", "--save-every", "2", "--data", source, "--quiet"]
-    for ema, told in (("0.9", True), ("0.3", False), ("0", False)):  # of the first ones 0.81, 0.09, none are left
-        assert main(["train", "dcgan-64", *small, "--ema", ema, "--out", str(tmp_path / ema)]) == 0
-        said = capsys.readouterr().out
-        assert ("G draws with averaged weights, of which 81%" in said) is told and ("averaged weights" in said) is told
-
-
 def test_energies_of_reference_images_are_of_images_that_were_held_out(tmp_path):
     metrics = {}
     for name, changes in (("none", {"data": str(pictures(tmp_path / "mine", 40))}), ("some", {"data": "digits"})):
