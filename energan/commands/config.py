@@ -41,13 +41,14 @@ def config_in(line: Sequence[str]) -> str:
 
 
 def word_after(flag: str, line: Sequence[str]) -> str:
-    """The value of a flag on a command line, before it is parsed; "" where there is none."""
+    """The value of a flag on a command line, before it is parsed: the last one's, as there; "" where there is none."""
+    value = ""
     for i, word in enumerate(line):
         if word == flag and i + 1 < len(line):
-            return line[i + 1]
-        if word.startswith(f"{flag}="):
-            return word.partition("=")[2]
-    return ""
+            value = line[i + 1]
+        elif word.startswith(f"{flag}="):
+            value = word.partition("=")[2]
+    return value
 
 
 def read_config(source: str, line: Sequence[str] = (), recipe: str = "") -> Config:

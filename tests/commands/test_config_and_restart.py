@@ -9,6 +9,7 @@ import torch
 from small_runs import sentence, trained
 
 from energan.cli import main
+from energan.commands.config import word_after
 from energan.runs.checkpoints import read_checkpoint
 from energan.runs.folder import RunFolder
 
@@ -36,6 +37,15 @@ def test_a_config_gives_the_defaults_and_the_line_wins(run: Path, capsys: pytest
     changed = {"lr": 0.002, "steps": 4, "save_every": 2}
     known = {name: value for name, value in before["arguments"].items() if name not in changed}
     assert now["arguments"] | known == now["arguments"] and now["arguments"] | changed == now["arguments"]
+
+
+def test_of_two_configs_the_last_counts_as_of_any_flag(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = trained(Path("other"), decay=0.0, lr=2e-3, margin=9.0)
+    assert word_after("--data", ["--data", "a", "--steps", "3", "--data=b"]) == "b"
+    assert main(["train", "--config", str(run), f"--config={other}", *SHORT, "--out", "new"]) == 0
+    assert f"settings of {other}" in capsys.readouterr().out
+    record = RunFolder("new").record
+    assert record["arguments"]["margin"] == 9.0
 
 
 def test_a_file_will_do_and_the_recipe_may_stand_there(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

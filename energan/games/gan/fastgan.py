@@ -1,18 +1,20 @@
 """FastGAN.  "Towards faster and stabilized GAN training for high-fidelity few-shot image synthesis", Liu, Zhu, Song &
-Elgammal 2021, arXiv:2101.04775, equations 4 to 6.
+Elgammal 2021, arXiv:2101.04775, section 3.
 
     L_D = E [1 - D(x)]+ + E [1 + D(G(z))]+ + r L_recons
-    L_recons = E |R(f) - T(x)|,  f = f(x): what D's layers say of a real image
+    L_recons = E |R(f) - T(x)|,  f = f(x): maps of D's layers for a real image
     L_G = - E D(G(z))
 
 x (n, c, h, w); z (n, d). The net D returns its scores, (n,) or (n, places), and its maps f. The net R, "simple
-decoders", returns from f what is left of x, and T(x), what that should be: the whole image, made small, and a part of
-it. So D is an auto-encoder's encoder, too, and has to keep of an image what it is; without that it learns a few by
-heart. One turn of D and R, then one of G, each on a fresh batch. r is 1 in the paper.
+decoders", returns what it decodes of f, and T(x), what that should be: the whole image, made small, and a part of it.
+So D is an auto-encoder's encoder, too: the paper's means against a D that learns few images by heart. One turn of D and
+R, then one of G, each on a fresh batch.
 
-NOTE: the distance is the mean absolute one of pixels; the paper's is a perceptual one (LPIPS), of a network that was
-trained on people's judgements.
-NOTE: the authors' code draws the 1 of each image anew, between 0.8 and 1; the paper does not have that.
+NOTE: the distance is the mean absolute one of pixels. The authors' is a perceptual one (LPIPS, of a network that was
+trained on people's judgements), of three decoders, summed over them and over the batch: so their weight, 1, is no r of
+ours.
+NOTE: the authors' code has a number drawn from 0.8 to 1 in the place of each 1 of the hinges.
+NOTE: the paper's text was not at hand when this was written; it is by copies of the authors' code.
 
 Not to be confused with EBGAN, whose D's reconstruction error is the energy itself; here it keeps D honest, of real
 images alone, and G never sees it.
@@ -28,8 +30,8 @@ from energan.losses.adversarial import critic_generator, hinge_discriminator
 from energan.utils.specification import recorded
 
 MEANINGS = {
-    "loss": "what each player minimises; D's is 2 and the reconstruction while it knows nothing",
-    "reconstruction": "mean distance of real images from what is decoded of D's maps, 0 to 2; it falls",
+    "loss": "what each player minimises; D's is 2 and r times the reconstruction while it knows nothing",
+    "reconstruction": "mean distance of real images' pixels, in [-1, 1], from what is decoded of D's maps; it falls",
     "reconstruction_weight": "r: weight of the reconstruction in D's loss",
 }
 

@@ -1,5 +1,5 @@
 """FastGAN's networks, for images of 64 pixels or other sizes.  Liu, Zhu, Song & Elgammal 2021, arXiv:2101.04775,
-section 3 and figures 3 and 4.
+section 3, by copies of the authors' code.
 
     G   ConvTranspose 4 - GLU, then at each size: nearest neighbours x 2 - Conv 3x3 - GLU. Maps of a low size, pooled to
         4 x 4, say which maps count at a size 16 times larger (skip-layer excitation): from 4 to 64, from 8 to 128.
@@ -12,9 +12,9 @@ Batch norm after each weight layer but the first and the last of G and D; LeakyR
 R; weights ~ N(0, .02). x (n, channels, height, width) in [-1, 1]. width: maps of G at full size and half of D's at half
 size; they double as the size halves.
 
-NOTE: the paper's networks are for 256 to 1024 pixels; these have its blocks, at each size once.
-NOTE: the authors' code has noise beside the maps of some of G's layers. Here an image is a function of z.
-NOTE: of D's two ways down, the code has skip-layer excitations as well, and a second score of the image made small.
+NOTE: the authors' networks are for 256 to 1024 pixels; these have their blocks, at each size once. Theirs convolve
+twice at every second size of G, add noise to its maps there (here an image is a function of z), gate D's maps as G's,
+and have a second score and a third decoder, for the image made small.
 """
 
 import itertools

@@ -2,8 +2,8 @@
 
 The gradient of a depthwise convolution's input is a depthwise convolution itself, of the output's gradient (with zeros
 between its places where the stride is 2) by the mirrored kernel. oneDNN computes that in bfloat16 as fast as the way
-there, and what torch calls for it six times slower: the input's gradient of MobileNetV2, 32 images of 64 x 64, one
-thread of an AMD EPYC: 139 ms, this way 22, bit for bit the same.
+there, and what torch calls for it several times slower. The input's gradient of MobileNetV2, 32 images, one thread of
+an AMD EPYC: 139 ms at 64 x 64, this way 22, with the same bits; 328 ms at 128 x 128, this way 83, and 0.2 % apart.
 """
 
 from typing import Any

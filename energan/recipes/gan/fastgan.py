@@ -16,11 +16,13 @@ def fastgan_64(
     views: SizedViews = SizedViews(augment=("colour", "translation")),
     training: GeneratorTraining = GeneratorTraining(steps=10000, batch=32, save_every=500, ema=0.999),
 ) -> Experiment:
-    """FastGAN on 64 x 64 images, or others of --size: for some hundreds to thousands of pictures and an hour.
+    """FastGAN on 64 x 64 images, or others of --size: for some hundreds to thousands of pictures and little time.
+
+    The authors' rate is 2e-4, with batches of 8; 4e-4 with 32 is what was tried here (docs/results/images.md).
 
     Args:
         z: Dimensions of the noise, N(0, 1).
-        width: Feature maps of G at full resolution; less is faster. The paper's networks, for 256 to 1024 pixels, have
+        width: Feature maps of G at full resolution; less is faster. The authors' networks, for 256 to 1024 pixels, have
             64 at 128 pixels.
         reconstruction_weight: Of what is decoded from D's maps; 0 for a hinge GAN with FastGAN's networks.
     """
