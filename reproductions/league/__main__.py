@@ -4,11 +4,11 @@
     python -m reproductions.league --only EBGAN-PT LSGAN --jobs 2 --out runs/league    two systems, on all their images
     python -m reproductions.league --try LSGAN lr=1e-3 --out runs/league               settings, on training images
     python -m reproductions.league --collect --out runs/league                         results.jsonl and docs/league.md
-    python -m reproductions.league --time                                              steps.json, on an idle machine
+    python -m reproductions.league --time                                              costs.json, on an idle machine
 
 A training is a run folder, OUT/SYSTEM-DATA-SEED: killed anywhere, the same command goes on with it, and what is
 finished is not played again. Each is played in a process of its own, `--jobs` at once; `--minutes` stops all in time.
-Steps are fixed (steps.json); a machine with a GPU plays the same ones. results.jsonl has a row for each training,
+Steps are fixed (costs.json); a machine with a GPU plays the same ones. results.jsonl has a row for each training,
 whoever played it; docs/league.md is written from it, and a test checks that they agree.
 """
 
@@ -28,11 +28,10 @@ from energan.utils.errors import UserError
 from energan.utils.files import user_path, write, write_json
 from energan.utils.signals import stopping
 from reproductions.league.cell import Cell, play
-from reproductions.league.entries import ENTRIES, SECONDS, entry
-from reproductions.league.table import COLUMNS, PAGE, RESULTS, TRIALS, latest, page, read
+from reproductions.league.entries import ENTRIES, SECONDS, TIMED, Cost, entry
+from reproductions.league.table import COLUMNS, PAGE, PICTURES, RESULTS, TRIALS, latest, page, read
 
 LOOK_SECONDS = 0.3  # between two looks whether a process has ended
-TIMED = Path(__file__).with_name("steps.json")
 MOST_TRIALS = 8  # of a system
 
 
@@ -98,14 +97,28 @@ def _begin(cell: Cell, out: Path, steps: int, threads: int) -> "subprocess.Popen
 
 
 def collect(out: Path) -> None:
-    """Adds the rows of OUT to results.jsonl and trials.jsonl, and writes the page."""
-    rows = [json.loads(path.read_text()) for path in sorted(out.glob("*/league.json"))]
+    """Adds the rows of OUT to results.jsonl and trials.jsonl, and their samples, and writes the page."""
+    rows = []
+    for path in sorted(out.glob("*/league.json")):
+        row = json.loads(path.read_text())
+        if "trial" not in row and "toy" not in row:
+            row["picture"] = _picture(path.parent)
+        rows.append(row)
     played = [row for row in rows if "trial" not in row and "toy" not in row]
     tried = [row for row in rows if "trial" in row]
     _write_lines(RESULTS, latest([*read(RESULTS), *played]))
     known = read(TRIALS)
     _write_lines(TRIALS, [*known, *(row for row in tried if row not in known)])
     write_page()
+
+
+def _picture(folder: Path) -> str:
+    """Copies a row's samples to where the page shows them; its file's name."""
+    name = f"{folder.name}.png"
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    data = folder.joinpath("league.png").read_bytes()
+    write(PICTURES / name, lambda path: path.write_bytes(data))
+    return name
 
 
 def write_page() -> None:
@@ -119,25 +132,30 @@ def _write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
     write(path, lambda p: p.write_text(text))
 
 
-def count_steps(names: list[str]) -> None:
-    """Writes into steps.json how many steps of each system fit into SECONDS on this machine, which must be idle."""
+def count(names: list[str]) -> None:
+    """Writes into costs.json what systems cost on this machine, which must be idle; each in a process of its own."""
+    if len(names) > 1:
+        for name in names:
+            subprocess.run([sys.executable, "-m", "reproductions.league", "--time", "--only", name], check=True)
+        return
     from energan.recipes.build import build
     from energan.training.loop import trainer_of
+    from energan.utils.hardware import peak_memory
     from reproductions.campaign.entry import Conditions, Models
     from reproductions.campaign.plan import step_seconds
 
-    for name in names:
-        chosen = entry(name)
-        run = build(chosen.recipe, **chosen.arguments(chosen.data[0], 0, 10_000))
-        data = run.training_set()
-        if run.initialise:
-            run.initialise(data)
-        trainer = trainer_of(run.reading_as(data), data)
-        seconds = step_seconds(Models(trainer, lambda: None), run.steps, Conditions(toy=False, device="cpu"))
-        counted = json.loads(TIMED.read_text())
-        counted[name] = _round(SECONDS / seconds)
-        write_json(TIMED, dict(sorted(counted.items())))
-        say(f"{name}: {1000 * seconds:.1f} ms a step, {counted[name]:,} steps")
+    (name,) = names
+    chosen = entry(name)
+    run = build(chosen.recipe, **chosen.arguments(chosen.data[0], 0, 10_000))
+    data = run.training_set()
+    if run.initialise:
+        run.initialise(data)
+    trainer = trainer_of(run.reading_as(data), data)
+    seconds = step_seconds(Models(trainer, lambda: None), run.steps, Conditions(toy=False, device="cpu"))
+    cost = Cost(_round(SECONDS / seconds), run.batch, round(peak_memory() / 2**20))
+    counted = json.loads(TIMED.read_text()) | {name: cost._asdict()}
+    write_json(TIMED, dict(sorted(counted.items())))
+    say(f"{name}: {1000 * seconds:.1f} ms a step, {cost.steps:,} steps of {cost.batch} images, {cost.MiB:,} MiB")
 
 
 def _round(steps: float) -> int:
@@ -157,7 +175,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="a training for each")
     parser.add_argument("--jobs", type=int, default=2, help="trainings at once")
     parser.add_argument("--minutes", type=float, default=0, help="after which all stop; 0: never")
-    parser.add_argument("--steps", type=int, default=0, help="instead of steps.json's: no row of the league")
+    parser.add_argument("--steps", type=int, default=0, help="instead of costs.json's: no row of the league")
     parser.add_argument("--try", nargs="+", dest="tried", metavar=("SYSTEM", "KEY=VALUE"), help="a trial of settings")
     parser.add_argument("--cell", nargs=3, metavar=("SYSTEM", "DATA", "SEED"), help="one training, in this process")
     parser.add_argument("--collect", action="store_true", help="adds OUT's rows to results.jsonl, writes the page")
@@ -195,7 +213,7 @@ def _done(given: argparse.Namespace) -> int:
     at_least(0, steps=given.steps, minutes=given.minutes)
     out = user_path(given.out)
     if given.time:
-        count_steps(given.only or list(ENTRIES))
+        count(given.only or list(ENTRIES))
     elif given.page:
         write_page()
     elif given.collect:

@@ -2,7 +2,7 @@
 
 A row says what was measured of SAMPLES samples beside the test images, of a trial beside training images, and on which
 machine. Of digits the feature network is the shipped classifier of digits, of all else MobileNetV2, so that of these
-there is no score by classes. What a step costs is not in it: others may play beside it (steps.json is of idle cores).
+there is no score by classes. What a step costs is not in it: others may play beside it (costs.json is of idle cores).
 """
 
 from pathlib import Path

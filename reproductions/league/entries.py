@@ -1,7 +1,7 @@
 """Who is in the league, with which settings, and for how many steps.
 
-Steps are what ten minutes of two idle cores allow: STEPS, counted once from the milliseconds that a step took
-(`python -m reproductions.league --time`, AMD EPYC Zen 4, two cores, torch 2.13.0, 2026-11-27), then fixed; other
+Steps are what ten minutes of two idle cores allow, counted once from the milliseconds that a step took (costs.json, by
+`python -m reproductions.league --time`, AMD EPYC Zen 4, two cores, torch 2.13.0, 2026-11-27), then fixed; other
 machines take the same steps. Settings are a recipe's defaults, and what is beside its name: chosen on training images
 (`--try`), never on test images.
 
@@ -18,7 +18,29 @@ from energan.utils.errors import UserError
 DIGITS = ("mnist", "fashion-mnist")
 COLOUR = ("emoji-noto",)
 SECONDS = 600  # of two idle cores, for each training
-STEPS: dict[str, int] = json.loads(Path(__file__).with_name("steps.json").read_text())
+TIMED = Path(__file__).with_name("costs.json")
+
+
+@final
+class Cost(NamedTuple):
+    """What a system costs on two idle cores.
+
+    steps   in SECONDS
+    batch   images of a step
+    MiB     the process at its largest while it trains: torch and the training images are in it, metrics are not
+    """
+
+    steps: int
+    batch: int
+    MiB: int
+
+    @property
+    def images_per_second(self) -> float:
+        """Training images a second."""
+        return self.steps * self.batch / SECONDS
+
+
+COSTS: dict[str, Cost] = {name: Cost(**cost) for name, cost in json.loads(TIMED.read_text()).items()}
 
 
 @final
@@ -87,6 +109,6 @@ def entry(name: str) -> Entry:
 
 def steps_of(name: str) -> int:
     """How many steps the entry has. UserError where none were counted yet."""
-    if name not in STEPS:
+    if name not in COSTS:
         raise UserError(f"no steps of {name!r} were counted yet: `python -m reproductions.league --time` does")
-    return STEPS[name]
+    return COSTS[name].steps

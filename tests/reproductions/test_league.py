@@ -9,17 +9,20 @@ from energan.recipes.build import find_recipe
 from energan.utils.arguments import parameters
 from reproductions.league import __main__ as league
 from reproductions.league.cell import Cell
-from reproductions.league.entries import ENTRIES, STEPS, Entry, steps_of
-from reproductions.league.table import BEGIN, COLUMNS, END, PAGE, RESULTS, latest, page, read, table
+from reproductions.league.entries import COSTS, ENTRIES, Cost, Entry, steps_of
+from reproductions.league.table import BEGIN, COLUMNS, END, PAGE, RESULTS, latest, page, pictures, read, table
 
 
 def row(system: str, fid: float, seed: int = 0, data: str = "mnist", **more: float) -> dict[str, object]:
-    return {"system": system, "data": data, "seed": seed, "steps": 7100, "FID": fid, **more}
+    picture = f"{system.lower()}-{data}-{seed}.png"
+    return {"system": system, "data": data, "seed": seed, "steps": 7100, "FID": fid, "picture": picture, **more}
 
 
 def test_the_page_says_what_the_results_say() -> None:
     text = PAGE.read_text()
     assert page(text, read(RESULTS)) == text
+    for each in read(RESULTS):
+        assert (PAGE.parent / "results" / "league" / each["picture"]).is_file()
 
 
 def test_every_entry_can_be_built_and_has_its_steps() -> None:
@@ -27,7 +30,7 @@ def test_every_entry_can_be_built_and_has_its_steps() -> None:
         known = parameters(find_recipe(entry.recipe))
         assert set(entry.arguments(entry.data[0], 0, 4)) <= set(known) | {"data"}, name
         assert set(entry.data) <= set(COLUMNS)
-    assert set(STEPS) == set(ENTRIES)
+    assert set(COSTS) == set(ENTRIES)
     assert len({Cell(name, "mnist", 0).folder for name in ENTRIES}) == len(ENTRIES)
 
 
@@ -43,7 +46,14 @@ def test_the_best_come_first_and_the_last_row_of_a_seed_counts() -> None:
     lines = table(rows, "mnist").splitlines()
     assert lines[0].startswith("| system | recipe | seeds | steps | MNIST-FID | IS |")
     assert lines[2].startswith("| LSGAN | `lsgan-mnist` | 1 | 7,100 | 2 | 7 | – |")
+    assert lines[2].endswith("| 1,173 | 355 |")
     assert lines[3].startswith("| EBGAN | `ebgan-pt-mnist --pt 0.0` | 2 | 7,100 | 5 ± 1.4 | – |")
+
+
+def test_pictures_are_of_the_least_seed_in_the_order_of_the_table() -> None:
+    lines = pictures([row("EBGAN", 6, 1), row("EBGAN", 4, 0), row("LSGAN", 2)], "mnist").splitlines()
+    assert "(results/league/lsgan-mnist-0.png)" in lines[2] and "(results/league/ebgan-mnist-0.png)" in lines[3]
+    assert len(lines) == 4
 
 
 def test_a_page_keeps_what_is_around_its_tables() -> None:
@@ -58,7 +68,7 @@ def test_a_page_keeps_what_is_around_its_tables() -> None:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     own = {"width": 2, "z": 2, "batch": 8, "precision": "fp32"}
     monkeypatch.setitem(ENTRIES, "LSGAN", Entry("lsgan-mnist", own, ("digits",)))
-    monkeypatch.setitem(STEPS, "LSGAN", 2)
+    monkeypatch.setitem(COSTS, "LSGAN", Cost(steps=2, batch=8, MiB=300))
 
 
 @pytest.mark.usefixtures("small")
@@ -80,6 +90,7 @@ def test_rows_are_collected_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     results, trials, text = (tmp_path / name for name in ("results.jsonl", "trials.jsonl", "league.md"))
     text.write_text(f"{BEGIN}\n{END}\n")
+    monkeypatch.setattr(league, "PICTURES", tmp_path / "shown")
     for module in (league, made):
         monkeypatch.setattr(module, "RESULTS", results)
         monkeypatch.setattr(module, "TRIALS", trials)
@@ -91,11 +102,13 @@ def test_rows_are_collected_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     }.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "league.json").write_text(json.dumps(each))
+        (tmp_path / name / "league.png").write_bytes(b"picture")
     for _ in range(2):
         assert league.main(["--collect", "--out", str(tmp_path)]) == 0
     assert [each["FID"] for each in read(results)] == [9]
     assert [each["FID"] for each in read(trials)] == [3]
-    assert "| LSGAN |" in text.read_text()
+    assert "| LSGAN |" in text.read_text() and "(results/league/a.png)" in text.read_text()
+    assert [path.name for path in (tmp_path / "shown").iterdir()] == ["a.png"]
 
 
 @pytest.mark.usefixtures("small")
