@@ -1,6 +1,7 @@
 """Encoders: the house's own, kept in the cache; a run's, or anyone's; what they say of images; merged classes."""
 
 import hashlib
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -352,6 +353,35 @@ def test_critics_of_any_layers() -> None:
     one = Trainer(run.game, lambda k: {"x": torch.rand(4, 1, 28, 28), "h": torch.rand(4, 64)})
     logs = one.step()
     assert {f"D/W({name})" for name in ("conv3", "logits", "x")} <= set(logs)
+
+
+def test_weights_by_layer_and_a_width_of_the_critics_own() -> None:
+    settings = {"width": 2, "warm_steps": 0, "critics": "x,h,conv3"}
+    run = build("latent-discriminators-mnist", lambdas="h=.5", mus="x=1,conv3=0", critic_width=3, **settings)
+    numbers = run.game.hyperparameters
+    assert numbers["lambda_h"] == 0.5 and "lambda_x" not in numbers and numbers["adversarial"] == 1.0
+    assert (numbers["mu_x"], numbers["mu_h"], numbers["mu_conv3"]) == (1.0, 0.1, 0.0)
+    as_wide = build("latent-discriminators-mnist", **settings).game.players
+    nets = {name: [sum(w.numel() for w in each[name].net.parameters()) for each in (run.game.players, as_wide)]
+            for name in ("G", "D_x")}  # fmt: skip
+    assert nets["G"][0] == nets["G"][1] and nets["D_x"][0] > nets["D_x"][1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"lambdas": "y=1"}, "lambdas 'y=1' has 'y'; each of x, h may be there once"),
+        ({"lambdas": "x=1,x=2"}, "has 'x'; each of x, h may be there once"),
+        ({"lambdas": "x=one"}, "has no number for x: write x=0.5"),
+        ({"lambdas": "x"}, "has no number for x"),
+        ({"mus": "h=-1"}, "mus must be 0 or above, got -1"),
+        ({"mus": "h=1", "variant": "code-adversarial"}, "variant code-adversarial has none"),
+        ({"critic_width": -1}, "critic_width must be 0 or above"),
+    ],
+)
+def test_weights_by_layer_that_cannot_be(settings: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(UserError, match=re.escape(sentence)):
+        build("latent-discriminators-mnist", width=2, **settings)
 
 
 def test_the_optimizer_and_epochs_are_the_thesis_s() -> None:

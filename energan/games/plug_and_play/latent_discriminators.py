@@ -7,8 +7,9 @@ with gradients flowing through the encoder", eq. 9-11, and its code, hesampakdam
 
 e = eps E_i(x) + (1 - eps) E_i(x^), eps ~ U(0, 1) for each pair and critic. Fakes go through E again, so that no layer
 of G has to match one of E's. x (n, ...) in [-1, 1]; h (n, d) comes with the data, since E is frozen; a critic returns
-(n,) and is called D_<layer>: D_x is PPGN's D, D_h the thesis' D_1. The code's lambda is 1, mu_x 2, mu_h 0.1. S brings
-images into the unit of D_x and of the image loss: the code's are standardised.
+(n,) and is called D_<layer>: D_x is PPGN's D, D_h the thesis' D_1. The code has lambda 1 for all, mu_x 2 and mu_h 0.1;
+here `adversarial` is the lambda of all layers but those that have one of their own. S brings images into the unit of
+D_x and of the image loss: the code's are standardised.
 
 Turns of all critics (`critic_steps`; `warm_steps` at each of the first 25 steps and every 500th), then one of G.
 `random`: each turn moves one critic, drawn at random, and G follows the one that learned last; not in the warm turns.
@@ -32,10 +33,12 @@ from energan.engine.precision import wide
 from energan.games.gan.wgan import critic_schedule, is_warm
 from energan.losses import gradient_penalty
 from energan.losses.adversarial import critic_generator, wasserstein
+from energan.utils.errors import UserError
 from energan.utils.specification import recorded
 
 MEANINGS = {
-    "adversarial": "weight of the critics' scores in G's loss",
+    "adversarial": "weight of the critics' scores in G's loss, but of those that have a lambda of their own",
+    "lambda_{layer}": "weight of that critic's score of {of} in G's loss",
     "penalty": "weight of the gradient penalty in each critic's loss",
     "loss": "what G minimises",
     "mu_{layer}": "weight of the mean squared difference between real and reconstructed {of} in G's loss",
@@ -81,14 +84,15 @@ def critic_loss(p: Players, b: Batch, layers: tuple[str, ...], code: str) -> tup
 
 
 def generator_loss(
-    p: Players, b: Batch, critics: tuple[str, ...], matched: tuple[str, ...], code: str
+    p: Players, b: Batch, critics: tuple[str, ...], matched: tuple[str, ...], own: tuple[str, ...], code: str
 ) -> tuple[Tensor, Logs]:
     real = outputs(p, b.x, matched, **{code: b.h})
     fake = outputs(p, p.G(b.h), tuple(dict.fromkeys((*matched, *critics))))
     total = wide(b.x).new_zeros(())
     logs: Logs = {}
     for layer in critics:
-        total = total + b.adversarial * critic_generator(getattr(p, f"D_{layer}")(fake[layer]))
+        weight = getattr(b, f"lambda_{layer}") if layer in own else b.adversarial
+        total = total + weight * critic_generator(getattr(p, f"D_{layer}")(fake[layer]))
     for layer in matched:
         logs[f"L({layer})"] = mse_loss(wide(fake[layer]), wide(real[layer]))
         total = total + getattr(b, f"mu_{layer}") * logs[f"L({layer})"]
@@ -106,6 +110,7 @@ def latent_discriminators(
     code: str = "h",
     matched: Mapping[str, float] | None = None,
     adversarial: float = 1.0,
+    lambdas: Mapping[str, float] | None = None,
     penalty: float = 10.0,
     random: bool = False,
     critic_steps: int = 5,
@@ -118,11 +123,13 @@ def latent_discriminators(
     """Plug and play with critics of any layers.
 
     E is frozen and returns networks.layers.Features of logits, with the layer `code` and those that are named; matched:
-    layer -> mu, the code's by default. h: dimensions of the code, or the start codes' Noise. seed: of the critics drawn
-    at random, alone.
+    layer -> mu, the code's by default; lambdas: layer -> lambda, of critics whose weight is not `adversarial`. h:
+    dimensions of the code, or the start codes' Noise. seed: of the critics drawn at random, alone.
     """
     mu = {"x": 2.0, code: 0.1} if matched is None else matched
-    layers = tuple(critics)
+    layers, own = tuple(critics), dict(lambdas or {})
+    if foreign := [layer for layer in own if layer not in layers]:
+        raise UserError(f"`lambdas` names {foreign[0]!r}, which has no critic; those that have: {', '.join(layers)}")
 
     def order(t: int) -> tuple[str, ...]:
         if not layers:
@@ -137,7 +144,7 @@ def latent_discriminators(
         return (Move(partial(critic_loss, layers=names, code=code), min=tuple(f"D_{name}" for name in names)),)
 
     def follows(names: tuple[str, ...]) -> tuple[Move, ...]:
-        return (Move(partial(generator_loss, critics=names, matched=tuple(mu), code=code), min=("G",)),)
+        return (Move(partial(generator_loss, critics=names, matched=tuple(mu), own=tuple(own), code=code), min=("G",)),)
 
     chosen = {f"D_{name}": learns((name,)) for name in layers} | {f"G_{name}": follows((name,)) for name in layers}
     return Game(
@@ -153,6 +160,7 @@ def latent_discriminators(
         hyperparameters={
             "adversarial": adversarial,
             "penalty": penalty,
+            **{f"lambda_{layer}": v for layer, v in own.items()},
             **{f"mu_{layer}": v for layer, v in mu.items()},
         },
         codes=LatentSpace(

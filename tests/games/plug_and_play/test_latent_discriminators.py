@@ -38,12 +38,13 @@ def build(seed: int, i: int, critics: tuple[str, ...] = ("x", "h"), **settings) 
 SMALL = {
     "latent-discriminators": Small(build, MLP, coded=True),
     "latent-discriminators random": Small(partial(build, random=True), MLP, coded=True),
+    "latent-discriminators own weights": Small(partial(build, lambdas={"h": 0.3}), MLP, coded=True),
     "latent-discriminators no critics": Small(partial(build, critics=(), random=True), MLP, coded=True),
     "latent-discriminators adversarial only": Small(partial(build, critics=("h",), matched={}), MLP, coded=True),
 }
 
 
-def by_hand(E, S, G, x, h, adversarial, penalty, D_x=None, D_h=None, eps_x=None, eps_h=None, **mu):
+def by_hand(E, S, G, x, h, adversarial, penalty, D_x=None, D_h=None, eps_x=None, eps_h=None, **more):
     """Pixels are counted in the thesis' units: of mean 0 and deviation 1 over MNIST."""
 
     def pixels(v):
@@ -62,9 +63,9 @@ def by_hand(E, S, G, x, h, adversarial, penalty, D_x=None, D_h=None, eps_x=None,
     def follows(*critics):
         def loss():
             fake = G(h)
-            fooled = sum(D(read(fake)).mean() for D, read in critics)
+            fooled = sum(weight * D(read(fake)).mean() for D, read, weight in critics)
             wrong = {"mu_x": ((pixels(fake) - pixels(x)) ** 2).mean(), "mu_h": ((codes(fake) - h) ** 2).mean()}
-            return sum(mu[k] * wrong[k] for k in wrong if k in mu) - adversarial * fooled
+            return sum(more[k] * wrong[k] for k in wrong if k in more) - fooled
 
         return loss
 
@@ -72,8 +73,9 @@ def by_hand(E, S, G, x, h, adversarial, penalty, D_x=None, D_h=None, eps_x=None,
     both = {"x": (D_x, pixels, eps_x, pixels(x)), "h": (D_h, codes, eps_h, h)}
     there = {layer: parts for layer, parts in both.items() if parts[0]}
     alone = {f"D_{layer}": learns(*parts) for layer, parts in there.items()}
-    chosen = {f"G_{layer}": {"G": follows(parts[:2])} for layer, parts in there.items()}
-    return {"D": alone, "G": follows(*(parts[:2] for parts in there.values())), **alone, **chosen}
+    fools = {layer: (*parts[:2], more.get(f"lambda_{layer}", adversarial)) for layer, parts in there.items()}
+    chosen = {f"G_{layer}": {"G": follows(parts)} for layer, parts in fools.items()}
+    return {"D": alone, "G": follows(*fools.values()), **alone, **chosen}
 
 
 BY_HAND = dict.fromkeys(SMALL, by_hand)
