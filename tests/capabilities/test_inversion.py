@@ -23,6 +23,7 @@ from energan.capabilities.inversion.measure import (
     diversity,
     mean_square,
     measure,
+    mixing,
     reconstruction,
 )
 from energan.data import ImageSet
@@ -69,6 +70,17 @@ def test_diversity_is_the_mean_distance_of_two_images_of_a_class() -> None:
     of_4, of_2 = 2 * (0.2 + 0.8 + 1.0) / 3, 2 * 0.4  # 9 has no two
     assert diversity(images, classes) == pytest.approx((of_4 + of_2) / 2)
     assert diversity(grey(9, 9, 9, 80, 80), torch.tensor([0, 0, 0, 1, 1])) == 0
+
+
+def test_mixing_is_of_the_second_half_of_each_chain() -> None:
+    """2 x 2 pixels in [-1, 1] that differ by d are d apart in [0, 1]."""
+    frames = torch.tensor([[-1.0, 1.0], [0.5, 1.0], [-1.0, 1.0], [1.0, 1.0]])[..., None, None, None].expand(
+        4, 2, 1, 2, 2
+    )
+    trace = Trace(torch.tensor([0, 3, 4, 8]), torch.zeros(4, 2, 3), frames)
+    assert mixing(trace) == pytest.approx((2 + 0) / 2)  # the first chain goes from black to white, the other stands
+    alone = Trace(torch.tensor([8]), torch.zeros(1, 2, 3), frames[:1])
+    assert math.isnan(mixing(alone))
 
 
 def test_reconstructions_are_compared_with_their_images(model: Model) -> None:
@@ -153,7 +165,12 @@ def test_other_classes_are_not_compared_with_digits(test: ImageSet, tmp_path: Pa
     codes = model.game.codes
     two = Model(model.game._replace(codes=codes._replace(logits=lambda p, b: p.E(b.x).output[:, :2])), model.nets)
     _, values = measured(two, test, tmp_path, "")
-    assert set(values) == {"reconstruction MSE", "conditional accuracy, own", "diversity in a class"}
+    assert set(values) == {
+        "reconstruction MSE",
+        "conditional accuracy, own",
+        "diversity in a class",
+        "diversity along a chain",
+    }
 
 
 def test_of_many_classes_some_are_asked_for(model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from small_runs import pictures, sentence
 from torch import nn
 
 import energan
+import energan.inference.guided
 from energan.cli import main
 from energan.commands.explore import excite
 from energan.data import load, to_unit
@@ -148,8 +149,20 @@ def test_chains_frame_by_frame(capsys: pytest.CaptureFixture[str]) -> None:
 def test_settings_reach_the_chains() -> None:
     plain = drawn("--class 7 --n 1")
     for told in ("--eps1 1", "--eps2 50", "--eps3 1", "--chain-steps 9", "--rate 3", "--normalise True",
-                 "--gradient activation --eps2 50"):  # fmt: skip
+                 "--gradient activation --eps2 50", "--rate 3 --last-rate 0", "--clip 0 0.1"):  # fmt: skip
         assert not np.array_equal(plain, drawn(f"--class 7 --n 1 {told}")), told
+
+
+def test_chains_start_from_images_in_turn(capsys: pytest.CaptureFixture[str]) -> None:
+    """A chain that takes no step to speak of ends at the reconstruction of its image."""
+    images = np.random.default_rng(0).integers(0, 256, (2, 1, 28, 28), dtype=np.uint8)
+    np.savez("two.npz", images=images)
+    still = "--start two.npz --chain-steps 1 --rate 1e-9 --class 4 --n 3 --out x.npz"
+    assert "chains begin at 2 of two.npz" in done(f"sample run {still}", capsys)
+    ended = np.load("x.npz")["images"]
+    assert np.array_equal(ended[0], ended[2]) and not np.array_equal(ended[0], ended[1])
+    again = energan.inference.guided.reconstruct(energan.load("run"), torch.from_numpy(images)).numpy()
+    assert np.abs(ended[:2].astype(int) - again).max() <= 1
 
 
 def test_another_classifier_leads_and_its_classes_count(capsys: pytest.CaptureFixture[str]) -> None:
@@ -323,6 +336,9 @@ def test_maps_at_their_middle_and_a_classifier_s_own_output(capsys: pytest.Captu
         ("sample plain --class 7", "plain draws no classes"),
         ("sample plain --classifier encoder", "plain draws without chains"),
         ("sample plain --eps1 0", "plain draws without chains"),
+        ("sample plain --start two.npz", "plain draws without chains"),
+        ("sample run --start none.npz", "none.npz"),
+        ("sample run --clip 1 0", "clip takes the lowest and the highest code"),
         ("sample run --classifier run", "run generates images; name the run of a classifier"),
         ("sample run --classifier plain", "this run's system has no classifier"),
         ("sample run --classifier nowhere", "run nowhere is not there"),

@@ -49,6 +49,11 @@ METRICS = {
         "",
         "mean distance between two of the chains’ images of one class, pixels from 0 to 1; 0 where all are alike",
     ),
+    "diversity along a chain": (
+        "",
+        "mean distance between two images of the second half of one chain, of ten that it passes through, pixels from "
+        "0 to 1; 0 where chains stand still, and as large as diversity in a class where one chain shows what many do",
+    ),
     "diversity in a class of real": ("", "the same for real images: how much the images of a class do differ"),
 }
 
@@ -116,6 +121,14 @@ def diversity(images: UInt8[Tensor, "n c h w"], classes: Int[Tensor, " n"]) -> f
     return float(torch.stack(distances).mean()) if distances else math.nan
 
 
+def mixing(trace: Trace) -> float:
+    """Mean distance between two images of the second half of a chain, pixels in [0, 1]; NaN where there are not two."""
+    assert trace.images is not None
+    late = to_bytes(trace.images[2 * trace.steps >= trace.steps[-1]])
+    chain = torch.arange(late.shape[1]).expand(len(late), -1)
+    return diversity(late.flatten(0, 1).cpu(), chain.flatten())
+
+
 def chains(
     model: Model,
     classes: Int[Tensor, " k"],
@@ -160,6 +173,7 @@ def _chains(run: Measurement, test: ImageSet, network: str) -> tuple[UInt8[Tenso
     images = final_images(trace)
     values = accuracies(model, images, targets, network if count == 10 else "")
     values["diversity in a class"] = diversity(images, targets)
+    values["diversity along a chain"] = mixing(trace)
     if test.labels is not None and len(test.classes) == count:  # else its classes are not the chains' targets
         rows = torch.cat([(test.labels == c).nonzero().flatten()[:EACH] for c in classes])
         if len(rows) > len(classes):

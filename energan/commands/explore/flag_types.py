@@ -50,3 +50,7 @@ class ChainFlags(ChainFactors):
     """What of the classifier is climbed."""
     normalise: bool | None = None
     """Whether each step is divided by its mean size."""
+    last_rate: float | None = None
+    """The rate that the last steps go down to, in equal parts."""
+    clip: tuple[float, float] | None = None
+    """Lowest and highest code, such as 0 30."""

@@ -34,6 +34,7 @@ def sample(
     checkpoint: str = "",
     device: str = "auto",
     path: str = "",
+    start: str = "",
     guidance: OmitArgPrefixes[Guidance] = Guidance(),
     chain: OmitArgPrefixes[ChainFlags] = ChainFlags(),
 ) -> int:
@@ -57,6 +58,8 @@ def sample(
         checkpoint: "best", a step, or a path; the newest by default.
         device: cpu, cuda, cuda:1, or auto: a seed's noise is other noise on another kind of device.
         path: A .png of the chains frame by frame, a row each.
+        start: Images (a file, folder, .zip, .npz, .parquet or named set) from whose codes chains begin, in turn; empty:
+            from noise.
         guidance: Another classifier to guide the chains.
         chain: Settings of the chains; by default the system's own.
     """
@@ -80,9 +83,11 @@ def sample(
             idle = asked[0] if attributes or text else "truncation"
             raise UserError(f"{folder} draws by chains, which are asked for classes: `{idle}` does nothing")
         guided = open_guided_run(model, folder, guidance, chain.settings())
-        images, rows, note = _sample_by_chains(guided, class_, n, seed, sheet)
-    elif path or guidance != Guidance() or chain.settings():
-        raise UserError(f"{folder} draws without chains: `classifier`, `path` and a chain's settings do nothing")
+        images, rows, note = _sample_by_chains(guided, class_, n, seed, sheet, start)
+    elif path or start or guidance != Guidance() or chain.settings():
+        raise UserError(
+            f"{folder} draws without chains: `classifier`, `path`, `start` and a chain's settings do nothing"
+        )
     elif text:
         (images, rows), note = _sample_of_words(model, folder, text, n, seed, truncation), ""
     elif attributes:
@@ -94,10 +99,12 @@ def sample(
     return 0
 
 
-def _sample_by_chains(s: "GuidedRun", classes: str, n: int, seed: int, path: Path | None) -> tuple["Tensor", int, str]:
+def _sample_by_chains(
+    s: "GuidedRun", classes: str, n: int, seed: int, path: Path | None, start: str
+) -> tuple["Tensor", int, str]:
     """The images, how many rows of a class they make, and what the classifier sees in them.
 
-    path: a .png for the chains, a row each, frame by frame.
+    path: a .png for the chains, a row each, frame by frame; start: images from whose codes they begin.
     """
     import torch
 
@@ -107,10 +114,11 @@ def _sample_by_chains(s: "GuidedRun", classes: str, n: int, seed: int, path: Pat
     from energan.inference.guided import final_images
     from energan.utils.image_files import save_sheet
 
+    first = _codes(s, start, n) if start else None
     rows = [[c] * n for c in parse_classes(classes, s.classes)] if classes else [[i % len(s.classes) for i in range(n)]]
     logits = s.logits_with_progress(len(rows), n)
     keep = max(1, s.chain.steps // (FRAMES - 1)) if path else None
-    traces = [s.run_chains(torch.tensor(row), seed=seed, logits=logits, keep=keep) for row in rows]
+    traces = [s.run_chains(torch.tensor(row), seed=seed, logits=logits, start=first, keep=keep) for row in rows]
     images = torch.cat([final_images(trace) for trace in traces])
     if path:
         frames = torch.cat([to_bytes(trace.images).cpu() for trace in traces if trace.images is not None], 1)
@@ -121,6 +129,20 @@ def _sample_by_chains(s: "GuidedRun", classes: str, n: int, seed: int, path: Pat
         f"{s.classes[c]}: {100 * float(right[targets == c].mean()):.0f} %" for c in dict.fromkeys(targets.tolist())
     ]
     return images, len(rows), f"; the classifier sees what it was asked for in: {', '.join(shares)}"
+
+
+def _codes(s: "GuidedRun", images: str, n: int) -> "Tensor":
+    """The codes of n images, which begin again where there are fewer."""
+    import torch
+
+    from energan.data.pixels import to_unit
+    from energan.experiment import load_images
+
+    data = load_images(images, "", s.record)
+    say(f"chains begin at {min(n, len(data.images))} of {data.counted}")
+    chosen = data.images[torch.arange(n) % len(data.images)]
+    with torch.no_grad():
+        return s.maps.encode(to_unit(chosen.to(s.model.device)))
 
 
 def _sample_of_words(
