@@ -135,8 +135,11 @@ class Ensemble:
         Where `in_place` is set, as by `Graphed`, the new state is written over the old one; else it takes its place.
         """
         logs: Logs = {}
-        for turn, each in zip(turns, inputs, strict=True):
-            batch, t = self._batch(each), torch.as_tensor(each.t)
+        batch: Tree = {}
+        for before, turn, each in zip(("", *turns[:-1]), turns, inputs, strict=True):
+            if self.game.share.get(turn) != before:
+                batch = self._batch(each)
+            t = torch.as_tensor(each.t)
             rates = {name: each.rates.get(name, self._unscheduled) for name in self._schedules}
             with torch.no_grad():  # functional gradients are taken inside; nothing outside needs a graph
                 weights, moments, new = self._turns[turn](self._weights, self._moments, batch, t, rates)
@@ -244,6 +247,8 @@ def same_structure(a: Game, b: Game) -> None:
             raise UserError(f"models trained as one must share their optimizers' kind; player {name!r} differs")
         if player.projection != other.projection:
             raise UserError(f"models trained as one must share their projections; player {name!r} differs")
+    if a.share != b.share:
+        raise UserError("models trained as one must share the same turns' batches")
     noise = [{name: draw(torch.Generator().manual_seed(0), 2) for name, draw in game.noise.items()} for game in (a, b)]
     if not _equal(*noise):
         raise UserError("models trained as one must share their noise; only its seed may differ")

@@ -97,12 +97,14 @@ class Players:
         learners: Mapping[str, Learner] | None = None,
         given: Mapping[str, Tensor] | None = None,
         then: Mapping[str, Callable[[Any], Any]] | None = None,
+        kept: Mapping[str, Callable[..., Any]] | None = None,
     ) -> None:
         self._nets = dict(nets)
         self._weights = dict(weights or {})
         self._learners = dict(learners or {})
         self._given = dict(given or {})
         self._then = dict(then or {})
+        self._kept = dict(kept or {})  # called in place of nets that are not rebound: kept_calls
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_") or name not in self._nets:
@@ -110,7 +112,7 @@ class Players:
                 f"this game has no player {name!r}; it has {', '.join(self.__dict__.get('_nets', ()))}"
             )
         net = self._nets[name]
-        call = partial(_call, net, self._weights[name]) if name in self._weights else net
+        call = partial(_call, net, self._weights[name]) if name in self._weights else self._kept.get(name, net)
         call = partial(_call_given, call, self._given[name]) if name in self._given else call
         return partial(_call_then, call, self._then[name]) if name in self._then else call
 
@@ -123,15 +125,15 @@ class Players:
 
     def move(self, **weights: Weights) -> "Players":
         """The same players with some rebound to other weights."""
-        return Players(self._nets, {**self._weights, **weights}, self._learners, self._given, self._then)
+        return Players(self._nets, {**self._weights, **weights}, self._learners, self._given, self._then, self._kept)
 
     def given(self, **last: Tensor) -> "Players":
         """The same players, of which some are called with one more argument, the last: G(z) is G(z, c)."""
-        return Players(self._nets, self._weights, self._learners, {**self._given, **last}, self._then)
+        return Players(self._nets, self._weights, self._learners, {**self._given, **last}, self._then, self._kept)
 
     def then(self, **last: Callable[[Any], Any]) -> "Players":
         """The same players, of which some return what a function makes of their output: G(z) is f(G(z))."""
-        return Players(self._nets, self._weights, self._learners, self._given, {**self._then, **last})
+        return Players(self._nets, self._weights, self._learners, self._given, {**self._then, **last}, self._kept)
 
     def stepped(self, **grads: Weights) -> "Players":
         """The players after one step of the named ones, by their own optimizers, down these gradients.
@@ -144,7 +146,7 @@ class Players:
             learning = {k: grad[k] for k in next(iter(learners[name].moments.values()))}
             after, learners[name] = learners[name].step({k: before[k] for k in learning}, learning)
             weights[name] = {**before, **after}
-        return Players(self._nets, weights, learners, self._given, self._then)
+        return Players(self._nets, weights, learners, self._given, self._then, self._kept)
 
 
 def _call(net: nn.Module, weights: Weights, *arguments: Any) -> Any:
@@ -340,6 +342,7 @@ class _Game(NamedTuple):
     encode: Mapping[str, Code] | None = None
     translate: Mapping[str, Translation] | None = None
     meanings: Mapping[str, str] = {}
+    share: Mapping[str, str] = {}
 
 
 @final
@@ -365,8 +368,13 @@ class Game(_Game):  # has a __dict__, for the call that made it: `_replace` give
         translate: What images become, by the letters of the two domains, "xy": images of x become images of y. None:
             they become nothing.
         meanings: What hyperparameters, logged quantities and players mean, a line each; reports show it.
+        share: Turn -> another, on whose batch it is played, data and noise, wherever it comes right after it in a step.
+            {"G": "D"}: G moves on the samples that D has just learned from, and they are drawn once.
 
-    Each turn is played on a fresh batch.
+    Each turn is played on a fresh batch, unless it shares one. A shared z is z ~ p(z) in either turn, but D's weights
+    in G's turn depend on it: given these weights it is no draw of p(z), and G's gradient no unbiased estimate of that
+    of E L_G. Goodfellow et al. 2014 (arXiv:1406.2661, algorithm 1) draw anew for G. PyTorch's DCGAN example and the
+    PyTorch code of pix2pix's authors show both players the same samples, D first.
 
     >>> turns = {"D": (Move(lambda p, b: (p.D(b.x).mean(), {}), min=("D",)),)}
     >>> Game(players={"D": Player(nn.Linear(2, 1))}, turns=turns).turns_at(0)
@@ -382,3 +390,7 @@ class Game(_Game):  # has a __dict__, for the call that made it: `_replace` give
     def turns_at(self, t: int) -> Sequence[str]:
         """The turns of step t, one after another."""
         return self.order(t) if self.order else tuple(self.turns)
+
+    def movers(self, turn: str) -> list[str]:
+        """The players that a turn moves."""
+        return list(dict.fromkeys(name for move in self.turns[turn] for name in move.min + move.max))

@@ -127,6 +127,11 @@ def stream_normal(like: Tensor) -> Tensor:
     return torch.cat([radius * angle.cos(), radius * angle.sin()])[: like.numel()].view(like.shape)
 
 
+def drawn() -> int:
+    """Returns how many tensors of random numbers have been drawn from the open stream; 0 where none is open."""
+    return _streams.open[-1][1][0] if _streams.open else 0
+
+
 def _words(n: int, device: torch.device) -> Tensor:
     """Returns the next n 32-bit integers of the open stream, (n,) int64."""
     key, tensors, part = _streams.open[-1]

@@ -139,6 +139,9 @@ def check(game: Game) -> None:
         for name in (name for move in moves for name in move.min + move.max):
             if name not in game.players or game.players[name].optimizer is None:
                 raise UserError(f"turn {turn!r} moves {name!r}, which is not a player with an optimizer")
+    for turn, other in game.share.items():
+        if not {turn, other} <= game.turns.keys():
+            raise UserError(f"turn {turn!r} shares the batch of {other!r}; the turns are {', '.join(game.turns)}")
 
 
 def copy(tree: Tree) -> Tree:

@@ -11,6 +11,7 @@ from energan.engine.cross_rank import synchronised
 from energan.engine.distributed import ALONE, Ranks
 from energan.engine.game import Batch, Game, Learner, Logs, Move, Objective, Player, Players, Source
 from energan.engine.isolation import isolated
+from energan.engine.kept_calls import KeptCalls
 from energan.engine.optimizers import Optimizer, Rate, Tree
 from energan.engine.precision import autocast
 from energan.engine.rng import stream
@@ -140,9 +141,15 @@ class Trainer:
         """The device's part of a step: plays turns with what each is given. Returns their logs."""
         logs: Logs = {}
         shares: Mapping[str, Rate] = {}
-        for turn, each in zip(turns, inputs, strict=True):
-            logs |= self._turn(turn, each)
-            shares = each.shares
+        batches: list[Batch] = []
+        before, kept = "", None
+        for turn, after, each in zip(turns, (*turns[1:], ""), inputs, strict=True):
+            if self.game.share.get(turn) != before:
+                batches, kept = self._batches(each), None
+            if self.game.share.get(after) == turn:
+                kept = self._keeping(turn, after)
+            logs |= self._turn(turn, each, batches, kept)
+            before, shares = turn, each.shares
         with torch.no_grad():  # else the averages would keep the graph of every step
             for name, share in shares.items():
                 average, weights = list(self._average[name].values()), list(self._weights[name].values())
@@ -153,10 +160,16 @@ class Trainer:
                         a.lerp_(w, share.to(a.dtype))
         return logs
 
-    def _turn(self, turn: str, inputs: Inputs) -> Logs:
-        batches = self._batches(inputs)
+    def _keeping(self, turn: str, after: str) -> KeptCalls | None:
+        """What `after` may go back through, of what its players draw in `turn`; None where it draws them again."""
+        if self.compiled or self._microbatches > 1:  # a graph of the parts is what would not fit into memory
+            return None
+        names = [name for name in self.game.movers(after) if name not in self.game.movers(turn)]
+        return KeptCalls({name: self.nets[name] for name in names}, {name: self._weights[name] for name in names})
+
+    def _turn(self, turn: str, inputs: Inputs, batches: list[Batch], kept: KeptCalls | None) -> Logs:
         logs: Logs = {}
-        players = self._bound(inputs.rates)
+        players = self._bound(inputs.rates, kept)
         for weights in self._weights.values():
             for w in weights.values():
                 w.grad = None  # of a turn that an error broke off
@@ -165,7 +178,7 @@ class Trainer:
             logs |= move.named(new, turn, len(self.game.turns[turn]))
         # every move of the turn has its gradient from the same point: now all players step
         with torch.no_grad():
-            names = list(dict.fromkeys(name for move in self.game.turns[turn] for name in move.min + move.max))
+            names = self.game.movers(turn)
             if self._ranks.count > 1:
                 logs = self._exchange(names, logs)
             for name in names:
@@ -193,8 +206,9 @@ class Trainer:
         """The players as they are now."""
         return self._bound({name: o.schedule(self.t) for name, o in self._optimizers.items() if o.schedule})
 
-    def _bound(self, rates: Mapping[str, Rate]) -> Players:
-        return Players(self.nets, learners={name: self._learner(name, rates) for name in self._optimizers})
+    def _bound(self, rates: Mapping[str, Rate], kept: KeptCalls | None = None) -> Players:
+        learners = {name: self._learner(name, rates) for name in self._optimizers}
+        return Players(self.nets, learners=learners, kept=kept.calls if kept else None)
 
     def _learner(self, name: str, rates: Mapping[str, Rate]) -> Learner:
         projection = self.game.players[name].projection

@@ -87,6 +87,14 @@ class GeneratorTraining(Training):
         return {"G": self.ema} if self.ema else {}
 
 
+@dataclass(frozen=True, kw_only=True)
+class AlternatingTraining(GeneratorTraining):
+    """The options of recipes whose generator moves in a turn of its own, after its critic's."""
+
+    share_samples: bool = False
+    """Show G's turn the samples that D has just learned from: they are drawn once (faster; not in the paper)."""
+
+
 def experiment(
     game: "Game",
     system: str,
@@ -102,6 +110,7 @@ def experiment(
     """
     from energan.data.decoding.values import checked_range
     from energan.experiment import Experiment
+    from energan.games.gan.variations import shared
     from energan.utils.hardware import pick_device, pick_precision
 
     if isinstance(training.batch, str):
@@ -109,6 +118,8 @@ def experiment(
     positive(steps=training.steps, save_every=training.save_every)
     at_least(least, batch=training.batch)
     usable_seed(training.seed)
+    if isinstance(training, AlternatingTraining) and training.share_samples:
+        game = shared(game)
     device = pick_device(training.device)
     return Experiment(
         game=game,

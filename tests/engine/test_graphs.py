@@ -51,6 +51,7 @@ def assert_same(a: Trainer | Ensemble, b: Trainer | Ensemble, tolerance: float =
 @pytest.mark.parametrize(
     ("name", "kind"),
     [(name, "trainer") for name in sorted(GAMES)]
+    + [(name, kind) for name in ("gan shared", "wgan-gp shared") for kind in ("trainer", "ensemble")]
     + [(name, "ensemble") for name in ("began", "ebgan-pt", "ladder", "unrolled", "wgan-gp")],
 )
 def test_every_game_is_captured_and_replayed_to_the_same_bits(

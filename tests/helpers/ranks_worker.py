@@ -18,6 +18,7 @@ from energan.games.critic_free.gmmn import gmmn
 from energan.games.energy.began import began
 from energan.games.energy.ebgan import ebgan, ebgan_pt
 from energan.games.gan.gan import gan
+from energan.games.gan.variations import shared
 from energan.games.gan.wgan_gp import wgan_gp
 from energan.networks.layers import BatchNorm, Dropout, MinibatchDiscrimination
 from energan.runs.folder import RunFolder
@@ -78,6 +79,7 @@ BATCHED: dict[str, Callable[[], Game]] = {
     "gan": lambda: gan(generator(), materialised(critic(BatchNorm(24))), Z),
     "ebgan": lambda: ebgan(generator(), Codec(True), Z, margin=2.0),
     "ebgan-pt": lambda: ebgan_pt(generator(), Codec(True), Z, margin=2.0),
+    "gan shared": lambda: shared(gan(generator(), materialised(critic(BatchNorm(24))), Z)),
     "minibatch": lambda: gan(generator(), materialised(critic(MinibatchDiscrimination(24, 3, 2))), Z),
     "gmmn": lambda: gmmn(generator(), Z),
 }

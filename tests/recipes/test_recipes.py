@@ -214,6 +214,13 @@ def having(flag: str) -> list[str]:
     return [name for name, defaults in DEFAULTS.items() if flag in defaults]
 
 
+@pytest.mark.parametrize("recipe", having("share_samples"))
+def test_samples_are_shared_where_that_is_asked_for(recipe: str, tmp_path: Path) -> None:
+    game = build(recipe, **arguments(recipe, tmp_path / "run"), share_samples=True).game
+    assert game.share == {"G": "f" if "f" in game.turns else "D"}
+    assert build(recipe, **arguments(recipe, tmp_path / "run")).game.share == {}
+
+
 NAN, INF = float("nan"), float("inf")
 REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     **dict.fromkeys(("steps", "save_every", "z", "lr", "width", "size_g"), ((0,), "must be above 0")),

@@ -1,4 +1,5 @@
-"""What may be added to a game with a critic, whatever its loss: more of the critic's turns, a penalty on its gradient.
+"""What may be added to a game with a critic, whatever its loss: more of the critic's turns, a penalty on its gradient,
+samples that both players learn from.
 
     repeated     k turns of D, each on a fresh batch, then one of G      Goodfellow et al. 2014, arXiv:1406.2661, alg. 1
     penalised    L_D + weight P
@@ -7,6 +8,8 @@
         dragan       P = E (||grad D(x + delta)|| - 1)^2                 Kodali et al. 2017, arXiv:1705.07215
 
 D reads each example by itself: it has no batch norm, under which a gradient would be of the whole batch.
+    shared       G moves on the samples of D's last turn, which are drawn once     a departure from algorithm 1
+
 More samples at once for D (PacGAN) is a net: networks.layers.packed.
 NOTE: delta is half a standard deviation of the batch times U(0, 1), as in code that goes with DRAGAN; the paper has
 N(0, c I). That code takes the gradient at a random point on the way from x to x + delta, the paper, and we, at its end.
@@ -14,6 +17,7 @@ N(0, c I). That code takes the gradient at a random point on the way from x to x
 
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -22,6 +26,7 @@ from torch import Tensor
 from energan.engine.game import Batch, Game, Logs, Objective, Players
 from energan.engine.rng import stream_uniform
 from energan.losses.gradient_penalty import interpolate, unit_norm, zero_centred
+from energan.utils.errors import UserError
 from energan.utils.specification import recorded
 
 Penalty = Literal["r1", "one-sided", "dragan"]
@@ -43,6 +48,19 @@ def repeated(game: Game, k: int, who: str = "D") -> Game:
 
 def _always(t: int, order: tuple[str, ...]) -> tuple[str, ...]:
     return order
+
+
+@recorded
+def shared(game: Game, who: str = "G") -> Game:
+    """The game in which a turn that moves `who` is played on the batch of the turn before it: `Game.share`.
+
+    UserError if no turn of `who` comes after one that does not move it.
+    """
+    moves = {turn: who in game.movers(turn) for turn in game.turns}
+    pairs = {after: turn for turn, after in pairwise(game.turns) if moves[after] and not moves[turn]}
+    if not pairs:
+        raise UserError(f"no turn of {who} follows another's here (turns: {', '.join(game.turns)}): nothing to share")
+    return game._replace(share=pairs)
 
 
 def r1(p: Players, b: Batch, who: str) -> Tensor:

@@ -5,7 +5,7 @@ They trained nets of twice this width for 200 epochs, 94,000 steps of 128; defau
 
 from energan.experiment import Experiment
 from energan.recipes.classes import Labels
-from energan.recipes.common import Data, DecayingAdam, GeneratorTraining, experiment, resized
+from energan.recipes.common import AlternatingTraining, Data, DecayingAdam, experiment, resized
 from energan.utils.checks import not_negative, positive
 
 
@@ -18,7 +18,7 @@ def conditional_dcgan_mnist(
     l2: float = 2.5e-5,
     labels: Labels = Labels(),
     adam: DecayingAdam = DecayingAdam(lr=5e-4),
-    training: GeneratorTraining = GeneratorTraining(steps=3000, batch=64, save_every=250, ema=0.999),
+    training: AlternatingTraining = AlternatingTraining(steps=3000, batch=64, save_every=250, ema=0.999),
 ) -> Experiment:
     """DCGAN asked for a digit: the class joins the input of every layer of G and D (arXiv:1511.06434).
 

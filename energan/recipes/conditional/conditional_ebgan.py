@@ -2,7 +2,7 @@
 
 from energan.experiment import Experiment
 from energan.recipes.classes import Labels
-from energan.recipes.common import Data, DecayingAdam, GeneratorTraining, experiment, padded_digits
+from energan.recipes.common import AlternatingTraining, Data, DecayingAdam, experiment, padded_digits
 from energan.recipes.energy.ebgan import ConvPair, EnergyOptions, conditional_game
 
 
@@ -14,7 +14,7 @@ def conditional_ebgan_pt_mnist(
     energies: EnergyOptions = EnergyOptions(),
     labels: Labels = Labels(),
     adam: DecayingAdam = DecayingAdam(lr=1e-3),
-    training: GeneratorTraining = GeneratorTraining(steps=3000, batch=64, save_every=250, ema=0.999),
+    training: AlternatingTraining = AlternatingTraining(steps=3000, batch=64, save_every=250, ema=0.999),
 ) -> Experiment:
     """EBGAN-PT asked for a digit: the energy is of an image and its class, E(x, y). Nets and margin are the demo's.
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from tyro.conf import arg
 
 from energan.experiment import Experiment
-from energan.recipes.common import AdamOptions, GeneratorTraining, experiment, resized
+from energan.recipes.common import AdamOptions, AlternatingTraining, GeneratorTraining, experiment, resized
 from energan.utils.checks import not_negative, positive
 from energan.utils.specification import named
 
@@ -132,7 +132,7 @@ def gan_text_mnist(
     data: Worded = "worded-mnist",
     text: TextOptions = TextOptions(width=16),
     adam: HalvingAdam = HalvingAdam(lr=1e-3, halvings=2),
-    training: GeneratorTraining = GeneratorTraining(steps=4000, batch=64, save_every=500, ema=0.99),
+    training: AlternatingTraining = AlternatingTraining(steps=4000, batch=64, save_every=500, ema=0.99),
 ) -> Experiment:
     """GAN on worded digits, the baseline of text to image (arXiv:1605.05396): D is told the right words only."""
     from energan.games.conditional.gan_cls import gan_text
@@ -145,7 +145,7 @@ def gan_cls_mnist(
     data: Worded = "worded-mnist",
     text: TextOptions = TextOptions(width=16),
     adam: HalvingAdam = HalvingAdam(lr=1e-3, halvings=2),
-    training: GeneratorTraining = GeneratorTraining(steps=4000, batch=64, save_every=500, ema=0.99),
+    training: AlternatingTraining = AlternatingTraining(steps=4000, batch=64, save_every=500, ema=0.99),
 ) -> Experiment:
     """GAN-CLS on worded digits (arXiv:1605.05396): D also learns from real images with wrong words."""
     from energan.games.conditional.gan_cls import gan_cls
@@ -159,7 +159,7 @@ def gan_int_mnist(
     interpolation: float = 1.0,
     text: TextOptions = TextOptions(width=16),
     adam: HalvingAdam = HalvingAdam(lr=1e-3, halvings=2),
-    training: GeneratorTraining = GeneratorTraining(steps=4000, batch=64, save_every=500, ema=0.99),
+    training: AlternatingTraining = AlternatingTraining(steps=4000, batch=64, save_every=500, ema=0.99),
 ) -> Experiment:
     """GAN-INT on worded digits (arXiv:1605.05396): G also draws for words half-way between two sentences.
 
@@ -179,7 +179,7 @@ def gan_int_cls_mnist(
     interpolation: float = 1.0,
     text: TextOptions = TextOptions(width=16),
     adam: HalvingAdam = HalvingAdam(lr=1e-3, halvings=2),
-    training: GeneratorTraining = GeneratorTraining(steps=4000, batch=64, save_every=500, ema=0.99),
+    training: AlternatingTraining = AlternatingTraining(steps=4000, batch=64, save_every=500, ema=0.99),
 ) -> Experiment:
     """GAN-INT-CLS on worded digits (arXiv:1605.05396): wrong words for D, and words between sentences for G.
 
@@ -200,7 +200,7 @@ def gan_int_cls_64(
     channels: Literal[1, 3] = 3,
     text: TextOptions = TextOptions(width=64),
     adam: HalvingAdam = HalvingAdam(lr=2e-4, halvings=5),
-    training: GeneratorTraining = GeneratorTraining(steps=50000, batch=64, save_every=1000),
+    training: AlternatingTraining = AlternatingTraining(steps=50000, batch=64, save_every=1000),
 ) -> Experiment:
     """GAN-INT-CLS on 64 x 64 images with captions: the nets and settings of arXiv:1605.05396.
 

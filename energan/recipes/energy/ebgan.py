@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Literal
 from energan.experiment import Experiment
 from energan.recipes.classes import NOBODY, Asked, Classes
 from energan.recipes.common import (
+    AlternatingTraining,
     Data,
     DecayingAdam,
-    GeneratorTraining,
     LearningRate,
     Training,
     experiment,
@@ -155,7 +155,7 @@ def ebgan_pt_mnist(
     energies: EnergyOptions = EnergyOptions(),
     classes: EnergyClasses = EnergyClasses(),
     adam: DecayingAdam = DecayingAdam(lr=1e-3),
-    training: GeneratorTraining = GeneratorTraining(steps=3000, batch=64, save_every=250, ema=0.999),
+    training: AlternatingTraining = AlternatingTraining(steps=3000, batch=64, save_every=250, ema=0.999),
 ) -> Experiment:
     """A convolutional EBGAN-PT that draws digits within minutes on two cores: the demo.
 
@@ -180,7 +180,7 @@ def ebgan_mnist(
     code: Literal["pre", "post"] = "pre",
     lr: LearningRate = 1e-3,
     energies: EnergyOptions = EnergyOptions(pt=0.0),
-    training: GeneratorTraining = GeneratorTraining(steps=20000, batch=128, save_every=1000),
+    training: AlternatingTraining = AlternatingTraining(steps=20000, batch=128, save_every=1000),
 ) -> Experiment:
     """The paper's best fully connected EBGAN on MNIST, figure 4 (b); with --pt 0.1 its EBGAN-PT, figure 4 (c).
 

@@ -8,7 +8,7 @@ compares EBGAN-PT with EBGAN, all else equal: --pt 0.
 from math import prod, sqrt
 
 from energan.experiment import Experiment
-from energan.recipes.common import Calibration, DecayingAdam, GeneratorTraining, experiment, with_calibration
+from energan.recipes.common import AlternatingTraining, Calibration, DecayingAdam, experiment, with_calibration
 from energan.recipes.energy.ebgan import ConvPair, EnergyClasses, EnergyOptions
 from energan.recipes.image_options import Pictures, SizedViews
 
@@ -22,7 +22,7 @@ def ebgan_pt_64(
     calibration: Calibration = 0.0,
     adam: DecayingAdam = DecayingAdam(lr=2e-4),
     views: SizedViews = SizedViews(),
-    training: GeneratorTraining = GeneratorTraining(steps=50000, batch=128, save_every=1000, ema=0.999),
+    training: AlternatingTraining = AlternatingTraining(steps=50000, batch=128, save_every=1000, ema=0.999),
 ) -> Experiment:
     """EBGAN-PT on 64 x 64 images, or others of --size: the networks of appendix C, a DCGAN generator, CelebA's margin.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from energan.experiment import Experiment
 from energan.recipes.classes import Asked
-from energan.recipes.common import DecayingAdam, GeneratorTraining, experiment
+from energan.recipes.common import AlternatingTraining, DecayingAdam, GeneratorTraining, experiment
 from energan.recipes.energy.ebgan import EnergyClasses, EnergyOptions
 from energan.recipes.image_options import Pictures, Views
 from energan.utils.checks import positive
@@ -74,7 +74,7 @@ def ebgan_pt_128(
     classes: EnergyClasses = EnergyClasses(),
     adam: DecayingAdam = DecayingAdam(lr=2e-4),
     views: Views = Views(),
-    training: GeneratorTraining = GeneratorTraining(steps=100000, batch=64, save_every=1000, ema=0.999),
+    training: AlternatingTraining = AlternatingTraining(steps=100000, batch=64, save_every=1000, ema=0.999),
 ) -> Experiment:
     """EBGAN-PT on 128 x 128 images: noise into every layer of the generator, ImageNet's margin.
 
@@ -92,7 +92,7 @@ def ebgan_pt_256(
     classes: EnergyClasses = EnergyClasses(),
     adam: DecayingAdam = DecayingAdam(lr=2e-4),
     views: Views = Views(),
-    training: GeneratorTraining = GeneratorTraining(steps=100000, batch=32, save_every=1000, ema=0.999),
+    training: AlternatingTraining = AlternatingTraining(steps=100000, batch=32, save_every=1000, ema=0.999),
 ) -> Experiment:
     """EBGAN-PT on 256 x 256 images: noise into every layer of the generator, the margin of ImageNet's dogs.
 

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from energan.experiment import Experiment
-from energan.recipes.common import Data, DecayingAdam, GeneratorTraining, experiment, padded_digits
+from energan.recipes.common import AlternatingTraining, Data, DecayingAdam, experiment, padded_digits
 from energan.recipes.energy.ebgan import ConvPair, Energy, margin_in
 from energan.utils.checks import positive
 
@@ -22,7 +22,7 @@ def energy_losses_mnist(
     energy: Energy = "l2",
     networks: ConvPair = ConvPair(),
     adam: DecayingAdam = DecayingAdam(lr=1e-3),
-    training: GeneratorTraining = GeneratorTraining(steps=3000, batch=64, save_every=250, ema=0.999),
+    training: AlternatingTraining = AlternatingTraining(steps=3000, batch=64, save_every=250, ema=0.999),
 ) -> Experiment:
     """EBGAN with another loss of LeCun's tutorial (2006) for its energies; nets and settings of ebgan-pt-mnist.
 

@@ -4,7 +4,7 @@ from functools import partial
 
 from energan.experiment import Experiment
 from energan.recipes.classes import CriticClasses
-from energan.recipes.common import DecayingAdam, GeneratorTraining, experiment
+from energan.recipes.common import AlternatingTraining, DecayingAdam, experiment
 from energan.recipes.critic_options import PLAIN, CriticOptions
 from energan.recipes.image_options import Pictures, SizedViews
 from energan.utils.checks import fraction, positive
@@ -21,7 +21,7 @@ def dcgan_64(
     critics: CriticOptions = CriticOptions(),
     adam: DecayingAdam = DecayingAdam(lr=2e-4),
     views: SizedViews = SizedViews(),
-    training: GeneratorTraining = GeneratorTraining(steps=50000, batch=128, save_every=1000, ema=0.999),
+    training: AlternatingTraining = AlternatingTraining(steps=50000, batch=128, save_every=1000, ema=0.999),
 ) -> Experiment:
     """DCGAN on 64 x 64 images, or others of --size (Radford et al. 2015), with 4 x 4 kernels.
 

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from energan.experiment import Experiment
-from energan.recipes.common import Data, GeneratorTraining, experiment, padded_digits, resized
+from energan.recipes.common import AlternatingTraining, Data, GeneratorTraining, experiment, padded_digits, resized
 from energan.utils.checks import at_least, fraction, positive
 from energan.utils.errors import UserError
 
@@ -24,7 +24,7 @@ def gan_mnist(
     optim_g: Optimizers = "sgd",
     optim_d: Optimizers = "sgd",
     lr: float = 1e-2,
-    training: GeneratorTraining = GeneratorTraining(steps=20000, batch=128, save_every=1000),
+    training: AlternatingTraining = AlternatingTraining(steps=20000, batch=128, save_every=1000),
 ) -> Experiment:
     """The paper's best fully connected GAN on MNIST, figure 4 (a): the baseline of its grid search.
 

@@ -2,7 +2,7 @@
 
 from energan.experiment import Experiment
 from energan.recipes.classes import CriticClasses
-from energan.recipes.common import AdamOptions, Data, DcganPair, GeneratorTraining, experiment, padded_digits
+from energan.recipes.common import AdamOptions, AlternatingTraining, Data, DcganPair, experiment, padded_digits
 from energan.recipes.critic_options import CriticOptions
 
 
@@ -13,7 +13,7 @@ def hinge_mnist(
     networks: DcganPair = DcganPair(),
     critics: CriticOptions = CriticOptions(),
     adam: AdamOptions = AdamOptions(lr=2e-4),
-    training: GeneratorTraining = GeneratorTraining(steps=3000, batch=64, save_every=250, ema=0.999),
+    training: AlternatingTraining = AlternatingTraining(steps=3000, batch=64, save_every=250, ema=0.999),
 ) -> Experiment:
     """Hinge GAN with spectral norm on the discriminator's layers (arXiv:1802.05957): a yardstick."""
     from energan.games.gan.hinge import hinge

@@ -6,7 +6,7 @@ is out: R3GAN's penalties are of single images, and the spectral norm takes its 
 
 from energan.experiment import Experiment
 from energan.recipes.classes import CriticClasses
-from energan.recipes.common import AdamOptions, Data, DcganPair, GeneratorTraining, experiment, padded_digits
+from energan.recipes.common import AdamOptions, AlternatingTraining, Data, DcganPair, experiment, padded_digits
 from energan.recipes.critic_options import CriticOptions
 from energan.utils.errors import UserError
 
@@ -19,7 +19,7 @@ def lsgan_mnist(
     networks: DcganPair = DcganPair(),
     critics: CriticOptions = CriticOptions(),
     adam: AdamOptions = AdamOptions(lr=1e-3),
-    training: GeneratorTraining = GeneratorTraining(steps=3000, batch=64, save_every=250, ema=0.999),
+    training: AlternatingTraining = AlternatingTraining(steps=3000, batch=64, save_every=250, ema=0.999),
 ) -> Experiment:
     """LSGAN: least squares in place of the cross-entropy (arXiv:1611.04076).
 

@@ -2,7 +2,7 @@
 
 from energan.experiment import Experiment
 from energan.recipes.classes import CriticClasses
-from energan.recipes.common import AdamOptions, Data, DcganPair, GeneratorTraining, experiment, padded_digits
+from energan.recipes.common import AdamOptions, AlternatingTraining, Data, DcganPair, experiment, padded_digits
 from energan.utils.checks import not_negative
 
 
@@ -13,7 +13,7 @@ def r3gan_mnist(
     classes: CriticClasses = CriticClasses(),
     networks: DcganPair = DcganPair(),
     adam: AdamOptions = AdamOptions(lr=2e-4, beta1=0.0),
-    training: GeneratorTraining = GeneratorTraining(steps=3000, batch=64, save_every=250, ema=0.999),
+    training: AlternatingTraining = AlternatingTraining(steps=3000, batch=64, save_every=250, ema=0.999),
 ) -> Experiment:
     """R3GAN's objective (arXiv:2501.05441): relativistic, with penalties on both gradients; small nets, not its own.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import arg
 
 from energan.experiment import Experiment
-from energan.recipes.common import GeneratorTraining, experiment
+from energan.recipes.common import AlternatingTraining, GeneratorTraining, experiment
 from energan.utils.checks import not_negative, positive, share
 from energan.utils.errors import UserError
 from energan.utils.specification import named
@@ -207,7 +207,7 @@ def srgan(
     hidden_d: int = 1024,
     enlargement: Enlargement = Enlargement(),
     loss: Content = Content(),
-    training: GeneratorTraining = GeneratorTraining(steps=25000, batch=16, save_every=2500),
+    training: AlternatingTraining = AlternatingTraining(steps=25000, batch=16, save_every=2500),
 ) -> Experiment:
     """SRGAN: pictures some times larger, and sharp; details are likely ones, not the true ones.
 
