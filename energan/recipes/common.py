@@ -89,7 +89,10 @@ class GeneratorTraining(Training):
 
 @dataclass(frozen=True, kw_only=True)
 class AlternatingTraining(GeneratorTraining):
-    """The options of recipes whose generator moves in a turn of its own, after its critic's."""
+    """The options of recipes whose generator moves in every second turn, after its critic.
+
+    With five turns of a critic, as WGAN's, or random numbers in G's layers, as FastGAN's, sharing saves nothing.
+    """
 
     share_samples: bool = False
     """Show G's turn the samples that D has just learned from: they are drawn once (faster; not in the paper)."""

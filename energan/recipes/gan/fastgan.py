@@ -1,7 +1,7 @@
 """FastGAN on any folder of images (arXiv:2101.04775): for few images, and for little time."""
 
 from energan.experiment import Experiment
-from energan.recipes.common import AlternatingTraining, DecayingAdam, experiment
+from energan.recipes.common import DecayingAdam, GeneratorTraining, experiment
 from energan.recipes.image_options import Pictures, SizedViews
 from energan.utils.checks import not_negative, positive
 
@@ -14,7 +14,7 @@ def fastgan_64(
     reconstruction_weight: float = 1.0,
     adam: DecayingAdam = DecayingAdam(lr=4e-4),
     views: SizedViews = SizedViews(augment=("colour", "translation")),
-    training: AlternatingTraining = AlternatingTraining(steps=10000, batch=32, save_every=500, ema=0.999),
+    training: GeneratorTraining = GeneratorTraining(steps=10000, batch=32, save_every=500, ema=0.999),
 ) -> Experiment:
     """FastGAN on 64 x 64 images, or others of --size: for some hundreds to thousands of pictures and little time.
 

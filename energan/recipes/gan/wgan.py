@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from energan.experiment import Experiment
 from energan.recipes.classes import NOBODY, Asked
-from energan.recipes.common import AlternatingTraining, Data, GeneratorTraining, NoiseSize, experiment, resized
+from energan.recipes.common import Data, GeneratorTraining, NoiseSize, experiment, resized
 from energan.utils.checks import at_least, not_negative, positive
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def wgan_mnist(
     warm_steps: int = 100,
     lr: float = 5e-5,
     networks: WassersteinNetworks = WassersteinNetworks(),
-    training: AlternatingTraining = AlternatingTraining(steps=2000, batch=64, save_every=200),
+    training: GeneratorTraining = GeneratorTraining(steps=2000, batch=64, save_every=200),
 ) -> Experiment:
     """WGAN: a critic with clipped weights, by RMSProp (arXiv:1701.07875).
 

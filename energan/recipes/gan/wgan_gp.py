@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from energan.experiment import Experiment
 from energan.recipes.classes import CriticClasses
-from energan.recipes.common import AdamMoments, AlternatingTraining, Data, DcganPair, experiment, padded_digits, resized
+from energan.recipes.common import AdamMoments, Data, DcganPair, GeneratorTraining, experiment, padded_digits, resized
 from energan.recipes.gan.wgan import WassersteinNetworks
 from energan.utils.checks import at_least, not_negative
 
@@ -45,7 +45,7 @@ def wgan_gp_mnist(
     classes: CriticClasses = CriticClasses(),
     networks: WassersteinNetworks = WassersteinNetworks(),
     adam: AdamMoments = AdamMoments(lr=5e-4),
-    training: AlternatingTraining = AlternatingTraining(steps=2000, batch=50, save_every=200),
+    training: GeneratorTraining = GeneratorTraining(steps=2000, batch=50, save_every=200),
 ) -> Experiment:
     """WGAN-GP: a critic whose gradient has a norm near 1, by a penalty (arXiv:1704.00028).
 
@@ -68,7 +68,7 @@ def wgan_gp_stacked(
     classes: CriticClasses = CriticClasses(),
     networks: DcganPair = DcganPair(z=128, width=16),
     adam: AdamMoments = AdamMoments(lr=5e-4),
-    training: AlternatingTraining = AlternatingTraining(steps=3000, batch=64, save_every=250, ema=0.999),
+    training: GeneratorTraining = GeneratorTraining(steps=3000, batch=64, save_every=250, ema=0.999),
 ) -> Experiment:
     """WGAN-GP on stacked MNIST: three digits as the channels of an image, a thousand modes to cover.
 
