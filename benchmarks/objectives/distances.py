@@ -2,9 +2,15 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import relu
+from torch.nn.functional import binary_cross_entropy_with_logits, relu
 
-from benchmarks.objectives.hand import EPSILON, ITERATIONS, WIDTHS
+from benchmarks.objectives import sizes
+from benchmarks.objectives.hand import BETA1, EPSILON, ITERATIONS, LR, SIZE, WIDTHS, Hand, descend, together
+from energan.engine.game import Game
+from energan.engine.optimizers import Adam
+from energan.engine.rng import seeded
+from energan.games.critic_free.gmmn_ae import gmmn_ae
+from energan.networks.dense import gmmn as nets
 
 
 def squared(x: Tensor, y: Tensor) -> Tensor:
@@ -24,6 +30,32 @@ def mmd(x: Tensor, fake: Tensor) -> Tensor:
 
     x, y = rows(x, fake)
     return (relu(kernel(x, x) + kernel(y, y) - 2 * kernel(x, y)) + 1e-12).sqrt()
+
+
+def by_code(h: Hand) -> None:
+    """GMMN + AE: the auto-encoder at the first step, then G."""
+    encoder, decoder, G = h.nets.values()
+    x, z = h.batch()
+    if h.draws == 1:
+        with h.autocast:
+            logits = decoder(encoder(x, True)).float()
+            loss = binary_cross_entropy_with_logits(logits, (x + 1) / 2, reduction="none").flatten(1).sum(1).mean()
+        together(h, loss, "Enc", "Dec")
+        return
+    with h.autocast:
+        with torch.no_grad():
+            codes = encoder(x).float()
+        loss = mmd(codes, G(z))
+    descend(h.of["G"], loss)
+
+
+def game_by_code() -> Game:
+    """The auto-encoder for a step, then G."""
+    with seeded(0):
+        encoder, decoder = nets.Encoder(sizes.Z, SIZE, dropout=(0.0, 0.0)), nets.decoder(sizes.Z, SIZE)
+        G = nets.code_generator(sizes.Z, sizes.Z)
+    rate = Adam(LR, BETA1)
+    return gmmn_ae(encoder, decoder, G, sizes.Z, codes_from=1, widths=WIDTHS, optimizer_AE=rate, optimizer_G=rate)
 
 
 def energy_distance(x: Tensor, fake: Tensor) -> Tensor:

@@ -51,7 +51,7 @@ from benchmarks.objectives.critics import (
     wasserstein_D,
     wgan_gp_D,
 )
-from benchmarks.objectives.distances import energy_distance, mmd, sinkhorn
+from benchmarks.objectives.distances import by_code, energy_distance, game_by_code, mmd, sinkhorn
 from benchmarks.objectives.hand import (
     BALANCE,
     BETA1,
@@ -179,6 +179,7 @@ ROWS = {
         )
     },
     "gmmn": Row(partial(alone, loss=mmd), "", settings={"widths": WIDTHS}),
+    "gmmn-ae": Row(by_code, whole=game_by_code),
     "hinge": Row(turns(hinge_D, critic_G)),
     "infogan": Row(of_codes, whole=game_of_infogan, source=lambda: batches((1, 28, 28), sizes.BATCH)),
     "lapgan": Row(of_levels, whole=game_of_lapgan),

@@ -14,6 +14,7 @@ from energan.games.conditional.gan_cls import gan_cls, gan_int, gan_int_cls, gan
 from energan.games.conditional.sgan import sgan
 from energan.games.critic_free.energy_distance import energy_distance
 from energan.games.critic_free.gmmn import gmmn
+from energan.games.critic_free.gmmn_ae import gmmn_ae
 from energan.games.critic_free.sinkhorn import sinkhorn
 from energan.games.energy.autoencoder import autoencoder
 from energan.games.energy.began import began
@@ -77,6 +78,7 @@ GAMES: dict[str, Callable[..., Game]] = {
     "gan-int-cls": gan_int_cls,
     "gan-text": gan_text,
     "gmmn": gmmn,
+    "gmmn-ae": gmmn_ae,
     "hinge": hinge,
     "improved-gan-ssl": improved_gan_ssl,
     "infogan": infogan,

@@ -24,6 +24,7 @@ from energan.recipes.conditional.gan_cls import (
 from energan.recipes.conditional.sgan import sgan_mnist
 from energan.recipes.critic_free.energy_distance import energy_distance_mnist
 from energan.recipes.critic_free.gmmn import gmmn_mnist
+from energan.recipes.critic_free.gmmn_ae import gmmn_ae_mnist
 from energan.recipes.critic_free.sinkhorn import sinkhorn_mnist
 from energan.recipes.energy.autoencoder import autoencoder, feature_autoencoder
 from energan.recipes.energy.began import began_mnist
@@ -80,6 +81,7 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     "lapgan-mnist": lapgan_mnist,
     "r3gan-mnist": r3gan_mnist,
     "gmmn-mnist": gmmn_mnist,
+    "gmmn-ae-mnist": gmmn_ae_mnist,
     "energy-distance-mnist": energy_distance_mnist,
     "sinkhorn-mnist": sinkhorn_mnist,
     "ladder-mnist": ladder_mnist,

@@ -60,6 +60,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "lapgan-64": {"data": "pictures", "width": 2, "z": 8, "size_g": 16, "size_d": 16, "ema": 0.9},
     "r3gan-mnist": {"data": "digits", "width": 4, "z": 8, "ema": 0.9},
     "gmmn-mnist": {"data": "digits", "z": 8},
+    "gmmn-ae-mnist": {"data": "digits", "z": 8, "code": 4, "units": 16, "batch_ae": 2, "ema": 0.9},
     "energy-distance-mnist": {"data": "digits", "z": 8},
     "sinkhorn-mnist": {"data": "digits", "z": 8},
     "ladder-mnist": {"data": "digits", "size": 8, "labels": 20, "hidden": [16, 8]},

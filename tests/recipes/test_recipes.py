@@ -52,6 +52,7 @@ SHAPES = {"wgan-gp-stacked": (3, 32, 32)} | dict.fromkeys(
         "wgan-gp-mnist",
         "lapgan-mnist",
         "gmmn-mnist",
+        "gmmn-ae-mnist",
         "energy-distance-mnist",
         "sinkhorn-mnist",
         "conditional-dcgan-mnist",
@@ -109,6 +110,7 @@ PLAYERS = {
     "wgan-gp-stacked": "Gf",
     "fgan-mnist": "GV",
     "began-mnist": "GDk",
+    "gmmn-ae-mnist": ("Enc", "Dec", "G"),
 }
 PLAYERS |= {**dict.fromkeys(ALONE, "G"), "ladder-mnist": "D", "ladder-features": "FD", "conv-ladder-32": "D"}
 PLAYERS |= {"vae-mnist": "EG"} | dict.fromkeys(("vae-gan-mnist", "vae-gan-64"), "EGD")

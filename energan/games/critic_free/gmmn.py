@@ -6,7 +6,8 @@ No critic. x (n, ...); z (n, d) ~ U(-1, 1); the kernels compare flattened images
 have 1000), and their widths must suit the distances in the data.
 
 Also known as MMD nets (Dziugaite et al.).
-Not to be confused with MMD GAN (Li et al. 2017, arXiv:1705.08584), whose kernel a critic learns.
+Not to be confused with MMD GAN (Li et al. 2017, arXiv:1705.08584), whose kernel a critic learns; nor with the paper's
+GMMN + AE (gmmn_ae.py), whose kernels compare codes.
 """
 
 from functools import partial
@@ -27,9 +28,14 @@ MEANINGS = {
 }
 
 
+def mmd(x: Tensor, y: Tensor, widths: tuple[float, ...]) -> Tensor:
+    """The root of the biased MMD^2 of two batches."""
+    squared = kernel_mmd(x, y, widths, biased=True)
+    return (squared.relu() + 1e-12).sqrt()  # the tiny constant: the root's gradient is singular at 0
+
+
 def generator_loss(p: Players, b: Batch, widths: tuple[float, ...]) -> tuple[Tensor, Logs]:
-    squared = kernel_mmd(b.x, p.G(b.z), widths, biased=True)
-    loss = (squared.relu() + 1e-12).sqrt()  # the tiny constant: the root's gradient is singular at 0
+    loss = mmd(b.x, p.G(b.z), widths)
     return loss, {"MMD": loss}
 
 

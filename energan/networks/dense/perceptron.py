@@ -16,13 +16,14 @@ from energan.networks.layers.initialisation import fill
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
 
-Activation = Literal["relu", "tanh", "elu", "leaky"]
+Activation = Literal["relu", "tanh", "sigmoid", "elu", "leaky"]
 
 Init = Callable[[Tensor], Any]
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
     "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
     "elu": nn.ELU,
     "leaky": lambda: nn.LeakyReLU(0.2),
 }

@@ -80,7 +80,7 @@ def test_auto_encoder_of_points_mirrors_its_sizes_and_reconstructs_unscaled_poin
         ({"sizes": (3, 0, 1)}, "at least"),
         ({"sizes": (3, 2), "shape": ()}, "2 outputs"),
         ({"sizes": (3, 4), "shape": (3, 1)}, "4 outputs"),
-        ({"sizes": (3, 4, 1), "activation": "gelu"}, "relu, tanh, elu, leaky"),
+        ({"sizes": (3, 4, 1), "activation": "gelu"}, "relu, tanh, sigmoid, elu, leaky"),
     ],
 )
 def test_sizes_that_no_perceptron_has_are_refused(arguments, said):
