@@ -1,5 +1,6 @@
 """Writes films: GIFs, and videos where an encoder is installed."""
 
+import subprocess
 from importlib import import_module
 from importlib.util import find_spec
 from math import ceil, sqrt
@@ -8,9 +9,8 @@ from pathlib import Path
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
-from torch.nn.functional import pad
 
-from energan.utils.errors import UserError
+from energan.utils.errors import UserError, printable
 from energan.utils.files import write
 from energan.utils.image_files import save_gif, save_sheet, usable
 
@@ -18,6 +18,13 @@ ENLARGED = 4  # pixels of a film for each of an image, at most
 WIDEST = 1024  # pixels of a film that is enlarged
 IN_A_ROW = 4  # films that stand side by side; more make a square
 FRAME = 120  # milliseconds
+
+LOSS = 10  # x264's constant rate factor, of 0 (none) to 51
+# Colours are turned as BT.601 says, and that is noted in the file: of a video that says nothing, players guess by its
+# height, and one of 720 pixels or more would be shown in other colours.
+COLOURS = "scale=out_color_matrix=smpte170m:out_range=tv:flags=accurate_rnd,setparams=" + ":".join(
+    ("range=tv", "colorspace=smpte170m", "color_primaries=bt709", "color_trc=iec61966-2-1")
+)
 
 FILMS = (".png", ".gif", ".mp4")
 
@@ -59,27 +66,43 @@ def write_video(films: UInt8[Tensor, "k frames c h w"], path: Path) -> Path:
     UserError where there is no encoder, or it fails.
     """
     pages = _pages(films)
-    if pages.shape[1] == 1:
-        pages = pages.repeat(1, 3, 1, 1)
-    pages = pad(pages, (0, pages.shape[3] % 2, 0, pages.shape[2] % 2))  # its colours are of 2 x 2 pixels
+    pages = pages.expand(-1, 3, -1, -1)
+    for side in (2, 3):  # both must be even, since colours are of 2 x 2 pixels: the last line is there twice
+        if pages.shape[side] % 2:
+            pages = torch.cat([pages, pages.narrow(side, -1, 1)], side)
+    return write(path, lambda target: _encode(pages, target, path))
+
+
+def _encode(pages: UInt8[Tensor, "frames 3 H W"], target: Path, named: Path) -> None:
+    """Writes the video. An encoder that is interrupted is killed, and so leaves no file once this is left."""
     height, width = pages.shape[2:]
-
-    def fill(target: Path) -> None:
-        writer = import_module("imageio_ffmpeg").write_frames(
-            str(target.absolute()), (width, height), fps=1000 / FRAME, quality=8, macro_block_size=1
-        )
-        writer.send(None)
-        for page in pages.permute(0, 2, 3, 1).contiguous().numpy():
-            writer.send(page.tobytes())
-        writer.close()
-        if not target.stat().st_size:
-            raise UserError(f"the encoder wrote no video to {path}: write a .gif")
-
+    size, rate = f"{width}x{height}", f"1000/{FRAME}"
+    given = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", rate, "-i", "-"]
+    made = ["-vf", COLOURS, "-c:v", "libx264", "-crf", str(LOSS), "-pix_fmt", "yuv420p", "-an"]
+    pixels = pages.permute(0, 2, 3, 1).contiguous().numpy().tobytes()
     try:
-        return write(path, fill)
-    except RuntimeError as error:  # no encoder for this machine, or one that cannot
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"cannot write the video {path}: {reason}; write a .gif") from error
+        encoder = import_module("imageio_ffmpeg").get_ffmpeg_exe()
+        process = subprocess.Popen(
+            [encoder, "-y", "-v", "error", *given, *made, f"file:{target.absolute()}"],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            start_new_session=True,  # which hears no Ctrl-C of its own
+        )  # fmt: skip
+    except (RuntimeError, OSError) as error:  # none for this machine, or one that cannot be started
+        raise _failed(named, str(error)) from error
+    with process:
+        try:
+            said = process.communicate(pixels)[1]
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+    if process.returncode or not target.stat().st_size:
+        raise _failed(named, said.decode("utf-8", "replace").strip() or "the encoder wrote nothing")
+
+
+def _failed(path: Path, why: str) -> UserError:
+    reason = printable(" ".join((why.strip().splitlines() or [""])[-1].split())[:200])
+    return UserError(f"cannot write the video {path}: {reason}; write a .gif")
 
 
 def _pages(films: UInt8[Tensor, "k frames c h w"]) -> UInt8[Tensor, "frames c H W"]:

@@ -1,11 +1,9 @@
 """walk through noise, arithmetic, traverse and --truncation: what they write and say, and what they refuse."""
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import copytree
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -182,23 +180,3 @@ def test_a_film_of_pictures_with_opacity_is_on_white(tmp_path):
     with Image.open(tmp_path / "x.gif") as film:
         shown = film.convert("RGBA")
     assert shown.getpixel((1, 1)) == (255, 0, 0, 255) and shown.getpixel((1, 31)) == (255, 255, 255, 255)
-
-
-def test_a_video_by_an_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that stands in for the real one: it takes even sizes, in colour, and all frames."""
-    taken: list[object] = []
-
-    def write_frames(path: str, size: tuple[int, int], **settings: object) -> Iterator[None]:
-        taken.append(size)
-        while True:
-            try:
-                frame = yield
-            except GeneratorExit:
-                Path(path).write_bytes(b"video")
-                return
-            taken.append(len(frame))
-
-    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", SimpleNamespace(write_frames=write_frames))
-    films = torch.zeros(2, 3, 1, 600, 605, dtype=torch.uint8)
-    assert save_films(films, tmp_path / "x.mp4") == str(tmp_path / "x.mp4")
-    assert taken == [(1210, 600)] + [1210 * 600 * 3] * 3 and (tmp_path / "x.mp4").read_bytes() == b"video"
