@@ -18,8 +18,9 @@ import numpy as np
 from benchmarks.gpu.outcome import FP32, Finding, Item, Setting, SkippedError, expect, states_apart
 from benchmarks.gpu.small import TESTS
 from energan.cli import main
+from energan.runs.log import json_lines
 from energan.utils.console import STOPPED
-from energan.utils.files import read_json_lines, read_weights
+from energan.utils.files import read_weights
 
 STEPS = 8
 PATIENCE = 300  # seconds for a process
@@ -89,7 +90,7 @@ def checked(folder: Path, steps: int, device: str = "") -> Path:
     status = record["status"]
     expect(status["state"] == "finished" and status["step"] == steps, f"the run ended {status}")
     expect(not device or record["device"] == device, f"run.json says that it was trained on {record['device']}")
-    values = [v for line in read_json_lines(folder / "log.jsonl") for v in line.get("logs", {}).values()]
+    values = [v for line in json_lines(folder / "log.jsonl") for v in line.get("logs", {}).values()]
     expect(bool(values) and bool(np.isfinite(values).all()), "the log has no numbers, or some that are not finite")
     for name in ("evaluation.json", "report.html"):
         expect((folder / name).is_file(), f"the run has no {name}")

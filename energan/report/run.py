@@ -79,6 +79,8 @@ class Run:
     def logged(self, name: str = "") -> dict[str, list[tuple[int, float | None]]]:
         """The quantities that were logged while it trained: (step, value) each; None where a value was not finite.
 
+        Of a log whose lines have more than 16 MiB, each second, fourth, eighth, ... is read.
+
         Args:
             name: Of the quantities only those whose names contain this, such as "E(x)" or "FID".
         """

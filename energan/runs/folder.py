@@ -24,10 +24,11 @@ from energan.experiment import Experiment
 from energan.inference.model import Model
 from energan.runs.checkpoints import FOLDER, SHARED, read_checkpoint, write_checkpoint
 from energan.runs.copies import refuse_copy
+from energan.runs.log import json_lines
 from energan.runs.record import FORMAT, checked, read_run_json, refuse_links
 from energan.runs.signature import sign
 from energan.utils.errors import UserError
-from energan.utils.files import exclusive, read_json_lines, read_weights, sweep, unwritable, write_json
+from energan.utils.files import exclusive, read_weights, sweep, unwritable, write_json
 from energan.utils.hardware import environment
 from energan.utils.version import __version__
 
@@ -137,7 +138,7 @@ class RunFolder:
         self.refuse_shared()
         if self.record.get("restarted_from"):
             raise UserError(f"{self.path} was to begin with the weights of another run, and has none: restart that")
-        status, logged = self.record["status"], [line["step"] for line in read_json_lines(self.path / "log.jsonl")]
+        status, logged = self.record["status"], [line["step"] for line in json_lines(self.path / "log.jsonl")]
         ended = status["step"] if status["state"] in ("finished", "finished early", "stopped") else 0
         logged = [step for step in logged if step > self.record["save_every"]]  # a checkpoint was written before
         if reached := max([ended, *logged]):

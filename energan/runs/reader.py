@@ -11,10 +11,13 @@ from math import isfinite
 from pathlib import Path
 from typing import NamedTuple
 
+from energan.runs.log import LogReader
 from energan.runs.record import LARGEST, read_run_json
-from energan.utils.files import read_file, read_json_lines
+from energan.utils.files import read_file
 
 NAMES = 200  # quantities under one key of the log that are read: each has its chart
+
+LOG = 2**24  # bytes of a log's lines that are kept, of each kind; in memory they are several times as large
 
 Json = dict[str, object]
 
@@ -84,9 +87,12 @@ class RunFiles:
 
 
 def read(run: Path) -> RunFiles:
-    """The run folder's contents. UserError when it is not a run folder, or one from a newer Energan."""
-    config, log = read_run_json(run), run / "log.jsonl"
-    return RunFiles(run.resolve(), config, [] if log.is_symlink() else _lines(log))
+    """The run folder's contents; of a log of more than 16 MiB a part.
+
+    UserError when it is not a run folder, or one from a newer Energan.
+    """
+    config, (lines, every) = read_run_json(run), LogReader(LOG).lines(run / "log.jsonl")
+    return RunFiles(run.resolve(), config, lines, every)
 
 
 def without(logged: list[Logged], names: Collection[str]) -> list[Logged]:
@@ -113,8 +119,3 @@ def number(value: object) -> float | None:
         return value if isfinite(value) else None
     except OverflowError:  # a whole number of 400 digits
         return None
-
-
-def _lines(path: Path) -> list[tuple[int, Json]]:
-    """(step, line) of every whole line that has a step, in the order of steps; of equal steps, as written."""
-    return sorted(((line["step"], line) for line in read_json_lines(path)), key=lambda pair: pair[0])

@@ -5,12 +5,12 @@ import stat
 import threading
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any, NamedTuple, final
+from typing import final
 
+from energan.runs.log import Lines, LogReader, json_line
 from energan.runs.reader import Json
-from energan.utils.files import LARGEST_LINE, LARGEST_LOG, json_line
 
-BYTES = 2**20  # of lines that are kept of a log, and as many of those that have metrics
+BYTES = 2**20  # of lines that are kept of a log, of each kind
 
 OPEN = 8  # logs that are kept
 
@@ -21,87 +21,22 @@ NEWEST = 50  # lines of which one has the last step: a run that was resumed writ
 MEASURED = b'"metrics"'
 
 
-class Lines(NamedTuple):
-    """(step, line) by step; every: of the log's lines, each so many-th is there (and the last)."""
-
-    lines: list[tuple[int, Json]]
-    every: int
-
-
-@final
-class _Part:
-    """Each `every`-th of the lines that are added: every second of them goes whenever they are more than BYTES."""
-
-    def __init__(self) -> None:
-        self.every, self.count, self.bytes = 1, 0, 0
-        self.kept: list[tuple[int, int, int, dict[str, Any]]] = []  # the line's number here, its place, bytes, itself
-
-    def add(self, text: bytes, place: int) -> None:
-        """Adds a line. place: where in the file it begins."""
-        number, self.count = self.count, self.count + 1
-        if number % self.every or (line := json_line(text)) is None:
-            return
-        self.kept.append((number, place, len(text), line))
-        self.bytes += len(text)
-        while self.bytes > BYTES and len(self.kept) > 1:
-            self.every *= 2
-            self.kept = [each for each in self.kept if each[0] % self.every == 0]
-            self.bytes = sum(size for _, _, size, _ in self.kept)
-
-
-@final
-class _Log:
-    """One log, as far as it was read."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self._restart(0)
-
-    def _restart(self, file: int) -> None:
-        self.file, self.read, self.last = file, 0, b""
-        self.logs, self.metrics = _Part(), _Part()
-
-    def lines(self, path: Path) -> Lines:
-        """Reads what is new. No lines of a file that is none, or a link."""
-        try:
-            with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
-                status = os.fstat(file.fileno())
-                if not stat.S_ISREG(status.st_mode):
-                    return Lines([], 1)
-                if status.st_ino != self.file or status.st_size < self.read:  # written anew, as a resumed run's is
-                    self._restart(status.st_ino)
-                file.seek(self.read)
-                while self.read < LARGEST_LOG and (text := file.readline(LARGEST_LINE)):
-                    self.last = text
-                    if not text.endswith(b"\n") and len(text) < LARGEST_LINE:
-                        break  # half a line, or one without an end: it is read again
-                    (self.metrics if MEASURED in text else self.logs).add(text, self.read)
-                    self.read += len(text)
-        except OSError:
-            return Lines([], 1)
-        parts = self.logs.kept, self.metrics.kept
-        found = [(line["step"], place, line) for part in parts for _, place, _, line in part]
-        if (last := json_line(self.last)) is not None and all(part[-1][3] != last for part in parts if part):
-            found.append((last["step"], self.read, last))
-        return Lines([(step, line) for step, _, line in sorted(found, key=lambda each: each[:2])], self.logs.every)
-
-
 @final
 class Logs:
     """The logs that were looked at last, at most 8: what they hold in memory is bounded, however long they are."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._open: OrderedDict[Path, _Log] = OrderedDict()
+        self._open: OrderedDict[Path, tuple[threading.Lock, LogReader]] = OrderedDict()
 
     def read(self, path: Path) -> Lines:
         """The lines of a log."""
         with self._lock:
-            log = self._open.setdefault(path, _Log())
+            own, log = self._open.setdefault(path, (threading.Lock(), LogReader(BYTES)))
             self._open.move_to_end(path)
             while len(self._open) > OPEN:
                 self._open.popitem(last=False)
-        with log.lock:
+        with own:
             return log.lines(path)
 
 

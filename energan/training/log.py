@@ -4,6 +4,7 @@ import json
 import math
 import threading
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Any, final
 
@@ -13,13 +14,14 @@ from energan.engine import Trainer
 from energan.engine.game import Logs
 from energan.experiment import Experiment
 from energan.runs.folder import RunFolder
+from energan.runs.log import json_lines
 from energan.runs.reader import number
 from energan.training.divergence import Means, not_finite
 from energan.training.verdict import Verdict, flat_since, looks_of, settled, stays, verdict
 from energan.training.weights_and_biases import WeightsAndBiases
 from energan.utils.console import progress_bar
 from energan.utils.errors import UserError
-from energan.utils.files import read_json_lines, unwritable, write
+from energan.utils.files import unwritable, write
 from energan.utils.hardware import peak_memory
 
 JUDGED = {"diagnosis", "flat"}  # keys of the log's lines that a verdict is made of
@@ -63,11 +65,20 @@ class Log:
 
     def _reopen(self) -> float:
         """Keeps the lines up to the step; gives the best Fréchet distance so far."""
-        lines = [line for line in read_json_lines(self._path) if line["step"] <= self.step]
-        write(self._path, lambda p: p.write_text("".join(json.dumps(line) + "\n" for line in lines)))
-        self._lines = [line for line in lines if line.keys() & JUDGED]
-        measured = [entries for line in lines if isinstance(entries := line.get("metrics"), dict)]
-        distances = [number(v) for entries in measured for k, v in entries.items() if "FID" in k]
+        distances: list[float | None] = []
+
+        def fill(path: Path) -> None:  # line by line: the log may be long
+            with path.open("w") as file:
+                for line in json_lines(self._path):
+                    if line["step"] > self.step:
+                        continue
+                    file.write(json.dumps(line) + "\n")
+                    if line.keys() & JUDGED:
+                        self._lines.append(line)
+                    if isinstance(measured := line.get("metrics"), dict):
+                        distances.extend(number(value) for name, value in measured.items() if "FID" in name)
+
+        write(self._path, fill)
         return min(self.folder.best_distance(self.step), *(v for v in distances if v is not None), math.inf)
 
     def __enter__(self) -> "Log":

@@ -31,8 +31,7 @@ WEIGHTS_FORMAT = "2"  # of files of weights: 2 has a digest of the content; 1, a
 
 DIGEST = "sha256"  # its name in the metadata
 
-LARGEST_LOG = 2**28  # bytes of a log that are read
-LARGEST_LINE = 2**20  # bytes of one line of it
+LARGEST_LINE = 2**20  # bytes of one line of a log
 LARGEST_STEP = 2**53  # beyond it, a number of JSON is no step
 
 
@@ -346,34 +345,3 @@ def refuse_full_disk(error: OSError, folder: Path) -> None:
             f"the disk that holds the cache folder {folder} is full; free some space, "
             "or set ENERGAN_CACHE to a folder on another disk"
         ) from error
-
-
-def read_json_lines(path: Path) -> list[dict[str, Any]]:
-    """The complete lines of a log that have a step, a whole number from 0.
-
-    A killed run may have left half a line, or bytes that are no text; such lines, those of more than 1 MiB, and what
-    comes after 256 MiB, are left out. A file that cannot be read has no lines.
-    """
-    lines = []
-    try:
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return []
-            left = LARGEST_LOG
-            while left > 0 and (text := file.readline(LARGEST_LINE)):
-                left -= len(text)
-                lines.append(text)
-    except OSError:
-        return []
-    return [line for text in lines if (line := json_line(text)) is not None]
-
-
-def json_line(text: bytes) -> dict[str, Any] | None:
-    """A line of a log, where it is complete and has a step."""
-    try:
-        line = json.loads(text)  # of a part of a line too long, no part is an object
-    except (ValueError, RecursionError):
-        return None
-    step = line.get("step") if isinstance(line, dict) else None
-    usable = isinstance(step, int) and not isinstance(step, bool) and 0 <= step < LARGEST_STEP
-    return line if usable else None

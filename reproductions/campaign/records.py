@@ -15,8 +15,9 @@ from pathlib import Path
 from shutil import copyfile
 from typing import Any, NamedTuple
 
+from energan.runs.log import json_lines
 from energan.utils.errors import UserError
-from energan.utils.files import read_json_lines, write
+from energan.utils.files import write
 from reproductions.campaign.entry import Entry
 
 LOOKS = "looks.jsonl"
@@ -46,7 +47,7 @@ class Run(NamedTuple):
 
 def read(results: Path, entry: str) -> list[Line]:
     """The lines of an entry; none where it has no folder. Lines that are no looks (an edited file's) are left out."""
-    return [line for line in read_json_lines(results / entry / LOOKS) if line.get("entry") == entry and _is_look(line)]
+    return [line for line in json_lines(results / entry / LOOKS) if line.get("entry") == entry and _is_look(line)]
 
 
 def _is_look(line: Line) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from energan.report.page import report_html
+from energan.runs import log as runs_log
 from energan.runs.reader import read
 from energan.studio import logs
 from energan.studio.logs import Logs, newest
@@ -41,13 +42,13 @@ def test_a_report_says_what_part_of_the_log_it_has(small_runs_folder: Path) -> N
 
 def test_only_what_is_new_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, opened, seen = tmp_path / "log.jsonl", Logs(), list[bytes]()
-    known = logs.json_line
+    known = runs_log.json_line
 
     def noted(text: bytes) -> dict[str, Any] | None:
         seen.append(text)
         return known(text)
 
-    monkeypatch.setattr(logs, "json_line", noted)
+    monkeypatch.setattr(runs_log, "json_line", noted)
     path.write_text("".join(line(step) for step in range(500)) + line(500)[:9])
     assert [step for step, _ in opened.read(path).lines] == [*range(500)]
     seen.clear()
