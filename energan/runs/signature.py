@@ -1,4 +1,4 @@
-"""Whether a run folder is of this user's making: a signature that only this user's key gives.
+"""Whether a run folder, or another file, is of this user's making: a signature that only this user's key gives.
 
 run.json says from where a run's images, labels and encoder are read, and whoever wrote it may name any file. So what is
 outside of the folder is read only where the description was signed here. A folder without a signature, or with another
@@ -27,26 +27,34 @@ def state_dir() -> Path:
     return user_folder("ENERGAN_STATE", platformdirs.user_data_dir)
 
 
-def sign(experiment: Any) -> str:
-    """The signature of a run's description, hexadecimal; "" where there can be no key, with a warning."""
+def sign(content: Any, kind: str = "run") -> str:
+    """The signature of what JSON can hold, hexadecimal; "" where there can be no key, with a warning.
+
+    kind: what it is, so that no signature of a run's description is one of something else.
+    """
     key = _key(make=True)
-    return _signature(key, experiment) if key else ""
+    return _signature(key, content, kind) if key else ""
 
 
 def is_signed(record: dict[str, Any]) -> bool:
     """Whether run.json's description is one that this user signed."""
-    given, key = record.get("signature"), _key(make=False)
+    return is_signature(record.get("signature"), record.get("experiment"))
+
+
+def is_signature(given: object, content: Any, kind: str = "run") -> bool:
+    """Whether what is given is this user's signature of the content."""
+    key = _key(make=False)
     if not key or not isinstance(given, str) or not given.isascii():
         return False
     try:
-        return hmac.compare_digest(given, _signature(key, record.get("experiment")))
+        return hmac.compare_digest(given, _signature(key, content, kind))
     except (ValueError, RecursionError):  # nested beyond the stack, a number of 5,000 digits
         return False
 
 
-def _signature(key: bytes, experiment: Any) -> str:
-    content = json.dumps(experiment, sort_keys=True, separators=(",", ":")).encode()
-    return hmac.new(key, b"energan run\n" + content, hashlib.sha256).hexdigest()
+def _signature(key: bytes, content: Any, kind: str) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+    return hmac.new(key, f"energan {kind}\n".encode() + text, hashlib.sha256).hexdigest()
 
 
 def _key(*, make: bool) -> bytes | None:

@@ -12,14 +12,17 @@ from pathlib import Path
 
 from energan.studio.guard import Guard
 from energan.studio.models import Models
+from energan.studio.notes import FOLDER
 from energan.studio.runs import Runs
 from energan.studio.studio import Studio
 from energan.studio.trainings import Trainings
+from energan.utils.console import warn
 from energan.utils.errors import UserError
 
 HOST = "127.0.0.1"
 NICE = 10  # how much less urgent than a training what pages ask of models is
 TENDED = 2.0  # seconds after which trainings that wait are looked at again
+NAMED = 5  # trainings of others, at most
 RECONNECTED = 60.0  # seconds in which a page that lost its connection finds itself again
 
 
@@ -51,10 +54,16 @@ def serve(
             runs.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"the folder of runs {runs} cannot be made: {(error.strerror or '').lower()}") from error
+        trainings = Trainings(runs.resolve(), at_once, threads=max(1, cores // at_once))
+        if others := trainings.notes.others():
+            warn(
+                f"{runs / FOLDER} has notes of trainings that were not asked for by this user in this folder "
+                f"({', '.join(others[:NAMED])}{', ...' * (len(others) > NAMED)}): they are not begun"
+            )
         port, token = listener.getsockname()[1], secrets.token_urlsafe(24)
         studio = Studio(
             runs=Runs(runs),
-            trainings=Trainings(runs.resolve(), at_once, threads=max(1, cores // at_once)),
+            trainings=trainings,
             models=Models(device, at_once=max(1, cores // 2)),
             data=tuple(path.resolve() for path in data),
             uploads=Path(uploads),

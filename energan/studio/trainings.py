@@ -5,10 +5,8 @@ knows what waits, and what it may stop; what a process says is in NAME.log besid
 machine takes; the others wait for their turn.
 """
 
-import json
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -17,44 +15,19 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple, final
+from typing import final
 
-from energan.runs.reader import mapping, number
+from energan.studio.notes import Notes, Training
 from energan.studio.runs import LABELS, below, running
 from energan.utils.errors import UserError
-from energan.utils.files import exclusive, read_file, unwritable, write_json
+from energan.utils.files import exclusive, unwritable
 
-FOLDER = Path(".studio", "trainings")
 NAME = re.compile(r"[\w][\w .()+-]{0,99}")  # of a run that is begun here
 ERROR = "energan: "  # which the sentence of an error begins with
 TOLD = 4000  # last bytes of what a training said
-LARGEST = 2**20  # bytes of a note
 CLOCK = 1.5  # seconds by which the start of a process may be read differently
 LONGEST = 200  # bytes of a name
 ENDS = 10.0  # seconds that a process takes to end after it has saved, at most
-
-
-class Training(NamedTuple):
-    """A training that was asked for here.
-
-    name: the run's; command: the words after `energan`; pid: of its process, 0 while it waits; began: when the process
-    did, in seconds after the machine's start, so that another process of the same number is not taken for it.
-    """
-
-    name: str
-    command: tuple[str, ...]
-    pid: int
-    began: float
-    asked: float
-
-    @property
-    def waits(self) -> bool:
-        return self.pid == 0
-
-    @property
-    def line(self) -> str:
-        """The command as one would type it."""
-        return shlex.join(["energan", *self.command])
 
 
 @final
@@ -69,7 +42,7 @@ class Trainings:
 
     def __init__(self, runs: Path, at_once: int, threads: int) -> None:
         self.runs, self.at_once, self.threads = runs, at_once, threads
-        self.notes = runs / FOLDER
+        self.notes = Notes(runs)
         self.lock = threading.Lock()
         self.children: set[subprocess.Popen[bytes]] = set()  # to be buried when they have ended
         self.troubles: dict[str, str] = {}  # why a training that waits could not begin, by its name
@@ -97,9 +70,9 @@ class Trainings:
             except OSError as error:
                 raise unwritable(taken, error) from error
             training = Training(name, tuple(command), 0, 0.0, time.time())
-            self._write(training)
+            self.notes.write(training)
         self.tend()
-        return self._find(name) or training
+        return self.notes.find(name) or training
 
     def ask_new(self, name: str, command: Sequence[str]) -> str:
         """As `ask`, by a name like this one that is free. Returns it."""
@@ -115,23 +88,24 @@ class Trainings:
     def ask_again(self, name: str, command: Sequence[str]) -> Training:
         """As `ask`, of a run that is there, wherever below the folder of runs it is."""
         until = time.monotonic() + ENDS
-        while self._alive(self._find(name)) and not running(below(self.runs, name)) and time.monotonic() < until:
+        while self._alive(self.notes.find(name)) and not running(below(self.runs, name)) and time.monotonic() < until:
             time.sleep(0.1)  # it has saved, and ends at this moment
         with self.lock:
             self._check_idle(name)
             training = Training(name, tuple(command), 0, 0.0, time.time())
-            self._write(training)
+            self.notes.write(training)
         self.tend()
-        return self._find(name) or training
+        return self.notes.find(name) or training
 
     def stop(self, name: str) -> None:
         """Asks a training to save and end, as Ctrl-C does; one that waits is forgotten. UserError if it is not ours."""
         with self.lock:
-            training = self._find(name)
+            training = self.notes.find(name)
             if training is None:
                 raise UserError(f"{name} was not begun here: stop it where it was, by Ctrl-C")
             if training.waits:
-                self._remove(name)
+                self.notes.remove(name)
+                self.troubles.pop(name, None)
                 return
             if self._alive(training):
                 with suppress(ProcessLookupError):
@@ -139,7 +113,7 @@ class Trainings:
 
     def tend(self) -> None:
         """Begins what waits, as far as the machine takes it. To be called now and then."""
-        with self.lock, suppress(UserError), exclusive(self.notes, "another server tends it"):
+        with self.lock, suppress(UserError), exclusive(self.notes.folder, "another server tends it"):
             every = self.all()
             free = self.at_once - sum(self._alive(t) for t in every)
             for training in sorted((t for t in every if t.waits), key=lambda t: t.asked):
@@ -156,11 +130,8 @@ class Trainings:
                     self.troubles[training.name] = f"{training.name} cannot begin: {why}"
 
     def all(self) -> list[Training]:
-        """All that were asked for, those that have ended too."""
-        if not self.notes.is_dir():
-            return []
-        found = (self._read(path) for path in sorted(self.notes.rglob("*.json")))
-        return [training for training in found if training is not None]
+        """All that were asked for, those that have ended too. Notes of others are left out."""
+        return self.notes.all()
 
     def active(self) -> dict[str, Training]:
         """Those that train or wait, by name."""
@@ -178,7 +149,7 @@ class Trainings:
 
         UserError for what is no name of a run.
         """
-        path = self._log(name)
+        path = self.notes.path(name, ".log")
         if name in self.troubles:
             return self.troubles[name]
         try:
@@ -193,8 +164,8 @@ class Trainings:
     def _begin(self, training: Training) -> None:
         out = [] if training.command[0] == "resume" else ["--out", str(below(self.runs, training.name))]
         environment = {**os.environ, "OMP_NUM_THREADS": str(self.threads), "PYTHONUNBUFFERED": "1"}
-        log = self._log(training.name)
-        self._write(training)  # or a disk that is full would have it begun again and again
+        log = self.notes.path(training.name, ".log")
+        self.notes.write(training)  # or a disk that is full would have it begun again and again
         with log.open("wb") as said:
             process = subprocess.Popen(
                 [sys.executable, "-m", "energan", *training.command, *out],
@@ -203,14 +174,14 @@ class Trainings:
             )  # fmt: skip
         self.children.add(process)
         try:
-            self._write(training._replace(pid=process.pid, began=_began(process.pid)))
+            self.notes.write(training._replace(pid=process.pid, began=_began(process.pid)))
         except UserError:
             process.terminate()  # else nobody could stop it
             raise
 
     def _check_idle(self, name: str) -> None:
         """UserError for a training that waits or trains: another of its name would take its place."""
-        found = self._find(name)
+        found = self.notes.find(name)
         if found is not None and (found.waits or self._alive(found)):
             raise UserError(f"{name} trains already, or waits for its turn")
 
@@ -221,48 +192,6 @@ class Trainings:
             if child.poll() is not None:  # which buries it
                 self.children.discard(child)
         return training.began > 0 and abs(_began(training.pid) - training.began) < CLOCK
-
-    def _note(self, name: str) -> Path:
-        return self._file(name, ".json")
-
-    def _log(self, name: str) -> Path:
-        return self._file(name, ".log")
-
-    def _file(self, name: str, ending: str) -> Path:
-        below(self.runs, name)  # whose folder is the one that a reader knows
-        return below(self.notes, name, ending)
-
-    def _find(self, name: str) -> Training | None:
-        return self._read(self._note(name))
-
-    def _write(self, training: Training) -> None:
-        path = self._note(training.name)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise unwritable(path, error) from error
-        write_json(path, training._asdict())
-
-    def _remove(self, name: str) -> None:
-        path = self._note(name)
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise unwritable(path, error) from error
-        self.troubles.pop(name, None)
-
-    def _read(self, path: Path) -> Training | None:
-        try:
-            known = mapping(json.loads(read_file(path, LARGEST)))
-        except (OSError, ValueError, RecursionError):
-            return None
-        name, command = known.get("name"), known.get("command")
-        if not isinstance(name, str) or str(path.relative_to(self.notes)) != f"{name}.json" or path.is_symlink():
-            return None
-        if not isinstance(command, list) or not command:
-            return None
-        pid, began, asked = (number(known.get(key)) or 0 for key in ("pid", "began", "asked"))
-        return Training(name, tuple(map(str, command)), int(pid), float(began), float(asked))
 
 
 def _began(pid: int) -> float:

@@ -27,6 +27,7 @@ from tests.studio.conftest import Server, begin, end
 
 pytest.importorskip("nicegui", reason="needs energan[studio]")
 
+from energan.studio.notes import Training
 from energan.studio.pages.label.asked import (
     Asked,
     Originals,
@@ -42,7 +43,7 @@ from energan.studio.pages.label.retrain import Retrain
 from energan.studio.pages.label.rounds import command, failed, next_number, rounds, run_name, trains_again
 from energan.studio.pages.label.table import Table, class_name, table_of
 from energan.studio.runs import Runs
-from energan.studio.trainings import Training, Trainings
+from energan.studio.trainings import Trainings
 
 
 def table(path: Path) -> dict[str, str]:
@@ -253,8 +254,8 @@ def test_a_round_that_failed_is_told(tmp_path: Path) -> None:
     labels, trainings = table_of(tmp_path, "/images"), Trainings(tmp_path, at_once=1, threads=1)
     name = run_name(labels, 1)
     for each, said in ((name, "energan: there is no folder none"), (run_name(labels, 2), "saved")):
-        trainings._write(Training(each, ("classify",), 2**30, 0.0, 1.0))
-        (trainings.notes / f"{each}.log").write_text(f"loading\n{said}\n")
+        trainings.notes.write(Training(each, ("classify",), 2**30, 0.0, 1.0))
+        trainings.notes.path(each, ".log").write_text(f"loading\n{said}\n")
     (found,) = failed(trainings, labels)
     assert (found.run, found.told) == (name, "failed: there is no folder none")
     assert failed(trainings, table_of(tmp_path, "/others")) == []

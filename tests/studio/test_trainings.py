@@ -13,8 +13,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from energan.studio.notes import FOLDER, Training
 from energan.studio.runs import Runs, running
-from energan.studio.trainings import FOLDER, Trainings
+from energan.studio.trainings import Trainings
 from energan.utils.errors import UserError
 
 TINY = (
@@ -69,7 +70,9 @@ def test_they_wait_go_on_without_their_server_and_stop(tmp_path: Path) -> None:
 
 def test_going_on_twice_begins_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trainings = Trainings(tmp_path, at_once=2, threads=1)
-    monkeypatch.setattr(Trainings, "_begin", lambda self, training: self._write(training._replace(pid=1, began=1.0)))
+    monkeypatch.setattr(
+        Trainings, "_begin", lambda self, training: self.notes.write(training._replace(pid=1, began=1.0))
+    )
     monkeypatch.setattr(Trainings, "_alive", lambda self, training: training is not None and training.pid == 1)
     monkeypatch.setattr("energan.studio.trainings.ENDS", 0.0)
     told: list[str] = []
@@ -99,7 +102,7 @@ def test_what_cannot_be_noted_is_not_begun(tmp_path: Path, monkeypatch: pytest.M
     def full(path: Path, value: object) -> Path:
         raise UserError("the disk is full")
 
-    monkeypatch.setattr("energan.studio.trainings.write_json", full)
+    monkeypatch.setattr("energan.studio.notes.write_json", full)
     trainings.at_once = 1
     trainings.tend()
     assert not begun and trainings.all()[0].waits
@@ -153,9 +156,7 @@ def test_a_child_that_got_the_number_of_an_old_training_is_not_it(tmp_path: Path
     trainings = Trainings(tmp_path, 1, 1)
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     trainings.children.add(child)
-    (tmp_path / FOLDER).mkdir(parents=True)
-    note = {"name": "a", "command": ["train"], "pid": child.pid, "began": 123.0, "asked": 1.0}
-    (tmp_path / FOLDER / "a.json").write_text(json.dumps(note))
+    trainings.notes.write(Training("a", ("train",), child.pid, 123.0, 1.0))
     assert trainings.active() == {} and trainings.children == {child}
     child.communicate()
     assert trainings.active() == {} and not trainings.children
@@ -170,11 +171,60 @@ def test_what_is_no_name_is_refused(tmp_path: Path, name: str) -> None:
 
 def test_another_process_of_the_number_is_not_taken_for_it(tmp_path: Path) -> None:
     trainings = Trainings(tmp_path, 1, 1)
-    (tmp_path / FOLDER).mkdir(parents=True)
-    note = {"name": "a", "command": ["train"], "pid": 1, "began": 123.0, "asked": 1.0}  # init runs, since another time
-    (tmp_path / FOLDER / "a.json").write_text(json.dumps(note))
-    assert trainings.active() == {}
+    trainings.notes.write(Training("a", ("train",), 1, 123.0, 1.0))  # init runs, since another time
+    assert trainings.all() and trainings.active() == {}
     trainings.stop("a")  # which sends nothing
+
+
+def test_what_another_asked_for_is_not_begun_nor_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Notes in a folder of runs that was downloaded neither begin trainings nor end this user's processes."""
+    begun: list[object] = []
+    monkeypatch.setattr("subprocess.Popen", lambda *args, **kwargs: begun.append(args))
+    here, there = tmp_path / "here", tmp_path / "there"
+    asked = Trainings(there, at_once=0, threads=1)
+    asked.ask("mine", TINY)
+    (here / FOLDER).mkdir(parents=True)
+    mine = (there / FOLDER / "mine.json").read_bytes()
+    (here / FOLDER / "mine.json").write_bytes(mine)  # this user's, of another folder
+    for name, changed in {
+        "unsigned": {"signature": ""}, "altered": {}, "odd": {"signature": ["x"]}, "killing": {"pid": os.getpid()},
+    }.items():  # fmt: skip
+        note = {**json.loads(mine), "name": name, **changed}
+        (here / FOLDER / f"{name}.json").write_text(json.dumps(note))
+    trainings = Trainings(here, at_once=5, threads=1)
+    assert sorted(trainings.notes.others()) == ["altered", "mine", "odd", "unsigned"]
+    trainings.tend()
+    assert not begun and trainings.all() == [] and trainings.active() == {}
+    for name in ("altered", "killing"):
+        with pytest.raises(UserError, match="was not begun here"):
+            trainings.stop(name)
+    later = Trainings(there, at_once=0, threads=1)
+    assert later.active()["mine"].waits and later.notes.others() == []  # in its place it counts
+    monkeypatch.setenv("ENERGAN_STATE", str(tmp_path / "another user"))
+    assert later.active() == {} and later.notes.others() == ["mine"]
+
+
+def test_a_user_without_a_key_trains_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "state").write_text("")  # no folder
+    monkeypatch.setenv("ENERGAN_STATE", str(tmp_path / "state"))
+    trainings = Trainings(tmp_path / "runs", at_once=0, threads=1)
+    trainings.ask("a", TINY)
+    assert trainings.active()["a"].waits and trainings.notes.others() == []
+    assert Trainings(tmp_path / "runs", at_once=0, threads=1).active() == {}
+    note = tmp_path / "runs" / FOLDER / "a.json"
+    note.write_text(note.read_text().replace("digits", "mnist"))
+    assert trainings.active() == {}
+
+
+def test_notes_are_written_in_no_folder_that_a_link_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / ".studio").symlink_to(tmp_path / "elsewhere")
+    trainings = Trainings(tmp_path / "runs", at_once=1, threads=1)
+    with pytest.raises(UserError, match="reached by a link"):
+        trainings.ask("a", TINY)
+    trainings.tend()
+    assert not [path for path in (tmp_path / "elsewhere").rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"name": "b"}', '{"name": "a", "command": []}', "[" * 10**5])

@@ -20,11 +20,11 @@ from energan.report.page import metric_meaning, report_html
 from energan.runs.reader import RunFiles, mapping
 from energan.runs.reader import number as finite
 from energan.studio.charts import curves_of, options
+from energan.studio.notes import Training
 from energan.studio.pages.frame import frame, later, told
 from energan.studio.pages.typed import number, whole
 from energan.studio.runs import Row
 from energan.studio.studio import Studio
-from energan.studio.trainings import Training
 from energan.training.verdict import verdict_of
 from energan.utils.errors import UserError
 
