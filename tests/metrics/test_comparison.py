@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from energan.metrics.comparison import compared, extrapolated, scores
+from energan.data import ImageSet
+from energan.metrics.comparison import compared, extrapolated, scores, sets
 from energan.metrics.feature_distances import frechet_distance
 from energan.metrics.features import own
 from energan.metrics.features.catalog import Description, describe
@@ -157,3 +158,35 @@ def test_inception_without_the_extra_and_without_its_weights(monkeypatch: pytest
     monkeypatch.setattr(own, "INCEPTION_FILE", name)
     found: Description = describe(bytes_(2, c=1), chosen("inception").network)
     assert found.features.shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("another part", False),
+        ("one kind", True),  # all of FAKE beside one image of REAL
+        ("stray images", True),  # FAKE is noise, and so are a few images of REAL
+        ("noise that is far", False),  # its precision is 0, which flatters nobody
+    ],
+)
+def test_a_high_precision_that_flatters_is_said(name: str, said: bool) -> None:
+    real, noise = rows(400, 2, 0), rows(400, 2, 1) * 0.1 + 50
+    fake = {
+        "another part": rows(400, 2, 2), "one kind": real[:1] + rows(400, 2, 3) * 1e-4,
+        "stray images": noise, "noise that is far": noise,
+    }[name]  # fmt: skip
+    if name == "stray images":
+        real = torch.cat([real[:380], rows(20, 2, 4) * 0.1 + 50])
+    found = sets._flattered(compared(real, fake))
+    assert bool(found) == said
+    if said:
+        assert "does not say that FAKE is like REAL" in found[0] and "coverage" in found[0]
+
+
+def test_copies_are_said() -> None:
+    images = bytes_(40)
+    different = ImageSet(images, None, "a", (), "", "", ())
+    copies = different._replace(images=images[:3].repeat(14, 1, 1, 1))
+    assert sets._repeated([different, different]) == []
+    (sentence,) = sets._repeated([different, copies])
+    assert sentence.startswith("of FAKE's 42 images only 3 differ")

@@ -1,6 +1,6 @@
 """Two sets of anyone's images: loaded at one size, described, compared, and what is to be warned of."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -21,6 +21,12 @@ from energan.utils.errors import UserError
 LARGEST = 256  # pixels a side: networks look at 224 or 299
 
 MEASURES = ("FID", "KID", "precision", "recall", "density", "coverage")
+
+HIGH = 0.7  # precision that looks good
+
+LOW = 0.5  # share of what another part of the real images has, below which recall or coverage is poor
+
+DISTINCT = 0.5  # share of a set's images from which it is one of copies
 
 RESIZED = "the centred square of each image, resized with an antialiasing filter"
 
@@ -65,7 +71,7 @@ def compared_images(real: str, fake: str, asked: Asked) -> Compared:
         "network": asked.network, "names": {name: network.network.label.format(name) for name in MEASURES},
         "from_cache": [was for _, was in described], "features": features[0].shape[1], **found, "warnings": [],
     }  # fmt: skip
-    result["warnings"] = _warnings(result)
+    result["warnings"] = [*_warnings(result), *_flattered(result), *_repeated(sides)]
     return Compared(result, sides, features)
 
 
@@ -133,4 +139,29 @@ def _warnings(result: Mapping[str, Any]) -> list[str]:
             f"at {result['equal']['n']:,} images FAKE is no farther from REAL (FID {judged:.4g}) than another part of "
             f"REAL ({floor:.4g}): no difference can be seen with so many, or FAKE holds REAL's images"
         )
+    return said
+
+
+def _flattered(result: Mapping[str, Any]) -> list[str]:
+    """Where precision is high of images that are unlike REAL as a whole: few kinds, or a few wide balls hold them."""
+    judged, other, n = result["equal"]["fake"], result["equal"]["real"], result["equal"]["n"]
+    low = [name for name in ("recall", "coverage") if judged[name] < LOW * other[name]]
+    if judged["precision"] < HIGH or not low:
+        return []
+    shown = " and ".join(f"{name} {judged[name]:.2g} (another part of REAL: {other[name]:.2g})" for name in low)
+    return [
+        f"precision {judged['precision']:.2g} at {n:,} images does not say that FAKE is like REAL, since {shown}: FAKE "
+        "shows few kinds of what REAL has, or lies near a few stray images of REAL"
+    ]
+
+
+def _repeated(sides: Sequence[ImageSet]) -> list[str]:
+    said = []
+    for data, which in zip(sides, ("REAL", "FAKE"), strict=True):
+        n, distinct = len(data.images), len({image.numpy().tobytes() for image in data.images})
+        if distinct < DISTINCT * n:
+            said.append(
+                f"of {which}'s {n:,} images only {distinct:,} differ from each other: precision, recall, "
+                "density and coverage count neighbours, and say nothing of copies"
+            )
     return said
