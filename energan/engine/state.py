@@ -132,9 +132,7 @@ def check(game: Game) -> None:
                 continue
             kind = type(layer).__name__
             ours = "Dropout" if kind.endswith(("Dropout", "Dropout1d", "Dropout2d", "Dropout3d")) else "BatchNorm"
-            raise UserError(
-                f"player {name!r} has a {kind} at {path!r}, {what}; use energan.networks.layers.batch_norm.{ours}"
-            )
+            raise UserError(f"player {name!r} has a {kind} at {path!r}, {what}; use energan.networks.layers.{ours}")
     for turn, moves in game.turns.items():
         for name in (name for move in moves for name in move.min + move.max):
             if name not in game.players or game.players[name].optimizer is None:
