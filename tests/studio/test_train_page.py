@@ -12,8 +12,9 @@ pytest.importorskip("nicegui", reason="needs energan[studio]")
 
 from energan.recipes.catalog import RECIPES
 from energan.studio.pages.given import counted, source
-from energan.studio.pages.run import advised_rate, rate_of, thumbnail
+from energan.studio.pages.run_state import thumbnail
 from energan.studio.pages.train import FOR, _check, _check_paths, often
+from energan.studio.pages.typed import advised_rate, rate_of
 from energan.studio.runs import Runs
 from energan.studio.sources import named_images
 from energan.utils.errors import UserError

@@ -252,7 +252,7 @@ def test_no_log_is_read_but_a_training_s_own(tmp_path: Path, name: str) -> None:
     for ask in (trainings.said, trainings.stop, trainings.resume, lambda name: trainings.ask_again(name, TINY)):
         with pytest.raises(UserError, match="there is no run"):
             ask(name)
-    page = pytest.importorskip("energan.studio.pages.run", reason="needs energan[studio]")
+    page = pytest.importorskip("energan.studio.pages.run_state", reason="needs energan[studio]")
     studio = SimpleNamespace(runs=Runs(tmp_path / "runs"), trainings=trainings)
     told = page.state_of(studio, name)
     assert isinstance(told, page.Absent) and "there is no run" in told.why and told.said == ""

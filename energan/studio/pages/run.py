@@ -1,11 +1,7 @@
 """A run: its curves, its sheets over time, its metrics, live while it trains; stopped, resumed, restarted."""
 
-import re
 import tempfile
-from base64 import b64decode
-from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import quote
 
 from fastapi import Request
@@ -17,26 +13,21 @@ from energan.html.formatting import duration
 from energan.html.pictures import picture
 from energan.report.compare.runs import write_runs
 from energan.report.page import metric_meaning, report_html
-from energan.runs.reader import RunFiles, mapping
+from energan.runs.reader import mapping
 from energan.runs.reader import number as finite
 from energan.studio.charts import curves_of, options
-from energan.studio.notes import Training
 from energan.studio.pages.frame import frame, later, told
-from energan.studio.pages.typed import number, whole
+from energan.studio.pages.run_state import LARGEST, Absent, State, state_of, thumbnail
+from energan.studio.pages.typed import advised_rate, rate_of, whole
 from energan.studio.runs import Row
 from energan.studio.studio import Studio
-from energan.training.verdict import verdict_of
 from energan.utils.errors import UserError
 
 EVERY = 2.0  # seconds after which a run that trains is read again
 
 MOST_STEPS = 2**53  # of a training
 
-THUMB = 272, 136  # pixels of a corner of a sheet
-
 STOPPED = "it was asked to stop, and has saved"
-
-LARGEST = 2_000_000  # bytes of a sheet; a larger one is shown smaller
 
 
 def run(studio: Studio) -> None:
@@ -69,23 +60,6 @@ def run(studio: Studio) -> None:
         return await _page(studio, lambda: _compared(studio, names))
 
 
-def thumbnail(studio: Studio, name: str) -> bytes:
-    """A corner of the newest sheet of samples as PNG, or of the images that the run trains on; empty for none."""
-    from PIL import Image
-
-    try:
-        sheets, folder = studio.runs.sheets(name), studio.runs.path(name)
-    except UserError:
-        return b""
-    found = picture(sheets[-1][1] if sheets else folder / "real.png", LARGEST)
-    if found is None:
-        return b""
-    file = BytesIO()
-    with Image.open(BytesIO(b64decode(found.uri.partition(",")[2]))) as whole:
-        whole.convert("RGB").crop((0, 0, min(whole.width, THUMB[0]), min(whole.height, THUMB[1]))).save(file, "PNG")
-    return file.getvalue()
-
-
 async def _page(studio: Studio, make: "object") -> Response:
     try:
         return HTMLResponse(await studio.work(make))  # type: ignore[arg-type]
@@ -99,49 +73,6 @@ def _compared(studio: Studio, names: list[str]) -> str:
         named = {studio.runs.path(name): name for name in names}
         write_runs([studio.runs.path(name) for name in names], page, read=lambda path: studio.runs.read(named[path]))
         return page.read_text(encoding="utf-8")
-
-
-class Absent(NamedTuple):
-    """A run that has no folder: why, whether it was asked for, and what its process said."""
-
-    why: str
-    asked: Training | None
-    said: str
-
-
-class State(NamedTuple):
-    """What is shown of a run. asked: its training, where one waits or trains; best: whether it has such weights."""
-
-    row: Row
-    found: RunFiles
-    sheets: list[tuple[int, Path]]
-    asked: Training | None
-    said: str
-    verdict: str
-    best: bool
-
-    @property
-    def waits(self) -> bool:
-        return self.asked is not None and self.asked.waits
-
-    @property
-    def stamp(self) -> object:
-        """What changes when anything of it does."""
-        return self.row, len(self.sheets), self.asked, self.said
-
-
-def state_of(studio: Studio, name: str) -> State | Absent:
-    """All that is read of the disk, at once, in a thread. Of what is no name of a run, nothing is."""
-    asked, said = None, ""
-    try:
-        asked, said = studio.trainings.active().get(name), studio.trainings.said(name)
-        found = studio.runs.read(name)
-        verdict = verdict_of(found, found.path)
-        best = (found.path / "checkpoints" / "best.safetensors").is_file()
-        words = verdict.words if verdict else ""
-        return State(studio.runs.row(name), found, studio.runs.sheets(name), asked, said, words, best)
-    except UserError as error:
-        return Absent(str(error), asked, said)
 
 
 class _Run:
@@ -325,29 +256,3 @@ class _Run:
         words += ["--lr", rate] if (rate := rate_of(str(self.lr.value or ""))) else []
         name = await self.studio.work(self.studio.trainings.ask_new, f"{path.name}-restarted", words)
         ui.navigate.to(f"/run/{quote(name)}")
-
-
-def rate_of(text: str) -> str:
-    """The rate that was typed, "" for none. UserError for what is no such number.
-
-    >>> rate_of(" 1e-3 "), rate_of("")
-    ('0.001', '')
-    """
-    if not text.strip():
-        return ""
-    try:
-        rate: float | None = float(text)
-    except ValueError:
-        rate = None
-    rate = number(rate, "the rate", 1e-12, 1e3)
-    return f"{rate:g}"
-
-
-def advised_rate(verdict: str) -> str:
-    """The rate of the command that a verdict ends with, "" for none.
-
-    >>> advised_rate("It diverged: energan restart RUN --from best --lr 0.00033")
-    '0.00033'
-    """
-    found = re.search(r"restart .*--lr ([0-9.e+-]+[0-9])", verdict)
-    return found.group(1) if found else ""
