@@ -89,6 +89,7 @@ ENTRIES: dict[str, Entry] = {
     "two stages": Entry("two-stage-mnist", {}),
     "adversarial auto-encoder": Entry("aae-mnist", {}),
     "GMMN": Entry("gmmn-mnist", {}),
+    "GMMN + AE": Entry("gmmn-ae-mnist", {}),
     "energy distance": Entry("energy-distance-mnist", {}),
     "Sinkhorn": Entry("sinkhorn-mnist", {}),
     "DCGAN, 64 pixels": Entry("dcgan-64", {"width": 32, "batch": 64, "lr": 1e-3}, COLOUR),
