@@ -49,15 +49,18 @@ class Row(NamedTuple):
     energan: bool
     channels_last: bool
     bf16: bool
+    once: bool = False  # G moves on the samples that D has learned from: Game.share
 
     def __str__(self) -> str:
         settings = [name for name, on in (("channels-last", self.channels_last), ("bf16", self.bf16)) if on]
         if self.energan:
-            return f"Energan, {'bf16' if self.bf16 else 'fp32'}, {'channels-last' if self.channels_last else 'NCHW'}"
+            how = f"Energan, {'bf16' if self.bf16 else 'fp32'}, {'channels-last' if self.channels_last else 'NCHW'}"
+            return how + (", samples drawn once" if self.once else "")
         return "the peer, " + (f"{' and '.join(settings)} by hand" if settings else "as published")
 
 
 ROWS = tuple(Row(e, *s) for e in (False, True) for s in ((False, False), (True, False), (True, True)))
+ONCE = Row(True, True, True, True)
 Step = Callable[[], object]
 
 

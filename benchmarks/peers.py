@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from benchmarks.peer_parts import (
     ADAM,
+    ONCE,
     POOL,
     ROWS,
     Row,
@@ -45,6 +46,7 @@ from benchmarks.peer_parts import (
 from energan.engine import Trainer
 from energan.engine.game import Game
 from energan.games.energy.ebgan import ebgan, ebgan_pt
+from energan.games.gan.variations import shared
 from energan.networks.layers import initialise
 from energan.utils.errors import UserError
 
@@ -194,9 +196,9 @@ def build(contest: Contest, row: Row, setting: Setting) -> Step:
     """One row's training step, on images in memory in the row's layout."""
     images = pool(row, setting.batch, contest.shape)
     if row.energan:
-        engine = Trainer(
-            contest.game(*contest.nets()), lambda k: {"x": images[k % POOL]}, precision="bf16" if row.bf16 else "fp32"
-        )
+        game = contest.game(*contest.nets())
+        playing = shared(game) if row.once else game
+        engine = Trainer(playing, lambda k: {"x": images[k % POOL]}, precision="bf16" if row.bf16 else "fp32")
         if not row.channels_last:
             _default_layout(engine)
         return engine.step
@@ -246,7 +248,7 @@ def play(name: str, setting: Setting, memory: bool) -> str:
     """Plays one contest and gives its Markdown."""
     contest, folder = CONTESTS[name], setting.folder
     size_g, size_d = parameters(contest, setting)
-    rows = [row for row in ROWS if row.energan or folder]
+    rows = [row for row in (*ROWS, ONCE) if row.energan or folder]
     times = time_steps({row: build(contest, row, setting) for row in rows}, setting.steps)
     shape = " × ".join(map(str, contest.shape))
     lines = [

@@ -26,6 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.peer_parts import (
+    ONCE,
     POOL,
     ROWS,
     Row,
@@ -48,6 +49,7 @@ from energan.engine import Trainer
 from energan.engine.game import Batch, Game, Players
 from energan.engine.optimizers import Adam
 from energan.games.gan.gan import gan
+from energan.games.gan.variations import shared
 from energan.networks.conv.dcgan import Discriminator, Generator
 from energan.networks.layers import Dropout
 from energan.utils.errors import UserError
@@ -257,12 +259,13 @@ def build(name: str | None, row: Row, setting: Setting) -> Step:
         if not row.energan:
             return peer_step((peer.G, peer.D), peer.step, row, images)
     playing = game(peer, CONTESTS[name].z) if name else own()
+    playing = shared(playing) if row.once else playing
     return Trainer(playing, lambda k: {"x": images[k % POOL]}, precision="bf16" if row.bf16 else "fp32").step
 
 
 def play(name: str | None, setting: Setting, memory: bool) -> str:
     """Plays one contest, or Energan's own nets without a peer, and gives its Markdown."""
-    rows = [row for row in HERE if row.energan or name]
+    rows = [row for row in (*HERE, ONCE) if row.energan or name]
     lines = _introduction(name, setting)
     times = time_steps({row: build(name, row, setting) for row in rows}, setting.steps)
     lines.append(
@@ -279,6 +282,7 @@ def play(name: str | None, setting: Setting, memory: bool) -> str:
         lines.append(f"| {row}{here} | {quartiles(t, 1)} | {rate} | {ratio(row, ROWS[0]) if name else '-'} | {peak} |")
     if name:
         engine = [f"{ratio(e, p)} in {'bf16' if p.bf16 else 'fp32'}" for p, e in zip(ROWS[1:3], ROWS[4:], strict=True)]
+        engine.append(f"{ratio(ONCE, ROWS[2])} in bf16 with samples drawn once")
         lines.append(f"\nEnergan against the peer with the same settings by hand: {', '.join(engine)}.")
     return "\n".join(lines) + "\n"
 
