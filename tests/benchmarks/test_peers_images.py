@@ -142,7 +142,7 @@ def test_without_the_peers_our_own_dcgan_is_timed(
     monkeypatch.setattr(peers_images, "own", small)
     assert peers_images.main(["--self-only", *FEW]) == 0
     out = capsys.readouterr().out
-    assert out.count("| Energan, ") == 2
+    assert out.count("| Energan, ") == 3 and out.count("samples drawn once") == 1
     assert "| the peer" not in out
 
 
@@ -154,7 +154,7 @@ def test_the_peers_are_timed_by_their_own_steps(
     assert peers_images.main([*folders, *FEW]) == 0
     out = capsys.readouterr().out
     assert out.count("| the peer") == 2 * 3
-    assert out.count("| Energan, ") == 2 * 2
+    assert out.count("| Energan, ") == 2 * 3 and out.count("channels-last, samples drawn once |") == 2
     assert out.count("Energan against the peer with the same settings by hand") == 2
     assert "must not" not in out
     assert str(tmp_path) not in out, "a report must not name this machine's folders"
