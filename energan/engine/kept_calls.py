@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
 from energan.engine.optimizers import Tree
-from energan.engine.rng import drawn
+from energan.engine.rng import stream_draws
 
 
 @final
@@ -49,7 +49,7 @@ def _call(net: nn.Module, weights: list[Tensor], kept: list[tuple[tuple[Any, ...
             return kept.pop(i)[1] if moves else tree_map(_detached, output)
     if moves or any(isinstance(a, Tensor) and a.requires_grad for a in arguments):
         return net(*arguments)
-    before = drawn()
+    before = stream_draws()
     for w in weights:
         w.requires_grad_(True)
     try:
@@ -58,7 +58,7 @@ def _call(net: nn.Module, weights: list[Tensor], kept: list[tuple[tuple[Any, ...
     finally:
         for w in weights:
             w.requires_grad_(False)
-    if drawn() == before:
+    if stream_draws() == before:
         kept.append((arguments, output))
     return tree_map(_detached, output)
 

@@ -127,7 +127,7 @@ def stream_normal(like: Tensor) -> Tensor:
     return torch.cat([radius * angle.cos(), radius * angle.sin()])[: like.numel()].view(like.shape)
 
 
-def drawn() -> int:
+def stream_draws() -> int:
     """Returns how many tensors of random numbers have been drawn from the open stream; 0 where none is open."""
     return _streams.open[-1][1][0] if _streams.open else 0
 

@@ -116,8 +116,8 @@ class LogReader:
         except OSError:
             return Lines([], 1)
         parts = [part.kept for part in self.parts.values()]
-        found = [(line["step"], place, line) for part in parts for _, place, _, line in part]
+        lines = [(line["step"], place, line) for part in parts for _, place, _, line in part]
         if (last := json_line(self.last)) is not None and all(part[-1][3] != last for part in parts if part):
-            found.append((last["step"], self.read, last))
+            lines.append((last["step"], self.read, last))
         every = self.parts[KINDS[0]].every
-        return Lines([(step, line) for step, _, line in sorted(found, key=lambda each: each[:2])], every)
+        return Lines([(step, line) for step, _, line in sorted(lines, key=lambda each: each[:2])], every)

@@ -51,8 +51,9 @@ METRICS = {
     ),
     "diversity along a chain": (
         "",
-        "mean distance between two images of the second half of one chain, of ten that it passes through, pixels from "
-        "0 to 1; 0 where chains stand still, and as large as diversity in a class where one chain shows what many do",
+        "mean distance between two images of the second half of one chain, one at each ninth of its length and one at "
+        "its end, pixels from 0 to 1; 0 where chains stand still, and as large as diversity in a class where one chain "
+        "shows what many do",
     ),
     "diversity in a class of real": ("", "the same for real images: how much the images of a class do differ"),
 }

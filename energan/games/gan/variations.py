@@ -6,10 +6,9 @@ samples that both players learn from.
         r1           P = 1/2 E ||grad D(x)||^2                           Mescheder et al. 2018, arXiv:1801.04406, eq. 9
         one-sided    P = E [||grad D(x^)|| - 1]+^2, x^ between pairs     Petzka et al. 2018, arXiv:1709.08894
         dragan       P = E (||grad D(x + delta)|| - 1)^2                 Kodali et al. 2017, arXiv:1705.07215
-
-D reads each example by itself: it has no batch norm, under which a gradient would be of the whole batch.
     shared       G moves on the samples of D's last turn, which are drawn once     a departure from algorithm 1
 
+D reads each example by itself: it has no batch norm, under which a gradient would be of the whole batch.
 More samples at once for D (PacGAN) is a net: networks.layers.packed.
 NOTE: delta is half a standard deviation of the batch times U(0, 1), as in code that goes with DRAGAN; the paper has
 N(0, c I). That code takes the gradient at a random point on the way from x to x + delta, the paper, and we, at its end.

@@ -52,11 +52,11 @@ def state_of(studio: Studio, name: str) -> State | Absent:
     asked, said = None, ""
     try:
         asked, said = studio.trainings.active().get(name), studio.trainings.said(name)
-        found = studio.runs.read(name)
-        verdict = verdict_of(found, found.path)
-        best = (found.path / "checkpoints" / "best.safetensors").is_file()
+        files = studio.runs.read(name)
+        verdict = verdict_of(files, files.path)
+        best = (files.path / "checkpoints" / "best.safetensors").is_file()
         words = verdict.words if verdict else ""
-        return State(studio.runs.row(name), found, studio.runs.sheets(name), asked, said, words, best)
+        return State(studio.runs.row(name), files, studio.runs.sheets(name), asked, said, words, best)
     except UserError as error:
         return Absent(str(error), asked, said)
 
@@ -69,10 +69,10 @@ def thumbnail(studio: Studio, name: str) -> bytes:
         sheets, folder = studio.runs.sheets(name), studio.runs.path(name)
     except UserError:
         return b""
-    found = picture(sheets[-1][1] if sheets else folder / "real.png", LARGEST)
-    if found is None:
+    sheet = picture(sheets[-1][1] if sheets else folder / "real.png", LARGEST)
+    if sheet is None:
         return b""
     file = BytesIO()
-    with Image.open(BytesIO(b64decode(found.uri.partition(",")[2]))) as whole:
+    with Image.open(BytesIO(b64decode(sheet.uri.partition(",")[2]))) as whole:
         whole.convert("RGB").crop((0, 0, min(whole.width, THUMB[0]), min(whole.height, THUMB[1]))).save(file, "PNG")
     return file.getvalue()

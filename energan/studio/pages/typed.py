@@ -43,5 +43,5 @@ def advised_rate(verdict: str) -> str:
     >>> advised_rate("It diverged: energan restart RUN --from best --lr 0.00033")
     '0.00033'
     """
-    found = re.search(r"restart .*--lr ([0-9.e+-]+[0-9])", verdict)
-    return found.group(1) if found else ""
+    rate = re.search(r"restart .*--lr ([0-9.e+-]+[0-9])", verdict)
+    return rate.group(1) if rate else ""
