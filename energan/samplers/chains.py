@@ -70,7 +70,7 @@ def clip_limits(bounds: Bounds | None, h: Tensor) -> tuple[Tensor, Tensor]:
     """The lowest and highest codes as tensors that broadcast to h; infinite for None."""
     low, high = (torch.as_tensor(b, dtype=h.dtype, device=h.device) for b in bounds or (-math.inf, math.inf))
     if any(b.dim() and b.shape != h.shape[1:] for b in (low, high)) or not bool((low <= high).all()):
-        raise UserError("clip takes the lowest and the highest code, each a number or of the shape of one row")
+        raise UserError("`clip` takes the lowest code, then the highest, each a number or of the shape of one row")
     return low, high
 
 

@@ -338,7 +338,7 @@ def test_maps_at_their_middle_and_a_classifier_s_own_output(capsys: pytest.Captu
         ("sample plain --eps1 0", "plain draws without chains"),
         ("sample plain --start two.npz", "plain draws without chains"),
         ("sample run --start none.npz", "none.npz"),
-        ("sample run --clip 1 0", "clip takes the lowest and the highest code"),
+        ("sample run --clip 1 0", "clip takes the lowest code, then the highest"),
         ("sample run --classifier run", "run generates images; name the run of a classifier"),
         ("sample run --classifier plain", "this run's system has no classifier"),
         ("sample run --classifier nowhere", "run nowhere is not there"),
