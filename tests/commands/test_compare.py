@@ -127,9 +127,42 @@ def test_runs_are_compared_on_one_page(here: Path, capsys: pytest.CaptureFixture
     first, second, third = make_run(here / "a" / "run"), make_run(here / "b" / "run"), make_run(here / "g", game="gan")
     change(second, batch=32, seed=7)
     assert main(["compare", str(first), str(second), str(third)]) == 0
-    assert capsys.readouterr().out == "page: compare.html\n"
+    said = capsys.readouterr()
+    assert said.err == "page: compare.html\n"
+    lines = [line.split() for line in said.out.splitlines()]
+    assert lines[0][:2] == ["a/run", "b/run"] and lines[0][2].startswith(here.name[:20])
+    assert lines[1] == ["recipe", "ebgan-pt-mnist", "ebgan-pt-mnist", "gan-mnist"]
+    assert ["batch", "64", "32", "64"] in lines
     page = (here / "compare.html").read_text()
     assert "a/run" in page and "b/run" in page and 'src="http' not in page
+
+
+def test_what_is_known_of_runs_as_json(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_run(here / "a")
+    change(second := make_run(here / "b"), batch=32)
+    measured = json.loads((second / "evaluation.json").read_text())
+    measured["metrics"] |= {"MNIST-FID": 9.5}
+    (second / "evaluation.json").write_text(json.dumps(measured))
+    assert main(["compare", "a", "b", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [run["name"] for run in found["runs"]] == ["a", "b"]
+    assert found["settings"] == {"batch": {"a": 64, "b": 32}}
+    assert found["metrics"]["MNIST-FID"]["b"] == 9.5 and found["best"] == {"MNIST-FID": "b"} and found["comparable"]
+    assert not (here / "compare.html").exists()
+
+
+def test_runs_that_are_too_many_for_the_terminal_are_below_each_other(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"a-run-whose-name-is-long-{i}" for i in range(3)]
+    for i, name in enumerate(names):
+        change(make_run(here / name), batch=i + 1)
+    monkeypatch.setenv("COLUMNS", "72")
+    assert main(["compare", *names]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert all(len(line) <= 72 for line in lines)
+    assert [line.split() for line in lines if line.strip().startswith("a-run")][:2] == [names[:2], names[2:]]
+    assert [line.split()[1:] for line in lines if line.startswith("batch")] == [["1", "2"], ["3"]]
 
 
 def test_one_run_may_lack_anything(here: Path) -> None:

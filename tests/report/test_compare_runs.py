@@ -9,13 +9,13 @@ import pytest
 from report_runs import change, make_run
 
 from energan.html.charts import overlaid
-from energan.report.compare.runs import write_runs
+from energan.report.compare.runs import compared_runs, write_runs
 from energan.runs.reader import Logged
 from energan.utils.errors import UserError
 
 
 def page(runs: list[Path], tmp_path: Path) -> str:
-    return write_runs(runs, tmp_path / "page.html").read_text()
+    return write_runs(compared_runs(runs), tmp_path / "page.html").read_text()
 
 
 def table(html: str, section: str) -> dict[str, list[str]]:
@@ -105,5 +105,5 @@ def test_what_is_refused(tmp_path: Path) -> None:
         ([run], "2 to 12 runs, not 1"), ([run] * 13, "not 13"), ([run, run], "named twice"), ([run, tmp_path], "run"),
     ):  # fmt: skip
         with pytest.raises(UserError, match=told):
-            write_runs(runs, tmp_path / "page.html")
+            write_runs(compared_runs(runs), tmp_path / "page.html")
     assert not (tmp_path / "page.html").exists()

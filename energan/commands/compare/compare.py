@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from energan.utils.console import say
 from energan.utils.errors import UserError
 
 
@@ -23,7 +22,8 @@ def compare(
 ) -> int:
     """Compare two sets of images (REAL FAKE: FID, KID, precision, recall, ...), or two runs or more, on one page.
 
-    Of runs, only --out counts: their curves, metrics, samples, and what differs in their settings.
+    Of runs: what differs in their settings, and their metrics; the page has their samples and curves, too. Only --out
+    and --json count.
 
     Args:
         paths: REAL and FAKE, each a folder, .zip, .npz or .parquet of images or a named set; or the folders of runs.
@@ -36,7 +36,7 @@ def compare(
         fake_split: The same of FAKE.
         n: Images of each at most, always the same ones; 0: all.
         seed: Of the sub-samples.
-        out: A .html: one page with both sheets and the nearest pairs; of runs, compare.html by default.
+        out: A .html: one page with both sheets and the nearest pairs; of runs, compare.html by default, unless --json.
         device: cpu, cuda, cuda:1, or auto.
         json: Print JSON instead of a table.
     """
@@ -54,10 +54,9 @@ def compare(
     if runs:
         if len(runs) < 2:
             raise UserError(f"{runs[0]} is one run: name two or more")
-        from energan.report.compare.runs import write_runs
+        from energan.commands.compare.runs import compare_runs
 
-        say(f"page: {write_runs([Path(run) for run in runs], Path(out or 'compare.html'))}")
-        return 0
+        return compare_runs(runs, out, json)
     from energan.commands.compare.images import compare_images
     from energan.metrics.comparison.sets import Asked
 

@@ -24,25 +24,43 @@ MEASURED = ("step", "network", "samples", "reference", "seed")  # what metrics d
 
 
 class Row(NamedTuple):
-    """A line of a table: what it is of, and each run's value; `best` is the place of the best, -1 for none."""
+    """A line of a table: what it is of, and each run's value, as it is shown and as its folder has it.
+
+    better: "lower", "higher" or "" of a metric. best: the place of the best run, -1 for none.
+    """
 
     name: str
     values: tuple[str, ...]
+    raw: tuple[object, ...]
     better: str = ""
     best: int = -1
 
 
-def write_runs(runs: Sequence[Path], path: Path, read: Callable[[Path], RunFiles] = read) -> Path:
-    """Writes the page of several runs, and returns its path.
+class Compared(NamedTuple):
+    """Several runs side by side, by what their folders say; each sequence and each row has a place for each run.
+
+    comparable: whether all were measured alike, so that the best of a metric can be told.
+    """
+
+    names: list[str]
+    runs: list[RunFiles]
+    about: list[Json]
+    settings: list[Row]
+    metrics: list[Row]
+    comparable: bool
+    measured: list[Row]
+
+
+def compared_runs(runs: Sequence[Path], read: Callable[[Path], RunFiles] = read) -> Compared:
+    """Reads several runs, and says what differs in their settings, and how they were measured.
 
     Args:
         runs: Run folders, two or more; what one lacks is shown as absent.
-        path: The .html file.
         read: What reads a run folder.
 
     Raises:
         UserError: for fewer than two runs and for more than 12, for one that is named twice, for a folder that is no
-            run or one from a newer Energan, and where nothing can be written.
+            run or one from a newer Energan.
     """
     if not 2 <= len(runs) <= MOST:
         raise UserError(f"one page compares 2 to {MOST} runs, not {len(runs)}")
@@ -51,17 +69,20 @@ def write_runs(runs: Sequence[Path], path: Path, read: Callable[[Path], RunFiles
         raise UserError(f"{twice} is named twice")
     read_runs = [read(run) for run in runs]
     names = _names(folders)
+    about = [_about(name, run) for name, run in zip(names, read_runs, strict=True)]
     metrics, comparable = _metrics(read_runs)
+    return Compared(names, read_runs, about, _settings(read_runs), metrics, comparable, _measured(read_runs))
+
+
+def write_runs(compared: Compared, path: Path) -> Path:
+    """Writes the page of several runs, and returns its path. UserError where it cannot be written."""
+    names, runs = compared.names, compared.runs
     values = {
-        "runs": [_about(name, run) for name, run in zip(names, read_runs, strict=True)],
-        "names": names,
-        "settings": _settings(read_runs),
-        "metrics": metrics,
-        "measured": _measured(read_runs),
-        "comparable": comparable,
-        "curves": _curves(names, [run.logged("logs") for run in read_runs], [run.game for run in read_runs]),
-        "measures": _measures(names, read_runs),
-        **_samples(names, read_runs),
+        **compared._asdict(),
+        "runs": compared.about,
+        "curves": _curves(names, [run.logged("logs") for run in runs], [run.game for run in runs]),
+        "measures": _measures(names, runs),
+        **_samples(names, runs),
     }
     return write_page(path, "compare_runs.html", values)
 
@@ -120,7 +141,7 @@ def _settings(runs: Sequence[RunFiles]) -> list[Row]:
     for name in dict.fromkeys(name for known in each for name in known):
         values = tuple(_plain(known.get(name)) if name in known else "–" for known in each)
         if len(set(values)) > 1:
-            rows.append(Row(printable(name.replace("_", " ")), values))
+            rows.append(Row(printable(name.replace("_", " ")), values, tuple(known.get(name) for known in each)))
     return rows
 
 
@@ -148,7 +169,8 @@ def _metrics(runs: Sequence[RunFiles]) -> tuple[list[Row], bool]:
         best = -1
         if comparable and better and len(known_ones) > 1 and len({v for v, _ in known_ones}) > 1:
             best = (min if better == "lower" else max)(known_ones)[1]
-        rows.append(Row(printable(name), tuple(formatting.figure(v) for v in numbers), better, best))
+        shown = tuple(formatting.figure(v) for v in numbers)
+        rows.append(Row(printable(name), shown, tuple(numbers), better, best))
     return rows, comparable
 
 
@@ -161,7 +183,8 @@ def _images(run: RunFiles) -> str:
 def _measured(runs: Sequence[RunFiles]) -> list[Row]:
     """By what the metrics were measured."""
     each = [run.json("evaluation.json") for run in runs]
-    rows = [Row(name, tuple(_plain(e.get(name)) for e in each)) for name in MEASURED]
+    found = {name: tuple(e.get(name) for e in each) for name in MEASURED}
+    rows = [Row(name, tuple(map(_plain, values)), values) for name, values in found.items()]
     return [row for row in rows if set(row.values) != {"–"}]
 
 

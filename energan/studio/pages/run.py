@@ -11,7 +11,7 @@ from nicegui import app, ui
 from energan.html.charts import Chart
 from energan.html.formatting import duration
 from energan.html.pictures import picture
-from energan.report.compare.runs import write_runs
+from energan.report.compare.runs import compared_runs, write_runs
 from energan.report.page import metric_meaning, report_html
 from energan.runs.reader import mapping
 from energan.runs.reader import number as finite
@@ -70,8 +70,9 @@ async def _page(studio: Studio, make: "object") -> Response:
 def _compared(studio: Studio, names: list[str]) -> str:
     with tempfile.TemporaryDirectory(dir=studio.uploads) as folder:
         page = Path(folder, "compare.html")
-        named = {studio.runs.path(name): name for name in names}
-        write_runs([studio.runs.path(name) for name in names], page, read=lambda path: studio.runs.read(named[path]))
+        paths = [studio.runs.path(name) for name in names]
+        named = dict(zip(paths, names, strict=True))
+        write_runs(compared_runs(paths, read=lambda path: studio.runs.read(named[path])), page)
         return page.read_text(encoding="utf-8")
 
 
