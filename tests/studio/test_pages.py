@@ -91,13 +91,14 @@ def test_what_was_filled_in_stays_with_another_recipe(
 
 def test_names_are_text_and_runs_are_compared(studio_server: Server, studio_browser: webdriver.Chrome) -> None:
     browser = studio_browser
-    (studio_server.runs / "first").rename(studio_server.runs / NAME)
+    shutil.copytree(studio_server.runs / "first", studio_server.runs / NAME)
     browser.get(studio_server.address)
     eventually(lambda: NAME in main_text(browser))
 
     def ticked() -> bool:  # cards are drawn anew when a run has changed
-        for box in browser.find_elements(By.CSS_SELECTOR, ".studio-card [role=checkbox]")[:2]:
-            if box.get_attribute("aria-checked") != "true":
+        for box in browser.find_elements(By.CSS_SELECTOR, ".studio-card [role=checkbox]"):
+            chosen = box.get_attribute("aria-label") in ("compare first", f"compare {NAME}")
+            if chosen and box.get_attribute("aria-checked") != "true":
                 box.click()
         return "COMPARE 2" in main_text(browser).upper()
 
