@@ -50,6 +50,8 @@ FAMILIES = {
     "lab": "study",
 }  # commands that take a name, and what it names
 
+CONFIGURED = ("train", "sweep")  # those of them that --config gives the settings of a run
+
 
 def _members(family: str) -> Mapping[str, Callable[..., Any]]:
     if family != "lab":
@@ -59,11 +61,13 @@ def _members(family: str) -> Mapping[str, Callable[..., Any]]:
     return STUDIES
 
 
-def _without_recipe(line: Sequence[str]) -> Config | None:
-    """The recipe and the settings that `train` takes where the line begins with a flag: those of the run that --config
-    names, or what suits the images that --data names. None: neither is there."""
+def _without_recipe(family: str, line: Sequence[str]) -> Config | None:
+    """The recipe and the settings that are taken where the line begins with a flag: those of the run that --config
+    names, or, of `train`, what suits the images that --data names. None: neither is there."""
     if source := config_in(line):
         return read_config(source, line)
+    if family != "train":
+        return None
     return advised_config(data, line) if (data := word_after("--data", line)) else None
 
 
@@ -76,12 +80,12 @@ def _member_command(family: str, member: str, line: Sequence[str], config: Confi
         return sweep_report
     if family == "lab" or ":" not in member:  # my.module:recipe is anyone's
         _pick(member, list(_members(family)), FAMILIES[family])
-    if family == "train" and not config and (source := config_in(line)):
+    if family in CONFIGURED and not config and (source := config_in(line)):
         config = read_config(source, line, recipe=member)
     return {
         "train": lambda recipe: with_trust(train_command(recipe, config)),
         "bench": bench_command,
-        "sweep": sweep_command,
+        "sweep": lambda recipe: sweep_command(recipe, config),
         "lab": lab_command,
     }[family](member)
 
@@ -124,7 +128,7 @@ def _dispatch(arguments: list[str]) -> int:
         say(__version__)
         return 0
     name, rest = _pick(arguments[0], [*FAMILIES, *COMMANDS, RESTART], "command"), arguments[1:]
-    config = _without_recipe(rest) if name == "train" and rest and rest[0].startswith("-") else None
+    config = _without_recipe(name, rest) if name in CONFIGURED and rest and rest[0].startswith("-") else None
     if config:
         rest = [config.recipe, *rest]
     elif name == "train" and rest and rest[0].startswith("-") and rest[0] not in ("-h", "--help"):

@@ -54,6 +54,24 @@ def test_a_trial_is_what_train_and_evaluate_give(tmp_path: Path, capsys: pytest.
 
 
 @pytest.mark.usefixtures("quick")
+def test_a_run_s_settings_are_the_defaults(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, out = tmp_path / "run", tmp_path / "a"
+    tiny = [*TINY[: TINY.index("--n")], "--save-every", "4", "--quiet"]
+    assert main(["train", "ebgan-pt-mnist", *tiny, "--seed", "5", "--margin", "7", "--out", str(run)]) == 0
+    capsys.readouterr()
+    given = ["--config", str(run), "--over", "lr=101,102", "--z", "9", "--out", str(out)]
+    assert main(["sweep", *given]) == 0  # the recipe is the run's
+    assert f"settings of {run}, but for z 9 (there 8)" in capsys.readouterr().out
+    plan = json.loads((out / "sweep.json").read_text())["plan"]
+    assert {name: plan["arguments"][name] for name in ("margin", "width", "z")} == {"margin": 7, "width": 4, "z": 9}
+    assert [row["seed"] for row in rows(out)] == [5, 5]
+    assert main(["sweep", "ebgan-pt-mnist", *given[:-1], str(tmp_path / "b"), "--seeds", "1", "2"]) == 0
+    assert sorted(row["seed"] for row in rows(tmp_path / "b")) == [1, 1, 2, 2]
+    assert main(["sweep", "gan-mnist", *given]) == 2
+    assert "is a run of ebgan-pt-mnist, not of gan-mnist" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_ctrl_c_saves_and_the_same_command_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], jobs: str

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import UseAppendAction, arg
 
+from energan.commands.config import Config, say_differences
 from energan.commands.train import with_absolute_paths
 from energan.recipes.build import find_recipe
 from energan.utils.arguments import description, flat_types, flattened, parameters, recorder
@@ -36,6 +37,8 @@ class SweepOptions:
 
     out: str
     """The sweep's folder: a new one, or that of the same command."""
+    config: str = ""
+    """A run, or its run.json, whose settings are the defaults of the recipe's flags."""
     over: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="FLAG=VALUES")] = ()
     """A flag and its values: lr=1e-3,1e-4, or a range, margin=5:20, margin=5:20:log, or 4 values of it,
     margin=5:20:log:4. May be given several times. By itself, each value is tried with each of the others."""
@@ -78,21 +81,26 @@ class SweepOptions:
     """No progress."""
 
 
-def sweep_command(recipe: str) -> Callable[..., int]:
-    """The command `sweep RECIPE`: the recipe's arguments and SweepOptions are its flags."""
+def sweep_command(recipe: str, config: Config | None = None) -> Callable[..., int]:
+    """The command `sweep RECIPE`: its flags are the recipe's arguments, with defaults of config, and SweepOptions."""
     function = find_recipe(recipe)
+    defaults = config.arguments if config else {}
 
     def sweep(
-        arguments: Annotated[dict[str, Any], arg(name="", constructor=recorder(function))], options: SweepOptions
+        arguments: Annotated[dict[str, Any], arg(name="", constructor=recorder(function, **defaults))],
+        options: SweepOptions,
     ) -> int:
-        return start(recipe, flattened(arguments), options)
+        flat = flattened(arguments)
+        if config:
+            say_differences(config.source, config.arguments, flat)
+        return start(recipe, flat, options, {**parameters(function), **defaults}.get("seed"))
 
     sweep.__doc__ = f"{description(function)}\n\n{ABOUT}"
     return sweep
 
 
-def start(recipe: str, arguments: Mapping[str, Any], options: SweepOptions) -> int:
-    """Plays a sweep of a recipe, called with flat arguments. Returns the exit code."""
+def start(recipe: str, arguments: Mapping[str, Any], options: SweepOptions, seed: object = None) -> int:
+    """Plays a sweep of a recipe, called with flat arguments, of which `seed` is the default. Returns the exit code."""
     from energan.sweep.driver import run
     from energan.sweep.plan.trials import Plan
     from energan.sweep.playing.play import Keep
@@ -106,7 +114,7 @@ def start(recipe: str, arguments: Mapping[str, Any], options: SweepOptions) -> i
     space = _space(options, types)
     given = with_absolute_paths(_in_fp32(arguments) if options.together > 1 else arguments)
     stopping = _halving(given, space, options)
-    plan = Plan(recipe, given, space, _seeds(recipe, arguments, options.seeds), options.n, stopping)
+    plan = Plan(recipe, given, space, _seeds(arguments, options.seeds, seed), options.n, stopping)
     keep = Keep(out.resolve(), options.sheets, options.runs)
     with _executor(plan, options, keep) as executor:
         if not options.quiet:
@@ -198,12 +206,12 @@ def _space(options: SweepOptions, types: Mapping[str, Any]) -> "Space":
     return Sample(over, options.sample, options.draw_seed) if options.sample else Grid(over)
 
 
-def _seeds(recipe: str, arguments: Mapping[str, Any], seeds: Sequence[int]) -> tuple[int, ...]:
+def _seeds(arguments: Mapping[str, Any], seeds: Sequence[int], default: object) -> tuple[int, ...]:
     if not seeds:
         return (arguments.get("seed", 0),)
     for seed in seeds:
         usable_seed(seed, "seeds")
-    if arguments.get("seed") != parameters(find_recipe(recipe)).get("seed"):
+    if arguments.get("seed") != default:
         raise UserError("`seeds` and `seed` are two ways to say it: give one")
     return tuple(seeds)
 
