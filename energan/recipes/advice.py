@@ -21,6 +21,26 @@ PLENTY = 10_000  # a fifth of CIFAR-10, where DiffAugment's authors gain most
 SIDE = 64  # pixels of the recipe for pictures
 
 
+_FEW = (
+    "FastGAN's networks and 6,000 steps, an hour of two cores, are those of the run that was measured on 1,546 emoji "
+    "(docs/results/images.md). D sees real and generated images changed alike in colour and place (DiffAugment, "
+    "arXiv:2006.10738), so it cannot learn the few by heart."
+)
+
+# batch, other arguments, reason
+_MANY_ON_A_CPU: tuple[int, dict[str, Any], str] = (
+    64,
+    {"width": 32, "lr": 1e-3, "steps": 2500, "save_every": 250},
+    "Half the papers' width, batches of 64, --lr 1e-3 and 2,500 steps are those of the runs that were measured on a "
+    "CPU (docs/results/images.md); for better pictures --width 64 and 8,000 steps or more.",
+)
+_MANY_ON_A_GPU: tuple[int, dict[str, Any], str] = (
+    128,
+    {"decay": 0.5, "steps": 8000},
+    "Width, batch and steps are those of the run that was measured on a GPU (docs/results/images.md).",
+)
+
+
 @dataclass(frozen=True)
 class Advice:
     """A recipe with its arguments, and why; `recipe` is "" where nothing can be trained."""
@@ -43,7 +63,7 @@ def advice(facts: Mapping[str, Any], device: str) -> Advice:
     """How to begin with these images, on a device ("cpu", "cuda").
 
     The settings for pictures are those of docs/results/images.md's measured runs, which draw something that can be
-    named on emoji: on a CPU half of the paper's width, 2,500 steps.
+    named on emoji.
     """
     n, training = facts["different"], facts["training"]
     if training < 2:
@@ -60,31 +80,21 @@ def advice(facts: Mapping[str, Any], device: str) -> Advice:
         why.insert(0, f"ebgan-pt-mnist: grey pictures of {SMALL} pixels or fewer, seen at 32 x 32.")
         arguments: dict[str, Any] = {"batch": batch} if batch != 64 else {}
         return Advice(_enough(n, augmented=False), "ebgan-pt-mnist", arguments, tuple(why))
-    why.insert(0, f"dcgan-64: {_seen_at(sizes)}")
-    gpu = device != "cpu"
+    why.insert(0, f"{'fastgan-64' if n < PLENTY else 'dcgan-64'}: {_seen_at(sizes)}")
     arguments = {} if channels == 3 else {"channels": channels}
-    batch = _batch(training, 128 if gpu else 64)
-    if gpu:
-        arguments |= {"decay": 0.5, "batch": batch, "steps": 8000}
-        why.append("Width, batch and steps are those of the run that was measured on a GPU (docs/results/images.md).")
-    else:
-        arguments |= {"width": 32, "batch": batch, "lr": 1e-3, "steps": 2500, "save_every": 250}
-        why.append(
-            "Half the papers' width, batches of 64, --lr 1e-3 and 2,500 steps are those of the runs that were measured "
-            "on a CPU (docs/results/images.md); for better pictures --width 64 and 8,000 steps or more."
-        )
-    if batch < (128 if gpu else 64):
-        why.append(f"Batches of {batch}: a quarter of the images at most, so that batches differ.")
     if n < PLENTY:
-        arguments["augment"] = ("colour", "translation", "cutout")
-        why.append(
-            f"--augment, as there are fewer than {PLENTY:,} images (DiffAugment, arXiv:2006.10738): D sees real and "
-            "generated images changed alike, so it cannot learn the few by heart."
-        )
+        recipe, most, taken, reason = "fastgan-64", 32, {"steps": 6000}, _FEW
+    else:
+        recipe, most, taken, reason = ("dcgan-64", *(_MANY_ON_A_CPU if device == "cpu" else _MANY_ON_A_GPU))
+    batch = _batch(training, most)
+    arguments |= {"batch": batch, **taken}
+    why.append(reason)
+    if batch < most:
+        why.append(f"Batches of {batch}: a quarter of the images at most, so that batches differ.")
     why.append("--flip as well, if a mirrored picture is as good as the picture (not text).")
     if len(_classes(facts)) > 1:
-        why.append(_said_of_classes(_classes(facts)))
-    return Advice(_enough(n, augmented=True), "dcgan-64", arguments, tuple(why))
+        why.append(_said_of_classes(_classes(facts), recipe))
+    return Advice(_enough(n, augmented=n < PLENTY), recipe, arguments, tuple(why))
 
 
 def others(facts: Mapping[str, Any], source: str) -> tuple[str, ...]:
@@ -165,7 +175,8 @@ def _classes(facts: Mapping[str, Any]) -> dict[str, int]:
     return {name: n for name, n in counts.items() if name != "(none)" and name.lower() not in FOLDERS and n}
 
 
-def _said_of_classes(classes: Mapping[str, int]) -> str:
+def _said_of_classes(classes: Mapping[str, int], recipe: str) -> str:
     least = min(classes, key=lambda name: classes[name])
     few = f"; {least} has only {classes[least]:,}" if classes[least] < FEWEST else ""
-    return f"--classes as well, to ask for a class when drawing: there are {len(classes)}{few}."
+    how = "--classes as well" if recipe == "dcgan-64" else "dcgan-64 --classes instead"
+    return f"{how}, to ask for a class when drawing: there are {len(classes)}{few}."

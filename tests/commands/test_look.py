@@ -38,7 +38,7 @@ def test_the_command_that_is_printed_trains(
     assert main(["look", "my photos, ünïcode 🐈", "--no-timed"]) == 0
     command = capsys.readouterr().out.strip().splitlines()[-1]
     words = shlex.split(command)
-    assert words[:5] == ["energan", "train", "dcgan-64", "--data", "my photos, ünïcode 🐈"]
+    assert words[:5] == ["energan", "train", "fastgan-64", "--data", "my photos, ünïcode 🐈"]
     small = ["--width", "2", "--steps", "1", "--save-every", "1", "--quiet"]
     monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda *_, **__: "")
     assert main([*words[1:], *small]) == 0
@@ -54,10 +54,10 @@ def test_train_without_a_recipe_takes_the_advice_and_the_line_wins(
     assert main(["train", "--data", "my photos", "--width", "2", "--steps", "1", "--save-every", "1", "--quiet"]) == 0
     said = capsys.readouterr().out
     assert "Enough? No: 12 different training images" in said and "Batches of 2" in said
-    assert "settings of energan look, but for" in said and "width 2 (there 32)" in said
+    assert "settings of energan look, but for" in said and "steps 1 (there 6000)" in said
     record = json.loads((tmp_path / "runs" / "my-photos" / "run.json").read_text())
-    assert record["recipe"] == "dcgan-64"
-    assert record["arguments"]["augment"] == ["colour", "translation", "cutout"] and record["arguments"]["width"] == 2
+    assert record["recipe"] == "fastgan-64"
+    assert record["arguments"]["augment"] == ["colour", "translation"] and record["arguments"]["width"] == 2
 
 
 @pytest.mark.parametrize("line", [["train", "--data", "DIR"], ["train", "--data=DIR"]])
@@ -76,7 +76,11 @@ def test_json_has_all_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     photos(tmp_path / "p", 5)
     assert main(["look", str(tmp_path / "p"), "--json", "--no-timed"]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert said["images"] == 5 and said["recipe"] == "dcgan-64" and said["command"].startswith("energan train dcgan-64")
+    assert (
+        said["images"] == 5
+        and said["recipe"] == "fastgan-64"
+        and said["command"].startswith("energan train fastgan-64")
+    )
     assert said["time"] == {}
 
 
@@ -142,21 +146,24 @@ def test_whether_it_is_enough(n: int, says: str) -> None:
     assert advice(known(different=n, training=n), "cpu").enough.startswith(says)
 
 
-def test_augmentation_batch_and_channels() -> None:
+def test_recipe_batch_and_channels() -> None:
     many = advice(known(different=20_000, training=20_000), "cpu")
-    assert "augment" not in many.arguments and many.arguments["batch"] == 64
-    assert advice(known(), "cpu").arguments["augment"] == ("colour", "translation", "cutout")
+    assert many.recipe == "dcgan-64" and many.arguments["batch"] == 64 and many.arguments["width"] == 32
+    on_gpu = advice(known(different=20_000, training=20_000), "cuda").arguments
+    assert on_gpu == {"batch": 128, "decay": 0.5, "steps": 8000}
+    for device in ("cpu", "cuda"):
+        few = advice(known(), device)
+        assert (few.recipe, few.arguments) == ("fastgan-64", {"batch": 32, "steps": 6000})
     assert advice(known(training=100, different=100), "cpu").arguments["batch"] == 16
     assert advice(known(training=3, different=3), "cpu").arguments["batch"] == 2
     assert advice(known(colourless=5000), "cpu").arguments["channels"] == 1
     assert advice(known(transparent=2500), "cpu").arguments["channels"] == 4
-    assert advice(known(), "cuda").arguments["batch"] == 128
 
 
 def test_small_grey_pictures_get_the_recipe_of_digits() -> None:
     sizes = {"shorter_side": {"median": 28}, "cut_off": 0.0, "below_64": 5000}
     assert advice(known(colourless=5000, sizes=sizes), "cpu").recipe == "ebgan-pt-mnist"
-    assert advice(known(colourless=5000, sizes=sizes, different=500), "cpu").recipe == "dcgan-64"
+    assert advice(known(colourless=5000, sizes=sizes, different=500), "cpu").recipe == "fastgan-64"
 
 
 def test_without_a_training_split_there_is_no_command() -> None:
@@ -165,8 +172,10 @@ def test_without_a_training_split_there_is_no_command() -> None:
 
 
 def test_classes_are_an_offer() -> None:
-    why = advice(known(classes={"train": {"cat": 4000, "dog": 60}}), "cpu").why
-    assert why[-1] == "--classes as well, to ask for a class when drawing: there are 2; dog has only 60."
+    classes = {"train": {"cat": 4000, "dog": 60}}
+    said = "to ask for a class when drawing: there are 2; dog has only 60."
+    assert advice(known(classes=classes), "cpu").why[-1] == f"dcgan-64 --classes instead, {said}"
+    assert advice(known(classes=classes, different=20_000), "cpu").why[-1] == f"--classes as well, {said}"
 
 
 def test_a_folder_that_is_there_is_not_named_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

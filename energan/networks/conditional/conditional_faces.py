@@ -10,6 +10,9 @@ Readings: padding by 4, 3, 3 and pools of 4, 4, 2 pixels, stride 2, give the siz
 the library that the author used. The output's unit is not stated: tanh, for images in [-1, 1]. Nor are initial weights:
 in G ~ N(0, 2 / inputs), so that noise and attributes move the sigmoids from the start (torch's own leave them near .5,
 and all images of an untrained G alike); in D torch's own.
+NOTE: y before the last unit only makes D's logit f(x) + <v, y>. The gradient that G gets of an image then has the same
+direction whatever it was asked for: nothing teaches G its attributes, which are noise to it. `convolutional` has DCGAN's
+networks and a projection in its place, f(x) + <V y, phi(x)>, which says whether they suit the image.
 """
 
 import torch
@@ -17,8 +20,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
+from energan.networks.conv import dcgan
 from energan.networks.dense.maxout import Maxout
 from energan.networks.layers import Dropout
+from energan.networks.layers.condition import Joined, Projection
 from energan.utils.specification import recorded
 
 SIDE = 32
@@ -83,3 +88,10 @@ class Discriminator(nn.Module):
     def forward(self, x: Float[Tensor, "n c h w"], y: Float[Tensor, "n attributes"]) -> Float[Tensor, " n"]:
         seen = self.net(x)
         return self.last(torch.cat([seen, y.to(seen.dtype)], 1)).squeeze(1)
+
+
+def convolutional(z: int, attributes: int, *, channels: int = 3, width: int = 64) -> tuple[nn.Module, nn.Module]:
+    """DCGAN's networks for 32 x 32, told attributes: G(z, y) has them beside the noise, D(x, y) by a projection."""
+    shape = {"channels": channels, "size": SIDE, "width": width}
+    G = Joined(dcgan.Generator(z + attributes, **shape), attributes)
+    return G, Projection(dcgan.Discriminator(**shape), attributes)
