@@ -1,5 +1,6 @@
 """Shape checks of the terms, and the same random numbers in every test."""
 
+import gc
 from collections.abc import Iterator
 from functools import partial
 
@@ -14,6 +15,8 @@ from energan.utils.specification import trusting
 
 # before anything imports energan.losses: every call then checks its shapes (an int may stand for a float)
 jaxtyping.install_import_hook("energan.losses", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+
+gc.disable()  # while tests are collected: next to nothing of what is imported is garbage
 
 settings.register_profile("energan", deadline=None, derandomize=True, max_examples=30, database=None)
 settings.load_profile("energan")
@@ -116,6 +119,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if COMPILERS & {*getattr(item, "fixturenames", ())}:
             item.add_marker("compiles")
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests, 800,000 objects, are there to the end: nobody looks through them for garbage again."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture

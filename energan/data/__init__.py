@@ -23,7 +23,7 @@ from energan.data.decoding.fitting import Size, check_channels, check_side, refu
 from energan.data.decoding.listing import Files
 from energan.data.decoding.values import checked_range
 from energan.data.formats.archives import tar_files
-from energan.data.formats.arrays import fit_all, load_arrays
+from energan.data.formats.arrays import fit_again, load_arrays
 from energan.data.formats.captions import cub_files, is_cub, with_captions
 from energan.data.formats.celeba import celeba_files, is_celeba
 from energan.data.formats.cifar import is_cifar, load_cifar
@@ -246,13 +246,13 @@ def _whole(
 
 def _fitted(data: ImageSet, size: Size | None, channels: int | None, progress: bool) -> ImageSet:
     """A named set's images of this size and with these channels; targets are as many times larger as they were."""
-    images = fit_all(data.images, size, channels, data.name, progress)
+    images = fit_again(data.images, size, channels, data.name, progress, data.sha256)
     changes = [] if images is data.images else [f"as {' x '.join(map(str, images.shape[1:]))}"]
     targets = data.targets
     if targets is not None:
         scale = scale_of(data.images, targets)
         larger = None if size is None else (scale * sides(size)[0], scale * sides(size)[1])
-        targets = fit_all(targets, larger, None, f"{data.name}'s targets", progress)
+        targets = fit_again(targets, larger, None, f"{data.name}'s targets", progress, data.sha256)
         changes += [] if targets is data.targets else [f"targets as {' x '.join(map(str, targets.shape[1:]))}"]
     return data._replace(images=images, targets=targets, source=", ".join((data.source, *changes)))
 

@@ -3,10 +3,11 @@
 import base64
 import hashlib
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 from energan import capabilities
 from energan.capabilities.learned.section import learned
@@ -17,6 +18,9 @@ from energan.runs.copies import refuse_copy
 from energan.runs.reader import Logged, RunFiles, mapping, number, read, sequence, without
 from energan.training.verdict import verdict_of
 from energan.utils.files import write
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 PAGE = "report.html"
 STYLES = ("html/vendor/uPlot.min.css", "report/templates/page.css")
@@ -46,9 +50,10 @@ def _write_text(html: str, path: Path) -> int:
     return path.write_text(html, encoding="utf-8", errors="replace")  # half a character of a stranger's name
 
 
-def _render(folder: RunFiles) -> str:
+@cache
+def _environment() -> "Environment":
+    """It keeps the templates compiled, for the reports after the first one."""
     from jinja2 import ChoiceLoader, Environment, PackageLoader
-    from markupsafe import Markup
 
     environment = Environment(
         loader=ChoiceLoader([PackageLoader("energan.report", "templates"), PackageLoader("energan.capabilities", "")]),
@@ -60,12 +65,19 @@ def _render(folder: RunFiles) -> str:
         "figure": formatting.figure,
         "duration": formatting.duration, "size": formatting.size, "plain": formatting.plain,
     }  # fmt: skip
+    return environment
+
+
+def _render(folder: RunFiles) -> str:
+    from markupsafe import Markup
+
     here = files("energan")
     style, script = (
         "\n".join(here.joinpath(name).read_text(encoding="utf-8") for name in names) for names in (STYLES, SCRIPTS)
     )
     script = f"/*! {here.joinpath(LICENCE).read_text(encoding='utf-8')} */\n{script}"
-    return environment.get_template("page.html").render(
+    page = _environment().get_template("page.html")
+    return page.render(
         style=Markup(style),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

@@ -22,6 +22,7 @@ import torch
 from PIL import Image
 
 from energan.data import ImageSet, download, load, pad
+from energan.data.formats import arrays
 from energan.data.named import catalog, readers
 from energan.data.named.published import Hashes
 from energan.utils.errors import UserError
@@ -93,6 +94,32 @@ def test_size_and_channels_of_a_named_set():
     assert data.images.shape == (256, 3, 16, 16)
     assert torch.equal(data.images[:, 0], data.images[:, 2])
     assert "3 x 16 x 16" in data.source
+
+
+def test_images_are_resized_once(monkeypatch):
+    monkeypatch.setattr(arrays, "_fitted", {})
+    calls, fit_all = [], arrays.fit_all
+    monkeypatch.setattr(arrays, "fit_all", lambda *a: calls.append(a) or fit_all(*a))
+    first = load("digits", "test", size=16, channels=3, progress=False)
+    expected = first.images.clone()
+    first.images.zero_()  # what one gets is one's own
+    second = load("digits", "test", size=(16, 16), channels=3, progress=False)
+    second.images.zero_()
+    third = load("digits", "test", size=16, channels=3, progress=False)
+    assert torch.equal(third.images, expected) and third.source == second.source == first.source
+    assert len(calls) == 1
+    for other in ({"size": 17}, {"size": 16}, {"size": (16, 17)}, {"size": 16, "channels": 3, "split": "train"}):
+        load("digits", **{"split": "test", "progress": False} | other)
+    assert len(calls) == 5 and len(arrays._fitted) == 5
+
+
+def test_few_resized_images_are_kept(monkeypatch):
+    monkeypatch.setattr(arrays, "_fitted", kept := {})
+    monkeypatch.setattr(arrays, "KEPT", 256 * 100)
+    for size in (5, 7, 9, 11):  # 256 images of 25, 49, 81 and 121 bytes
+        assert load("digits", "test", size=size, progress=False).images.shape == (256, 1, size, size)
+        assert sum(images.nbytes for images in kept.values()) <= 256 * 100
+    assert [images.shape[2] for images in kept.values()] == [9]
 
 
 @pytest.mark.parametrize("packed", [True, False])

@@ -1,6 +1,7 @@
 """Arrays of images, from .npy and .npz files or made by a program. Nothing in a file is unpickled."""
 
 import math
+import threading
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,6 +41,8 @@ from energan.utils.image_files import ON_WHITE
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # opacity as PNG has it, beside colours that are not yet on white
 
 CHUNK = 256  # images
+
+KEPT = 2**26  # bytes of images that `fit_again` keeps, at most
 
 COPIES = 2.0  # of an array that lies in an archive: as it is stored, and as bytes
 
@@ -307,6 +310,31 @@ def fit_all(
     starts = in_order(work, range(0, n, CHUNK), lambda chunk: chunk.nbytes)
     done = list(counted(starts, n, f"resizing {words}", each=CHUNK, show=progress))
     return torch.from_numpy(np.concatenate(done))
+
+
+_fitted: dict[tuple[object, ...], UInt8[Tensor, "n c h w"]] = {}  # the oldest first
+_fitting = threading.Lock()
+
+
+def fit_again(
+    images: UInt8[Tensor, "n c h w"], size: Size | None, channels: int | None, words: str, progress: bool, sha256: str
+) -> UInt8[Tensor, "n k h2 w2"]:
+    """What `fit_all` gives of images with this content; small sets that it resized in this process are copied.
+
+    A training loads its images, and those to measure on, several times: all recipes, commands and reports ask for them.
+    """
+    key = (sha256, words, tuple(images.shape), None if size is None else sides(size), channels)
+    with _fitting:
+        known = _fitted.get(key)
+    if known is None:
+        known = fit_all(images, size, channels, words, progress)
+        if known is images or known.nbytes > KEPT:
+            return known
+        with _fitting:
+            while _fitted and sum(x.nbytes for x in _fitted.values()) + known.nbytes > KEPT:
+                del _fitted[next(iter(_fitted))]
+            _fitted[key] = known
+    return known.clone()  # so that nobody changes what others get
 
 
 def label_numbers(

@@ -1,10 +1,10 @@
 """The report of a sweep: one HTML page, which opens from disk and asks the network for nothing."""
 
-from functools import partial
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from energan.html import formatting
 from energan.html.pictures import picture
@@ -17,6 +17,9 @@ from energan.sweep.report.ranking import metric_of, ranked
 from energan.sweep.table import STATES
 from energan.utils.errors import printable
 from energan.utils.files import write
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 PAGE = "report.html"
 LISTED = 50  # trials in the table, at most
@@ -46,20 +49,27 @@ def _write_text(html: str, path: Path) -> int:
     return path.write_text(html, encoding="utf-8", errors="replace")
 
 
-def _render(folder: Path, record: dict[str, Any], rows: list[Result], metric: Metric | None) -> str:
+@cache
+def _environment() -> "Environment":
     from jinja2 import Environment, PackageLoader
-    from markupsafe import Markup
 
     environment = Environment(
         loader=PackageLoader("energan.sweep.report", "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"figure": formatting.figure, "plain": formatting.plain, "printable": printable}
+    return environment
+
+
+def _render(folder: Path, record: dict[str, Any], rows: list[Result], metric: Metric | None) -> str:
+    from markupsafe import Markup
+
     style = files("energan").joinpath("report/templates/page.css").read_text(encoding="utf-8")
     best = ranked(rows, metric) if metric else []
     names = list(dict.fromkeys(name for row in rows for name in row["setting"]))
     plan = mapping(record["plan"])
     counts = {state: sum(row["state"] == state for row in rows) for state in STATES}
-    return environment.get_template("sweep.html").render(
+    page = _environment().get_template("sweep.html")
+    return page.render(
         style=Markup(style),
         name=folder.resolve().name,
         record=record,
