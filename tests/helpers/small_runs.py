@@ -40,7 +40,7 @@ SMALL: dict[str, dict[str, Any]] = {
         "ema": 0.9,
     },
     "cgan-mnist": {"data": "digits", "z": 8, "size_z": 8, "size_y": 8, "size_g": 16, "size_d": 8, "size_dy": 4},
-    "conditional-faces": {"data": "described pictures", "z": 8, "size_g": 8, "maps": 2, "width": 2, "units": 4},
+    "conditional-faces": {"data": "described pictures", "z": 8, "width": 2, "ema": 0.9},
     "gan-text-mnist": {"data": "captioned pictures", "z": 8, "width": 1, "ema": 0.9},
     "gan-cls-mnist": {"data": "captioned pictures", "z": 8, "width": 1, "ema": 0.9},
     "gan-int-mnist": {"data": "captioned pictures", "z": 8, "width": 1, "ema": 0.9},

@@ -11,8 +11,8 @@ the library that the author used. The output's unit is not stated: tanh, for ima
 in G ~ N(0, 2 / inputs), so that noise and attributes move the sigmoids from the start (torch's own leave them near .5,
 and all images of an untrained G alike); in D torch's own.
 NOTE: y before the last unit only makes D's logit f(x) + <v, y>. The gradient that G gets of an image then has the same
-direction whatever it was asked for: nothing teaches G its attributes, which are noise to it. `convolutional` has DCGAN's
-networks and a projection in its place, f(x) + <V y, phi(x)>, which says whether they suit the image.
+direction whatever it was asked for: nothing teaches G its attributes, which are noise to it. `convolutional` has
+DCGAN's networks and a projection in its place, f(x) + <V y, phi(x)>, which says whether they suit the image.
 """
 
 import torch
@@ -92,6 +92,5 @@ class Discriminator(nn.Module):
 
 def convolutional(z: int, attributes: int, *, channels: int = 3, width: int = 64) -> tuple[nn.Module, nn.Module]:
     """DCGAN's networks for 32 x 32, told attributes: G(z, y) has them beside the noise, D(x, y) by a projection."""
-    shape = {"channels": channels, "size": SIDE, "width": width}
-    G = Joined(dcgan.Generator(z + attributes, **shape), attributes)
-    return G, Projection(dcgan.Discriminator(**shape), attributes)
+    G = Joined(dcgan.Generator(z + attributes, channels=channels, size=SIDE, width=width), attributes)
+    return G, Projection(dcgan.Discriminator(channels=channels, size=SIDE, width=width), attributes)

@@ -52,7 +52,7 @@ def conditional_faces(
 
     A step is one turn of D and G together. The paper has --net gauthier --size-g 8000 --maps 80 --width 64 --units 500
     --optim sgd --lr 0.004 --batch 128 --ema 0, and 36 of LFW's 73 attributes, which it does not name. Its D adds the
-    attributes to its verdict and so cannot tell whether they suit the image (networks/conditional/conditional_faces.py).
+    attributes to its verdict: it cannot tell whether they suit the image (networks/conditional/conditional_faces.py).
 
     Args:
         attributes: Which attributes, by name; all by default.
