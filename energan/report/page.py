@@ -132,6 +132,7 @@ def _pieces(folder: RunFiles) -> dict[str, object]:
         "origin": mapping(config.get("restarted_from")),
         "checkpoints": [(p.name, p.lstat().st_size) for p in sorted((run / "checkpoints").glob("*.safetensors"))],
         "every": folder.every,
+        "unread_bytes": folder.unread_bytes,
         "unread_names": folder.unread("logs") + folder.unread("metrics"),
         "last_step": logs[-1].step if logs else None,
     }

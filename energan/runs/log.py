@@ -1,7 +1,8 @@
 """Reads log.jsonl line by line: as far as it is new, and of a long one a part, so that memory is bounded.
 
-A killed run may have left half a line, or bytes that are no text; such lines, those of more than 1 MiB, and what comes
-after 256 MiB, are left out. A file that cannot be read has no lines.
+A killed run may have left half a line, or bytes that are no text; such lines, and those of more than 1 MiB, are left
+out. A page reads 256 MiB of a log at most, and says so; who goes on with a run reads all of it. A file that cannot be
+read has no lines.
 """
 
 import json
@@ -13,7 +14,7 @@ from typing import Any, BinaryIO, NamedTuple, final
 
 from energan.utils.files import LARGEST_LINE, LARGEST_STEP
 
-LARGEST = 2**28  # bytes of a log that are read
+LARGEST = 2**28  # bytes of a log that pages read
 
 KINDS = (
     b'"logs"',
@@ -23,10 +24,14 @@ KINDS = (
 
 
 class Lines(NamedTuple):
-    """(step, line) by step; of equal steps, as written. every: of those with losses each so many-th, and the last."""
+    """(step, line) by step; of equal steps, as written.
+
+    every: of those with losses each so many-th, and the last; unread_bytes: at its end, which are too many.
+    """
 
     lines: list[tuple[int, dict[str, object]]]
     every: int
+    unread_bytes: int = 0
 
 
 def json_line(text: bytes) -> dict[str, Any] | None:
@@ -42,12 +47,19 @@ def json_line(text: bytes) -> dict[str, Any] | None:
 
 def json_lines(path: Path) -> Iterator[dict[str, Any]]:
     """The complete lines of a log that have a step, one after another: no others are in memory."""
+    return (line for line in all_lines(path) if line is not None)
+
+
+def all_lines(path: Path) -> Iterator[dict[str, Any] | None]:
+    """The lines of a log, however long it is, one after another; None for each that is none of a step.
+
+    Half a line at the end, which a killed run left, is not among them.
+    """
     try:
         with _opened(path) as file:
-            left = LARGEST
-            while left > 0 and (text := file.readline(LARGEST_LINE)):
-                left -= len(text)
-                if (line := json_line(text)) is not None:
+            while text := file.readline(LARGEST_LINE):
+                whole = text.endswith(b"\n")
+                if (line := json_line(text)) is not None or whole:
                     yield line
     except OSError:
         return
@@ -119,5 +131,5 @@ class LogReader:
         lines = [(line["step"], place, line) for part in parts for _, place, _, line in part]
         if (last := json_line(self.last)) is not None and all(part[-1][3] != last for part in parts if part):
             lines.append((last["step"], self.read, last))
-        every = self.parts[KINDS[0]].every
-        return Lines([(step, line) for step, _, line in sorted(lines, key=lambda each: each[:2])], every)
+        every, unread = self.parts[KINDS[0]].every, status.st_size - self.read if self.read >= LARGEST else 0
+        return Lines([(step, line) for step, _, line in sorted(lines, key=lambda each: each[:2])], every, unread)

@@ -34,13 +34,14 @@ class RunFiles:
     """What a run folder holds: `config` its run.json, `lines` (step, line) of its log.jsonl.
 
     `path` is the folder itself, no link to it: what below it is reached by a link may be another's, and is not read.
-    Of a log that is too long to be kept, `lines` has each `every`-th.
+    Of a log that is too long to be kept, `lines` has each `every`-th; `unread_bytes` at its end were not read at all.
     """
 
     path: Path
     config: Json
     lines: list[tuple[int, Json]]
     every: int = 1
+    unread_bytes: int = 0
 
     @property
     def game(self) -> Json:
@@ -87,12 +88,12 @@ class RunFiles:
 
 
 def read(run: Path) -> RunFiles:
-    """The run folder's contents; of a log of more than 16 MiB a part.
+    """The run folder's contents; of a log whose lines have more than 16 MiB a part.
 
     UserError when it is not a run folder, or one from a newer Energan.
     """
-    config, (lines, every) = read_run_json(run), LogReader(LOG).lines(run / "log.jsonl")
-    return RunFiles(run.resolve(), config, lines, every)
+    config = read_run_json(run)
+    return RunFiles(run.resolve(), config, *LogReader(LOG).lines(run / "log.jsonl"))
 
 
 def without(logged: list[Logged], names: Collection[str]) -> list[Logged]:

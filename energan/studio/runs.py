@@ -112,8 +112,7 @@ class Runs:
     def read(self, name: str) -> RunFiles:
         """What the run's folder holds, of a long log a part. UserError where there is none, or it is damaged."""
         path = self.path(name)
-        found = about(path)
-        return replace(found, lines=(log := self._logs.read(path / "log.jsonl")).lines, every=log.every)
+        return replace(about(path), **self._logs.read(path / "log.jsonl")._asdict())
 
     def about(self, name: str) -> RunFiles:
         """As `read`, without the log."""

@@ -14,12 +14,12 @@ from energan.engine import Trainer
 from energan.engine.game import Logs
 from energan.experiment import Experiment
 from energan.runs.folder import RunFolder
-from energan.runs.log import json_lines
+from energan.runs.log import all_lines
 from energan.runs.reader import number
 from energan.training.divergence import Means, not_finite
 from energan.training.verdict import Verdict, flat_since, looks_of, settled, stays, verdict
 from energan.training.weights_and_biases import WeightsAndBiases
-from energan.utils.console import progress_bar
+from energan.utils.console import progress_bar, warn
 from energan.utils.errors import UserError
 from energan.utils.files import unwritable, write
 from energan.utils.hardware import peak_memory
@@ -38,7 +38,8 @@ def log_every(experiment: Experiment) -> int:
 class Log:
     """A context in which a run's steps are counted, averaged over intervals, shown and written.
 
-    Opening it on a resumed run drops the lines that a killed run wrote after its newest checkpoint.
+    Opening it on a resumed run drops the lines that a killed run wrote after its newest checkpoint, and warns where it
+    drops others, which cannot be read.
     """
 
     def __init__(self, folder: RunFolder, run: Experiment, step: int, quiet: bool, track: str = "") -> None:
@@ -66,10 +67,15 @@ class Log:
     def _reopen(self) -> float:
         """Keeps the lines up to the step; gives the best Fréchet distance so far."""
         distances: list[float | None] = []
+        unreadable = 0
 
         def fill(path: Path) -> None:  # line by line: the log may be long
+            nonlocal unreadable
             with path.open("w") as file:
-                for line in json_lines(self._path):
+                for line in all_lines(self._path):
+                    if line is None:
+                        unreadable += 1
+                        continue
                     if line["step"] > self.step:
                         continue
                     file.write(json.dumps(line) + "\n")
@@ -79,6 +85,8 @@ class Log:
                         distances.extend(number(value) for name, value in measured.items() if "FID" in name)
 
         write(self._path, fill)
+        if unreadable:
+            warn(f"{self._path}: lines that cannot be read, and are left out: {unreadable:,}")
         return min(self.folder.best_distance(self.step), *(v for v in distances if v is not None), math.inf)
 
     def __enter__(self) -> "Log":

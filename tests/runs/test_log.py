@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from energan.report.page import report_html
 from energan.runs import reader
-from energan.runs.log import LogReader, json_lines
+from energan.runs.log import LogReader, all_lines, json_lines
 from energan.runs.reader import read
 
 
@@ -56,12 +57,33 @@ def test_of_a_long_log_losses_are_thinned_and_nothing_else(tmp_path: Path, monke
     assert read(tmp_path).lines[-1][0] == 10_002  # the last is always there
 
 
+def test_of_a_log_that_is_too_long_the_beginning_is_read_which_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("energan.runs.log.LARGEST", 1000)
+    (tmp_path / "run.json").write_text('{"format": 2}')
+    path = tmp_path / "log.jsonl"
+    path.write_text("".join(line(step) for step in range(100)))
+    found = read(tmp_path)
+    assert found.lines == [(step, json.loads(line(step))) for step in range(len(found.lines))]
+    read_bytes = sum(len(line(step)) for step, _ in found.lines)
+    assert 1000 <= read_bytes < 1100 and found.unread_bytes == path.stat().st_size - read_bytes
+    assert f"{found.unread_bytes:,} bytes, was not read" in report_html(found)
+    assert [each["step"] for each in json_lines(path)] == [*range(100)]
+
+
+def test_lines_that_are_none_are_counted_and_a_half_one_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("energan.runs.log.LARGEST_LINE", 100)
+    (tmp_path / "log").write_text("no\n" + line(1) + json.dumps({"step": 2, "x": "y" * 300}) + "\n" + line(3)[:-3])
+    assert [each and each["step"] for each in all_lines(tmp_path / "log")] == [None, 1, None]
+
+
 def test_what_is_no_log_has_no_lines(tmp_path: Path) -> None:
     (tmp_path / "log").write_text(line(1))
     (tmp_path / "link").symlink_to(tmp_path / "log")
     os.mkfifo(tmp_path / "pipe")
     for name in ("link", "pipe", "absent", "."):
-        assert LogReader(100).lines(tmp_path / name) == ([], 1)
+        assert LogReader(100).lines(tmp_path / name) == ([], 1, 0)
     assert [*json_lines(tmp_path / "pipe")] == [] and [*json_lines(tmp_path)] == []
 
 

@@ -26,12 +26,12 @@ def test_a_short_log_is_what_the_reader_reads(tmp_path: Path) -> None:
     path.write_text(
         "".join([line(1), line(3), line(2), "no line\n", '{"step": 2, "metrics": {"FID": 1}}\n', line(9)[:-1]])
     )
-    assert Logs().read(path) == (read(tmp_path).lines, 1)
+    assert Logs().read(path) == (read(tmp_path).lines, 1, 0)
     assert newest(path) == (9, {"FID": 1})
     (tmp_path / "link").symlink_to(path)
     os.mkfifo(tmp_path / "pipe")
     for none in ("link", "pipe", "absent", "."):
-        assert Logs().read(tmp_path / none) == ([], 1) and newest(tmp_path / none) == (0, {})
+        assert Logs().read(tmp_path / none) == ([], 1, 0) and newest(tmp_path / none) == (0, {})
 
 
 def test_a_report_says_what_part_of_the_log_it_has(small_runs_folder: Path) -> None:

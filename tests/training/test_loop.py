@@ -25,6 +25,7 @@ from energan.cli import main
 from energan.commands.train import new_run_folder
 from energan.engine import Trainer
 from energan.runs.folder import RunFolder
+from energan.runs.reader import read
 from energan.training.loop import train
 from energan.utils.errors import UserError
 from energan.utils.files import read_weights
@@ -204,7 +205,10 @@ def test_a_real_process_that_was_killed_is_continued_bit_for_bit(
     assert [line["step"] for line in log(folder) if "logs" in line][-1] == end
 
 
-def test_what_a_killed_run_logged_after_its_checkpoint_is_dropped(tmp_path: Path) -> None:
+def test_what_a_killed_run_logged_after_its_checkpoint_is_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("energan.runs.log.LARGEST", 500)  # of what pages read; who goes on keeps all
     folder = trained(tmp_path / "run", steps=6)
     with (folder / "log.jsonl").open("ab") as file:
         file.write(b'{"step": 7, "logs": {"D/E(x)": -1.0}}\n[1]\n"text"\n{"no": 1}\n{"step": "8"}\n\xff\xfe\n')
@@ -213,6 +217,8 @@ def test_what_a_killed_run_logged_after_its_checkpoint_is_dropped(tmp_path: Path
     steps = [line["step"] for line in log(folder) if "logs" in line]
     assert steps == list(range(1, 10))
     assert all(line["logs"]["D/E(x)"] > 0 for line in log(folder) if "logs" in line)
+    assert "log.jsonl: lines that cannot be read, and are left out: 5" in capsys.readouterr().err
+    assert read(folder).unread_bytes > 0
 
 
 def test_the_seconds_of_all_sessions_are_counted(tmp_path: Path) -> None:

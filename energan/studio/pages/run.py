@@ -154,7 +154,8 @@ class _Run:
         rates = [v for line in found.rates[-5:] if (v := finite(line.values.get("steps_per_second")))]
         left = f", about {duration((row.steps - row.step) * len(rates) / sum(rates))} left" if trains and rates else ""
         long = f"each {found.every}th line of its long log is read" if found.every > 1 else ""
-        parts = row.recipe, row.data, row.does, config.get("command"), long
+        cut = "what comes after 256 MiB of its log is not" if found.unread_bytes else ""
+        parts = row.recipe, row.data, row.does, config.get("command"), long, cut
         self.about.set_text(" · ".join(map(str, filter(None, parts))))
         message = STOPPED if "SIGTERM" in str(status.get("message")) else status.get("message")
         self.state.set_text(
