@@ -183,6 +183,16 @@ def test_a_high_precision_that_flatters_is_said(name: str, said: bool) -> None:
         assert "does not say that FAKE is like REAL" in found[0] and "coverage" in found[0]
 
 
+@pytest.mark.parametrize(("precision", "said"), [(0.45, True), (0.40, False)])
+def test_a_precision_is_high_that_real_images_have_themselves(precision: float, said: bool) -> None:
+    floor = {"precision": 0.5, "recall": 0.5, "coverage": 0.6}  # such as many kinds of coloured pictures have
+    judged = {"precision": precision, "recall": 0.5, "coverage": 0.2}
+    found = sets._flattered({"equal": {"fake": judged, "real": floor, "n": 300}})
+    assert bool(found) == said
+    if said:
+        assert found[0].startswith("precision 0.45 (another part of REAL: 0.5) at 300 images does not say")
+
+
 def test_copies_are_said() -> None:
     images = bytes_(40)
     different = ImageSet(images, None, "a", (), "", "", ())

@@ -22,7 +22,7 @@ LARGEST = 256  # pixels a side: networks look at 224 or 299
 
 MEASURES = ("FID", "KID", "precision", "recall", "density", "coverage")
 
-HIGH = 0.7  # precision that looks good
+HIGH = 0.85  # share of what another part of the real images has, from which precision looks good
 
 LOW = 0.5  # share of what another part of the real images has, below which recall or coverage is poor
 
@@ -127,13 +127,13 @@ def _told(data: ImageSet) -> dict[str, Any]:
 def _warnings(result: Mapping[str, Any]) -> list[str]:
     said = []
     n, fid, bias = min(result["real"]["n"], result["fake"]["n"]), result["scores"]["FID"], result["fid_bias"]
-    if bias > BIASED * fid:
+    floor, judged = result["equal"]["real"]["FID"], result["equal"]["fake"]["FID"]
+    if bias > BIASED * fid and (judged > floor or bias < fid):  # what FAKE has of REAL itself has less than any bias
         least = "at least " if n < result["features"] else ""
         said.append(
-            f"of the FID of {fid:.4g}, {least}about {bias:.3g} is bias: so few images ({n:,}) make any FID larger; "
-            "compare it only with FIDs of as many images, or use KID, which has none"
+            f"of the FID of {fid:.4g}, {least}about {min(bias, fid):.3g} is bias: so few images ({n:,}) make any FID "
+            "larger; compare it only with FIDs of as many images, or use KID, which has none"
         )
-    floor, judged = result["equal"]["real"]["FID"], result["equal"]["fake"]["FID"]
     if judged <= floor:
         said.append(
             f"at {result['equal']['n']:,} images FAKE is no farther from REAL (FID {judged:.4g}) than another part of "
@@ -146,12 +146,13 @@ def _flattered(result: Mapping[str, Any]) -> list[str]:
     """Where precision is high of images that are unlike REAL as a whole: few kinds, or a few wide balls hold them."""
     judged, other, n = result["equal"]["fake"], result["equal"]["real"], result["equal"]["n"]
     low = [name for name in ("recall", "coverage") if judged[name] < LOW * other[name]]
-    if judged["precision"] < HIGH or not low:
+    if judged["precision"] < HIGH * other["precision"] or not low:
         return []
     shown = " and ".join(f"{name} {judged[name]:.2g} (another part of REAL: {other[name]:.2g})" for name in low)
     return [
-        f"precision {judged['precision']:.2g} at {n:,} images does not say that FAKE is like REAL, since {shown}: FAKE "
-        "shows few kinds of what REAL has, or lies near a few stray images of REAL"
+        f"precision {judged['precision']:.2g} (another part of REAL: {other['precision']:.2g}) at {n:,} images does "
+        f"not say that FAKE is like REAL, since {shown}: FAKE shows few kinds of what REAL has, or lies near a few "
+        "stray images of REAL"
     ]
 
 

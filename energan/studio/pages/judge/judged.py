@@ -88,16 +88,21 @@ def at(judged: Judged, threshold: float) -> At:
     """How many images are above a threshold, and how often normal ones would be."""
     energies, usual = judged.found.energies, judged.found.usual
     n, outliers = len(energies), int((energies.double() > threshold).sum())
-    words = f"{outliers} of {n} images are above {threshold:.6g}."
+    words = f"{outliers} of {n} images {_are(outliers)} above {threshold:.6g}."
     if usual is None:
         return At(outliers, f"{words} How often normal images are, is not known.")
     normal = usual.normal.energies
     above = int((normal > threshold).sum())
+    rate, fresh = percent(above / len(normal)), percent_above(usual.normal.false_alarms(threshold))
     return At(
         outliers,
-        f"{words} Of {len(normal)} normal images, held out, {above} are: {percent(above / len(normal))} false alarms; "
-        f"of fresh ones {percent_above(usual.normal.false_alarms(threshold))} at most.",
+        f"{words} Of {len(normal)} normal images, held out, {above} {_are(above)}: {rate} false alarms; of fresh ones "
+        f"{fresh} at most.",
     )
+
+
+def _are(n: int) -> str:
+    return "is" if n == 1 else "are"
 
 
 def histogram(sets: list[tuple[str, Float[Tensor, " n"]]]) -> list[dict[str, Any]]:
