@@ -18,11 +18,13 @@ from energan.studio.studio import Studio
 from energan.studio.trainings import Trainings
 from energan.utils.console import warn
 from energan.utils.errors import UserError
+from energan.utils.hardware import share_memory
 
 HOST = "127.0.0.1"
 NICE = 10  # how much less urgent than a training what pages ask of models is
 TENDED = 2.0  # seconds after which trainings that wait are looked at again
 NAMED = 5  # trainings of others, at most
+TIDIED = 10.0  # seconds after which what closed pages had is given back
 RECONNECTED = 60.0  # seconds in which a page that lost its connection finds itself again
 
 
@@ -48,6 +50,7 @@ def serve(
     Raises:
         UserError: The port is taken, or the folder cannot be made.
     """
+    share_memory()
     cores = os.cpu_count() or 1
     with _listening(port) as listener, tempfile.TemporaryDirectory(prefix="energan-studio-") as uploads:
         try:
@@ -107,6 +110,7 @@ def _application(studio: Studio, started: Callable[[], None], folder: Path):  # 
     from fastapi import FastAPI  # isort: skip
 
     from energan.studio.pages import PAGES, static
+    from energan.studio.pages.closed import give_back
 
     api = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     pages.add_static_files("/static", static())
@@ -117,4 +121,13 @@ def _application(studio: Studio, started: Callable[[], None], folder: Path):  # 
     )
     pages.on_startup(started)
     pages.timer(TENDED, lambda: studio.work(studio.trainings.tend))
+    closed = threading.Event()
+    pages.on_delete(closed.set)
+
+    async def tidy() -> None:
+        if closed.is_set():
+            closed.clear()
+            await studio.work(give_back)
+
+    pages.timer(TIDIED, tidy)
     return api

@@ -4,7 +4,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
@@ -15,6 +15,8 @@ from energan.utils.version import __version__
 Precision = Literal["auto", "bf16", "fp32"]
 
 BF16_UNITS = ("avx512_bf16", "amx_bf16", "bf16")  # torch's names of x86's and ARM's bfloat16 units
+
+TRIM_THRESHOLD, MMAP_THRESHOLD, ARENAS = -1, -3, -8  # of mallopt, in glibc's malloc.h
 
 PACKAGES = ("torch", "numpy", "pillow", "safetensors", "torchmetrics", "scikit-learn")
 
@@ -104,15 +106,35 @@ def keep_memory() -> bool:
     By default glibc returns large blocks at once and gets them anew, page by page and zeroed: some 4,000 faults in a
     step of five million weights, a sixth of its time (docs/results/speed.md). The peak stays the same.
     """
+    most = 2**31 - 1
+    return _set_malloc({MMAP_THRESHOLD: most, TRIM_THRESHOLD: most})
+
+
+def share_memory() -> bool:
+    """Tells glibc's malloc to return freed memory to the system, for a server. Returns whether it could be set.
+
+    Blocks of 1 MiB and more are returned when they are freed. All threads share two arenas: each would have its own,
+    whose free memory no other thread uses.
+    """
+    return _set_malloc({MMAP_THRESHOLD: 2**20, TRIM_THRESHOLD: 2**20, ARENAS: 2})
+
+
+def trim_memory() -> None:
+    """Returns the free memory of glibc's malloc to the system; elsewhere nothing is done."""
     import ctypes
 
-    trim_threshold, mmap_threshold = -1, -3  # glibc's malloc.h
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _set_malloc(numbers: dict[int, int]) -> bool:
+    import ctypes
+
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # another C library, another system
         return False
-    most = 2**31 - 1
-    return bool(mallopt(mmap_threshold, most) and mallopt(trim_threshold, most))
+    return all(bool(mallopt(name, value)) for name, value in numbers.items())
 
 
 def available_memory() -> int:

@@ -8,14 +8,15 @@ import pytest
 
 from energan.utils import hardware
 from energan.utils.errors import UserError
-from energan.utils.hardware import keep_memory
+from energan.utils.hardware import keep_memory, share_memory, trim_memory
 
 FAULTS = """
 import resource
 from energan.utils import hardware
 from energan.utils.errors import UserError
-from energan.utils.hardware import keep_memory
+from energan.utils.hardware import keep_memory, share_memory
 KEEP and keep_memory()
+SHARE and share_memory()
 for step in range(41):
     if step == 1:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -25,9 +26,9 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
-def faults(keep: bool) -> int:
+def faults(keep: bool, share: bool = False) -> int:
     """Page faults of forty steps that take and free 24 MB each."""
-    command = [sys.executable, "-c", FAULTS.replace("KEEP", str(keep))]
+    command = [sys.executable, "-c", FAULTS.replace("KEEP", str(keep)).replace("SHARE", str(share))]
     return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
@@ -35,6 +36,7 @@ def faults(keep: bool) -> int:
 def test_what_is_freed_is_used_again_without_the_system() -> None:
     assert faults(keep=True) < 500
     assert faults(keep=False) > 20_000
+    assert faults(keep=True, share=True) > 20_000  # a server returns it again
 
 
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,7 +46,8 @@ def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> Non
             raise error
 
         monkeypatch.setattr(ctypes, "CDLL", library)
-        assert keep_memory() is False
+        assert keep_memory() is False and share_memory() is False
+        trim_memory()
 
 
 @pytest.mark.parametrize("device", ["cpu:x", "cpu:", "cuda:77", "cudax", "tpu", ""])
