@@ -5,7 +5,8 @@
 The server is on a copy of RUN (one with an energy that draws, such as the demo's), `ebgan-pt-mnist` trains beside it on
 one thread. Chromium has a tab for each session. Half of them press *Draw* on Play, the others *Score* on Judge (the
 images of `digits`), as soon as the last press was answered. The browser works on the same cores, so the training's loss
-of speed is an upper bound. It prints presses and answers, the server's memory, and the training's steps a second.
+of speed is an upper bound. It prints presses and answers, the server's memory before, meanwhile and after the tabs were
+closed, and the training's steps a second.
 """
 
 import argparse
@@ -51,6 +52,8 @@ GIVE = """
 const field = [...document.querySelectorAll('input')].find(i => (i.placeholder || '').startsWith('a folder'));
 field.focus(); document.execCommand('insertText', false, 'digits');
 """
+
+FORGOTTEN = 75  # seconds after which a closed page's memory was given back
 
 IDLE = "return window.answers == window.presses;"
 
@@ -160,6 +163,12 @@ def main() -> None:
             meanwhile = rate(log, since[0] + 2)
             release(tabs, handles)
             print(f"server: {memory[0]} MiB before, {max(memory)} at most, {memory[-1]} at the end")
+            for handle, _ in handles:
+                tabs.switch_to.window(handle)
+                tabs.close()
+            tabs.switch_to.window(tabs.window_handles[0])
+            time.sleep(FORGOTTEN)
+            print(f"server: {psutil.Process(server.pid).memory_info().rss >> 20} MiB after the tabs were closed")
             print(f"training: {alone:.2f} steps a second alone, {meanwhile:.2f} meanwhile ({meanwhile / alone:.0%})")
         finally:
             tabs.quit()

@@ -273,6 +273,38 @@ def test_frames_give_way_to_steps_down_to_five_a_second() -> None:
     assert str(Speed(1, 1)) == "1 step a frame, 1 frame a second"
 
 
+@pytest.mark.parametrize(("speed", "steps", "frames"), [(Speed(1, 20), 20, 20), (Speed(25, 20), 70, 5)])
+def test_faster_plays_more_steps_a_second_where_a_frame_costs_three_steps(
+    speed: Speed, steps: int, frames: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, shown, game = [0.0], [0], pair()
+
+    def spend(seconds: float) -> None:
+        now[0] += seconds
+
+    def drawn(_: object) -> bytes:
+        spend(0.03)
+        shown[0] += 1
+        return b""
+
+    def played() -> None:
+        spend(0.01)
+        game.t += 1
+
+    monkeypatch.setattr(sessions.threading.Thread, "start", lambda thread: None)  # turns are taken here
+    monkeypatch.setattr(sessions.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(sessions, "frame", drawn)
+    monkeypatch.setattr(game, "step", played)
+    session = Session(game)
+    monkeypatch.setattr(session._changed, "wait_for", lambda holds, rest: spend(rest))
+    session.speed, session.playing, due, until = speed, True, 0.0, now[0] + 1
+    shown[0] = 0
+    while now[0] < until - 1e-9:
+        session.hear()
+        due = session._turn(due)
+    assert steps <= game.t <= steps + 20 and frames <= shown[0] <= frames + 1
+
+
 @pytest.fixture
 def games() -> Iterator[Sessions]:
     games = Sessions()
