@@ -326,7 +326,10 @@ def fit_again(
     key = (sha256, words, tuple(images.shape), None if size is None else sides(size), channels)
     with _fitting:
         known = _fitted.get(key)
-    if known is None:
+    if known is not None:
+        h, w = known.shape[2:]
+        check_memory(f"{words} at {h} x {w} pixels", known.nbytes)
+    else:
         known = fit_all(images, size, channels, words, progress)
         if known is images or known.nbytes > KEPT:
             return known

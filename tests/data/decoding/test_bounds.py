@@ -199,7 +199,8 @@ def test_a_pgm_is_not_read_value_by_value(tmp_path, monkeypatch):
 
 
 def test_a_named_set_or_array_is_resized_only_where_it_fits(tmp_path, monkeypatch):
-    """1,541 digits of 4,000 pixels a side are 25 GB."""
+    """1,541 digits of 4,000 pixels a side are 25 GB; what was resized before is a copy, and takes as much."""
+    load("digits", size=32, progress=False)
     monkeypatch.setattr(bounds, "available_memory", lambda: 2**20)
     with pytest.raises(UserError, match="digits at 32 x 32 pixels would take 1577984 bytes of memory"):
         load("digits", size=32, progress=False)
