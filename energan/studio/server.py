@@ -19,6 +19,7 @@ from energan.studio.trainings import Trainings
 from energan.utils.console import warn
 from energan.utils.errors import UserError
 from energan.utils.hardware import share_memory
+from energan.utils.signals import as_terminated
 
 HOST = "127.0.0.1"
 NICE = 10  # how much less urgent than a training what pages ask of models is
@@ -78,7 +79,8 @@ def serve(
 
         config = uvicorn.Config(Guard(app, token, port), log_level="warning", access_log=False, ws="websockets-sansio")
         try:
-            uvicorn.Server(config).run(sockets=[listener])
+            with as_terminated():  # uvicorn knows Ctrl-C and SIGTERM alone
+                uvicorn.Server(config).run(sockets=[listener])
         finally:
             for pool in (studio.workers, studio.computing):
                 pool.shutdown(wait=False, cancel_futures=True)

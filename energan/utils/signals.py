@@ -7,7 +7,7 @@ ignored from the start, as SIGHUP under nohup, stays ignored.
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
@@ -44,6 +44,13 @@ def interruptible() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def as_terminated() -> Iterator[None]:
+    """Inside, SIGHUP and SIGUSR1 do what SIGTERM does there: a library's own handler of that, such as a server's."""
+    with _handled_by(lambda number, frame: signal.raise_signal(signal.SIGTERM), (signal.SIGHUP, signal.SIGUSR1)):
+        yield
+
+
 Handler = Callable[[int, FrameType | None], Any]
 
 
@@ -67,12 +74,12 @@ def _interrupt() -> Handler:
 
 
 @contextmanager
-def _handled_by(handler: Handler) -> Iterator[None]:
+def _handled_by(handler: Handler, of: Sequence[signal.Signals] = STOPPING) -> Iterator[None]:
     """Inside, the handler takes the signals that are not ignored. Elsewhere than in the main thread it gets none."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    numbers = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+    numbers = [number for number in of if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield

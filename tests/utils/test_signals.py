@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from energan.utils.signals import STOPPING, interruptible, stopping
+from energan.utils.signals import STOPPING, as_terminated, interruptible, stopping
 
 EVERY = pytest.mark.parametrize("number", STOPPING, ids=lambda n: n.name)
 
@@ -25,6 +25,20 @@ def test_each_is_noted_while_training_and_interrupts_elsewhere(number: signal.Si
     with pytest.raises(KeyboardInterrupt), interruptible():
         signal.raise_signal(number)
     assert signal.getsignal(number) is before
+
+
+def test_a_server_that_knows_sigterm_alone_ends_with_the_others_too() -> None:
+    heard: list[int] = []
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+    try:
+        with as_terminated():
+            signal.raise_signal(signal.SIGHUP)
+            signal.raise_signal(signal.SIGUSR1)
+    finally:
+        signal.signal(signal.SIGTERM, before[signal.SIGTERM])
+    assert heard == [signal.SIGTERM, signal.SIGTERM]
+    assert {number: signal.getsignal(number) for number in STOPPING} == before
 
 
 def test_a_signal_that_nohup_ignores_stays_ignored() -> None:
