@@ -37,7 +37,8 @@ def _choice(studio: Studio, runs: list[str], others: dict[str, str], run: str, i
 
     with ui.element("div").classes("studio-row items-center"):
         choices = {"": NO_RUN, **{name: name for name in runs}}
-        chosen = ui.select(choices, label="Classifier", value=run if run in runs else "")
+        first = "" if images or not runs else runs[0]
+        chosen = ui.select(choices, label="Classifier", value=run if run in runs else first)
         chosen.props("outlined dense").classes("label-run")
         field = ui.input("Images", value=images, placeholder="a folder or .zip").props("outlined dense")
         field.bind_visibility_from(chosen, "value", lambda value: not value)
