@@ -111,12 +111,11 @@ def keep_memory() -> bool:
 
 
 def share_memory() -> bool:
-    """Tells glibc's malloc to return freed memory to the system, for a server. Returns whether it could be set.
+    """Lets all threads take memory from two of glibc's arenas, for a server. Returns whether it could be set.
 
-    Blocks of 1 MiB and more are returned when they are freed. All threads share two arenas: each would have its own,
-    whose free memory no other thread uses.
+    Each thread would have its own, whose free memory no other thread uses.
     """
-    return _set_malloc({MMAP_THRESHOLD: 2**20, TRIM_THRESHOLD: 2**20, ARENAS: 2})
+    return _set_malloc({ARENAS: 2})
 
 
 def trim_memory() -> None:

@@ -36,7 +36,7 @@ def faults(keep: bool, share: bool = False) -> int:
 def test_what_is_freed_is_used_again_without_the_system() -> None:
     assert faults(keep=True) < 500
     assert faults(keep=False) > 20_000
-    assert faults(keep=True, share=True) > 20_000  # a server returns it again
+    assert faults(keep=True, share=True) < 500  # a server's threads, too
 
 
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
