@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from energan.cli import main
+from energan.estimators import base_classifier
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -82,7 +83,7 @@ TOLD: dict[str, Callable[[list[str]], None]] = {
 @pytest.fixture(autouse=True)
 def folder_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """In a folder of its own; classifiers read as many rows at once as users' do: the README's have 60,000."""
-    monkeypatch.setattr("energan.estimators.base_classifier.CHUNK", 250)
+    monkeypatch.setattr(base_classifier, "CHUNK", 250)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)  # where a reader's Python looks for a file of his own
     monkeypatch.setenv("COLUMNS", "120")
