@@ -67,7 +67,7 @@ def _tables(compared: "Compared") -> str:
         lines.append("no run has been measured: `energan evaluate RUN` does that")
     elif not compared.comparable:
         lines.append("measured with different networks, numbers of samples or images: none is called the best")
-    elif any("*" in value for _, values in metrics for value in values):
+    elif any(row.best >= 0 for row in compared.metrics):
         lines.append("* the best of its row")
     return "\n".join(lines).rstrip()
 

@@ -183,8 +183,8 @@ def _images(run: RunFiles) -> str:
 def _measured(runs: Sequence[RunFiles]) -> list[Row]:
     """By what the metrics were measured."""
     each = [run.json("evaluation.json") for run in runs]
-    found = {name: tuple(e.get(name) for e in each) for name in MEASURED}
-    rows = [Row(name, tuple(map(_plain, values)), values) for name, values in found.items()]
+    facts = {name: tuple(e.get(name) for e in each) for name in MEASURED}
+    rows = [Row(name, tuple(map(_plain, values)), values) for name, values in facts.items()]
     return [row for row in rows if set(row.values) != {"–"}]
 
 
