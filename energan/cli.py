@@ -133,6 +133,8 @@ def _dispatch(arguments: list[str]) -> int:
         rest = [config.recipe, *rest]
     elif name == "train" and rest and rest[0].startswith("-") and rest[0] not in ("-h", "--help"):
         raise UserError("`energan train` needs a recipe first, or your images alone: energan train --data DIR")
+    elif name == "sweep" and rest and rest[0].startswith("-") and rest[0] not in ("-h", "--help"):
+        raise UserError("`energan sweep` needs a recipe first, or a run to begin with: energan sweep --config RUN")
     if name == RESTART:
         if not rest or rest[0].startswith("-"):
             raise UserError("`energan restart` needs a run's folder first: energan restart RUN --from best --lr 0.0001")

@@ -67,6 +67,8 @@ def test_a_run_s_settings_are_the_defaults(tmp_path: Path, capsys: pytest.Captur
     assert [row["seed"] for row in rows(out)] == [5, 5]
     assert main(["sweep", "ebgan-pt-mnist", *given[:-1], str(tmp_path / "b"), "--seeds", "1", "2"]) == 0
     assert sorted(row["seed"] for row in rows(tmp_path / "b")) == [1, 1, 2, 2]
+    assert main(["sweep", "--over", "lr=1"]) == 2
+    assert "needs a recipe first" in capsys.readouterr().err
     assert main(["sweep", "gan-mnist", *given]) == 2
     assert "is a run of ebgan-pt-mnist, not of gan-mnist" in capsys.readouterr().err
 
