@@ -1,6 +1,7 @@
-"""Sheets of sums of noise, and of samples on their way along a turn vector."""
+"""Sheets of sums of noise, of samples or of one's own images, and of samples on their way along a turn vector."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from energan.engine.noise import Distribution
 from energan.explore.tiles import symbol
+from energan.inference.codes.projection import Projection
 from energan.inference.model import Model
 from energan.inference.probes.arithmetic import combined, mean, neighbours, turned
 from energan.runs.probes import Number
@@ -19,10 +21,14 @@ STEPS = 9  # columns of a turn
 
 
 class Concept(NamedTuple):
-    """What is added, taken away, or turned to: samples, and how they are called."""
+    """What is added, taken away, or turned to, and how it is called.
+
+    numbers: of samples; projected: the noise of images of one's own, by its name, as `Model.project` finds it.
+    """
 
     numbers: list[int]
     name: str
+    projected: Mapping[str, Float[Tensor, " n *d"]] = MappingProxyType({})
 
 
 class Made(NamedTuple):
@@ -45,7 +51,7 @@ class Drawn(NamedTuple):
     def summed(self, plus: Sequence[Concept], minus: Sequence[Concept], spread: float) -> Made:
         """A row for each mean: its samples, and itself; then the sum among its neighbours."""
         kinds = self.model.distributions
-        added, taken = ([self._noise(each.numbers) for each in side] for side in (plus, minus))
+        added, taken = ([self._noise(each) for each in side] for side in (plus, minus))
         sums = {name: combined([n[name] for n in added], [n[name] for n in taken], kinds[name]) for name in kinds}
         generator = torch.Generator().manual_seed(self.seed)
         about = {name: neighbours(z, AROUND, kinds[name], generator, spread) for name, z in sums.items()}
@@ -70,9 +76,9 @@ class Drawn(NamedTuple):
     def turned(self, away: Concept, towards: Concept) -> Made:
         """A row for each of the two means; then samples, on their way along the difference."""
         kinds = self.model.distributions
-        both = [self._noise(each.numbers) for each in (away, towards)]
+        both = [self._noise(each) for each in (away, towards)]
         taken = {*away.numbers, *towards.numbers}
-        new = self._noise([i for i in range(NEW + len(taken)) if i not in taken][:NEW])
+        new = self._noise(Concept([i for i in range(NEW + len(taken)) if i not in taken][:NEW], "others"))
         ways = {name: turned(new[name], both[0][name], both[1][name], STEPS, kinds[name]) for name in kinds}
         if "c" in new:
             ways["c"] = new["c"][:, None].expand(-1, STEPS, -1)
@@ -87,9 +93,18 @@ class Drawn(NamedTuple):
         )
         return Made([*rows, *films], "Turn vector", says, picture)
 
-    def _noise(self, numbers: Sequence[int]) -> dict[str, Tensor]:
-        asked = None if self.held is None else self.held.expand(len(numbers), -1)
-        return self.model.noise_of(numbers, self.seed, conditions=asked)
+    def projected(self, images: UInt8[Tensor, "n c h w"], steps: int) -> Projection:
+        """The noise that draws images of one's own, asked for what all are asked for."""
+        asked = None if self.held is None else self.held.expand(len(images), -1)
+        return self.model.project(images, steps=steps, seed=self.seed, conditions=asked)
+
+    def _noise(self, concept: Concept) -> dict[str, Tensor]:
+        """The noise of its samples, then that of its images."""
+        if not concept.numbers:
+            return dict(concept.projected)
+        asked = None if self.held is None else self.held.expand(len(concept.numbers), -1)
+        drawn = self.model.noise_of(concept.numbers, self.seed, conditions=asked)
+        return {name: torch.cat([z, concept.projected[name]]) if concept.projected else z for name, z in drawn.items()}
 
     def _draw(self, noise: dict[str, Tensor], c: Tensor | None) -> UInt8[Tensor, "n c h w"]:
         """The images of noise, all of them asked for what the first row of c is."""

@@ -96,6 +96,33 @@ def test_arithmetic_by_number(capsys: pytest.CaptureFixture[str]) -> None:
     assert np.array_equal(shown[0, 1:4], model.sample(3)[:, 0].numpy())
 
 
+def test_arithmetic_of_ones_own_images(capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    Path("cats").mkdir()
+    for path in ("cats/a.png", "cats/b.png", "a,b.png", "3.png"):
+        Image.fromarray(rng.integers(0, 256, (40, 40), dtype=np.uint8)).save(path)
+    Path("cats/broken.png").write_bytes(b"\x89PNG")
+    told = said("arithmetic run --plus 4,cats --plus 3.png,7 --minus a,b.png --steps 3", capsys)
+    assert "images: cats (2); 1 unreadable files were left out" in told
+    assert "4,cats: 2 images, drawn with a mean error of " in told
+    assert "a,b.png: 1 image, drawn with a mean error of " in told
+    assert "4,cats + 7,3.png - a,b.png; the length of the sum’s noise" in told
+    model = energan.load("run")
+    z = model.noise_of(range(8))["z"]
+    shown = tiles("run/probes/arithmetic.png", 6, 6, 32)
+    assert np.array_equal(shown[0, 1], model.decode({"z": z[4:5]})[0, 0].numpy())  # samples first, then images
+    assert not np.array_equal(shown[0, 2], shown[0, 3])
+    assert "turned from 3.png to cats in 8" in said("arithmetic run --turn 3.png cats --steps 0 --out t.png", capsys)
+
+
+def test_only_some_images_of_a_folder_are_projected(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("many").mkdir()
+    for i in range(18):
+        Image.new("L", (32, 32), i).save(f"many/{i}.png")
+    told = said("arithmetic asked --plus many --class 3 --steps 0 --out x.png", capsys)
+    assert "many: the first 16 of 18 images, drawn with" in told
+
+
 def test_a_classifier_finds_exemplars_and_a_turn(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,7 +164,10 @@ def test_truncated_samples(capsys: pytest.CaptureFixture[str]) -> None:
         ("arithmetic run", "say what is added"),
         ("arithmetic run --plus 1 --turn 1 2", "say what is added"),
         ("arithmetic run --minus 1", "something must be added"),
-        ("arithmetic run --plus 1,x", "is not numbers of samples"),
+        ("arithmetic run --plus 1,x", "'x' is neither a number of a sample nor an image that is there"),
+        ("arithmetic run --plus run,./run", "names an image twice"),
+        ("arithmetic run --plus 1 --minus run/log.jsonl", "run/log.jsonl"),
+        ("arithmetic run --plus 1 --steps -1", "steps must be 0 or more"),
         ("arithmetic run --plus 1,1", "names a sample twice"),
         ("arithmetic run --plus 99999999", "numbered from 0 to 999,999"),
         ("arithmetic run --plus 1 --spread -1", "spread must be 0 or above"),

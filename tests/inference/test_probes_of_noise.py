@@ -55,9 +55,10 @@ def test_every_recipe_that_draws_is_probed(recipe: str, tmp_path: Path, monkeypa
     if not unknown:
         assert model.sample(2, truncation=0.01).shape == samples[:2].shape
     drawn = Drawn(model, 0, None)
-    parts = [Concept([0, 2], "0,2"), Concept([1, 3], "1,3"), Concept([4], "4")]
+    mine = drawn.projected(samples[1:2], 0).noise  # one's own image stands beside samples, whatever noise there is
+    parts = [Concept([0, 2], "0,2"), Concept([1, 3], "1,3"), Concept([4], "4,mine", mine)]
     summed, turn = drawn.summed(parts[:2], parts[2:], 0.25), drawn.turned(*parts[:2])
-    assert [len(row) for row in summed.rows] == [5, 5, 4, 4, 4, 4] and AROUND == 8
+    assert [len(row) for row in summed.rows] == [5, 5, 5, 4, 4, 4] and AROUND == 8
     assert [len(row) for row in turn.rows] == [5, 5, 2]
     found = Rows([], [], [])
     for name, noise in kinds.items():

@@ -290,6 +290,46 @@ def test_classes_attributes_and_a_picture_of_ones_own(
 
 
 @pytest.mark.browser
+def test_pictures_of_ones_own_are_added_and_taken_away(
+    studio_server: Server, studio_browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    browser, rng = studio_browser, np.random.default_rng(0)
+    names = ["smile.png", "<b>frown.png", "plain.png"]
+    for name in names:
+        Image.fromarray(rng.integers(0, 256, (20, 30), dtype=np.uint8)).save(tmp_path / name)
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno more")
+    visit(browser, studio_server, "classes")
+    press(browser, "Arithmetic", "[role=tab]")
+    eventually(lambda: len(shown(browser, ".play-pick")) == 48)
+    plus, minus, _ = browser.find_elements(By.CSS_SELECTOR, "input[type=file]")
+    plus.send_keys("\n".join(str(tmp_path / name) for name in ("broken.png", *names[:2])))  # the others are taken
+    eventually(lambda: "broken.png: " in shown(browser, ".q-notification")[0].text)
+    eventually(lambda: len(sources(browser, ".play-own img")) == 4)
+    minus.send_keys(str(tmp_path / names[2]))
+    eventually(lambda: len(sources(browser, ".play-own img")) == 6)
+    marks = [pick.get_attribute("aria-label") for pick in shown(browser, ".play-own .play-pick")]
+    assert marks == ["smile.png, plus A", "<b>frown.png, plus A", "plain.png, minus B"]
+    press(browser, "Add up")
+    eventually(lambda: sources(browser, ".play-film"))
+    assert "A - B; the length" in browser.find_element(By.CSS_SELECTOR, "main").text
+    summed = sources(browser, ".play-film")
+
+    shown(browser, ".play-own .play-pick")[1].click()  # off its sheet, so the sum is another
+    press(browser, "Add up")
+    eventually(lambda: sources(browser, ".play-film") not in (summed, []))
+    found = sources(browser, ".play-own img")
+    browser.execute_script("scrollTo(0, 0)")
+    next(each for each in shown(browser, ".q-select") if "Class" in each.text).click()
+    press(browser, "3", ".q-menu .q-item")  # another class: looked for anew
+    eventually(lambda: all(a != b for a, b in zip(sources(browser, ".play-own img")[1::2], found[1::2], strict=True)))
+    assert sources(browser, ".play-own img")[::2] == found[::2]
+    press(browser, "Turn others from B to A")
+    eventually(lambda: "turned from B to A" in browser.find_element(By.CSS_SELECTOR, "main").text)
+    press(browser, "Clear")
+    eventually(lambda: not shown(browser, ".play-own .play-pick"))
+
+
+@pytest.mark.browser
 def test_chains_frame_by_frame_and_a_brush(studio_server: Server, studio_browser: webdriver.Chrome) -> None:
     browser = studio_browser
     visit(browser, studio_server, "chains")

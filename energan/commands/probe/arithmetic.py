@@ -1,4 +1,4 @@
-"""The command `arithmetic`: sums of samples' noise, and turn vectors (DCGAN's vector arithmetic)."""
+"""The command `arithmetic`: sums of samples' and images' noise, and turn vectors (DCGAN's vector arithmetic)."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +7,7 @@ from tyro.conf import UseAppendAction, arg
 
 from energan.commands.explore.flag_types import Class, Texts
 from energan.commands.open_run import open_model
-from energan.utils.checks import not_negative, usable_seed
+from energan.utils.checks import at_least, not_negative, usable_seed
 from energan.utils.console import say
 from energan.utils.errors import UserError
 
@@ -33,6 +33,7 @@ def arithmetic(
     turn: Turn = None,
     turn_class: TurnClass = None,
     spread: float = 0.25,
+    steps: int = 200,
     class_: Class = "",
     text: Texts = (),
     out: str = "",
@@ -41,24 +42,25 @@ def arithmetic(
     checkpoint: str = "",
     device: str = "auto",
 ) -> int:
-    """Add and subtract the noise of samples, as "smiling woman - woman + man"; or turn samples to another look.
+    """Add and subtract the noise of samples or images, as "smiling woman - woman + man"; or turn samples to a new look.
 
-    Each --plus and --minus is the mean of a few samples' noise: of three or more, as single ones are unstable. A turn
-    vector is the mean of some less that of others; it is added in steps to samples that had no part in it. What all
-    images are asked for is held: --class or --text, else what the first sample was asked for. A category of the noise
-    becomes the one that the sum has most of.
+    Each --plus and --minus is the mean of the noise of a few samples, or of images of your own, whose noise is looked
+    for as `project` does: of three or more, as single ones are unstable. A turn vector is the mean of some less that of
+    others; it is added in steps to samples that had no part in it. What all images are asked for is held: --class or
+    --text, else what the first one was asked for. A category of the noise becomes the one that the sum has most of.
 
     Args:
         run: The run's folder.
-        plus: Numbers of samples with commas between, as `sample` of this seed numbers them from 0: 3,17,29. Again for
-            what else is added.
+        plus: Numbers of samples with commas between, as `sample` of this seed numbers them from 0: 3,17,29; or images,
+            or folders of them: a.png,b.png,c.png. Again for what else is added.
         minus: What is taken away, likewise.
         plus_class: A class instead: the first three samples that a classifier sees it in. It is the run's own; else the
             shipped one of digits, or one that the run's labelled images teach.
         minus_class: What is taken away, likewise.
-        turn: Numbers of samples to turn from, and of those to turn to; four each, in the paper.
+        turn: Samples or images to turn from, and those to turn to, likewise; four each, in the paper.
         turn_class: Two classes instead, of which a classifier finds four samples each.
         spread: How far the numbers of the eight neighbours of a sum are from its own, at most.
+        steps: Steps of gradient descent towards each image.
         class_: A class that all images are asked for, by name or number.
         text: A sentence that all images are asked for.
         out: A .png; by default arithmetic.png in the run's folder, in probes/. A row for each mean, then the sum in the
@@ -68,9 +70,9 @@ def arithmetic(
         checkpoint: "best", a step, or a path; the newest by default.
         device: cpu, cuda, cuda:1, or auto: a seed's noise is other noise on another kind of device.
     """
-    from energan.commands.probe.exemplars import finder, numbers_of
+    from energan.commands.probe.exemplars import concept, finder, named
     from energan.commands.probe.given import checked_sheet, keep, step_of
-    from energan.explore.combined import Concept, Drawn
+    from energan.explore.combined import Drawn
     from energan.explore.held import held_row
     from energan.explore.tiles import laid_out
     from energan.runs.folder import RunFolder
@@ -78,6 +80,7 @@ def arithmetic(
 
     usable_seed(seed)
     not_negative(spread=spread)
+    at_least(0, steps=steps)
     checked_sheet(out)
     turns = turn is not None or turn_class is not None
     sums = bool(plus or minus or plus_class or minus_class)
@@ -85,23 +88,20 @@ def arithmetic(
         raise UserError("say what is added, by --plus or --plus-class, or what is turned, by --turn or --turn-class")
     if sums and not (plus or plus_class):
         raise UserError("something must be added before anything is taken away: name it by --plus or --plus-class")
-    named = {
-        "plus": [numbers_of(each, "plus") for each in plus],
-        "minus": [numbers_of(each, "minus") for each in minus],
-        "turn": [numbers_of(each, "turn") for each in turn or ()],
-    }
+    flags = {"plus": plus, "minus": minus, "turn": turn or ()}
+    found = {flag: [named(each, flag) for each in values] for flag, values in flags.items()}
     folder = Path(run)
     model, record = open_model(folder, "arithmetic", checkpoint, device), RunFolder(folder).record
     held, _ = held_row(model, folder, record, class_, text)
-    concepts = {flag: [Concept(each, ",".join(map(str, each))) for each in rows] for flag, rows in named.items()}
+    drawn = Drawn(model, seed, held)
+    concepts = {flag: [concept(drawn, each, record, steps) for each in rows] for flag, rows in found.items()}
     if plus_class or minus_class or turn_class:
         find = finder(model, folder, record, seed, held, data)
         concepts["plus"] += [find(each, EACH, "plus-class") for each in plus_class]
         concepts["minus"] += [find(each, EACH, "minus-class") for each in minus_class]
         concepts["turn"] += [find(each, TURNED, "turn-class") for each in turn_class or ()]
-    drawn = Drawn(model, seed, held)
     made = drawn.turned(*concepts["turn"]) if turns else drawn.summed(concepts["plus"], concepts["minus"], spread)
     sheet, columns = laid_out(made.rows)
-    found = Finding(made.title, made.says, step_of(folder, checkpoint), made.numbers, made.picture)
-    say(f"{keep(folder, 'arithmetic', found, sheet, columns, out)}: {made.says}")
+    about = Finding(made.title, made.says, step_of(folder, checkpoint), made.numbers, made.picture)
+    say(f"{keep(folder, 'arithmetic', about, sheet, columns, out)}: {made.says}")
     return 0

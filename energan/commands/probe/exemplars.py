@@ -1,10 +1,11 @@
-"""Samples that stand for something: named by their numbers, or found by a classifier; and sheets of them."""
+"""What stands for something: samples, named by their numbers or found by a classifier, and images of one's own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from energan.explore.combined import Concept
+from energan.explore.combined import Concept, Drawn
+from energan.utils.console import say
 from energan.utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -13,18 +14,58 @@ if TYPE_CHECKING:
     from energan.inference.model import Model
 
 SEARCHED = 2000  # samples that a classifier looks through
-AT_ONCE = 250
+MOST = 16  # images of one's own, in a mean
 
 
-def numbers_of(text: str, flag: str) -> list[int]:
-    """ "3,17,29" -> [3, 17, 29]. UserError for anything else, and for a number that is there twice."""
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdecimal() and len(part) < 10 for part in parts):
-        raise UserError(f"`{flag}` {text!r} is not numbers of samples with commas between, such as 3,17,29")
-    found = [int(part) for part in parts]
-    if len(set(found)) < len(found):
+class Named(NamedTuple):
+    """What one value of a flag names: samples, and images of one's own, which files and folders have."""
+
+    numbers: list[int]
+    paths: list[str]
+
+
+def named(text: str, flag: str) -> Named:
+    """ "3,17,cat.png" -> samples 3 and 17, and the image cat.png.
+
+    UserError for what is neither a number nor there, and for what is named twice.
+    """
+    parts = [text] if Path(text).is_file() else [part.strip() for part in text.split(",")]  # a comma in a file's name
+    numbers = [int(part) for part in parts if part.isascii() and part.isdecimal() and len(part) < 10]
+    paths = [part for part in parts if not (part.isascii() and part.isdecimal() and len(part) < 10)]
+    for path in paths:
+        if not path or not Path(path).exists():
+            raise UserError(
+                f"`{flag}` {text!r}: {path!r} is neither a number of a sample nor an image that is there; "
+                "commas are between them, as in 3,17,29 or a.png,b.png"
+            )
+    if len(set(numbers)) < len(numbers):
         raise UserError(f"`{flag}` {text} names a sample twice")
-    return found
+    if len(set(map(Path, paths))) < len(paths):
+        raise UserError(f"`{flag}` {text} names an image twice")
+    return Named(numbers, paths)
+
+
+def concept(drawn: Drawn, found: Named, record: Mapping[str, Any], steps: int) -> Concept:
+    """What is named, with the noise that draws its images; says how near they are drawn."""
+    import torch
+
+    from energan.commands.open_run import skipped_note
+    from energan.experiment import load_images
+
+    name = ",".join([*map(str, found.numbers), *(Path(path).name for path in found.paths)])
+    if not found.paths:
+        return Concept(found.numbers, name)
+    sets = [load_images(path, "", record) for path in found.paths]
+    for loaded in sets:
+        if len(loaded.images) > 1 or loaded.skipped:
+            say(f"images: {loaded.counted}{skipped_note(loaded)}")
+    images = torch.cat([each.images for each in sets])
+    there, images = len(images), images[:MOST]
+    projection = drawn.projected(images, steps)
+    of = f"the first {MOST} of {there:,} images" if there > MOST else "1 image" if there == 1 else f"{there} images"
+    error = float(projection.errors.mean())
+    say(f"{name}: {of}, drawn with a mean error of {error:.3f}, pixels from 0 to 1")
+    return Concept(found.numbers, name, projection.noise)
 
 
 def finder(

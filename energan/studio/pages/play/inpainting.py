@@ -70,7 +70,7 @@ class Inpainting:
         clear = ui.button("Take all paint away").props("flat no-caps")
         clear.on_click(lambda: ui.run_javascript(f"playClear({self.canvas.id})"))
 
-    async def _begin(self, image: "Tensor") -> None:
+    async def _begin(self, image: "Tensor", _name: str = "") -> None:
         from energan.inference.guided import reconstruct
 
         self.image = image

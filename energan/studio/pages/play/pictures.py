@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 
 from nicegui import ui
 
-from energan.studio.pages.frame import told
+from energan.studio.pages.frame import complain, told
 from energan.studio.pages.play.desk import Desk, Made, busy
 from energan.utils.errors import UserError
 
@@ -146,20 +146,30 @@ def decoded(content: bytes, desk: Desk) -> "UInt8[Tensor, 'c h w']":
         return torch.from_numpy(found.pixels.copy())
 
 
-def dropped(desk: Desk, label: str, take: "Callable[[UInt8[Tensor, 'c h w']], Awaitable[None]]") -> None:
-    """A place to drop a picture on, or to choose one. take: what is done with it."""
+def dropped(
+    desk: Desk, label: str, take: "Callable[[UInt8[Tensor, 'c h w'], str], Awaitable[None]]", most: int = 1
+) -> None:
+    """A place to drop pictures on, or to choose them.
+
+    take: what is done with each, of its name. most: how many are taken at once.
+    """
 
     async def read(event: Any) -> None:
         place.reset()
-        if event.file.size() > MOST:  # a browser may not have been asked
-            await refused()
-        content = await event.file.read()
-        await take(await desk.studio.work(decoded, content, desk))
+        for file in event.files:
+            try:
+                if file.size() > MOST:  # a browser may not have been asked
+                    await refused()
+                await take(await desk.studio.work(decoded, await file.read(), desk), file.name)
+            except UserError as error:  # the others are taken
+                complain(f"{file.name}: {error}" if most > 1 else str(error))
 
     async def refused() -> None:
-        raise UserError(f"the picture is none, or has more than {MOST // 2**20} MiB: drop one image")
+        at_once = f"{most} images at once" if most > 1 else "one image"
+        raise UserError(f"the picture is none, or has more than {MOST // 2**20} MiB: drop {at_once}")
 
     place = ui.upload(
-        label=label, auto_upload=True, max_files=1, max_file_size=MOST, on_upload=told(read), on_rejected=told(refused)
-    ).props('accept="image/*" flat bordered')
+        label=label, multiple=most > 1, auto_upload=True, max_files=most, max_file_size=MOST,
+        on_multi_upload=told(read), on_rejected=told(refused),
+    ).props('accept="image/*" flat bordered')  # fmt: skip
     place.classes("play-drop")

@@ -59,7 +59,7 @@ class Projecting:
         if self.image is not None:
             await self._project()
 
-    async def _begin(self, image: "Tensor") -> None:
+    async def _begin(self, image: "Tensor", _name: str) -> None:
         self.image = image
         self.shown[0].show(address(image), "your picture, in the size of the run's")
         await self._project()
