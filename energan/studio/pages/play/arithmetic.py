@@ -1,8 +1,8 @@
 """Sums of noise: samples, and one's own pictures, are put on sheets that are added and one that is taken away."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, NamedTuple, final
 
 from nicegui import ui
 
@@ -23,7 +23,7 @@ from energan.utils.errors import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from energan.inference.codes.projection import Projection
+    from energan.explore.combined import Drawn
     from energan.inference.model import Model
 
 OFFERED = 48  # samples to choose from
@@ -69,29 +69,54 @@ class Pick:
         self.put("" if self.sheet == self.which() else self.which())
 
 
+class Found(NamedTuple):
+    """The noise that draws a picture, what it draws, how far that is from it, and for what wish, whatever its seed."""
+
+    noise: "dict[str, Tensor]"
+    image: "Tensor"
+    error: float
+    wish: Wish
+
+
 @final
 class Own:
-    """A picture that was dropped. found: the noise that draws it, of what was asked for then, whatever its seed."""
+    """A picture that was dropped. found: None before its noise was looked for."""
 
     def __init__(self, image: "Tensor", pick: Pick) -> None:
         self.image, self.pick = image, pick
-        self.found: Made[Projection] | None = None
+        self.found: Found | None = None
 
-    def projection(self, model: "Model", wish: Wish, desk: Desk) -> "Projection":
-        """The noise that draws it: what is known, if that is of this wish."""
-        from energan.explore.combined import Drawn
-
-        if self.found is not None and self.found.wish == wish._replace(seed=0):
-            return self.found.what
-        return Drawn(model, 0, wish.held(model, desk.folder, desk.record)).projected(self.image[None], STEPS)
-
-    def show(self, made: "Made[Projection]") -> None:
-        """Shows what its noise draws, and keeps it."""
-        projection = made.what
-        self.found = Made(made.wish._replace(seed=0), projection)
-        error = f"drawn with an error of {float(projection.errors[0]):.3f}, pixels from 0 to 1"
-        self.pick.pictures[1].show(address(projection.images[0]), f"{self.pick.name}, {error}")
+    def show(self, found: Found) -> None:
+        """Keeps what was found, and shows what it draws."""
+        self.found = found
+        error = f"drawn with an error of {found.error:.3f}, pixels from 0 to 1"
+        self.pick.pictures[1].show(address(found.image), f"{self.pick.name}, {error}")
         self.pick.element.props["title"] = f"{self.pick.name}: left yours, right the nearest, {error}"
+
+
+def found_for(pictures: Sequence[Own], drawn: "Drawn", wish: Wish) -> dict[Own, Found]:
+    """The noise of pictures: what is known, if that is of this wish; else it is looked for, of all together."""
+    import torch
+
+    wish = wish._replace(seed=0)
+    known = {own: own.found for own in pictures if own.found is not None and own.found.wish == wish}
+    new = [own for own in pictures if own not in known]
+    if new:
+        there = drawn.projected(torch.stack([own.image for own in new]), STEPS)
+        for i, own in enumerate(new):
+            noise = {name: z[i : i + 1] for name, z in there.noise.items()}
+            known[own] = Found(noise, there.images[i], float(there.errors[i]), wish)
+    return known
+
+
+class Sum(NamedTuple):
+    """A sheet of so many columns, and what it says; found: the noise of the pictures in it."""
+
+    images: "Tensor"
+    columns: int
+    says: str
+    source: str
+    found: dict[Own, Found]
 
 
 @final
@@ -102,7 +127,8 @@ class Arithmetic:
         self.desk = desk
         self.samples: list[Pick] = []
         self.own: list[Own] = []
-        self.made: Made[tuple[Tensor, int, str, str]] | None = None
+        self.made: Made[Sum] | None = None
+        self._look = Latest(self._find)
         drops = desk.able.does("project")
         ui.label(
             "Choose a sheet, then the samples on it, some of a kind"
@@ -143,7 +169,7 @@ class Arithmetic:
                 self.samples.append(Pick(f"sample {i}", self._sheet))
         for pick, source in zip(self.samples, sources, strict=True):
             pick.pictures[0].show(source, "")
-        await self._project()
+        await self._look()
 
     def _sheet(self) -> str:
         return str(self.which.value)
@@ -156,27 +182,39 @@ class Arithmetic:
         self.mine.clear()
         self.mine.set_visibility(False)
 
-    async def _drop(self, key: str, image: "Tensor", name: str) -> None:
-        if len(self.own) >= MOST:
-            raise UserError(f"there are {MOST} pictures: clear them first")
+    async def _drop(self, key: str, pictures: "Sequence[tuple[Tensor, str]]") -> None:
+        if len(self.own) + len(pictures) > MOST:
+            raise UserError(f"more than {MOST} pictures are dropped here: clear them first")
         self.mine.set_visibility(True)
-        with self.mine:
-            pick = Pick(name, self._sheet, pictures=2)
-        pick.pictures[0].show(address(image), "")
-        pick.put(key)
-        self.own.append(Own(image, pick))
-        await self._project()
+        for image, name in pictures:
+            with self.mine:
+                pick = Pick(name, self._sheet, pictures=2)
+            pick.pictures[0].show(address(image), "")
+            pick.put(key)
+            self.own.append(Own(image, pick))
+        await self._look()
 
-    async def _project(self) -> None:
-        """Looks for the noise of each dropped picture, where none is known for what is asked now."""
-        for own in tuple(self.own):
-            self.says.set_text(f"looking for the noise that draws {own.pick.name} …")
-            try:
-                made = await self.desk.compute(partial(own.projection, desk=self.desk))
-            finally:
-                self.says.set_text("")
+    async def _find(self) -> None:
+        """Looks for the noise of dropped pictures, where none is known for what is asked now."""
+        own = tuple(self.own)
+        if not own:
+            return
+        self.says.set_text(f"looking for the noise that draws {'them' if len(own) > 1 else 'it'} best …")
+        try:
+            made = await self.desk.compute(lambda model, wish: found_for(own, self._drawn(model, wish, 0), wish))
+        finally:
+            self.says.set_text("")
+        self._keep(made.what)
+
+    def _keep(self, found: dict[Own, Found]) -> None:
+        for own, each in found.items():
             if own in self.own:  # it may have been cleared meanwhile
-                own.show(made)
+                own.show(each)
+
+    def _drawn(self, model: "Model", wish: Wish, seed: int) -> "Drawn":
+        from energan.explore.combined import Drawn
+
+        return Drawn(model, seed, wish.held(model, self.desk.folder, self.desk.record))
 
     async def _add_up(self) -> None:
         await self._combine(self.add, turned=False)
@@ -194,28 +232,30 @@ class Arithmetic:
         if turned and TAKEN not in of:
             raise UserError("choose samples for B, too, or drop pictures there: others are turned from B to A")
 
-        def work(model: "Model", wish: Wish) -> "tuple[Tensor, int, str, str]":
+        def work(model: "Model", wish: Wish) -> Sum:
             import torch
 
-            from energan.explore.combined import Concept, Drawn
+            from energan.explore.combined import Concept
             from energan.explore.tiles import laid_out
 
-            drawn = Drawn(model, wish.seed, wish.held(model, desk.folder, desk.record))
+            drawn = self._drawn(model, wish, wish.seed)
+            found = found_for([each for key in of for each in own[key]], self._drawn(model, wish, 0), wish)
             concepts = {}
             for key in of:
-                rows = [each.projection(model, wish, desk).noise for each in own[key]]
+                rows = [found[each].noise for each in own[key]]
                 noise = {name: torch.cat([row[name] for row in rows]) for name in (rows[0] if rows else ())}
                 concepts[key] = Concept(numbers[key], key, noise)
             if turned:
-                found = drawn.turned(concepts[TAKEN], concepts["A"])
+                made = drawn.turned(concepts[TAKEN], concepts["A"])
             else:
                 added = [concepts[key] for key in concepts if key != TAKEN]
-                found = drawn.summed(added, [concepts[TAKEN]] if TAKEN in concepts else [], SPREAD)
-            images, columns = laid_out(found.rows)
-            return images, columns, found.says, data_address(sheet(images, columns), "png")
+                made = drawn.summed(added, [concepts[TAKEN]] if TAKEN in concepts else [], SPREAD)
+            images, columns = laid_out(made.rows)
+            return Sum(images, columns, made.says, data_address(sheet(images, columns), "png"), found)
 
         with busy(button):
             self.made = await desk.compute(work)
-        images, columns, sentence, source = self.made.what
-        self.result.show(source, sentence, columns * max(TILE, images.shape[3]))
-        self.says.set_text(sentence)
+        made = self.made.what
+        self._keep(made.found)
+        self.result.show(made.source, made.says, made.columns * max(TILE, made.images.shape[3]))
+        self.says.set_text(made.says)

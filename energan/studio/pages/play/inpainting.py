@@ -45,7 +45,7 @@ class Inpainting:
         _, h, w = desk.able.shape
         with ui.element("div").classes("studio-row"):
             with ui.element("div").classes("play-drop"):
-                dropped(desk, "Your picture", self._begin)
+                dropped(desk, "Your picture", self._drop)
                 ui.button("Draw one", on_click=told(self._sample)).props("flat no-caps")
             with ui.element("div").classes("play-brush studio-small"):
                 self.under = Picture("play-whole")
@@ -70,7 +70,10 @@ class Inpainting:
         clear = ui.button("Take all paint away").props("flat no-caps")
         clear.on_click(lambda: ui.run_javascript(f"playClear({self.canvas.id})"))
 
-    async def _begin(self, image: "Tensor", _name: str = "") -> None:
+    async def _drop(self, pictures: "list[tuple[Tensor, str]]") -> None:
+        await self._begin(pictures[0][0])
+
+    async def _begin(self, image: "Tensor") -> None:
         from energan.inference.guided import reconstruct
 
         self.image = image

@@ -147,22 +147,27 @@ def decoded(content: bytes, desk: Desk) -> "UInt8[Tensor, 'c h w']":
 
 
 def dropped(
-    desk: Desk, label: str, take: "Callable[[UInt8[Tensor, 'c h w'], str], Awaitable[None]]", most: int = 1
+    desk: Desk, label: str, take: "Callable[[list[tuple[UInt8[Tensor, 'c h w'], str]]], Awaitable[None]]", most: int = 1
 ) -> None:
     """A place to drop pictures on, or to choose them.
 
-    take: what is done with each, of its name. most: how many are taken at once.
+    take: what is done with those that can be read, each with its name. most: how many are taken at once.
     """
 
     async def read(event: Any) -> None:
         place.reset()
+        found = []
         for file in event.files:
             try:
                 if file.size() > MOST:  # a browser may not have been asked
                     await refused()
-                await take(await desk.studio.work(decoded, await file.read(), desk), file.name)
-            except UserError as error:  # the others are taken
-                complain(f"{file.name}: {error}" if most > 1 else str(error))
+                found.append((await desk.studio.work(decoded, await file.read(), desk), file.name))
+            except UserError as error:
+                if most == 1:
+                    raise
+                complain(f"{file.name}: {error}")
+        if found:
+            await take(found)
 
     async def refused() -> None:
         at_once = f"{most} images at once" if most > 1 else "one image"

@@ -59,8 +59,8 @@ class Projecting:
         if self.image is not None:
             await self._project()
 
-    async def _begin(self, image: "Tensor", _name: str) -> None:
-        self.image = image
+    async def _begin(self, pictures: "list[tuple[Tensor, str]]") -> None:
+        image = self.image = pictures[0][0]
         self.shown[0].show(address(image), "your picture, in the size of the run's")
         await self._project()
 
