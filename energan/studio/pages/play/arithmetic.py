@@ -160,10 +160,10 @@ class Arithmetic:
             rows = wish.rows(model, desk.folder, desk.record, range(OFFERED))
             return [address(image) for image in model.sample(OFFERED, wish.seed, conditions=rows)]
 
-        sources = (await desk.compute(work)).what
         self.result.hide()
         self.made = None
         self.says.set_text("")
+        sources = (await desk.compute(work)).what
         with self.place:
             for i in range(len(self.samples), len(sources)):
                 self.samples.append(Pick(f"sample {i}", self._sheet))
