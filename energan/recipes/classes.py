@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from energan.data import ImageSet
     from energan.engine.game import Game
 
+NO_AUXILIARY = "`told` auxiliary is for dcgan-64, which it makes an ACGAN: use planes or projection here"
+
 Told = Literal["planes", "projection", "auxiliary"]
 
 Loader = Callable[..., "ImageSet"]  # (source, split, value_range=..., label=...)
@@ -44,15 +46,26 @@ class Asked(NamedTuple):
         classes = len(self.names)
         return Joined(make(self.embedding or classes), classes, self.embedding) if classes else make(0)
 
-    def critic(self, make: "Callable[[int], nn.Module]") -> "nn.Module":
-        """D as it is told the class; make(k) takes k more channels."""
+    def critic(
+        self,
+        make: "Callable[[int], nn.Module]",
+        projection: "Callable[[Any, int], nn.Module] | None" = None,
+    ) -> "nn.Module":
+        """D as it is told the class; make(k) takes k more channels.
+
+        projection: of a D that is no `layers.condition.Critic`, its own; such a one has no auxiliary classifier.
+        """
         from energan.networks.layers.condition import Auxiliary, Planes, Projection
 
         if not (classes := len(self.names)):
             return make(0)
         if self.told == "planes":
             return Planes(make(self.embedding or classes), classes, self.embedding)
-        return Projection(make(0), classes) if self.told == "projection" else Auxiliary(make(0), classes)
+        if self.told == "projection":
+            return (projection or Projection)(make(0), classes)
+        if projection is not None:
+            raise UserError(NO_AUXILIARY)
+        return Auxiliary(make(0), classes)
 
     def game(self, game: "Game", D: str = "D") -> "Game":
         """The game, whose players are told the class. UserError for an auxiliary classifier: that is another game."""
@@ -61,7 +74,7 @@ class Asked(NamedTuple):
         if not self.names:
             return game
         if self.told == "auxiliary":
-            raise UserError("`told` auxiliary is for dcgan-64, which it makes an ACGAN: use planes or projection here")
+            raise UserError(NO_AUXILIARY)
         return conditional(game, len(self.names), ("G", D))
 
     def shown(self, run: Experiment, images: Loader) -> Experiment:

@@ -10,6 +10,8 @@ from PIL import Image
 
 from energan.cli import main
 from energan.recipes.advice import Advice, advice, out_folder
+from energan.recipes.catalog import RECIPES
+from energan.utils.arguments import parameters
 
 
 def photos(folder: Path, n: int, side: int = 70) -> Path:
@@ -173,9 +175,23 @@ def test_without_a_training_split_there_is_no_command() -> None:
 
 def test_classes_are_an_offer() -> None:
     classes = {"train": {"cat": 4000, "dog": 60}}
-    said = "to ask for a class when drawing: there are 2; dog has only 60."
-    assert advice(known(classes=classes), "cpu").why[-1] == f"dcgan-64 --classes instead, {said}"
-    assert advice(known(classes=classes, different=20_000), "cpu").why[-1] == f"--classes as well, {said}"
+    said = "--classes as well, to ask for a class when drawing: there are 2; dog has only 60."
+    small = {"shorter_side": {"median": 28}, "cut_off": 0.0, "below_64": 5000}
+    grey = known(classes=classes, colourless=5000, sizes=small)
+    for facts in (known(classes=classes), known(classes=classes, different=20_000), grey):
+        told = advice(facts, "cpu")
+        assert told.why[-1] == said and parameters(RECIPES[told.recipe])["classes"] is False
+    assert not [line for line in advice(known(classes={"train": {"cat": 4000}}), "cpu").why if "classes" in line]
+
+
+def test_train_without_a_recipe_draws_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    photos(tmp_path / "pets" / "cat", 6)
+    photos(tmp_path / "pets" / "dog", 6)
+    monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda *_, **__: "")
+    small = ["--width", "2", "--steps", "1", "--save-every", "1", "--size", "16", "--quiet"]
+    assert main(["train", "--data", "pets", "--classes", *small]) == 0
+    assert json.loads((tmp_path / "runs" / "pets" / "run.json").read_text())["classes"] == ["cat", "dog"]
 
 
 def test_a_folder_that_is_there_is_not_named_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

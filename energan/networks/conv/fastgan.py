@@ -94,6 +94,11 @@ class _Smaller(nn.Module):
         return (self.long(x) + self.short(x)) / 2**0.5
 
 
+def maps_of(size: int | Sequence[int], width: int) -> list[int]:
+    """How many maps D has at each size, from half the image's on."""
+    return [2 * width * 2**i for i in range(doublings(size)[0])]
+
+
 @recorded
 class Discriminator(nn.Module):
     """x (n, channels, size, size), or (n, channels, *size) -> (scores (n, 1), maps of the last two sizes).
@@ -108,7 +113,7 @@ class Discriminator(nn.Module):
             raise UserError(
                 f"FastGAN's D reads maps of two sizes: images must have 16 pixels a side or more, got {size}"
             )
-        maps = [2 * width * 2**i for i in range(count)]
+        maps = maps_of(size, width)
         self.features = (maps[-2], maps[-1])
         self.opening = nn.Sequential(nn.Conv2d(channels, maps[0], 4, 2, 1), nn.LeakyReLU(0.2))
         self.smaller = nn.ModuleList(_Smaller(a, b) for a, b in itertools.pairwise(maps))

@@ -1,6 +1,7 @@
 """FastGAN on any folder of images (arXiv:2101.04775): for few images, and for little time."""
 
 from energan.experiment import Experiment
+from energan.recipes.classes import CriticClasses
 from energan.recipes.common import DecayingAdam, GeneratorTraining, experiment
 from energan.recipes.image_options import Pictures, SizedViews
 from energan.utils.checks import not_negative, positive
@@ -12,6 +13,7 @@ def fastgan_64(
     z: int = 256,
     width: int = 16,
     reconstruction_weight: float = 1.0,
+    classes: CriticClasses = CriticClasses(),
     adam: DecayingAdam = DecayingAdam(lr=4e-4),
     views: SizedViews = SizedViews(augment=("colour", "translation")),
     training: GeneratorTraining = GeneratorTraining(steps=10000, batch=32, save_every=500, ema=0.999),
@@ -28,16 +30,17 @@ def fastgan_64(
     """
     from energan.engine.noise import normal
     from energan.games.gan.fastgan import fastgan
-    from energan.networks.conv.fastgan import Decoders, Discriminator, Generator
+    from energan.networks.conditional.fastgan import Projected
+    from energan.networks.conv.fastgan import Decoders, Discriminator, Generator, maps_of
 
     positive(z=z, width=width)
     not_negative(reconstruction_weight=reconstruction_weight)
     size, channels = views.sides(64), views.channels
+    asked, prepare = classes.asked(data, views.prepare(size), training.value_range, only=views.only)
     with training.seeded():
-        G = Generator(z, channels=channels, size=size, width=width)
-        D = Discriminator(channels=channels, size=size, width=width)
-        R = Decoders(D.features, channels=channels, size=size)
+        G = asked.generator(lambda k: Generator(z + k, channels=channels, size=size, width=width))
+        D = asked.critic(lambda k: Discriminator(channels=channels + k, size=size, width=width), Projected)
+        R = Decoders(maps_of(size, width)[-2:], channels=channels, size=size)
     adam_of = {f"optimizer_{letter}": adam.optimizer(training.steps) for letter in "GD"}
     game = fastgan(views.generator(G), D, R, normal(z), reconstruction_weight=reconstruction_weight, **adam_of)
-    prepare = views.prepare(size)
-    return views.shown(experiment(game, "fastgan", data, prepare, training, "mobilenetv2"), size, sign=True)
+    return views.shown(experiment(asked.game(game), "fastgan", data, prepare, training, "mobilenetv2"), size, sign=True)
