@@ -22,7 +22,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from energan.networks.conv.dcgan import levels
-from energan.networks.layers import BatchNorm, initialise
+from energan.networks.layers import BatchNorm, Double, Halve, initialise
 from energan.networks.layers.condition import Standard
 from energan.utils.specification import recorded
 
@@ -58,9 +58,9 @@ class Generator(nn.Module):
         layers: list[nn.Module] = [nn.ConvTranspose2d(z + CODE, maps[0], 4, bias=False), BatchNorm(maps[0], 0.02)]
         layers += [Residual(maps[0], nn.ReLU())]
         for i, (a, b) in enumerate(itertools.pairwise(maps)):
-            layers += [nn.ConvTranspose2d(a, b, 4, 2, 1, bias=False), BatchNorm(b, 0.02)]
+            layers += [Double(a, b, bias=False), BatchNorm(b, 0.02)]
             layers += [nn.ReLU() if i else Residual(b, nn.ReLU())]
-        self.net = nn.Sequential(*layers, nn.ConvTranspose2d(maps[-1], channels, 4, 2, 1), nn.Tanh())
+        self.net = nn.Sequential(*layers, Double(maps[-1], channels), nn.Tanh())
         initialise(self, 0.02)
 
     def forward(self, z: Float[Tensor, "n z"], h: Float[Tensor, "n words"]) -> Tensor:
@@ -74,9 +74,9 @@ class Discriminator(nn.Module):
     def __init__(self, words: int, *, channels: int = 3, size: int = 64, width: int = 64) -> None:
         super().__init__()
         maps = [width * 2**i for i in range(levels(size))]  # 64, 128, 256, 512 at size 64
-        layers: list[nn.Module] = [nn.Conv2d(channels, maps[0], 4, 2, 1)]
+        layers: list[nn.Module] = [Halve(channels, maps[0])]
         for a, b in itertools.pairwise(maps):
-            layers += [nn.LeakyReLU(0.2), nn.Conv2d(a, b, 4, 2, 1, bias=False), BatchNorm(b, 0.02)]
+            layers += [nn.LeakyReLU(0.2), Halve(a, b, bias=False), BatchNorm(b, 0.02)]
         self.image = nn.Sequential(*layers, Residual(maps[-1], nn.LeakyReLU(0.2)))
         self.standard = Standard(words)
         self.words = nn.Sequential(nn.Linear(words, CODE, bias=False), BatchNorm(CODE, 0.02), nn.LeakyReLU(0.2))
@@ -106,9 +106,9 @@ class StyleEncoder(nn.Module):
     def __init__(self, z: int, *, channels: int = 3, size: int = 64, width: int = 32) -> None:
         super().__init__()
         maps = [width * 2**i for i in range(levels(size))]
-        layers: list[nn.Module] = [nn.Conv2d(channels, maps[0], 4, 2, 1), nn.LeakyReLU(0.2)]
+        layers: list[nn.Module] = [Halve(channels, maps[0]), nn.LeakyReLU(0.2)]
         for a, b in itertools.pairwise(maps):
-            layers += [nn.Conv2d(a, b, 4, 2, 1, bias=False), BatchNorm(b, 0.02), nn.LeakyReLU(0.2)]
+            layers += [Halve(a, b, bias=False), BatchNorm(b, 0.02), nn.LeakyReLU(0.2)]
         self.net = nn.Sequential(*layers, nn.Conv2d(maps[-1], z, 4), nn.Flatten())
         initialise(self, 0.02)
 

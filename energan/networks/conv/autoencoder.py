@@ -20,7 +20,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from energan.networks.layers import BatchNorm, initialise
+from energan.networks.layers import BatchNorm, Double, Halve, initialise
 from energan.networks.layers.activation_checkpointing import in_segments
 from energan.utils.specification import recorded
 
@@ -47,15 +47,15 @@ class Autoencoder(nn.Module):
         self.code, self.checkpoint_activations = code, checkpoint_activations
         self.told = told if classes else "neither"
         beside_x, beside_code = (classes if self.told in ("both", part) else 0 for part in ("encoder", "decoder"))
-        encoder: list[nn.Module] = [nn.Conv2d(channels + beside_x, maps[0], 4, 2, 1)]
+        encoder: list[nn.Module] = [Halve(channels + beside_x, maps[0])]
         for a, b in itertools.pairwise(maps):
-            encoder += [nn.LeakyReLU(0.2), nn.Conv2d(a, b, 4, 2, 1, bias=False), BatchNorm(b, 0.02)]
+            encoder += [nn.LeakyReLU(0.2), Halve(a, b, bias=False), BatchNorm(b, 0.02)]
         decoder: list[nn.Module] = []
         decoded = (maps[-1] + beside_code, *maps[-2::-1])
         for a, b in itertools.pairwise(decoded):
-            decoder += [nn.ConvTranspose2d(a, b, 4, 2, 1, bias=False), BatchNorm(b, 0.02), nn.ReLU()]
+            decoder += [Double(a, b, bias=False), BatchNorm(b, 0.02), nn.ReLU()]
         self.encoder, self.activation = nn.Sequential(*encoder), nn.LeakyReLU(0.2)
-        self.decoder = nn.Sequential(*decoder, nn.ConvTranspose2d(decoded[-1], channels, 4, 2, 1))
+        self.decoder = nn.Sequential(*decoder, Double(decoded[-1], channels))
         initialise(self, 0.02)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:

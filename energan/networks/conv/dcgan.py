@@ -15,7 +15,7 @@ from math import log2
 
 from torch import Tensor, nn
 
-from energan.networks.layers import BatchNorm, initialise
+from energan.networks.layers import BatchNorm, Double, Halve, initialise
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
 
@@ -57,8 +57,8 @@ class Generator(nn.Module):
         opening = nn.ConvTranspose2d(z, maps[0], first, bias=False)
         layers: list[nn.Module] = [opening, BatchNorm(maps[0], 0.02), nn.ReLU()]
         for a, b in itertools.pairwise(maps):
-            layers += [nn.ConvTranspose2d(a, b, 4, 2, 1, bias=False), BatchNorm(b, 0.02), nn.ReLU()]
-        self.net = nn.Sequential(*layers, nn.ConvTranspose2d(maps[-1], channels, 4, 2, 1), nn.Tanh())
+            layers += [Double(a, b, bias=False), BatchNorm(b, 0.02), nn.ReLU()]
+        self.net = nn.Sequential(*layers, Double(maps[-1], channels), nn.Tanh())
         initialise(self, 0.02)
 
     def forward(self, z: Tensor) -> Tensor:
@@ -78,10 +78,10 @@ class Discriminator(nn.Module):
         super().__init__()
         count, last = doublings(size)
         maps = [width * 2**i for i in range(count)]  # 64, 128, 256, 512 at size 64
-        layers: list[nn.Module] = [nn.Conv2d(channels, maps[0], 4, 2, 1), nn.LeakyReLU(0.2)]
+        layers: list[nn.Module] = [Halve(channels, maps[0]), nn.LeakyReLU(0.2)]
         for a, b in itertools.pairwise(maps):
             between = [BatchNorm(b, 0.02)] if norm else []
-            layers += [nn.Conv2d(a, b, 4, 2, 1, bias=not norm), *between, nn.LeakyReLU(0.2)]
+            layers += [Halve(a, b, bias=not norm), *between, nn.LeakyReLU(0.2)]
         self.net, self.features = nn.Sequential(*layers, nn.Conv2d(maps[-1], 1, last)), maps[-1]
         initialise(self, 0.02)
 

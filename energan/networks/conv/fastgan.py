@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from energan.networks.conv.dcgan import doublings
-from energan.networks.layers import BatchNorm, initialise, spectral_norm
+from energan.networks.layers import BatchNorm, Halve, initialise, spectral_norm
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
 
@@ -83,7 +83,7 @@ class _Smaller(nn.Module):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.long = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False), BatchNorm(outputs, 0.02), nn.LeakyReLU(0.2),
+            Halve(inputs, outputs, bias=False), BatchNorm(outputs, 0.02), nn.LeakyReLU(0.2),
             nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False), BatchNorm(outputs, 0.02), nn.LeakyReLU(0.2),
         )  # fmt: skip
         self.short = nn.Sequential(
@@ -115,7 +115,7 @@ class Discriminator(nn.Module):
             )
         maps = maps_of(size, width)
         self.features = (maps[-2], maps[-1])
-        self.opening = nn.Sequential(nn.Conv2d(channels, maps[0], 4, 2, 1), nn.LeakyReLU(0.2))
+        self.opening = nn.Sequential(Halve(channels, maps[0]), nn.LeakyReLU(0.2))
         self.smaller = nn.ModuleList(_Smaller(a, b) for a, b in itertools.pairwise(maps))
         closing = nn.Conv2d(maps[-1], maps[-1], 1, bias=False)
         self.closing = nn.Sequential(

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from energan.networks.layers import BatchNorm, initialise
+from energan.networks.layers import BatchNorm, Double, Halve, initialise
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
 
@@ -41,8 +41,8 @@ class Generator(nn.Module):
         self.net = nn.Sequential(
             nn.Linear(z, units, bias=False), BatchNorm(units), nn.ReLU(),
             nn.Linear(units, first, bias=False), BatchNorm(first), nn.ReLU(), nn.Unflatten(1, (2 * width, side, side)),
-            nn.ConvTranspose2d(2 * width, width, 4, 2, 1, bias=False), BatchNorm(width), nn.ReLU(),
-            nn.ConvTranspose2d(width, channels, 4, 2, 1), nn.Sigmoid(),
+            Double(2 * width, width, bias=False), BatchNorm(width), nn.ReLU(),
+            Double(width, channels), nn.Sigmoid(),
         )  # fmt: skip
         initialise(self, 0.02)
 
@@ -61,8 +61,8 @@ class _Trunk(nn.Sequential):
 
     def __init__(self, channels: int, size: int, width: int, units: int, slope: float) -> None:
         super().__init__(
-            nn.Conv2d(channels, width, 4, 2, 1), nn.LeakyReLU(slope),
-            nn.Conv2d(width, 2 * width, 4, 2, 1, bias=False), BatchNorm(2 * width), nn.LeakyReLU(slope),
+            Halve(channels, width), nn.LeakyReLU(slope),
+            Halve(width, 2 * width, bias=False), BatchNorm(2 * width), nn.LeakyReLU(slope),
             nn.Flatten(), nn.Linear(2 * width * _quarter(size) ** 2, units, bias=False),
             BatchNorm(units), nn.LeakyReLU(slope),
         )  # fmt: skip

@@ -28,7 +28,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from energan.networks.dense.perceptron import Perceptron
-from energan.networks.layers import Dropout
+from energan.networks.layers import Double, Dropout
 from energan.networks.layers.initialisation import fill
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
@@ -132,7 +132,7 @@ _LEVELS = ((8, 16), (8, 8), (4, 4), (2, 0), (1, 0))  # maps of each up, and of t
 
 
 def _up(a: int, b: int) -> nn.ConvTranspose2d:
-    layer = nn.ConvTranspose2d(a, b, 4, 2, 1, bias=False)
+    layer = Double(a, b, bias=False)
     nn.init.normal_(layer.weight, std=0.9 * (2 / (4 * a)) ** 0.5)  # each number sums a quarter of the kernel
     return layer
 

@@ -11,7 +11,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from energan.networks.layers import BatchNorm
+from energan.networks.layers import BatchNorm, Double, Halve
 from energan.networks.layers.initialisation import fill
 from energan.utils.specification import recorded
 
@@ -37,10 +37,10 @@ class Refiner(nn.Module):
         w = width
         layers: list[nn.Module] = [nn.Conv2d(channels, w, 5, padding=2), nn.ReLU()]
         for a, b in ((w, 2 * w), (2 * w, 4 * w)):
-            layers += [nn.Conv2d(a, b, 4, 2, 1, bias=False), BatchNorm(b), nn.ReLU()]
+            layers += [Halve(a, b, bias=False), BatchNorm(b), nn.ReLU()]
         layers += [Residual(4 * w), Residual(4 * w)]
         for a, b in ((4 * w, 2 * w), (2 * w, w)):
-            layers += [nn.ConvTranspose2d(a, b, 4, 2, 1, bias=False), BatchNorm(b), nn.ReLU()]
+            layers += [Double(a, b, bias=False), BatchNorm(b), nn.ReLU()]
         last = nn.Conv2d(w, channels, 5, padding=2)
         self.net = nn.Sequential(*layers, last)
         fill(self, partial(nn.init.kaiming_normal_, nonlinearity="linear"))

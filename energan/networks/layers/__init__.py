@@ -7,13 +7,16 @@ from energan.networks.layers.minibatch_discrimination import MinibatchDiscrimina
 from energan.networks.layers.normalisation import SpectralNorm, Virtual, VirtualBatchNorm, WeightNorm, spectral_norm
 from energan.networks.layers.scalar import Scalar
 from energan.networks.layers.stochastic import Dropout, GaussianNoise
+from energan.networks.layers.strided import Double, Halve
 
 __all__ = [
     "BatchNorm",
+    "Double",
     "Dropout",
     "FeatureExtractor",
     "Features",
     "GaussianNoise",
+    "Halve",
     "MinibatchDiscrimination",
     "Scalar",
     "SpectralNorm",

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, linear
 
 from energan.engine.precision import exact, wide
+from energan.networks.layers.strided import Halve, halve
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
 
@@ -76,6 +77,8 @@ class SpectralNorm(nn.Module):
         weight = layer.weight / self.sigma().clamp(min=1e-30).to(layer.weight.dtype)
         if isinstance(layer, nn.Linear):
             return linear(x, weight, layer.bias)
+        if isinstance(layer, Halve):
+            return halve(x, weight, layer.bias)
         return conv2d(x, weight, layer.bias, layer.stride, layer.padding, layer.dilation, layer.groups)
 
 

@@ -11,7 +11,7 @@ norm. Weights ~ N(0, 0.02); gains start at 1, the code's at N(1, 0.02).
 
 from torch import nn
 
-from energan.networks.layers import initialise
+from energan.networks.layers import Halve, initialise
 from energan.utils.checks import at_least
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
@@ -47,7 +47,7 @@ def patch_critic(*, channels: int = 6, patch: int = 70, width: int = 64, affine:
         net = [nn.Conv2d(channels, width, 1), nn.LeakyReLU(0.2)]
         net += [*_layer(width, 2 * width, 1, 1, affine), nn.Conv2d(2 * width, 1, 1)]
         return initialise(nn.Sequential(*net), 0.02)  # type: ignore[return-value]
-    net = [nn.Conv2d(channels, width, 4, 2, 1), nn.LeakyReLU(0.2)]
+    net = [Halve(channels, width), nn.LeakyReLU(0.2)]
     maps = width
     for i in range(1, layers + 1):
         before, maps = maps, width * min(2**i, 8)

@@ -20,7 +20,7 @@ from torch.nn.functional import leaky_relu, relu
 
 from energan.engine.game import Noise
 from energan.engine.noise import uniform
-from energan.networks.layers import initialise
+from energan.networks.layers import Double, Halve, initialise
 from energan.utils.checks import at_least
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
@@ -44,12 +44,12 @@ class UNet(nn.Module):
         self.down, self.down_norm = nn.ModuleList(), nn.ModuleList()
         for i, (a, b) in enumerate(pairwise([channels, *maps])):
             normed = 0 < i < layers - 1  # the last layer's maps are of one pixel
-            self.down.append(nn.Conv2d(a, b, 4, 2, 1, bias=not normed))
+            self.down.append(Halve(a, b, bias=not normed))
             self.down_norm.append(nn.InstanceNorm2d(b, affine=True) if normed else nn.Identity())
         self.up, self.up_norm = nn.ModuleList(), nn.ModuleList()
         for i, (a, b) in enumerate(pairwise([*reversed(maps), outputs])):
             last = i == layers - 1
-            self.up.append(nn.ConvTranspose2d(2 * a if i else a, b, 4, 2, 1, bias=last))
+            self.up.append(Double(2 * a if i else a, b, bias=last))
             self.up_norm.append(nn.Identity() if last else nn.InstanceNorm2d(b, affine=True))
         self.noise = noise_shapes(size, width)
         initialise(self, 0.02)
