@@ -97,7 +97,7 @@ def _with_nan(data: ImageSet) -> ImageSet:
 _SHORT = {"steps": 1200, "save_every": 100, "ema": 0.99}
 
 ROWS = {
-    "ebgan-pt": Row("EBGAN-PT, sound", SOUND, _recipe("ebgan-pt-mnist", **_SHORT)),
+    "ebgan-pt": Row("EBGAN-PT, sound", SOUND, _recipe("ebgan-pt-mnist", batch=64, **_SHORT)),
     "dcgan": Row("DCGAN, sound", SOUND, _dcgan()),
     "wgan-gp": Row("WGAN-GP, sound", SOUND, _recipe("wgan-gp-mnist", **{**_SHORT, "steps": 600, "save_every": 50})),
     "r3gan": Row("R3GAN, sound", SOUND, _recipe("r3gan-mnist", **_SHORT)),
@@ -117,7 +117,7 @@ ROWS = {
     ),
     "margin": Row(
         "EBGAN, margin 0.05", ("collapsed",),
-        _recipe("ebgan-pt-mnist", pt=0.0, margin=0.05, steps=600, save_every=50, ema=0.99),
+        _recipe("ebgan-pt-mnist", batch=64, pt=0.0, margin=0.05, steps=600, save_every=50, ema=0.99),
     ),
     "few": Row(
         "Sinkhorn divergence, 20 images", ("copies its data",),
@@ -128,7 +128,9 @@ ROWS = {
     ),
     "frozen-d": Row("DCGAN, D frozen", ("collapsed", "flat"), _dcgan(2e-4, 0.0, steps=600)),
     "frozen-g": Row("DCGAN, G frozen", ("D has won",), _dcgan(0.0, 2e-4, steps=600)),
-    "nan-data": Row("EBGAN-PT, NaN in the data", ("diverged",), _recipe("ebgan-pt-mnist", **_SHORT), change=_with_nan),
+    "nan-data": Row(
+        "EBGAN-PT, NaN in the data", ("diverged",), _recipe("ebgan-pt-mnist", batch=64, **_SHORT), change=_with_nan
+    ),
     "collapse": Row("DCGAN, G 100 times as fast as D", ("collapsed",), _dcgan(1e-2, 1e-4, steps=600)),
     "copying": Row(
         "Sinkhorn divergence, 64 images", ("copies its data",),

@@ -38,7 +38,7 @@ from reproductions.parzen import rows
 EMOJI: dict[str, Any] = {"data": "emoji-noto", "width": 32, "batch": 64, "steps": 2500, "save_every": 500}
 CELLS: dict[str, tuple[str, dict[str, Any]]] = {
     "conditional-dcgan": ("conditional-dcgan-mnist", {}),
-    "ebgan-pt": ("ebgan-pt-mnist", {}),
+    "ebgan-pt": ("ebgan-pt-mnist", {"batch": 64, "steps": 3000}),
     "conditional-ebgan-pt": ("conditional-ebgan-pt-mnist", {"mismatch": 0.0}),
     "conditional-ebgan-pt-mismatch": ("conditional-ebgan-pt-mnist", {"mismatch": 1.0}),
     "lsgan-planes": ("lsgan-mnist", {"classes": True, "told": "planes"}),

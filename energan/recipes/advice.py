@@ -76,9 +76,9 @@ def advice(facts: Mapping[str, Any], device: str) -> Advice:
     why = [_said_of_channels(facts, channels)]
     sizes = facts["sizes"]
     if channels == 1 and sizes["shorter_side"]["median"] <= SMALL and n >= FEW:
-        batch = _batch(training, 64)
+        batch = _batch(training, 32)
         why.insert(0, f"ebgan-pt-mnist: grey pictures of {SMALL} pixels or fewer, seen at 32 x 32.")
-        arguments: dict[str, Any] = {"batch": batch} if batch != 64 else {}
+        arguments: dict[str, Any] = {"batch": batch} if batch != 32 else {}
         why += _said_of_classes(_classes(facts))
         return Advice(_enough(n, augmented=False), "ebgan-pt-mnist", arguments, tuple(why))
     why.insert(0, f"{'fastgan-64' if n < PLENTY else 'dcgan-64'}: {_seen_at(sizes)}")

@@ -61,8 +61,8 @@ class Entry(NamedTuple):
 
 
 ENTRIES: dict[str, Entry] = {
-    "EBGAN-PT": Entry("ebgan-pt-mnist", {}),
-    "EBGAN": Entry("ebgan-pt-mnist", {"pt": 0.0}),
+    "EBGAN-PT": Entry("ebgan-pt-mnist", {"batch": 64}),
+    "EBGAN": Entry("ebgan-pt-mnist", {"batch": 64, "pt": 0.0}),
     "EBGAN-PT, fully connected": Entry("ebgan-mnist", {"pt": 0.1}),
     "EBGAN, fully connected": Entry("ebgan-mnist", {}),
     "conditional EBGAN-PT": Entry("conditional-ebgan-pt-mnist", {}),

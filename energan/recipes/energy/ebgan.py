@@ -155,7 +155,7 @@ def ebgan_pt_mnist(
     energies: EnergyOptions = EnergyOptions(),
     classes: EnergyClasses = EnergyClasses(),
     adam: DecayingAdam = DecayingAdam(lr=1e-3),
-    training: AlternatingTraining = AlternatingTraining(steps=3000, batch=64, save_every=250, ema=0.999),
+    training: AlternatingTraining = AlternatingTraining(steps=5500, batch=32, save_every=500, ema=0.999),
 ) -> Experiment:
     """A convolutional EBGAN-PT that draws digits within minutes on two cores: the demo.
 

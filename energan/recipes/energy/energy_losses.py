@@ -24,7 +24,7 @@ def energy_losses_mnist(
     adam: DecayingAdam = DecayingAdam(lr=1e-3),
     training: AlternatingTraining = AlternatingTraining(steps=3000, batch=64, save_every=250, ema=0.999),
 ) -> Experiment:
-    """EBGAN with another loss of LeCun's tutorial (2006) for its energies; nets and settings of ebgan-pt-mnist.
+    """EBGAN with another loss of LeCun's tutorial (2006) for its energies; nets, margin and rate of ebgan-pt-mnist.
 
     Args:
         loss: The discriminator's, a row of the tutorial's table 1; ebgan-margin is EBGAN's own hinge, and energy, which
