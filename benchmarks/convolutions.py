@@ -23,7 +23,7 @@ PASSES = (  # n, channels of the larger maps, of the smaller, side of the smalle
     (64, 32, 64, 8), (64, 64, 128, 4), (64, 128, 256, 4), (64, 64, 128, 8), (64, 128, 256, 8), (64, 64, 128, 16),
     (64, 256, 512, 4), (64, 1, 32, 16), (64, 3, 32, 32), (64, 3, 64, 32),
 )  # fmt: skip
-RECIPES = ("ebgan-pt-mnist", "lsgan-mnist", "dcgan-64:batch=64,width=32", "ebgan-pt-64:batch=32", "fastgan-64")
+RECIPES = ("ebgan-pt-mnist:batch=64", "lsgan-mnist", "dcgan-64:batch=64,width=32", "ebgan-pt-64:batch=32", "fastgan-64")
 
 
 def compared(ours: Callable[[], object], torchs: Callable[[], object], pairs: int) -> dict[str, Any]:
