@@ -47,7 +47,7 @@ def test_the_best_come_first_and_the_last_row_of_a_seed_counts() -> None:
     assert lines[0].startswith("| system | recipe | seeds | steps | MNIST-FID | IS |")
     assert lines[2].startswith("| LSGAN | `lsgan-mnist` | 1 | 7,100 | 2 | 7 | – |")
     assert lines[2].endswith("| 1,173 | 355 |")
-    assert lines[3].startswith("| EBGAN | `ebgan-pt-mnist --pt 0.0` | 2 | 7,100 | 5 ± 1.4 | – |")
+    assert lines[3].startswith("| EBGAN | `ebgan-pt-mnist --batch 64 --pt 0.0` | 2 | 7,100 | 5 ± 1.4 | – |")
 
 
 def test_pictures_are_of_the_least_seed_in_the_order_of_the_table() -> None:

@@ -71,11 +71,11 @@ class _Halved(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        x, w = ctx.saved_tensors
+        x, w = ctx.saved_tensors  # read once: under activation checkpointing that computes them again
         even = x.shape[2:] == (2 * dy.shape[2], 2 * dy.shape[3])
         dx = partial(_to_few, dy, w) if x.shape[1] <= FEW and even else None
         dw = partial(_patches_product, x, dy) if _by_patches(x, dy) else None
-        return _gradients(ctx, dy, False, dx, dw)
+        return _gradients(dy, x, w, False, ctx.needs_input_grad, dx, dw)
 
 
 class _Doubled(torch.autograd.Function):
@@ -86,18 +86,24 @@ class _Doubled(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        x, _ = ctx.saved_tensors
-        return _gradients(ctx, dy, True, None, partial(_patches_product, dy, x) if _by_patches(dy, x) else None)
+        x, w = ctx.saved_tensors
+        dw = partial(_patches_product, dy, x) if _by_patches(dy, x) else None
+        return _gradients(dy, x, w, True, ctx.needs_input_grad, None, dw)
 
 
 def _gradients(
-    ctx: Any, dy: Tensor, transposed: bool, dx: Callable[[], Tensor] | None, dw: Callable[[], Tensor] | None
+    dy: Tensor,
+    x: Tensor,
+    w: Tensor,
+    transposed: bool,
+    needed: tuple[bool, bool, bool],
+    dx: Callable[[], Tensor] | None,
+    dw: Callable[[], Tensor] | None,
 ) -> tuple[Tensor | None, ...]:
     """The gradients by x, w and the bias that are needed: by the ways given, and torch's where there is none."""
-    x, w = ctx.saved_tensors
     if torch.is_grad_enabled():  # a second derivative follows
         dx = dw = None
-    for_x, for_w, for_bias = ctx.needs_input_grad
+    for_x, for_w, for_bias = needed
     mask, found = [for_x and dx is None, for_w and dw is None, for_bias], (None, None, None)
     if any(mask):
         found = _BACKWARD(dy, x, w, [w.shape[transposed]], [2, 2], [1, 1], [1, 1], transposed, [0, 0], 1, mask)

@@ -23,8 +23,8 @@ def test_appendix_c_layers_at_64_pixels():
     """Encoder (64)4c2s-(128)4c2s-(256)4c2s, decoder (128)4c2s-(64)4c2s-(3)4c2s."""
     net = autoencoder.Autoencoder()
     assert kinds(net) == [
-        "Conv2d", "LeakyReLU", "Conv2d", "BatchNorm", "LeakyReLU", "Conv2d", "BatchNorm", "LeakyReLU",
-        "ConvTranspose2d", "BatchNorm", "ReLU", "ConvTranspose2d", "BatchNorm", "ReLU", "ConvTranspose2d",
+        "Halve", "LeakyReLU", "Halve", "BatchNorm", "LeakyReLU", "Halve", "BatchNorm", "LeakyReLU",
+        "Double", "BatchNorm", "ReLU", "Double", "BatchNorm", "ReLU", "Double",
     ]  # fmt: skip
     layers = weight_layers(net)
     assert [m.out_channels for m in layers] == [64, 128, 256, 128, 64, 3]

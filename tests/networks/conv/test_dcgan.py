@@ -45,10 +45,10 @@ def test_a_square_by_its_height_and_width_is_the_square():
 
 def test_dcgan_layers():
     assert kinds(dcgan.Generator(4, size=16, width=2)) == [
-        "ConvTranspose2d", "BatchNorm", "ReLU", "ConvTranspose2d", "BatchNorm", "ReLU", "ConvTranspose2d", "Tanh",
+        "ConvTranspose2d", "BatchNorm", "ReLU", "Double", "BatchNorm", "ReLU", "Double", "Tanh",
     ]  # fmt: skip
     assert kinds(dcgan.Discriminator(size=16, width=2)) == [
-        "Conv2d", "LeakyReLU", "Conv2d", "BatchNorm", "LeakyReLU", "Conv2d",
+        "Halve", "LeakyReLU", "Halve", "BatchNorm", "LeakyReLU", "Conv2d",
     ]  # fmt: skip
 
 

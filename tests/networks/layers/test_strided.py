@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d
+from torch.utils.checkpoint import checkpoint
 
 from energan.networks.layers import Double, Halve, SpectralNorm, strided
 
@@ -95,6 +96,17 @@ def test_a_spectral_norm_keeps_the_layers_ways() -> None:
 def first_gradients(net: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
     with torch.autocast("cpu", torch.bfloat16):
         return torch.autograd.grad(net(x).float().square().sum(), list(net.parameters()))
+
+
+def test_checkpointed_activations_are_read_once() -> None:
+    for name in ("patches", "from few", "patches, transposed", "to few"):
+        make, _, shape = LAYERS[name]
+        net, x = make(), torch.randn(shape, requires_grad=True)
+        with torch.autocast("cpu", torch.bfloat16):
+            plain = torch.autograd.grad(net(x).float().square().sum(), [x, net.weight])
+            kept = checkpoint(net, x, use_reentrant=False)
+            again = torch.autograd.grad(kept.float().square().sum(), [x, net.weight])
+        assert all(torch.equal(a, b) for a, b in zip(plain, again, strict=True))
 
 
 def test_ways_are_taken_where_they_are_faster(monkeypatch: pytest.MonkeyPatch) -> None:
