@@ -57,7 +57,5 @@ def test_it_opens_from_disk(site: Path, tmp_path: Path) -> None:
         assert eventually(lambda: browser.find_elements(By.CSS_SELECTOR, found))
         addresses = asked(browser)
         assert addresses and not {urlsplit(url).scheme for url in addresses} & {"http", "https", "ws", "wss"}
-        typed = said(
-            browser
-        )  # "pulling-", half typed, is no query: the search says so, where it is as fast as the keys
-        assert not typed or "Invalid query: pulling-" in typed[0] and all("workers/search" in line for line in typed)
+        typed = said(browser)  # "pulling-", half typed, is no query: the search may say so, if the keys are slow
+        assert not typed or ("Invalid query: pulling-" in typed[0] and all("workers/search" in line for line in typed))
