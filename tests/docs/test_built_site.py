@@ -52,10 +52,12 @@ def test_it_opens_from_disk(site: Path, tmp_path: Path) -> None:
             assert browser.execute_script(wider) == 0, page
         browser.set_window_size(1300, 900)
         browser.get((site / "index.html").as_uri())
-        browser.find_element(By.CSS_SELECTOR, "input.md-search__input").send_keys("pulling-away")
+        field = browser.find_element(By.CSS_SELECTOR, "input.md-search__input")
+        field.click()
+        whole = "arguments[0].value = 'pulling-away'; arguments[0].dispatchEvent(new KeyboardEvent('keyup'))"
+        browser.execute_script(whole, field)  # at once: "pulling-", half typed, is no query
         found = ".md-search-result__item a[href*='systems/ebgan.html']"
         assert eventually(lambda: browser.find_elements(By.CSS_SELECTOR, found))
         addresses = asked(browser)
         assert addresses and not {urlsplit(url).scheme for url in addresses} & {"http", "https", "ws", "wss"}
-        typed = said(browser)  # "pulling-", half typed, is no query: the search may say so, if the keys are slow
-        assert not typed or ("Invalid query: pulling-" in typed[0] and all("workers/search" in line for line in typed))
+        assert said(browser) == []

@@ -70,7 +70,7 @@ def arithmetic(
         checkpoint: "best", a step, or a path; the newest by default.
         device: cpu, cuda, cuda:1, or auto: a seed's noise is other noise on another kind of device.
     """
-    from energan.commands.probe.exemplars import concept, finder, named
+    from energan.commands.probe.exemplars import concept, exemplars, finder
     from energan.commands.probe.given import checked_sheet, keep, step_of
     from energan.explore.combined import Drawn
     from energan.explore.held import held_row
@@ -89,12 +89,12 @@ def arithmetic(
     if sums and not (plus or plus_class):
         raise UserError("something must be added before anything is taken away: name it by --plus or --plus-class")
     flags = {"plus": plus, "minus": minus, "turn": turn or ()}
-    found = {flag: [named(each, flag) for each in values] for flag, values in flags.items()}
+    named = {flag: [exemplars(each, flag) for each in values] for flag, values in flags.items()}
     folder = Path(run)
     model, record = open_model(folder, "arithmetic", checkpoint, device), RunFolder(folder).record
     held, _ = held_row(model, folder, record, class_, text)
     drawn = Drawn(model, seed, held)
-    concepts = {flag: [concept(drawn, each, record, steps) for each in rows] for flag, rows in found.items()}
+    concepts = {flag: [concept(drawn, each, record, steps) for each in rows] for flag, rows in named.items()}
     if plus_class or minus_class or turn_class:
         find = finder(model, folder, record, seed, held, data)
         concepts["plus"] += [find(each, EACH, "plus-class") for each in plus_class]

@@ -17,21 +17,21 @@ SEARCHED = 2000  # samples that a classifier looks through
 MOST = 16  # images of one's own, in a mean
 
 
-class Named(NamedTuple):
+class Exemplars(NamedTuple):
     """What one value of a flag names: samples, and images of one's own, which files and folders have."""
 
     numbers: list[int]
     paths: list[str]
 
 
-def named(text: str, flag: str) -> Named:
+def exemplars(text: str, flag: str) -> Exemplars:
     """ "3,17,cat.png" -> samples 3 and 17, and the image cat.png.
 
     UserError for what is neither a number nor there, and for what is named twice.
     """
     parts = [text] if Path(text).is_file() else [part.strip() for part in text.split(",")]  # a comma in a file's name
-    numbers = [int(part) for part in parts if part.isascii() and part.isdecimal() and len(part) < 10]
-    paths = [part for part in parts if not (part.isascii() and part.isdecimal() and len(part) < 10)]
+    samples = [part for part in parts if part.isascii() and part.isdecimal() and len(part) < 10]
+    numbers, paths = list(map(int, samples)), [part for part in parts if part not in samples]
     for path in paths:
         if not path or not Path(path).exists():
             raise UserError(
@@ -42,20 +42,20 @@ def named(text: str, flag: str) -> Named:
         raise UserError(f"`{flag}` {text} names a sample twice")
     if len(set(map(Path, paths))) < len(paths):
         raise UserError(f"`{flag}` {text} names an image twice")
-    return Named(numbers, paths)
+    return Exemplars(numbers, paths)
 
 
-def concept(drawn: Drawn, found: Named, record: Mapping[str, Any], steps: int) -> Concept:
+def concept(drawn: Drawn, named: Exemplars, record: Mapping[str, Any], steps: int) -> Concept:
     """What is named, with the noise that draws its images; says how near they are drawn."""
     import torch
 
     from energan.commands.open_run import skipped_note
     from energan.experiment import load_images
 
-    name = ",".join([*map(str, found.numbers), *(Path(path).name for path in found.paths)])
-    if not found.paths:
-        return Concept(found.numbers, name)
-    sets = [load_images(path, "", record) for path in found.paths]
+    name = ",".join([*map(str, named.numbers), *(Path(path).name for path in named.paths)])
+    if not named.paths:
+        return Concept(named.numbers, name)
+    sets = [load_images(path, "", record) for path in named.paths]
     for loaded in sets:
         if len(loaded.images) > 1 or loaded.skipped:
             say(f"images: {loaded.counted}{skipped_note(loaded)}")
@@ -65,7 +65,7 @@ def concept(drawn: Drawn, found: Named, record: Mapping[str, Any], steps: int) -
     of = f"the first {MOST} of {there:,} images" if there > MOST else "1 image" if there == 1 else f"{there} images"
     error = float(projection.errors.mean())
     say(f"{name}: {of}, drawn with a mean error of {error:.3f}, pixels from 0 to 1")
-    return Concept(found.numbers, name, projection.noise)
+    return Concept(named.numbers, name, projection.noise)
 
 
 def finder(

@@ -1,7 +1,7 @@
 """FastGAN's D, told a class by a projection: Miyato & Koyama 2018, arXiv:1802.05637, eq. 3, of its last maps.
 
-The maps are averaged over places, where theirs are summed: of sums Adam's first steps move the scores by more than the
-hinge's margin.
+NOTE: the maps are averaged over places, where theirs are summed, so that the first steps of V move the scores by less
+than the hinge's margin. The two were not compared at equal settings (docs/results/conditional.md).
 """
 
 from jaxtyping import Float

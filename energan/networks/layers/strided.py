@@ -104,10 +104,10 @@ def _gradients(
     if torch.is_grad_enabled():  # a second derivative follows
         dx = dw = None
     for_x, for_w, for_bias = needed
-    mask, found = [for_x and dx is None, for_w and dw is None, for_bias], (None, None, None)
+    mask, torchs = [for_x and dx is None, for_w and dw is None, for_bias], (None, None, None)
     if any(mask):
-        found = _BACKWARD(dy, x, w, [w.shape[transposed]], [2, 2], [1, 1], [1, 1], transposed, [0, 0], 1, mask)
-    return dx() if for_x and dx else found[0], dw() if for_w and dw else found[1], found[2]
+        torchs = _BACKWARD(dy, x, w, [w.shape[transposed]], [2, 2], [1, 1], [1, 1], transposed, [0, 0], 1, mask)
+    return dx() if for_x and dx else torchs[0], dw() if for_w and dw else torchs[1], torchs[2]
 
 
 def _by_us(x: Tensor) -> bool:
