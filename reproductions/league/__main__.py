@@ -37,11 +37,11 @@ MOST_TRIALS = 8  # of a system
 
 def value_of(text: str) -> Any:
     """
-    >>> value_of("1e-3"), value_of("true"), value_of("kl")
-    (0.001, True, 'kl')
+    >>> value_of("1e-3"), value_of("true"), value_of("False"), value_of("kl")
+    (0.001, True, False, 'kl')
     """
     try:
-        return json.loads(text)
+        return json.loads(text.lower() if text in ("True", "False") else text)  # "False" would be true
     except ValueError:
         return text
 
