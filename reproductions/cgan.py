@@ -40,8 +40,8 @@ OPEN = (
 def entries(where: Conditions, steps: int = 125_000, seeds: int = 3) -> list[Entry]:
     settings: dict[str, Any] = {
         "data": "mnist", "size": 28, "classes": 10, "train": 50_000, "validation": 1_000, "samples": 10_000,
-        "batch": 100, "z": 100, "sizes": [200, 1000, 1200], "units": [240, 50, 240], "lr": 0.1, "anneal": 4e-5,
-        "precision": "fp32",
+        "batch": 100, "z": 100, "masks": True, "sizes": [200, 1000, 1200], "units": [240, 50, 240],
+        "lr": 0.1, "anneal": 4e-5, "precision": "fp32",
     }  # fmt: skip
     if where.toy:
         settings |= {"data": "digits", "train": 1000, "validation": 50, "samples": 100, "batch": 20}
@@ -73,11 +73,11 @@ def build(settings: dict[str, Any], seeds: Sequence[int], device: str) -> Models
     assert data.labels is not None
     classes, shape = settings["classes"], tuple(train.shape[1:])
     with seeded(seed):
-        G = cgan.Generator(settings["z"], classes, shape, sizes=settings["sizes"])
+        G = cgan.Generator(settings["z"], classes, shape, sizes=settings["sizes"], masks=settings["masks"])
         D = cgan.Discriminator(classes, shape, units=settings["units"])
     sgd = AnnealedSGD(settings["lr"], settings["anneal"])
     half = sgd.with_settings(lr=sgd.lr / 2, floor=sgd.floor / 2)  # the first GAN's authors halve D's loss
-    game = game_of(G, D, uniform(settings["z"], low=0.0), classes, optimizer_G=sgd, optimizer_D=half)
+    game = game_of(G, D, uniform(sum(G.noise), low=0.0), classes, optimizer_G=sgd, optimizer_D=half)
     source = resident(Batches(train, data.labels[: settings["train"]], settings["batch"], seed, classes), device)
     one = Trainer(game, source, seed=seed, precision=settings["precision"], device=device)
     asked = torch.arange(settings["samples"]) % classes

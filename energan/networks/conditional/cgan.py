@@ -5,8 +5,10 @@
 
 z ~ U(0, 1)^100 ("within the unit hypercube"), y one-hot. Images here are in [-1, 1], theirs in [0, 1]: G ends with
 2 sigmoid - 1, and D first maps its input to [0, 1].
-NOTE: "dropout of .5 was applied to both": here to every hidden layer of both, and to no input. For use it is off, as
-any dropout.
+NOTE: "dropout of .5 was applied to both": here to every hidden layer of both, and to no input. Whether G's is on in use
+is not stated. G can have its masks from the noise (`masks`), so that they are: numbers in [0, 1) of which those below
+the rate drop. What G learns depends on them and hardly on z: with them off, all samples of a class are one picture
+(docs/results/conditional.md).
 NOTE: initial weights are not stated: those of the first GAN (maxout.py), of which theirs is an extension.
 """
 
@@ -18,16 +20,17 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from energan.networks.dense.maxout import Maxout
-from energan.networks.layers import Dropout
+from energan.networks.layers import Dropout, dropped
 from energan.networks.layers.initialisation import fill
 from energan.utils.specification import recorded
 
 
 @recorded
 class Generator(nn.Module):
-    """z (n, z), y (n, classes) -> (n, *shape) in [-1, 1].
+    """z (n, z + masks), y (n, classes) -> (n, *shape) in [-1, 1].
 
-    Sizes are those of the layers of z, of y, and of both together.
+    sizes: of the layers of z, of y, and of both together. masks: whether a number of the noise for each unit of these,
+    in [0, 1), drops it, in use as well; else dropout is any other, off in use.
     """
 
     def __init__(
@@ -38,10 +41,11 @@ class Generator(nn.Module):
         *,
         sizes: tuple[int, int, int] = (200, 1000, 1200),
         dropout: float = 0.5,
+        masks: bool = False,
         weights: float = 0.05,
     ) -> None:
         super().__init__()
-        self.shape = shape
+        self.shape, self.rate, self.noise = shape, dropout, (z, *(sizes if masks else ()))
         of_z, of_y, size = sizes
         self.of_z = nn.Sequential(nn.Linear(z, of_z), nn.ReLU(), Dropout(dropout))
         self.of_y = nn.Sequential(nn.Linear(classes, of_y), nn.ReLU(), Dropout(dropout))
@@ -52,8 +56,14 @@ class Generator(nn.Module):
         fill(self, partial(nn.init.uniform_, a=-weights, b=weights))
 
     def forward(self, z: Float[Tensor, "n z"], y: Float[Tensor, "n classes"]) -> Tensor:
-        both = torch.cat([self.of_z(z), self.of_y(y.to(z.dtype))], 1)
-        return 2 * self.net(both).view(z.shape[0], *self.shape) - 1
+        z, *masks = z.split(self.noise, 1)
+        u = masks or (None, None, None)
+        both = torch.cat([self._hidden(self.of_z, z, u[0]), self._hidden(self.of_y, y.to(z.dtype), u[1])], 1)
+        return 2 * self.net[3:](self._hidden(self.net, both, u[2])).view(z.shape[0], *self.shape) - 1
+
+    def _hidden(self, layers: nn.Sequential, x: Tensor, u: Tensor | None) -> Tensor:
+        """What a linear layer, its ReLU and its dropout give, the first three; u: the numbers of its mask."""
+        return layers[:3](x) if u is None else dropped(layers[:2](x), u, self.rate)
 
 
 @recorded

@@ -6,7 +6,7 @@ from energan.networks.layers.initialisation import initialise, initialise_by_dat
 from energan.networks.layers.minibatch_discrimination import MinibatchDiscrimination
 from energan.networks.layers.normalisation import SpectralNorm, Virtual, VirtualBatchNorm, WeightNorm, spectral_norm
 from energan.networks.layers.scalar import Scalar
-from energan.networks.layers.stochastic import Dropout, GaussianNoise
+from energan.networks.layers.stochastic import Dropout, GaussianNoise, dropped
 from energan.networks.layers.strided import Double, Halve
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Virtual",
     "VirtualBatchNorm",
     "WeightNorm",
+    "dropped",
     "initialise",
     "initialise_by_data",
     "measure_batch_norm",

@@ -1,4 +1,4 @@
-"""Dropout and Gaussian noise whose random numbers come from the counter-based stream of a turn."""
+"""Dropout and Gaussian noise, whose random numbers come from the counter-based stream of a turn."""
 
 from torch import Tensor, nn
 
@@ -13,9 +13,15 @@ class Dropout(nn.Module):
         self.rate = rate
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.rate == 0:
-            return x
-        return x * (stream_uniform(x) >= self.rate).to(x.dtype) / (1 - self.rate)
+        return dropped(x, stream_uniform(x), self.rate) if self.training and self.rate else x
+
+
+def dropped(x: Tensor, u: Tensor, rate: float) -> Tensor:
+    """x, its numbers 0 where those of u are below the rate, else scaled by 1 / (1 - rate).
+
+    With u in [0, 1) from a network's noise, dropout is a part of what it draws, in use too.
+    """
+    return x * (u >= rate).to(x.dtype) / (1 - rate)
 
 
 class GaussianNoise(nn.Module):

@@ -20,7 +20,7 @@ from torch.nn.functional import leaky_relu, relu
 
 from energan.engine.game import Noise
 from energan.engine.noise import uniform
-from energan.networks.layers import Double, Halve, initialise
+from energan.networks.layers import Double, Halve, dropped, initialise
 from energan.utils.checks import at_least
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
@@ -64,17 +64,16 @@ class UNet(nn.Module):
         for i, (layer, norm) in enumerate(zip(self.up, self.up_norm, strict=True)):
             x = norm(layer(relu(x)))
             if i < len(masks):
-                x = dropped(x, masks[i].unflatten(1, (self.noise[i][0], self.noise[i][1], -1)))
+                u = masks[i].unflatten(1, (self.noise[i][0], self.noise[i][1], -1))
+                x = dropped(x, tiled(u, *x.shape[2:]), RATE)
             x = torch.cat([x, maps.pop()], 1) if maps else x
         return x.tanh()
 
 
-def dropped(x: Float[Tensor, "n c h w"], u: Float[Tensor, "n c side side"]) -> Float[Tensor, "n c h w"]:
-    """x, its numbers 0 where u is below RATE, else scaled by 1 / (1 - RATE). u repeats where it is smaller."""
+def tiled(u: Float[Tensor, "n c side side"], h: int, w: int) -> Float[Tensor, "n c h w"]:
+    """u, repeated as tiles where it is smaller."""
     side = u.shape[-1]
-    tiles = (-(-x.shape[2] // side), -(-x.shape[3] // side))
-    u = u.repeat(1, 1, *tiles)[..., : x.shape[2], : x.shape[3]]
-    return x * (u >= RATE).to(x.dtype) / (1 - RATE)
+    return u.repeat(1, 1, -(-h // side), -(-w // side))[..., :h, :w]
 
 
 def depth(size: int) -> int:

@@ -17,6 +17,7 @@ def cgan_mnist(
     size_d: int = 240,
     size_dy: int = 50,
     dropout: float = 0.5,
+    masks: bool = True,
     lr: float = 0.1,
     training: GeneratorTraining = GeneratorTraining(steps=50000, batch=100, save_every=2500),
 ) -> Experiment:
@@ -32,6 +33,7 @@ def cgan_mnist(
         size_d: Maxout units of the discriminator's layers of the image and of both, of five and four pieces each.
         size_dy: Maxout units of its layer of the class, of five pieces.
         dropout: Dropout rate of all hidden layers.
+        masks: G's dropout is a part of its noise, and on in use; off, samples of a class hardly differ.
         lr: SGD's learning rate of G; D's is half of it, for the first GAN's authors halve its loss.
     """
     from energan.engine.noise import uniform
@@ -45,9 +47,9 @@ def cgan_mnist(
     asked, prepare = labels.asked(data, images, training.value_range)
     classes = len(asked.names)
     with training.seeded():
-        G = networks.Generator(z, classes, sizes=(size_z, size_y, size_g), dropout=dropout)
+        G = networks.Generator(z, classes, sizes=(size_z, size_y, size_g), dropout=dropout, masks=masks)
         D = networks.Discriminator(classes, units=(size_d, size_dy, size_d), dropout=dropout)
     sgd = AnnealedSGD(lr, 4e-5)
     half = sgd.with_settings(lr=lr / 2, floor=sgd.floor / 2)
-    game = cgan(G, D, uniform(z, low=0.0), classes, optimizer_G=sgd, optimizer_D=half)
+    game = cgan(G, D, uniform(sum(G.noise), low=0.0), classes, optimizer_G=sgd, optimizer_D=half)
     return asked.shown(experiment(game, "cgan", data, prepare, training), images)

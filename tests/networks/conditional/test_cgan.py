@@ -38,3 +38,16 @@ def test_the_class_makes_a_difference(net: str):
             torch.rand(1, 1, 4, 4).expand(3, -1, -1, -1), y
         )
     assert len(given.unique(dim=0)) == 3
+
+
+def test_masks_of_the_noise_drop_in_use_and_by_hand_are_what_they_should_be():
+    g = cgan.Generator(2, 3, (1, 2, 2), sizes=(4, 5, 6), dropout=0.5, masks=True).eval()
+    assert g.noise == (2, 4, 5, 6)
+    y, noise = torch.eye(3), torch.rand(3, sum(g.noise))
+    z, *masks = noise.split(g.noise, 1)
+    keep = [2.0 * (u >= 0.5) for u in masks]
+    of_z, of_y = (layers[0](x).relu() * kept for layers, x, kept in zip((g.of_z, g.of_y), (z, y), keep, strict=False))
+    both = g.net[0](torch.cat([of_z, of_y], 1)).relu() * keep[2]
+    torch.testing.assert_close(g(noise, y).flatten(1), 2 * g.net[3](both).sigmoid() - 1)
+    torch.testing.assert_close(g(noise, y), g.train()(noise, y))  # the same while training: its noise alone decides
+    assert not torch.allclose(g(noise, y), g(torch.cat([z, 1 - noise[:, 2:]], 1), y))
