@@ -32,8 +32,8 @@ from reproductions.parzen import rows
 
 PUBLISHED = "132 ± 1.8"
 OPEN = (
-    "the paper states no length: 125,000 steps, 250 epochs; nor initial weights, nor where its dropout is (networks"
-    "/dense/cgan.py)"
+    "the paper states no length: 125,000 steps, 250 epochs; nor initial weights, nor whether G's dropout is on in use: "
+    "it is here, a part of the noise (networks/conditional/cgan.py)"
 )
 
 

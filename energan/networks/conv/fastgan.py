@@ -18,7 +18,8 @@ and have a second score and a third decoder, for the image made small.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -55,12 +56,16 @@ class _Gate(nn.Module):
 
 @recorded
 class Generator(nn.Module):
-    """z (n, z) -> (n, channels, size, size), or (n, channels, *size), in [-1, 1]."""
+    """z (n, z) -> (n, channels, size, size), or (n, channels, *size), in [-1, 1].
+
+    told: (i, what the i-th batch norm gives) -> what its GLU gets, of a network that is told more.
+    """
 
     def __init__(self, z: int, *, channels: int = 3, size: int | Sequence[int] = 64, width: int = 16) -> None:
         super().__init__()
         count, first = doublings(size)
         maps = [width * 2**i for i in reversed(range(count))]  # at twice the first size, ... at full size
+        self.normed = [2 * k for k in (maps[0], *maps)]  # maps of each batch norm
         opening = nn.ConvTranspose2d(z, 2 * maps[0], first, bias=False)
         self.opening = nn.Sequential(opening, BatchNorm(2 * maps[0], 0.02), nn.GLU(1))
         self.larger = nn.ModuleList(_larger(a, b) for a, b in itertools.pairwise([maps[0], *maps]))
@@ -69,10 +74,18 @@ class Generator(nn.Module):
         self.closing = nn.Sequential(nn.Conv2d(maps[-1], channels, 3, 1, 1), nn.Tanh())
         initialise(self, 0.02)
 
-    def forward(self, z: Tensor) -> Tensor:
-        maps = [self.opening(z[:, :, None, None])]
+    def forward(self, z: Tensor, told: Callable[[int, Tensor], Tensor] | None = None) -> Tensor:
+        def play(i: int, block: nn.Module, x: Tensor) -> Tensor:
+            if told is None:
+                return block(x)
+            *normed, glu = cast("nn.Sequential", block)
+            for layer in normed:
+                x = layer(x)
+            return glu(told(i, x))
+
+        maps = [play(0, self.opening, z[:, :, None, None])]
         for i, block in enumerate(self.larger, 1):
-            x = block(maps[-1])
+            x = play(i, block, maps[-1])
             maps.append(self.gates[i - FAR](maps[i - FAR], x) if i >= FAR else x)
         return self.closing(maps[-1])
 

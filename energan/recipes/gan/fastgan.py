@@ -30,7 +30,7 @@ def fastgan_64(
     """
     from energan.engine.noise import normal
     from energan.games.gan.fastgan import fastgan
-    from energan.networks.conditional.fastgan import Projected
+    from energan.networks.conditional.fastgan import Projected, Told
     from energan.networks.conv.fastgan import Decoders, Discriminator, Generator, maps_of
 
     positive(z=z, width=width)
@@ -38,7 +38,7 @@ def fastgan_64(
     size, channels = views.sides(64), views.channels
     asked, prepare = classes.asked(data, views.prepare(size), training.value_range, only=views.only)
     with training.seeded():
-        G = asked.generator(lambda k: Generator(z + k, channels=channels, size=size, width=width))
+        G = asked.generator(lambda k: Generator(z + k, channels=channels, size=size, width=width), Told)
         D = asked.critic(lambda k: Discriminator(channels=channels + k, size=size, width=width), Projected)
         R = Decoders(maps_of(size, width)[-2:], channels=channels, size=size)
     adam_of = {f"optimizer_{letter}": adam.optimizer(training.steps) for letter in "GD"}
