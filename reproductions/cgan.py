@@ -18,7 +18,6 @@ import torch
 from energan.data import Batches, load
 from energan.data.batches.resident import resident
 from energan.engine import Trainer
-from energan.engine.noise import uniform
 from energan.engine.optimizers import AnnealedSGD
 from energan.engine.rng import seeded
 from energan.games.conditional.cgan import cgan as game_of
@@ -77,7 +76,7 @@ def build(settings: dict[str, Any], seeds: Sequence[int], device: str) -> Models
         D = cgan.Discriminator(classes, shape, units=settings["units"])
     sgd = AnnealedSGD(settings["lr"], settings["anneal"])
     half = sgd.with_settings(lr=sgd.lr / 2, floor=sgd.floor / 2)  # the first GAN's authors halve D's loss
-    game = game_of(G, D, uniform(sum(G.noise), low=0.0), classes, optimizer_G=sgd, optimizer_D=half)
+    game = game_of(G, D, cgan.masked_noise(G.noise[0], sum(G.noise[1:])), classes, optimizer_G=sgd, optimizer_D=half)
     source = resident(Batches(train, data.labels[: settings["train"]], settings["batch"], seed, classes), device)
     one = Trainer(game, source, seed=seed, precision=settings["precision"], device=device)
     asked = torch.arange(settings["samples"]) % classes

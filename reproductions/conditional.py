@@ -46,7 +46,7 @@ CELLS: dict[str, tuple[str, dict[str, Any]]] = {
     "emoji-ebgan-pt": ("ebgan-pt-64", {**EMOJI, "margin": 30.0}),
     "emoji-conditional-ebgan-pt": ("ebgan-pt-64", {**EMOJI, "margin": 30.0, "classes": True}),
     "emoji-conditional-ebgan-pt-mismatch": ("ebgan-pt-64", {**EMOJI, "margin": 30.0, "classes": True, "mismatch": 1.0}),
-    "emoji-fastgan": ("fastgan-64", {"data": "emoji-noto", "classes": True, "steps": 1500, "save_every": 500}),
+    "emoji-fastgan-norms": ("fastgan-64", {"data": "emoji-noto", "classes": True, "steps": 1500, "save_every": 500}),
     "emoji-dcgan-projection": ("dcgan-64", {**EMOJI, "classes": True, "told": "projection"}),
     "emoji-acgan": ("dcgan-64", {**EMOJI, "classes": True, "told": "auxiliary"}),
 }

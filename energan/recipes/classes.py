@@ -50,8 +50,8 @@ class Asked(NamedTuple):
 
         classes = len(self.names)
         if told is not None and classes:
-            if self.embedding and self.told != "planes":
-                raise UserError("`embedding` is for a class that is joined to noise or planes, and here neither is")
+            if self.embedding and self.told == "projection":
+                raise UserError("`embedding` is of planes alone here: leave it out, or give `told` planes")
             return told(make(0), classes)
         return Joined(make(self.embedding or classes), classes, self.embedding) if classes else make(0)
 
@@ -141,7 +141,7 @@ class Classes(Labels):
     classes: bool = False
     """Draw what is asked for: the images' classes are their sub-folders, labels, --labels-csv or --attribute."""
     embedding: int = 0
-    """Numbers of the class's embedding in G, and in D's planes; 0: the class as it is, one-hot."""
+    """Numbers of the class's embedding in G (but FastGAN's), and in D's planes; 0: the class as it is, one-hot."""
 
     def asked(
         self,

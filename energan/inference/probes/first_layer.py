@@ -16,7 +16,7 @@ Draw = Callable[[Float[Tensor, " n *d"]], Tensor]  # of one noise, all else fixe
 
 ACTIVATIONS = (
     nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Softplus, nn.Sigmoid,
-    nn.Tanh,
+    nn.Tanh, nn.GLU,
 )  # fmt: skip
 
 

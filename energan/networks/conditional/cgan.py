@@ -5,9 +5,9 @@
 
 z ~ U(0, 1)^100 ("within the unit hypercube"), y one-hot. Images here are in [-1, 1], theirs in [0, 1]: G ends with
 2 sigmoid - 1, and D first maps its input to [0, 1].
-NOTE: "dropout of .5 was applied to both": here to every hidden layer of both, and to no input. Whether G's is on in use
-is not stated. G can have its masks from the noise (`masks`), so that they are: numbers in [0, 1) of which those below
-the rate drop. What G learns depends on them and hardly on z: with them off, all samples of a class are one picture
+NOTE: dropout of .5 "was applied to both": here to every hidden layer of both, and to no input. Whether G's is on in use
+is not stated. It is where `masks` are a part of the noise. G learns to make its kinds of each digit of what is dropped,
+and hardly uses z: after training with dropout, and without it in use, samples of a class are one picture
 (docs/results/conditional.md).
 NOTE: initial weights are not stated: those of the first GAN (maxout.py), of which theirs is an extension.
 """
@@ -19,6 +19,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from energan.engine.game import Noise
+from energan.engine.noise import uniform
 from energan.networks.dense.maxout import Maxout
 from energan.networks.layers import Dropout, dropped
 from energan.networks.layers.initialisation import fill
@@ -27,10 +29,10 @@ from energan.utils.specification import recorded
 
 @recorded
 class Generator(nn.Module):
-    """z (n, z + masks), y (n, classes) -> (n, *shape) in [-1, 1].
+    """noise (n, sum(self.noise)), y (n, classes) -> (n, *shape) in [-1, 1].
 
-    sizes: of the layers of z, of y, and of both together. masks: whether a number of the noise for each unit of these,
-    in [0, 1), drops it, in use as well; else dropout is any other, off in use.
+    sizes: of the layers of z, of y, and of both together. masks: after z, the noise has a number in [0, 1) for each of
+    their units, which is dropped where its number is below the rate, in use too. Without, dropout is off in use.
     """
 
     def __init__(
@@ -45,7 +47,7 @@ class Generator(nn.Module):
         weights: float = 0.05,
     ) -> None:
         super().__init__()
-        self.shape, self.rate, self.noise = shape, dropout, (z, *(sizes if masks else ()))
+        self.shape, self.rate, self.noise = shape, dropout, (z, *(sizes if masks and dropout else ()))
         of_z, of_y, size = sizes
         self.of_z = nn.Sequential(nn.Linear(z, of_z), nn.ReLU(), Dropout(dropout))
         self.of_y = nn.Sequential(nn.Linear(classes, of_y), nn.ReLU(), Dropout(dropout))
@@ -55,8 +57,8 @@ class Generator(nn.Module):
         )  # fmt: skip
         fill(self, partial(nn.init.uniform_, a=-weights, b=weights))
 
-    def forward(self, z: Float[Tensor, "n z"], y: Float[Tensor, "n classes"]) -> Tensor:
-        z, *masks = z.split(self.noise, 1)
+    def forward(self, noise: Float[Tensor, "n k"], y: Float[Tensor, "n classes"]) -> Tensor:
+        z, *masks = noise.split(self.noise, 1)
         u = masks or (None, None, None)
         both = torch.cat([self._hidden(self.of_z, z, u[0]), self._hidden(self.of_y, y.to(z.dtype), u[1])], 1)
         return 2 * self.net[3:](self._hidden(self.net, both, u[2])).view(z.shape[0], *self.shape) - 1
@@ -64,6 +66,12 @@ class Generator(nn.Module):
     def _hidden(self, layers: nn.Sequential, x: Tensor, u: Tensor | None) -> Tensor:
         """What a linear layer, its ReLU and its dropout give, the first three; u: the numbers of its mask."""
         return layers[:3](x) if u is None else dropped(layers[:2](x), u, self.rate)
+
+
+@recorded
+def masked_noise(z: int, masks: int) -> Noise:
+    """z of U(0, 1)^z, and the numbers of the masks, in [0, 1): a noise that means two things, and is no `uniform`."""
+    return uniform(z + masks, low=0.0)
 
 
 @recorded

@@ -33,7 +33,7 @@ def cgan_mnist(
         size_d: Maxout units of the discriminator's layers of the image and of both, of five and four pieces each.
         size_dy: Maxout units of its layer of the class, of five pieces.
         dropout: Dropout rate of all hidden layers.
-        masks: G's dropout is a part of its noise, and on in use; off, samples of a class hardly differ.
+        masks: G's dropout is on in use, too, a part of its noise; without, samples of a class hardly differ.
         lr: SGD's learning rate of G; D's is half of it, for the first GAN's authors halve its loss.
     """
     from energan.engine.noise import uniform
@@ -51,5 +51,7 @@ def cgan_mnist(
         D = networks.Discriminator(classes, units=(size_d, size_dy, size_d), dropout=dropout)
     sgd = AnnealedSGD(lr, 4e-5)
     half = sgd.with_settings(lr=lr / 2, floor=sgd.floor / 2)
-    game = cgan(G, D, uniform(sum(G.noise), low=0.0), classes, optimizer_G=sgd, optimizer_D=half)
+    of_z, *of_masks = G.noise
+    noise = networks.masked_noise(of_z, sum(of_masks)) if of_masks else uniform(of_z, low=0.0)
+    game = cgan(G, D, noise, classes, optimizer_G=sgd, optimizer_D=half)
     return asked.shown(experiment(game, "cgan", data, prepare, training), images)

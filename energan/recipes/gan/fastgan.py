@@ -1,5 +1,7 @@
 """FastGAN on any folder of images (arXiv:2101.04775): for few images, and for little time."""
 
+from functools import partial
+
 from energan.experiment import Experiment
 from energan.recipes.classes import CriticClasses
 from energan.recipes.common import DecayingAdam, GeneratorTraining, experiment
@@ -39,7 +41,9 @@ def fastgan_64(
     asked, prepare = classes.asked(data, views.prepare(size), training.value_range, only=views.only)
     with training.seeded():
         G = asked.generator(lambda k: Generator(z + k, channels=channels, size=size, width=width), Told)
-        D = asked.critic(lambda k: Discriminator(channels=channels + k, size=size, width=width), Projected)
+        D = asked.critic(
+            lambda k: Discriminator(channels=channels + k, size=size, width=width), partial(Projected, over="sum")
+        )
         R = Decoders(maps_of(size, width)[-2:], channels=channels, size=size)
     adam_of = {f"optimizer_{letter}": adam.optimizer(training.steps) for letter in "GD"}
     game = fastgan(views.generator(G), D, R, normal(z), reconstruction_weight=reconstruction_weight, **adam_of)

@@ -7,8 +7,9 @@ from small_games import Small, rates, scaled
 from energan.engine.game import Game
 from energan.engine.rng import seeded
 from energan.games.translation.pix2pix import pix2pix
+from energan.networks.layers import dropped
 from energan.networks.translation.patch import SQUARES, check_side, patch_critic
-from energan.networks.translation.unet import RATE, depth, dropped, unet, unet_noise
+from energan.networks.translation.unet import RATE, depth, tiled, unet, unet_noise
 from energan.utils.errors import UserError
 
 X, Y, SIDE = (1, 8, 8), (2, 8, 8), 8
@@ -115,10 +116,12 @@ def takes(D: torch.nn.Module, size: int) -> bool:
 
 def test_noise_drops_half_and_keeps_the_mean() -> None:
     x, u = torch.ones(2, 8, 16, 16), torch.rand(2, 8, 8, 8, generator=torch.Generator().manual_seed(0))
-    out = dropped(x, u)
+    out = dropped(x, tiled(u, 16, 16), RATE)
     assert set(out.unique().tolist()) == {0.0, 1 / (1 - RATE)}
     assert torch.equal(out[..., :8, :8], out[..., 8:, 8:])  # noise repeats where the image is larger
     assert float(out.mean()) == pytest.approx(1, abs=0.1)
+    beyond = tiled(u, 12, 20)  # no multiple of its own side
+    assert beyond.shape[2:] == (12, 20) and torch.equal(beyond[..., 8:, 16:], u[..., :4, :4])
 
 
 def test_the_noise_is_the_only_thing_that_is_random() -> None:

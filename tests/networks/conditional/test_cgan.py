@@ -4,8 +4,10 @@ import pytest
 import torch
 from network_facts import count, number, weight_layers
 
+from energan.engine.noise import distribution
 from energan.networks.conditional import cgan
 from energan.networks.layers import Dropout
+from energan.recipes.build import build
 
 
 def test_the_nets_have_the_papers_layers():
@@ -41,13 +43,28 @@ def test_the_class_makes_a_difference(net: str):
 
 
 def test_masks_of_the_noise_drop_in_use_and_by_hand_are_what_they_should_be():
-    g = cgan.Generator(2, 3, (1, 2, 2), sizes=(4, 5, 6), dropout=0.5, masks=True).eval()
+    g = cgan.Generator(2, 3, (1, 2, 2), sizes=(4, 5, 6), dropout=0.2, masks=True).eval()
     assert g.noise == (2, 4, 5, 6)
     y, noise = torch.eye(3), torch.rand(3, sum(g.noise))
     z, *masks = noise.split(g.noise, 1)
-    keep = [2.0 * (u >= 0.5) for u in masks]
+    keep = [1.25 * (u >= 0.2) for u in masks]
     of_z, of_y = (layers[0](x).relu() * kept for layers, x, kept in zip((g.of_z, g.of_y), (z, y), keep, strict=False))
     both = g.net[0](torch.cat([of_z, of_y], 1)).relu() * keep[2]
     torch.testing.assert_close(g(noise, y).flatten(1), 2 * g.net[3](both).sigmoid() - 1)
     torch.testing.assert_close(g(noise, y), g.train()(noise, y))  # the same while training: its noise alone decides
     assert not torch.allclose(g(noise, y), g(torch.cat([z, 1 - noise[:, 2:]], 1), y))
+
+
+def test_the_noise_of_masks_is_of_the_unit_cube_and_no_plain_uniform_one():
+    noise = cgan.masked_noise(100, 2400)
+    drawn = noise(torch.Generator().manual_seed(0), 50)
+    assert drawn.shape == (50, 2500) and 0 <= number(drawn.min()) < 0.01 and 0.99 < number(drawn.max()) < 1
+    assert distribution(noise).kind == "unknown"  # so it is not truncated: a mask is no number that may be made smaller
+    assert cgan.Generator(100, dropout=0, masks=True).noise == (100,)  # nothing is dropped, so nothing is drawn for it
+
+
+@pytest.mark.parametrize(("given", "dimensions"), [({}, 8 + 8 + 8 + 16), ({"masks": False}, 8), ({"dropout": 0.0}, 8)])
+def test_the_recipe_has_masks_where_units_are_dropped(given, dimensions):
+    sizes = {"size_z": 8, "size_y": 8, "size_g": 16, "size_d": 8, "size_dy": 4}
+    game = build("cgan-mnist", data="digits", z=8, device="cpu", **sizes, **given).game
+    assert game.noise["z"](torch.Generator(), 3).shape == (3, dimensions)
