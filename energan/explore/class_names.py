@@ -43,8 +43,10 @@ def parse_classes(text: str, names: tuple[str, ...]) -> list[int]:
     parts = written.split(",")
     readings = _readings(parts, known)
     if not readings:
-        lacking = next((part for part in parts if not _single(part, known)), written)
-        raise UserError(f"there is no class {lacking.strip()!r}; there are {listed(names)}")
+        lacking = next((part for part in parts if not _single(part, known)), written).strip()
+        alike = [name for name in names if name.casefold() == lacking.casefold()]
+        there = f"there is {alike[0]}" if len(alike) == 1 else f"there are {listed(names)}"
+        raise UserError(f"there is no class {lacking!r}; {there}")
     if len(readings) > 1:
         first, second = (" and ".join(repr(names[i]) for i in each) for each in readings)
         raise UserError(f"`class` {text} can be read as {first}, or as {second}: name the classes by number, from 0")

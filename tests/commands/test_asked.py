@@ -90,10 +90,17 @@ def test_a_list_that_can_be_read_in_two_ways_is_refused() -> None:
         parse_classes("a,b,c", ("a", "b,c", "a,b", "c"))
 
 
-@pytest.mark.parametrize("text", ["", " ", ",", "cat,", "2", "-1", "01", "١", "9" * 5000, "Cat", "cat,cow"])
+@pytest.mark.parametrize("text", ["", " ", ",", "cat,", "2", "-1", "01", "١", "9" * 5000, "cat,cow"])
 def test_what_is_no_class_is_refused(text: str) -> None:
     with pytest.raises(UserError, match=r"there is no class .*; there are dog, cat"):
         parse_classes(text, ("dog", "cat"))
+
+
+def test_a_name_in_other_letters_is_told_as_it_is_written() -> None:
+    with pytest.raises(UserError, match=r"there is no class 'FLAGS'; there is Flags$"):
+        parse_classes("Cats,FLAGS", ("Cats", "Flags"))
+    with pytest.raises(UserError, match=r"there is no class 'FLAGS'; there are Flags, flags$"):
+        parse_classes("FLAGS", ("Flags", "flags"))
 
 
 def test_a_long_list_takes_no_time() -> None:
