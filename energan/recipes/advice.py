@@ -79,7 +79,7 @@ def advice(facts: Mapping[str, Any], device: str) -> Advice:
         batch = _batch(training, 32)
         why.insert(0, f"ebgan-pt-mnist: grey pictures of {SMALL} pixels or fewer, seen at 32 x 32.")
         arguments: dict[str, Any] = {"batch": batch} if batch != 32 else {}
-        why += _said_of_classes(_classes(facts), "ebgan-pt-mnist")
+        why += _said_of_classes(_classes(facts))
         return Advice(_enough(n, augmented=False), "ebgan-pt-mnist", arguments, tuple(why))
     why.insert(0, f"{'fastgan-64' if n < PLENTY else 'dcgan-64'}: {_seen_at(sizes)}")
     arguments = {} if channels == 3 else {"channels": channels}
@@ -93,7 +93,7 @@ def advice(facts: Mapping[str, Any], device: str) -> Advice:
     if batch < most:
         why.append(f"Batches of {batch}: a quarter of the images at most, so that batches differ.")
     why.append("--flip as well, if a mirrored picture is as good as the picture (not text).")
-    why += _said_of_classes(_classes(facts), recipe)
+    why += _said_of_classes(_classes(facts))
     return Advice(_enough(n, augmented=n < PLENTY), recipe, arguments, tuple(why))
 
 
@@ -175,11 +175,10 @@ def _classes(facts: Mapping[str, Any]) -> dict[str, int]:
     return {name: n for name, n in counts.items() if name != "(none)" and name.lower() not in FOLDERS and n}
 
 
-def _said_of_classes(classes: Mapping[str, int], recipe: str) -> list[str]:
-    """How classes can be asked for, where there are some. FastGAN takes --classes, too, and hardly obeyed on emoji."""
+def _said_of_classes(classes: Mapping[str, int]) -> list[str]:
+    """How classes can be asked for, where there are some."""
     if len(classes) < 2:
         return []
     least = min(classes, key=lambda name: classes[name])
     few = f"; {least} has only {classes[least]:,}" if classes[least] < FEWEST else ""
-    how = "ebgan-pt-64 --classes instead" if recipe == "fastgan-64" else "--classes as well"
-    return [f"{how}, to ask for a class when drawing: there are {len(classes)}{few}."]
+    return [f"--classes as well, to ask for a class when drawing: there are {len(classes)}{few}."]

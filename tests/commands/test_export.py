@@ -10,6 +10,7 @@ import small_conditional
 import torch
 from safetensors.torch import load_file
 from small_runs import sentence, trained
+from torch import nn
 
 import energan
 from energan.cli import main
@@ -21,6 +22,7 @@ from energan.inference.model import Model
 from energan.inference.modules import EnergyModule, GeneratorModule, generator_of_what_it_reads
 from energan.inference.onnx import write_onnx
 from energan.networks.dense import mlp
+from energan.networks.layers import spectral_norm
 from energan.networks.layers.condition import Joined, Planes
 from energan.recipes.build import build
 from energan.runs.folder import RunFolder
@@ -222,6 +224,11 @@ def test_what_a_conditional_generator_reads_is_named_and_nothing_else_is_asked_f
     assert parts["generator"]["classes"] == list(small_conditional.NAMES)
     assert parts["energy"]["inputs"] == {"x": [1, 32, 32]}
     assert energan.load(folder, trust=("small_conditional",)).generator.inputs == ("z", "eps", "c")
+
+
+def test_onnx_takes_a_net_under_a_spectral_norm(tmp_path: Path) -> None:
+    net = spectral_norm(nn.Sequential(nn.Conv2d(1, 2, 4, 2, 1), nn.Flatten(), nn.Linear(8, 1))).requires_grad_(False)
+    assert write_onnx(net, {"x": torch.rand(2, 1, 4, 4)}, tmp_path / "critic.onnx") < 1e-4
 
 
 def test_onnx_of_a_conditional_system_takes_any_batch(tmp_path: Path) -> None:

@@ -180,18 +180,21 @@ def test_classes_are_an_offer() -> None:
     grey = known(classes=classes, colourless=5000, sizes=small)
     for facts in (known(classes=classes), known(classes=classes, different=20_000), grey):
         told = advice(facts, "cpu")
-        how = "ebgan-pt-64 --classes instead" if told.recipe == "fastgan-64" else "--classes as well"
-        assert told.why[-1] == f"{how}, {said}" and parameters(RECIPES[told.recipe])["classes"] is False
+        assert told.why[-1] == f"--classes as well, {said}" and parameters(RECIPES[told.recipe])["classes"] is False
     assert not [line for line in advice(known(classes={"train": {"cat": 4000}}), "cpu").why if "classes" in line]
 
 
-def test_train_without_a_recipe_draws_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_train_without_a_recipe_draws_classes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     photos(tmp_path / "pets" / "cat", 6)
     photos(tmp_path / "pets" / "dog", 6)
     monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda *_, **__: "")
     small = ["--width", "2", "--steps", "1", "--save-every", "1", "--size", "16", "--quiet"]
     assert main(["train", "--data", "pets", "--classes", *small]) == 0
+    said = capsys.readouterr().out
+    assert "--flip as well" in said and "--classes as well" not in said  # what is given is not proposed
     assert json.loads((tmp_path / "runs" / "pets" / "run.json").read_text())["classes"] == ["cat", "dog"]
 
 

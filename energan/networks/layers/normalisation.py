@@ -64,7 +64,7 @@ class SpectralNorm(nn.Module):
         with exact(w.device):
             if w.shape[0] > w.shape[1]:
                 w = w.T
-            fixed = w.detach() / w.detach().abs().amax().clamp(min=1e-30)  # whose squares overflow for no weight
+            fixed = w.detach() / w.detach().abs().max().clamp(min=1e-30)  # whose squares overflow for no weight
             power = fixed @ fixed.T
             for _ in range(self.doublings):
                 power = _unit(power)
