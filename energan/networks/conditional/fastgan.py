@@ -5,8 +5,7 @@
 
 The batch norms keep gains and biases of their own.
 NOTE: A and B start at random, so that classes differ from the first step. V has no spectral norm; D's layers have.
-NOTE: a class that is only joined to the noise is hardly obeyed here: its length is 1, and that of 256 numbers of noise
-is 16 (docs/results/conditional.md).
+NOTE: a class that is only joined to the noise was hardly obeyed (docs/results/conditional.md).
 """
 
 from typing import Literal
