@@ -14,6 +14,7 @@ from tyro.conf import arg
 
 from energan.commands.config import Config, say_differences
 from energan.engine.distributed import Ranks, joined, rank_from_env
+from energan.explore.class_names import listed
 from energan.recipes.build import FILES, build, find_recipe
 from energan.utils.arguments import flattened, recorder
 from energan.utils.checks import at_least, not_negative, positive
@@ -299,6 +300,8 @@ def _create(
     h, w = data.images.shape[2:]
     shape = "" if h == w else f", {h} pixels high and {w} wide,"
     say(f"training {recipe} on {len(data.images)} images{shape} of {where}")
+    if run.game.conditions is not None and run.game.conditions.kind == "classes":
+        say(f"draws what is asked for, one of {len(data.classes)} classes: {listed(data.classes)}")
     if arguments.get("classes") is False and data.labels is not None:
         say(f"the labels of {data.name} ({len(data.classes)} classes) are not used: --classes draws what is asked for")
     described = RunFolder(folder).record["data"]

@@ -1,6 +1,9 @@
 """Writes a module as an ONNX file and checks its output."""
 
+import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -28,6 +31,18 @@ def run_and_list_nets(
     return output, used
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Inside the block, torch's exporter does not list what of torchvision is not installed: nothing here needs it."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
 def write_onnx(module: nn.Module, inputs: dict[str, Tensor], path: Path, half: bool = False) -> float:
     """Returns the largest difference between ONNX and torch, of a file that it writes with a free batch size.
 
@@ -43,7 +58,7 @@ def write_onnx(module: nn.Module, inputs: dict[str, Tensor], path: Path, half: b
     except ImportError:
         raise UserError("ONNX needs the extra: pip install 'energan[export]'") from None
     values, free = tuple(inputs.values()), ({0: torch.export.Dim("n")},) * len(inputs)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _quiet():
         warnings.simplefilter("ignore")  # torch warns of its own code
         try:
             program = torch.onnx.export(

@@ -195,6 +195,7 @@ def test_train_without_a_recipe_draws_classes(
     assert main(["train", "--data", "pets", "--classes", *small]) == 0
     said = capsys.readouterr().out
     assert "--flip as well" in said and "--classes as well" not in said  # what is given is not proposed
+    assert "draws what is asked for, one of 2 classes: cat, dog" in said
     assert json.loads((tmp_path / "runs" / "pets" / "run.json").read_text())["classes"] == ["cat", "dog"]
 
 

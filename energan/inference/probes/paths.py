@@ -104,7 +104,9 @@ def checked_truncation(psi: float | None, noise: Mapping[str, Distribution]) -> 
         return lambda name, z: z
     positive(truncation=psi)
     if unknown := [name for name, each in noise.items() if each.kind == "unknown"]:
-        raise UserError(f"`truncation` is of normal or uniform noise, and {unknown[0]} of this run is neither")
+        raise UserError(
+            f"`truncation` is of normal or uniform noise, and {unknown[0]} of this run is neither: draw without it"
+        )
     kinds = {each.kind for each in noise.values()}
     if kinds <= {"category"}:
         raise UserError("`truncation` is of normal or uniform noise, and this run has none")
