@@ -76,7 +76,7 @@ def build(settings: dict[str, Any], seeds: Sequence[int], device: str) -> Models
         D = cgan.Discriminator(classes, shape, units=settings["units"])
     sgd = AnnealedSGD(settings["lr"], settings["anneal"])
     half = sgd.with_settings(lr=sgd.lr / 2, floor=sgd.floor / 2)  # the first GAN's authors halve D's loss
-    game = game_of(G, D, cgan.masked_noise(G.noise[0], sum(G.noise[1:])), classes, optimizer_G=sgd, optimizer_D=half)
+    game = game_of(G, D, cgan.noise_of(G), classes, optimizer_G=sgd, optimizer_D=half)
     source = resident(Batches(train, data.labels[: settings["train"]], settings["batch"], seed, classes), device)
     one = Trainer(game, source, seed=seed, precision=settings["precision"], device=device)
     asked = torch.arange(settings["samples"]) % classes

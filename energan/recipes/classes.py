@@ -40,19 +40,19 @@ class Asked(NamedTuple):
     embedding: int = 0
 
     def generator(
-        self, make: "Callable[[int], nn.Module]", told: "Callable[[Any, int], nn.Module] | None" = None
+        self, make: "Callable[[int], nn.Module]", conditional: "Callable[[Any, int], nn.Module] | None" = None
     ) -> "nn.Module":
         """G, which takes the class after its noise; make(k) takes k more numbers of noise.
 
-        told: of a G with a way of its own, (G, classes) -> what takes the class; else it is joined to the noise.
+        conditional: of a G with a way of its own, (G, classes) -> what takes the class; else it is joined to the noise.
         """
         from energan.networks.layers.condition import Joined
 
         classes = len(self.names)
-        if told is not None and classes:
+        if conditional is not None and classes:
             if self.embedding and self.told == "projection":
                 raise UserError("`embedding` is of planes alone here: leave it out, or give `told` planes")
-            return told(make(0), classes)
+            return conditional(make(0), classes)
         return Joined(make(self.embedding or classes), classes, self.embedding) if classes else make(0)
 
     def critic(

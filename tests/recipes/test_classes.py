@@ -20,7 +20,7 @@ from energan.engine import Trainer
 from energan.experiment import Experiment
 from energan.games.conditional.conditional import conditional
 from energan.inference.snapshot import snapshot
-from energan.networks.conditional.fastgan import Projected, Told
+from energan.networks.conditional.fastgan import ConditionalGenerator, Projected
 from energan.networks.layers.condition import Auxiliary, Joined, Planes, Projection
 from energan.recipes.build import build
 from energan.recipes.catalog import RECIPES
@@ -42,7 +42,7 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
     _warned.clear()
 
 
-TOLD = {Joined, Planes, Projection, Projected, Told}
+TOLD = {Joined, Planes, Projection, Projected, ConditionalGenerator}
 
 
 def folder(root: Path, **numbers: int) -> Path:
@@ -109,7 +109,7 @@ def test_fastgans_norms_are_told_and_its_d_by_planes_or_by_a_projection(tmp_path
     for told in ("planes", "projection"):
         run = made(source, "fastgan-64", told=told, embedding=5 * (told == "planes"))
         G, D, _ = (undressed(player.net) for player in run.game.players.values())
-        assert isinstance(G, Told) and [w.shape[0] for w in G.AB] == [3] * len(G.AB)
+        assert isinstance(G, ConditionalGenerator) and [w.shape[0] for w in G.AB] == [3] * len(G.AB)
         assert 0.25 < torch.cat([w.flatten() for w in G.AB]).std() < 0.35
         assert isinstance(D, Planes) if told == "planes" else isinstance(D, Projected) and D.over == "sum"
     with pytest.raises(UserError, match="embedding is of planes alone here"):

@@ -34,8 +34,8 @@ def advised_config(images: str, line: Sequence[str] = ()) -> "Config":
         raise UserError(f"{images} cannot be trained on: {advised.enough}")
     for sentence in warnings(facts):
         complain(f"warning: {sentence}")
-    given = {word.partition("=")[0] for word in line}
-    why = [sentence for sentence in advised.why if sentence.split()[0] not in given]  # "--classes as well, ..."
+    flags = {word.partition("=")[0] for word in line}
+    why = [sentence for sentence in advised.why if sentence.split()[0] not in flags]  # "--classes as well, ..."
     say("\n".join([f"Enough? {advised.enough}", *why]))
     source = "energan look"
     arguments = typed(find_recipe(advised.recipe), {**advised.arguments, "data": images}, source)

@@ -74,6 +74,12 @@ def masked_noise(z: int, masks: int) -> Noise:
     return uniform(z + masks, low=0.0)
 
 
+def noise_of(G: Generator) -> Noise:
+    """What G draws from: `masked_noise` where its units have masks, else U(0, 1)^z."""
+    z, *masks = G.noise
+    return masked_noise(z, sum(masks)) if masks else uniform(z, low=0.0)
+
+
 @recorded
 class Discriminator(nn.Module):
     """x (n, *shape) in [-1, 1], y (n, classes) -> logits (n,).

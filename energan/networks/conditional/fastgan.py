@@ -19,8 +19,8 @@ from energan.utils.specification import recorded
 
 
 @recorded
-class Told(nn.Module):
-    """z (n, z), c (n, classes) -> net's images, its maps told of c. A and B start as N(0, weights^2)."""
+class ConditionalGenerator(nn.Module):
+    """z (n, z), c (n, classes) -> net's images, by conditional batch norm. A and B start as N(0, weights^2)."""
 
     def __init__(self, net: Generator, classes: int, *, weights: float = 0.3) -> None:
         super().__init__()
@@ -28,11 +28,11 @@ class Told(nn.Module):
         self.AB = nn.ParameterList(weights * torch.randn(classes, 2 * maps) for maps in net.normed)
 
     def forward(self, z: Float[Tensor, "n z"], c: Float[Tensor, "n classes"]) -> Float[Tensor, "n channels h w"]:
-        def told(i: int, h: Tensor) -> Tensor:
+        def modulate(i: int, h: Tensor) -> Tensor:
             gain, bias = (c.to(h.dtype) @ self.AB[i].to(h.dtype))[:, :, None, None].chunk(2, 1)
             return (1 + gain) * h + bias
 
-        return self.net(z, told)
+        return self.net(z, modulate)
 
 
 @recorded

@@ -58,7 +58,7 @@ class _Gate(nn.Module):
 class Generator(nn.Module):
     """z (n, z) -> (n, channels, size, size), or (n, channels, *size), in [-1, 1].
 
-    told: (i, what the i-th batch norm gives) -> what its GLU gets, of a network that is told more.
+    modulate: (i, what the i-th batch norm gives) -> what its GLU gets, for a G that is told a class.
     """
 
     def __init__(self, z: int, *, channels: int = 3, size: int | Sequence[int] = 64, width: int = 16) -> None:
@@ -74,14 +74,14 @@ class Generator(nn.Module):
         self.closing = nn.Sequential(nn.Conv2d(maps[-1], channels, 3, 1, 1), nn.Tanh())
         initialise(self, 0.02)
 
-    def forward(self, z: Tensor, told: Callable[[int, Tensor], Tensor] | None = None) -> Tensor:
+    def forward(self, z: Tensor, modulate: Callable[[int, Tensor], Tensor] | None = None) -> Tensor:
         def play(i: int, block: nn.Module, x: Tensor) -> Tensor:
-            if told is None:
+            if modulate is None:
                 return block(x)
             *normed, glu = cast("nn.Sequential", block)
             for layer in normed:
                 x = layer(x)
-            return glu(told(i, x))
+            return glu(modulate(i, x))
 
         maps = [play(0, self.opening, z[:, :, None, None])]
         for i, block in enumerate(self.larger, 1):

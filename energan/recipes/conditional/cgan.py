@@ -36,7 +36,6 @@ def cgan_mnist(
         masks: G's dropout is on in use, too, a part of its noise; without, samples of a class hardly differ.
         lr: SGD's learning rate of G; D's is half of it, for the first GAN's authors halve its loss.
     """
-    from energan.engine.noise import uniform
     from energan.engine.optimizers import AnnealedSGD
     from energan.games.conditional.cgan import cgan
     from energan.networks.conditional import cgan as networks
@@ -51,7 +50,5 @@ def cgan_mnist(
         D = networks.Discriminator(classes, units=(size_d, size_dy, size_d), dropout=dropout)
     sgd = AnnealedSGD(lr, 4e-5)
     half = sgd.with_settings(lr=lr / 2, floor=sgd.floor / 2)
-    of_z, *of_masks = G.noise
-    noise = networks.masked_noise(of_z, sum(of_masks)) if of_masks else uniform(of_z, low=0.0)
-    game = cgan(G, D, noise, classes, optimizer_G=sgd, optimizer_D=half)
+    game = cgan(G, D, networks.noise_of(G), classes, optimizer_G=sgd, optimizer_D=half)
     return asked.shown(experiment(game, "cgan", data, prepare, training), images)

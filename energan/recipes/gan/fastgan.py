@@ -32,7 +32,7 @@ def fastgan_64(
     """
     from energan.engine.noise import normal
     from energan.games.gan.fastgan import fastgan
-    from energan.networks.conditional.fastgan import Projected, Told
+    from energan.networks.conditional.fastgan import ConditionalGenerator, Projected
     from energan.networks.conv.fastgan import Decoders, Discriminator, Generator, maps_of
 
     positive(z=z, width=width)
@@ -40,7 +40,7 @@ def fastgan_64(
     size, channels = views.sides(64), views.channels
     asked, prepare = classes.asked(data, views.prepare(size), training.value_range, only=views.only)
     with training.seeded():
-        G = asked.generator(lambda k: Generator(z + k, channels=channels, size=size, width=width), Told)
+        G = asked.generator(lambda k: Generator(z + k, channels=channels, size=size, width=width), ConditionalGenerator)
         D = asked.critic(
             lambda k: Discriminator(channels=channels + k, size=size, width=width), partial(Projected, over="sum")
         )

@@ -2,7 +2,7 @@
 
 import torch
 
-from energan.networks.conditional.fastgan import Projected, Told
+from energan.networks.conditional.fastgan import ConditionalGenerator, Projected
 from energan.networks.conv.fastgan import Discriminator, Generator
 from energan.networks.layers import BatchNorm
 
@@ -23,7 +23,7 @@ def test_scores_are_those_of_the_net_and_a_projection_of_the_sum_of_its_last_map
 
 def test_each_norm_of_g_gets_a_gain_and_a_bias_of_the_class() -> None:
     net = Generator(5, channels=1, size=64, width=2)  # 64: from there on maps gate others
-    G, z, c = Told(net, 3), torch.randn(4, 5), torch.eye(3)[[0, 1, 2, 0]]
+    G, z, c = ConditionalGenerator(net, 3), torch.randn(4, 5), torch.eye(3)[[0, 1, 2, 0]]
     alone = net.eval()(z)
     norms = [layer for layer in net.modules() if isinstance(layer, BatchNorm)]
     hooks = []
