@@ -1,6 +1,7 @@
 """Plays a plan: what is left of it, by an executor, into a folder."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from energan.sweep.folder import SweepFolder, read_rows
@@ -27,8 +28,8 @@ def run(
         quiet: No progress.
 
     Raises:
-        UserError: The folder holds something else or cannot be written; the first trial that ends was refused, so that
-            all may be; a measured trial has no such metric.
+        UserError: The folder holds something else or cannot be written; the first trial that ends was refused, or the
+            first two failed, so that all may; a measured trial has no such metric.
     """
     folder = SweepFolder(out, plan)
     if out.exists() and not out.is_dir():
@@ -45,8 +46,7 @@ def run(
             begun, before = time.monotonic(), folder.done
             rows = executor.rows(plan.trials(folder.left()), lambda: bool(caught), _judge(plan, folder))
             try:
-                for row in rows:
-                    _check_first(row, folder)
+                for row in _tried(rows, folder):
                     folder.add(row)
                     _check_metric(metric, row)
                     rate = (folder.done - before) / (time.monotonic() - begun)
@@ -70,12 +70,26 @@ def _judge(plan: Plan, folder: SweepFolder) -> Ask:
     return judge
 
 
-def _check_first(row: Result, folder: SweepFolder) -> None:
-    """UserError where the first trial that ends was refused: then a flag is wrong that all trials have, most likely."""
-    if row["state"] in ("refused", "failed") and not folder.done:
+def _tried(rows: Iterator[Result], folder: SweepFolder) -> Iterator[Result]:
+    """The rows, in their order. UserError where one trial is refused, or two fail, before any other has ended.
+
+    Then a flag is wrong that all trials have, most likely. One failure alone is held back until another trial has
+    ended: a process may die of what its own trial asks for, while those beside it play.
+    """
+    ended: list[Result] = []
+    for row in rows:
+        if folder.done or row["state"] not in ("refused", "failed"):
+            yield from ended
+            ended.clear()
+            yield row
+            continue
+        ended.append(row)
+        if row["state"] == "refused" or len(ended) > 1:
+            break
+    if ended:
         folder.abandon()
-        setting = ", ".join(f"{name} {value}" for name, value in row["setting"].items())
-        raise UserError(f"the sweep's first trial ({setting or 'no setting'}) cannot be trained: {row['message']}")
+        setting = ", ".join(f"{name} {value}" for name, value in ended[0]["setting"].items())
+        raise UserError(f"the sweep's first trial ({setting or 'no setting'}) cannot be trained: {ended[0]['message']}")
 
 
 def _check_metric(metric: str, row: Result) -> None:

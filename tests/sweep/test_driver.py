@@ -165,6 +165,36 @@ def test_a_sweep_whose_first_trial_is_refused_leaves_nothing(tmp_path: Path, mon
     assert not (tmp_path / "a").exists()
 
 
+def of_states(*states: str) -> Callable[..., list[Any]]:
+    """Plays trials one by one: the first ones end in these states, all others are finished."""
+
+    def play(trials: list[Any], *_: Any) -> list[Any]:
+        n = trials[0].number
+        return [trials[0].row(states[n], "no memory") if n < len(states) else trials[0].row("finished")]
+
+    return play
+
+
+def test_a_sweep_whose_first_two_trials_fail_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "play_all", of_states("failed", "failed"))
+    with pytest.raises(UserError, match=r"first trial \(lr 1\.0\) cannot be trained: no memory"):
+        here(tmp_path / "a", plan())
+    assert not (tmp_path / "a").exists()
+
+
+def test_one_trial_that_fails_first_is_a_result_where_the_next_one_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executors, "play_all", of_states("failed"))
+    here(tmp_path / "a", plan("1,2", seeds=(0,)))
+    assert [row["state"] for row in table(tmp_path / "a")] == ["failed", "finished"]
+
+
+def test_a_sweep_of_one_trial_that_fails_ends(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot be trained: its process died by SIGKILL, twice"):
+        run(plan("13", seeds=(0,)), Processes(1, Keep(tmp_path / "a")), tmp_path / "a", quiet=True)
+
+
 def test_a_metric_that_nobody_measures_is_told_after_one_trial(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(UserError, match="'FID' is not measured here: there are MNIST-FID, IS"):
