@@ -14,10 +14,11 @@ from energan import metrics
 from energan.data.image_set import fixed_subset
 from energan.inference.model import Model
 from energan.metrics.features.catalog import NETWORKS, describe
-from energan.recipes.build import build
+from energan.recipes.build import build, find_recipe
 from energan.runs.folder import RunFolder
 from energan.runs.rebuild import rebuild
 from energan.training.loop import train
+from energan.utils.arguments import parameters
 from energan.utils.console import complain
 from energan.utils.errors import UserError
 
@@ -25,18 +26,20 @@ from energan.utils.errors import UserError
 def trained(folder: Path, recipe: str, arguments: dict[str, Any], command: str) -> bool:
     """Trains a cell to its end, from where it stands. Whether it is there, and was not stopped.
 
-    UserError where the folder holds a training with other arguments: it would be told as this one.
+    UserError where the folder holds a training with other arguments, or other defaults: it would be told as this one.
     """
+    arguments = {**parameters(find_recipe(recipe)), **arguments}  # a default of then is not one of now
     if not (folder / "run.json").is_file():
         run = build(recipe, **arguments)
         RunFolder(folder).create(run, run.training_set(), recipe, arguments, command)
     made = RunFolder(folder)
     there, asked = made.record["arguments"], json.loads(json.dumps(arguments, default=str))
     for name in sorted({*there, *asked}):
-        if there.get(name) != asked.get(name):
+        if name not in there or there[name] != asked.get(name):
+            known = repr(there[name]) if name in there else "not recorded"
             raise UserError(
-                f"{folder} holds another training ({name} is {there.get(name)!r} there, and {asked.get(name)!r} is "
-                "asked for): choose another folder, or delete it"
+                f"{folder} holds another training ({name} is {known} there, and {asked.get(name)!r} is asked for): "
+                "choose another folder, or delete it"
             )
     if made.record["status"]["state"] == "finished":
         return True

@@ -34,6 +34,12 @@ class Config(NamedTuple):
     arguments: dict[str, Any]
     options: dict[str, Any]
 
+    def say_differences(self, here: Mapping[str, Any]) -> None:
+        """Says which settings are those of the run, which are others, and which it has not: an older version's."""
+        say_differences(self.source, self.arguments, here)
+        if lacking := [f"{_flag(name)} {_told(value)}" for name, value in here.items() if name not in self.arguments]:
+            say(f"settings that are not recorded there: {', '.join(lacking)} here")
+
 
 def config_in(line: Sequence[str]) -> str:
     """What --config names on a command line, before it is parsed; "" where there is none."""
@@ -101,7 +107,7 @@ def say_differences(source: str, there: Mapping[str, Any], here: Mapping[str, An
 def changes(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
     """The settings of a run that are others here, each in words with both values."""
     return [
-        f"{name.replace('_', '-')} {_told(value)} (there {_told(there[name])})"
+        f"{_flag(name)} {_told(value)} (there {_told(there[name])})"
         for name, value in here.items()
         if name in there and there[name] != value
     ]
@@ -142,7 +148,7 @@ def _refuse_files(arguments: Mapping[str, Any], source: str, line: Sequence[str]
     words = [word.partition("=")[0] for word in line]
     for name in (*FILES, "module", "features"):  # a module's code would be run
         value = arguments.get(name)
-        if value and value not in NAMED and f"--{name.replace('_', '-')}" not in words:
+        if value and value not in NAMED and f"--{_flag(name)}" not in words:
             raise UserError(
                 f"{source} has no signature of yours, so that {value}, which it names, is not read: say where yours is "
                 f"by `{name}`"
@@ -151,6 +157,10 @@ def _refuse_files(arguments: Mapping[str, Any], source: str, line: Sequence[str]
 
 def _as_tuples(value: Any) -> Any:
     return tuple(map(_as_tuples, value)) if isinstance(value, list) else value
+
+
+def _flag(name: str) -> str:
+    return name.replace("_", "-")
 
 
 def _told(value: Any) -> str:

@@ -85,4 +85,5 @@ def open_model(run: str | Path, command: str, checkpoint: str = "", device: str 
 
 def skipped_note(data: "ImageSet") -> str:
     """The end of a sentence that says how many files were left out, or ""."""
-    return f"; {len(data.skipped)} unreadable files were left out" if data.skipped else ""
+    n = len(data.skipped)
+    return f"; {n} unreadable {'file was' if n == 1 else 'files were'} left out" if n else ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import arg
 
-from energan.commands.config import Config, read_config, say_differences
+from energan.commands.config import Config, read_config
 from energan.commands.train import RunOptions, start, with_absolute_paths
 from energan.recipes.build import find_recipe
 from energan.utils.arguments import flattened, parameters, recorder
@@ -93,7 +93,7 @@ def _restart(run: str, config: Config, arguments: dict[str, Any], options: Resta
     path = RunFolder(run).checkpoint(None if options.from_ == "newest" else options.from_)
     saved = read_checkpoint(path)
     origin = {"run": os.path.abspath(run), "checkpoint": path.stem, "step": saved.step}  # noqa: PTH100  (no links)
-    say_differences(run, config.arguments, arguments)
+    config.say_differences(arguments)
 
     def check(experiment: "Experiment") -> None:
         _take(experiment, saved, path)

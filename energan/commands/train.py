@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import arg
 
-from energan.commands.config import Config, say_differences
+from energan.commands.config import Config
 from energan.engine.distributed import Ranks, joined, rank_from_env
 from energan.explore.class_names import listed
 from energan.recipes.build import FILES, build, find_recipe
@@ -72,7 +72,7 @@ def train_command(recipe: str, config: Config | None = None) -> Callable[..., in
     ) -> int:
         flat = flattened(arguments)
         if config:
-            say_differences(config.source, config.arguments, flat)
+            config.say_differences(flat)
         return start(recipe, flat, options)
 
     train.__doc__ = function.__doc__

@@ -39,6 +39,19 @@ def test_a_config_gives_the_defaults_and_the_line_wins(run: Path, capsys: pytest
     assert now["arguments"] | known == now["arguments"] and now["arguments"] | changed == now["arguments"]
 
 
+def test_a_setting_that_an_older_run_has_not_recorded_is_named(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--config", str(run), *SHORT, "--out", "whole"]) == 0
+    assert "settings that are not recorded there: " in capsys.readouterr().out  # from Python, a run has what was given
+    line = ["train", "--config", "whole", "--out"]
+    assert main([*line, "same"]) == 0 and "not recorded" not in capsys.readouterr().out
+    path = Path("whole") / "run.json"
+    record = json.loads(path.read_text())
+    del record["arguments"]["share_samples"]
+    path.write_text(json.dumps(record))
+    assert main([*line, "new"]) == 0
+    assert "settings that are not recorded there: share-samples False here\n" in capsys.readouterr().out
+
+
 def test_of_two_configs_the_last_counts_as_of_any_flag(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = trained(Path("other"), decay=0.0, lr=2e-3, margin=9.0)
     assert word_after("--data", ["--data", "a", "--steps", "3", "--data=b"]) == "b"

@@ -57,6 +57,7 @@ def test_train_without_a_recipe_takes_the_advice_and_the_line_wins(
     said = capsys.readouterr().out
     assert "Enough? No: 12 different training images" in said and "Batches of 2" in said
     assert "settings of energan look, but for" in said and "steps 1 (there 6000)" in said
+    assert "width 2 (there " in said  # a default of the recipe, of which the advice says nothing
     record = json.loads((tmp_path / "runs" / "my-photos" / "run.json").read_text())
     assert record["recipe"] == "fastgan-64"
     assert record["arguments"]["augment"] == ["colour", "translation"] and record["arguments"]["width"] == 2

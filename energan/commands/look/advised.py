@@ -25,6 +25,7 @@ def advised_config(images: str, line: Sequence[str] = ()) -> "Config":
     from energan.data.look import look as look_at
     from energan.recipes.advice import advice, out_folder
     from energan.recipes.build import find_recipe
+    from energan.utils.arguments import parameters
     from energan.utils.console import complain, say
     from energan.utils.hardware import pick_device
 
@@ -38,5 +39,6 @@ def advised_config(images: str, line: Sequence[str] = ()) -> "Config":
     why = [sentence for sentence in advised.why if sentence.split()[0] not in flags]  # "--classes as well, ..."
     say("\n".join([f"Enough? {advised.enough}", *why]))
     source = "energan look"
-    arguments = typed(find_recipe(advised.recipe), {**advised.arguments, "data": images}, source)
+    recipe = find_recipe(advised.recipe)
+    arguments = parameters(recipe) | typed(recipe, {**advised.arguments, "data": images}, source)
     return Config(source, advised.recipe, arguments, {"out": out_folder(str(facts["name"]))})

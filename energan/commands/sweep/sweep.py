@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import UseAppendAction, arg
 
-from energan.commands.config import Config, say_differences
+from energan.commands.config import Config
 from energan.commands.train import with_absolute_paths
 from energan.recipes.build import find_recipe
 from energan.utils.arguments import description, flat_types, flattened, parameters, recorder
@@ -92,7 +92,7 @@ def sweep_command(recipe: str, config: Config | None = None) -> Callable[..., in
     ) -> int:
         flat = flattened(arguments)
         if config:
-            say_differences(config.source, config.arguments, flat)
+            config.say_differences(flat)
         return start(recipe, flat, options, {**parameters(function), **defaults}.get("seed"))
 
     sweep.__doc__ = f"{description(function)}\n\n{ABOUT}"

@@ -38,7 +38,7 @@ class Network(NamedTuple):
 
 @cache
 def _mnist(device: str) -> Callable[[Tensor], Description]:
-    net = mnist_classifier().to(device)
+    net = folded(mnist_classifier()).to(device)
 
     def describe(images: Tensor) -> Description:
         features = net.features(images)
@@ -54,7 +54,7 @@ def _mobilenetv2(device: str) -> Callable[[Tensor], Description]:
 
 
 NETWORKS: dict[str, Network] = {
-    "mnist": Network("MNIST-{}", 100, 10_000, _mnist, 500),
+    "mnist": Network("MNIST-{}", 50, 10_000, _mnist, 500),
     "mobilenetv2": Network("{}-MobileNetV2", 8, 2_000, _mobilenetv2),
 }
 

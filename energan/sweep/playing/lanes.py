@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, final
 from energan.sweep.plan.halving import Ask
 
 JOIN_SECONDS = 1.0  # that an ended process is waited for, to learn how it ended
+LOOK_SECONDS = 0.005  # between two looks at it
 NODES = Path("/sys/devices/system/node")
 
 
@@ -68,9 +69,11 @@ class Lane:
 
     def cause(self) -> str:
         """By which signal the process died, in words."""
+        end = time.monotonic() + JOIN_SECONDS
         for process in list((self._pool._processes or {}).values()):
-            process.join(JOIN_SECONDS)
-            if (code := process.exitcode) is not None and code < 0:
+            while (code := process.exitcode) is None and time.monotonic() < end:
+                time.sleep(LOOK_SECONDS)  # the pool's own thread may be the one that is told
+            if code is not None and code < 0:
                 return f" by {signal.Signals(-code).name}"
         return ""
 
