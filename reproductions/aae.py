@@ -29,6 +29,7 @@ from energan.utils.files import write
 from reproductions.cells import table, told, trained
 from reproductions.conditional import SAMPLES, likelihood
 
+PLANE: dict[str, Any] = {"units": 1000, "lr": 5e-4, "lr_d": 5e-4, "steps": 12_000}
 CELLS: dict[str, tuple[str, dict[str, Any]]] = {
     "likelihood": ("aae-mnist", {}),
     "likelihood-dropout": ("aae-mnist", {"dropout": 0.2}),
@@ -38,10 +39,10 @@ CELLS: dict[str, tuple[str, dict[str, Any]]] = {
     "ladder-1000": ("ladder-mnist", {"labels": 1000}),
     "clusters-16": ("aae-clusters-mnist", {"clusters": 16}),
     "clusters-30": ("aae-clusters-mnist", {"clusters": 30}),
-    "mixture": ("aae-mnist", {"prior": "mixture", "units": 1000}),
-    "mixture-labels": ("aae-mnist", {"prior": "mixture", "labels": 10_000, "units": 1000}),
-    "swiss-roll": ("aae-mnist", {"prior": "swiss-roll", "units": 1000}),
-    "swiss-roll-labels": ("aae-mnist", {"prior": "swiss-roll", "labels": 10_000, "units": 1000}),
+    "mixture": ("aae-mnist", {"prior": "mixture", **PLANE}),
+    "mixture-labels": ("aae-mnist", {"prior": "mixture", "labels": 10_000, **PLANE}),
+    "swiss-roll": ("aae-mnist", {"prior": "swiss-roll", **PLANE}),
+    "swiss-roll-labels": ("aae-mnist", {"prior": "swiss-roll", "labels": 10_000, **PLANE}),
     "plane-clusters": ("aae-clusters-mnist", {"clusters": 20, "z": 2, "heads": 4.0}),
     "plane-labels": ("aae-ssl-mnist", {"labels": 1000, "z": 2, "heads": 4.0}),
 }

@@ -62,7 +62,7 @@ def untrained_features() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def small_previews() -> Iterator[None]:
-    """Runs show 4 images while they train, and measure 64: more takes longer than the training.
+    """Runs show 4 images while they train, measure 64 and look for the nearest of 64: more takes longer than training.
 
     Statistics of batch norm are of 3 batches, and images are drawn 16 at a time, where users have 16 and 250.
     """
@@ -75,6 +75,8 @@ def small_previews() -> Iterator[None]:
         patch.setattr("energan.capabilities.energies.preview.IMAGES", 16)
         patch.setattr("energan.capabilities.energies.measure.IMAGES", 64)
         patch.setattr("energan.capabilities.reference.MEASURED", 64)
+        patch.setattr("energan.capabilities.reference.SEARCHED", 64)
+        patch.setattr("energan.capabilities.drawing.diagnosis.SEARCHED", 256)
         patch.setattr("energan.inference.snapshot.BATCHES", 3)
         patch.setattr("energan.inference.model.CHUNK", 16)
         patch.setattr("energan.inference.chunks.CHUNK", 16)

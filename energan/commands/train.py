@@ -18,10 +18,11 @@ from energan.explore.class_names import listed
 from energan.recipes.build import FILES, build, find_recipe
 from energan.utils.arguments import flattened, recorder
 from energan.utils.checks import at_least, not_negative, positive
-from energan.utils.console import COMMAND_LINE, STOPPED, progress_shown, say
+from energan.utils.console import COMMAND_LINE, STOPPED, progress_shown, say, warn
 from energan.utils.errors import UserError
 from energan.utils.extras import require_training
 from energan.utils.files import unwritable, user_path
+from energan.utils.hardware import watched_processors
 from energan.utils.specification import foreign_modules, trusting
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ def start(
     from energan.training.weights_and_biases import require
 
     require_training()
+    crowding = watched_processors()
     arguments = with_absolute_paths(arguments)
     if options.track:
         require()  # before anything is written
@@ -113,6 +115,7 @@ def start(
         folder = ranks.on_rank_zero(lambda: _create(options.out, run, data, recipe, arguments, ranks.count))
         if begin:
             ranks.on_rank_zero(lambda: begin(run, data, RunFolder(folder)))
+        _warn_if_crowded(run, crowding, ranks)
         state = train(run, RunFolder(folder), data, quiet=options.quiet, ranks=ranks, track=options.track)
     trusted = foreign_modules(RunFolder(folder).record["experiment"])  # which made the run in this process
     with trusting(*trusted), progress_shown(not options.quiet):
@@ -161,6 +164,7 @@ def resume(
     from energan.training.weights_and_biases import require
 
     require_training()
+    crowding = watched_processors()
     if track:
         require()
     if steps:
@@ -188,6 +192,7 @@ def resume(
         arguments = {**record["arguments"], "steps": spec.steps, **moved, **other}
         changes = settings | remembered(record, images, before) | {"arguments": arguments}
         ranks.on_rank_zero(lambda: say(spec.origin(images)))
+        _warn_if_crowded(spec, crowding, ranks)
         try:
             state = train(spec, folder, images, quiet=quiet, ranks=ranks, changes=changes, track=track)
         except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
@@ -224,6 +229,12 @@ def _fastest_batch(recipe: str, arguments: Mapping[str, Any], microbatches: int,
         return build(recipe, **{**arguments, "batch": n})
 
     return best_batch(of_batch, of_batch(2).training_set())
+
+
+def _warn_if_crowded(run: "Experiment", told: Callable[[], str], ranks: Ranks) -> None:
+    """Ranks are each other's company, and a GPU's steps wait for one thread alone."""
+    if run.device == "cpu" and ranks.count == 1 and (words := told()):
+        warn(words)
 
 
 def _divided(run: "Experiment", microbatches: int, sync_batch_stats: bool, ranks: Ranks) -> "Experiment":

@@ -17,13 +17,11 @@ from small_runs import pictures
 
 
 @pytest.fixture(autouse=True, scope="module")
-def warm_and_small() -> Iterator[None]:
-    """64 images are searched. One thread: others are not there in a process that was forked."""
+def one_thread() -> Iterator[None]:
+    """Others are not there in a process that was forked."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("energan.capabilities.reference.SEARCHED", 64)
-        yield
+    yield
     torch.set_num_threads(threads)
 
 
