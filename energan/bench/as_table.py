@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from energan.bench.others import crowded
+from energan.utils.others import crowded
 
 
 def as_table(results: Mapping[str, Any]) -> str:

@@ -12,13 +12,13 @@ import torch
 
 from energan.bench.alternatives import attempt, changes
 from energan.bench.operations import Step
-from energan.bench.others import others_since, use_now
 from energan.bench.roofline import BEYOND, Machine, ceilings, floor, fused_floor, grouped
 from energan.bench.timing import Make, count, images_of, quartiles, turns, warmed_up
 from energan.data import ImageSet
 from energan.experiment import Experiment
 from energan.utils.checks import at_least
 from energan.utils.hardware import deterministic, environment, peak_memory
+from energan.utils.others import others_since, use_now
 
 WORTH = 1.03  # times the images/s, from which a change is reported
 

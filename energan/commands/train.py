@@ -22,7 +22,7 @@ from energan.utils.console import COMMAND_LINE, STOPPED, progress_shown, say, wa
 from energan.utils.errors import UserError
 from energan.utils.extras import require_training
 from energan.utils.files import unwritable, user_path
-from energan.utils.hardware import watched_processors
+from energan.utils.others import Use, advice, use_now
 from energan.utils.specification import foreign_modules, trusting
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def start(
     from energan.training.weights_and_biases import require
 
     require_training()
-    crowding = watched_processors()
+    before = use_now()
     arguments = with_absolute_paths(arguments)
     if options.track:
         require()  # before anything is written
@@ -115,7 +115,7 @@ def start(
         folder = ranks.on_rank_zero(lambda: _create(options.out, run, data, recipe, arguments, ranks.count))
         if begin:
             ranks.on_rank_zero(lambda: begin(run, data, RunFolder(folder)))
-        _warn_if_crowded(run, crowding, ranks)
+        _warn_if_crowded(run, before, ranks)
         state = train(run, RunFolder(folder), data, quiet=options.quiet, ranks=ranks, track=options.track)
     trusted = foreign_modules(RunFolder(folder).record["experiment"])  # which made the run in this process
     with trusting(*trusted), progress_shown(not options.quiet):
@@ -164,7 +164,7 @@ def resume(
     from energan.training.weights_and_biases import require
 
     require_training()
-    crowding = watched_processors()
+    used = use_now()
     if track:
         require()
     if steps:
@@ -192,7 +192,7 @@ def resume(
         arguments = {**record["arguments"], "steps": spec.steps, **moved, **other}
         changes = settings | remembered(record, images, before) | {"arguments": arguments}
         ranks.on_rank_zero(lambda: say(spec.origin(images)))
-        _warn_if_crowded(spec, crowding, ranks)
+        _warn_if_crowded(spec, used, ranks)
         try:
             state = train(spec, folder, images, quiet=quiet, ranks=ranks, changes=changes, track=track)
         except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
@@ -231,9 +231,12 @@ def _fastest_batch(recipe: str, arguments: Mapping[str, Any], microbatches: int,
     return best_batch(of_batch, of_batch(2).training_set())
 
 
-def _warn_if_crowded(run: "Experiment", told: Callable[[], str], ranks: Ranks) -> None:
+def _warn_if_crowded(run: "Experiment", before: Use, ranks: Ranks) -> None:
     """Ranks are each other's company, and a GPU's steps wait for one thread alone."""
-    if run.device == "cpu" and ranks.count == 1 and (words := told()):
+    import torch
+
+    alone = run.device == "cpu" and ranks.count == 1
+    if alone and (words := advice(before, torch.get_num_threads(), os.cpu_count() or 1)):
         warn(words)
 
 

@@ -109,10 +109,9 @@ def restored(run: Experiment, record: Mapping[str, Any], saved: Checkpoint, path
             known = {**saved.state["weights"].get(name, {}), **averaged, **standing_}  # none: no tensors
             left = {k: p for k, p in net.named_parameters() if k not in known and f"{name}/{k}" in saved.unread}
             net.load_state_dict({**left, **known})
+            net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # as it was trained, and faster
     except (AttributeError, KeyError, RuntimeError, TypeError) as error:
         raise UserError(f"{path} does not fit this run's networks: {str(error).splitlines()[0][:200]}") from error
-    for net in nets.values():
-        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # as they were trained, and faster
     channels, height, width = record["data"]["shape"]
     shape = (channels, run.crop or height, run.crop or width)  # of what the networks see
     model = Model(run.game, nets, run.device, shape, about=_about(run, record, saved.step, path))

@@ -8,6 +8,7 @@ from energan.sweep.folder import SweepFolder, read_rows
 from energan.sweep.plan.halving import Ask, Judge, never
 from energan.sweep.plan.trials import Plan, Result
 from energan.sweep.playing.executors import Executor
+from energan.sweep.playing.play import Stop
 from energan.utils.console import progress_bar
 from energan.utils.errors import UserError
 from energan.utils.files import unwritable
@@ -46,7 +47,7 @@ def run(
             begun, before = time.monotonic(), folder.done
             rows = executor.rows(plan.trials(folder.left()), lambda: bool(caught), _judge(plan, folder))
             try:
-                for row in _tried(rows, folder):
+                for row in _tried(rows, folder, lambda: bool(caught)):
                     folder.add(row)
                     _check_metric(metric, row)
                     rate = (folder.done - before) / (time.monotonic() - begun)
@@ -70,26 +71,31 @@ def _judge(plan: Plan, folder: SweepFolder) -> Ask:
     return judge
 
 
-def _tried(rows: Iterator[Result], folder: SweepFolder) -> Iterator[Result]:
+def _tried(rows: Iterator[Result], folder: SweepFolder, stop: Stop) -> Iterator[Result]:
     """The rows, in their order. UserError where one trial is refused, or two fail, before any other has ended.
 
     Then a flag is wrong that all trials have, most likely. One failure alone is held back until another trial has
     ended: a process may die of what its own trial asks for, while those beside it play.
     """
-    ended: list[Result] = []
+    failed: list[Result] = []
     for row in rows:
         if folder.done or row["state"] not in ("refused", "failed"):
-            yield from ended
-            ended.clear()
+            yield from failed
+            failed.clear()
             yield row
             continue
-        ended.append(row)
-        if row["state"] == "refused" or len(ended) > 1:
+        failed.append(row)
+        if row["state"] == "refused" or len(failed) > 1:
             break
-    if ended:
+    else:
+        if stop():  # the others were given up: what failed is a row, as it would be beside them
+            yield from failed
+            return
+    if failed:
         folder.abandon()
-        setting = ", ".join(f"{name} {value}" for name, value in ended[0]["setting"].items())
-        raise UserError(f"the sweep's first trial ({setting or 'no setting'}) cannot be trained: {ended[0]['message']}")
+        told = next((row for row in failed if row["state"] == "refused"), failed[0])
+        setting = ", ".join(f"{name} {value}" for name, value in told["setting"].items())
+        raise UserError(f"the sweep's first trial ({setting or 'no setting'}) cannot be trained: {told['message']}")
 
 
 def _check_metric(metric: str, row: Result) -> None:

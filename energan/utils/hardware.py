@@ -3,8 +3,7 @@
 import os
 import platform
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,10 +15,6 @@ from energan.utils.version import __version__
 Precision = Literal["auto", "bf16", "fp32"]
 
 BF16_UNITS = ("avx512_bf16", "amx_bf16", "bf16")  # torch's names of x86's and ARM's bfloat16 units
-
-WORK = ("user", "nice", "system", "irq", "softirq", "steal")  # what psutil says a processor spends its time at
-
-SHORTEST_WATCH = 0.2  # seconds: clocks tick a hundred times in one
 
 TRIM_THRESHOLD, MMAP_THRESHOLD, ARENAS = -1, -3, -8  # of mallopt, in glibc's malloc.h
 
@@ -139,41 +134,6 @@ def _set_malloc(numbers: dict[int, int]) -> bool:
     except (AttributeError, OSError, TypeError):  # another C library, another system
         return False
     return all(bool(mallopt(name, value)) for name, value in numbers.items())
-
-
-def watched_processors() -> Callable[[], str]:
-    """Begins to watch this process' processors. Returns what tells whether others need those that its threads wait for.
-
-    That is a sentence, or "" where there is room, or where too little time has passed to tell. Threads of one step wait
-    for each other: where another program has one of two processors, two threads were 25 times slower than one, and more
-    (docs/results/speed.md).
-    """
-    import psutil
-    import torch
-
-    mine = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
-
-    def seconds() -> tuple[float, float]:
-        """Seconds that these processors have worked, and that this process and its ended children have."""
-        each = psutil.cpu_times(percpu=True)
-        work = sum(getattr(each[i], name, 0.0) for i in mine if i < len(each) for name in WORK)
-        return work, sum(os.times()[:4])
-
-    begun, before = time.monotonic(), seconds()
-
-    def told() -> str:
-        if (passed := time.monotonic() - begun) < SHORTEST_WATCH:
-            return ""
-        work, own = (now - then for now, then in zip(seconds(), before, strict=True))
-        others, threads = max(0.0, work - own) / passed, torch.get_num_threads()
-        if threads < 2 or threads <= (free := len(mine) - others) + 0.5:
-            return ""
-        return (
-            f"other programs keep {others:.1f} of {len(mine)} processors at work, and this one's {threads} threads "
-            f"wait for each other: OMP_NUM_THREADS={max(1, round(free))} may be many times as fast"
-        )
-
-    return told
 
 
 def available_memory() -> int:

@@ -484,7 +484,7 @@ def test_predict_tells_the_classes_of_new_images(
     folder = flat(tmp_path / "new", 4)
     (folder / "torn.png").write_bytes((folder / "0.png").read_bytes()[:100])
     assert main(["predict", str(folder), "--run", run, "--out", str(out)]) == 0
-    assert capsys.readouterr().out == (f"images: new (4)\n4 predictions in {out}; 1 unreadable files were left out\n")
+    assert capsys.readouterr().out == (f"images: new (4)\n4 predictions in {out}; 1 unreadable file was left out\n")
     rows = table(out)
     expected = energan.load(run).probabilities(load(folder, size=8, channels=1).images)
     assert [row["file"] for row in rows] == [f"{i}.png" for i in range(4)]

@@ -25,11 +25,14 @@ from energan import evaluation
 from energan.cli import main
 from energan.commands import info, train
 from energan.commands.catalog import COMMANDS
+from energan.engine.distributed import Ranks
 from energan.metrics.features import catalog
 from energan.recipes.catalog import RECIPES
 from energan.runs.folder import RunFolder
 from energan.runs.rebuild import rebuild
 from energan.utils import hardware
+from energan.utils.console import STOPPED
+from energan.utils.others import use_now
 
 SMALL = ["--data", "digits", "--steps", "6", "--save-every", "3", "--width", "4", "--z", "8", "--batch", "8"]
 SMALL += ["--decay", "0.0", "--precision", "fp32", "--device", "cpu", "--quiet"]
@@ -338,12 +341,31 @@ def test_scores_are_the_model_s_energies(run: Path, capsys: pytest.CaptureFixtur
         assert histogram.size == (840, 480)
 
 
+def test_who_trains_beside_other_programs_is_told(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By `train` and by `resume`, but not where a GPU trains, nor among ranks."""
+    monkeypatch.setattr(train, "advice", lambda before, threads, cores: f"crowded by {threads}")
+    monkeypatch.setattr("energan.training.loop.train", lambda *_, **__: "stopped")
+    torch.set_num_threads(3)
+    assert main(["train", "--config", "run", "--out", "beside"]) == STOPPED
+    torch.set_num_threads(2)
+    assert main(["resume", "run"]) == STOPPED
+    said = capsys.readouterr().err
+    assert "warning: crowded by 3" in said and "warning: crowded by 2" in said
+    torch.set_num_threads(4)
+    on_a_gpu = rebuild(RunFolder("run").record)._replace(device="cuda")
+    train._warn_if_crowded(on_a_gpu, use_now(), Ranks())
+    train._warn_if_crowded(on_a_gpu._replace(device="cpu"), use_now(), Ranks(0, 2))
+    assert capsys.readouterr().err == ""
+
+
 def test_a_folder_of_anyone_s_images_is_scored(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = pictures(Path("mine"), 5)
     (folder / "torn.png").write_bytes((folder / "00.png").read_bytes()[:200])
     assert main(["score", "mine", "--run", "run", "--out", "mine.csv"]) == 0
     said = capsys.readouterr()
-    assert "5 energies in mine.csv" in said.out and "1 unreadable files were left out" in said.out
+    assert "5 energies in mine.csv" in said.out and "1 unreadable file was left out" in said.out
     assert "1 of 6 files of the folder mine were skipped: torn.png" in said.err
     assert len(Path("mine.csv").read_text().splitlines()) == 6
     np.savez("some.npz", x=np.zeros((3, 9, 9), np.uint8), y=[7, -1, 5])

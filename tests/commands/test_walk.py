@@ -103,7 +103,7 @@ def test_arithmetic_of_ones_own_images(capsys: pytest.CaptureFixture[str]) -> No
         Image.fromarray(rng.integers(0, 256, (40, 40), dtype=np.uint8)).save(path)
     Path("cats/broken.png").write_bytes(b"\x89PNG")
     told = said("arithmetic run --plus 4,cats --plus 3.png,7 --minus a,b.png --steps 3", capsys)
-    assert "images: cats (2); 1 unreadable files were left out" in told
+    assert "images: cats (2); 1 unreadable file was left out" in told
     assert "4,cats: 2 images, drawn with a mean error of " in told
     assert "a,b.png: 1 image, drawn with a mean error of " in told
     assert "4,cats + 7,3.png - a,b.png; the length of the sum’s noise" in told

@@ -9,6 +9,7 @@ import torch
 
 from energan.metrics.features import mnist_classifier as module
 from energan.metrics.features import train_mnist_classifier
+from energan.metrics.features.catalog import describe
 from energan.metrics.features.mnist_classifier import FACTS, WEIGHTS, MnistClassifier, mnist_classifier
 from energan.metrics.features.train_mnist_classifier import accuracy, save
 from energan.utils.errors import UserError
@@ -130,3 +131,11 @@ def test_training_learns_and_is_a_function_of_the_seed(monkeypatch):
     assert torch.equal(first.output.weight, again.output.weight)
     with pytest.raises(UserError, match="at least 1 epoch"):
         train_mnist_classifier.train_mnist_classifier(epochs=0)
+
+
+def test_distances_see_the_features_of_the_trained_net() -> None:
+    """Folding batch norms into convolutions changes nothing but rounding."""
+    images = torch.randint(0, 256, (64, 1, 28, 28), dtype=torch.uint8)
+    net, described = mnist_classifier(), describe(images, "mnist")
+    torch.testing.assert_close(described.features, net.features(images), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(described.logits, net(images), rtol=1e-4, atol=1e-4)

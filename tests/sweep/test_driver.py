@@ -21,7 +21,7 @@ from energan.sweep.plan.space import Grid, Sample, axes
 from energan.sweep.plan.trials import Plan
 from energan.sweep.playing import executors
 from energan.sweep.playing.executors import Here, Processes
-from energan.sweep.playing.play import Keep
+from energan.sweep.playing.play import GivenUp, Keep
 from energan.utils.errors import UserError
 
 TYPES = {"lr": float, "z": int}
@@ -186,6 +186,31 @@ def test_one_trial_that_fails_first_is_a_result_where_the_next_one_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(executors, "play_all", of_states("failed"))
+    here(tmp_path / "a", plan("1,2", seeds=(0,)))
+    assert [row["state"] for row in table(tmp_path / "a")] == ["failed", "finished"]
+
+
+def test_of_a_trial_that_failed_and_one_that_is_refused_the_second_says_what_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executors, "play_all", of_states("failed", "refused"))
+    with pytest.raises(UserError, match=r"first trial \(lr 2\.0\) cannot be trained"):
+        here(tmp_path / "a", plan("1,2", seeds=(0,)))
+
+
+def test_a_sweep_that_is_stopped_after_its_first_trial_failed_keeps_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failed_then_stopped(trials: list[Any], *_: Any) -> list[Any]:
+        if trials[0].number:
+            raise GivenUp
+        os.kill(os.getpid(), signal.SIGTERM)
+        return [trials[0].row("failed", "no memory")]
+
+    monkeypatch.setattr(executors, "play_all", failed_then_stopped)
+    here(tmp_path / "a", plan("1,2", seeds=(0,)))
+    assert [row["state"] for row in table(tmp_path / "a")] == ["failed"]
+    monkeypatch.setattr(executors, "play_all", of_states())
     here(tmp_path / "a", plan("1,2", seeds=(0,)))
     assert [row["state"] for row in table(tmp_path / "a")] == ["failed", "finished"]
 

@@ -1,15 +1,10 @@
 """Memory that is kept: fewer page faults, nothing where the C library has no such setting; and devices by name."""
 
 import ctypes
-import os
 import subprocess
 import sys
-import time
-from types import SimpleNamespace
 
-import psutil
 import pytest
-import torch
 
 from energan.utils import hardware
 from energan.utils.errors import UserError
@@ -59,29 +54,3 @@ def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_device_that_cannot_be_used_is_refused(device: str) -> None:
     with pytest.raises(UserError, match="device"):
         hardware.pick_device(device)
-
-
-@pytest.mark.parametrize(
-    ("work", "own", "threads", "passed", "said"),
-    [
-        ((10.0, 10.0), 18.0, 2, 10.0, ""),  # nearly all of it is this process
-        ((10.0, 10.0), 2.0, 2, 10.0, "other programs keep 1.8 of 2 processors at work, and this one's 2 threads"),
-        ((10.0, 10.0), 2.0, 2, 0.1, ""),  # too soon to tell
-        ((10.0, 0.0), 0.0, 2, 10.0, "OMP_NUM_THREADS=1 may be"),
-        ((10.0, 10.0), 2.0, 1, 10.0, ""),  # one thread waits for nobody
-        ((0.0, 0.0), 0.0, 2, 10.0, ""),
-    ],
-)
-def test_others_that_need_the_processors_are_told(
-    monkeypatch: pytest.MonkeyPatch, work: tuple[float, float], own: float, threads: int, passed: float, said: str
-) -> None:
-    """`work`: seconds that each of two processors worked; `own`: those of this process."""
-    now = {"work": (0.0, 0.0), "own": 0.0, "clock": 100.0}
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
-    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    monkeypatch.setattr(psutil, "cpu_times", lambda percpu: [SimpleNamespace(user=s, idle=7.0) for s in now["work"]])
-    monkeypatch.setattr(os, "times", lambda: (now["own"], 0.0, 0.0, 0.0, 1.0))
-    monkeypatch.setattr(time, "monotonic", lambda: now["clock"])
-    told = hardware.watched_processors()
-    now.update(work=work, own=own, clock=100.0 + passed)
-    assert (said in told()) if said else told() == ""

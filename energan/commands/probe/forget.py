@@ -100,10 +100,12 @@ def forget(
             after = model.sample(n, seed)
         return _compared(was, see(after), value, int(maps.sum())), after
 
-    steps = [dropped(strongest(weights, share))[0] for share in SHARES]
-    last, after = dropped(strongest(weights, 1.0))
-    order = torch.randperm(len(weights), generator=generator)
-    chance, _ = dropped(torch.zeros(len(weights), dtype=torch.bool).index_fill_(0, order[: last.maps], True))
+    order, none = torch.randperm(len(weights), generator=generator), torch.zeros(len(weights), dtype=torch.bool)
+    steps: list[tuple[Dropped, Dropped]] = []  # without the strongest maps, and without as many at random
+    for share in SHARES:
+        last, after = dropped(strongest(weights, share))
+        steps.append((last, dropped(none.index_fill(0, order[: last.maps], True))[0]))
+    last, chance = steps[-1]
     columns = min(SHOWN, len(had_it))
     sheet = torch.cat([images[rows[:columns]] for rows in (had_it, others) for images in (before, after)])
     first = 100 * len(had_it) / n
@@ -120,7 +122,8 @@ def forget(
     numbers = [Number("judge", observer.about, observer.trusted)]
     numbers += [
         Number(f"without {each.maps} maps {how}", f"{each.present:.1f} % show {name}", _told(each, name))
-        for each, how in [*((each, f"of {len(weights)}") for each in steps), (chance, "at random")]
+        for pair in steps
+        for each, how in zip(pair, (f"of {len(weights)}", "at random"), strict=True)
     ]
     shown = (
         f"Above: samples that show {name}, and the same without the maps. Below: other samples, and the same without."
@@ -128,8 +131,9 @@ def forget(
     found = Finding(f"Forgetting {name}", says, step_of(folder, checkpoint), numbers, shown)
     place = keep(folder, "forget", found, sheet, columns=columns, out=out)
     say(f"{says} The judge is {observer.about}, which {observer.trusted}. {place}")
-    for each in steps:
+    for each, random in steps:
         say(f"  without {each.maps} maps: {each.present:.1f} % show {name}; {_told(each, name)}")
+        say(f"    as many at random: {random.present:.1f} % show {name}; {_told(random, name)}")
     return 0
 
 

@@ -54,7 +54,7 @@ def _mobilenetv2(device: str) -> Callable[[Tensor], Description]:
 
 
 NETWORKS: dict[str, Network] = {
-    "mnist": Network("MNIST-{}", 50, 10_000, _mnist, 500),
+    "mnist": Network("MNIST-{}", 100, 10_000, _mnist, 500),
     "mobilenetv2": Network("{}-MobileNetV2", 8, 2_000, _mobilenetv2),
 }
 

