@@ -42,9 +42,7 @@ def weight_layers(nets: Mapping[str, nn.Module], run: Callable[[], object]) -> l
         heavy, leaf = any(p.dim() > 1 for p in module.parameters()), not any(True for _ in module.children())
 
         def see(_: nn.Module, inputs: Any, output: Any) -> None:
-            whole = entered.pop() == len(
-                found
-            )  # no module inside of it was called: it is one layer, as SpectralNorm is
+            whole = entered.pop() == len(found)  # nothing inside of it was called: it is one layer, as SpectralNorm is
             if whole and (heavy or leaf) and isinstance(output, Tensor) and output.dim() > 1:
                 found.append(Layer(name, module, tuple(output.shape[1:])))
                 weighs.append(heavy)
