@@ -20,11 +20,8 @@ from energan import evaluation
 from energan.data.named.captioned.wording import FACTS
 from energan.lab.figures import panels, save, spread
 from energan.networks.text.minilm import sentence_codes
-from energan.recipes.build import build
-from energan.runs.folder import RunFolder
-from energan.runs.rebuild import rebuild
-from energan.training.loop import train
 from energan.utils.files import write
+from reproductions.cells import told, trained
 
 SYSTEMS = {"GAN": "gan-text", "GAN-CLS": "gan-cls", "GAN-INT": "gan-int", "GAN-INT-CLS": "gan-int-cls"}
 COLUMNS = {
@@ -40,22 +37,14 @@ UNSEEN = (  # each joins a digit with what it is never seen as
 )  # fmt: skip
 
 
-def cell(system: str, seed: int, steps: int, width: int, folder: Path) -> None:
-    """Trains one to its end, and measures it; what is done already is not done again."""
-    recipe = f"{SYSTEMS[system]}-mnist"
-    if (folder / "run.json").is_file():
-        run = rebuild(RunFolder(folder).record)
-        data = run.training_set()
-    else:
-        arguments = {"steps": steps, "seed": seed, "width": width}
-        run = build(recipe, **arguments)
-        data = run.training_set()
-        command = f"energan train {recipe} --steps {steps} --seed {seed} --width {width}"
-        RunFolder(folder).create(run, data, recipe, arguments, command)
-    if RunFolder(folder).record["status"]["state"] != "finished":
-        train(run, RunFolder(folder), data)
+def cell(system: str, seed: int, steps: int, width: int, folder: Path) -> bool:
+    """Trains one to its end, and measures it; what is done already is not done again. False where it was stopped."""
+    arguments = {"steps": steps, "seed": seed, "width": width}
+    if not trained(folder, f"{SYSTEMS[system]}-mnist", arguments, "reproductions.text"):
+        return False
     if not measured(folder):
         evaluation.evaluate(folder, seed=1)  # not the noise of the previews
+    return True
 
 
 def measured(folder: Path) -> dict[str, Any]:
@@ -116,7 +105,8 @@ def main() -> None:
         for system, name in SYSTEMS.items()
     }
     for (system, seed), folder in list(cells.items())[k - 1 :: n]:
-        cell(system, seed, arguments.steps, arguments.width, folder)
+        if not cell(system, seed, arguments.steps, arguments.width, folder):
+            break
     done: dict[str, list[dict[str, Any]]] = {}
     folders: dict[str, Path] = {}
     for system in SYSTEMS:
@@ -131,4 +121,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    told(main)
