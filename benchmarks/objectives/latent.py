@@ -237,7 +237,7 @@ def regularised(h: Hand) -> None:
 def diffusing(h: Hand) -> None:
     """MDGAN: D_1, G and E, D_2, G."""
     G, D_1, D_2, E = h.nets.values()
-    for D, letter, others in ((D_1, "D_1", ("G", "E")), (D_2, "D_2", ("G",))):
+    for D, letter in ((D_1, "D_1"), (D_2, "D_2")):
         D.requires_grad_(True)
         x, z = h.batch()
         with h.autocast:
@@ -254,7 +254,10 @@ def diffusing(h: Hand) -> None:
                 loss = mse_loss(again.float(), x) + 0.01 * gan_G(D, x, again)
             else:
                 loss = gan_G(D, x, G(z))
-        together(h, loss, *others)
+        if letter == "D_1":
+            together(h, loss, "G", "E")
+        else:
+            descend(h.further("G", "diffusion"), loss)
 
 
 def game_of_infogan() -> Game:

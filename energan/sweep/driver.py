@@ -29,8 +29,8 @@ def run(
         quiet: No progress.
 
     Raises:
-        UserError: The folder holds something else or cannot be written; the first trial that ends was refused, or the
-            first two failed, so that all may; a measured trial has no such metric.
+        UserError: The folder holds something else or cannot be written; before any other has ended well a trial was
+            refused, or two failed, so that all may; a measured trial has no such metric.
     """
     folder = SweepFolder(out, plan)
     if out.exists() and not out.is_dir():
@@ -95,7 +95,8 @@ def _tried(rows: Iterator[Result], folder: SweepFolder, stop: Stop) -> Iterator[
         folder.abandon()
         told = next((row for row in failed if row["state"] == "refused"), failed[0])
         setting = ", ".join(f"{name} {value}" for name, value in told["setting"].items())
-        raise UserError(f"the sweep's first trial ({setting or 'no setting'}) cannot be trained: {told['message']}")
+        which = "first trial" if told is failed[0] else "second trial"
+        raise UserError(f"the sweep's {which} ({setting or 'no setting'}) cannot be trained: {told['message']}")
 
 
 def _check_metric(metric: str, row: Result) -> None:

@@ -64,14 +64,17 @@ def crowded(others: float, threads: int, cores: int) -> bool:
 def advice(before: Use, threads: int, cores: int, now: Callable[[], Use] = use_now) -> str:
     """A sentence for who trains with so many threads where others need the cores; "" else, or where it is too soon.
 
+    All cores of the machine are seen, also where this process may use some of them only: then it says too little.
+
     >>> advice(Use(0, 0, 0), threads=2, cores=2, now=lambda: Use(10, 12, 1))[:65]
     "other programs keep 1.1 of 2 cores at work, and this one's 2 thre"
     """
     after = now()
     others = others_since(before, lambda: after)
-    if threads < 2 or others < MUCH or after.clock - before.clock < SHORTEST or not crowded(others, threads, cores):
+    free = max(1, round(cores - others))
+    if others < MUCH or after.clock - before.clock < SHORTEST or threads <= free or not crowded(others, threads, cores):
         return ""
     return (
         f"other programs keep {others:.1f} of {cores} cores at work, and this one's {threads} threads wait for each "
-        f"other: OMP_NUM_THREADS={max(1, round(cores - others))} may be many times as fast (and rounds otherwise)"
+        f"other: OMP_NUM_THREADS={free} may be many times as fast (and rounds otherwise)"
     )

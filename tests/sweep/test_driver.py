@@ -194,7 +194,7 @@ def test_of_a_trial_that_failed_and_one_that_is_refused_the_second_says_what_is_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(executors, "play_all", of_states("failed", "refused"))
-    with pytest.raises(UserError, match=r"first trial \(lr 2\.0\) cannot be trained"):
+    with pytest.raises(UserError, match=r"second trial \(lr 2\.0\) cannot be trained"):
         here(tmp_path / "a", plan("1,2", seeds=(0,)))
 
 

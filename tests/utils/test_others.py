@@ -52,19 +52,21 @@ def test_the_table_says_it_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("after", "threads", "told"),
+    ("after", "threads", "cores", "told"),
     [
-        (Use(10, 20, 18), 2, ""),  # nearly all of it is this process
-        (Use(10, 20, 2), 2, "other programs keep 1.8 of 2 cores at work, and this one's 2 threads wait"),
-        (Use(10, 10, 0), 2, "OMP_NUM_THREADS=1 may be many times as fast"),
-        (Use(0.1, 0.2, 0), 2, ""),  # too soon to tell
-        (Use(10, 20, 2), 1, ""),  # one thread waits for nobody
-        (Use(10, 0, 0), 8, ""),  # more threads than cores, and nobody else
-        (Use(10, 4, 0), 2, ""),  # little of others
+        (Use(10, 20, 18), 2, 2, ""),  # nearly all of it is this process
+        (Use(10, 20, 2), 2, 2, "other programs keep 1.8 of 2 cores at work, and this one's 2 threads wait"),
+        (Use(10, 10, 0), 2, 2, "OMP_NUM_THREADS=1 may be many times as fast"),
+        (Use(0.1, 0.2, 0), 2, 2, ""),  # too soon to tell
+        (Use(10, 20, 2), 1, 2, ""),  # one thread waits for nobody
+        (Use(10, 0, 0), 8, 2, ""),  # more threads than cores, and nobody else
+        (Use(10, 4, 0), 2, 2, ""),  # little of others
+        (Use(10, 13, 0), 3, 4, ""),  # three of four are free, nearly
+        (Use(10, 25, 0), 4, 4, "OMP_NUM_THREADS=2 may be"),
     ],
 )
-def test_who_trains_is_told_of_others_that_need_the_cores(after: Use, threads: int, told: str) -> None:
-    said = advice(Use(0, 0, 0), threads, 2, lambda: after)
+def test_who_trains_is_told_of_others_that_need_the_cores(after: Use, threads: int, cores: int, told: str) -> None:
+    said = advice(Use(0, 0, 0), threads, cores, lambda: after)
     assert (told in said) if told else said == ""
 
 

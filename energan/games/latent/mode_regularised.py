@@ -19,6 +19,9 @@ R descends - log D: a copied implementation descends + log D, which moves recons
 
 Not to be confused with the manifold-regularised GAN (arXiv:1811.10427), also MR-GAN; nor with VAE/GAN, whose codes
 are pulled to the noise: nothing is here, so codes of images may lie where no noise does.
+NOTE: MDGAN's G has an optimizer for each of its turns, with moments of their own (`Alternating`). With one Adam for
+both the distance hardly moved G, D_1 knew all reconstructions, and samples became one blot (docs/results/latent.md):
+the diffusion step's gradients, larger, we think, set the size of all steps.
 NOTE: lambda_1 = 0.2, lambda_2 = 0.4 and MDGAN's 0.01 are quoted as the paper's; we could not confirm them, nor
 whether d is a sum or a mean.
 """
@@ -28,7 +31,7 @@ from torch.nn.functional import mse_loss
 
 from energan.engine.game import Batch, Code, Game, Logs, Move, Noise, Player, Players
 from energan.engine.noise import as_noise, normal
-from energan.engine.optimizers import Adam, Optimizer
+from energan.engine.optimizers import Adam, Alternating, Optimizer
 from energan.engine.precision import wide
 from energan.losses import adversarial
 from energan.utils.specification import recorded
@@ -128,7 +131,7 @@ def manifold_diffusion(
     """MDGAN. weight: lambda. Its energy reading is -l_1(x), of the discriminator of images."""
     return Game(
         players={
-            "G": Player(G, optimizer_G),
+            "G": Player(G, Alternating((optimizer_G, optimizer_G))),
             "D_1": Player(D_1, optimizer_D),
             "D_2": Player(D_2, optimizer_D),
             "E": Player(E, optimizer_E),
