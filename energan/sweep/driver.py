@@ -93,10 +93,10 @@ def _tried(rows: Iterator[Result], folder: SweepFolder, stop: Stop) -> Iterator[
             return
     if failed:
         folder.abandon()
-        told = next((row for row in failed if row["state"] == "refused"), failed[0])
-        setting = ", ".join(f"{name} {value}" for name, value in told["setting"].items())
-        which = "first trial" if told is failed[0] else "second trial"
-        raise UserError(f"the sweep's {which} ({setting or 'no setting'}) cannot be trained: {told['message']}")
+        number = -1 if failed[-1]["state"] == "refused" else 0  # a refusal says what is wrong with the flags
+        which, trial = "first" if failed[number] is failed[0] else "second", failed[number]
+        setting = ", ".join(f"{name} {value}" for name, value in trial["setting"].items())
+        raise UserError(f"the sweep's {which} trial ({setting or 'no setting'}) cannot be trained: {trial['message']}")
 
 
 def _check_metric(metric: str, row: Result) -> None:

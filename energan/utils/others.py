@@ -64,7 +64,8 @@ def crowded(others: float, threads: int, cores: int) -> bool:
 def advice(before: Use, threads: int, cores: int, now: Callable[[], Use] = use_now) -> str:
     """A sentence for who trains with so many threads where others need the cores; "" else, or where it is too soon.
 
-    All cores of the machine are seen, also where this process may use some of them only: then it says too little.
+    All cores of the machine are seen, also where this process may use some of them only: then it may say too little, or
+    too much.
 
     >>> advice(Use(0, 0, 0), threads=2, cores=2, now=lambda: Use(10, 12, 1))[:65]
     "other programs keep 1.1 of 2 cores at work, and this one's 2 thre"
