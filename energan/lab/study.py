@@ -55,15 +55,17 @@ class Study:
         *,
         steps: int,
         looks: int = 20,
+        logs: Sequence[str] = (),
     ) -> Observations:
         """Trains the models of `build` for `steps` steps. Returns what `watch` measured before the first step and at
-        `looks` evenly spaced later ones, stacked, with "step" (looks + 1,) and "seconds" of training alone.
+        `looks` evenly spaced later ones, stacked, with "step" (looks + 1,) and "seconds" of training alone; and what
+        the step before each look logged by the names of `logs`, (looks + 1, models): NaN where none of its turns does.
 
         A trial that is done is read, not played again. Raises Stopped after Ctrl-C or SIGTERM, all saved.
         """
         import torch
 
-        from energan.engine import tree
+        from energan.engine import Ensemble, tree
         from energan.engine.graphs import Graphed
 
         path = self.folder / "trials" / f"{name}.safetensors"
@@ -82,20 +84,22 @@ class Study:
         saved = started = time.monotonic()
         first = many.t
 
-        def look() -> Observations:
+        def look(logged: "Mapping[str, Tensor]") -> Observations:
             now = {**watch(many), "step": torch.tensor(many.t), "seconds": torch.tensor(seconds)}
+            missing = torch.full((len(many) if isinstance(many, Ensemble) else 1,), math.nan)
+            now |= {name: logged.get(name, missing).detach().reshape(-1).double().cpu() for name in logs}
             return {k: torch.cat([observed[k], v[None]]) if k in observed else v[None] for k, v in now.items()}
 
         if not observed:
-            observed = look()
+            observed = look({})
         while many.t < steps:
             before_step = time.monotonic()
-            graphed.step()
+            logged = graphed.step()
             if many.t in at and many.device.type == "cuda":
                 torch.cuda.synchronize(many.device)  # until now the steps may have been queued, not played
             seconds += time.monotonic() - before_step
             if many.t in at:
-                observed = look()
+                observed = look(logged)
             if many.t % 20 == 0 or many.t == steps:
                 rate = (many.t - first) / (time.monotonic() - started)
                 self.progress.update(task, completed=many.t, rate=f"{rate:.1f}")

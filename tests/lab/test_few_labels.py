@@ -12,8 +12,9 @@ from energan.engine.rng import seeded
 from energan.lab import STUDIES
 from energan.lab.few_labels.cells import Cell, Settings, watch
 from energan.lab.few_labels.few_labels import _data, _share, paired
-from energan.lab.few_labels.systems import SYSTEMS, Task
+from energan.lab.few_labels.systems import SYSTEMS, Rates, Task
 from energan.utils.errors import UserError
+from energan.utils.files import read_weights
 
 TINY = {"data": "digits", "labels": "20", "seeds": 2, "steps": 6, "batch": 12, "hidden": (9, 7), "looks": 2}
 
@@ -27,7 +28,8 @@ def play(out: Path, **changes: object) -> Path:
 def test_a_system_plays_and_is_tested(tmp_path: Path, name: str) -> None:
     out = play(tmp_path / "s", systems=name)
     cell = json.loads((out / "results.json").read_text())["cells"][f"{name}-20"]
-    assert cell["step"] == [0, 3, 6] and np.shape(cell["error"]) == (3, 2)
+    longer = SYSTEMS[name].length
+    assert cell["step"] == [0, round(3 * longer), round(6 * longer)] and np.shape(cell["error"]) == (3, 2)
     assert all(0 <= e <= 100 for row in cell["error"] for e in row)
     assert name in (out / "table.md").read_text() and (out / "error.png").stat().st_size > 1000
 
@@ -35,18 +37,33 @@ def test_a_system_plays_and_is_tested(tmp_path: Path, name: str) -> None:
 def test_settings_scale_with_labels_and_steps() -> None:
     task = Task((1, 28, 28), 10, 1000, 900, (5, 4))
     with seeded(0):
-        many, few = (SYSTEMS["full"].game(task._replace(labels=n), 1e-3) for n in (1000, 100))
-        ebgan = SYSTEMS["ebgan-ln"].game(task, 1e-3)
+        many, few = (SYSTEMS["full"].game(task._replace(labels=n), Rates(1e-3)) for n in (1000, 100))
+        ebgan = SYSTEMS["ebgan-ln"].game(task, Rates(1e-3, 4e-4))
     assert many.turns["D"][0].objective.keywords["lambdas"] == (2000, 20, 0.1, 0.1)
     assert few.turns["D"][0].objective.keywords["lambdas"] == (1000, 10, 0.1, 0.1)
     assert (many.hyperparameters["sigma"], few.hyperparameters["sigma"]) == (0.2, 0.3)
     assert (
         many.hyperparameters["sigma_x"] == few.hyperparameters["sigma_x"] == 0.3
     )  # what the authors set apart is above the input
-    assert ebgan.hyperparameters["margin"] == pytest.approx(16) and ebgan.players["D"].net.gamma is not None
+    assert ebgan.hyperparameters["margin"] == pytest.approx(16) and ebgan.players["D"].net.gamma is None
+    assert [ebgan.players[name].optimizer.lr for name in "DG"] == [1e-3, 4e-4]
     assert [ebgan.turns_at(t) for t in (0, 299, 300)] == [("D", "G"), ("D", "G"), ("L",)]
     schedule = ebgan.players["D"].optimizer.schedule
     assert [schedule(t) for t in (0, 600, 750, 900)] == [1, 1, 0.5, 0]
+
+
+def test_ebgan_ln_has_the_papers_share_of_steps_and_its_contest_is_drawn(tmp_path: Path) -> None:
+    """180,000 steps beside its ladder's 120,000, G in the first 60,000; what D logged while G was on is kept."""
+    out = play(tmp_path / "s", systems="ln,ebgan-ln", looks=9, data="digits", lr_g=1e-4)
+    cells = json.loads((out / "results.json").read_text())["cells"]
+    assert (cells["ln-20"]["step"][-1], cells["ebgan-ln-20"]["step"][-1]) == (6, 9)
+    seen, _ = read_weights(out / "trials" / "ebgan-ln-20-0.safetensors")
+    margin = seen["seen/D/margin"][:, 0]  # before the first step, then after each of 9: G is on for 3
+    assert margin[1:4].tolist() == pytest.approx([16 / 784 * 64 * (1 - t / 3) for t in range(3)])
+    assert margin.isnan().tolist() == [True, False, False, False, *[True] * 6]
+    assert seen["seen/D/active"][1:4].ge(0).all() and seen["seen/D/active"][1:4].le(1).all()
+    assert (out / "contest.png").stat().st_size > 1000
+    assert not (play(tmp_path / "l", systems="ln") / "contest.png").exists()
 
 
 def test_together_is_one_by_one(tmp_path: Path) -> None:
@@ -76,7 +93,7 @@ def test_parts_share_a_study(tmp_path: Path) -> None:
 
 def test_what_is_watched_are_the_classes_of_the_test_images() -> None:
     train, test = load("digits", "train"), load("digits", "test")
-    settings = Settings(1, 6, 12, (9, 7), 0.0, 2, 0, False, "fp32", "cpu")
+    settings = Settings(1, 6, 12, (9, 7), 0.0, 0.0, 2, 0, False, "fp32", "cpu")
     cell = Cell("full", 20)
     one = cell.build([0], (train, test), settings)
     one.step()

@@ -48,6 +48,7 @@ MEANINGS = {
     ),
     "E(u)": "mean energy of unlabelled images, how badly D reconstructs them; D lowers it",
     "E(G(z))": "mean energy of generated images; D pushes it up to the margin, G pulls it down",
+    "active": "share of generated images whose energy is below the margin: the only ones that D learns from",
 }
 
 
@@ -63,7 +64,8 @@ def discriminator_loss(p: Players, b: Batch, corrupted: bool, scaled: bool) -> t
     margin = b.margin * (1 - b.t / b.switch).clamp(min=0)
     fake = energy(p, b, p.G(b.z).detach(), corrupted)
     pushed = hinge(margin, fake).mean() * (b.weight if scaled else 1.0)
-    logs = {"CE": ce, "E(u)": real, "E(G(z))": fake.mean(), "margin": margin}
+    active = (fake < margin).to(fake.dtype).mean()
+    logs = {"CE": ce, "E(u)": real, "E(G(z))": fake.mean(), "margin": margin, "active": active}
     return ce + b.weight * real + pushed, logs
 
 

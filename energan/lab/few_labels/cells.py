@@ -14,9 +14,11 @@ from energan.engine import Ensemble, Trainer
 from energan.engine.game import Game
 from energan.engine.rng import seeded
 from energan.inference.snapshot import snapshots
-from energan.lab.few_labels.systems import SYSTEMS, Task, by_data
+from energan.lab.few_labels.systems import SYSTEMS, Rates, Task, by_data
 from energan.lab.study import Observations, Study
 from energan.utils.hardware import pick_device, pick_precision
+
+CONTEST = ("D/E(u)", "D/E(G(z))", "D/margin", "D/active")  # what is kept of D's logs, while EBGAN-LN's G is on
 
 Data = tuple[ImageSet, ImageSet]  # to train on, to test on
 
@@ -29,6 +31,7 @@ class Settings(NamedTuple):
     batch: int
     hidden: tuple[int, ...]
     lr: float
+    lr_g: float
     looks: int
     seed: int
     together: bool
@@ -39,6 +42,10 @@ class Settings(NamedTuple):
 class Cell(NamedTuple):
     system: str
     labels: int
+
+    def steps(self, settings: Settings) -> int:
+        """How many it has."""
+        return round(settings.steps * SYSTEMS[self.system].length)
 
     def build(self, seeds: Sequence[int], data: Data, settings: Settings) -> Trainer | Ensemble:
         """The cell's models of these label seeds: one, or all as one program. A seed is of the weights too."""
@@ -52,7 +59,7 @@ class Cell(NamedTuple):
             )  # fmt: skip
             sources.append(resident(batches, device))
             games.append(self.game(seed, train, settings))
-        decay = SYSTEMS[self.system].ema(settings.steps)
+        decay = SYSTEMS[self.system].ema(self.steps(settings))
         if settings.together:
             return Ensemble(games, sources, seeds=seeds, device=device)
         return Trainer(
@@ -63,9 +70,9 @@ class Cell(NamedTuple):
     def game(self, seed: int, train: ImageSet, settings: Settings) -> Game:
         system = SYSTEMS[self.system]
         _, c, h, w = train.images.shape
-        task = Task((c, h, w), len(train.classes), self.labels, settings.steps, settings.hidden)
+        task = Task((c, h, w), len(train.classes), self.labels, self.steps(settings), settings.hidden)
         with seeded(seed):
-            game = system.game(task, settings.lr or system.lr)
+            game = system.game(task, Rates(settings.lr or system.rates.D, settings.lr_g or system.rates.G))
             by_data(game, train.images)
         return game
 
@@ -104,12 +111,13 @@ def play(s: Study, cell: Cell, data: Data, settings: Settings, mine: Callable[[]
                 name,
                 partial(cell.build, group, data, settings),
                 partial(watch, again=again, data=data, batch=settings.batch),
-                steps=settings.steps,
+                steps=cell.steps(settings),
                 looks=settings.looks,
+                logs=CONTEST,
             )
         )
     if len(parts) < len(groups):
         return None
-    joined = {k: torch.cat([one[k] for one in parts], 1) for k in ("error", "predicted")}
+    joined = {k: torch.cat([one[k] for one in parts], 1) for k in ("error", "predicted", *CONTEST)}
     seconds = torch.stack([one["seconds"][-1] for one in parts]).sum() / settings.seeds
     return {**joined, "step": parts[0]["step"], "seconds": seconds}

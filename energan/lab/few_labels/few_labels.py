@@ -10,7 +10,7 @@ from energan.data import load
 from energan.data.batches.epochs import permutation
 from energan.data.few_labels import balanced_subset
 from energan.data.image_set import NONE
-from energan.lab.few_labels.cells import Cell, Data, Settings, play
+from energan.lab.few_labels.cells import CONTEST, Cell, Data, Settings, play
 from energan.lab.few_labels.systems import SYSTEMS
 from energan.lab.figures import panels, save, spread
 from energan.lab.study import Observations, study
@@ -21,6 +21,7 @@ from energan.utils.errors import UserError
 COLUMNS = (
     "system",
     "labels",
+    "steps",
     "test error %, half-way",
     "at the end",
     "median",
@@ -36,6 +37,7 @@ def _row(cell: Cell, observed: Observations, data: str) -> list[str]:
     return [
         f"{cell.system}: {system.about}",
         str(cell.labels),
+        f"{int(observed['step'][-1]):,}",
         spread(errors[round((len(errors) - 1) / 2)]),
         spread(errors[-1]),
         f"{float(errors[-1].quantile(0.5)):.2f}",
@@ -89,6 +91,19 @@ def _curves(folder: Path, observed: Mapping[Cell, Observations]) -> None:
     save(figure, folder / "error.png")
 
 
+def _contests(folder: Path, observed: Mapping[Cell, Observations]) -> None:
+    """What D's energies and its hinge did while G was on, a row for each cell; means of the seeds."""
+    figure, axes = panels(len(observed), 2, 4.6, 3.0)
+    for (cell, one), energies, active in zip(observed.items(), axes[::2], axes[1::2], strict=True):
+        for name in CONTEST:
+            ax = active if name == "D/active" else energies
+            ax.plot(one["step"][1:], one[name][1:].mean(1), label=name.removeprefix("D/"), lw=1.5)
+        energies.set(title=f"{cell.system}, {cell.labels} labels", xlabel="steps", ylabel="energy", yscale="log")
+        active.set(title="share of active hinges", xlabel="steps", ylim=(-0.03, 1.03))
+        energies.legend(fontsize=8, frameon=False)
+    save(figure, folder / "contest.png")
+
+
 def few_labels(
     *,
     systems: str = "supervised,full,bottom,ln,ebgan-ln",
@@ -99,6 +114,7 @@ def few_labels(
     batch: int = 100,
     hidden: tuple[int, ...] = HIDDEN,
     lr: float = 0.0,
+    lr_g: float = 0.0,
     looks: int = 12,
     seed: int = 0,
     validate: bool = False,
@@ -116,10 +132,12 @@ def few_labels(
         labels: How many there are, balanced over the classes; several numbers with commas between.
         data: A named set with a test split: mnist, fashion-mnist, digits.
         seeds: Label seeds of each cell; a seed is also that of the weights and the order of the data.
-        steps: Of every system, EBGAN-LN's first third with its generator. The paper's are 120,000 and 180,000.
+        steps: Of a classifier; EBGAN-LN has half as many more, its first third with its generator. The paper's are
+            120,000 and 180,000.
         batch: Labelled images a step, and as many unlabelled ones.
         hidden: Units of the hidden layers.
-        lr: Adam's learning rate for all systems; 0 for each system's own (docs/results/few-labels.md).
+        lr: Adam's learning rate for all classifiers; 0 for each system's own (docs/results/few-labels.md).
+        lr_g: That of their generators; 0 for each system's own.
         looks: How often models are tested.
         seed: The first label seed; the others follow.
         validate: Measure on 10,000 training images (a sixth where that is less), which then give no labels, instead of
@@ -136,7 +154,7 @@ def few_labels(
     at_least(2, batch=batch)
     at_least(3, steps=steps)
     usable_seed(seed)
-    settings = Settings(seeds, steps, batch, hidden, lr, looks, seed, together, precision, device)
+    settings = Settings(seeds, steps, batch, hidden, lr, lr_g, looks, seed, together, precision, device)
     cells = _cells(systems, labels, together, steps)
     both = _data(data, max(cell.labels for cell in cells), validate)
     asked = {"systems": systems, "labels": labels, "data": data, "validate": validate, **settings._asdict()}
@@ -151,8 +169,8 @@ def few_labels(
             return
         measured = f"{len(both[1].images)} {'held-out training' if validate else 'test'} images"
         notes = (
-            f"Label seeds {seed} to {seed + seeds - 1}, {steps} steps, batch {batch} + {batch}; mean ± standard "
-            f"deviation over seeds, of {measured}."
+            f"Label seeds {seed} to {seed + seeds - 1}, batch {batch} + {batch}; mean ± standard deviation over seeds, "
+            f"of {measured}."
         )
         s.table(f"few labels of {data}", COLUMNS, [_row(cell, one, data) for cell, one in observed.items()], notes)
         tests = _tests(observed)
@@ -167,6 +185,9 @@ def few_labels(
         }
         s.results({"cells": errors, "paired": {str(n): t for n, t in tests.items()}})
         _curves(s.folder, observed)
+        contests = {cell: one for cell, one in observed.items() if not one["D/margin"].isnan().all()}
+        if contests:
+            _contests(s.folder, contests)
 
 
 def _cells(systems: str, labels: str, together: bool, steps: int) -> list[Cell]:
