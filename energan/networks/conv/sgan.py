@@ -5,23 +5,28 @@
     G_1   (z_1, y) - 512 - 512 - 256; batch norm before each ReLU but the last, which holds it to the range of h_1
     G_0   z_0 - 128, beside h_1 - 128 x 4 x 4 - deconv 128 (8 x 8) - 64 (12 x 12) - 64 (24 x 24) - 1 (28 x 28) sigmoid;
           kernels 5 x 5; batch norm before each ReLU
-    D_1   256 - 256, LeakyReLU 0.2                                   of h_1
-    D_0   conv 32 - 64 - 128 - 256, LeakyReLU 0.2; 5 x 5, stride 2   of x
+    D_1   256 - 256                                     of h_1
+    D_0   conv 32 - 64 - 128 - 256; 5 x 5, stride 2     of x
     Q_i   z_i once more, sigmoid, from D_i's last hidden layer
 
 z ~ U(0, 1), 50 numbers each. Images here are in [-1, 1], theirs in [0, 1]: E_0 and D_0 first map them to [0, 1], and
-G_0 ends with 2 sigmoid - 1. Weights of G and D ~ N(0, .02), biases 0, as in their independent training (their joint
-training has other weights at the start, and ReLU in D_1 and in D_0's dense layer); E's are torch's.
+G_0 ends with 2 sigmoid - 1. Biases start at 0, G's weights ~ N(0, .02); E's are torch's. Their two scripts have other
+discriminators, `script`:
+    independent   weights ~ N(0, .02), LeakyReLU 0.2 throughout
+    joint         dense weights from Glorot's distribution, with ReLU; convolutions ~ N(0, .01), LeakyReLU 0.2
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from energan.networks.layers import BatchNorm, initialise
+from energan.networks.layers.initialisation import fill
 from energan.utils.specification import recorded
+
+Script = Literal["independent", "joint"]
 
 
 class Judged(NamedTuple):
@@ -48,6 +53,18 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.E_1(self.E_0(x))
+
+    @torch.no_grad()
+    def scale_features(self, x: Float[Tensor, "n 1 28 28"], square: float) -> None:
+        """Changes weights so that h_1 of images x has this mean square, and logits stay as they are.
+
+        The conditional loss of G_0 is in the unit of h_1 squared: its weight beside the others is the encoder's scale.
+        """
+        factor = (square / self.E_0(x).square().mean()).sqrt()
+        last = self.E_0[-2]
+        for weight in (last.weight, last.bias):
+            weight.mul_(factor)  # a ReLU follows, so that h_1 is scaled, too
+        self.E_1.weight.div_(factor)
 
 
 @recorded
@@ -88,10 +105,16 @@ class ImageGenerator(nn.Module):
 class Discriminator(nn.Module):
     """D_i and Q_i: what `trunk` makes `features` of -> Judged."""
 
-    def __init__(self, trunk: nn.Module, features: int, z: int) -> None:
+    def __init__(self, trunk: nn.Module, features: int, z: int, script: Script) -> None:
         super().__init__()
         self.trunk, self.real, self.noise = trunk, nn.Linear(features, 1), nn.Linear(features, z)
-        initialise(self, 0.02)
+        if script == "independent":
+            initialise(self, 0.02)
+            return
+        fill(self, nn.init.xavier_uniform_)
+        for layer in trunk.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.normal_(layer.weight, std=0.01)
 
     def forward(self, x: Tensor) -> Judged:
         shared = self.trunk(x)
@@ -99,20 +122,29 @@ class Discriminator(nn.Module):
 
 
 @recorded
-def feature_discriminator(*, h: int = 256, z: int = 50, hidden: int = 256) -> Discriminator:
+def feature_discriminator(
+    *, h: int = 256, z: int = 50, hidden: int = 256, script: Script = "independent"
+) -> Discriminator:
     """D_1 and Q_1, of h_1 (n, h)."""
-    layers = [nn.Linear(h, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, hidden), nn.LeakyReLU(0.2)]
-    return Discriminator(nn.Sequential(*layers), hidden, z)
+    layers = [nn.Linear(h, hidden), _dense_unit(script), nn.Linear(hidden, hidden), _dense_unit(script)]
+    return Discriminator(nn.Sequential(*layers), hidden, z, script)
 
 
 @recorded
-def image_discriminator(*, z: int = 50, width: int = 32, hidden: int = 256) -> Discriminator:
+def image_discriminator(
+    *, z: int = 50, width: int = 32, hidden: int = 256, script: Script = "independent"
+) -> Discriminator:
     """D_0 and Q_0, of x (n, 1, 28, 28) in [-1, 1]. width: maps of the first layer."""
     layers: list[nn.Module] = [_Unit()]
     for a, b in ((1, width), (width, 2 * width), (2 * width, 4 * width)):
         layers += [nn.Conv2d(a, b, 5, 2, 2), nn.LeakyReLU(0.2)]  # 14, 7, 4 pixels a side
-    layers += [nn.Flatten(), nn.Linear(64 * width, hidden), nn.LeakyReLU(0.2)]
-    return Discriminator(nn.Sequential(*layers), hidden, z)
+    layers += [nn.Flatten(), nn.Linear(64 * width, hidden), _dense_unit(script)]
+    return Discriminator(nn.Sequential(*layers), hidden, z, script)
+
+
+def _dense_unit(script: Script) -> nn.Module:
+    """What follows a dense layer of D_i."""
+    return nn.ReLU() if script == "joint" else nn.LeakyReLU(0.2)
 
 
 class _Unit(nn.Module):

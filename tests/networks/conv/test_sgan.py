@@ -1,5 +1,6 @@
 """Stacked GANs' networks: counts, shapes, pixels from 0 to 1."""
 
+import pytest
 import torch
 from close import assert_close_to_scale
 from network_facts import count, images
@@ -104,3 +105,27 @@ def test_many_sgans_at_once_do_as_each_alone():
         net(y, z[i]).backward()
         for k, w in net.named_parameters():
             assert_close_to_scale(slopes[k][i], w.grad, rtol=1e-8)
+
+
+def test_each_of_the_authors_scripts_has_discriminators_of_its_own() -> None:
+    """Deviations and activations as their files have them; Glorot's uniform weights reach sqrt(6 / (in + out))."""
+    torch.manual_seed(0)
+    for script, activation in (("independent", nn.LeakyReLU), ("joint", nn.ReLU)):
+        D_1, D_0 = sgan.feature_discriminator(script=script), sgan.image_discriminator(script=script)
+        assert [type(layer) for layer in D_1.trunk[1::2]] == [activation] * 2 and type(D_0.trunk[-1]) is activation
+        assert all(type(layer) is nn.LeakyReLU for layer in D_0.trunk[2:7:2])
+        for layer in [*D_1.modules(), *D_0.modules()]:
+            if isinstance(layer, nn.Linear | nn.Conv2d):
+                std = 0.01 if isinstance(layer, nn.Conv2d) else (2 / sum(layer.weight.shape)) ** 0.5
+                expected = 0.02 if script == "independent" else std
+                assert float(layer.weight.detach().std()) == pytest.approx(expected, rel=0.2) and not layer.bias.any()
+    assert float(D_1.trunk[0].weight.detach().abs().max()) <= (6 / 512) ** 0.5
+
+
+def test_features_are_scaled_and_logits_stay() -> None:
+    E, x = sgan.Encoder(), images(6)
+    E.requires_grad_(False)
+    before = E(x)
+    E.scale_features(x, 0.73)
+    assert float(E.E_0(x).square().mean()) == pytest.approx(0.73, rel=1e-5)
+    torch.testing.assert_close(E(x), before, rtol=1e-5, atol=1e-5)
