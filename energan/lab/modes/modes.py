@@ -1,11 +1,13 @@
-"""`ring` and `grid`: which systems find all modes of a mixture of Gaussians, over many seeds.
+"""`ring` and `grid`: which systems find all modes of a mixture of Gaussians, over many seeds; `published`: the same by
+the settings of published code.
 
 The measures are VEEGAN's and PacGAN's (metrics/modes.py): 2500 samples, of high quality within three deviations of a
-mode, a mode covered by one of them. The nets, batch, steps and rates are ours, the same for all systems where they can
-be; the paper's numbers stand beside ours for what they are, of larger nets and far longer runs.
+mode, a mode covered by one of them. In `ring` and `grid` nets, batch, steps and rates are ours, the same for all
+systems where they can be; the paper's numbers stand beside the ring's for what they are, of larger nets and far longer
+runs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -14,9 +16,10 @@ from torch import Tensor
 
 from energan.data import toys
 from energan.engine import Ensemble
-from energan.engine.game import Batch
+from energan.engine.game import Batch, Game
 from energan.engine.rng import seeded
 from energan.lab.figures import FAKE, REAL, animate, bare, field, panels, points, save, spread
+from energan.lab.modes.published import PROTOCOLS
 from energan.lab.modes.systems import SYSTEMS, Settings
 from energan.lab.study import Observations, Study, study
 from energan.metrics.modes import modes
@@ -36,11 +39,7 @@ MEASURES = ("covered", "high_quality", "reverse_kl")
 
 COLUMNS = ("system", "modes", "high quality", "reverse KL", "seconds", "published (PacGAN, table 1)")
 
-# modes and share of high quality; and what came of packing two samples.  PacGAN, arXiv:1712.04086, table 1
-PUBLISHED = {
-    "ring": ({"GAN": "6.3 ± 0.5 modes, 98.2 %"}, "PacGAN2: 7.9 modes, 95.6 % (published)."),
-    "grid": ({"GAN": "17.3 ± 0.8 modes, 94.8 %"}, "PacGAN2: 23.8 modes, 91.3 % (published)."),
-}
+Games = Mapping[str, tuple[Callable[[Settings], Game], Settings]]  # by system: what makes its game, of which settings
 
 
 def samples(many: Ensemble, n: int, seed: int = 0) -> Tensor:
@@ -60,28 +59,30 @@ def square(extent: float, side: int) -> Tensor:
     return torch.stack([x.flatten(), y.flatten()], 1)
 
 
-def watch(many: Ensemble, target: toys.Mixture, extent: float) -> Mapping[str, Tensor]:
-    """The measures of all models, and of the first one samples and the critic's field."""
+def watch(many: Ensemble, target: toys.Mixture, extent: float, pack: int = 1) -> Mapping[str, Tensor]:
+    """The measures of all models, and of the first one samples and the critic's field, each point as a pack of it."""
     points = samples(many, SAMPLES)
     measured = modes(points, target.means, target.stds, weights=target.weights)
     assert many.game.energy is not None
     with torch.no_grad():
-        reading = many.game.energy(many.players(0), Batch({"x": square(extent, SIDE)}))
+        reading = many.game.energy(many.players(0), Batch({"x": square(extent, SIDE).repeat_interleave(pack, 0)}))
     return {**measured._asdict(), "samples": points[0, :SHOWN].clone(), "field": -reading}
 
 
-def _play(s: Study, name: str, target: toys.Mixture, settings: Settings) -> Observations:
+def _play(
+    s: Study, name: str, make: Callable[[Settings], Game], target: toys.Mixture, settings: Settings
+) -> Observations:
     seeds = range(settings.seed, settings.seed + settings.seeds)
 
     def build() -> Ensemble:
         games = []
         for seed in seeds:
             with seeded(seed):
-                games.append(SYSTEMS[name](settings))
+                games.append(make(settings))
         return Ensemble(games, [toys.source(target, settings.batch, seed) for seed in seeds], seeds=seeds)
 
     file = name.lower().replace(" ", "-").replace("=", "")
-    look = partial(watch, target=target, extent=_extent(target))
+    look = partial(watch, target=target, extent=_extent(target), pack=settings.pack)
     return s.trial(file, build, look, steps=settings.steps, looks=settings.looks)
 
 
@@ -134,33 +135,41 @@ def _scene(observed: Mapping[str, Observations], target: toys.Mixture, look: int
     return figure
 
 
+def _checked(settings: Settings) -> None:
+    at_least(1, seeds=settings.seeds, width=settings.width, z=settings.z, looks=settings.looks)
+    at_least(2, batch=settings.batch, steps=settings.steps)
+    usable_seed(settings.seed)
+
+
+def _chosen(systems: str, there: Games) -> Games:
+    """The systems that are named, with commas between; all of them for "". UserError for one that is not there."""
+    chosen = [part.strip() for part in systems.split(",")] if systems else list(there)
+    if unknown := [part for part in chosen if part not in there]:
+        raise UserError(f"`systems`: there is no {unknown[0]!r}; there are {', '.join(there)}")
+    return {name: there[name] for name in chosen}
+
+
 def _study(
     name: str,
-    protocol: str,
     target: toys.Mixture,
-    systems: str,
-    settings: Settings,
+    games: Games,
+    published: Mapping[str, str],
     asked: Mapping[str, object],
     out: str,
     quiet: bool,
 ) -> None:
-    """Trains the named systems, and writes the results. protocol: the row of PUBLISHED, if the target is theirs."""
-    at_least(1, seeds=settings.seeds, width=settings.width, z=settings.z, looks=settings.looks)
-    at_least(2, batch=settings.batch, steps=settings.steps)
-    usable_seed(settings.seed)
-    chosen = [part.strip() for part in systems.split(",")] if systems else list(SYSTEMS)
-    if unknown := [part for part in chosen if part not in SYSTEMS]:
-        raise UserError(f"`systems`: there is no {unknown[0]!r}; there are {', '.join(SYSTEMS)}")
+    """Trains the systems, and writes the results. published: what their paper has, by system."""
     with study(name, asked, out, quiet) as s:
-        observed = {each: _play(s, each, target, settings) for each in chosen}
-        published, packed = PUBLISHED.get(protocol, ({}, ""))
+        observed = {each: _play(s, each, make, target, settings) for each, (make, settings) in games.items()}
+        settings = next(iter(games.values()))[1]
         rows = [_row(each, one, published) for each, one in observed.items()]
         notes = (
-            f"{settings.seeds} seeds, {settings.steps} steps of G, batch {settings.batch}: mean ± standard deviation. "
-            "Of the target's own points 98.9 % are of high quality. Seconds are of all seeds together, as one program. "
-            f"{packed}"
+            f"{settings.seeds} seeds, {settings.steps} steps of G, batch {settings.batch // settings.pack}: mean ± "
+            "standard deviation. Of the target's own points 98.9 % are of high quality. Seconds are of all seeds "
+            "together, as one program."
         )
-        s.table(f"{name}, {len(target.means)} modes", COLUMNS, rows, notes)
+        shown = len(COLUMNS) if published else len(COLUMNS) - 1
+        s.table(f"{name}, {len(target.means)} modes", COLUMNS[:shown], [row[:shown] for row in rows], notes)
         s.results({each: {k: one[k][-1].tolist() for k in MEASURES} for each, one in observed.items()})
         _curves(s, observed, len(target.means))
         looks = len(next(iter(observed.values()))["step"])
@@ -205,8 +214,9 @@ def ring(
         "appendix": toys.ring_unrolled_paper,
     }
     settings = Settings(seeds, steps, batch, width, z, looks, seed)
-    asked = {"systems": systems, "target": target, **settings._asdict()}
-    _study("ring", "ring" if target == "protocol" else "", make[target](), systems, settings, asked, out, quiet)
+    asked = {"systems": systems, "target": target, **_flags(settings)}
+    results = PROTOCOLS["pacgan-ring"].results if target == "protocol" else {}
+    _study("ring", make[target](), _ours(systems, settings), results, asked, out, quiet)
 
 
 def grid(
@@ -238,6 +248,49 @@ def grid(
     """
 
     settings = Settings(seeds, steps, batch, width, z, looks, seed)
-    _study(
-        "grid", "grid", toys.grid_wgan_gp(), systems, settings, {"systems": systems, **settings._asdict()}, out, quiet
-    )
+    asked = {"systems": systems, **_flags(settings)}
+    _study("grid", toys.grid_wgan_gp(), _ours(systems, settings), {}, asked, out, quiet)
+
+
+def _flags(settings: Settings) -> dict[str, int]:
+    """The settings that are flags of `ring` and `grid`."""
+    return {name: value for name, value in settings._asdict().items() if name != "pack"}
+
+
+def _ours(systems: str, settings: Settings) -> Games:
+    _checked(settings)
+    return _chosen(systems, {name: (make, settings) for name, make in SYSTEMS.items()})
+
+
+def published(
+    *,
+    protocol: Literal["notebook", "appendix", "pacgan-ring", "pacgan-grid"] = "notebook",
+    systems: str = "",
+    seeds: int = 1,
+    steps: int = 0,
+    looks: int = 25,
+    seed: int = 0,
+    out: str = "",
+    quiet: bool = False,
+) -> None:
+    """Rings and grids by the settings of published code: unrolled GANs, PacGAN.
+
+    Args:
+        protocol: Whose settings: unrolled GANs' notebook (K = 0, 1, 5, 10), their paper's appendix as others read it,
+            or PacGAN's ring or grid (GAN, PacGAN2, 3, 4).
+        systems: Which ones, with commas between; all by default.
+        seeds: Models of each system, trained as one program.
+        steps: Of each generator; 0 for as many as published: 25,000, PacGAN's 400,000.
+        looks: How often the models are measured and drawn.
+        seed: Of the first model; the others follow.
+        out: The study's folder; lab/published-PROTOCOL by default. The same command goes on where it stopped.
+        quiet: No progress bar.
+    """
+    theirs = PROTOCOLS[protocol]
+    games = {}
+    for name, (make, batch, pack) in theirs.systems.items():
+        games[name] = (make, Settings(seeds, steps or theirs.steps, batch, 0, theirs.z, looks, seed, pack))
+    _checked(next(iter(games.values()))[1]._replace(width=1))
+    asked = {"protocol": protocol, "systems": systems, "seeds": seeds, "steps": steps, "looks": looks, "seed": seed}
+    name = f"published-{protocol}"
+    _study(name, theirs.target(), _chosen(systems, games), theirs.results, asked, out, quiet)

@@ -25,7 +25,8 @@ from energan.networks.dense.perceptron import Autoencoder, Perceptron
 
 class Settings(NamedTuple):
     """Settings of all systems of a study. steps: of G; batch: points a turn; width: units of each of two hidden layers;
-    z: dimensions of the noise; looks: how often models are measured and drawn; seed: of the first model."""
+    z: dimensions of the noise; looks: how often models are measured and drawn; seed: of the first model; pack: points
+    that D reads at once."""
 
     seeds: int
     steps: int
@@ -34,6 +35,7 @@ class Settings(NamedTuple):
     z: int
     looks: int
     seed: int
+    pack: int = 1
 
     def G(self) -> nn.Module:
         return Perceptron((self.z, self.width, self.width, 2))

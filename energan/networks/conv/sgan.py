@@ -61,8 +61,7 @@ class Encoder(nn.Module):
         The conditional loss of G_0 is in the unit of h_1 squared: its weight beside the others is the encoder's scale.
         """
         factor = (square / self.E_0(x).square().mean()).sqrt()
-        last = self.E_0[-2]
-        for weight in (last.weight, last.bias):
+        for weight in self.E_0[-2].parameters():
             weight.mul_(factor)  # a ReLU follows, so that h_1 is scaled, too
         self.E_1.weight.div_(factor)
 
