@@ -192,7 +192,7 @@ def sample_guided(
     maps, space = latent_maps(model), latent_space(model)
     settings, h = chain or space.chain, start_codes(model, len(classes), seed) if start is None else start
     prior = _prior_in_context(maps, context) if settings.eps1 else None
-    clip = maps.clip if chain is None or chain.clip is None else chain.clip
+    clip = settings.clip or (maps.clip if space.bounds else None)  # a chain that names none is not clipped unasked
     seeds, traces = row_seeds(seed, len(classes)), []
     for rows in progress([slice(i, i + CHAINS) for i in range(0, len(classes), CHAINS)]):
         with autocast(precision, model.device):

@@ -222,7 +222,7 @@ def test_factors_of_0_ask_no_prior(model: Model, monkeypatch: pytest.MonkeyPatch
     assert given[0] is None and given[1] is not None
 
 
-def test_clipping_is_the_system_s_where_a_chain_names_none(model: Model) -> None:
+def test_a_chain_that_names_no_clipping_has_the_bounds_of_the_units_and_no_others(model: Model) -> None:
     codes, h = model.game.codes, torch.randn(3, 6)
     bounds = lambda p, b: torch.stack([torch.zeros(6), torch.full((6,), 0.5)])  # noqa: E731
     held = Model(model.game._replace(codes=codes._replace(bounds=bounds)), model.nets)
@@ -230,6 +230,12 @@ def test_clipping_is_the_system_s_where_a_chain_names_none(model: Model) -> None
     assert float(ends.min()) >= 0 and float(ends.max()) <= 0.5
     ends = sample_guided(held, asked(1, 2, 3), start=h, chain=THESIS._replace(steps=1, clip=(-0.125, 0.125))).codes[-1]
     assert float(ends.abs().max()) <= 0.125 < float(h.abs().max())
+    clipped = codes._replace(chain=THESIS._replace(steps=1, clip=(0.0, 0.25)))  # as PPGN's chain has it
+    held = Model(model.game._replace(codes=clipped), model.nets)
+    ends = sample_guided(held, asked(1, 2, 3), start=h).codes[-1]
+    assert float(ends.min()) >= 0 and float(ends.max()) <= 0.25
+    ends = sample_guided(held, asked(1, 2, 3), start=h, chain=THESIS._replace(steps=1)).codes[-1]
+    assert float(ends.min()) < 0 and float(ends.max()) > 0.25  # the thesis' chain says: no clipping
 
 
 def test_bf16_is_of_the_nets_alone(model: Model) -> None:
