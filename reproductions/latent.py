@@ -134,7 +134,7 @@ def chains(arguments: argparse.Namespace) -> None:
     asked = torch.arange(10).repeat_interleave(arguments.each)
     for seeds in found(arguments.runs).values():
         for path in seeds.values():
-            if not (path / OFFICIAL).exists():
+            if not _measured(path / OFFICIAL):
                 model = energan.load(path)
                 trace = sample_guided(model, asked, chain=OFFICIAL_CHAIN, precision=arguments.precision)
                 assert trace.images is not None
@@ -142,6 +142,11 @@ def chains(arguments: argparse.Namespace) -> None:
                 save_sheet(drawn, path / "official.png", columns=arguments.each)
                 write_json(path / OFFICIAL, of_chains(model, drawn, asked, real))
                 print(path.name, json.loads((path / OFFICIAL).read_text()), flush=True)
+
+
+def _measured(path: Path) -> bool:
+    """Whether all that is measured of chains is there: an older version measured other things."""
+    return path.exists() and set(OF_CHAINS) <= set(json.loads(path.read_text()))
 
 
 def estimates(path: Path) -> dict[str, list[tuple[int, float]]]:
@@ -176,7 +181,7 @@ def table(arguments: argparse.Namespace) -> None:
         print(f"| {variant} | {len(values)} | {' | '.join([*cells, f'{critics:,}', *ends])} |")
     print(f"\nofficial chains\n\n| run | seeds | {' | '.join(OF_CHAINS)} |\n" + "|---" * (len(OF_CHAINS) + 2) + "|")
     for variant, seeds in there.items():
-        files = [path / OFFICIAL for path in seeds.values() if (path / OFFICIAL).exists()]
+        files = [path / OFFICIAL for path in seeds.values() if _measured(path / OFFICIAL)]
         values = [json.loads(path.read_text()) for path in files]
         if values:
             cells = [spread([v[name] for v in values]) for name in OF_CHAINS]

@@ -30,7 +30,8 @@ from energan.inference.snapshot import snapshot
 from energan.lab.figures import panels, save, spread
 from energan.metrics.features.mnist_classifier import mnist_classifier
 from energan.metrics.features.train_mnist_classifier import accuracy
-from energan.recipes.build import build
+from energan.recipes.build import build, find_recipe
+from energan.utils.arguments import parameters
 from energan.utils.files import write, write_json
 from energan.utils.image_files import save_images
 
@@ -40,8 +41,9 @@ CELLS: dict[str, dict[str, Any]] = {
     "joint": {"joint_from": 0.0},
     "joint, no entropy": {"joint_from": 0.0, "entropy": 0.0},
     "joint, the other script's D": {"joint_from": 0.0, "script": "independent"},
-    "joint, features as the authors'": {"joint_from": 0.0, "feature_square": 0.73},
+    "joint, features as the authors'": {"joint_from": 0.0, "feature_square": 0.8},
 }
+RECIPE = "sgan-mnist"
 COLUMNS = {"accuracy %": 1, "MNIST-FID": 1, "z_0 redrawn": 2, "z_1 redrawn": 2, "ms/step": 0}  # and their digits
 CLASSES, HELD, REDRAWN, ROWS = 10, 10, 10, 4  # noises that are held per class, and redrawn for each; rows shown
 
@@ -62,9 +64,16 @@ def redrawn(model: Model, which: str, z: int) -> tuple[Tensor, Tensor]:
     return drawn(model, groups // HELD, *noise), groups
 
 
+def recipe_arguments(name: str, seed: int, steps: int, width: int, entropy: float) -> dict[str, Any]:
+    """All that the cell's recipe is given, its defaults too: a default of then is not one of now."""
+    own = {"steps": steps, "seed": seed, "width": width, "entropy": entropy, **CELLS[name]}
+    given: dict[str, Any] = json.loads(json.dumps({**parameters(find_recipe(RECIPE)), **own}, default=str))
+    return given
+
+
 def cell(name: str, seed: int, steps: int, width: int, samples: int, entropy: float, out: Path) -> dict[str, Any]:
     """Trains one and measures it; the images of the figure are kept beside."""
-    run = build("sgan-mnist", **{"steps": steps, "seed": seed, "width": width, "entropy": entropy, **CELLS[name]})
+    run = build(RECIPE, **recipe_arguments(name, seed, steps, width, entropy))
     data = run.training_set()
     assert run.initialise
     run.initialise(data)
@@ -89,7 +98,8 @@ def cell(name: str, seed: int, steps: int, width: int, samples: int, entropy: fl
         shown.append(apart.unflatten(0, (CLASSES, HELD, REDRAWN))[:, 0, :ROWS].transpose(0, 1).flatten(0, 1))
     save_images(torch.cat(shown), out / f"{name}-{seed}.npz")
     return {
-        "system": name, "seed": seed, "steps": steps, "width": width, "samples": samples, "entropy": entropy,
+        "system": name, "seed": seed, "samples": samples,
+        "arguments": recipe_arguments(name, seed, steps, width, entropy),
         "found": found,
         "logs": {k: float(v) for k, v in logs.items()},
     }  # fmt: skip
@@ -144,7 +154,8 @@ def main() -> None:
 
     def finished(name: str, seed: int) -> list[dict[str, Any]]:
         there = [json.loads(path(name, seed).read_text())] if path(name, seed).exists() else []
-        return [d for d in there if d.items() >= settings.items()]
+        given = recipe_arguments(name, seed, arguments.steps, arguments.width, arguments.entropy)
+        return [d for d in there if d.get("arguments") == given and d["samples"] == arguments.samples]
 
     for name, seed in cells[k - 1 :: n]:
         if not finished(name, seed):

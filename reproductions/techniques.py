@@ -3,7 +3,8 @@
     python -m reproductions.techniques --seeds 0 1 2 --out runs/techniques [--only plain ...] [--steps 3000]
 
 DCGAN's nets on digits padded to 32 x 32; the same batches and rates in all cells, no averaging of weights (which is
-what historical averaging is after). OUT/table.md has means and deviations over the seeds that are there of
+what historical averaging is after; its weight is ours, the paper states none). Virtual batch norm is in G alone, as in
+the paper. OUT/table.md has means and deviations over the seeds that are there of
 10,000 samples, OUT/figure.png samples of the first seed. A cell is a run folder,
 OUT/TECHNIQUE-SEED, and finished ones are kept. One cell alone:
 
@@ -28,7 +29,7 @@ from energan.lab.figures import panels, save
 from energan.losses import adversarial
 from energan.losses.matching import feature_matching
 from energan.networks.conv import dcgan
-from energan.networks.layers import BatchNorm, MinibatchDiscrimination
+from energan.networks.layers import BatchNorm, MinibatchDiscrimination, initialise
 from energan.networks.layers.normalisation import Virtual, VirtualBatchNorm
 from energan.recipes.common import AdamOptions, Data, DcganPair, GeneratorTraining, experiment, padded_digits
 from energan.utils.files import write
@@ -73,7 +74,7 @@ class Comparing(nn.Module):
         super().__init__()
         features = 16 * D.features
         self.D, self.compare = D, MinibatchDiscrimination(features)
-        self.last = nn.Linear(features + self.compare.kernels, 1)
+        self.last = initialise(nn.Linear(features + self.compare.kernels, 1), 0.02)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.last(self.compare(self.D.maps(x).flatten(1))).squeeze(1)
@@ -106,7 +107,7 @@ def virtual(G: nn.Module, z: int) -> nn.Module:
     for part in list(G.modules()):
         for name, layer in part.named_children():
             if isinstance(layer, BatchNorm):
-                setattr(part, name, VirtualBatchNorm(len(layer.weight)))
+                setattr(part, name, VirtualBatchNorm(len(layer.weight), 0.02))
     return Virtual(G, torch.randn(REFERENCE, z))
 
 
@@ -178,24 +179,23 @@ def main(arguments: list[str] | None = None) -> None:
     given: dict[str, Any] = {"data": args.data, "steps": args.steps, "width": args.width}
     given["save_every"] = max(1, args.steps // 4)
     with trusting(MODULE):  # the nets of this file
-        play(args, given)
+        for seed in args.seeds:
+            for name in args.only:
+                folder = args.out / f"{name}-{seed}"
+                if not trained(folder, RECIPE, {**given, "name": name, "seed": seed}, MODULE):
+                    return
+                measured(folder)
+                print(tell(args.out), flush=True)
 
 
-def play(args: argparse.Namespace, given: dict[str, Any]) -> None:
-    """Trains and measures cell by cell."""
-    found: dict[str, list[dict[str, float]]] = {}
-    folders: dict[str, Path] = {}
-    for seed in args.seeds:
-        for name in args.only:
-            folder = args.out / f"{name}-{seed}"
-            if not trained(folder, RECIPE, {**given, "name": name, "seed": seed}, MODULE):
-                return
-            found.setdefault(name, []).append(measured(folder))
-            folders.setdefault(name, folder)
-            text = table("technique", COLUMNS, found)
-            write(args.out / "table.md", lambda p, text=text: p.write_text(text))  # type: ignore[misc]
-            draw(folders, args.out / "figure.png")
-            print(text, flush=True)
+def tell(out: Path) -> str:
+    """The table of the cells that are measured, which is written beside the figure of their first seeds."""
+    there = {name: sorted(out.glob(f"{name}-[0-9]*/evaluation.json")) for name in NAMES}
+    folders = {name: [path.parent for path in paths] for name, paths in there.items() if paths}
+    text = table("technique", COLUMNS, {name: [measured(f) for f in each] for name, each in folders.items()})
+    write(out / "table.md", lambda path: path.write_text(text))
+    draw({name: each[0] for name, each in folders.items()}, out / "figure.png")
+    return text
 
 
 if __name__ == "__main__":

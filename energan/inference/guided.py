@@ -163,7 +163,8 @@ def sample_guided(
     Args:
         model: A model whose system has a latent space.
         classes: The class of each of n chains.
-        chain: Sampler settings; the system's own by default.
+        chain: Sampler settings; the system's own by default. One without `clip` is clipped by the bounds of single
+            units, where the system has them, and else not at all.
         classifier: Guides the chains: images (n, c, h, w) in [-1, 1] -> logits (n, classes); the system's by default.
         start: Start codes (n, *d); by default the system's, drawn with the seed.
         context: Inpainting: the prior and the classifier see the image with its known part pasted in.

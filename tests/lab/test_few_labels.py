@@ -54,7 +54,7 @@ def test_settings_scale_with_labels_and_steps() -> None:
 
 def test_ebgan_ln_has_the_papers_share_of_steps_and_its_contest_is_drawn(tmp_path: Path) -> None:
     """180,000 steps beside its ladder's 120,000, G in the first 60,000; what D logged while G was on is kept."""
-    out = play(tmp_path / "s", systems="ln,ebgan-ln", looks=9, data="digits", lr_g=1e-4)
+    out = play(tmp_path / "s", systems="ln,ebgan-ln", looks=9)
     cells = json.loads((out / "results.json").read_text())["cells"]
     assert (cells["ln-20"]["step"][-1], cells["ebgan-ln-20"]["step"][-1]) == (6, 9)
     seen, _ = read_weights(out / "trials" / "ebgan-ln-20-0.safetensors")
@@ -64,6 +64,23 @@ def test_ebgan_ln_has_the_papers_share_of_steps_and_its_contest_is_drawn(tmp_pat
     assert seen["seen/D/active"][1:4].ge(0).all() and seen["seen/D/active"][1:4].le(1).all()
     assert (out / "contest.png").stat().st_size > 1000
     assert not (play(tmp_path / "l", systems="ln") / "contest.png").exists()
+
+
+def test_rates_are_the_flags_the_papers_or_the_systems_own() -> None:
+    plain = Settings(1, 6, 12, (9, 7), 0.0, 0.0, False, 2, 0, False, "fp32", "cpu")
+    own = SYSTEMS["ebgan-ln"].rates
+    cell = Cell("ebgan-ln", 20)
+    for changes, D, G in (
+        ({}, own.D, own.G),
+        ({"lr": 2 * own.D}, 2 * own.D, 2 * own.G),  # in its ratio
+        ({"lr_g": 1e-4}, own.D, 1e-4),
+        ({"lr": 1e-3, "lr_g": 1e-4}, 1e-3, 1e-4),
+        ({"published": True}, 5e-4, 2.5e-4),
+    ):
+        game = cell.game(0, load("digits", "train"), plain._replace(**changes))
+        assert [game.players[name].optimizer.lr for name in "DG"] == pytest.approx([D, G])
+    ladder = Cell("ln", 20).game(0, load("digits", "train"), plain._replace(published=True))
+    assert ladder.players["D"].optimizer.lr == 2e-4
 
 
 def test_together_is_one_by_one(tmp_path: Path) -> None:
@@ -93,7 +110,7 @@ def test_parts_share_a_study(tmp_path: Path) -> None:
 
 def test_what_is_watched_are_the_classes_of_the_test_images() -> None:
     train, test = load("digits", "train"), load("digits", "test")
-    settings = Settings(1, 6, 12, (9, 7), 0.0, 0.0, 2, 0, False, "fp32", "cpu")
+    settings = Settings(1, 6, 12, (9, 7), 0.0, 0.0, False, 2, 0, False, "fp32", "cpu")
     cell = Cell("full", 20)
     one = cell.build([0], (train, test), settings)
     one.step()

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from energan.data import load
 from energan.engine.optimizers import Adam
-from energan.lab.few_labels.systems import SYSTEMS, Task
+from energan.lab.few_labels.systems import SYSTEMS
 from energan.utils.errors import UserError
 from reproductions import table2
 from reproductions.campaign.__main__ import chosen
@@ -47,13 +48,13 @@ def test_the_grids_are_the_papers() -> None:
     assert any(best.items() <= table1.configuration(table1.EBGAN, i).items() for i in range(512))
 
 
-def test_ladders_of_full_length_have_the_papers_schedule() -> None:
+def test_ladders_of_full_length_have_the_papers_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rate falls from step 80,000 of 120,000, or 120,000 of 180,000; the margin and G end at 60,000."""
+    monkeypatch.setattr(table2, "_data", lambda name: (load("digits", "train"), load("digits", "test")))
     by_name = {entry.name: entry for entry in table2.entries(FULL)}
     for name, steps, rate in (("table2-ln-100", 120_000, 2e-4), ("table2-ebgan-ln-100", 180_000, 5e-4)):
         entry = by_name[name]
-        task = Task((1, 28, 28), 10, 100, entry.steps, (8, 8))
-        game = SYSTEMS[entry.settings["system"]].game(task, entry.settings["lr"])
+        game = entry.build([0], "cpu").player.game
         adam = game.players["D"].optimizer
         assert isinstance(adam, Adam) and adam.schedule is not None
         assert (entry.steps, adam.lr, adam.beta1, len(entry.seeds)) == (steps, rate, 0.5, 15)

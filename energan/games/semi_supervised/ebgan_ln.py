@@ -48,7 +48,7 @@ MEANINGS = {
     ),
     "E(u)": "mean energy of unlabelled images, how badly D reconstructs them; D lowers it",
     "E(G(z))": "mean energy of generated images; D pushes it up to the margin, G pulls it down",
-    "active": "share of generated images whose energy is below the margin: the only ones that D learns from",
+    "active": "share of generated images whose energy is below the margin: D learns from no other generated ones",
 }
 
 

@@ -32,6 +32,7 @@ class Settings(NamedTuple):
     hidden: tuple[int, ...]
     lr: float
     lr_g: float
+    published: bool
     looks: int
     seed: int
     together: bool
@@ -43,8 +44,15 @@ class Cell(NamedTuple):
     system: str
     labels: int
 
+    def rates(self, settings: Settings) -> Rates:
+        """Of Adam: those that are set, else the system's own; a generator's own stands in a ratio to D's."""
+        system = SYSTEMS[self.system]
+        own = (settings.published and system.paper) or system.rates
+        D = settings.lr or own.D
+        return Rates(D, settings.lr_g or D * own.G / own.D)
+
     def steps(self, settings: Settings) -> int:
-        """How many it has."""
+        """How many it is trained for."""
         return round(settings.steps * SYSTEMS[self.system].length)
 
     def build(self, seeds: Sequence[int], data: Data, settings: Settings) -> Trainer | Ensemble:
@@ -72,7 +80,7 @@ class Cell(NamedTuple):
         _, c, h, w = train.images.shape
         task = Task((c, h, w), len(train.classes), self.labels, self.steps(settings), settings.hidden)
         with seeded(seed):
-            game = system.game(task, Rates(settings.lr or system.rates.D, settings.lr_g or system.rates.G))
+            game = system.game(task, self.rates(settings))
             by_data(game, train.images)
         return game
 

@@ -115,6 +115,7 @@ def few_labels(
     hidden: tuple[int, ...] = HIDDEN,
     lr: float = 0.0,
     lr_g: float = 0.0,
+    published_rates: bool = False,
     looks: int = 12,
     seed: int = 0,
     validate: bool = False,
@@ -137,7 +138,8 @@ def few_labels(
         batch: Labelled images a step, and as many unlabelled ones.
         hidden: Units of the hidden layers.
         lr: Adam's learning rate for all classifiers; 0 for each system's own (docs/results/few-labels.md).
-        lr_g: That of their generators; 0 for each system's own.
+        lr_g: That of their generators; 0 for each system's own, in its ratio to D's.
+        published_rates: Take the papers' rates as each system's own: they are for far longer runs.
         looks: How often models are tested.
         seed: The first label seed; the others follow.
         validate: Measure on 10,000 training images (a sixth where that is less), which then give no labels, instead of
@@ -154,7 +156,9 @@ def few_labels(
     at_least(2, batch=batch)
     at_least(3, steps=steps)
     usable_seed(seed)
-    settings = Settings(seeds, steps, batch, hidden, lr, lr_g, looks, seed, together, precision, device)
+    settings = Settings(
+        seeds, steps, batch, hidden, lr, lr_g, published_rates, looks, seed, together, precision, device
+    )
     cells = _cells(systems, labels, together, steps)
     both = _data(data, max(cell.labels for cell in cells), validate)
     asked = {"systems": systems, "labels": labels, "data": data, "validate": validate, **settings._asdict()}

@@ -37,7 +37,7 @@ SIDE = 48  # of the critic's field, points
 
 MEASURES = ("covered", "high_quality", "reverse_kl")
 
-COLUMNS = ("system", "modes", "high quality", "reverse KL", "seconds", "published (PacGAN, table 1)")
+COLUMNS = ("system", "modes", "high quality", "reverse KL", "seconds", "published (PacGAN, table 1, ± standard error)")
 
 Games = Mapping[str, tuple[Callable[[Settings], Game], Settings]]  # by system: what makes its game, of which settings
 
@@ -276,8 +276,8 @@ def published(
     """Rings and grids by the settings of published code: unrolled GANs, PacGAN.
 
     Args:
-        protocol: Whose settings: unrolled GANs' notebook (K = 0, 1, 5, 10), their paper's appendix as others read it,
-            or PacGAN's ring or grid (GAN, PacGAN2, 3, 4).
+        protocol: Whose settings: unrolled GANs' notebook (whose K is 5), their paper's appendix as others read it, or
+            PacGAN's ring or grid (GAN, PacGAN2, 3, 4).
         systems: Which ones, with commas between; all by default.
         seeds: Models of each system, trained as one program.
         steps: Of each generator; 0 for as many as published: 25,000, PacGAN's 400,000.

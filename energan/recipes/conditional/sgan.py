@@ -47,10 +47,10 @@ def sgan_mnist(
         encoder: A folder of encoder-mnist with --net sgan; empty: one that is trained once on the same images.
         classes: Classes of the images.
         joint_from: Share of the steps before which training is independent; 0: joint from the start, 1: never joint.
-        script: Whose discriminators at the start: those of the authors' script for independent or for joint training,
-            which differ in weights and activations; auto: joint where training is joint from the start.
-        feature_square: Mean square that the encoder's features are brought to, its logits staying as they are (the
-            authors' encoder has 0.73); 0: as they are.
+        script: Which discriminators: those of the authors' script for independent or for joint training, which differ
+            in activations and in weights at the start; auto: joint where training is joint from the start.
+        feature_square: Mean square of the encoder's features over training images that they are brought to, its logits
+            staying as they are (the authors' encoder has 0.8); 0: as they are.
         condition: Weight of the conditional losses: what was asked for, against what the encoder sees.
         entropy: Weight of the entropy losses, which keep the noise in use; 0 for none.
         z: Dimensions of each generator's noise.
