@@ -23,6 +23,7 @@ from energan.engine.game import Noise
 from energan.engine.noise import uniform
 from energan.networks.dense.maxout import Maxout
 from energan.networks.layers import Dropout, dropped
+from energan.networks.layers.bounded import Sigmoid
 from energan.networks.layers.initialisation import fill
 from energan.utils.specification import recorded
 
@@ -53,7 +54,7 @@ class Generator(nn.Module):
         self.of_y = nn.Sequential(nn.Linear(classes, of_y), nn.ReLU(), Dropout(dropout))
         self.net = nn.Sequential(
             nn.Linear(of_z + of_y, size), nn.ReLU(), Dropout(dropout),
-            nn.Linear(size, prod(shape)), nn.Sigmoid(),
+            nn.Linear(size, prod(shape)), Sigmoid(),
         )  # fmt: skip
         fill(self, partial(nn.init.uniform_, a=-weights, b=weights))
 

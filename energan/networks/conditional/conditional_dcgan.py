@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from energan.networks.layers import BatchNorm, initialise
+from energan.networks.layers.bounded import Sigmoid
 from energan.utils.specification import recorded
 
 
@@ -41,7 +42,7 @@ class Generator(nn.Module):
                 nn.Unflatten(1, (2 * width, 7, 7)),
             ),
             nn.Sequential(deconvolutions[0], BatchNorm(width, affine=False), nn.ReLU()),
-            nn.Sequential(deconvolutions[1], nn.Sigmoid()),
+            nn.Sequential(deconvolutions[1], Sigmoid()),
         ])  # fmt: skip
         initialise(self, 0.02)
 

@@ -21,6 +21,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from energan.networks.layers import Dropout, initialise
+from energan.networks.layers.bounded import Sigmoid, Tanh
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
 
@@ -93,8 +94,8 @@ class CoarseGenerator(nn.Module):
         self.shape = shape
         self.net = nn.Sequential(
             nn.Linear(z + classes, size), nn.ReLU(),
-            nn.Linear(size, size), nn.Sigmoid(),
-            nn.Linear(size, prod(shape)), nn.Tanh(),
+            nn.Linear(size, size), Sigmoid(),
+            nn.Linear(size, prod(shape)), Tanh(),
         )  # fmt: skip
         initialise(self, 0.05)
 

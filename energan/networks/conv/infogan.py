@@ -18,6 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from energan.networks.layers import BatchNorm, Double, Halve, initialise
+from energan.networks.layers.bounded import Sigmoid
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
 
@@ -42,7 +43,7 @@ class Generator(nn.Module):
             nn.Linear(z, units, bias=False), BatchNorm(units), nn.ReLU(),
             nn.Linear(units, first, bias=False), BatchNorm(first), nn.ReLU(), nn.Unflatten(1, (2 * width, side, side)),
             Double(2 * width, width, bias=False), BatchNorm(width), nn.ReLU(),
-            Double(width, channels), nn.Sigmoid(),
+            Double(width, channels), Sigmoid(),
         )  # fmt: skip
         initialise(self, 0.02)
 

@@ -23,6 +23,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from energan.networks.layers import BatchNorm, initialise
+from energan.networks.layers.bounded import Sigmoid, sigmoid
 from energan.networks.layers.initialisation import fill
 from energan.utils.specification import recorded
 
@@ -94,7 +95,7 @@ class ImageGenerator(nn.Module):
 
         layers = [*_dense(h + 128, 64 * width), nn.Unflatten(1, (4 * width, 4, 4)), *deconv(4 * width, 4 * width, 2)]
         layers += [*deconv(4 * width, 2 * width, 1), *deconv(2 * width, 2 * width, 2)]
-        self.net = nn.Sequential(*layers, nn.ConvTranspose2d(2 * width, 1, 5), nn.Sigmoid())
+        self.net = nn.Sequential(*layers, nn.ConvTranspose2d(2 * width, 1, 5), Sigmoid())
         initialise(self, 0.02)
 
     def forward(self, h: Tensor, z: Tensor) -> Tensor:
@@ -117,7 +118,7 @@ class Discriminator(nn.Module):
 
     def forward(self, x: Tensor) -> Judged:
         shared = self.trunk(x)
-        return Judged(self.real(shared).squeeze(1), self.noise(shared).sigmoid())
+        return Judged(self.real(shared).squeeze(1), sigmoid(self.noise(shared)))
 
 
 @recorded

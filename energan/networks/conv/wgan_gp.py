@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from energan.networks.dense.perceptron import Perceptron
 from energan.networks.layers import BatchNorm
+from energan.networks.layers.bounded import Sigmoid, Tanh
 from energan.networks.layers.initialisation import fill
 from energan.utils.specification import recorded
 
@@ -50,7 +51,7 @@ class Generator(nn.Module):
         dense = [nn.Linear(z, 64 * width, bias=not norm), *_norm(64 * width, norm), nn.ReLU()]
         self.first = nn.Sequential(*dense, nn.Unflatten(1, (4 * width, 4, 4)), *deconv(4 * width, 2 * width))
         last = nn.ConvTranspose2d(width, channels, 5, 2, padding=2, output_padding=1)
-        self.rest = nn.Sequential(*deconv(2 * width, width), last, nn.Sigmoid())
+        self.rest = nn.Sequential(*deconv(2 * width, width), last, Sigmoid())
         fill(self, _uniform)
 
     def forward(self, z: Tensor) -> Tensor:
@@ -85,4 +86,4 @@ def mlp_generator(z: int, shape: tuple[int, ...], *, layers: int = 4, size: int 
 
     The authors' code counts the output among its four layers and leaves it linear; tanh keeps the house's range.
     """
-    return nn.Sequential(Perceptron([z] + [size] * (layers - 1) + [prod(shape)], shape=shape), nn.Tanh())
+    return nn.Sequential(Perceptron([z] + [size] * (layers - 1) + [prod(shape)], shape=shape), Tanh())

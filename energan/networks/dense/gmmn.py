@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from energan.networks.dense.perceptron import Perceptron, with_tanh
 from energan.networks.layers import Dropout
+from energan.networks.layers.bounded import Sigmoid, sigmoid
 from energan.networks.layers.initialisation import fill
 from energan.utils.specification import recorded
 
@@ -32,7 +33,7 @@ def generator(z: int) -> nn.Sequential:
 @recorded
 def code_generator(z: int, code: int) -> nn.Sequential:
     """Noise (n, z) to codes (n, code) in [0, 1]."""
-    return nn.Sequential(Perceptron((z, *HIDDEN, code)), nn.Sigmoid())
+    return nn.Sequential(Perceptron((z, *HIDDEN, code)), Sigmoid())
 
 
 @recorded
@@ -58,8 +59,8 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor, dropped: bool = False) -> Float[Tensor, "n code"]:
         """Codes; `dropped`: with dropout while it trains. Without, they are what the generator is to match."""
         h = (x.flatten(1) + 1) / 2
-        h = self.hidden(self.drop[0](h) if dropped else h).sigmoid()
-        return self.code(self.drop[1](h) if dropped else h).sigmoid()
+        h = sigmoid(self.hidden(self.drop[0](h) if dropped else h))
+        return sigmoid(self.code(self.drop[1](h) if dropped else h))
 
 
 @recorded

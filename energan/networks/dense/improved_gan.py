@@ -20,6 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from energan.networks.layers import BatchNorm, GaussianNoise, MinibatchDiscrimination, WeightNorm
+from energan.networks.layers.bounded import Sigmoid
 from energan.networks.layers.initialisation import fill, initialise_by_data
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
@@ -51,7 +52,7 @@ class Generator(nn.Module):
         fill(self, nn.init.xavier_uniform_)
         last = WeightNorm([z, *hidden][-1], prod(shape))
         nn.init.xavier_uniform_(last.direction)
-        self.net.extend([last, nn.Sigmoid()])
+        self.net.extend([last, Sigmoid()])
 
     def forward(self, z: Tensor) -> Tensor:
         return 2 * self.net(z).view(z.shape[0], *self.shape) - 1

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from energan.networks.layers import Dropout
+from energan.networks.layers.bounded import Sigmoid
 from energan.networks.layers.initialisation import fill
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
@@ -51,7 +52,7 @@ class Generator(nn.Module):
         super().__init__()
         self.shape = shape
         last = nn.Linear(size, prod(shape))
-        self.net = nn.Sequential(nn.Linear(z, size), nn.ReLU(), nn.Linear(size, size), nn.ReLU(), last, nn.Sigmoid())
+        self.net = nn.Sequential(nn.Linear(z, size), nn.ReLU(), nn.Linear(size, size), nn.ReLU(), last, Sigmoid())
         fill(self, partial(nn.init.uniform_, a=-0.05, b=0.05))
         if isinstance(mean, float):
             mean = torch.full(shape, mean)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from energan.networks.layers import BatchNorm
+from energan.networks.layers.bounded import Tanh
 from energan.networks.layers.initialisation import fill
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
@@ -77,7 +78,7 @@ class Perceptron(nn.Module):
 @recorded
 def with_tanh(net: nn.Module) -> nn.Sequential:
     """The net, and tanh behind it: images in [-1, 1]."""
-    return nn.Sequential(net, nn.Tanh())
+    return nn.Sequential(net, Tanh())
 
 
 @recorded
