@@ -105,7 +105,7 @@ class ImageGenerator(nn.Module):
 class Discriminator(nn.Module):
     """D_i and Q_i: what `trunk` makes `features` of -> Judged."""
 
-    def __init__(self, trunk: nn.Module, features: int, z: int, script: Script) -> None:
+    def __init__(self, trunk: nn.Module, features: int, z: int, script: Script = "independent") -> None:
         super().__init__()
         self.trunk, self.real, self.noise = trunk, nn.Linear(features, 1), nn.Linear(features, z)
         if script == "independent":
