@@ -1,9 +1,13 @@
 """tanh and sigmoid whose gradient outlives bfloat16's rounding, and nets that end in them."""
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
+from energan import networks
 from energan.engine.precision import autocast
 from energan.networks.conv import dcgan
 from energan.networks.dense import maxout
@@ -47,3 +51,10 @@ def test_a_white_pixel_can_come_back_in_bfloat16(make) -> None:
         assert float(images.detach().float().min()) > 0.98
         images.float().sum().backward()
     assert float(last.bias.grad.abs().min()) > 0
+
+
+def test_no_net_ends_in_torchs_own() -> None:
+    """Hidden ones of small nets on points, and the ladder's combinators, which are in float32, may stay."""
+    folder, own = Path(networks.__file__).parent, re.compile(r"nn\.(Tanh|Sigmoid)\b|\.(tanh|sigmoid)\(")
+    found = {str(path.relative_to(folder)) for path in folder.rglob("*.py") if own.search(path.read_text())}
+    assert found == {"layers/bounded.py", "layers/ladder_combinators.py", "dense/perceptron.py"}
