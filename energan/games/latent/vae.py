@@ -26,7 +26,6 @@ from energan.engine.game import Batch, Code, Game, Logs, Move, Noise, Player, Pl
 from energan.engine.noise import as_noise, normal
 from energan.engine.optimizers import Adam, Optimizer
 from energan.losses import variational
-from energan.networks.layers.bounded import tanh
 from energan.utils.specification import recorded
 
 Likelihood = Literal["bernoulli", "gaussian"]
@@ -43,7 +42,7 @@ MEANINGS = {
 
 def image(logits: Tensor) -> Tensor:
     """2 sigmoid(l) - 1: the mean of a pixel, in [-1, 1]."""
-    return tanh(logits / 2)
+    return (logits / 2).tanh()
 
 
 def surprise(x: Tensor, logits: Tensor, likelihood: Likelihood, s: float) -> Tensor:

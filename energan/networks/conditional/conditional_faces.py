@@ -23,7 +23,7 @@ from torch.nn.functional import max_pool2d
 from energan.networks.conv import dcgan
 from energan.networks.dense.maxout import Maxout
 from energan.networks.layers import Dropout
-from energan.networks.layers.bounded import Sigmoid, Tanh
+from energan.networks.layers.bounded import Sigmoid
 from energan.networks.layers.condition import Joined, Projection
 from energan.utils.specification import recorded
 
@@ -44,7 +44,7 @@ class Generator(nn.Module):
         first, second = nn.Linear(z + attributes, size), nn.Linear(size, maps * PLACES)
         self.net = nn.Sequential(
             first, nn.ReLU(), second, Sigmoid(),
-            nn.Unflatten(1, (maps, 10, 10)), nn.ConvTranspose2d(maps, channels, 5, 3), Tanh(),
+            nn.Unflatten(1, (maps, 10, 10)), nn.ConvTranspose2d(maps, channels, 5, 3), nn.Tanh(),
         )  # fmt: skip
         for layer in (first, second):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")

@@ -23,7 +23,6 @@ from torch import Tensor, nn
 
 from energan.networks.conv.dcgan import levels
 from energan.networks.layers import BatchNorm, Double, Halve, initialise
-from energan.networks.layers.bounded import Tanh
 from energan.networks.layers.condition import Standard
 from energan.utils.specification import recorded
 
@@ -61,7 +60,7 @@ class Generator(nn.Module):
         for i, (a, b) in enumerate(itertools.pairwise(maps)):
             layers += [Double(a, b, bias=False), BatchNorm(b, 0.02)]
             layers += [nn.ReLU() if i else Residual(b, nn.ReLU())]
-        self.net = nn.Sequential(*layers, Double(maps[-1], channels), Tanh())
+        self.net = nn.Sequential(*layers, Double(maps[-1], channels), nn.Tanh())
         initialise(self, 0.02)
 
     def forward(self, z: Float[Tensor, "n z"], h: Float[Tensor, "n words"]) -> Tensor:

@@ -21,7 +21,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from energan.networks.layers import Dropout, initialise
-from energan.networks.layers.bounded import Sigmoid, Tanh
+from energan.networks.layers.bounded import Sigmoid
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
 
@@ -95,7 +95,7 @@ class CoarseGenerator(nn.Module):
         self.net = nn.Sequential(
             nn.Linear(z + classes, size), nn.ReLU(),
             nn.Linear(size, size), Sigmoid(),
-            nn.Linear(size, prod(shape)), Tanh(),
+            nn.Linear(size, prod(shape)), nn.Tanh(),
         )  # fmt: skip
         initialise(self, 0.05)
 

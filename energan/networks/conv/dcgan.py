@@ -16,7 +16,6 @@ from math import log2
 from torch import Tensor, nn
 
 from energan.networks.layers import BatchNorm, Double, Halve, initialise
-from energan.networks.layers.bounded import Tanh
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
 
@@ -59,7 +58,7 @@ class Generator(nn.Module):
         layers: list[nn.Module] = [opening, BatchNorm(maps[0], 0.02), nn.ReLU()]
         for a, b in itertools.pairwise(maps):
             layers += [Double(a, b, bias=False), BatchNorm(b, 0.02), nn.ReLU()]
-        self.net = nn.Sequential(*layers, Double(maps[-1], channels), Tanh())
+        self.net = nn.Sequential(*layers, Double(maps[-1], channels), nn.Tanh())
         initialise(self, 0.02)
 
     def forward(self, z: Tensor) -> Tensor:

@@ -20,7 +20,6 @@ from torch import Tensor, nn
 
 from energan.networks.layers import BatchNorm, initialise
 from energan.networks.layers.activation_checkpointing import recomputed
-from energan.networks.layers.bounded import Tanh
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
 
@@ -84,7 +83,7 @@ class Generator(nn.Module):
             )
             for a, b, side in zip(inputs, maps, sides, strict=True)
         )
-        self.last = nn.Sequential(nn.Conv2d(maps[-1], channels, 3, 1, 1), Tanh())
+        self.last = nn.Sequential(nn.Conv2d(maps[-1], channels, 3, 1, 1), nn.Tanh())
         initialise(self, 0.02)
 
     def forward(self, z: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ from torch.nn.functional import interpolate
 
 from energan.networks.conv.dcgan import doublings
 from energan.networks.layers import BatchNorm, Halve, initialise, spectral_norm
-from energan.networks.layers.bounded import Sigmoid, Tanh
+from energan.networks.layers.bounded import Sigmoid
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
 
@@ -72,7 +72,7 @@ class Generator(nn.Module):
         self.larger = nn.ModuleList(_larger(a, b) for a, b in itertools.pairwise([maps[0], *maps]))
         here = [maps[0], *maps]  # at the first size, at twice that, ...
         self.gates = nn.ModuleList(_Gate(here[i], here[i + FAR]) for i in range(len(here) - FAR))
-        self.closing = nn.Sequential(nn.Conv2d(maps[-1], channels, 3, 1, 1), Tanh())
+        self.closing = nn.Sequential(nn.Conv2d(maps[-1], channels, 3, 1, 1), nn.Tanh())
         initialise(self, 0.02)
 
     def forward(self, z: Tensor, modulate: Callable[[int, Tensor], Tensor] | None = None) -> Tensor:
@@ -172,7 +172,7 @@ def _decoder(maps: int, channels: int, doublings: int) -> nn.Sequential:
     for _ in range(doublings):
         layers.append(_larger(maps, max(maps // 2, FEWEST)))
         maps = max(maps // 2, FEWEST)
-    return nn.Sequential(*layers, nn.Conv2d(maps, channels, 3, 1, 1), Tanh())
+    return nn.Sequential(*layers, nn.Conv2d(maps, channels, 3, 1, 1), nn.Tanh())
 
 
 def _quarters(x: Tensor) -> Tensor:

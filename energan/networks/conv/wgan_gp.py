@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from energan.networks.dense.perceptron import Perceptron
 from energan.networks.layers import BatchNorm
-from energan.networks.layers.bounded import Sigmoid, Tanh
+from energan.networks.layers.bounded import Sigmoid
 from energan.networks.layers.initialisation import fill
 from energan.utils.specification import recorded
 
@@ -86,4 +86,4 @@ def mlp_generator(z: int, shape: tuple[int, ...], *, layers: int = 4, size: int 
 
     The authors' code counts the output among its four layers and leaves it linear; tanh keeps the house's range.
     """
-    return nn.Sequential(Perceptron([z] + [size] * (layers - 1) + [prod(shape)], shape=shape), Tanh())
+    return nn.Sequential(Perceptron([z] + [size] * (layers - 1) + [prod(shape)], shape=shape), nn.Tanh())

@@ -18,7 +18,6 @@ from typing import Literal
 from torch import Tensor, nn
 
 from energan.networks.layers import BatchNorm, Dropout, initialise
-from energan.networks.layers.bounded import Tanh
 from energan.utils.specification import recorded
 
 
@@ -44,7 +43,7 @@ class Generator(nn.Module):
         super().__init__()
         self.shape = shape
         hidden = _hidden([z] + [size] * (layers - 1), norm_first=True)
-        self.net = nn.Sequential(*hidden, nn.Linear(size if layers > 1 else z, prod(shape)), Tanh())
+        self.net = nn.Sequential(*hidden, nn.Linear(size if layers > 1 else z, prod(shape)), nn.Tanh())
         initialise(self, 0.02)
 
     def forward(self, z: Tensor) -> Tensor:

@@ -12,7 +12,6 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from energan.networks.layers import BatchNorm
-from energan.networks.layers.bounded import Tanh
 from energan.networks.layers.initialisation import fill
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
@@ -78,7 +77,7 @@ class Perceptron(nn.Module):
 @recorded
 def with_tanh(net: nn.Module) -> nn.Sequential:
     """The net, and tanh behind it: images in [-1, 1]."""
-    return nn.Sequential(net, Tanh())
+    return nn.Sequential(net, nn.Tanh())
 
 
 @recorded

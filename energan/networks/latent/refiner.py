@@ -12,7 +12,6 @@ from functools import partial
 from torch import Tensor, nn
 
 from energan.networks.layers import BatchNorm, Double, Halve
-from energan.networks.layers.bounded import tanh
 from energan.networks.layers.initialisation import fill
 from energan.utils.specification import recorded
 
@@ -48,4 +47,4 @@ class Refiner(nn.Module):
         last.weight.data.mul_(0.01)
 
     def forward(self, x: Tensor) -> Tensor:
-        return tanh(self.net(x) + 2 * x)
+        return (self.net(x) + 2 * x).tanh()

@@ -24,7 +24,6 @@ from torch import Tensor, nn
 from energan.networks.dense.perceptron import Perceptron, with_tanh
 from energan.networks.latent.posterior import Posterior
 from energan.networks.layers import BatchNorm
-from energan.networks.layers.bounded import Tanh
 from energan.networks.layers.initialisation import fill
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
@@ -86,7 +85,7 @@ def decoder(z: int, *, channels: int = 3, size: int = 64, width: int = 64, tanh:
     second, w, side = _checked(size, width), width, size // 8
     first = [*_dense(z, 4 * w * side**2), nn.Unflatten(1, (4 * w, side, side))]
     maps = [*_deconv(4 * w, second), *_deconv(second, 2 * w), *_deconv(2 * w, w // 2)]
-    last = [nn.Conv2d(w // 2, channels, 5, padding=2), *([Tanh()] if tanh else [])]
+    last = [nn.Conv2d(w // 2, channels, 5, padding=2), *([nn.Tanh()] if tanh else [])]
     net = nn.Sequential(*first, *maps, *last)
     fill(net, INIT)
     return net

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from energan.networks.conv import dann
 from energan.networks.latent.refiner import Residual
 from energan.networks.layers import BatchNorm, Dropout, GaussianNoise, initialise
-from energan.networks.layers.bounded import Tanh
 from energan.utils.specification import recorded
 
 LEAST = 4  # pixels a side of D's last maps
@@ -35,7 +34,7 @@ class Generator(nn.Module):
         self.plane = nn.Sequential(nn.Linear(z, size * size, bias=False), BatchNorm(size * size), nn.ReLU())
         residual = [Residual(width) for _ in range(blocks)]
         first, last = nn.Conv2d(channels + 1, width, 3, padding=1), nn.Conv2d(width, channels, 1)
-        self.net = nn.Sequential(first, nn.ReLU(), *residual, last, Tanh())
+        self.net = nn.Sequential(first, nn.ReLU(), *residual, last, nn.Tanh())
         initialise(self, 0.02)
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:

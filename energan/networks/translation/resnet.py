@@ -12,7 +12,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from energan.networks.layers import initialise
-from energan.networks.layers.bounded import Tanh
 from energan.utils.checks import at_least
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
@@ -52,7 +51,7 @@ def resnet(*, channels: int = 3, outputs: int = 3, width: int = 64, blocks: int 
         *(Residual(w4) for _ in range(blocks)),
         *_normed(nn.ConvTranspose2d(w4, w2, 3, 2, 1, output_padding=1, bias=False)), nn.ReLU(),
         *_normed(nn.ConvTranspose2d(w2, w1, 3, 2, 1, output_padding=1, bias=False)), nn.ReLU(),
-        nn.ReflectionPad2d(3), nn.Conv2d(w1, outputs, 7), Tanh(),
+        nn.ReflectionPad2d(3), nn.Conv2d(w1, outputs, 7), nn.Tanh(),
     )  # fmt: skip
     return initialise(net, 0.02)  # type: ignore[return-value]
 

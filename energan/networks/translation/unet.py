@@ -21,7 +21,6 @@ from torch.nn.functional import leaky_relu, relu
 from energan.engine.game import Noise
 from energan.engine.noise import uniform
 from energan.networks.layers import Double, Halve, dropped, initialise
-from energan.networks.layers.bounded import tanh
 from energan.utils.checks import at_least
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
@@ -68,7 +67,7 @@ class UNet(nn.Module):
                 u = masks[i].unflatten(1, (self.noise[i][0], self.noise[i][1], -1))
                 x = dropped(x, tiled(u, *x.shape[2:]), RATE)
             x = torch.cat([x, maps.pop()], 1) if maps else x
-        return tanh(x)
+        return x.tanh()
 
 
 def tiled(u: Float[Tensor, "n c side side"], h: int, w: int) -> Float[Tensor, "n c h w"]:
