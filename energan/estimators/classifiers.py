@@ -126,7 +126,8 @@ class EBGANLadderClassifier(SemiSupervisedClassifier):
         width: units of each hidden layer of G.
         steps: training steps.
         batch: labelled rows a step, and as many of all rows, 2 or more (at most as many as X has).
-        lr: learning rate of Adam (beta1 0.5) for D. G's is half of it, as in the paper (5e-4 there, for 180,000 steps).
+        lr: learning rate of Adam (beta1 0.5) for D; the paper's, for 180,000 steps, is 5e-4.
+        lr_g: that for G; the paper's is 2.5e-4.
         random_state: None, an int or a RandomState. With an int, `fit` and `sample` repeat bit for bit on one machine.
         precision: of training: "bf16", "fp32", or "auto" (bf16 for images, where the processor multiplies it natively).
             Prediction is in fp32.
@@ -167,7 +168,8 @@ class EBGANLadderClassifier(SemiSupervisedClassifier):
         width: int = 500,
         steps: int = 3000,
         batch: int = 100,
-        lr: float = 2e-3,
+        lr: float = 8e-3,
+        lr_g: float = 6e-5,
         random_state: Any = None,
         precision: Precision = "auto",
         device: str = "auto",
@@ -175,12 +177,13 @@ class EBGANLadderClassifier(SemiSupervisedClassifier):
     ) -> None:
         self.hidden, self.margin, self.weight, self.sigma = hidden, margin, weight, sigma
         self.z, self.width = z, width
-        self.steps, self.batch, self.lr = steps, batch, lr
+        self.steps, self.batch, self.lr, self.lr_g = steps, batch, lr, lr_g
         self.random_state, self.precision, self.device, self.verbose = random_state, precision, device, verbose
 
     def _check_parameters(self) -> None:
         at_least(1, hidden=min(self.hidden, default=1), z=self.z, width=self.width)
         not_negative(weight=self.weight, sigma=self.sigma)
+        positive(lr_g=self.lr_g)
         if isinstance(self.margin, str) and self.margin != "auto":
             raise ValueError(f"margin must be a number above 0 or 'auto', got {self.margin!r}")
         if self.margin != "auto":
@@ -189,7 +192,7 @@ class EBGANLadderClassifier(SemiSupervisedClassifier):
     def _networks(self, images: Num[Tensor, "n c h w"], classes: int) -> dict[str, nn.Module]:
         d = images[0].numel()
         G = mlp.Generator(self.z, (1, 1, d), layers=3, size=self.width)
-        return {"G": G, "D": Ladder((d, *self.hidden, classes))}
+        return {"G": G, "D": Ladder((d, *self.hidden, classes), gain=False)}
 
     def _game(self, networks: dict[str, nn.Module]) -> Game:
         D = networks["D"]
@@ -203,7 +206,7 @@ class EBGANLadderClassifier(SemiSupervisedClassifier):
             switch=max(1, self.steps // 3),
             weight=self.weight / d,
             sigma=self.sigma,
-            optimizer_G=Adam(self.lr / 2, beta1=0.5, schedule=decay),
+            optimizer_G=Adam(self.lr_g, beta1=0.5, schedule=decay),
             optimizer_D=Adam(self.lr, beta1=0.5, schedule=decay),
         )
 
@@ -236,7 +239,7 @@ class ImprovedGANClassifier(SemiSupervisedClassifier):
         weight: of the unlabelled and generated rows' part of D's loss.
         z: dimensions of the generator's noise.
         width: units of each of G's two hidden layers.
-        steps: training steps.
+        steps: training steps; rows without labels teach little in the first thousands.
         batch: labelled rows a step, and as many of all rows, 2 or more (at most as many as X has).
         lr: learning rate of Adam (beta1 0.5), for both players.
         random_state: None, an int or a RandomState. With an int, `fit` and `sample` repeat bit for bit on one machine.
@@ -276,7 +279,7 @@ class ImprovedGANClassifier(SemiSupervisedClassifier):
         weight: float = 1.0,
         z: int = 100,
         width: int = 500,
-        steps: int = 3000,
+        steps: int = 12000,
         batch: int = 100,
         lr: float = 3e-3,
         random_state: Any = None,

@@ -20,6 +20,6 @@ SYSTEMS: dict[str, Defaults] = {
     "ladder on features": Defaults("ladder-features", size=128, channels=3, steps=400),
     "conv-ladder": Defaults("conv-ladder-32", size=32, channels=3, steps=1000, batch=50),
     "ebgan-ln": Defaults("ebgan-ln-mnist"),
-    "improved-gan": Defaults("improved-gan-mnist"),
+    "improved-gan": Defaults("improved-gan-mnist", steps=12000),
     "aae": Defaults("aae-ssl-mnist"),
 }

@@ -23,13 +23,14 @@ def improved_gan_mnist(
     z: int = 100,
     size_g: int = 500,
     lr: float | None = None,
-    ema: float = 0.99,
+    ema: float = 0.999,
     labelled: FewLabels = FewLabels(),
-    training: Training = Training(steps=3000, batch=100, save_every=250),
+    training: Training = Training(steps=12000, batch=100, save_every=1000),
 ) -> Experiment:
     """The improved GAN's classifier: D tells the classes apart, and G's images from all of them.
 
-    A step is one turn of D and one of G (minibatch: three); the paper has 180,000 steps.
+    A step is one turn of D and one of G (minibatch: three); the paper has 180,000 steps. Images without labels teach
+    little in the first thousands.
 
     Args:
         variant: What G learns by: feature-matching (the better classifier) or minibatch (the better images).
