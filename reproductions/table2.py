@@ -97,8 +97,9 @@ def build(settings: dict[str, Any], steps: int, together: bool, seeds: Sequence[
     data = _data(settings["data"])
     cell = Cell(settings["system"], settings["labels"])
     shared = Settings(
-        seeds=len(seeds), steps=steps, batch=settings["batch"], hidden=tuple(settings["hidden"]), lr=0, lr_g=0,
-        published=True, looks=1, seed=seeds[0], together=together, precision=settings["precision"], device=device,
+        seeds=len(seeds), steps=steps, batch=settings["batch"], hidden=tuple(settings["hidden"]),
+        lr=settings["rates"][0], lr_g=settings["rates"][1], published=True, looks=1, seed=seeds[0], together=together,
+        precision=settings["precision"], device=device,
     )  # fmt: skip
     player = cell.build(seeds, data, shared)
 

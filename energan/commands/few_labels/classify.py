@@ -72,7 +72,7 @@ def classify(
         features: What the ladder sees: none (pixels), the features of mobilenetv2 (for photographs), or those of
             my.module:Net, a network of yours: images in [-1, 1] to features, made without arguments.
         features_weights: A .safetensors file with the weights of my.module:Net.
-        steps: Training steps; by default 3000, 400 on features, and 1000 of conv-ladder.
+        steps: Training steps; by default 3000, 400 on features, 1000 of conv-ladder, and 12000 of improved-gan.
         batch: Labelled images a step, and unlabelled ones; less where there are fewer images. By default 100, and 50 of
             conv-ladder.
         seed: Of the weights, the noise and the order of the data.

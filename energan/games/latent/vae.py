@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from energan.engine.game import Batch, Code, Game, Logs, Move, Noise, Player, Players
 from energan.engine.noise import as_noise, normal
 from energan.engine.optimizers import Adam, Optimizer
+from energan.engine.precision import wide
 from energan.losses import variational
 from energan.utils.specification import recorded
 
@@ -41,8 +42,8 @@ MEANINGS = {
 
 
 def image(logits: Tensor) -> Tensor:
-    """2 sigmoid(l) - 1: the mean of a pixel, in [-1, 1]."""
-    return (logits / 2).tanh()
+    """2 sigmoid(l) - 1: the mean of a pixel, in [-1, 1]. Its gradient lives where bfloat16 rounds it to -1 or 1."""
+    return wide(logits / 2).tanh().to(logits.dtype)
 
 
 def surprise(x: Tensor, logits: Tensor, likelihood: Likelihood, s: float) -> Tensor:

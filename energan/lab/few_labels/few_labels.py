@@ -98,7 +98,8 @@ def _contests(folder: Path, observed: Mapping[Cell, Observations]) -> None:
         for name in CONTEST:
             ax = active if name == "D/active" else energies
             ax.plot(one["step"][1:], one[name][1:].mean(1), label=name.removeprefix("D/"), lw=1.5)
-        energies.set(title=f"{cell.system}, {cell.labels} labels", xlabel="steps", ylabel="energy", yscale="log")
+        energies.set(title=f"{cell.system}, {cell.labels} labels", xlabel="steps", ylabel="energy")
+        energies.set_ylim(bottom=0)
         active.set(title="share of active hinges", xlabel="steps", ylim=(-0.03, 1.03))
         energies.legend(fontsize=8, frameon=False)
     save(figure, folder / "contest.png")
@@ -162,6 +163,7 @@ def few_labels(
     cells = _cells(systems, labels, together, steps)
     both = _data(data, max(cell.labels for cell in cells), validate)
     asked = {"systems": systems, "labels": labels, "data": data, "validate": validate, **settings._asdict()}
+    asked["rates"] = {cell.system: cell.rates(settings) for cell in cells}  # another version's may be others
     mine = _share(part)
     with study("few-labels", asked, out, quiet) as s:
         played = {cell: play(s, cell, both, settings, mine) for cell in cells}

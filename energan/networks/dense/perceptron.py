@@ -12,6 +12,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from energan.networks.layers import BatchNorm
+from energan.networks.layers.bounded import Sigmoid
 from energan.networks.layers.initialisation import fill
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
@@ -23,7 +24,7 @@ Init = Callable[[Tensor], Any]
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
     "tanh": nn.Tanh,
-    "sigmoid": nn.Sigmoid,
+    "sigmoid": Sigmoid,
     "elu": nn.ELU,
     "leaky": lambda: nn.LeakyReLU(0.2),
 }

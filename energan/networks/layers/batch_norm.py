@@ -35,10 +35,9 @@ class BatchNorm(nn.Module):
         if self.training and among().count > 1:
             return batch_norm_of_ranks(x, self.weight, self.bias)
         mean, var = (None, None) if self.training else (self.mean, self.var)
-        if self.weight is None and self.bias is not None:  # torch's CUDA kernel has no gradient for a bias alone
-            gain = torch.ones_like(self.bias)
-            return batch_norm(x, mean, var, gain, self.bias, training=self.training)
-        return batch_norm(x, mean, var, self.weight, self.bias, training=self.training)
+        # without a gain torch's CUDA kernel has no gradient for a bias, and its CPU one rounds moments of bfloat16
+        gain = torch.ones_like(self.mean) if self.weight is None else self.weight
+        return batch_norm(x, mean, var, gain, self.bias, training=self.training)
 
 
 @torch.no_grad()

@@ -1,11 +1,11 @@
 """A sigmoid whose gradient lives where bfloat16 would round it to 1.
 
 bfloat16 has 8 bits, so that sigmoid(6.3) is 1 there, and its gradient, y (1 - y), is 0: a pixel that has once become so
-white stays white, and close below the gradient is half as large again as it should be. Here it is computed in float32
+white stays white, and close below the gradient is up to twice as large as it should be. Here it is computed in float32
 or wider; what comes out is rounded to the input's type, its gradient is not. In float32 all is as ever.
 
-Not so the tanh at the end of other nets, dead in bfloat16 from 3.5 on, on both sides: with a live gradient GAN and
-EBGAN-PT drew digits a little worse (docs/results/few-labels.md, improved GAN).
+The tanh at the end of other nets is torch's, dead in bfloat16 from 3.5 on, on both sides: with a live gradient a GAN
+drew digits a little worse with three seeds, and EBGAN-PT with one (docs/results/few-labels.md, improved GAN).
 """
 
 from torch import Tensor, nn

@@ -49,8 +49,8 @@ def sgan_mnist(
         joint_from: Share of the steps before which training is independent; 0: joint from the start, 1: never joint.
         script: Which discriminators: those of the authors' script for independent or for joint training, which differ
             in activations and in weights at the start; auto: joint where training is joint from the start.
-        feature_square: Mean square of the encoder's features over training images that they are brought to, its logits
-            staying as they are (the authors' encoder has 0.8); 0: as they are.
+        feature_square: The encoder's features are scaled to this mean square over training images, and its logits stay
+            as they are (the authors' encoder has 0.8); 0: not scaled.
         condition: Weight of the conditional losses: what was asked for, against what the encoder sees.
         entropy: Weight of the entropy losses, which keep the noise in use; 0 for none.
         z: Dimensions of each generator's noise.

@@ -48,7 +48,7 @@ def test_a_white_pixel_can_come_back_in_bfloat16(make: Callable[[], nn.Module]) 
 
 
 def test_no_net_ends_in_torchs_own() -> None:
-    """Hidden ones of small nets on points, and the ladder's combinators, which are in float32, may stay."""
+    """The ladder's combinators, which are in float32, may stay."""
     folder, own = Path(networks.__file__).parent, re.compile(r"nn\.Sigmoid\b|\.sigmoid\(")
     found = {str(path.relative_to(folder)) for path in folder.rglob("*.py") if own.search(path.read_text())}
-    assert found == {"layers/bounded.py", "layers/ladder_combinators.py", "dense/perceptron.py"}
+    assert found == {"layers/bounded.py", "layers/ladder_combinators.py"}
