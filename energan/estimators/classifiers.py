@@ -192,7 +192,7 @@ class EBGANLadderClassifier(SemiSupervisedClassifier):
     def _networks(self, images: Num[Tensor, "n c h w"], classes: int) -> dict[str, nn.Module]:
         d = images[0].numel()
         G = mlp.Generator(self.z, (1, 1, d), layers=3, size=self.width)
-        return {"G": G, "D": Ladder((d, *self.hidden, classes), gain=False)}
+        return {"G": G, "D": Ladder((d, *self.hidden, classes))}
 
     def _game(self, networks: dict[str, nn.Module]) -> Game:
         D = networks["D"]

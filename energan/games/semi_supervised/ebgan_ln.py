@@ -14,8 +14,8 @@ The paper leaves open (the readings of this file; docs/results/few-labels.md com
   - whether G(z) goes through the corrupted encoder, as u does: `corrupted`, yes; if not, it is reconstructed from the
     clean path
   - whether D's logits have a gain: "BN without gamma" is all that it says. Without it they are normalised to unit
-    variance and cannot be sure (of ten balanced classes, CE >= 0.28). Ladder's default is the ladder's paper's, with a
-    gain; the recipe and the laboratory have none
+    variance and cannot be sure (of ten balanced classes, CE >= 0.28). The laboratory has none; Ladder's default and the
+    recipe have one, as in the ladder's paper
   - how the margin decays: linearly; what G is: any net with images in [-1, 1]
 
 Not to be confused with EBGAN on an auto-encoder (energy/ebgan.py), whose energy is the norm, not its square.
