@@ -27,7 +27,6 @@ from torch.nn.functional import interpolate
 
 from energan.networks.conv.dcgan import doublings
 from energan.networks.layers import BatchNorm, Halve, initialise, spectral_norm
-from energan.networks.layers.bounded import Sigmoid
 from energan.utils.errors import UserError
 from energan.utils.specification import recorded
 
@@ -48,7 +47,7 @@ class _Gate(nn.Module):
     def __init__(self, low: int, high: int) -> None:
         super().__init__()
         self.net = nn.Sequential(
-            nn.AdaptiveAvgPool2d(4), nn.Conv2d(low, high, 4), nn.SiLU(), nn.Conv2d(high, high, 1), Sigmoid()
+            nn.AdaptiveAvgPool2d(4), nn.Conv2d(low, high, 4), nn.SiLU(), nn.Conv2d(high, high, 1), nn.Sigmoid()
         )
 
     def forward(self, low: Tensor, high: Tensor) -> Tensor:

@@ -25,9 +25,9 @@ def test_values_are_as_ever_and_gradients_are_those_of_float32() -> None:
     rounded = x.bfloat16().requires_grad_()
     y = sigmoid(rounded)
     y.sum().backward()
-    assert y.dtype == rounded.grad.dtype == torch.bfloat16
+    assert y.dtype == torch.float32 and rounded.grad.dtype == torch.bfloat16
     torch.testing.assert_close(rounded.grad.float(), exact.grad, rtol=2**-8, atol=0)
-    torch.testing.assert_close(y.float(), exact.detach().sigmoid(), rtol=2**-8, atol=0)
+    torch.testing.assert_close(y, exact.detach().sigmoid(), rtol=0, atol=0)
     dead = x.bfloat16().requires_grad_()
     dead.sigmoid().sum().backward()
     assert int((dead.grad == 0).sum()) > int((rounded.grad == 0).sum()) == 0  # torch's own: why these are here
@@ -48,7 +48,7 @@ def test_a_white_pixel_can_come_back_in_bfloat16(make: Callable[[], nn.Module]) 
 
 
 def test_no_net_ends_in_torchs_own() -> None:
-    """The ladder's combinators, which are in float32, may stay."""
+    """The ladder's combinators, which are in float32, and FastGAN's gates, beside maps, may stay."""
     folder, own = Path(networks.__file__).parent, re.compile(r"nn\.Sigmoid\b|\.sigmoid\(")
     found = {str(path.relative_to(folder)) for path in folder.rglob("*.py") if own.search(path.read_text())}
-    assert found == {"layers/bounded.py", "layers/ladder_combinators.py"}
+    assert found == {"layers/bounded.py", "layers/ladder_combinators.py", "conv/fastgan.py"}
