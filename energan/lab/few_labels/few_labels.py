@@ -1,5 +1,6 @@
 """How well classifiers learn from few labels: table 2 of EBGAN's paper, the ladder's and the improved GAN's."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
@@ -47,10 +48,15 @@ def _row(cell: Cell, observed: Observations, data: str) -> list[str]:
 
 
 def paired(a: Tensor, b: Tensor) -> dict[str, float]:
-    """Student's paired test of b against a, (seeds,) each: mean and deviation of b - a, t, and the two-sided p."""
+    """Student's paired test of b against a, (seeds,) each: mean and deviation of b - a, t, and the two-sided p.
+
+    Differences that are all the same have no deviation to compare with: t is infinite, or NaN where they are 0.
+    """
     from scipy.stats import ttest_rel
 
-    t = ttest_rel(b.numpy(), a.numpy())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of such differences
+        t = ttest_rel(b.numpy(), a.numpy())
     difference = (b - a).double()
     return {
         "difference": float(difference.mean()),
