@@ -3,7 +3,7 @@
 bfloat16 has 8 bits, so that sigmoid(6.3) is 1 there, and its gradient, y (1 - y), is 0: a pixel that has once become so
 white stays white, and close below the gradient is up to twice as large as it should be. An image 2 y - 1 has steps of
 1/256 near black. In float32 all is as ever. With bfloat16's the improved GAN learned nothing from images without labels
-(docs/results/few-labels.md), and neither did it with a live gradient alone, where what comes out was rounded.
+(two label seeds, docs/results/few-labels.md); with a live gradient and a rounded output it did with one of the two.
 
 The tanh at the end of other nets is torch's, dead in bfloat16 from 3.5 on, on both sides: with a live gradient a GAN
 drew digits a little worse with three seeds, and EBGAN-PT with one.
