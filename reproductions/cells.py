@@ -13,6 +13,7 @@ from torch import Tensor
 from energan import metrics
 from energan.data.image_set import fixed_subset
 from energan.inference.model import Model
+from energan.lab.figures import panels, save
 from energan.metrics.features.catalog import NETWORKS, describe
 from energan.recipes.build import build, find_recipe
 from energan.runs.folder import RunFolder
@@ -71,6 +72,18 @@ def of_reconstructions(images: Tensor, again: Tensor, network: str) -> dict[str,
     real, fake = (describe(x, network).features for x in (images, again))
     apart = (real - real[torch.randperm(len(real), generator=torch.Generator().manual_seed(0))]).norm(dim=1).mean()
     return {"pixel RMS": rms, "feature distance": float((real - fake).norm(dim=1).mean() / apart)}
+
+
+def draw_sheets(sheets: dict[str, Path], path: Path, width: float, height: float) -> None:
+    """A figure of pictures side by side, each under its name, in panels of width x height inches."""
+    from PIL import Image
+
+    figure, axes = panels(1, len(sheets), width, height)
+    for ax, (name, sheet) in zip(axes, sheets.items(), strict=True):
+        ax.imshow(Image.open(sheet), cmap="gray")  # of grey pictures alone
+        ax.set_title(name, fontsize=8)
+        ax.axis("off")
+    save(figure, path)
 
 
 def table(head: str, columns: tuple[str, ...], found: dict[str, list[dict[str, float]]]) -> str:

@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import energan
-from energan.lab.figures import panels, save
 from energan.metrics.modes import stacked_modes
 from energan.utils.files import write, write_json
 from energan.utils.image_files import save_sheet
-from reproductions.cells import table, told, trained
+from reproductions.cells import draw_sheets, table, told, trained
 
 CELLS: dict[str, tuple[str, dict[str, Any]]] = {
     "GAN": ("mode-regularised-mnist", {"channels": 3, "distance": 0.0, "mode": 0.0}),
@@ -45,14 +44,7 @@ def measured(folder: Path, n: int) -> dict[str, float]:
 
 def draw(folders: dict[str, Path], path: Path) -> None:
     """A panel for each cell, of its first seed."""
-    from PIL import Image
-
-    figure, axes = panels(1, len(folders), 3.2, 2)
-    for ax, (name, folder) in zip(axes, folders.items(), strict=True):
-        ax.imshow(Image.open(folder / "samples.png"))
-        ax.set_title(name, fontsize=8)
-        ax.axis("off")
-    save(figure, path)
+    draw_sheets({name: folder / "samples.png" for name, folder in folders.items()}, path, 3.2, 2)
 
 
 def main(arguments: list[str] | None = None) -> None:

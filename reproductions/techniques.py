@@ -25,7 +25,6 @@ from energan.engine.optimizers import HistoricalAveraging
 from energan.evaluation import evaluate
 from energan.experiment import Experiment
 from energan.games.gan.gan import gan
-from energan.lab.figures import panels, save
 from energan.losses import adversarial
 from energan.losses.matching import feature_matching
 from energan.networks.conv import dcgan
@@ -34,7 +33,7 @@ from energan.networks.layers.normalisation import Virtual, VirtualBatchNorm
 from energan.recipes.common import AdamOptions, Data, DcganPair, GeneratorTraining, experiment, padded_digits
 from energan.utils.files import write
 from energan.utils.specification import recorded, trusting
-from reproductions.cells import table, told, trained
+from reproductions.cells import draw_sheets, table, told, trained
 
 Name = Literal[
     "plain", "feature-matching", "minibatch-discrimination", "historical-averaging", "label-smoothing",
@@ -156,14 +155,7 @@ def measured(folder: Path) -> dict[str, float]:
 
 def draw(folders: dict[str, Path], path: Path) -> None:
     """The last sheet of samples of each cell."""
-    from PIL import Image
-
-    figure, axes = panels(1, len(folders), 2.4, 2.6)
-    for ax, (name, folder) in zip(axes, folders.items(), strict=True):
-        ax.imshow(Image.open(max(folder.glob("samples/*.png"))), cmap="gray")
-        ax.set_title(name, fontsize=8)
-        ax.axis("off")
-    save(figure, path)
+    draw_sheets({name: max(folder.glob("samples/*.png")) for name, folder in folders.items()}, path, 2.4, 2.6)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -18,10 +18,9 @@ from typing import Any
 import energan
 from energan.games.latent.two_stage import blurred
 from energan.inference.model import Model
-from energan.lab.figures import panels, save
 from energan.utils.files import write, write_json
 from energan.utils.image_files import save_sheet
-from reproductions.cells import of_reconstructions, of_samples, real_images, table, told, trained
+from reproductions.cells import draw_sheets, of_reconstructions, of_samples, real_images, table, told, trained
 from reproductions.vae_gan import CELLS, COLUMNS, DIGITS
 
 SINGLE, BLUR, CLEAR = "single stage", "two stages, blurred", "two stages, clear"
@@ -52,14 +51,7 @@ def measured(folder: Path, n: int) -> dict[str, dict[str, float]]:
 
 def draw(folders: dict[str, Path], path: Path) -> None:
     """A panel for each row, of the first seed."""
-    from PIL import Image
-
-    figure, axes = panels(1, len(folders), 3.2, 2)
-    for ax, (name, folder) in zip(axes, folders.items(), strict=True):
-        ax.imshow(Image.open(folder / f"{name.split()[-1]}.png"), cmap="gray")
-        ax.set_title(name, fontsize=8)
-        ax.axis("off")
-    save(figure, path)
+    draw_sheets({name: folder / f"{name.split()[-1]}.png" for name, folder in folders.items()}, path, 3.2, 2)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import batch_norm
 
 from energan import networks
 from energan.engine.precision import autocast
+from energan.games.latent.vae import image
 from energan.networks.dense import improved_gan, maxout
+from energan.networks.layers import BatchNorm
 from energan.networks.layers.bounded import Sigmoid, sigmoid
 
-CPU = torch.device("cpu")
+CPU, BF16 = torch.device("cpu"), torch.bfloat16
 
 
 def test_values_are_as_ever_and_gradients_are_those_of_float32() -> None:
@@ -52,3 +55,23 @@ def test_no_net_ends_in_torchs_own() -> None:
     folder, own = Path(networks.__file__).parent, re.compile(r"nn\.Sigmoid\b|\.sigmoid\(")
     found = {str(path.relative_to(folder)) for path in folder.rglob("*.py") if own.search(path.read_text())}
     assert found == {"layers/bounded.py", "layers/ladder_combinators.py", "conv/fastgan.py"}
+
+
+def test_a_pixel_of_a_likelihood_keeps_its_gradient() -> None:
+    """A Gaussian likelihood sees an image of logits: one that is surely wrong must come back."""
+    exact, rounded = (torch.tensor([-9.0, 7.5, 9.0], dtype=kind).requires_grad_() for kind in (torch.float32, BF16))
+    for logits in (exact, rounded):
+        image(logits).float().sum().backward()
+    torch.testing.assert_close(rounded.grad.float(), exact.grad, rtol=2**-7, atol=0)
+    assert bool((rounded.grad > 0).all())
+
+
+def test_moments_of_bfloat16_are_not_rounded_without_a_gain() -> None:
+    """Rows whose mean is far from 0: the error is that of one with a gain, not torch's, which rounds the mean."""
+    torch.manual_seed(0)
+    x = (20 + torch.randn(256, 8)).to(BF16)
+    exact = batch_norm(x.float(), None, None, training=True)
+    with_gain, without = (BatchNorm(8, affine=affine)(x).detach().float() for affine in (True, False))
+    torch.testing.assert_close(without, with_gain, rtol=0, atol=0)
+    own = batch_norm(x, None, None, training=True).float()
+    assert float((without - exact).mean(0).abs().max()) < float((own - exact).mean(0).abs().max()) / 4
