@@ -106,12 +106,12 @@ def test_the_clean_reading_gives_fakes_no_noise():
 
 
 def test_the_share_of_active_hinges_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Below the margin, which has fallen from 16 to 8 at half of the way: two of four."""
+    """Below the margin, which has fallen from 16 to 8 at half of the way: one of four."""
     monkeypatch.setattr(game.ladder, "denoised", lambda p, b, depth: (torch.zeros(2, 3), (torch.ones(2),)))
-    monkeypatch.setattr(game, "energy", lambda *given: torch.tensor([1.0, 7.0, 9.0, 20.0]))
+    monkeypatch.setattr(game, "energy", lambda *given: torch.tensor([7.0, 9.0, 10.0, 20.0]))
     data = {"y": torch.tensor([0, 1]), "u": torch.zeros(2, 4), "z": torch.zeros(4, 1)}
     numbers = {"t": 5.0, "margin": 16.0, "switch": 10.0, "weight": 1.0}
     b = Batch({**data, **{name: torch.tensor(number) for name, number in numbers.items()}})
     p = Players({"G": nn.Identity()})
     _, logs = game.discriminator_loss(p, b, corrupted=True, scaled=True)
-    assert float(logs["margin"]) == 8 and float(logs["active"]) == 0.5
+    assert float(logs["margin"]) == 8 and float(logs["active"]) == 0.25
