@@ -163,6 +163,8 @@ def test_validation_is_on_training_images_that_give_no_labels() -> None:
         ({"part": "half"}, "part"),
         ({"batch": 1}, "batch"),
         ({"seeds": 0}, "seeds"),
+        ({"lr": -1e-3}, "lr"),
+        ({"lr_g": -1e-3}, "lr_g"),
     ],
 )
 def test_what_cannot_be_played_is_refused_before_anything_is_written(

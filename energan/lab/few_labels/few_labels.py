@@ -16,7 +16,7 @@ from energan.lab.few_labels.systems import SYSTEMS
 from energan.lab.figures import panels, save, spread
 from energan.lab.study import Observations, study
 from energan.networks.dense.ladder import HIDDEN
-from energan.utils.checks import at_least, usable_seed
+from energan.utils.checks import at_least, not_negative, usable_seed
 from energan.utils.errors import UserError
 
 COLUMNS = (
@@ -161,6 +161,7 @@ def few_labels(
     at_least(1, seeds=seeds, looks=looks)
     at_least(2, batch=batch)
     at_least(3, steps=steps)
+    not_negative(lr=lr, lr_g=lr_g)
     usable_seed(seed)
     settings = Settings(
         seeds, steps, batch, hidden, lr, lr_g, published_rates, looks, seed, together, precision, device
