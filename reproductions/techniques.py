@@ -1,12 +1,14 @@
-"""The improved GAN's techniques, each alone beside a plain GAN, on digits  (arXiv:1606.03498, section 3).
+"""What is added to a GAN, each addition alone beside a plain one, on digits.
 
     python -m reproductions.techniques --seeds 0 1 2 --out runs/techniques [--only plain ...] [--steps 3000]
 
-DCGAN's nets on digits padded to 32 x 32; the same batches and rates in all cells, no averaging of weights (which is
-what historical averaging is after; its weight is ours, the paper states none). Virtual batch norm is in G alone, as in
-the paper. OUT/table.md has means and deviations over the seeds that are there of
-10,000 samples, OUT/figure.png samples of the first seed. A cell is a run folder,
-OUT/TECHNIQUE-SEED, and finished ones are kept. One cell alone:
+The improved GAN's techniques (arXiv:1606.03498, section 3), and what the recipes add to a critic: two of its turns, a
+gradient penalty (R1, one-sided, DRAGAN), packs of two images (PacGAN). DCGAN's nets on digits padded to 32 x 32; the
+same batches and rates in all cells, no averaging of weights (which is what historical averaging is after; its weight is
+ours, the paper states none). Virtual batch norm is in G alone, as in the paper. Under a penalty D has no batch norm:
+`no-batch-norm` is that D without a penalty. OUT/table.md has means and deviations over the seeds that are there of
+10,000 samples, OUT/figure.png samples of the first seed. A cell is a run folder, OUT/CELL-SEED, and finished ones are
+kept. One cell alone:
 
     energan train reproductions.techniques:technique --name minibatch-discrimination --out runs/minibatch
 """
@@ -31,6 +33,8 @@ from energan.networks.conv import dcgan
 from energan.networks.layers import BatchNorm, MinibatchDiscrimination, initialise
 from energan.networks.layers.normalisation import Virtual, VirtualBatchNorm
 from energan.recipes.common import AdamOptions, Data, DcganPair, GeneratorTraining, experiment, padded_digits
+from energan.recipes.critic_options import PLAIN, CriticOptions
+from energan.utils.errors import UserError
 from energan.utils.files import write
 from energan.utils.specification import recorded, trusting
 from reproductions.cells import draw_sheets, table, told, trained
@@ -40,6 +44,15 @@ Name = Literal[
     "virtual-batch-norm",
 ]  # fmt: skip
 NAMES: tuple[Name, ...] = Name.__args__  # type: ignore[attr-defined]
+CELLS: dict[str, dict[str, Any]] = {
+    **{name: {"name": name} for name in NAMES},
+    "two-turns-of-D": {"critic_steps": 2},
+    "packs-of-two": {"pack": 2},
+    "no-batch-norm": {"gradient_penalty": "r1", "penalty": 0.0},
+    "R1": {"gradient_penalty": "r1"},
+    "one-sided": {"gradient_penalty": "one-sided"},
+    "DRAGAN": {"gradient_penalty": "dragan"},
+}
 MODULE = "reproductions.techniques"
 RECIPE = f"{MODULE}:technique"
 COLUMNS = ("MNIST-FID", "MNIST-IS", "MNIST-precision", "MNIST-recall", "digits covered")
@@ -117,17 +130,20 @@ def technique(
     weight: float = 1e-3,
     smoothing: float = 0.1,
     networks: DcganPair = DcganPair(width=16),
+    critics: CriticOptions = CriticOptions(),
     adam: AdamOptions = AdamOptions(lr=5e-4),
     training: GeneratorTraining = GeneratorTraining(steps=3000, batch=64, save_every=750),
 ) -> Experiment:
-    """A GAN of DCGAN's nets on digits, with one of the improved GAN's techniques, or none.
+    """A GAN of DCGAN's nets on digits, with one of the improved GAN's techniques, or more of its critic, or neither.
 
     Args:
         name: Of the technique; plain: none.
         weight: Of historical averaging, beside the loss.
         smoothing: Of label smoothing: the target of real images is 1 less this.
     """
-    G, D = networks.build(training)
+    if name != "plain" and critics != PLAIN:
+        raise UserError(f"one addition at a time: {name}, or flags of the critic")
+    G, D = networks.build(training, critics=critics)
     optimizer: Any = adam.optimizer(training.steps)
     with training.seeded():
         if name == "virtual-batch-norm":
@@ -140,8 +156,7 @@ def technique(
         optimizer = HistoricalAveraging(optimizer, weight)
     smoothed = smoothing if name == "label-smoothing" else 0.0
     game = gan(G, D, normal(networks.z), smoothing=smoothed, optimizer_G=optimizer, optimizer_D=optimizer)
-    if name == "feature-matching":
-        game = matched(game)
+    game = matched(game) if name == "feature-matching" else critics.game(game)
     return experiment(game, "gan", data, padded_digits, training)
 
 
@@ -162,7 +177,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Trains what is missing, and writes table and figure of what is there."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="seeds, a cell each")
-    parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, help="by default all")
+    parser.add_argument("--only", nargs="+", choices=list(CELLS), default=list(CELLS), help="by default all")
     parser.add_argument("--steps", type=int, default=3000, help="of each cell")
     parser.add_argument("--width", type=int, default=16, help="of the nets")
     parser.add_argument("--data", default="mnist", help="mnist and its like")
@@ -174,7 +189,7 @@ def main(arguments: list[str] | None = None) -> None:
         for seed in args.seeds:
             for name in args.only:
                 folder = args.out / f"{name}-{seed}"
-                if not trained(folder, RECIPE, {**given, "name": name, "seed": seed}, MODULE):
+                if not trained(folder, RECIPE, {**given, **CELLS[name], "seed": seed}, MODULE):
                     return
                 measured(folder)
                 print(tell(args.out), flush=True)
@@ -182,9 +197,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 def tell(out: Path) -> str:
     """The table of the cells that are measured, which is written beside the figure of their first seeds."""
-    there = {name: sorted(out.glob(f"{name}-[0-9]*/evaluation.json")) for name in NAMES}
+    there = {name: sorted(out.glob(f"{name}-[0-9]*/evaluation.json")) for name in CELLS}
     folders = {name: [path.parent for path in paths] for name, paths in there.items() if paths}
-    text = table("technique", COLUMNS, {name: [measured(f) for f in each] for name, each in folders.items()})
+    text = table("cell", COLUMNS, {name: [measured(f) for f in each] for name, each in folders.items()})
     write(out / "table.md", lambda path: path.write_text(text))
     draw({name: each[0] for name, each in folders.items()}, out / "figure.png")
     return text

@@ -7,12 +7,14 @@ import torch
 
 from energan.engine.game import Batch, Players
 from energan.engine.optimizers import HistoricalAveraging
+from energan.networks.conv.wgan_gp import Critic
+from energan.networks.layers.minibatch_discrimination import Packed
 from energan.networks.layers.normalisation import Virtual
 from energan.recipes.build import build
 from energan.utils.errors import UserError
 from energan.utils.specification import trusting
 from reproductions import techniques
-from reproductions.techniques import MODULE, NAMES, RECIPE, Comparing, Reader
+from reproductions.techniques import CELLS, MODULE, NAMES, RECIPE, Comparing, Reader
 
 TINY = {"steps": 2, "width": 2, "batch": 6}
 
@@ -30,6 +32,29 @@ def test_each_cell_has_its_technique_and_no_other() -> None:
     assert smoothings == {**dict.fromkeys(NAMES, 0.0), "label-smoothing": 0.1}
     averaging = [name for name, game in runs.items() if isinstance(game.players["G"].optimizer, HistoricalAveraging)]
     assert averaging == ["historical-averaging"]
+
+
+def test_what_is_added_to_a_critic() -> None:
+    added = {name: own for name, own in CELLS.items() if "name" not in own}
+    with trusting(MODULE):
+        games = {name: build(RECIPE, **own, **TINY).game for name, own in added.items()}
+        plain = build(RECIPE, **TINY).game
+        with pytest.raises(UserError, match="one addition at a time"):
+            build(RECIPE, name="label-smoothing", pack=2, **TINY)
+    nets = {name: type(game.players["D"].net) for name, game in games.items()}
+    assert nets == {
+        "two-turns-of-D": type(plain.players["D"].net),
+        "packs-of-two": Packed,
+        **dict.fromkeys(("no-batch-norm", "R1", "one-sided", "DRAGAN"), Critic),
+    }
+    assert games["two-turns-of-D"].order(0) == ("D", "D", "G")
+    weights = {name: game.hyperparameters.get("penalty") for name, game in games.items()}
+    assert weights == {
+        "two-turns-of-D": None, "packs-of-two": None, "no-batch-norm": 0.0, "R1": 10.0, "one-sided": 10.0,
+        "DRAGAN": 10.0,
+    }  # fmt: skip
+    kinds = [games[name].turns["D"][0].objective.keywords["kind"] for name in ("R1", "one-sided", "DRAGAN")]
+    assert kinds == ["r1", "one-sided", "dragan"]
 
 
 def test_feature_matching_by_hand() -> None:
