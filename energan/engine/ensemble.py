@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import grad_and_value, vmap
 
-from energan.engine.game import Batch, Game, Learner, Logs, Move, Objective, Player, Players, Source
+from energan.engine.game import Batch, Game, Learner, Logs, Move, Objective, Players, Source
 from energan.engine.isolation import isolated
-from energan.engine.optimizers import Moments, Optimizer, Tree
+from energan.engine.optimizers import Moments, Optimizer, Several, Tree, Wrapper
 from energan.engine.rng import stream
 from energan.engine.state import (
     DTYPES,
@@ -237,13 +237,16 @@ def _tensors(numbers: Mapping[str, Any]) -> Tree:
 
 def same_structure(a: Game, b: Game) -> None:
     """UserError unless the two games differ only in weights and hyperparameters, as those of an Ensemble may."""
+    for what in ("players", "turns", "hyperparameters"):
+        if list(getattr(a, what)) != list(getattr(b, what)):
+            raise UserError(f"models trained as one must have the same {what}, by name")
     for name, player in a.players.items():
-        other = b.players.get(name, Player(nn.Identity()))
+        other = b.players[name]
         if _architecture(player.net) != _architecture(other.net):
             raise UserError(f"models trained as one must share their architecture; player {name!r} differs")
         if not _equal(_fixed(player.net), _fixed(other.net)):
             raise UserError(f"models trained as one must share what does not learn; player {name!r} differs")
-        if type(player.optimizer) is not type(other.optimizer):
+        if _kind(player.optimizer) != _kind(other.optimizer):
             raise UserError(f"models trained as one must share their optimizers' kind; player {name!r} differs")
         if player.projection != other.projection:
             raise UserError(f"models trained as one must share their projections; player {name!r} differs")
@@ -253,9 +256,10 @@ def same_structure(a: Game, b: Game) -> None:
     if not _equal(*noise):
         raise UserError("models trained as one must share their noise; only its seed may differ")
     for turn, moves in a.turns.items():
-        pairs = zip(moves, b.turns.get(turn, ()), strict=False)
-        if len(moves) != len(b.turns.get(turn, ())) or not all(_same_move(*pair) for pair in pairs):
+        if [_told(move) for move in moves] != [_told(move) for move in b.turns[turn]]:
             raise UserError(f"models trained as one must share their objectives; turn {turn!r} differs")
+    if _parts(a.order) != _parts(b.order):
+        raise UserError("models trained as one must play their turns in the same order")
 
 
 def _fixed(net: nn.Module) -> Tree:
@@ -278,12 +282,25 @@ def _architecture(net: nn.Module) -> list[Any]:
     return [layers, {name: w.shape for name, w in net.named_parameters()}]
 
 
-def _same_move(a: Move, b: Move) -> bool:
-    def parts(f: Any) -> Any:  # an objective may have others among its arguments, and a game's own readouts
-        if isinstance(f, FunctionType):
-            return f.__code__, [parts(cell.cell_contents) for cell in f.__closure__ or ()]
-        if not isinstance(f, partial):
-            return id(f) if isinstance(f, Tensor) else f
-        return f.func, [parts(a) for a in f.args], {name: parts(value) for name, value in f.keywords.items()}
+def _kind(optimizer: Optimizer | None) -> Any:
+    """What two optimizers must share: their types, those that they wrap, and what is none of their settings."""
+    if not isinstance(optimizer, Wrapper | Several):
+        return type(optimizer)
+    inner = optimizer.optimizers if isinstance(optimizer, Several) else (optimizer.optimizer,)
+    own = {k: v for k, v in vars(optimizer).items() if k not in ("optimizer", "optimizers", *optimizer.settings())}
+    return type(optimizer), own, [_kind(each) for each in inner]
 
-    return (parts(a.objective), a.min, a.max) == (parts(b.objective), b.min, b.max)
+
+def _told(move: Move) -> Any:
+    return _parts(move.objective), move.min, move.max
+
+
+def _parts(f: Any) -> Any:
+    """What two functions must share to be one: their code and all that it reads, functions among it."""
+    if isinstance(f, FunctionType):
+        named = (f.__kwdefaults__ or {}).values()
+        read = [*(f.__defaults__ or ()), *named, *(cell.cell_contents for cell in f.__closure__ or ())]
+        return f.__code__, [_parts(value) for value in read]
+    if isinstance(f, partial):
+        return _parts(f.func), [_parts(a) for a in f.args], {name: _parts(value) for name, value in f.keywords.items()}
+    return id(f) if isinstance(f, Tensor) else f

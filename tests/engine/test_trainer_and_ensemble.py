@@ -9,8 +9,18 @@ from torch import Tensor, nn
 from energan.engine import Ensemble, Trainer, leaves
 from energan.engine.game import Batch, Game, Logs, Move, Player, Players
 from energan.engine.noise import normal
-from energan.engine.optimizers import SGD, Adam, RMSProp, linear_decay
+from energan.engine.optimizers import (
+    SGD,
+    Adam,
+    Alternating,
+    HistoricalAveraging,
+    PauseOnZeroGradient,
+    RMSProp,
+    Succeeding,
+    linear_decay,
+)
 from energan.engine.rng import seeded
+from energan.games.gan.variations import repeated
 from energan.networks.dense import mlp
 from energan.networks.layers import BatchNorm, Dropout
 from energan.utils.errors import UserError
@@ -275,11 +285,46 @@ def generator_game(**settings) -> Game:
         (duel(MOVES), duel({"a": (Move(product, min=("A",)),)}), "objectives; turn 'a'"),
         (duel(MOVES), duel({"a": (Move(quadratic, max=("A",)),)}), "objectives; turn 'a'"),
         (duel(MOVES), duel({"a": MOVES["a"] * 2}), "objectives; turn 'a'"),
+        (duel(MOVES), duel({**MOVES, "b": MOVES["a"]}), "the same turns"),
+        (duel(MOVES, hyperparameters={"n": 1}), duel(MOVES), "the same hyperparameters"),
+        (
+            duel({"a": (Move(lambda p, b, k=1: product(p, b), min=("A",)),)}),
+            duel({"a": (Move(lambda p, b, k=2: product(p, b), min=("A",)),)}),
+            "objectives; turn 'a'",
+        ),
+        (generator_game(), generator_game()._replace(order=lambda t: ("D", "D")), "the same order"),
+        (repeated(generator_game(), 1), repeated(generator_game(), 5), "the same order"),
+        *(
+            (duel(MOVES, optimizer=one), duel(MOVES, optimizer=other), "optimizers' kind; player 'A'")
+            for one, other in (
+                (Alternating((SGD(),)), Alternating((SGD(), SGD()))),
+                (Alternating((SGD(),)), Alternating((Adam(),))),
+                (Succeeding((SGD(), SGD()), after=2), Succeeding((SGD(), SGD()), after=3)),
+                (PauseOnZeroGradient(SGD()), PauseOnZeroGradient(Adam())),
+            )
+        ),
     ],
 )
 def test_models_of_different_structure_are_a_users_error(first, second, what):
     with pytest.raises(UserError, match=what):
         many_of(first, second)
+
+
+def test_weights_rates_and_what_is_equal_but_made_twice_are_no_structure():
+    pairs = (
+        (repeated(generator_game(), 2), repeated(generator_game(), 2)),
+        (generator_game(), generator_game()),
+        *(
+            (duel(MOVES, optimizer=make(0.1)), duel(MOVES, optimizer=make(0.2)))
+            for make in (
+                lambda lr: Alternating((SGD(lr), SGD(lr))),
+                lambda lr: Succeeding((SGD(lr), SGD(lr)), after=2),
+                lambda lr: HistoricalAveraging(SGD(lr), weight=lr),
+            )
+        ),
+    )
+    for pair in pairs:
+        many_of(*pair)
 
 
 def test_as_many_sources_and_seeds_as_games():

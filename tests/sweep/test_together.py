@@ -36,6 +36,14 @@ def test_trials_are_grouped_by_the_shape_of_their_nets() -> None:
     assert numbers(list(groups(iter(mixed), 1))) == [[i] for i in range(13)]
 
 
+def test_trials_whose_turns_come_in_another_order_are_no_group() -> None:
+    common = {"data": "digits", "steps": 6, "batch": 8, "width": 2, "precision": "fp32"}
+    settings = ({"critic_steps": 1}, {"critic_steps": 2}, {"critic_steps": 1, "lr": 1e-4})
+    plan = Plan("wgan-mnist", common, Points(settings, "test"), (0,), 40)
+    mixed = [plan.trial(i) for i in range(len(plan))]
+    assert numbers(list(groups(iter(mixed), 2))) == [[0, 2], [1]]
+
+
 def test_few_trials_wait() -> None:
     taken = []
 

@@ -21,6 +21,7 @@ from energan.engine.optimizers.wrappers import (
     Alternating,
     HistoricalAveraging,
     PauseOnZeroGradient,
+    Several,
     Succeeding,
     Wrapper,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "RMSProp",
     "Rate",
     "Schedule",
+    "Several",
     "Succeeding",
     "Tree",
     "Wrapper",
