@@ -99,9 +99,10 @@ def _restart(run: str, config: Config, arguments: dict[str, Any], options: Resta
         _take(experiment, saved, path)
 
     def begin(experiment: "Experiment", data: "ImageSet", folder: "RunFolder") -> None:
-        _save_first(experiment, data, folder, saved, origin)
+        _save_first(experiment, data, folder, saved)
 
-    return start(config.recipe, arguments, options, check=check, begin=begin)
+    # with the folder's first file: a restart that is killed before its checkpoint of step 0 is no new run
+    return start(config.recipe, arguments, options, check=check, begin=begin, more={"restarted_from": origin})
 
 
 def _check_held_out(run: str, config: Config, arguments: Mapping[str, Any]) -> None:
@@ -145,10 +146,8 @@ def _take(experiment: "Experiment", saved: "Checkpoint", path: Path) -> None:
             ) from error
 
 
-def _save_first(
-    experiment: "Experiment", data: "ImageSet", folder: "RunFolder", saved: "Checkpoint", origin: Mapping[str, Any]
-) -> None:
-    """Writes where the run comes from, and its checkpoint of step 0, which training then begins with."""
+def _save_first(experiment: "Experiment", data: "ImageSet", folder: "RunFolder", saved: "Checkpoint") -> None:
+    """Writes the run's checkpoint of step 0, which training then begins with."""
     from energan.engine.state import copy_into
     from energan.inference.snapshot import snapshot
     from energan.training.loop import trainer_of
@@ -160,5 +159,4 @@ def _save_first(
         copy_into(average, {key: known[key] for key in average})  # weights have batch norm's statistics, too
     model = snapshot(trainer, experiment.shown(data).images, experiment.batch // experiment.microbatches)
     with folder.locked():
-        folder.update(restarted_from=dict(origin))
         folder.save(trainer, model)

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 SETTLED_ANEW = ("steps", "device", "microbatches", "sync_batch_stats", "stop_when_flat")  # settings, by `resume`
 
+NOTHING: Mapping[str, Any] = {}
+
 Begin = Callable[["Experiment", "ImageSet", "RunFolder"], None]
 
 
@@ -87,11 +89,13 @@ def start(
     *,
     check: "Callable[[Experiment], None] | None" = None,
     begin: Begin | None = None,
+    more: Mapping[str, Any] = NOTHING,
 ) -> int:
     """Trains a recipe, called with flat arguments, in a new folder. Returns the exit code.
 
     check: called with the experiment before anything is written; it may refuse, and changes networks' weights.
     begin: called with the experiment, the images and the new folder: writes what training begins with.
+    more: entries of run.json besides.
     """
     from energan.runs.folder import RunFolder
     from energan.training.loop import train
@@ -112,7 +116,7 @@ def start(
             ranks.rank_zero_first(lambda: check(run))
         data = ranks.rank_zero_first(run.training_set)
         ranks.agree(data.sha256, "the training images")
-        folder = ranks.on_rank_zero(lambda: _create(options.out, run, data, recipe, arguments, ranks.count))
+        folder = ranks.on_rank_zero(lambda: _create(options.out, run, data, recipe, arguments, ranks.count, more))
         if begin:
             ranks.on_rank_zero(lambda: begin(run, data, RunFolder(folder)))
         _warn_if_crowded(run, before, ranks)
@@ -289,8 +293,9 @@ def new_run_folder(recipe: str) -> Path:
 
 
 def _create(
-    out: str, run: "Experiment", data: "ImageSet", recipe: str, arguments: Mapping[str, Any], ranks: int
-) -> Path:
+    out: str, run: "Experiment", data: "ImageSet", recipe: str, arguments: Mapping[str, Any], ranks: int,
+    more: Mapping[str, Any],
+) -> Path:  # fmt: skip
     """The run's folder, written; says what is trained on what. UserError leaves no new folder behind."""
     from energan import capabilities
     from energan.runs.folder import RunFolder
@@ -301,7 +306,7 @@ def _create(
     origin = run.reading_as(data).origin(data)
     folder = user_path(out) if out else new_run_folder(recipe)
     try:
-        RunFolder(folder).create(run, data, recipe, arguments, shlex.join(COMMAND_LINE.get()))
+        RunFolder(folder).create(run, data, recipe, arguments, shlex.join(COMMAND_LINE.get()), more)
     except BaseException:
         if not out:
             with suppress(OSError):  # not empty

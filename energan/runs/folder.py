@@ -24,7 +24,7 @@ from energan.experiment import Experiment
 from energan.inference.model import Model
 from energan.runs.checkpoints import FOLDER, SHARED, read_checkpoint, write_checkpoint
 from energan.runs.copies import refuse_copy
-from energan.runs.log import json_lines
+from energan.runs.log import all_lines
 from energan.runs.record import FORMAT, checked, read_run_json, refuse_links
 from energan.runs.signature import sign
 from energan.utils.errors import UserError
@@ -35,6 +35,8 @@ from energan.utils.version import __version__
 KEPT = 3  # newest checkpoints
 
 BEST = Path(FOLDER, "best.safetensors")
+
+NOTHING: Mapping[str, Any] = {}
 
 
 @final
@@ -56,9 +58,18 @@ class RunFolder:
         return checked(record, self.path / "run.json")
 
     def create(
-        self, experiment: Experiment, data: ImageSet, recipe: str, arguments: Mapping[str, Any], command: str
+        self,
+        experiment: Experiment,
+        data: ImageSet,
+        recipe: str,
+        arguments: Mapping[str, Any],
+        command: str,
+        more: Mapping[str, Any] = NOTHING,
     ) -> None:
-        """Writes run.json of a new run. UserError if the folder holds something already, or the data no batch."""
+        """Writes run.json of a new run; more: entries besides.
+
+        UserError if the folder holds something already, or the data no batch.
+        """
         experiment.batches(data)  # refused before anything is written
         try:
             if self.path.is_dir():
@@ -84,16 +95,17 @@ class RunFolder:
             "signature": sign(json.loads(json.dumps(described["experiment"]))),
             "environment": environment(),
             "status": {"state": "running", "step": 0, "seconds": 0.0, "message": ""},
+            **more,
         }
         with self.locked():
             if any(path.name == "run.json" for path in self.path.iterdir()):  # since it was looked into
                 raise UserError(f"another run has begun in {self.path}; choose another `out`")
-            write_json(self.path / "run.json", record)
+            write_json(self.path / "run.json", record, durable=True)
 
     def update(self, **changes: Any) -> None:
         """Replaces entries of run.json."""
         self.record = {**self.record, **changes}
-        write_json(self.path / "run.json", self.record)
+        write_json(self.path / "run.json", self.record, durable=True)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -138,7 +150,8 @@ class RunFolder:
         self.refuse_shared()
         if self.record.get("restarted_from"):
             raise UserError(f"{self.path} was to begin with the weights of another run, and has none: restart that")
-        status, logged = self.record["status"], [line["step"] for line in json_lines(self.path / "log.jsonl")]
+        lines = all_lines(self.path / "log.jsonl", must=True)
+        status, logged = self.record["status"], [line["step"] for line in lines if line]
         ended = status["step"] if status["state"] in ("finished", "finished early", "stopped") else 0
         logged = [step for step in logged if step > self.record["save_every"]]  # a checkpoint was written before
         if reached := max([ended, *logged]):

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, final
 
+from energan.utils.errors import UserError
 from energan.utils.files import LARGEST_LINE, LARGEST_STEP
 
 LARGEST = 2**28  # bytes of a log that pages read
@@ -45,15 +46,11 @@ def json_line(text: bytes) -> dict[str, Any] | None:
     return line if usable else None
 
 
-def json_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The complete lines of a log that have a step, one after another: no others are in memory."""
-    return (line for line in all_lines(path) if line is not None)
-
-
-def all_lines(path: Path) -> Iterator[dict[str, Any] | None]:
+def all_lines(path: Path, must: bool = False) -> Iterator[dict[str, Any] | None]:
     """The lines of a log, however long it is, one after another; None for each that is none of a step.
 
-    Half a line at the end, which a killed run left, is not among them.
+    Half a line at the end, which a killed run left, is not among them. must: UserError for a log that is there and
+    cannot be read to its end, for whoever would write it anew, and lose the rest.
     """
     try:
         with _opened(path) as file:
@@ -61,8 +58,12 @@ def all_lines(path: Path) -> Iterator[dict[str, Any] | None]:
                 whole = text.endswith(b"\n")
                 if (line := json_line(text)) is not None or whole:
                     yield line
-    except OSError:
+    except FileNotFoundError:
         return
+    except OSError as error:
+        if must:
+            why = (error.strerror or str(error)).lower()
+            raise UserError(f"{path} cannot be read ({why}): mend that, or move it away to go on without it") from error
 
 
 def _opened(path: Path, more: int = 0) -> BinaryIO:

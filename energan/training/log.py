@@ -64,36 +64,34 @@ class Log:
         self._progress.expand = True
         self._task = self._progress.add_task("training", total=run.steps, completed=step, rate="", logs="")
 
-    def _reopen(self) -> float:
-        """Keeps the lines up to the step; gives the best Fréchet distance so far."""
-        distances: list[float | None] = []
+    def _reopen(self) -> None:
+        """Keeps the lines up to the step; a killed run has written its seconds there alone."""
         unreadable = 0
 
         def fill(path: Path) -> None:  # line by line: the log may be long
             nonlocal unreadable
             with path.open("w") as file:
-                for line in all_lines(self._path):
+                for line in all_lines(self._path, must=True):
                     if line is None:
                         unreadable += 1
                         continue
                     if line["step"] > self.step:
                         continue
                     file.write(json.dumps(line) + "\n")
+                    self._before = max(self._before, number(line.get("seconds")) or 0.0)
                     if line.keys() & JUDGED:
                         self._lines.append(line)
-                    if isinstance(measured := line.get("metrics"), dict):
-                        distances.extend(number(value) for name, value in measured.items() if "FID" in name)
 
         write(self._path, fill)
         if unreadable:
             warn(f"{self._path}: lines that cannot be read, and are left out: {unreadable:,}")
-        return min(self.folder.best_distance(self.step), *(v for v in distances if v is not None), math.inf)
 
     def __enter__(self) -> "Log":
         from torch.utils.tensorboard.writer import SummaryWriter
 
         self._before = self.folder.record["status"]["seconds"] if self.step else 0.0
-        self.best = self._reopen()
+        self._reopen()
+        self.best = self.folder.best_distance(self.step)
         # TensorBoard's thread tells a full disk twice: in a traceback, and by raising from its next call here
         self._hook, threading.excepthook = threading.excepthook, self._unhandled
         self._board = SummaryWriter(str(self.folder.path / "tensorboard"), purge_step=self.step)

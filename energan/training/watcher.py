@@ -56,8 +56,9 @@ class Watcher:
             if begun := bool(folder.checkpoints()):
                 _continue(trainer, folder, experiment)
                 folder.drop_oldest()  # a run that was killed just before it did
-            if changes:
-                folder.update(**changes)
+            status = {**folder.record["status"], "state": "running", "step": trainer.t, "message": ""}
+            game = {**folder.record["game"], "hyperparameters": dict(experiment.game.hyperparameters)}
+            folder.update(**changes, status=status, game=game)
             self.images = experiment.shown(data).images
             save_sheet(self.images[fixed_subset(len(self.images), SHEET)], folder.path / "real.png")
             if (changed := experiment.changed(data)) is not None:
@@ -210,11 +211,17 @@ def _continue(trainer: Trainer, folder: RunFolder, experiment: Experiment) -> No
         raise UserError(
             f"{folder.path} is at step {saved.step} already: `steps` {experiment.steps} must be above that to train on"
         )
-    device, before = trainer.device.type, folder.record["device"].partition(":")[0]
-    if device != before:  # whose random numbers are drawn otherwise
-        warn(f"{folder.path} was trained on {before}: on {device} it goes on with other random numbers")
+    own = trainer.state()
+    if (
+        saved.state["generator"].shape != own["generator"].shape
+    ):  # another kind of device's
+        before, here = folder.record["device"].partition(":")[0], trainer.device.type
+        there = before if before != here else "another kind of device"  # a run.json of a resume that was killed
+        warn(f"{folder.path} was trained on {there}: on {here} it goes on with other random numbers")
         generator = torch.Generator(trainer.device).manual_seed((experiment.seed + saved.step) % 2**63)
         saved.state["generator"] = generator.get_state()
+    numbers = own["hyperparameters"]  # of another length the run may have others: a share of its steps
+    saved.state["hyperparameters"] = {k: numbers.get(k, v) for k, v in saved.state["hyperparameters"].items()}
     try:
         trainer.load(saved.state)
     except (AttributeError, KeyError, RuntimeError, TypeError) as error:

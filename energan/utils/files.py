@@ -36,9 +36,10 @@ LARGEST_STEP = 2**53  # beyond it, a number of JSON is no step
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, durable: bool = False) -> Iterator[Path]:
     """A temporary path beside `path`, of the same suffix, which takes its name when the block ends.
 
+    durable: not before its content is on the disk, so that after a power failure the name is not that of an empty file.
     If the block fails, the temporary file is removed. Raises OSError if the folder cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,6 +47,8 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary, lock = _locked_beside(path)
     try:
         yield temporary
+        if durable:
+            os.fsync(lock)
         temporary.replace(path)
     finally:  # after Ctrl-C too
         temporary.unlink(missing_ok=True)
@@ -97,13 +100,13 @@ def sweep(folder: Path) -> None:
                 os.close(handle)
 
 
-def write(path: Path, fill: Callable[[Path], object]) -> Path:
+def write(path: Path, fill: Callable[[Path], object], durable: bool = False) -> Path:
     """The path, once `fill` has written it: `fill` gets a temporary file beside it, which then takes its name.
 
-    UserError if that fails: the disk is full, or the folder read-only.
+    durable: as of `replacing`. UserError if that fails: the disk is full, or the folder read-only.
     """
     try:
-        with replacing(path) as temporary:
+        with replacing(path, durable) as temporary:
             fill(temporary)
     except OSError as error:
         raise unwritable(path, error) from error
@@ -200,8 +203,8 @@ def unwritable(path: Path, error: OSError) -> UserError:
     return UserError(f"cannot write {path}: {why}; {'free some space, or ' if full else ''}write to another folder")
 
 
-def write_json(path: Path, value: object) -> Path:
-    return write(path, lambda p: p.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n"))
+def write_json(path: Path, value: object, durable: bool = False) -> Path:
+    return write(path, lambda p: p.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n"), durable)
 
 
 def read_file(path: Path, most: int) -> bytes:
@@ -234,34 +237,25 @@ def write_weights(path: Path, tensors: Mapping[str, Any], metadata: Mapping[str,
 
     The metadata get the format's number and a digest of the content, which `read_weights` checks.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     flat = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     about = {"format": WEIGHTS_FORMAT, **metadata}
     about[DIGEST] = digest_of(flat, about)
-
-    def fill(p: Path) -> None:
-        try:
-            save_file(flat, p, metadata=about)
-            _sort_metadata(p)
-        except SafetensorError as error:  # its own kind of "no space left on device"
-            number = re.search(r"os error (\d+)", str(error))
-            raise OSError(*((int(number[1]), os.strerror(int(number[1]))) if number else (None, str(error)))) from error
-
-    return write(path, fill)
+    content = _sorted_metadata(save(flat, about))
+    # not the library's save_file, which puts a file of its own, unlocked and called otherwise, in the place of ours
+    return write(path, lambda p: p.write_bytes(content), durable=True)
 
 
-def _sort_metadata(path: Path) -> None:
-    """Sorts the metadata of a safetensors file, which has them in any order: the same content has the same bytes."""
-    with path.open("r+b") as file:
-        length = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(length))
-        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-        if len(text) <= length:  # it is as long, unless a name is escaped in another way
-            file.seek(8)
-            file.write(text.ljust(length))
+def _sorted_metadata(content: bytes) -> bytes:
+    """A safetensors file whose metadata, which are in any order, are sorted: the same content has the same bytes."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    if len(text) > length:  # it is as long, unless a name is escaped in another way
+        return content
+    return content[:8] + text.ljust(length) + content[8 + length :]
 
 
 def read_weights(path: Path) -> tuple[dict[str, Any], dict[str, str]]:

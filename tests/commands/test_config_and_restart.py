@@ -174,6 +174,16 @@ def test_a_restart_that_lost_its_first_checkpoint_is_not_trained_from_nothing(
     assert "was to begin with the weights of another run, and has none" in sentence(capsys)
 
 
+def test_a_restart_that_was_killed_before_its_first_checkpoint_is_not_trained_from_nothing(
+    run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(MemoryError):
+        patch.setattr("energan.commands.restart._save_first", lambda *given: (_ for _ in ()).throw(MemoryError))
+        main(["restart", str(run), *SHORT, "--out", "new"])
+    assert main(["resume", "new", "--quiet"]) == 2
+    assert "was to begin with the weights of another run, and has none" in sentence(capsys)
+
+
 def test_restart_holds_out_nothing_that_the_weights_were_trained_on(capsys: pytest.CaptureFixture[str]) -> None:
     flags = ["--labels", "30", "--size", "8", "--steps", "2", "--quiet", "--hold-out", "0.4", "--out", "cl"]
     assert main(["classify", "--data", "digits", *flags]) == 0

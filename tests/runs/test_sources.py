@@ -232,6 +232,18 @@ def test_a_run_of_a_gpu_goes_on_without_one(run: Path, capsys: pytest.CaptureFix
     assert RunFolder(run).record["device"] == RunFolder(run).record["arguments"]["device"] == "cpu"
 
 
+def test_a_resume_on_another_device_that_was_killed_can_be_repeated(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """run.json names the new device already, and the checkpoint has the old one's random numbers still."""
+    path = RunFolder(run).checkpoint()
+    tensors, _ = read_weights(path)
+    write_weights(path, tensors | {"state/generator": tensors["state/generator"][:16]}, {"step": "4"})
+    assert main(["resume", str(run), "--steps", "5", "--quiet"]) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "was trained on another kind of device: on cpu it goes on with other random numbers" in said
+
+
 def test_evaluate_says_what_device_there_is_not(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for device in ("cpu:x", "cuda:99", "xla", ""):
         assert main(["evaluate", str(run), "--device", device]) == 2

@@ -229,6 +229,79 @@ def test_the_seconds_of_all_sessions_are_counted(tmp_path: Path) -> None:
     assert 1000 <= RunFolder(folder).record["status"]["seconds"] < 1100
 
 
+def lost(folder: Path, monkeypatch: pytest.MonkeyPatch, t: int, **more: Any) -> None:
+    """A run that is lost in step t, as by a power failure: nothing after that is written."""
+
+    def die(one: Trainer) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch, pytest.raises(MemoryError):
+        after_step(patch, t, die)
+        resumed(folder, **more)
+
+
+def test_the_time_of_a_killed_session_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = trained(tmp_path / "run", steps=3, save_every=1)
+    with monkeypatch.context() as patch:
+        patch.setattr("energan.training.log.Log.seconds", 1000.0)
+        lost(folder, monkeypatch, 6, steps=9)
+    assert RunFolder(folder).record["status"]["seconds"] < 1000
+    resumed(folder, steps=9)
+    assert 1000 <= RunFolder(folder).record["status"]["seconds"] < 1100
+
+
+def test_a_run_that_is_gone_on_with_is_not_said_to_be_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = trained(tmp_path / "run", steps=3, save_every=1)
+    assert RunFolder(folder).record["status"]["state"] == "finished"
+    lost(folder, monkeypatch, 6, steps=9)
+    status = RunFolder(folder).record["status"]
+    assert (status["state"], status["step"]) == ("running", 3)
+
+
+def test_a_longer_run_has_the_numbers_of_its_new_length(tmp_path: Path) -> None:
+    """The margin of EBGAN-LN falls to 0 until the switch, a share of all steps."""
+    folder = trained(tmp_path / "run", recipe="ebgan-ln-mnist", steps=4, switch=0.5)
+    assert RunFolder(folder).record["game"]["hyperparameters"]["switch"] == 2
+    resumed(folder, steps=12)
+    assert RunFolder(folder).record["game"]["hyperparameters"]["switch"] == 6
+    whole = trained(tmp_path / "whole", recipe="ebgan-ln-mnist", steps=12, switch=0.5)
+    here, there = (
+        {line["step"]: line["logs"]["D/margin"] for line in log(each) if "D/margin" in line.get("logs", {})}
+        for each in (folder, whole)
+    )
+    assert {step: here[step] for step in (5, 6)} == {step: there[step] for step in (5, 6)} and max(here) == 6
+
+
+def test_a_log_that_cannot_be_read_is_not_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = trained(tmp_path / "run", steps=3)
+    before = (folder / "log.jsonl").read_bytes()
+
+    def broken(*given: Any) -> Any:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("energan.runs.log.json_line", broken)
+    with pytest.raises(UserError, match=r"log\.jsonl cannot be read"):
+        resumed(folder, steps=4)
+    assert (folder / "log.jsonl").read_bytes() == before
+
+
+def test_best_is_by_what_it_was_saved_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two ways, xy and yx, it is the mean that counts, and no single distance in the log."""
+    folder = trained(tmp_path / "run", steps=3)
+    saved = energan.load(folder)
+    with monkeypatch.context() as patch:
+        patch.setattr("energan.training.watcher.Watcher._preview", lambda self, model: None)
+        run, data = start(tmp_path / "other")
+        one = Trainer(run.game, run.batches(data), seed=0)
+        RunFolder(folder).save_best(one, saved, 50.0)
+    with (folder / "log.jsonl").open("a") as file:
+        file.write(json.dumps({"step": 3, "metrics": {"FID xy": 10.0, "FID yx": 90.0}, "samples": 4}) + "\n")
+    found: list[float] = []
+    monkeypatch.setattr("energan.training.watcher.Watcher._preview", lambda self, model: found.append(self.log.best))
+    resumed(folder, steps=4)
+    assert found == [50.0]
+
+
 def test_the_newest_three_checkpoints_and_the_best_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     distances = iter([5.0, 3.0, 1.0, 4.0, 2.0, 9.0])
     monkeypatch.setattr("energan.capabilities.reference.usable_network", lambda run, real: "mnist")
