@@ -1,6 +1,7 @@
 """A run folder, measured: every capability of its game measures what it can do."""
 
 import json
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -70,6 +71,8 @@ def evaluate(
         folder, experiment, model, training, n or samples_of(experiment, training), seed, step=saved.step
     )
     result, summary = measured(measurement, saved.step, finish=finish)
+    if wrong := [k for k, v in result["metrics"].items() if isinstance(v, float) and not math.isfinite(v)]:
+        raise UserError(f"{wrong[0]} of {folder} is no number: its samples or energies are not finite")
     write_json(folder / "evaluation.json", result)
     if any(named) and (changes := remembered(record, data, run.record)):
         with suppress(UserError), run.locked():  # a run that trains at this moment has run.json for itself

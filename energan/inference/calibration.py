@@ -95,9 +95,12 @@ class Calibration(NamedTuple):
             false_alarms: a, the probability that a fresh normal image is called one, at most.
 
         Raises:
-            UserError: There are too few images for so low a rate; the sentence says how many are needed.
+            UserError: It is no rate above 0 and below 1, or there are too few images for one so low; the sentence says
+                how many are needed.
         """
         rate = false_alarms if isinstance(false_alarms, Fraction) else rate_of(false_alarms)
+        if not 0 < rate < 1:
+            raise UserError(f"`false_alarms` must be above 0 and below 1, got {rate}")
         n = len(self.energies)
         if (n + 1) * rate < 1:
             raise UserError(
@@ -109,9 +112,11 @@ class Calibration(NamedTuple):
         )  # the (n + 1 - floor((n + 1) a))-th: ceil((n + 1)(1 - a))
 
     def false_alarms(self, threshold: float) -> Fraction:
-        """The probability that a fresh normal image's energy is above a threshold, at most: (1 + #{E_i > t}) / (n + 1).
+        """About how probable it is that a fresh normal image's energy is above a threshold: (1 + #{E_i > t}) / (n + 1).
 
-        The least rate whose own threshold is not above this one; 1 where all of the n are above.
+        The least rate whose own threshold is not above this one; 1 where all of the n are above. It is no bound of this
+        one threshold's rate, which is above it for one choice of the n images and below it for another; on average over
+        them it is a little too high.
 
         >>> calibration(torch.tensor([3.0, 1.0, 2.0, 4.0])).false_alarms(2.5)
         Fraction(3, 5)
@@ -128,8 +133,8 @@ class Calibration(NamedTuple):
         return below.double() / (len(self.energies) + 1)
 
     def outliers(self, energies: Float[Tensor, " m"], false_alarms: str | float | Fraction) -> Bool[Tensor, " m"]:
-        """Which energies are above the threshold. Raises as `threshold`."""
-        return energies.double() > self.threshold(false_alarms)
+        """Which energies are above the threshold, or are no numbers. Raises as `threshold`."""
+        return ~(energies.double() <= self.threshold(false_alarms))
 
 
 def calibration(energies: Float[Tensor, " n"]) -> Calibration:

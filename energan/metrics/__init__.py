@@ -81,7 +81,7 @@ def evaluate(
         results |= _scores(described.logits, label)
     if train is not None:
         results["train distance"] = _train_distance(fake, train, seed)
-        if not isinstance(real, Description):
+        if not isinstance(real, Description) and real.shape[1:] == train.shape[1:]:
             results["train distance of real"] = _train_distance(real, train, seed)
     return results
 

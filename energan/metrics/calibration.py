@@ -16,6 +16,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from energan.metrics.checks import check_probabilities
 from energan.utils.errors import UserError
 
 BINS = 15  # the paper's
@@ -42,6 +43,8 @@ def temperature(logits: Float[Tensor, "n k"], labels: Int64[Tensor, " n"]) -> fl
     from scipy.optimize import minimize_scalar
 
     logits, labels = _checked(logits, labels)
+    if bool((logits == logits[:, :1]).all()):  # any T is as likely
+        return 1.0
     n, k = logits.shape
     doubt = 1 / (n + 2)
     targets = one_hot(labels, k) * (1 - doubt - doubt / (k - 1)) + doubt / (k - 1)
@@ -64,7 +67,7 @@ def calibration_error(probabilities: Float[Tensor, "n k"], labels: Int64[Tensor,
         bins: of equal width, of the largest probability.
 
     Raises:
-        UserError: there are no images, labels of another number or range, or probabilities that are not finite.
+        UserError: there are no images, labels of another number or range, or rows that are no probabilities.
 
     Example:
         >>> probabilities = torch.tensor([[0.9, 0.1], [0.9, 0.1]])
@@ -72,6 +75,7 @@ def calibration_error(probabilities: Float[Tensor, "n k"], labels: Int64[Tensor,
         0.4
     """
     probabilities, labels = _checked(probabilities, labels)
+    check_probabilities(probabilities)
     sure, predicted = probabilities.max(1)
     right = (predicted == labels).double()
     places = np.clip(np.ceil(sure.numpy() * bins).astype(int) - 1, 0, bins - 1)

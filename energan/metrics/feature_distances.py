@@ -4,6 +4,7 @@ real (n, d), fake (m, d): one row of features an image.  A distance between feat
 network that gave them: name it with every result.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -83,7 +84,7 @@ def kernel_distance(
         seed: of the subsets.
 
     Returns:
-        Mean and standard deviation over the subsets.
+        Mean and standard deviation over the subsets; NaN for the deviation where each subset is all of both sets.
 
     Raises:
         UserError: for fewer than 2 rows, different widths, NaN, or fewer than 1 subset or 2 in a subset.
@@ -109,7 +110,8 @@ def kernel_distance(
         all_of_it = torch.ones(1, size, dtype=torch.float64, device=real.device)
         pairs = [(real[i].double(), fake[j].double()) for i, j in drawn]
         distance = torch.cat([_squared_mmd(a, b, all_of_it, all_of_it) for a, b in pairs])
-    return float(distance.mean()), float(distance.std(correction=0))
+    deviation = math.nan if size == n == m else float(distance.std(correction=0))
+    return float(distance.mean()), deviation
 
 
 def _indicator(rows: Int64[Tensor, " size"], n: int) -> Float64[Tensor, " n"]:
@@ -167,7 +169,8 @@ def precision_recall(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], k: 
     if k < 1:
         raise UserError(f"a manifold needs k >= 1 neighbours, not {k}")
     check_pair(real, fake, ("the real features", "the fake features"), least=k + 1)
-    # Distances are made from products, which cancel least when the common mean is out.
+    # Distances are made from products, which cancel least in float64 and when the common mean is out.
+    real, fake = real.double(), fake.double()
     centre = real.mean(0)
     real, fake = real - centre, fake - centre
     real_radii, fake_radii = _radii(real, k), _radii(fake, k)

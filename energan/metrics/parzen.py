@@ -114,8 +114,8 @@ def parzen(
 def _log_densities(
     samples: Float[Tensor, "m d"], rows: Float[Tensor, "n d"], sigmas: Sequence[float]
 ) -> Float[Tensor, "s n"]:
-    if not all(0 < sigma < math.inf for sigma in sigmas):
-        raise UserError(f"a window's width must be a positive number, not {min(sigmas)}")
+    if wrong := [sigma for sigma in sigmas if not 0 < sigma < math.inf]:
+        raise UserError(f"a window's width must be a positive number, not {wrong[0]}")
     widths = torch.tensor(sigmas, dtype=torch.float64)[:, None]
     parts = []
     for queries in torch.split(rows, QUERIES):

@@ -160,7 +160,7 @@ def _summary(folder: RunFiles) -> str:
         if batch is not None:
             sentence += f" of {formatting.figure(batch)} {'labelled and as many unlabelled ' if taught else ''}images"
         passes = step * batch / n if batch is not None and n else None
-        sentence += f", {formatting.figure(round(passes, 2))} times through the data" if passes else ""
+        sentence += f", {formatting.figure(passes)} times through the data" if passes else ""
     if number(status.get("seconds")) is not None:
         sentence += f", in {formatting.duration(status['seconds'])}"
     where = " in ".join(str(config[k]) for k in ("device", "precision") if config.get(k))

@@ -212,9 +212,7 @@ def _continue(trainer: Trainer, folder: RunFolder, experiment: Experiment) -> No
             f"{folder.path} is at step {saved.step} already: `steps` {experiment.steps} must be above that to train on"
         )
     own = trainer.state()
-    if (
-        saved.state["generator"].shape != own["generator"].shape
-    ):  # another kind of device's
+    if saved.state["generator"].shape != own["generator"].shape:  # another kind of device's
         before, here = folder.record["device"].partition(":")[0], trainer.device.type
         there = before if before != here else "another kind of device"  # a run.json of a resume that was killed
         warn(f"{folder.path} was trained on {there}: on {here} it goes on with other random numbers")

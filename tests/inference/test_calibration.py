@@ -56,6 +56,18 @@ def test_what_is_no_rate_is_one_sentence(text: str) -> None:
         rate_of(text)
 
 
+@pytest.mark.parametrize("rate", [Fraction(0), Fraction(1), Fraction(3), Fraction(-1, 2)])
+def test_a_fraction_that_is_no_rate_is_one_sentence(rate: Fraction) -> None:
+    with pytest.raises(UserError, match="false_alarms must be above 0 and below 1"):
+        calibration(torch.arange(9.0)).threshold(rate)
+
+
+def test_an_energy_that_is_no_number_is_an_outlier() -> None:
+    normal = calibration(torch.arange(9.0))
+    odd = torch.tensor([float("nan"), float("inf"), 0.0, 8.0])
+    assert normal.outliers(odd, 0.2).tolist() == [True, True, False, True]
+
+
 def test_rates_are_as_written() -> None:
     assert rate_of("1%") == rate_of("0.01") == rate_of(0.01) == Fraction(1, 100) == rate_of(" 1 % ")
     assert percent(Fraction(1, 200)) == "0.5 %"

@@ -13,9 +13,29 @@ def test_detection_by_hand() -> None:
     found = detection(energies, odd, threshold=3.5)
     assert found["AUROC"] == pytest.approx(4 / 6)  # of 6 pairs, 4 in order
     assert found["average precision"] == pytest.approx((1 / 1 + 2 / 4) / 2)
-    assert found["best F1"] == pytest.approx(2 / 3) and found["best F1 at"] in (2.0, 5.0)
+    assert found["best F1"] == pytest.approx(2 / 3) and found["best F1 at"] in (1.5, 4.5)
     assert found["F1"] == pytest.approx(0.5) and found["found"] == 0.5 and found["false alarms"] == pytest.approx(1 / 3)
     assert set(detection(energies, odd)) == {"AUROC", "average precision", "best F1", "best F1 at"}
+
+
+@pytest.mark.parametrize("odd", [[0, 0, 1, 1], [1, 1, 1, 0], [1, 0, 0, 0], [1, 1, 0, 1]])
+def test_the_threshold_of_the_best_f1_gives_it(odd: list[int]) -> None:
+    """Outliers are above a threshold, not at it."""
+    energies, truth = torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor(odd).bool()
+    best = detection(energies, truth)
+    assert detection(energies, truth, threshold=best["best F1 at"])["F1"] == pytest.approx(best["best F1"])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_energies_that_are_no_numbers_are_refused(value: float) -> None:
+    energies, odd = torch.tensor([1.0, value, 3.0]), torch.tensor([False, True, False])
+    for measure in (
+        lambda: detection(energies, odd),
+        lambda: by_kind(energies, odd, ("good", "bent", "good")),
+        lambda: pixel_auroc(energies.view(1, 1, 3), odd.view(1, 1, 3)),
+    ):
+        with pytest.raises(UserError, match="NaN or infinite"):
+            measure()
 
 
 def test_each_kind_stands_against_all_normal_images() -> None:

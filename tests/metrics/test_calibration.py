@@ -44,6 +44,15 @@ def test_images_that_are_all_right_do_not_make_it_sure_of_everything() -> None:
     assert float((logits / t).softmax(1).max()) == pytest.approx(21 / 22, abs=1e-4)
 
 
+def test_logits_that_are_all_equal_have_no_temperature() -> None:
+    assert temperature(torch.zeros(6, 3), torch.tensor([0, 1, 2, 0, 1, 1])) == 1
+
+
+def test_the_error_is_of_probabilities_alone() -> None:
+    with pytest.raises(UserError, match="sum to 1"):
+        calibration_error(torch.tensor([[5.0, -3.0]] * 4), torch.zeros(4, dtype=torch.long))
+
+
 @given(st.integers(0, 10_000), st.floats(0.05, 20))
 def test_a_temperature_leaves_the_likeliest_class(seed: int, scale: float) -> None:
     logits, labels = drawn(30, scale, seed)

@@ -1,19 +1,22 @@
 """Two sets of features compared: the bias of FID, equal numbers, and networks beyond the catalogue."""
 
 import hashlib
+import importlib
+import linecache
 import sys
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from energan.data import ImageSet
+from energan.data import ImageSet, load
 from energan.metrics.comparison import compared, extrapolated, scores, sets
 from energan.metrics.feature_distances import frechet_distance
 from energan.metrics.features import own
-from energan.metrics.features.catalog import Description, describe
+from energan.metrics.features.catalog import NETWORKS, Description, describe
 from energan.metrics.features.kept import kept
 from energan.metrics.features.own import chosen
 from energan.utils.errors import UserError
@@ -100,6 +103,42 @@ def test_its_weights_and_its_identity(module: str, tmp_path: Path) -> None:
     assert plain.identity == chosen(f"{module}:Thumbnail").identity != doubled.identity
     images = bytes_(2)
     assert torch.equal(2 * describe(images, plain.network).features, describe(images, doubled.network).features)
+
+
+def test_other_weights_of_a_named_network_have_another_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = chosen("mnist").identity
+    assert before == chosen("mnist").identity != chosen("mobilenetv2").identity
+    other = NETWORKS["mnist"]._replace(weights=lambda: "others")
+    monkeypatch.setitem(NETWORKS, "mnist", other)
+    assert chosen("mnist").identity != before
+
+
+def test_a_function_beside_the_network_is_a_part_of_its_identity(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (
+        "from torch import nn\nGAIN = {}\n\n"
+        "class Net(nn.Module):\n    def forward(self, x):\n        return GAIN * x.flatten(1)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    found = []
+    for gain in (1.0, 100.0):
+        (tmp_path / "with_a_gain.py").write_text(text.format(gain))
+        linecache.clearcache()
+        sys.modules.pop("with_a_gain", None)
+        importlib.invalidate_caches()
+        found.append(chosen("with_a_gain:Net").identity)
+    sys.modules.pop("with_a_gain", None)
+    assert found[0] != found[1]
+
+
+def test_digits_of_both_sizes_are_compared_as_the_network_sees_them(tmp_path: Path) -> None:
+    digits = load("mnist", "test").images[:64]
+    for side, images in ((28, digits), (32, torch.nn.functional.pad(digits, (2, 2, 2, 2)))):
+        np.savez(tmp_path / f"{side}.npz", images=images.numpy())
+    asked = sets.Asked(network="mnist", device="cpu")
+    found = sets.compared_images(str(tmp_path / "28.npz"), str(tmp_path / "32.npz"), asked)
+    assert torch.equal(*found.features) and "28 x 28: of those of 32 x 32 the border" in str(found.result["size"])
 
 
 def test_networks_that_cannot_be_used(module: str) -> None:

@@ -1,5 +1,6 @@
 """Distances between sets of features, against closed forms, brute force and the reference library."""
 
+import math
 import statistics
 
 import pytest
@@ -87,7 +88,7 @@ def test_kernel_distance_by_loops():
     a, b = normal(0, 12, 3), normal(1, 12, 3) + 0.5
     mean, deviation = kernel_distance(a, b, subsets=3)  # subsets of all rows: the same each time
     assert mean == pytest.approx(kernel_by_loops(a, b), rel=1e-9)
-    assert deviation == pytest.approx(0, abs=1e-9)
+    assert math.isnan(deviation)  # nobody knows it of one set
 
 
 def test_kernel_distance_is_one_whether_subsets_share_their_kernels():
@@ -155,6 +156,23 @@ def test_precision_recall_by_loops(k, monkeypatch):
     monkeypatch.setattr(feature_distances, "ROWS", 7)  # so that blocks are put together
     real, fake = normal(0, 30, 3), normal(1, 25, 3) * 1.2 + 0.4
     assert tuple(precision_recall(real, fake, k)) == pytest.approx(overlap_by_loops(real, fake, k))
+
+
+def test_precision_and_recall_of_tight_clusters_far_apart():
+    """Their neighbours are far nearer than they are to each other: as products in float32, distances would be lost."""
+    g = torch.Generator().manual_seed(0)
+    places = torch.tensor([-300.0, 300.0]).repeat_interleave(60)[:, None]
+    real, fake = (places + torch.randn(120, 64, generator=g) * 0.01 for _ in range(2))
+
+    def apart(a: Tensor, b: Tensor) -> Tensor:
+        return (a.double()[:, None] - b.double()).square().sum(2).sqrt()
+
+    radii = apart(real, real).topk(4, largest=False).values[:, 3]
+    within = apart(fake, real) <= radii
+    found = precision_recall(real, fake)
+    assert found.precision == pytest.approx(float(within.any(1).double().mean()))
+    assert found.density == pytest.approx(float(within.sum()) / (3 * 120)) and found.density < 2
+    assert found.coverage == pytest.approx(float(within.any(0).double().mean()))
 
 
 def test_precision_and_recall_tell_collapse_from_blur():

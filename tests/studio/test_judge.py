@@ -95,7 +95,7 @@ def test_what_a_threshold_says(small_runs_folder: Path, tmp_path: Path) -> None:
     assert "0 are: 0 % false alarms" in at(found, high).words
     assert at(found, usual.threshold).outliers == int(found.found.columns["outlier"].sum())
     twelve = usual._replace(normal=calibration(torch.arange(12.0)))  # 1 of 13 is more than 7.692 %
-    assert at(found._replace(found=found.found._replace(usual=twelve)), 12).words.endswith("7.693 % at most.")
+    assert at(found._replace(found=found.found._replace(usual=twelve)), 12).words.endswith("about 7.692 %.")
     unknown = found._replace(found=found.found._replace(usual=None))
     assert "not known" in at(unknown, 0.0).words
 

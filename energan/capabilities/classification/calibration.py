@@ -12,7 +12,7 @@ from torch import Tensor
 from energan.capabilities.capability import Measurement
 from energan.capabilities.classification.reading import logits
 from energan.inference.model import Model
-from energan.metrics.calibration import calibration_error, cross_fitted, temperature
+from energan.metrics.calibration import RANGE, calibration_error, cross_fitted, temperature
 from energan.runs.reader import Json, number
 from energan.runs.temperature import write_temperature
 
@@ -60,7 +60,8 @@ def said(found: Json) -> str:
         apart = f"{images:.0f} labels were set apart for that, which takes {LEAST} or more"
         return f"probabilities are not calibrated: {apart}"
     before, after = (100 * (number(found.get(name)) or 0) for name in ("ece_before", "ece_after"))
+    limit = "" if RANGE[0] + 0.01 < t < RANGE[1] - 0.01 else ", the limit of what is looked for"
     return (
-        f"probabilities are calibrated on {images:.0f} held-out labels: temperature {t:.2f}, calibration error "
+        f"probabilities are calibrated on {images:.0f} held-out labels: temperature {t:.2f}{limit}, calibration error "
         f"{before:.1f} % before, {after:.1f} % after"
     )

@@ -28,6 +28,10 @@ LOW = 0.5  # share of what another part of the real images has, below which reca
 
 DISTINCT = 0.5  # share of a set's images from which it is one of copies
 
+DIGITS = {(28, 28), (32, 32)}  # sizes of MNIST, as it is and padded by 2 pixels
+
+CUT = "of those of 32 x 32 the border of 2 pixels is cut off, with which digits are padded"
+
 RESIZED = "the centred square of each image, resized with an antialiasing filter"
 
 
@@ -84,15 +88,19 @@ def _loaded(sources: tuple[str, str], asked: Asked) -> tuple[list[ImageSet], str
     if asked.size:
         size: int | None = asked.size
     elif asked.network == "mnist":
-        size = None if every in ({(28, 28)}, {(32, 32)}) else 28
+        size = None if every <= DIGITS and all(len(set(each)) == 1 for each in shapes) else 28
     else:
         shorter = [round(median(min(shape) for shape in each)) for each in shapes]
         size = None if len(every) == 1 else min(LARGEST, *shorter)
     h, w = next(iter(every))
     words = f"all at {size} x {size}: {RESIZED}" if size else f"all as they are, {h} x {w}"
+    cut = not size and len(every) > 1
+    words = f"all at 28 x 28: {CUT}" if cut else words
     sets = []
     for source, split in zip(sources, splits, strict=True):
         data = load(source, split, size=size, channels=channels)
+        if cut and data.images.shape[2] == 32:
+            data = data._replace(images=data.images[:, :, 2:30, 2:30])
         sets.append(_some(data._replace(images=data.images[:, :3]), asked.n))
     depth = max(data.images.shape[1] for data in sets)
     return [data._replace(images=data.images.expand(-1, depth, -1, -1)) for data in sets], words

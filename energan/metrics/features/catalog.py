@@ -2,18 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, UInt8
-from torch import Tensor
+from torch import Tensor, nn
 
 from energan.engine.isolation import isolated
 from energan.metrics.features.mnist_classifier import mnist_classifier
 from energan.networks.conv.mobilenet_v2 import folded, mobilenet_v2
 from energan.utils.console import counted
 from energan.utils.errors import UserError
+from energan.utils.files import digest_of
 from energan.utils.hardware import pick_device
 
 GPU_BATCHES = 10  # batches that a GPU describes at once
@@ -34,6 +35,7 @@ class Network(NamedTuple):
     samples: int  # drawn to measure a run when it ends: half a minute's worth on one core
     load: Callable[[str], Callable[[Tensor], Description]]
     glance: int = 128  # drawn to say how training goes, at each look: seconds
+    weights: Callable[[], str] = str  # a digest of them: others have other features
 
 
 @cache
@@ -48,14 +50,19 @@ def _mnist(device: str) -> Callable[[Tensor], Description]:
 
 
 @cache
+def _of(make: Callable[[], nn.Module]) -> str:
+    return digest_of(make().state_dict(), {})
+
+
+@cache
 def _mobilenetv2(device: str) -> Callable[[Tensor], Description]:
     net = folded(mobilenet_v2()).to(device)
     return lambda images: Description(net(images), None)
 
 
 NETWORKS: dict[str, Network] = {
-    "mnist": Network("MNIST-{}", 100, 10_000, _mnist, 500),
-    "mobilenetv2": Network("{}-MobileNetV2", 8, 2_000, _mobilenetv2),
+    "mnist": Network("MNIST-{}", 100, 10_000, _mnist, 500, partial(_of, mnist_classifier)),
+    "mobilenetv2": Network("{}-MobileNetV2", 8, 2_000, _mobilenetv2, weights=partial(_of, mobilenet_v2)),
 }
 
 

@@ -56,7 +56,8 @@ def mnist_classifier() -> MnistClassifier:
     from safetensors.torch import load
 
     if not WEIGHTS.is_file():
-        raise UserError(f"{WEIGHTS} is missing: make it with `python -m energan.metrics.features.mnist_classifier`")
+        made = "python -m energan.metrics.features.train_mnist_classifier"
+        raise UserError(f"{WEIGHTS} is missing: make it with `{made}`")
     net = MnistClassifier()
     try:
         net.load_state_dict(load(WEIGHTS.read_bytes()))  # float16 on disk, copied into float32

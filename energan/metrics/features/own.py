@@ -51,7 +51,7 @@ def chosen(name: str, weights: str = "") -> Chosen:
     if weights and ":" not in name:
         raise UserError(f"`weights` are of a network of your own, my.module:Net; {name} has its own")
     if name in NETWORKS:
-        return Chosen(NETWORKS[name], name)
+        return Chosen(NETWORKS[name], f"{name} {NETWORKS[name].weights()}")
     if name == INCEPTION:
         return Chosen(Network("{}-Inception", BATCH, 2_000, _inception), INCEPTION_FILE)
     if ":" in name:
@@ -67,7 +67,7 @@ def _own(name: str, weights: str) -> Chosen:
         load_network_weights(net, Path(weights))
     net.eval().requires_grad_(False)
     try:
-        source = inspect.getsource(type(net))
+        source = inspect.getsource(inspect.getmodule(type(net)) or type(net))  # the whole file: its functions, too
     except (OSError, TypeError):  # made without a file
         source = ""
     text = name + source + digest_of({k: v.detach().cpu().contiguous() for k, v in net.state_dict().items()}, {})

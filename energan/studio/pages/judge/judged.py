@@ -9,7 +9,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from energan.capabilities.energies.scoring import Scored, given_images, scored
-from energan.inference.calibration import percent, percent_above
+from energan.inference.calibration import percent
 from energan.inference.model import Model
 from energan.inference.pictures.heat import top_of_scale
 from energan.metrics.neighbours import nearest_neighbours
@@ -93,11 +93,11 @@ def at(judged: Judged, threshold: float) -> At:
         return At(outliers, f"{words} How often normal images are, is not known.")
     normal = usual.normal.energies
     above = int((normal > threshold).sum())
-    rate, fresh = percent(above / len(normal)), percent_above(usual.normal.false_alarms(threshold))
+    rate, fresh = percent(above / len(normal)), percent(usual.normal.false_alarms(threshold))
     return At(
         outliers,
         f"{words} Of {len(normal)} normal images, held out, {above} {_are(above)}: {rate} false alarms; of fresh ones "
-        f"{fresh} at most.",
+        f"about {fresh}.",
     )
 
 
