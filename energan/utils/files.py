@@ -242,20 +242,26 @@ def write_weights(path: Path, tensors: Mapping[str, Any], metadata: Mapping[str,
     flat = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     about = {"format": WEIGHTS_FORMAT, **metadata}
     about[DIGEST] = digest_of(flat, about)
-    content = _sorted_metadata(save(flat, about))
-    # not the library's save_file, which puts a file of its own, unlocked and called otherwise, in the place of ours
-    return write(path, lambda p: p.write_bytes(content), durable=True)
+    content = save(flat, about)
+    head = _sorted_head(content)
+
+    def fill(p: Path) -> None:
+        # not by the library's save_file, which puts a file of its own, unlocked and called otherwise, in place of ours
+        with p.open("wb") as file:
+            file.write(head)
+            file.write(memoryview(content)[len(head) :])
+
+    return write(path, fill, durable=True)
 
 
-def _sorted_metadata(content: bytes) -> bytes:
-    """A safetensors file whose metadata, which are in any order, are sorted: the same content has the same bytes."""
+def _sorted_head(content: bytes) -> bytes:
+    """The head of a safetensors file, its metadata, which are in any order, sorted: equal content has equal bytes."""
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
     header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    if len(text) > length:  # it is as long, unless a name is escaped in another way
-        return content
-    return content[:8] + text.ljust(length) + content[8 + length :]
+    # it is as long, unless a name is escaped in another way
+    return content[:8] + text.ljust(length) if len(text) <= length else content[: 8 + length]
 
 
 def read_weights(path: Path) -> tuple[dict[str, Any], dict[str, str]]:

@@ -60,7 +60,7 @@ def said(found: Json) -> str:
         apart = f"{images:.0f} labels were set apart for that, which takes {LEAST} or more"
         return f"probabilities are not calibrated: {apart}"
     before, after = (100 * (number(found.get(name)) or 0) for name in ("ece_before", "ece_after"))
-    limit = "" if RANGE[0] + 0.01 < t < RANGE[1] - 0.01 else ", the limit of what is looked for"
+    limit = "" if RANGE[0] * 1.001 < t < RANGE[1] / 1.001 else ", the limit of what is looked for"
     return (
         f"probabilities are calibrated on {images:.0f} held-out labels: temperature {t:.2f}{limit}, calibration error "
         f"{before:.1f} % before, {after:.1f} % after"

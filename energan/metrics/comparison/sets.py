@@ -93,9 +93,11 @@ def _loaded(sources: tuple[str, str], asked: Asked) -> tuple[list[ImageSet], str
         shorter = [round(median(min(shape) for shape in each)) for each in shapes]
         size = None if len(every) == 1 else min(LARGEST, *shorter)
     h, w = next(iter(every))
-    words = f"all at {size} x {size}: {RESIZED}" if size else f"all as they are, {h} x {w}"
     cut = not size and len(every) > 1
-    words = f"all at 28 x 28: {CUT}" if cut else words
+    if size:
+        words = f"all at {size} x {size}: {RESIZED}"
+    else:
+        words = f"all at 28 x 28: {CUT}" if cut else f"all as they are, {h} x {w}"
     sets = []
     for source, split in zip(sources, splits, strict=True):
         data = load(source, split, size=size, channels=channels)

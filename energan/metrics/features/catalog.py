@@ -50,7 +50,7 @@ def _mnist(device: str) -> Callable[[Tensor], Description]:
 
 
 @cache
-def _of(make: Callable[[], nn.Module]) -> str:
+def _digest(make: Callable[[], nn.Module]) -> str:
     return digest_of(make().state_dict(), {})
 
 
@@ -61,8 +61,8 @@ def _mobilenetv2(device: str) -> Callable[[Tensor], Description]:
 
 
 NETWORKS: dict[str, Network] = {
-    "mnist": Network("MNIST-{}", 100, 10_000, _mnist, 500, partial(_of, mnist_classifier)),
-    "mobilenetv2": Network("{}-MobileNetV2", 8, 2_000, _mobilenetv2, weights=partial(_of, mobilenet_v2)),
+    "mnist": Network("MNIST-{}", 100, 10_000, _mnist, 500, partial(_digest, mnist_classifier)),
+    "mobilenetv2": Network("{}-MobileNetV2", 8, 2_000, _mobilenetv2, weights=partial(_digest, mobilenet_v2)),
 }
 
 

@@ -56,8 +56,8 @@ def mnist_classifier() -> MnistClassifier:
     from safetensors.torch import load
 
     if not WEIGHTS.is_file():
-        made = "python -m energan.metrics.features.train_mnist_classifier"
-        raise UserError(f"{WEIGHTS} is missing: make it with `{made}`")
+        command = "python -m energan.metrics.features.train_mnist_classifier"
+        raise UserError(f"{WEIGHTS} is missing: make it with `{command}`")
     net = MnistClassifier()
     try:
         net.load_state_dict(load(WEIGHTS.read_bytes()))  # float16 on disk, copied into float32
