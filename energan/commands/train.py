@@ -294,7 +294,7 @@ def new_run_folder(recipe: str) -> Path:
 
 def _create(
     out: str, run: "Experiment", data: "ImageSet", recipe: str, arguments: Mapping[str, Any], ranks: int,
-    more: Mapping[str, Any],
+    more: Mapping[str, Any] = NOTHING,
 ) -> Path:  # fmt: skip
     """The run's folder, written; says what is trained on what. UserError leaves no new folder behind."""
     from energan import capabilities

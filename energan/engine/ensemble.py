@@ -44,7 +44,7 @@ class Ensemble:
     Raises:
         UserError: The games differ in structure, or there are not as many sources and seeds.
 
-    >>> from energan.engine.game import Move
+    >>> from energan.engine.game import Move, Player
     >>> from energan.engine.optimizers import SGD
     >>> def loss(p, b):
     ...     value = (p.D(b.x) - b.x).square().mean()

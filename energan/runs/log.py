@@ -46,6 +46,11 @@ def json_line(text: bytes) -> dict[str, Any] | None:
     return line if usable else None
 
 
+def json_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The complete lines of a log that have a step, one after another: no others are in memory."""
+    return (line for line in all_lines(path) if line is not None)
+
+
 def all_lines(path: Path, must: bool = False) -> Iterator[dict[str, Any] | None]:
     """The lines of a log, however long it is, one after another; None for each that is none of a step.
 

@@ -26,6 +26,8 @@ from energan.utils.errors import UserError
 from energan.utils.image_files import save_sheet
 
 SHEET = 64  # images on the sheet of real images
+CUDA_GENERATOR = 16  # bytes of the state of a CUDA device's random numbers
+
 METRICS_EVERY = 4  # looks between two measurements of the metrics
 
 
@@ -212,7 +214,8 @@ def _continue(trainer: Trainer, folder: RunFolder, experiment: Experiment) -> No
             f"{folder.path} is at step {saved.step} already: `steps` {experiment.steps} must be above that to train on"
         )
     own = trainer.state()
-    if saved.state["generator"].shape != own["generator"].shape:  # another kind of device's
+    drawn, draws = len(saved.state["generator"]), len(own["generator"])
+    if drawn != draws and drawn in (CUDA_GENERATOR, len(torch.Generator().get_state())):  # another kind of device's
         before, here = folder.record["device"].partition(":")[0], trainer.device.type
         there = before if before != here else "another kind of device"  # a run.json of a resume that was killed
         warn(f"{folder.path} was trained on {there}: on {here} it goes on with other random numbers")

@@ -8,7 +8,7 @@ import pytest
 
 from energan.report.page import report_html
 from energan.runs import reader
-from energan.runs.log import LogReader, all_lines
+from energan.runs.log import LogReader, all_lines, json_lines
 from energan.runs.reader import read
 
 
@@ -34,7 +34,7 @@ def test_all_lines_of_an_ordinary_log_are_read_in_the_order_of_steps(tmp_path: P
     found = read(tmp_path)
     assert found.every == 1 and [step for step, _ in found.lines] == [1, 2, 2, 2, 3, 9]
     assert ["logs" in each for _, each in found.lines[1:4]] == [True, False, False]  # of a step, as written
-    assert sorted(each["step"] for each in all_lines(tmp_path / "log.jsonl") if each) == [1, 2, 2, 2, 3, 9]
+    assert sorted(each["step"] for each in json_lines(tmp_path / "log.jsonl")) == [1, 2, 2, 2, 3, 9]
 
 
 def test_of_a_long_log_losses_are_thinned_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +69,7 @@ def test_of_a_log_that_is_too_long_the_beginning_is_read_which_is_said(
     read_bytes = sum(len(line(step)) for step, _ in found.lines)
     assert 1000 <= read_bytes < 1100 and found.unread_bytes == path.stat().st_size - read_bytes
     assert f"{found.unread_bytes:,} bytes, was not read" in report_html(found)
-    assert [each["step"] for each in all_lines(path) if each] == [*range(100)]
+    assert [each["step"] for each in json_lines(path)] == [*range(100)]
 
 
 def test_lines_that_are_none_are_counted_and_a_half_one_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +84,7 @@ def test_what_is_no_log_has_no_lines(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for name in ("link", "pipe", "absent", "."):
         assert LogReader(100).lines(tmp_path / name) == ([], 1, 0)
-    assert [*all_lines(tmp_path / "pipe")] == [] and [*all_lines(tmp_path)] == []
+    assert [*json_lines(tmp_path / "pipe")] == [] and [*json_lines(tmp_path)] == []
 
 
 def test_a_line_without_end_is_left_out_and_takes_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,4 +92,4 @@ def test_a_line_without_end_is_left_out_and_takes_no_memory(tmp_path: Path, monk
     endless = json.dumps({"step": 1, "logs": {"x" * 500: 1.0}})
     (tmp_path / "log").write_text(endless + "\n" + line(2) + endless)
     assert [step for step, _ in LogReader(10_000).lines(tmp_path / "log").lines] == [2]
-    assert [each["step"] for each in all_lines(tmp_path / "log") if each] == [2]
+    assert [each["step"] for each in json_lines(tmp_path / "log")] == [2]
