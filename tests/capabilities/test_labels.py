@@ -143,7 +143,9 @@ def test_a_model_is_calibrated_on_held_out_labels_and_the_run_keeps_it(tmp_path:
     run.model = model
     ece = test_errors(logits(run.experiment, model, held), model.temperature, held.labels)
     assert ece["test_ece_before"] == pytest.approx(0.25, abs=1e-2) and ece["test_ece_after"] < 0.05
-    assert "calibrated on 40 held-out labels: temperature" in said(found)
+    assert "calibrated on 40 held-out labels: temperature" in said(found) and "the limit" not in said(found)
+    for limit in (0.0200001, 49.999):  # as a bounded search ends
+        assert "the limit of what is looked for" in said({**found, "temperature": limit})
 
 
 def test_training_images_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,6 +100,12 @@ def test_padded_and_unpadded_digits_are_one(mnist):
     assert evaluate(padded, real) == pytest.approx(evaluate(fake, real))
 
 
+def test_real_images_of_another_size_than_the_training_images_cost_no_number(mnist):
+    padded = torch.nn.functional.pad(mnist.images[:64], (2, 2, 2, 2))
+    found = evaluate(mnist.images[64:128], padded, train=mnist.images[:64])
+    assert found["train distance"] >= 0 and "train distance of real" not in found
+
+
 def test_copies_of_training_images_are_seen(mnist):
     train, real = mnist.images[:600], mnist.images[600:700]
     result = evaluate(train[:50], real, train=train)

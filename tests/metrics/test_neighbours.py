@@ -110,6 +110,8 @@ def test_sigma_is_the_likeliest_of_those_offered():
     likelihoods = [parzen_log_likelihood(samples, validation, sigma)[0] for sigma in SIGMAS]
     best = SIGMAS[likelihoods.index(max(likelihoods))]
     assert parzen_sigma(samples, validation) == best
+    with pytest.raises(UserError, match="not inf"):
+        parzen_sigma(samples, validation, [0.1, float("inf")])
     assert parzen_sigma(samples, samples, [0.001, 1.0]) == 0.001  # why it is not chosen on the samples
     assert (len(SIGMAS), SIGMAS[0]) == (10, pytest.approx(0.1))
     assert SIGMAS[-1] == pytest.approx(1)

@@ -244,6 +244,15 @@ def test_a_resume_on_another_device_that_was_killed_can_be_repeated(
     assert "was trained on another kind of device: on cpu it goes on with other random numbers" in said
 
 
+def test_a_metric_that_is_no_number_is_one_sentence(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = (run / "evaluation.json").read_bytes() if (run / "evaluation.json").is_file() else None
+    found = {"metrics": {"MNIST-FID": float("nan")}}
+    monkeypatch.setattr("energan.evaluation.measured", lambda *given, **more: (found, []))
+    with pytest.raises(UserError, match="MNIST-FID of .* is no number"):
+        evaluate(run)
+    assert ((run / "evaluation.json").read_bytes() if (run / "evaluation.json").is_file() else None) == before
+
+
 def test_evaluate_says_what_device_there_is_not(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for device in ("cpu:x", "cuda:99", "xla", ""):
         assert main(["evaluate", str(run), "--device", device]) == 2

@@ -7,9 +7,11 @@ import threading
 from pathlib import Path
 
 import pytest
+import torch
 
 from energan.utils import files
 from energan.utils.errors import UserError
+from energan.utils.files import read_weights, write_weights
 
 KILLED = """
 import os, sys
@@ -90,3 +92,21 @@ def test_a_user_without_a_home_has_a_folder_of_its_number(tmp_path: Path, monkey
     (tmp_path / f"energan-{os.getuid()}").symlink_to(tmp_path)
     with pytest.raises(UserError, match="set ENERGAN_CACHE"):
         files.cache_dir()
+
+
+def test_weights_have_their_name_once_they_are_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is synced is the locked temporary file itself, whole; a process that dies then leaves no other name."""
+    path, there = tmp_path / "a.safetensors", []
+
+    def synced(handle: int) -> None:
+        there.append(os.pread(handle, os.fstat(handle).st_size, 0))
+        if len(there) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("energan.utils.files.os.fsync", synced)
+    write_weights(path, {"w": torch.ones(3)}, {})
+    assert there[0] == path.read_bytes()
+    with pytest.raises(KeyboardInterrupt):
+        write_weights(path, {"w": torch.zeros(3)}, {})
+    assert [each.name for each in tmp_path.iterdir()] == ["a.safetensors"]
+    assert torch.equal(read_weights(path)[0]["w"], torch.ones(3))
