@@ -273,6 +273,16 @@ def generator_game(**settings) -> Game:
     return Game({"D": Player(net, Adam())}, turns, lambda t: ("D",), {}, {}, lambda p, b: p.D(b.x)[0])
 
 
+def by_default(k: int) -> dict[str, tuple[Move, ...]]:
+    """Moves that differ in a default of one function alone."""
+
+    def objective(p: Players, b: Batch, k: int = k) -> tuple[Tensor, Logs]:
+        value, logs = product(p, b)
+        return k * value, logs
+
+    return {"a": (Move(objective, min=("A",)),)}
+
+
 @pytest.mark.parametrize(
     ("first", "second", "what"),
     [
@@ -287,11 +297,7 @@ def generator_game(**settings) -> Game:
         (duel(MOVES), duel({"a": MOVES["a"] * 2}), "objectives; turn 'a'"),
         (duel(MOVES), duel({**MOVES, "b": MOVES["a"]}), "the same turns"),
         (duel(MOVES, hyperparameters={"n": 1}), duel(MOVES), "the same hyperparameters"),
-        (
-            duel({"a": (Move(lambda p, b, k=1: product(p, b), min=("A",)),)}),
-            duel({"a": (Move(lambda p, b, k=2: product(p, b), min=("A",)),)}),
-            "objectives; turn 'a'",
-        ),
+        (duel(by_default(1)), duel(by_default(2)), "objectives; turn 'a'"),
         (generator_game(), generator_game()._replace(order=lambda t: ("D", "D")), "the same order"),
         (repeated(generator_game(), 1), repeated(generator_game(), 5), "the same order"),
         *(

@@ -138,6 +138,7 @@ def test_digits_of_both_sizes_are_compared_as_the_network_sees_them(tmp_path: Pa
         np.savez(tmp_path / f"{side}.npz", images=images.numpy())
     asked = sets.Asked(network="mnist", device="cpu")
     found = sets.compared_images(str(tmp_path / "28.npz"), str(tmp_path / "32.npz"), asked)
+    assert {tuple(data.images.shape[1:]) for data in found.sides} == {(1, 28, 28)}
     assert torch.equal(*found.features) and "28 x 28: of those of 32 x 32 the border" in str(found.result["size"])
 
 

@@ -18,6 +18,7 @@ from energan.runs import signature
 from energan.runs.folder import RunFolder
 from energan.runs.signature import is_signed
 from energan.runs.sources import Sources
+from energan.utils.errors import UserError
 from energan.utils.files import read_weights, write_weights
 
 EBGAN = {"recipe": "ebgan-pt-mnist", "width": 2}
@@ -248,7 +249,7 @@ def test_a_metric_that_is_no_number_is_one_sentence(run: Path, monkeypatch: pyte
     before = (run / "evaluation.json").read_bytes() if (run / "evaluation.json").is_file() else None
     found = {"metrics": {"MNIST-FID": float("nan")}}
     monkeypatch.setattr("energan.evaluation.measured", lambda *given, **more: (found, []))
-    with pytest.raises(UserError, match="MNIST-FID of .* is no number"):
+    with pytest.raises(UserError, match=r"MNIST-FID of .* is no number"):
         evaluate(run)
     assert ((run / "evaluation.json").read_bytes() if (run / "evaluation.json").is_file() else None) == before
 
