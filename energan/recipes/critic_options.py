@@ -27,7 +27,7 @@ class CriticOptions:
     penalty: float = 10.0
     """Its weight."""
     pack: int = 1
-    """Images that D sees at once (PacGAN): the batch must be a multiple of it."""
+    """Images that D sees at once (PacGAN): the batch, of images, must be a multiple of it; the authors' is of packs."""
 
     @property
     def norm(self) -> bool:

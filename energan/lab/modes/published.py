@@ -5,6 +5,8 @@ appendix   the same, the paper's appendix A, as reimplementations read it: not c
            with the notebook's batch and length
 pacgan     GAN and PacGAN (Lin, Khetan, Fanti & Oh 2018, arXiv:1712.04086), the authors' code; its batches are of packs
 
+NOTE, of the appendix: a reimplementation alternates, D first, each on a fresh batch; here both move at once, as in the
+notebook.
 NOTE, of PacGAN's code: it draws 100,000 points once, and packs them at random, where points are drawn anew for each
 batch here; it takes the noises of a pack through G apart, 100 at a time, where batch norm sees all of them here; and it
 measures samples by moving averages of their moments, where 2,500 samples are normalised by their own here.
